@@ -1,0 +1,67 @@
+/** Wire forms of the HTTP feed: `GET /revocations/stream`, `POST /revocations/lease`. */
+import { z } from "zod";
+
+/**
+ * SSE event `batch`, whose `id:` is the cursor after it. A replica applies it only if `prev` is what it has
+ * applied; otherwise it fetches what is missing. `records` is base64url of 40-byte records, `from`..`to`.
+ */
+export const batchSchema = z.object({
+  incarnation: z.string().min(1),
+  prev: z.int().nonnegative(),
+  from: z.int().positive(),
+  to: z.int().positive(),
+  records: z.string(),
+});
+export type Batch = z.infer<typeof batchSchema>;
+
+/** SSE event `reset`: the cursor is too old, ahead of the head, or of another incarnation; take a snapshot. */
+export const resetSchema = z.object({
+  incarnation: z.string().min(1),
+  reason: z.enum(["other_incarnation", "too_old", "ahead_of_head"]),
+});
+export type Reset = z.infer<typeof resetSchema>;
+
+/** Cursor as used in `id:` and `Last-Event-ID`: `<incarnation>:<seq>`. */
+export const formatCursor = (incarnation: string, seq: number): string => `${incarnation}:${seq}`;
+
+export function parseCursor(text: string): { incarnation: string; seq: number } | undefined {
+  const match = /^([\w-]{1,64}):(\d{1,16})$/.exec(text);
+  if (match === null) return undefined;
+  const seq = Number(match[2]);
+  return Number.isSafeInteger(seq) ? { incarnation: match[1]!, seq } : undefined;
+}
+
+/**
+ * A lease is asked for, renewed and acknowledged by one call. `applied` is the ack: the replica's index holds
+ * every record up to it. `leaseMs: 0` gives the lease back (a graceful stop).
+ */
+export const leaseRequestSchema = z.object({
+  /** Name of the process, unique for its life: for example `gateway-7f3a`. */
+  replica: z.string().regex(/^[\w.@-]{1,100}$/),
+  incarnation: z.string().min(1),
+  applied: z.int().nonnegative(),
+  leaseMs: z.int().nonnegative().max(300_000),
+});
+export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
+
+/** `head` is read after the request arrived. `leaseMs` is what was granted, at most what was asked for. */
+export const leaseResponseSchema = z.object({
+  incarnation: z.string().min(1),
+  head: z.int().nonnegative(),
+  leaseMs: z.int().nonnegative(),
+});
+export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
+
+/** Scopes of the authorization server's own API. */
+export const API_SCOPES = {
+  readRevocations: "revocations.read",
+  writeRevocations: "revocations.write",
+} as const;
+
+/** Members that the discovery document (RFC 8414) has beside the standard ones. */
+export interface DiscoveryExtension {
+  /** Base URL of the revocations API: `POST` it to revoke; `/snapshot`, `/stream` and `/lease` hang below it. */
+  readonly portcullis_revocations_endpoint: string;
+  /** Resource indicator (RFC 8707) for tokens that call the authorization server's own API. */
+  readonly portcullis_api_resource: string;
+}

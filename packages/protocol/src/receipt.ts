@@ -1,0 +1,69 @@
+/** The request to revoke and its receipt: `POST /revocations`. */
+import { z } from "zod";
+import { REASONS } from "./reasons.ts";
+import { MODES } from "./scopes.ts";
+
+const text = z.string().min(1).max(512);
+const common = {
+  mode: z.enum(MODES).default("kill"),
+  reason: z.enum(REASONS).optional(),
+  /** Why, in words, for the audit; stays in SQL. */
+  note: z.string().max(2000).optional(),
+};
+
+/** Body of `POST /revocations`. The key is a text, a pair for `subject-client`, and absent for `issuer`. */
+export const revocationRequestSchema = z.discriminatedUnion("scope", [
+  z.strictObject({
+    scope: z.literal("token"),
+    key: text,
+    /** The token's own `exp`, seconds; without it the record is kept for the longest token lifetime. */
+    exp: z.int().positive().optional(),
+    ...common,
+  }),
+  z.strictObject({
+    scope: z.literal("subject-client"),
+    key: z.strictObject({ subject: text, client: text }),
+    ...common,
+  }),
+  z.strictObject({
+    scope: z.enum(["session", "grant", "subject", "client", "audience", "organization", "key", "dpop-key"]),
+    key: text,
+    ...common,
+  }),
+  z.strictObject({ scope: z.literal("issuer"), ...common }),
+]);
+export type RevocationRequest = z.infer<typeof revocationRequestSchema>;
+
+/**
+ * `enforced`: every replica that held a lease has acknowledged, or its lease has run out, so none of them
+ * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest.
+ */
+export const receiptSchema = z.object({
+  seq: z.int().nonnegative(),
+  state: z.enum(["enforced", "pending"]),
+  /** How many replicas have acknowledged. */
+  acked: z.int().nonnegative(),
+  /** How many replicas held a lease when the revocation was committed, or since. */
+  leased: z.int().nonnegative(),
+  /** Names of the replicas that have not acknowledged; only when pending. */
+  laggards: z.array(z.string()).optional(),
+  /** RFC 3339; only when pending. */
+  enforcedBy: z.string().optional(),
+  /** From commit to this receipt. */
+  elapsedMs: z.number().nonnegative(),
+});
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** Header that carries the receipt where a standard fixes the body, as an RFC 8941 dictionary. */
+export const RECEIPT_HEADER = "portcullis-receipt";
+
+export function formatReceiptHeader(receipt: Receipt): string {
+  const { seq, state, acked, leased } = receipt;
+  return `seq=${seq}, state=${state}, acked=${acked}, leased=${leased}`;
+}
+
+/** Seconds asked for by `Prefer: wait=N` (RFC 7240, section 4.3), or undefined. */
+export function parsePreferWait(header: string | undefined): number | undefined {
+  const match = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,5})"?\s*(?:$|[,;])/i.exec(header ?? "");
+  return match === null ? undefined : Number(match[1]);
+}
