@@ -1,0 +1,89 @@
+/**
+ * Imports run one way (docs/decisions/0005-import-direction.md). This prints the import that breaks the rule:
+ * a workspace that may not be imported, a relative path that leaves its workspace, a Node module where there
+ * must be no I/O, test support outside tests, or files that import each other in a circle.
+ */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { filesBelow, readText } from "./workspace.ts";
+
+/** Workspace folder -> the @portcullis packages that its sources may import. */
+const ALLOWED: Record<string, readonly string[]> = {
+  "packages/protocol": [],
+  "packages/revocation": ["protocol"],
+  "packages/access-token": ["protocol"],
+  "packages/guard": ["access-token", "revocation", "protocol"],
+  "packages/client": ["protocol"],
+  "packages/testing": ["protocol"],
+  "apps/auth-server": ["guard", "access-token", "revocation", "protocol"],
+  "apps/gateway": ["guard", "protocol"],
+  "examples/orders-service": ["guard", "access-token"],
+  "examples/web-app": ["client"],
+  bench: ["guard", "access-token", "revocation", "protocol"],
+  tools: ["protocol"],
+  tests: ["protocol", "guard", "access-token", "revocation", "client"],
+};
+
+/** Without Node: they run in browsers too. */
+const NO_NODE = ["packages/protocol", "packages/client"];
+
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
+const isTest = (path: string): boolean => /(^|\/)tests?\//.test(path);
+
+export function checkImports(): string[] {
+  const files = Object.keys(ALLOWED).flatMap((workspace) =>
+    filesBelow(workspace, /\.tsx?$/).map((path) => ({ workspace, path, imports: importsOf(path) })),
+  );
+  const complaints = files.flatMap(({ workspace, path, imports }) =>
+    imports.flatMap((specifier) => complaintAbout(workspace, path, specifier) ?? []),
+  );
+  const graph = new Map(files.map(({ path, imports }) => [path, relativeTargets(path, imports)]));
+  return [...complaints, ...circles(graph)];
+}
+
+function importsOf(path: string): string[] {
+  return [...readText(path).matchAll(IMPORT)].map((match) => (match[1] ?? match[2])!);
+}
+
+function complaintAbout(workspace: string, path: string, specifier: string): string | undefined {
+  if (specifier.startsWith(".")) return leavesWorkspace(workspace, path, specifier);
+  if (specifier.startsWith("node:") && NO_NODE.includes(workspace) && !isTest(path)) {
+    return `${path}: imports ${specifier}, but ${workspace} runs in browsers too`;
+  }
+  const name = /^@portcullis\/([\w-]+)/.exec(specifier)?.[1];
+  if (name === undefined || workspace.endsWith(`/${name}`)) return undefined;
+  if (name === "testing" && (isTest(path) || workspace === "bench")) return undefined;
+  if (isTest(path) || ALLOWED[workspace]!.includes(name)) return undefined;
+  return `${path}: imports ${specifier}; ${workspace} may import only ${ALLOWED[workspace]!.join(", ") || "nothing"}`;
+}
+
+function leavesWorkspace(workspace: string, path: string, specifier: string): string | undefined {
+  const target = join(dirname(path), specifier);
+  const within = target.startsWith(`${workspace}/`) || isTest(path) || workspace === "bench";
+  return within ? undefined : `${path}: reaches out of its workspace with ${specifier}`;
+}
+
+function relativeTargets(path: string, imports: readonly string[]): string[] {
+  return imports
+    .filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => join(dirname(path), specifier))
+    .filter((target) => existsSync(target));
+}
+
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) {
+      found.push(`these import each other in a circle: ${[...trail.slice(start), path].join(" -> ")}`);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const target of graph.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return found;
+}

@@ -1,0 +1,41 @@
+/**
+ * Installs the Debian packages that tests and benchmarks need, when their program is not there yet. A test
+ * that quietly skipped because a program is missing would be a check that cannot fail.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const PROGRAMS = { chromium: "chromium", haproxy: "haproxy", nginx: "nginx", wrk: "wrk" } as const;
+export type Program = keyof typeof PROGRAMS;
+
+export function ensurePrograms(programs: readonly Program[]): void {
+  const missing = programs.filter((program) => !isInstalled(program));
+  if (missing.length === 0) return;
+  const packages = missing.map((program) => PROGRAMS[program]);
+  console.error(`Installing from Debian: ${packages.join(", ")} ...`);
+  const prefix = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
+  const installed =
+    run([...prefix, "apt-get", "update", "-qq"]) &&
+    run([...prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...packages]);
+  if (!installed || programs.some((program) => !isInstalled(program))) {
+    throw new Error(
+      `${missing.join(", ")} could not be installed. Install it by hand and try again` +
+        (missing.includes("chromium") ? ", or name another Chromium in CHROMIUM_PATH." : "."),
+    );
+  }
+}
+
+function isInstalled(program: Program): boolean {
+  if (program === "chromium" && process.env.CHROMIUM_PATH !== undefined)
+    return existsSync(process.env.CHROMIUM_PATH);
+  // Debian keeps servers in sbin, which is not on every user's PATH.
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
+  return folders.some((folder) => existsSync(join(folder, program)));
+}
+
+function run(command: readonly string[]): boolean {
+  const [program, ...args] = command;
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  return spawnSync(program!, args, { stdio: ["ignore", 2, 2], env }).status === 0;
+}
