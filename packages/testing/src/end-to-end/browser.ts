@@ -1,0 +1,67 @@
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { SignIn } from "./relying-party.ts";
+import type { StackInfo } from "./stack.ts";
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Headless Chromium. A context of it (`newContext`) is a device: cookies of its own. */
+export async function launchChromium(): Promise<Browser> {
+  // Loaded here, because most tests need no browser and the library takes a while to load.
+  const { chromium } = await import("playwright-core");
+  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/**
+ * Goes through the real pages from the authorization request to the redirect URI, which is answered here: the
+ * relying party of the test needs no server of its own.
+ */
+export async function signInThroughPages(
+  context: BrowserContext,
+  attempt: SignIn,
+  credentials: StackInfo["demo"],
+): Promise<{ page: Page; callback: URL }> {
+  const page = await context.newPage();
+  const callback = interceptRedirect(page, attempt.isEnd);
+  await page.goto(attempt.url.href);
+  await fillLogin(page, credentials);
+  await consent(page, callback);
+  return { page, callback: await callback };
+}
+
+export async function fillLogin(page: Page, { username, password }: StackInfo["demo"]): Promise<void> {
+  await page.locator('input[name="username"]').fill(username);
+  await page.locator('input[type="password"]').fill(password);
+  await page.locator('form:has(input[type="password"]) button[type="submit"]').first().click();
+}
+
+/** Presses the affirmative button of the consent page, if one is shown before the redirect. */
+async function consent(page: Page, callback: Promise<URL>): Promise<void> {
+  const agree = page.getByRole("button", { name: /allow|continue|agree|accept|approve|authorize|grant/i });
+  const shown = agree
+    .first()
+    .waitFor()
+    .then(() => true);
+  shown.catch(() => undefined);
+  if (await Promise.race([shown, callback.then(() => false)])) await agree.first().click();
+}
+
+function interceptRedirect(page: Page, isEnd: (url: URL) => boolean): Promise<URL> {
+  const { promise, resolve } = Promise.withResolvers<URL>();
+  void page.route(
+    (url) => isEnd(url),
+    async (route) => {
+      resolve(new URL(route.request().url()));
+      await route.fulfill({ contentType: "text/html", body: "<!doctype html><title>signed in</title>" });
+    },
+  );
+  return promise;
+}

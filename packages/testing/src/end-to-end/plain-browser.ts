@@ -1,0 +1,101 @@
+import { type Exchange, type ExchangeOptions, exchange } from "./exchange.ts";
+import { type Form, formsOf } from "./html.ts";
+
+export interface Page extends Exchange {
+  readonly url: URL;
+  readonly forms: readonly Form[];
+}
+
+const MAX_REDIRECTS = 20;
+
+/**
+ * A browser without JavaScript: cookies, redirects and forms. One of these is one device of a user. Chromium is the
+ * judge of the pages; this is for tests that need many devices, and it shows that the pages need no script.
+ */
+export class PlainBrowser {
+  /** By name and path: two interactions at once have cookies of one name under two paths. */
+  readonly #cookies = new Map<string, { name: string; path: string; value: string }>();
+
+  /** Follows redirects, and stops in front of the first address for which `isEnd` holds: it is not fetched. */
+  async open(url: string | URL, isEnd: (url: URL) => boolean = () => false): Promise<Page> {
+    return this.#navigate(new URL(url), {}, isEnd);
+  }
+
+  /** Submits a form as a click on one of its buttons would. */
+  async submit(page: Page, form: Form, input: Submission = {}): Promise<Page> {
+    const values = new URLSearchParams({ ...form.fields, ...input.fill });
+    const pressed = input.button ?? form.buttons[0];
+    if (pressed?.name !== undefined) values.set(pressed.name, pressed.value);
+    const target = new URL(form.action, page.url);
+    const isEnd = input.isEnd ?? (() => false);
+    if (form.method === "POST") {
+      const headers = { origin: page.url.origin, referer: page.url.href };
+      return this.#navigate(target, { method: "POST", body: values, headers }, isEnd);
+    }
+    target.search = values.toString();
+    return this.#navigate(target, {}, isEnd);
+  }
+
+  /** One request with this browser's cookies and without following anything. */
+  async request(url: string | URL, options: ExchangeOptions = {}): Promise<Exchange> {
+    const target = new URL(url);
+    const cookie = this.#cookiesFor(target);
+    const answer = await exchange(target, {
+      ...options,
+      headers: { accept: "text/html", ...options.headers, ...(cookie !== "" && { cookie }) },
+    });
+    this.#remember(answer.headers["set-cookie"] ?? []);
+    return answer;
+  }
+
+  async #navigate(first: URL, options: ExchangeOptions, isEnd: (url: URL) => boolean): Promise<Page> {
+    let url = first;
+    let answer = await this.request(url, options);
+    for (let hops = 0; isRedirect(answer); hops++) {
+      if (hops > MAX_REDIRECTS) throw new Error(`redirects without end at ${url.href}`);
+      url = new URL(answer.headers.location!, url);
+      if (isEnd(url)) break;
+      answer = await this.request(url);
+    }
+    return { ...answer, url, forms: formsOf(answer.body) };
+  }
+
+  #cookiesFor(url: URL): string {
+    const sent = [...this.#cookies.values()].filter(({ path }) => url.pathname.startsWith(path));
+    return sent.map(({ name, value }) => `${name}=${value}`).join("; ");
+  }
+
+  #remember(headers: readonly string[]): void {
+    for (const header of headers) {
+      const [pair = "", ...attributes] = header.split(";").map((part) => part.trim());
+      const equals = pair.indexOf("=");
+      const name = pair.slice(0, equals);
+      const value = pair.slice(equals + 1);
+      const path = attributeOf(attributes, "path") ?? "/";
+      const slot = `${name};${path}`;
+      if (isExpired(attributes) || value === "") this.#cookies.delete(slot);
+      else this.#cookies.set(slot, { name, path, value });
+    }
+  }
+}
+
+export interface Submission {
+  readonly fill?: Readonly<Record<string, string>>;
+  readonly button?: Form["buttons"][number];
+  readonly isEnd?: (url: URL) => boolean;
+}
+
+const isRedirect = ({ status, headers }: Exchange) =>
+  status >= 300 && status < 400 && headers.location !== undefined;
+
+function attributeOf(attributes: readonly string[], name: string): string | undefined {
+  const found = attributes.find((attribute) => attribute.toLowerCase().startsWith(`${name}=`));
+  return found?.slice(name.length + 1);
+}
+
+function isExpired(attributes: readonly string[]): boolean {
+  const maxAge = attributeOf(attributes, "max-age");
+  if (maxAge !== undefined) return Number(maxAge) <= 0;
+  const expires = attributeOf(attributes, "expires");
+  return expires !== undefined && Date.parse(expires) <= Date.now();
+}
