@@ -1,0 +1,44 @@
+import type { VerifiedAccessToken } from "./claims.ts";
+import type { KeySource } from "./key-source.ts";
+
+/** The signature algorithms there are; a verifier can accept fewer, never others. */
+export type Algorithm = "EdDSA" | "ES256" | "RS256" | "PS256";
+
+export interface AccessTokenVerifierOptions<Mark = undefined> {
+  /** Compared exactly with `iss`. */
+  readonly issuer: string;
+  /** One of these must be in `aud`. */
+  readonly audience: string | readonly string[];
+  readonly keys: KeySource;
+  /** Default: all four. */
+  readonly algorithms?: readonly Algorithm[];
+  /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
+  readonly clockSkewSeconds?: number;
+  readonly nowSeconds?: () => number;
+  /** Verified tokens remembered, default 10,000; 0 remembers none. */
+  readonly cacheEntries?: number;
+  /** Characters of all remembered tokens together, default 16 Mi. */
+  readonly cacheCharacters?: number;
+  /** Characters, default 8,192. */
+  readonly maxTokenLength?: number;
+  /** Computed once a token and kept beside it; what it throws, `verifyEntry` throws, and nothing is kept. */
+  readonly prepare?: (token: VerifiedAccessToken) => Mark;
+}
+
+/** A verified token with what `prepare` made of it. */
+export interface VerifiedEntry<Mark> {
+  readonly token: VerifiedAccessToken;
+  readonly mark: Mark;
+}
+
+export interface AccessTokenVerifier<Mark = undefined> {
+  /**
+   * Throws or rejects with an `AccessTokenError`. Synchronous when the key is known. The same object comes
+   * back for a token seen before; `exp`, `nbf` and `iat` are checked again each time.
+   */
+  verify(token: string): VerifiedAccessToken | Promise<VerifiedAccessToken>;
+  /** As `verify`, with the mark. */
+  verifyEntry(token: string): VerifiedEntry<Mark> | Promise<VerifiedEntry<Mark>>;
+  /** Throws `expired_token` or `not_yet_valid` when a token verified before may no longer be used. */
+  recheckTimes(token: VerifiedAccessToken): void;
+}

@@ -1,0 +1,88 @@
+import type { AccessTokenClaims } from "@portcullis/access-token";
+import type { Mode, Reason } from "@portcullis/protocol";
+
+/** Who is calling. Frozen, and shared by all requests that bring the same token. */
+export interface Principal {
+  readonly subject: string;
+  readonly clientId: string;
+  readonly scopes: ReadonlySet<string>;
+  readonly audience: readonly string[];
+  readonly sessionId?: string;
+  readonly grantId?: string;
+  readonly tokenId?: string;
+  /** Seconds. */
+  readonly issuedAt: number;
+  /** Seconds. */
+  readonly expiresAt: number;
+  readonly claims: AccessTokenClaims;
+}
+
+/**
+ * What a route does when the replica has not been confirmed for longer than `maxAgeMs`. `closed` answers 503,
+ * `open` allows and counts. A token known to be revoked is denied under both.
+ */
+export interface Freshness {
+  readonly policy: "closed" | "open";
+  readonly maxAgeMs: number;
+}
+
+/** What a route asks for beyond a valid token of the guard's audience. */
+export interface Requirements {
+  /** Must be in the token's `aud`. */
+  readonly audience?: string;
+  /** All of them must be in the token's `scope`. */
+  readonly scopes?: readonly string[];
+  readonly freshness?: Freshness;
+}
+
+export interface AllowDecision {
+  readonly outcome: "allow";
+  readonly principal: Principal;
+  /** An `open` route let it pass though the replica could not confirm that the token is not revoked. */
+  readonly unconfirmed: boolean;
+  /** Times, verdict and freshness again, without verifying: for just before a response starts. */
+  recheck(): Decision;
+}
+
+export interface DenyDecision {
+  readonly outcome: "deny";
+  /** Stable code of the cause, finer than `body.error`: for metrics and logs. */
+  readonly code: DenialCode;
+  readonly status: 400 | 401 | 403 | 503;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: DenialBody;
+}
+
+export interface DenialBody {
+  readonly error: string;
+  readonly error_description: string;
+  readonly reason?: Reason;
+  readonly mode?: Mode;
+}
+
+export type Decision = AllowDecision | DenyDecision;
+
+export type DenialCode = string;
+
+/** How many decisions of each kind there were. `unconfirmed` is a part of `allowed`. */
+export interface GuardCounters {
+  readonly allowed: number;
+  readonly unconfirmed: number;
+  readonly killed: number;
+  readonly stale: number;
+  readonly unavailable: number;
+  readonly rejected: number;
+}
+
+export interface Guard {
+  /**
+   * Never throws and never rejects: whatever goes wrong is a denial. Give it the Authorization header as it
+   * came: a list of two is refused with 400, so take it from the raw headers, since Node keeps only the first.
+   */
+  authenticate(
+    authorization: string | readonly string[] | undefined,
+    requirements?: Requirements,
+  ): Decision | Promise<Decision>;
+  readonly counters: GuardCounters;
+}
