@@ -1,0 +1,13 @@
+import { errorsOf } from "@portcullis/protocol";
+
+/** Everything that can go wrong between the log and a verdict. Each of them fails towards "no allow". */
+export const revocationError = errorsOf({
+  malformed_key: { status: 400, text: "The key of a revocation does not fit its scope." },
+  malformed_records: { status: 502, text: "The revocation feed sent records that cannot be read." },
+  malformed_feed: { status: 502, text: "The revocation feed sent something that cannot be read." },
+  feed_unavailable: { status: 503, text: "The revocation feed cannot be reached." },
+  feed_unauthorized: { status: 503, text: "The revocation feed refuses this verifier's credentials." },
+  feed_conflict: { status: 503, text: "The revocation log has changed; a new snapshot is needed." },
+  replica_not_ready: { status: 503, text: "The revocation list has not been loaded yet." },
+  replica_closed: { status: 503, text: "The replica of the revocation list has been closed." },
+});

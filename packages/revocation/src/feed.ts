@@ -1,0 +1,33 @@
+import type { LeaseRequest, LeaseResponse, Reset } from "@portcullis/protocol";
+
+/** A batch off the wire: whole records (40 bytes each) of the seqs `from`..`to`; `prev` is the seq before them. */
+export interface DecodedBatch {
+  readonly incarnation: string;
+  readonly prev: number;
+  readonly from: number;
+  readonly to: number;
+  readonly records: Uint8Array;
+}
+
+export type FeedEvent =
+  | { readonly type: "batch"; readonly batch: DecodedBatch }
+  | { readonly type: "reset"; readonly reset: Reset }
+  | { readonly type: "heartbeat" };
+
+export interface FeedCursor {
+  readonly incarnation: string;
+  readonly seq: number;
+}
+
+/**
+ * Port a replica reads the log through. It may deliver late, twice or out of order, and may end at any time:
+ * the replica checks `prev` and comes again. Every call rejects when `signal` aborts.
+ */
+export interface Feed {
+  /** Bytes as in protocol/snapshot.ts. */
+  snapshot(signal: AbortSignal): Promise<Uint8Array>;
+  /** Ends, or throws, when the connection does. */
+  stream(cursor: FeedCursor, signal: AbortSignal): AsyncIterable<FeedEvent>;
+  /** Throws `feed_conflict` when the log is of another incarnation or behind `applied`. */
+  lease(request: LeaseRequest, signal: AbortSignal): Promise<LeaseResponse>;
+}

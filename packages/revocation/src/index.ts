@@ -1,0 +1,20 @@
+export {
+  createKeySpace,
+  type KeySpace,
+  type RevocationKey,
+  type TokenCoordinates,
+} from "./coordinates.ts";
+export type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "./feed.ts";
+export { type HttpFeedOptions, httpFeed } from "./http-feed.ts";
+export type { RevocationLog } from "./log.ts";
+export {
+  createReplica,
+  type Replica,
+  type ReplicaChange,
+  type ReplicaEvent,
+  type ReplicaOptions,
+  type ReplicaState,
+} from "./replica.ts";
+export { RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
+export type { Verdict } from "./verdict.ts";
+export type { RevocationView } from "./view.ts";
