@@ -6,6 +6,7 @@ export * from "./html.ts";
 export * from "./load.ts";
 export * from "./plain-browser.ts";
 export * from "./ports.ts";
+export * from "./prove.ts";
 export * from "./relying-party.ts";
 export * from "./server-process.ts";
 export * from "./stack.ts";

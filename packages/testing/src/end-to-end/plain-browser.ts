@@ -4,6 +4,8 @@ import { type Form, formsOf } from "./html.ts";
 export interface Page extends Exchange {
   readonly url: URL;
   readonly forms: readonly Form[];
+  /** Every answer on the way here, redirects included, this page's last. */
+  readonly trail: readonly Exchange[];
 }
 
 const MAX_REDIRECTS = 20;
@@ -51,13 +53,15 @@ export class PlainBrowser {
   async #navigate(first: URL, options: ExchangeOptions, isEnd: (url: URL) => boolean): Promise<Page> {
     let url = first;
     let answer = await this.request(url, options);
+    const trail = [answer];
     for (let hops = 0; isRedirect(answer); hops++) {
       if (hops > MAX_REDIRECTS) throw new Error(`redirects without end at ${url.href}`);
       url = new URL(answer.headers.location!, url);
       if (isEnd(url)) break;
       answer = await this.request(url);
+      trail.push(answer);
     }
-    return { ...answer, url, forms: formsOf(answer.body) };
+    return { ...answer, url, forms: formsOf(answer.body), trail };
   }
 
   #cookiesFor(url: URL): string {
