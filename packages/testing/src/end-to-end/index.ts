@@ -1,5 +1,6 @@
 export * from "./administrator.ts";
 export * from "./browser.ts";
+export * from "./configuration.ts";
 export * from "./device.ts";
 export * from "./exchange.ts";
 export * from "./html.ts";
