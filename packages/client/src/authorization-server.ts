@@ -1,0 +1,50 @@
+import * as oauth from "oauth4webapi";
+import { clientError } from "./errors.ts";
+import type { Settings } from "./options.ts";
+
+/** The authorization server as this client sees it: its metadata, and how requests to it are made. */
+export class AuthorizationServer {
+  readonly client: oauth.Client;
+  readonly #settings: Settings;
+  #metadata: Promise<oauth.AuthorizationServer> | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.client = { client_id: settings.clientId };
+  }
+
+  /** Discovered once; a failure is not kept, so the next caller tries again. */
+  metadata(): Promise<oauth.AuthorizationServer> {
+    this.#metadata ??= this.#discover().catch((error: unknown) => {
+      this.#metadata = undefined;
+      throw error;
+    });
+    return this.#metadata;
+  }
+
+  get requestOptions() {
+    return {
+      [oauth.customFetch]: (url: string, init: unknown) => this.#fetch(url, init as RequestInit),
+      [oauth.allowInsecureRequests]: this.#settings.insecure,
+    };
+  }
+
+  /** Network failures become `issuer_unreachable`: they say nothing about the session, which is kept. */
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    const response = await this.#settings.environment.fetch(url, init).catch((cause: unknown) => {
+      throw clientError("issuer_unreachable", { cause });
+    });
+    if (response.status >= 500 || response.status === 429) {
+      throw clientError("issuer_unreachable", { detail: `status ${response.status}` });
+    }
+    return response;
+  }
+
+  async #discover(): Promise<oauth.AuthorizationServer> {
+    const { issuer } = this.#settings;
+    const response = await oauth.discoveryRequest(issuer, this.requestOptions);
+    return oauth.processDiscoveryResponse(issuer, response).catch((cause: unknown) => {
+      throw clientError("discovery_failed", { cause });
+    });
+  }
+}

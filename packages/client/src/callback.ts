@@ -1,0 +1,107 @@
+import * as oauth from "oauth4webapi";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { clientError } from "./errors.ts";
+import type { Settings } from "./options.ts";
+import type { Session } from "./session.ts";
+import { type SignInAttempt, takeAttempt } from "./sign-in.ts";
+import { sessionOf } from "./token-response.ts";
+
+/**
+ * Takes an authorization response out of the page's address, at once and before any request is made: from
+ * then on no Referer, no bookmark, no other script and no reload can see or repeat the code.
+ */
+export function takeCallback(settings: Settings): URL | undefined {
+  const { page } = settings.environment;
+  if (page === undefined) return undefined;
+  const url = new URL(page.url);
+  if (!isCallback(url, settings.redirectUri)) return undefined;
+  page.replaceUrl(withoutResponse(url));
+  return url;
+}
+
+function isCallback(url: URL, redirectUri: string): boolean {
+  const redirect = new URL(redirectUri);
+  const { searchParams } = url;
+  return (
+    url.origin === redirect.origin &&
+    url.pathname === redirect.pathname &&
+    searchParams.has("state") &&
+    (searchParams.has("code") || searchParams.has("error"))
+  );
+}
+
+const RESPONSE_PARAMETERS = [
+  "code",
+  "state",
+  "iss",
+  "error",
+  "error_description",
+  "error_uri",
+  "session_state",
+];
+
+function withoutResponse(url: URL): string {
+  const clean = new URL(url);
+  for (const name of RESPONSE_PARAMETERS) clean.searchParams.delete(name);
+  return clean.href;
+}
+
+/**
+ * Redeems an authorization response. In order: it belongs to an attempt of this tab (`state`), it comes from
+ * this issuer (`iss`, RFC 9207), the code with the PKCE verifier, the ID token with the `nonce`.
+ */
+export async function redeemCallback(
+  settings: Settings,
+  server: AuthorizationServer,
+  callback: URL,
+): Promise<{ session: Session; returnTo: string | undefined }> {
+  const attempt = takeAttempt(settings, callback.searchParams.get("state") ?? "");
+  if (attempt === undefined) throw clientError("sign_in_not_started");
+  const metadata = await server.metadata();
+  const parameters = checkResponse(metadata, server.client, callback, attempt);
+  const sentAtMs = settings.environment.nowMs();
+  const response = await oauth.authorizationCodeGrantRequest(
+    metadata,
+    server.client,
+    oauth.None(),
+    parameters,
+    settings.redirectUri,
+    attempt.codeVerifier,
+    { ...server.requestOptions, ...resourceParameter(settings) },
+  );
+  const tokens = await oauth
+    .processAuthorizationCodeResponse(metadata, server.client, response, {
+      expectedNonce: attempt.nonce,
+      requireIdToken: true,
+    })
+    .catch((cause: unknown) => {
+      throw refusedBy(cause);
+    });
+  const session = sessionOf(tokens, { id: oauth.generateRandomState(), generation: 0, sentAtMs });
+  return { session, returnTo: attempt.returnTo };
+}
+
+export const resourceParameter = ({ resource }: Settings) =>
+  resource === undefined ? {} : { additionalParameters: { resource } };
+
+function checkResponse(
+  metadata: oauth.AuthorizationServer,
+  client: oauth.Client,
+  callback: URL,
+  attempt: SignInAttempt,
+): URLSearchParams {
+  try {
+    return oauth.validateAuthResponse(metadata, client, callback, attempt.state);
+  } catch (cause) {
+    throw refusedBy(cause);
+  }
+}
+
+/** The server's own `error` is told apart from an answer that failed our checks. */
+function refusedBy(cause: unknown) {
+  if (cause instanceof oauth.AuthorizationResponseError || cause instanceof oauth.ResponseBodyError) {
+    const text = cause.error === "access_denied" ? "You did not agree to the sign-in." : undefined;
+    return clientError("sign_in_refused", { cause, detail: cause.error, ...(text && { text }) });
+  }
+  return clientError("response_refused", { cause });
+}

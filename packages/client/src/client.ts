@@ -1,0 +1,192 @@
+import type { Reason } from "@portcullis/protocol";
+import { AuthorizationServer } from "./authorization-server.ts";
+import { createAuthorizedFetch } from "./authorized-fetch.ts";
+import { redeemCallback, takeCallback } from "./callback.ts";
+import { clientError } from "./errors.ts";
+import { type ClientEvent, type Listener, Listeners } from "./events.ts";
+import { type ClientOptions, resolveSettings, type Settings } from "./options.ts";
+import { Refresher, reasonOfRefusal } from "./refresh.ts";
+import { type Session, SessionHolder, type User } from "./session.ts";
+import { createSignInUrl, type SignInOptions } from "./sign-in.ts";
+import { createSignOutUrl, revokeTokens } from "./sign-out.ts";
+import { type TabMessage, Tabs } from "./tabs.ts";
+
+export interface Client {
+  /** Who is signed in, or undefined. */
+  readonly user: User | undefined;
+  /**
+   * Call once when the page loads: finishes a sign-in that comes back, or takes up the session from before a
+   * reload. Throws `sign_in_refused`, `sign_in_not_started`, `response_refused`, `issuer_unreachable`.
+   */
+  start(): Promise<StartResult>;
+  /** Sends the page to the sign-in service. */
+  signIn(options?: SignInOptions): Promise<void>;
+  /** Forgets the tokens in all tabs of this session and ends it at the issuer. */
+  signOut(): Promise<void>;
+  /** `fetch` with the access token, for `resourceServers` only; refreshes and retries as needed. */
+  readonly fetch: typeof fetch;
+  accessToken(): Promise<string>;
+  subscribe(listener: Listener): () => void;
+  /** Without a page (Node): where to send the user, and what to do with the address they come back to. */
+  createSignInUrl(options?: SignInOptions): Promise<string>;
+  completeSignIn(callbackUrl: string): Promise<StartResult>;
+  close(): void;
+}
+
+export interface StartResult {
+  readonly user: User | undefined;
+  /** Where `signIn` was called, when this page load finished a sign-in. */
+  readonly returnTo?: string;
+}
+
+/** A code in the page's address is taken out of it before this returns. */
+export function createClient(options: ClientOptions): Client {
+  const settings = resolveSettings(options);
+  return new PortcullisClient(settings, takeCallback(settings));
+}
+
+class PortcullisClient implements Client {
+  readonly fetch: typeof fetch;
+  readonly #settings: Settings;
+  readonly #server: AuthorizationServer;
+  readonly #holder: SessionHolder;
+  readonly #listeners = new Listeners();
+  readonly #refresher: Refresher;
+  readonly #tabs: Tabs;
+  #callback: URL | undefined;
+
+  constructor(settings: Settings, callback: URL | undefined) {
+    const { environment, prefix } = settings;
+    this.#settings = settings;
+    this.#callback = callback;
+    this.#server = new AuthorizationServer(settings);
+    this.#holder = new SessionHolder(prefix, environment);
+    this.#tabs = new Tabs(environment.openChannel(prefix), (message) => this.#hear(message));
+    this.#refresher = new Refresher(settings, this.#server, this.#holder, {
+      onRefreshed: (session) => this.#announceRefresh(session),
+      onEnded: (_session, refused) => this.#end(endedEvent(reasonOfRefusal(refused))),
+    });
+    this.fetch = createAuthorizedFetch({
+      fetch: environment.fetch,
+      resourceServers: settings.resourceServers,
+      freshSession: () => this.#freshSession(),
+      refresh: (spent) => this.#refresher.refresh(spent),
+      onKilled: (session, { reason }) => this.#forceLogout(session, reason ?? "revoked"),
+    });
+  }
+
+  get user(): User | undefined {
+    return this.#holder.current?.user;
+  }
+
+  async start(): Promise<StartResult> {
+    const callback = this.#callback;
+    this.#callback = undefined;
+    if (callback !== undefined) return this.completeSignIn(callback.href);
+    this.#holder.restore();
+    return { user: this.user };
+  }
+
+  async completeSignIn(callbackUrl: string): Promise<StartResult> {
+    const { session, returnTo } = await redeemCallback(this.#settings, this.#server, new URL(callbackUrl));
+    const { user } = this.#holder.set(session);
+    this.#listeners.emit({ type: "signed-in", user });
+    return { user, ...(returnTo === undefined ? {} : { returnTo }) };
+  }
+
+  createSignInUrl(options?: SignInOptions): Promise<string> {
+    return createSignInUrl(this.#settings, this.#server, options);
+  }
+
+  async signIn(options?: SignInOptions): Promise<void> {
+    this.#requirePage().navigate(await this.createSignInUrl(options));
+  }
+
+  async signOut(): Promise<void> {
+    const session = this.#holder.current;
+    if (session === undefined) return;
+    // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
+    this.#tabs.tell({ type: "signed-out", sessionId: session.id });
+    this.#end({ type: "signed-out" });
+    const { page } = this.#settings.environment;
+    const url = await createSignOutUrl(this.#settings, this.#server, session);
+    if (url !== undefined && page !== undefined) page.navigate(url);
+    else await revokeTokens(this.#server, session);
+  }
+
+  async accessToken(): Promise<string> {
+    return (await this.#freshSession()).accessToken!;
+  }
+
+  subscribe(listener: Listener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  close(): void {
+    this.#tabs.close();
+  }
+
+  async #freshSession(): Promise<Session> {
+    const session = this.#holder.current;
+    if (session === undefined) throw clientError("not_signed_in");
+    const usableUntilMs = (session.accessTokenExpiresAtMs ?? 0) - this.#settings.refreshBeforeExpiryMs;
+    if (session.accessToken !== undefined && this.#settings.environment.nowMs() < usableUntilMs)
+      return session;
+    return this.#refresher.refresh(session);
+  }
+
+  #announceRefresh(session: Session): void {
+    this.#tabs.tell({ type: "refreshed", session });
+    this.#listeners.emit({ type: "refreshed" });
+  }
+
+  /** A call sent before a new sign-in may be refused after it: that ends nothing. */
+  #forceLogout(session: Session, reason: Reason): void {
+    if (this.#holder.current?.id !== session.id) return;
+    this.#tabs.tell({ type: "forced-logout", sessionId: session.id, subject: session.user.sub, reason });
+    this.#end({ type: "forced-logout", reason, fromOtherTab: false });
+  }
+
+  #end(event: ClientEvent): void {
+    this.#holder.clear();
+    this.#listeners.emit(event);
+  }
+
+  #hear(message: TabMessage): void {
+    const current = this.#holder.current;
+    if (current === undefined) return;
+    if (message.type === "refreshed") this.#adopt(current, message.session);
+    else if (message.sessionId === current.id) this.#end(eventOf(message));
+    else if (message.type === "forced-logout" && message.subject === current.user.sub) this.#ask(current);
+  }
+
+  #adopt(current: Session, offered: Session): void {
+    if (offered.id !== current.id || offered.generation <= current.generation) return;
+    this.#holder.set(offered);
+    this.#listeners.emit({ type: "refreshed" });
+  }
+
+  /**
+   * Another sign-in of the same user was ended. Whether ours was ended with it (a ban) or not (one device)
+   * only the issuer knows; a refusal is told to the listeners on its way.
+   */
+  #ask(current: Session): void {
+    this.#refresher.refresh(current).catch(() => {});
+  }
+
+  #requirePage() {
+    const { page } = this.#settings.environment;
+    if (page === undefined) throw clientError("no_page");
+    return page;
+  }
+}
+
+const endedEvent = (reason: Reason | undefined): ClientEvent => ({
+  type: "session-ended",
+  ...(reason === undefined ? {} : { reason }),
+});
+
+const eventOf = (message: Exclude<TabMessage, { type: "refreshed" }>): ClientEvent =>
+  message.type === "signed-out"
+    ? { type: "signed-out" }
+    : { type: "forced-logout", reason: message.reason, fromOtherTab: true };

@@ -1,0 +1,109 @@
+/**
+ * What the client needs from where it runs, with a browser's and Node's own things as defaults. Everything
+ * can be replaced, so tests need no browser and no real clock.
+ */
+export interface Environment {
+  readonly fetch: typeof fetch;
+  /** Lives as long as the tab and no longer; survives a reload and a redirect (see the README). */
+  readonly storage: KeyValueStore;
+  readonly locks: Locks;
+  readonly openChannel: (name: string) => Channel;
+  /** Absent in Node: there is no address bar to clean and nowhere to navigate. */
+  readonly page: Page | undefined;
+  readonly nowMs: () => number;
+}
+
+/** The part of `Storage` that is used. */
+export interface KeyValueStore {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+export interface Locks {
+  /** Runs `work` alone among all holders of `name`, and gives its result. */
+  request<T>(name: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** The part of `BroadcastChannel` that is used. A message never comes back to the channel that sent it. */
+export interface Channel {
+  postMessage(message: unknown): void;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  close(): void;
+}
+
+export interface Page {
+  readonly url: string;
+  /** Changes the address without loading and without a new entry in the history. */
+  replaceUrl(url: string): void;
+  navigate(url: string): void;
+}
+
+export function resolveEnvironment(given: Partial<Environment> = {}): Environment {
+  return {
+    fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    storage: given.storage ?? tabStorage(),
+    locks: given.locks ?? sharedLocks(),
+    openChannel: given.openChannel ?? openBroadcastChannel,
+    page: "page" in given ? given.page : currentPage(),
+    nowMs: given.nowMs ?? Date.now,
+  };
+}
+
+function tabStorage(): KeyValueStore {
+  try {
+    // The mere access throws where the browser blocks storage; Node without a page has none worth using.
+    if (typeof document !== "undefined") return globalThis.sessionStorage;
+  } catch {}
+  return memoryStorage();
+}
+
+/** Ends with the process: what Node, and a browser that blocks storage, work with. */
+export function memoryStorage(): KeyValueStore {
+  const items = new Map<string, string>();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}
+
+function sharedLocks(): Locks {
+  const manager = typeof document === "undefined" ? undefined : globalThis.navigator?.locks;
+  if (manager === undefined) return processLocks();
+  return { request: (name, work) => manager.request(name, work) as ReturnType<typeof work> };
+}
+
+/** One holder at a time in this process: all there is without `navigator.locks`. */
+export function processLocks(): Locks {
+  const tails = new Map<string, Promise<unknown>>();
+  return {
+    request(name, work) {
+      const turn = (tails.get(name) ?? Promise.resolve()).then(work);
+      const tail = turn.catch(() => {}).finally(() => tails.get(name) === tail && tails.delete(name));
+      tails.set(name, tail);
+      return turn;
+    },
+  };
+}
+
+const silentChannel: Channel = { postMessage: () => {}, onmessage: null, close: () => {} };
+
+function openBroadcastChannel(name: string): Channel {
+  if (typeof BroadcastChannel === "undefined") return { ...silentChannel };
+  const channel = new BroadcastChannel(name);
+  // In Node an open channel would keep the process alive.
+  (channel as { unref?: () => void }).unref?.();
+  return channel as unknown as Channel;
+}
+
+function currentPage(): Page | undefined {
+  if (typeof document === "undefined") return undefined;
+  return {
+    get url() {
+      return globalThis.location.href;
+    },
+    replaceUrl: (url) => globalThis.history.replaceState(globalThis.history.state, "", url),
+    navigate: (url) => globalThis.location.assign(url),
+  };
+}

@@ -1,0 +1,27 @@
+import type { Reason } from "@portcullis/protocol";
+import type { User } from "./session.ts";
+
+export type ClientEvent =
+  | { readonly type: "signed-in"; readonly user: User }
+  | { readonly type: "refreshed" }
+  /** The user pressed "sign out", here or in another tab. */
+  | { readonly type: "signed-out" }
+  /** The refresh token no longer works: it ran out, or the session was ended while nothing was called. */
+  | { readonly type: "session-ended"; readonly reason?: Reason }
+  /** A service refused the token because it was revoked: say why, and offer to sign in again. */
+  | { readonly type: "forced-logout"; readonly reason: Reason; readonly fromOtherTab: boolean };
+
+export type Listener = (event: ClientEvent) => void;
+
+export class Listeners {
+  readonly #listeners = new Set<Listener>();
+
+  add(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  emit(event: ClientEvent): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+}

@@ -1,0 +1,17 @@
+export { type Challenge, parseChallenges } from "./challenge.ts";
+export { type Client, createClient, type StartResult } from "./client.ts";
+export { type Denial, readDenial } from "./denial.ts";
+export {
+  type Channel,
+  type Environment,
+  type KeyValueStore,
+  type Locks,
+  memoryStorage,
+  type Page,
+  processLocks,
+} from "./environment.ts";
+export type { ClientErrorCode } from "./errors.ts";
+export type { ClientEvent, Listener } from "./events.ts";
+export type { ClientOptions } from "./options.ts";
+export type { User } from "./session.ts";
+export type { SignInOptions } from "./sign-in.ts";

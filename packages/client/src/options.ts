@@ -1,0 +1,59 @@
+import { type Environment, resolveEnvironment } from "./environment.ts";
+import { clientError } from "./errors.ts";
+
+export interface ClientOptions {
+  /** Issuer identifier, as in the discovery document. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly postLogoutRedirectUri?: string;
+  /** Default `openid`. */
+  readonly scope?: string;
+  /** Resource indicator (RFC 8707): the audience of the access token. */
+  readonly resource?: string;
+  /** Origins that may see the access token, as `https://api.example`. Nothing else ever gets it. */
+  readonly resourceServers: readonly string[];
+  /** An access token is refreshed this long before it expires. Default 10 s. */
+  readonly refreshBeforeExpiryMs?: number;
+  readonly environment?: Partial<Environment>;
+}
+
+export interface Settings {
+  readonly issuer: URL;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly postLogoutRedirectUri: string | undefined;
+  readonly scope: string;
+  readonly resource: string | undefined;
+  readonly resourceServers: ReadonlySet<string>;
+  readonly refreshBeforeExpiryMs: number;
+  /** Plain http is spoken to the issuer: loopback only. */
+  readonly insecure: boolean;
+  /** Names what belongs to this client at this issuer in storage, locks and channels. */
+  readonly prefix: string;
+  readonly environment: Environment;
+}
+
+export function resolveSettings(options: ClientOptions): Settings {
+  const issuer = new URL(options.issuer);
+  const insecure = issuer.protocol === "http:";
+  if ((insecure && !isLoopback(issuer.hostname)) || !/^https?:$/.test(issuer.protocol)) {
+    throw clientError("insecure_issuer", { detail: options.issuer });
+  }
+  return {
+    issuer,
+    clientId: options.clientId,
+    redirectUri: options.redirectUri,
+    postLogoutRedirectUri: options.postLogoutRedirectUri,
+    scope: options.scope ?? "openid",
+    resource: options.resource,
+    resourceServers: new Set(options.resourceServers.map((url) => new URL(url).origin)),
+    refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 10_000,
+    insecure,
+    prefix: `portcullis:${options.issuer}:${options.clientId}`,
+    environment: resolveEnvironment(options.environment),
+  };
+}
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);

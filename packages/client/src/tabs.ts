@@ -1,0 +1,49 @@
+import type { Reason } from "@portcullis/protocol";
+import { reasonOf } from "./denial.ts";
+import type { Channel } from "./environment.ts";
+import { isSession, type Session } from "./session.ts";
+
+/** What tabs of one origin and client tell each other. */
+export type TabMessage =
+  | { readonly type: "refreshed"; readonly session: Session }
+  | { readonly type: "signed-out"; readonly sessionId: string }
+  | {
+      readonly type: "forced-logout";
+      readonly sessionId: string;
+      readonly subject: string;
+      readonly reason: Reason;
+    };
+
+/** The other tabs. What comes from them is read as data of an unknown sender of this origin. */
+export class Tabs {
+  readonly #channel: Channel;
+
+  constructor(channel: Channel, receive: (message: TabMessage) => void) {
+    this.#channel = channel;
+    channel.onmessage = ({ data }) => {
+      const message = parseMessage(data);
+      if (message !== undefined) receive(message);
+    };
+  }
+
+  tell(message: TabMessage): void {
+    this.#channel.postMessage(message);
+  }
+
+  close(): void {
+    this.#channel.onmessage = null;
+    this.#channel.close();
+  }
+}
+
+function parseMessage(data: unknown): TabMessage | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { type, session, sessionId, subject, reason } = data as Record<string, unknown>;
+  if (type === "refreshed") return isSession(session) ? { type, session } : undefined;
+  if (typeof sessionId !== "string") return undefined;
+  if (type === "signed-out") return { type, sessionId };
+  if (type === "forced-logout" && typeof subject === "string") {
+    return { type, sessionId, subject, reason: reasonOf(reason) };
+  }
+  return undefined;
+}

@@ -1,0 +1,116 @@
+import {
+  type Channel,
+  type Client,
+  type ClientEvent,
+  createClient,
+  type Environment,
+  type KeyValueStore,
+  memoryStorage,
+  type Page,
+  processLocks,
+} from "../src/index.ts";
+import { API, FakeIssuer, ISSUER } from "./fake-issuer.ts";
+
+export const APP = "https://app.test/callback";
+
+/** A browser with tabs: one set of locks and channels, an address and a storage for each tab, a clock set by hand. */
+export class FakeBrowser {
+  readonly issuer = new FakeIssuer();
+  nowMs = 1_000_000;
+  readonly locks = processLocks();
+  readonly #channels = new Set<Channel>();
+
+  open(options: { url?: string; storage?: KeyValueStore } = {}): Tab {
+    return new Tab(this, options.url ?? "https://app.test/", options.storage ?? memoryStorage());
+  }
+
+  /** A tab in which somebody is signed in. */
+  async signedIn(): Promise<Tab> {
+    const tab = this.open();
+    const { storage } = tab;
+    const url = this.issuer.authorize(await tab.client.createSignInUrl());
+    tab.client.close();
+    const back = this.open({ url, storage });
+    await back.client.start();
+    return back;
+  }
+
+  channel(): Channel {
+    const channel: Channel = {
+      onmessage: null,
+      postMessage: (message) => this.#deliver(channel, structuredClone(message)),
+      close: () => void this.#channels.delete(channel),
+    };
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  #deliver(from: Channel, data: unknown): void {
+    for (const channel of this.#channels) if (channel !== from) channel.onmessage?.({ data });
+  }
+}
+
+export class Tab {
+  readonly storage: KeyValueStore;
+  readonly page: Page & { url: string; readonly visited: string[] };
+  readonly client: Client;
+  readonly events: ClientEvent[] = [];
+
+  constructor(browser: FakeBrowser, url: string, storage: KeyValueStore) {
+    this.storage = storage;
+    this.page = fakePage(url);
+    const environment: Environment = {
+      fetch: browser.issuer.fetch,
+      storage,
+      locks: browser.locks,
+      openChannel: () => browser.channel(),
+      page: this.page,
+      nowMs: () => browser.nowMs,
+    };
+    this.client = createClient({
+      issuer: ISSUER,
+      clientId: "web",
+      redirectUri: APP,
+      postLogoutRedirectUri: "https://app.test/",
+      scope: "openid offline_access orders.read",
+      resource: "https://orders.test",
+      resourceServers: [API],
+      environment,
+    });
+    this.client.subscribe((event) => this.events.push(event));
+  }
+
+  call(init?: RequestInit): Promise<Response> {
+    return this.client.fetch(`${API}/orders`, init);
+  }
+
+  eventsOf<Type extends ClientEvent["type"]>(type: Type) {
+    return this.events.filter((event) => event.type === type);
+  }
+}
+
+function fakePage(start: string) {
+  const page = {
+    url: start,
+    visited: [] as string[],
+    replaceUrl: (url: string) => {
+      page.url = url;
+    },
+    navigate: (url: string) => {
+      page.visited.push(url);
+    },
+  };
+  return page;
+}
+
+/** A copy of a tab's storage: what a browser gives to a duplicated tab. */
+export function copyOf(keys: readonly string[], storage: KeyValueStore): KeyValueStore {
+  const copy = memoryStorage();
+  for (const key of keys) {
+    const value = storage.getItem(key);
+    if (value !== null) copy.setItem(key, value);
+  }
+  return copy;
+}
+
+export const SESSION_KEY = `portcullis:${ISSUER}:web:session`;
