@@ -1,0 +1,78 @@
+import {
+  MODE_CODES,
+  modeOfCode,
+  REASON_CODES,
+  type RevocationRecord,
+  reasonOfCode,
+  SCOPE_CODES,
+  scopeOfCode,
+} from "@portcullis/protocol";
+import type { KeySpace } from "@portcullis/revocation";
+import type { RevocationDraft } from "../storage/write-transaction.ts";
+import { revocationsError } from "./errors.ts";
+import type { RevocationsTable } from "./tables.ts";
+
+export interface RetentionOptions {
+  readonly tokenLifetimeSeconds: number;
+  readonly clockSkewSeconds: number;
+}
+
+/** Columns that verifiers see, and no others. */
+export const RECORD_COLUMNS = [
+  "seq",
+  "scope",
+  "mode",
+  "reason",
+  "key",
+  "revoked_at",
+  "expires_at",
+  "token_expires_at",
+] as const;
+export type RecordRow = Pick<RevocationsTable, (typeof RECORD_COLUMNS)[number]>;
+
+export function rowOf(
+  draft: RevocationDraft,
+  keySpace: KeySpace,
+  options: RetentionOptions & { readonly revokedAt: number },
+): Omit<RevocationsTable, "seq"> {
+  return {
+    scope: SCOPE_CODES[draft.scope],
+    mode: MODE_CODES[draft.mode],
+    reason: REASON_CODES[draft.reason],
+    key: keySpace.keyOf(draft.scope, draft.key),
+    key_text: typeof draft.key === "object" ? JSON.stringify(draft.key) : (draft.key ?? null),
+    revoked_at: options.revokedAt,
+    expires_at: expiryOf(draft, options),
+    token_expires_at: draft.tokenExpiresAt ?? null,
+    actor: draft.actor ?? null,
+    note: draft.note ?? null,
+  };
+}
+
+/** The last second at which a token that the draft covers could still verify somewhere, clocks being off. */
+function expiryOf(
+  draft: RevocationDraft,
+  options: RetentionOptions & { readonly revokedAt: number },
+): number {
+  const tokenExpiry = draft.tokenExpiresAt ?? options.revokedAt + options.tokenLifetimeSeconds;
+  return tokenExpiry + options.clockSkewSeconds;
+}
+
+export function recordOf(row: RecordRow): RevocationRecord {
+  const scope = scopeOfCode(row.scope);
+  const mode = modeOfCode(row.mode);
+  if (scope === undefined || mode === undefined) {
+    // Leaving it out would be an allow.
+    throw revocationsError("unknown_record", { detail: `seq ${row.seq}: ${row.scope}, ${row.mode}` });
+  }
+  return {
+    seq: row.seq,
+    scope,
+    mode,
+    reason: reasonOfCode(row.reason),
+    key: row.key,
+    revokedAt: row.revoked_at,
+    expiresAt: row.expires_at,
+    ...(row.token_expires_at === null ? {} : { tokenExpiresAt: row.token_expires_at }),
+  };
+}

@@ -1,0 +1,49 @@
+/** Tables of the log and of the verifiers that follow it. Codes are those of protocol's SCOPE_CODES and so on. */
+
+export interface RevocationTables {
+  revocations: RevocationsTable;
+  revocation_state: RevocationStateTable;
+  replicas: ReplicasTable;
+}
+
+/** One row a revocation. Rows are inserted, never updated, and deleted only from the old end once expired. */
+export interface RevocationsTable {
+  /** Place in the log: gap-free, in commit order, from 1. */
+  seq: number;
+  scope: number;
+  mode: number;
+  reason: number;
+  /** 16 bytes, as verifiers see it. */
+  key: Uint8Array;
+  /** What was revoked, in clear, for the audit. Never leaves SQL by the feed. JSON for `subject-client`. */
+  key_text: string | null;
+  /** Seconds. */
+  revoked_at: number;
+  /** Seconds. No token that the record covers verifies after it. */
+  expires_at: number;
+  /** Seconds, scope `token` only. */
+  token_expires_at: number | null;
+  /** Who did it: a client id or a subject. */
+  actor: string | null;
+  /** Why, in words. */
+  note: string | null;
+}
+
+/** One row. */
+export interface RevocationStateTable {
+  id: 1;
+  /** Of this database; a restored one gets another. */
+  incarnation: string;
+  /** Newest seq that was given. Updated in the transaction that gives it, which is what makes seqs gap-free. */
+  head: number;
+  /** 32 bytes: maps subjects, clients and other texts to keys. */
+  hash_key: Uint8Array;
+}
+
+/** Verifiers that may hold a lease. Written when one appears, asks for longer, or leaves; never at a renewal. */
+export interface ReplicasTable {
+  client_id: string;
+  name: string;
+  /** Longest lease that it was granted. */
+  lease_ms: number;
+}

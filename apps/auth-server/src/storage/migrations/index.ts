@@ -1,0 +1,10 @@
+/**
+ * All migrations, in order. To add one: a file `NNNN-what.ts` beside this one and a line here. A migration
+ * that was released never changes.
+ */
+import type { Migration } from "kysely/migration";
+import { createRevocations } from "./0001-revocations.ts";
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  "0001-revocations": createRevocations,
+};
