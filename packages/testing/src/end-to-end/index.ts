@@ -5,6 +5,7 @@ export * from "./device.ts";
 export * from "./exchange.ts";
 export * from "./html.ts";
 export * from "./load.ts";
+export * from "./page-checks.ts";
 export * from "./plain-browser.ts";
 export * from "./ports.ts";
 export * from "./prove.ts";

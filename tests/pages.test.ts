@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import {
+  assertPageIsSound,
+  fillLogin,
+  keepScreenshot,
+  launchChromium,
+  RelyingParty,
+  type SignIn,
+  type Stack,
+  signInThroughPages,
+  startStack,
+  VIEWPORTS,
+} from "@portcullis/testing/end-to-end";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+
+let stack: Stack;
+let chromium: Browser;
+let party: RelyingParty;
+
+before(async () => {
+  [stack, chromium] = await Promise.all([startStack(), launchChromium()]);
+  party = await RelyingParty.discover(stack.info);
+});
+after(() => Promise.all([stack.stop(), chromium.close()]));
+
+/** Each way leads a fresh browser to one page of the authorization server. */
+const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>> = {
+  login: async (context) => open(context, (await party.begin()).url.href),
+  "login-refused": async (context) => {
+    const page = await open(context, (await party.begin()).url.href);
+    await fillLogin(page, { ...stack.info.demo, password: "not the password" });
+    await page.getByRole("alert").waitFor();
+    return page;
+  },
+  consent: async (context) => {
+    const page = await open(context, (await party.begin({ prompt: "login consent" })).url.href);
+    await fillLogin(page, stack.info.demo);
+    await page.getByRole("button", { name: /allow/i }).waitFor();
+    return page;
+  },
+  account: async (context) => {
+    await signedIn(context);
+    return open(context, `${stack.info.issuer}/account`);
+  },
+  "logout-confirmation": async (context) => {
+    const { idToken } = await signedIn(context);
+    return open(context, party.endSessionUrl(idToken).href);
+  },
+  "signed-out": async (context) => {
+    const { idToken } = await signedIn(context);
+    const page = await open(context, party.endSessionUrl(idToken).href);
+    await page
+      .getByRole("button", { name: /sign out/i })
+      .first()
+      .click();
+    await page.getByRole("heading", { name: /signed out/i }).waitFor();
+    return page;
+  },
+  error: async (context) => {
+    const { url } = await party.begin();
+    url.searchParams.set("client_id", "nobody");
+    return open(context, url.href);
+  },
+};
+
+for (const [size, viewport] of Object.entries(VIEWPORTS)) {
+  describe(`the pages without JavaScript, on a ${size}`, () => {
+    for (const [name, way] of Object.entries(WAYS)) {
+      it(`shows ${name} within the window, labelled, and reachable by keyboard`, async () => {
+        const context = await chromium.newContext({ viewport, javaScriptEnabled: false });
+        const page = await way(context);
+        await keepScreenshot(page, `${name}-${size}`);
+        await assertPageIsSound(page);
+        await context.close();
+      });
+    }
+  });
+}
+
+describe("the pages", () => {
+  it("load nothing from other hosts and complain of nothing", async () => {
+    const context = await chromium.newContext();
+    const problems: string[] = [];
+    context.on("request", (request) => {
+      if (!request.url().startsWith(stack.info.issuer)) problems.push(`asks ${request.url()}`);
+    });
+    context.on("console", (message) => {
+      if (message.type() === "error") problems.push(message.text());
+    });
+    context.on("weberror", (error) => problems.push(String(error.error())));
+    await WAYS.consent!(context);
+    await context.close();
+    assert.deepEqual(problems, []);
+  });
+
+  it("refuse to be framed, sniffed or referred from", async () => {
+    const page = await open(await chromium.newContext(), "about:blank");
+    const response = (await page.goto((await party.begin()).url.href))!;
+    const headers = response.headers();
+    assert.match(headers["content-security-policy"] ?? "", /frame-ancestors 'none'/);
+    assert.match(headers["content-security-policy"] ?? "", /default-src 'none'|default-src 'self'/);
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.match(headers["referrer-policy"] ?? "", /no-referrer|same-origin/);
+    assert.match(headers["cache-control"] ?? "", /no-store/);
+    await page.context().close();
+  });
+
+  it("signs in by keyboard alone", async () => {
+    const context = await chromium.newContext();
+    const attempt: SignIn = await party.begin();
+    const page = await open(context, "about:blank");
+    const arrived = Promise.withResolvers<string>();
+    await page.route(
+      (url) => attempt.isEnd(url),
+      async (route) => {
+        arrived.resolve(route.request().url());
+        await route.fulfill({ contentType: "text/html", body: "<title>back</title>" });
+      },
+    );
+    await page.goto(attempt.url.href);
+    await page.locator('input[name="username"]').focus();
+    await page.keyboard.type(stack.info.demo.username);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(stack.info.demo.password);
+    await page.keyboard.press("Enter");
+    const consent = page.getByRole("button", { name: /allow/i });
+    await Promise.race([consent.waitFor(), arrived.promise]);
+    if (!page.url().startsWith(party.redirectUri)) await consent.press("Enter");
+    const { accessToken } = await attempt.finish(new URL(await arrived.promise));
+    assert.ok(accessToken.split(".").length === 3);
+    await context.close();
+  });
+});
+
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
+async function signedIn(context: BrowserContext) {
+  const attempt = await party.begin();
+  const { page, callback } = await signInThroughPages(context, attempt, stack.info.demo);
+  const tokens = await attempt.finish(callback);
+  await page.close();
+  return tokens;
+}
