@@ -1,3 +1,4 @@
+export type { Algorithm } from "./algorithms.ts";
 export type {
   AccessTokenClaims,
   TokenHeader,
@@ -5,51 +6,19 @@ export type {
   TransactionTokenClaims,
   VerifiedAccessToken,
 } from "./claims.ts";
-export type { KeySource } from "./key-source.ts";
-export type {
-  AccessTokenVerifier,
-  AccessTokenVerifierOptions,
-  Algorithm,
-  VerifiedEntry,
-} from "./verifier-types.ts";
-
-import type { TransactionToken } from "./claims.ts";
-import type { KeySource } from "./key-source.ts";
-import type { AccessTokenVerifier, AccessTokenVerifierOptions, Algorithm } from "./verifier-types.ts";
-
-export interface RemoteKeySourceOptions {
-  readonly issuer: string;
-  /** Skips discovery: for an issuer, such as the gateway, that publishes keys and nothing else. */
-  readonly jwksUri?: string;
-  readonly fetch?: typeof fetch;
-  readonly monotonicMs?: () => number;
-  readonly cooldownMs?: number;
-  readonly maxAgeMs?: number;
-  readonly keepLastKeysMs?: number;
-  readonly timeoutMs?: number;
-  readonly allowInsecureRequests?: boolean;
-}
-export interface RemoteKeySource extends KeySource {
-  readonly generation: number;
-  /** Fetches now, or joins the fetch under way. Rejects with `keys_unavailable`. */
-  refresh(): Promise<void>;
-}
-export interface TransactionTokenVerifierOptions {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly keys: KeySource;
-  readonly algorithms?: readonly Algorithm[];
-  readonly clockSkewSeconds?: number;
-  readonly nowSeconds?: () => number;
-  readonly maxTokenLength?: number;
-}
-export declare function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource;
-export declare function localKeySource(
-  jwks: { keys: readonly JsonWebKey[] } | (() => { keys: readonly JsonWebKey[] }),
-): KeySource;
-export declare function createAccessTokenVerifier<Mark = undefined>(
-  options: AccessTokenVerifierOptions<Mark>,
-): AccessTokenVerifier<Mark>;
-export declare function createTransactionTokenVerifier(options: TransactionTokenVerifierOptions): {
-  verify(token: string): Promise<TransactionToken>;
-};
+export { isLoopback, requireIssuerUrl } from "./discover-jwks-uri.ts";
+export {
+  ACCESS_TOKEN_ERRORS,
+  type AccessTokenError,
+  type AccessTokenErrorCode,
+  isAccessTokenError,
+} from "./errors.ts";
+export { type JsonWebKeySet, type KeySource, localKeySource } from "./key-source.ts";
+export { type RemoteKeySource, type RemoteKeySourceOptions, remoteKeySource } from "./remote-key-source.ts";
+export {
+  createTransactionTokenVerifier,
+  type TransactionTokenVerifier,
+  type TransactionTokenVerifierOptions,
+} from "./transaction-token.ts";
+export { createAccessTokenVerifier } from "./verifier.ts";
+export type { AccessTokenVerifier, AccessTokenVerifierOptions, VerifiedEntry } from "./verifier-types.ts";

@@ -1,8 +1,6 @@
+import type { Algorithm } from "./algorithms.ts";
 import type { VerifiedAccessToken } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
-
-/** The signature algorithms there are; a verifier can accept fewer, never others. */
-export type Algorithm = "EdDSA" | "ES256" | "RS256" | "PS256";
 
 export interface AccessTokenVerifierOptions<Mark = undefined> {
   /** Compared exactly with `iss`. */

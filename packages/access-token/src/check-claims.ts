@@ -1,0 +1,78 @@
+/** What the payload of a JWT access token must say (RFC 9068, section 4), once its signature has verified. */
+
+import {
+  audienceList,
+  type ClaimShapes,
+  checkOptionalClaims,
+  checkTimes,
+  isAudience,
+  isObject,
+  isSeconds,
+  isSeq,
+  isText,
+  requireClaims,
+} from "./claim-checks.ts";
+import type { AccessTokenClaims } from "./claims.ts";
+import { accessTokenError } from "./errors.ts";
+import type { JsonObject } from "./strict-json.ts";
+
+export interface ClaimExpectations {
+  readonly issuer: string;
+  readonly audience: ReadonlySet<string>;
+  readonly clockSkewSeconds: number;
+}
+
+type Check = (claims: AccessTokenClaims, expected: ClaimExpectations, nowSeconds: number) => void;
+
+/** RFC 9068, section 2.2. */
+const REQUIRED: ClaimShapes = {
+  iss: isText,
+  exp: isSeconds,
+  aud: isAudience,
+  sub: isText,
+  client_id: isText,
+  iat: isSeconds,
+  jti: isText,
+};
+
+const OPTIONAL: ClaimShapes = {
+  nbf: isSeconds,
+  rv: isSeq,
+  sid: isText,
+  gid: isText,
+  org: isText,
+  cnf: (value) => isObject(value) && (value.jkt === undefined || isText(value.jkt)),
+  scope: (value) => typeof value === "string",
+  auth_time: isSeconds,
+  acr: (value) => typeof value === "string",
+  amr: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+};
+
+const CLAIM_CHECKS: readonly (readonly [what: string, check: Check])[] = [
+  ["the required claims are there", (claims) => requireClaims(claims, REQUIRED)],
+  ["the others have their shapes", (claims) => checkOptionalClaims(claims, OPTIONAL)],
+  ["iss is ours, exactly", checkIssuer],
+  ["aud names us", checkAudience],
+  [
+    "now is within exp, nbf and iat",
+    (claims, expected, now) => checkTimes(claims, now, expected.clockSkewSeconds),
+  ],
+];
+
+export function checkClaims(
+  payload: JsonObject,
+  expected: ClaimExpectations,
+  nowSeconds: number,
+): AccessTokenClaims {
+  const claims = payload as unknown as AccessTokenClaims;
+  for (const [, check] of CLAIM_CHECKS) check(claims, expected, nowSeconds);
+  return claims;
+}
+
+function checkIssuer(claims: AccessTokenClaims, { issuer }: ClaimExpectations): void {
+  if (claims.iss !== issuer) throw accessTokenError("wrong_issuer");
+}
+
+function checkAudience(claims: AccessTokenClaims, { audience }: ClaimExpectations): void {
+  if (!audienceList(claims.aud).some((one) => audience.has(one))) throw accessTokenError("wrong_audience");
+}

@@ -1,0 +1,29 @@
+/** The package's one catalogue. `detail` is for logs and never holds a token or a part of one. */
+import { errorsOf, PortcullisError } from "@portcullis/protocol";
+
+export const ACCESS_TOKEN_ERRORS = {
+  token_too_long: { status: 401, text: "The token is longer than this service accepts." },
+  malformed_token: { status: 401, text: "The token is not a signed JWT in its canonical form." },
+  malformed_claims: { status: 401, text: "A claim of the token has a value that it cannot have." },
+  wrong_type: { status: 401, text: "The token is of another type than the one expected here." },
+  unsupported_algorithm: { status: 401, text: "The token is signed with an algorithm not accepted here." },
+  unsupported_header: { status: 401, text: "The token's header asks for something not supported here." },
+  unknown_key: { status: 401, text: "The token is signed with a key that its issuer does not publish." },
+  bad_signature: { status: 401, text: "The token's signature does not verify." },
+  missing_claim: { status: 401, text: "The token lacks a claim that is required." },
+  wrong_issuer: { status: 401, text: "The token is from another issuer." },
+  wrong_audience: { status: 401, text: "The token is for another audience." },
+  expired_token: { status: 401, text: "The token has expired." },
+  not_yet_valid: { status: 401, text: "The token is not valid yet." },
+  keys_unavailable: { status: 503, text: "The issuer's keys cannot be fetched at the moment." },
+  invalid_configuration: { status: 500, text: "The verifier's configuration cannot work." },
+} as const;
+
+export type AccessTokenErrorCode = keyof typeof ACCESS_TOKEN_ERRORS;
+export type AccessTokenError = PortcullisError<AccessTokenErrorCode>;
+
+export const accessTokenError = errorsOf<AccessTokenErrorCode>(ACCESS_TOKEN_ERRORS);
+
+export function isAccessTokenError(error: unknown): error is AccessTokenError {
+  return error instanceof PortcullisError && error.code in ACCESS_TOKEN_ERRORS;
+}

@@ -1,0 +1,143 @@
+/**
+ * The keys an issuer publishes, kept in memory.
+ *
+ * - A known key is served at once. Past `maxAgeMs` it is still served, while the set is fetched again behind.
+ * - An unknown `kid` makes one fetch, shared by all who wait, and then none for `cooldownMs`: random kids make
+ *   no storm.
+ * - When the issuer is down, known keys last for `keepLastKeysMs` more. After that it is `keys_unavailable`
+ *   (503): a key that was withdrawn meanwhile must not live on for ever.
+ */
+import type { KeyObject } from "node:crypto";
+import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
+import { accessTokenError } from "./errors.ts";
+import { fetchJson } from "./fetch-json.ts";
+import { importKeySet, type KeySet } from "./key-set.ts";
+import type { KeySource } from "./key-source.ts";
+
+export interface RemoteKeySourceOptions {
+  /** Where discovery starts, and what it must say. */
+  readonly issuer: string;
+  /** Skips discovery: for an issuer, such as the gateway, that publishes its keys and no metadata. */
+  readonly jwksUri?: string;
+  readonly fetch?: typeof fetch;
+  readonly monotonicMs?: () => number;
+  /** No second fetch for an unknown `kid` within this time; default 10,000. */
+  readonly cooldownMs?: number;
+  /** Fetch again after this time; default 600,000. */
+  readonly maxAgeMs?: number;
+  /** How much longer known keys are good when no fetch succeeds; default 3,600,000. */
+  readonly keepLastKeysMs?: number;
+  /** After a failed fetch, the next is at least this much later; default 1,000. */
+  readonly retryMs?: number;
+  /** For each request; default 5,000. */
+  readonly timeoutMs?: number;
+  /** Allow plain HTTP to other hosts than loopback; default false. */
+  readonly allowInsecureRequests?: boolean;
+}
+
+export interface RemoteKeySource extends KeySource {
+  readonly generation: number;
+  /** Fetches now, or joins the fetch under way. Rejects with `keys_unavailable`. */
+  refresh(): Promise<void>;
+}
+
+const DEFAULTS = {
+  cooldownMs: 10_000,
+  maxAgeMs: 600_000,
+  keepLastKeysMs: 3_600_000,
+  retryMs: 1_000,
+  timeoutMs: 5_000,
+  allowInsecureRequests: false,
+};
+
+/** Throws `invalid_configuration` at once for an issuer that could not be asked safely. */
+export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource {
+  const settings = { ...DEFAULTS, fetch, monotonicMs: () => performance.now(), ...options };
+  requireIssuerUrl(settings.issuer, settings);
+  if (settings.jwksUri !== undefined) requireSecureUrl("jwksUri", settings.jwksUri, settings);
+  return new FetchedKeys(settings);
+}
+
+type Settings = typeof DEFAULTS &
+  Required<Pick<RemoteKeySourceOptions, "fetch" | "monotonicMs">> &
+  RemoteKeySourceOptions;
+
+class FetchedKeys implements RemoteKeySource {
+  generation = 0;
+  readonly #settings: Settings;
+  #keys: KeySet | undefined;
+  #fetchedAtMs = Number.NEGATIVE_INFINITY;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+  #underWay: Promise<void> | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  keyFor(header: { readonly kid: string; readonly alg: string }): KeyObject | Promise<KeyObject> {
+    const ageMs = this.#settings.monotonicMs() - this.#fetchedAtMs;
+    const known = this.#keys?.find(header);
+    if (known !== undefined && ageMs <= this.#settings.maxAgeMs) return known;
+    if (known !== undefined && ageMs <= this.#settings.maxAgeMs + this.#settings.keepLastKeysMs) {
+      this.#refreshBehind();
+      return known;
+    }
+    // Nothing can be new so soon. Being wrong here refuses a good token for `cooldownMs` at most.
+    if (this.#keys !== undefined && ageMs <= this.#settings.cooldownMs) throw accessTokenError("unknown_key");
+    return this.#fetchedKey(header);
+  }
+
+  async #fetchedKey(header: { readonly kid: string; readonly alg: string }): Promise<KeyObject> {
+    await this.#refreshUnlessJustFailed();
+    const key = this.#keys?.find(header);
+    if (key === undefined) throw accessTokenError("unknown_key");
+    return key;
+  }
+
+  #refreshUnlessJustFailed(): Promise<void> {
+    if (this.#underWay === undefined && this.#failedLately()) {
+      throw accessTokenError("keys_unavailable", { detail: "the last fetch failed a moment ago" });
+    }
+    return this.refresh();
+  }
+
+  #failedLately(): boolean {
+    return this.#settings.monotonicMs() - this.#failedAtMs < this.#settings.retryMs;
+  }
+
+  #refreshBehind(): void {
+    if (this.#underWay !== undefined || this.#failedLately()) return;
+    // Whoever waits for keys learns of the failure; here the known key is still good.
+    this.refresh().catch(() => {});
+  }
+
+  refresh(): Promise<void> {
+    this.#underWay ??= this.#fetch().finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  async #fetch(): Promise<void> {
+    // The age counts from before the fetch: what was published after it began may be missing.
+    const startedAtMs = this.#settings.monotonicMs();
+    try {
+      const next = await fetchKeySet(this.#settings);
+      if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.generation++;
+      this.#keys = next;
+      this.#fetchedAtMs = startedAtMs;
+    } catch (error) {
+      this.#failedAtMs = this.#settings.monotonicMs();
+      throw error;
+    }
+  }
+}
+
+async function fetchKeySet(settings: Settings): Promise<KeySet> {
+  const uri = settings.jwksUri === undefined ? await discoverJwksUri(settings) : new URL(settings.jwksUri);
+  const document = await fetchJson(uri, settings);
+  if (!Array.isArray(document?.keys)) {
+    throw accessTokenError("keys_unavailable", { detail: `${uri.origin} publishes no key set` });
+  }
+  return importKeySet(document.keys);
+}
