@@ -1,5 +1,6 @@
 import * as oauth from "oauth4webapi";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { type Page, resolveEnvironment } from "./environment.ts";
 import { clientError } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -8,15 +9,19 @@ import { sessionOf } from "./token-response.ts";
 
 /**
  * Takes an authorization response out of the page's address, at once and before any request is made: from
- * then on no Referer, no bookmark, no other script and no reload can see or repeat the code.
+ * then on no Referer, no bookmark, no other script and no reload can see or repeat the code. `createClient`
+ * does it; an app that must fetch its configuration first calls this before that, and gives the result to
+ * `completeSignIn`.
  */
-export function takeCallback(settings: Settings): URL | undefined {
-  const { page } = settings.environment;
+export function takeCallback(
+  redirectUri: string,
+  page: Page | undefined = resolveEnvironment().page,
+): string | undefined {
   if (page === undefined) return undefined;
   const url = new URL(page.url);
-  if (!isCallback(url, settings.redirectUri)) return undefined;
+  if (!isCallback(url, redirectUri)) return undefined;
   page.replaceUrl(withoutResponse(url));
-  return url;
+  return url.href;
 }
 
 function isCallback(url: URL, redirectUri: string): boolean {

@@ -42,7 +42,7 @@ export interface StartResult {
 /** A code in the page's address is taken out of it before this returns. */
 export function createClient(options: ClientOptions): Client {
   const settings = resolveSettings(options);
-  return new PortcullisClient(settings, takeCallback(settings));
+  return new PortcullisClient(settings, takeCallback(settings.redirectUri, settings.environment.page));
 }
 
 class PortcullisClient implements Client {
@@ -53,9 +53,9 @@ class PortcullisClient implements Client {
   readonly #listeners = new Listeners();
   readonly #refresher: Refresher;
   readonly #tabs: Tabs;
-  #callback: URL | undefined;
+  #callback: string | undefined;
 
-  constructor(settings: Settings, callback: URL | undefined) {
+  constructor(settings: Settings, callback: string | undefined) {
     const { environment, prefix } = settings;
     this.#settings = settings;
     this.#callback = callback;
@@ -82,7 +82,7 @@ class PortcullisClient implements Client {
   async start(): Promise<StartResult> {
     const callback = this.#callback;
     this.#callback = undefined;
-    if (callback !== undefined) return this.completeSignIn(callback.href);
+    if (callback !== undefined) return this.completeSignIn(callback);
     this.#holder.restore();
     return { user: this.user };
   }

@@ -1,0 +1,30 @@
+import { randomBytes } from "node:crypto";
+import { connect } from "@portcullis/guard";
+import { readConfig } from "./config.ts";
+import { configFileFromArguments, listen, run, stopOnSignals } from "./lifecycle.ts";
+import { createOrdersService } from "./server.ts";
+
+run(async () => {
+  const config = readConfig(configFileFromArguments(process.argv.slice(2)));
+  const guard = connect({
+    issuer: config.issuer,
+    audience: config.audience,
+    clientId: config.verifier.clientId,
+    clientSecret: config.verifier.clientSecret,
+    // A name is for one life of one process: a successor must not inherit its acknowledgements.
+    name: `orders-${randomBytes(4).toString("hex")}`,
+    log: (event) =>
+      process.stderr.write(`${JSON.stringify({ level: "info", time: Date.now(), ...event })}\n`),
+  });
+  const app = await createOrdersService({
+    guard,
+    isReady: () => guard.replica.state === "live" || guard.replica.state === "lagging",
+    gateway: config.gateway,
+    logger: { level: "info", stream: process.stderr },
+  });
+  stopOnSignals(async () => {
+    await app.close();
+    await guard.close();
+  });
+  await listen(app, config.listen);
+});

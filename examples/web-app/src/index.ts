@@ -1,0 +1,2 @@
+export type { Config } from "./config.ts";
+export { createWebApp, type WebAppOptions } from "./server.ts";

@@ -1,0 +1,80 @@
+import { textOfReason } from "./reasons.ts";
+import type { Status } from "./status.ts";
+
+/** The words for everything that can be the case. */
+export const SIGNED_OUT: Status = {
+  view: "signed-out",
+  tone: "wait",
+  badge: "Signed out",
+  title: "See a logout arrive",
+  text: "Sign in, and this page calls the orders API every second with a token that services verify locally. Then sign out everywhere in another window, and watch.",
+  signIn: "Sign in",
+};
+
+export const CALLING: Status = {
+  view: "signed-in",
+  tone: "wait",
+  badge: "Signed in",
+  title: "Calling the orders API",
+  text: "The first answer is on its way.",
+};
+
+const TRY_IT = "Open the account page, press “Sign out everywhere”, and keep an eye on this window.";
+
+export const served = (): Status => ({
+  view: "signed-in",
+  tone: "good",
+  badge: "200 Served",
+  title: "Your calls are served",
+  text: "The gateway and the service verify your token locally, and check it against their copy of the revocation log.",
+  hint: TRY_IT,
+});
+
+export const notServed = (status: number | undefined): Status => ({
+  view: "signed-in",
+  tone: "warn",
+  badge: status === undefined ? "No answer" : `${status} Not served`,
+  title: status === 503 ? "The API is not sure at the moment" : "The last call was not served",
+  text:
+    status === 503
+      ? "It cannot confirm that your token is still good, so it serves nothing. You stay signed in; the next call may succeed."
+      : "You stay signed in; the next call may succeed.",
+});
+
+export function forcedOut(reason: string | undefined, secondsLeft: number): Status {
+  const { title, text } = textOfReason(reason);
+  return {
+    view: "forced-out",
+    tone: "bad",
+    badge: "401 Refused",
+    title,
+    text: `${text} Reason given by the API: ${reason ?? "none"}.`,
+    signIn: "Sign in again",
+    ...(secondsLeft > 0 && {
+      hint: `By its own expiry, the access token would have been good for another ${durationOf(secondsLeft)}.`,
+    }),
+  };
+}
+
+export const sessionEnded = (): Status => ({
+  view: "signed-out",
+  tone: "wait",
+  badge: "Signed out",
+  title: "Your session has ended",
+  text: "Sign in again to go on.",
+  signIn: "Sign in again",
+});
+
+export const failed = (message: string): Status => ({
+  view: "signed-out",
+  tone: "warn",
+  badge: "Signed out",
+  title: "That did not work",
+  text: message,
+  signIn: "Try again",
+});
+
+function durationOf(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
+}

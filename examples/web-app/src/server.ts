@@ -1,0 +1,68 @@
+import { fileURLToPath } from "node:url";
+import fastifyStatic from "@fastify/static";
+import { build } from "esbuild";
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
+import { type Config, pageConfigOf } from "./config.ts";
+
+export interface WebAppOptions {
+  readonly config: Config;
+  readonly logger?: FastifyServerOptions["logger"];
+}
+
+export async function createWebApp({ config, logger }: WebAppOptions): Promise<FastifyInstance> {
+  const script = await bundlePage();
+  const headers = securityHeaders(config);
+  const app = Fastify({ logger: logger ?? false });
+  app.addHook("onSend", async (_request, reply) => void reply.headers(headers));
+  await app.register(fastifyStatic, {
+    root: pathOf("../public/"),
+    cacheControl: false,
+    serveDotFiles: false,
+  });
+  app.get("/app.js", (_request, reply) => reply.type("text/javascript; charset=utf-8").send(script));
+  app.get("/config.json", () => pageConfigOf(config));
+  // The page itself takes the response out of its address.
+  app.get("/callback", (_request, reply) => reply.sendFile("index.html"));
+  return app;
+}
+
+const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+async function bundlePage(): Promise<string> {
+  const result = await build({
+    entryPoints: [pathOf("page/main.ts")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    conditions: ["@portcullis/source"],
+    logLevel: "silent",
+  });
+  return result.outputFiles[0]!.text;
+}
+
+/** Nothing inline, nothing from elsewhere, nobody frames it; calls go to the issuer and the gateway only. */
+function securityHeaders({ issuer, gateway }: Config): Record<string, string> {
+  const policy = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": `'self' ${new URL(issuer).origin} ${new URL(gateway).origin}`,
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+  };
+  return {
+    "content-security-policy": Object.entries(policy)
+      .map(([directive, sources]) => `${directive} ${sources}`)
+      .join("; "),
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+  };
+}
