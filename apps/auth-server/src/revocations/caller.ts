@@ -7,6 +7,8 @@ export interface Caller {
   /** Seconds: a stream does not outlive the token that opened it. */
   readonly expiresAt: number;
   readonly claims: RevocableClaims;
+  /** Of the token; without it a retired signing key ends a stream only when the token expires. */
+  readonly header?: { readonly kid?: string };
 }
 
 /**

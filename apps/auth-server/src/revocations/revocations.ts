@@ -1,24 +1,57 @@
 import type { FastifyInstance } from "fastify";
 import type { Storage } from "../storage/storage.ts";
 import type { Authenticate } from "./caller.ts";
-import type { LocalRevocations } from "./local-revocations.ts";
-import type { Receipts } from "./receipts.ts";
-import type { EndBelow, Revoker } from "./revoker.ts";
+import { FeedHub } from "./feed-hub.ts";
+import { FeedStreams } from "./feed-streams.ts";
+import { LeaseDesk } from "./lease-desk.ts";
+import { LeaseTable } from "./lease-table.ts";
+import { type LocalRevocations, loadLocalRevocations } from "./local-revocations.ts";
+import { pruneExpired } from "./prune.ts";
+import { createReceipts, type Receipts } from "./receipts.ts";
+import { createRevoker, type EndBelow, type Revoker } from "./revoker.ts";
+import { revocationRoutes } from "./routes.ts";
+import { Snapshots } from "./snapshots.ts";
+import { every, setProcessTimer } from "./timers.ts";
+
+const HEARTBEAT_MS = 2000;
+const SWEEP_MS = 1000;
+const PRUNE_MS = 30_000;
 
 export interface RevocationsOptions {
   readonly storage: Storage;
   readonly endBelow: EndBelow;
   readonly nowSeconds: () => number;
-  /** Default: `performance.now`. */
+  /** Default: `performance.now`. Never a wall clock. */
   readonly monotonicMs?: () => number;
+  /** Default: `Date.now`. Only for the text `enforcedBy`. */
+  readonly wallClockMs?: () => number;
   /** Private happenings, for the operator's log; never a token or key. */
   readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly limits?: RevocationLimits;
+}
+
+export interface RevocationLimits {
+  readonly leasesPerClient?: number;
+  readonly streamsPerClient?: number;
+  /** Bytes that wait for one follower before it is cut. */
+  readonly writableLimitBytes?: number;
+}
+
+export interface RevocationCounters {
+  readonly head: number;
+  readonly followers: number;
+  readonly leases: number;
+  readonly streamsOpened: number;
+  readonly streamsCutSlow: number;
+  readonly snapshotsBuilt: number;
+  readonly snapshotsServed: number;
 }
 
 export interface Revocations {
   readonly revoker: Revoker;
   readonly receipts: Receipts;
   readonly local: LocalRevocations;
+  counters(): RevocationCounters;
   /** Adds `POST path`, `GET path/snapshot`, `GET path/stream` and `POST path/lease`; `path` is `/revocations`. */
   mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
   /** Ends all streams and timers. Before `app.close()`, which would wait for the streams; and before the storage's. */
@@ -27,5 +60,78 @@ export interface Revocations {
 
 /** Loads the live log into memory: resolves when `local` can answer. */
 export async function createRevocations(options: RevocationsOptions): Promise<Revocations> {
-  throw new Error(`not built yet: ${options.storage.log.incarnation}`);
+  const { storage, nowSeconds, limits } = options;
+  const { log, read } = storage;
+  const monotonicMs = options.monotonicMs ?? (() => performance.now());
+  const wallClockMs = options.wallClockMs ?? (() => Date.now());
+  const report = options.report ?? (() => undefined);
+  const setTimer = setProcessTimer;
+
+  // First of all subscribers: what a follower hears of is already denied here.
+  const local = await loadLocalRevocations({ log, read, nowSeconds });
+  const table = new LeaseTable({ monotonicMs });
+  const leases = await LeaseDesk.open({ storage, table, report, ...limits });
+  const receipts = createReceipts({
+    leases: table,
+    head: () => log.head(),
+    monotonicMs,
+    wallClockMs,
+    setTimer,
+  });
+  const revoker = createRevoker({ write: storage.write, endBelow: options.endBelow });
+  const snapshots = new Snapshots({ log, read, nowSeconds, monotonicMs });
+  const hub = new FeedHub({ log, monotonicMs, setTimer });
+  const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
+  const stopTimers = startTimers({ storage, nowSeconds, report, hub, leases, snapshots });
+
+  return {
+    revoker,
+    receipts,
+    local,
+    counters: () => ({
+      head: log.head(),
+      followers: hub.size,
+      leases: table.held().length,
+      streamsOpened: streams.counters.opened,
+      streamsCutSlow: streams.counters.cutSlow,
+      snapshotsBuilt: snapshots.counters.built,
+      snapshotsServed: snapshots.counters.served,
+    }),
+    mount(app, { authenticate, path }) {
+      const parts = { revoker, receipts, snapshots, leases, streams, monotonicMs, report };
+      app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
+    },
+    async close() {
+      receipts.close();
+      hub.close();
+      await stopTimers();
+    },
+  };
+}
+
+function startTimers(parts: {
+  readonly storage: Storage;
+  readonly nowSeconds: () => number;
+  readonly report: NonNullable<RevocationsOptions["report"]>;
+  readonly hub: FeedHub;
+  readonly leases: LeaseDesk;
+  readonly snapshots: Snapshots;
+}): () => Promise<void> {
+  const { hub, leases, snapshots, report } = parts;
+  const prune = () =>
+    pruneExpired(parts).then(
+      () => undefined,
+      (error: Error) => report({ event: "prune_failed", error: error.message }),
+    );
+  const stops = [
+    every(HEARTBEAT_MS, () => hub.beat()),
+    every(SWEEP_MS, () => {
+      snapshots.forgetOld();
+      return leases.sweep();
+    }),
+    every(PRUNE_MS, prune),
+  ];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
 }

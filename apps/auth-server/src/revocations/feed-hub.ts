@@ -1,0 +1,153 @@
+import type { Reset, RevocationRecord } from "@portcullis/protocol";
+import type { FeedCursor } from "@portcullis/revocation";
+import type { EventStream } from "./event-stream.ts";
+import { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
+import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { SetTimer } from "./timers.ts";
+
+/** Records of one batch: about 50 KB on the wire. */
+const BATCH_LIMIT = 1000;
+/** Batches follow each other no faster, so that a burst of revocations does not become a burst of packets. */
+const BATCH_INTERVAL_MS = 2;
+
+export interface FeedHubOptions {
+  readonly log: SqlRevocationLog;
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+}
+
+interface Follower {
+  readonly stream: EventStream;
+  /** False once the token that opened the stream has expired or was revoked. */
+  readonly mayFollow: () => boolean;
+  /** Newest seq that was written to it. */
+  position: number;
+  /** Reads from SQL until it has reached what is sent live. */
+  catchingUp: boolean;
+}
+
+/**
+ * Sends the log to those who follow it. A batch is made once and the same bytes go to every follower. One that
+ * joins reads from SQL up to the newest batch that was sent, and from then on gets what is sent: the step from
+ * one to the other happens within a turn, so nothing falls between.
+ */
+export class FeedHub {
+  readonly #options: FeedHubOptions;
+  readonly #followers = new Set<Follower>();
+  #waiting: RevocationRecord[] = [];
+  /** Newest seq that was sent live. */
+  #sent: number;
+  #lastSentAt = Number.NEGATIVE_INFINITY;
+  #scheduled = false;
+  readonly #unsubscribe: () => void;
+
+  constructor(options: FeedHubOptions) {
+    this.#options = options;
+    this.#sent = options.log.head();
+    this.#unsubscribe = options.log.subscribe((records) => {
+      for (const record of records) this.#waiting.push(record);
+      this.#schedule();
+    });
+  }
+
+  get size(): number {
+    return this.#followers.size;
+  }
+
+  /** Never throws: a stream that cannot go on is ended, and its reader comes back. */
+  async follow(stream: EventStream, cursor: FeedCursor, mayFollow: () => boolean): Promise<void> {
+    const reset = this.#resetFor(cursor);
+    if (reset !== undefined) {
+      stream.end(resetEvent(reset));
+      return;
+    }
+    const follower = { stream, mayFollow, position: cursor.seq, catchingUp: false };
+    this.#followers.add(follower);
+    stream.onClose(() => this.#followers.delete(follower));
+    await this.#catchUp(follower);
+  }
+
+  /** Called every two seconds: tells readers that the line is alive, and ends streams whose right is over. */
+  beat(): void {
+    for (const { stream, mayFollow } of this.#followers) {
+      if (mayFollow()) stream.write(HEARTBEAT);
+      else stream.end();
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const { stream } of this.#followers) stream.destroy();
+    this.#followers.clear();
+  }
+
+  #resetFor(cursor: FeedCursor): Reset | undefined {
+    const { log } = this.#options;
+    const { incarnation } = log;
+    if (cursor.incarnation !== incarnation) return { incarnation, reason: "other_incarnation" };
+    if (cursor.seq > log.head()) return { incarnation, reason: "ahead_of_head" };
+    if (cursor.seq + 1 < log.oldestKept()) return { incarnation, reason: "too_old" };
+    return undefined;
+  }
+
+  async #catchUp(follower: Follower): Promise<void> {
+    if (follower.catchingUp) return;
+    follower.catchingUp = true;
+    try {
+      while (follower.stream.isOpen && follower.position < this.#sent) await this.#sendStored(follower);
+    } catch {
+      // SQL could not be read. Its cursor is not lost: the reader asks again.
+      follower.stream.destroy();
+    }
+    // In the same turn in which the position was seen to have reached what was sent.
+    follower.catchingUp = false;
+  }
+
+  async #sendStored(follower: Follower): Promise<void> {
+    const { log } = this.#options;
+    const { position, stream } = follower;
+    const records = await log.read(position, Math.min(BATCH_LIMIT, this.#sent - position));
+    if (records[0]?.seq !== position + 1) {
+      // Pruned meanwhile.
+      stream.end(resetEvent({ incarnation: log.incarnation, reason: "too_old" }));
+      return;
+    }
+    stream.write(batchEvent(log.incarnation, position, records));
+    follower.position = records.at(-1)!.seq;
+    await stream.drained();
+  }
+
+  /** The first after a quiet time goes out with the turn that made it; those that follow at once share a batch. */
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    const sinceMs = this.#options.monotonicMs() - this.#lastSentAt;
+    if (sinceMs >= BATCH_INTERVAL_MS) setImmediate(() => this.#send());
+    else this.#options.setTimer(() => this.#send(), BATCH_INTERVAL_MS);
+  }
+
+  #send(): void {
+    this.#scheduled = false;
+    const records = this.#waiting.slice(0, BATCH_LIMIT);
+    this.#waiting = this.#waiting.slice(BATCH_LIMIT);
+    const prev = this.#sent;
+    const to = records.at(-1)!.seq;
+    const event = batchEvent(this.#options.log.incarnation, prev, records);
+    this.#sent = to;
+    this.#lastSentAt = this.#options.monotonicMs();
+    for (const follower of this.#followers) this.#pass(follower, { prev, to, event });
+    this.#schedule();
+  }
+
+  #pass(follower: Follower, batch: { prev: number; to: number; event: Buffer }): void {
+    // Its snapshot held the batch already, or the read from SQL that it is in will reach it.
+    if (follower.catchingUp || follower.position >= batch.to) return;
+    if (follower.position === batch.prev) {
+      follower.stream.write(batch.event);
+      follower.position = batch.to;
+      return;
+    }
+    // Its snapshot ends in the middle of the batch.
+    void this.#catchUp(follower);
+  }
+}

@@ -1,0 +1,65 @@
+import type { ServerResponse } from "node:http";
+import type { FeedCursor, TokenCoordinates } from "@portcullis/revocation";
+import type { Caller } from "./caller.ts";
+import { revocationsError } from "./errors.ts";
+import { EventStream } from "./event-stream.ts";
+import type { FeedHub } from "./feed-hub.ts";
+import type { LocalRevocations } from "./local-revocations.ts";
+import type { SetTimer } from "./timers.ts";
+
+const STREAMS_A_CLIENT = 500;
+
+export interface FeedStreamsOptions {
+  readonly hub: FeedHub;
+  readonly local: LocalRevocations;
+  readonly nowSeconds: () => number;
+  readonly setTimer: SetTimer;
+  readonly streamsPerClient?: number;
+  readonly writableLimitBytes?: number;
+}
+
+/** Opens streams for verifiers: at most so many a client, and none that outlives the token that opened it. */
+export class FeedStreams {
+  readonly #options: FeedStreamsOptions;
+  readonly #open = new Map<string, number>();
+  readonly counters = { opened: 0, cutSlow: 0 };
+
+  constructor(options: FeedStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `too_many_streams`. */
+  admit({ clientId }: Caller): void {
+    const limit = this.#options.streamsPerClient ?? STREAMS_A_CLIENT;
+    if ((this.#open.get(clientId) ?? 0) >= limit) throw revocationsError("too_many_streams");
+  }
+
+  async open(response: ServerResponse, cursor: FeedCursor, caller: Caller): Promise<void> {
+    const { hub, setTimer, writableLimitBytes } = this.#options;
+    const stream = new EventStream({
+      response,
+      setTimer,
+      onSlow: () => {
+        this.counters.cutSlow++;
+      },
+      ...(writableLimitBytes === undefined ? {} : { writableLimitBytes }),
+    });
+    this.#count(caller.clientId, 1);
+    stream.onClose(() => this.#count(caller.clientId, -1));
+    await hub.follow(stream, cursor, this.#right(caller));
+  }
+
+  #count(clientId: string, change: 1 | -1): void {
+    if (change === 1) this.counters.opened++;
+    const open = (this.#open.get(clientId) ?? 0) + change;
+    if (open === 0) this.#open.delete(clientId);
+    else this.#open.set(clientId, open);
+  }
+
+  /** The feed is a resource like any other: who may no longer call the API may no longer listen to it. */
+  #right(caller: Caller): () => boolean {
+    const { local, nowSeconds } = this.#options;
+    const at: TokenCoordinates = local.coordinatesOf(caller.claims, caller.header ?? {});
+    return () => nowSeconds() < caller.expiresAt && local.verdict(at).outcome === "allow";
+  }
+}

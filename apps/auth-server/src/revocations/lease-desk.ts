@@ -1,0 +1,138 @@
+import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { Storage } from "../storage/storage.ts";
+import { revocationsError } from "./errors.ts";
+import { type Holder, keyOfHolder, type LeaseTable } from "./lease-table.ts";
+
+/** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
+export const LONGEST_LEASE_MS = 60_000;
+const LEASES_A_CLIENT = 500;
+
+export interface LeaseDeskOptions {
+  readonly storage: Storage;
+  readonly table: LeaseTable;
+  readonly leasesPerClient?: number;
+  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+export interface LeaseCall {
+  /** The authenticated client: a lease is bound to it, so that nobody acknowledges for another. */
+  readonly clientId: string;
+  readonly request: LeaseRequest;
+  /** Monotonic, when the request had arrived. */
+  readonly receivedAt: number;
+}
+
+/**
+ * Gives, renews and takes back leases. The name of a new holder is on disk before it may say "allow", so that a
+ * restarted server knows whom to wait for; renewals write nothing, and go on while the disk is full.
+ */
+export class LeaseDesk {
+  readonly #options: LeaseDeskOptions;
+  /** What the table `replicas` holds: key to longest granted lease. */
+  readonly #stored: Map<string, { readonly holder: Holder; readonly leaseMs: number }>;
+
+  static async open(options: LeaseDeskOptions): Promise<LeaseDesk> {
+    const rows = await options.storage.read.selectFrom("replicas").selectAll().execute();
+    const stored = new Map<string, { holder: Holder; leaseMs: number }>();
+    for (const row of rows) {
+      const holder = { clientId: row.client_id, name: row.name };
+      stored.set(keyOfHolder(holder), { holder, leaseMs: row.lease_ms });
+      options.table.presume(holder, row.lease_ms);
+    }
+    return new LeaseDesk(options, stored);
+  }
+
+  private constructor(
+    options: LeaseDeskOptions,
+    stored: Map<string, { readonly holder: Holder; readonly leaseMs: number }>,
+  ) {
+    this.#options = options;
+    this.#stored = stored;
+  }
+
+  async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
+    const { table, storage } = this.#options;
+    const holder = { clientId, name: request.replica };
+    if (request.leaseMs === 0) return this.#release(holder);
+    this.#checkFollowsThisLog(holder, request);
+    this.#checkAllowance(holder);
+    const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
+    await this.#store(holder, leaseMs);
+    // From here to the answer is one turn: no commit comes between the head that is read and the grant.
+    const head = storage.log.head();
+    table.grant(holder, { applied: request.applied, head, receivedAt, leaseMs });
+    return { incarnation: storage.log.incarnation, head, leaseMs };
+  }
+
+  /** Forgets holders whose leases ran out. What cannot be stored now is tried again at the next sweep. */
+  async sweep(): Promise<void> {
+    const { table } = this.#options;
+    table.dropExpired();
+    const gone = [...this.#stored.keys()].filter((key) => !table.has(key));
+    if (gone.length > 0) await this.#forget(gone);
+  }
+
+  #release(holder: Holder): LeaseResponse {
+    const { table, storage } = this.#options;
+    table.release(holder);
+    // Not awaited: a name that stays on disk only makes the first receipts after a restart wait.
+    if (this.#stored.has(keyOfHolder(holder))) void this.#forget([keyOfHolder(holder)]);
+    return { incarnation: storage.log.incarnation, head: storage.log.head(), leaseMs: 0 };
+  }
+
+  #checkFollowsThisLog(holder: Holder, request: LeaseRequest): void {
+    const { log } = this.#options.storage;
+    if (request.incarnation !== log.incarnation) throw revocationsError("other_incarnation");
+    if (request.applied <= log.head()) return;
+    const { applied } = request;
+    // Within one incarnation this proves that committed revocations were lost with the database.
+    this.#options.report({ event: "log_rolled_back", ...holder, applied, head: log.head() });
+    throw revocationsError("ahead_of_head");
+  }
+
+  #checkAllowance(holder: Holder): void {
+    const { table, leasesPerClient = LEASES_A_CLIENT } = this.#options;
+    if (table.has(keyOfHolder(holder))) return;
+    if (table.heldBy(holder.clientId) >= leasesPerClient) throw revocationsError("too_many_leases");
+  }
+
+  async #store(holder: Holder, leaseMs: number): Promise<void> {
+    const key = keyOfHolder(holder);
+    if ((this.#stored.get(key)?.leaseMs ?? 0) >= leaseMs) return;
+    await this.#options.storage.write(async ({ db }) => {
+      await db
+        .insertInto("replicas")
+        .values({ client_id: holder.clientId, name: holder.name, lease_ms: leaseMs })
+        .onConflict((conflict) =>
+          conflict.columns(["client_id", "name"]).doUpdateSet(({ fn, ref, val }) => ({
+            lease_ms: fn<number>("max", [ref("replicas.lease_ms"), val(leaseMs)]),
+          })),
+        )
+        .execute();
+    });
+    const longest = Math.max(leaseMs, this.#stored.get(key)?.leaseMs ?? 0);
+    this.#stored.set(key, { holder, leaseMs: longest });
+  }
+
+  async #forget(keys: readonly string[]): Promise<void> {
+    try {
+      await this.#options.storage.write(async ({ db }) => {
+        for (const key of keys) {
+          const stored = this.#stored.get(key);
+          // It may have come back while this waited for its turn.
+          if (stored === undefined || this.#options.table.has(key)) continue;
+          // Before the commit: a holder that comes back from now on stores its name anew.
+          this.#stored.delete(key);
+          const { clientId, name } = stored.holder;
+          await db
+            .deleteFrom("replicas")
+            .where("client_id", "=", clientId)
+            .where("name", "=", name)
+            .execute();
+        }
+      });
+    } catch (error) {
+      this.#options.report({ event: "replica_names_not_stored", error: (error as Error).message });
+    }
+  }
+}

@@ -1,0 +1,156 @@
+/** Whose lease: the authenticated client, and the name that its process gave itself. */
+export interface Holder {
+  readonly clientId: string;
+  readonly name: string;
+}
+
+/** Names have no spaces, so no two holders share a key. */
+export const keyOfHolder = ({ clientId, name }: Holder): string => `${name} ${clientId}`;
+
+export interface Lease {
+  readonly key: string;
+  readonly holder: Holder;
+  /** Its index holds every record up to this seq: so it said last. */
+  readonly applied: number;
+}
+
+/**
+ * One answer to a lease call: the head it named, and when the right that it gave ends. It makes the verifier
+ * fresh only once it has applied that head. So an answer that named head 8 never lets a verifier allow what
+ * seq 8 or an earlier one revoked, however often it renews.
+ */
+interface Grant {
+  readonly head: number;
+  readonly endsAt: number;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly holder: Holder;
+  applied: number;
+  /** In order of their heads. */
+  grants: Grant[];
+}
+
+export type LeaseChange =
+  | { readonly type: "granted"; readonly lease: Lease }
+  | { readonly type: "released"; readonly lease: Lease };
+
+const GRANTS_KEPT = 16;
+
+export interface LeaseTableOptions {
+  /** Never a wall clock: a jump would end leases here that verifiers still hold. */
+  readonly monotonicMs: () => number;
+}
+
+/** Who may say "allow", and until when. Pure bookkeeping on the monotonic clock; times in milliseconds. */
+export class LeaseTable {
+  readonly #options: LeaseTableOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(change: LeaseChange) => void>();
+
+  constructor(options: LeaseTableOptions) {
+    this.#options = options;
+  }
+
+  /** After a restart: we do not know what it has applied, nor when it asked last, so the worst is assumed. */
+  presume(holder: Holder, leaseMs: number): void {
+    const grants = [{ head: 0, endsAt: this.#options.monotonicMs() + leaseMs }];
+    const key = keyOfHolder(holder);
+    this.#entries.set(key, { key, holder, applied: 0, grants });
+  }
+
+  /** `head`, the newest committed seq, must be read in the same turn. Counts from `receivedAt`. */
+  grant(
+    holder: Holder,
+    terms: {
+      readonly applied: number;
+      readonly head: number;
+      readonly receivedAt: number;
+      readonly leaseMs: number;
+    },
+  ): void {
+    const key = keyOfHolder(holder);
+    const entry = this.#entries.get(key) ?? { key, holder, applied: terms.applied, grants: [] };
+    this.#entries.set(key, entry);
+    // As it says, not the largest it ever said: a process that started anew may be behind its former self.
+    entry.applied = terms.applied;
+    entry.grants.push({ head: terms.head, endsAt: terms.receivedAt + terms.leaseMs });
+    entry.grants = compact(entry, this.#options.monotonicMs());
+    this.#emit({ type: "granted", lease: entry });
+  }
+
+  release(holder: Holder): void {
+    const entry = this.#entries.get(keyOfHolder(holder));
+    if (entry === undefined) return;
+    this.#entries.delete(entry.key);
+    this.#emit({ type: "released", lease: entry });
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Leases that have not run out. */
+  held(): Lease[] {
+    const now = this.#options.monotonicMs();
+    return [...this.#entries.values()].filter((entry) => endOf(entry.grants) > now);
+  }
+
+  heldBy(clientId: string): number {
+    return this.held().filter((lease) => lease.holder.clientId === clientId).length;
+  }
+
+  /**
+   * Holders that may still allow what the log revoked at `seq`, and until when: those that have not applied it,
+   * by the answers that they got before it was committed.
+   */
+  laggardsOf(seq: number): { readonly lease: Lease; readonly until: number }[] {
+    const now = this.#options.monotonicMs();
+    return [...this.#entries.values()]
+      .filter((entry) => entry.applied < seq)
+      .map((entry) => ({ lease: entry, until: endOf(entry.grants.filter((grant) => grant.head < seq)) }))
+      .filter(({ until }) => until > now);
+  }
+
+  dropExpired(): void {
+    const now = this.#options.monotonicMs();
+    for (const entry of this.#entries.values()) {
+      if (endOf(entry.grants) <= now) this.#entries.delete(entry.key);
+    }
+  }
+
+  subscribe(listener: (change: LeaseChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #emit(change: LeaseChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function endOf(grants: readonly Grant[]): number {
+  return grants.reduce((latest, grant) => Math.max(latest, grant.endsAt), Number.NEGATIVE_INFINITY);
+}
+
+/**
+ * Drops what ran out and joins what no question tells apart. Joining keeps the earlier head and the later end,
+ * so it can only make a holder look more dangerous than it is.
+ */
+function compact({ applied, grants }: Entry, now: number): Grant[] {
+  const kept: Grant[] = [];
+  for (const grant of grants) {
+    if (grant.endsAt <= now) continue;
+    const last = kept.at(-1);
+    const alike = last !== undefined && (grant.head === last.head || grant.head <= applied);
+    if (alike) kept[kept.length - 1] = joined(last, grant);
+    else kept.push(grant);
+  }
+  while (kept.length > GRANTS_KEPT) kept.splice(0, 2, joined(kept[0]!, kept[1]!));
+  return kept;
+}
+
+function joined(earlier: Grant, later: Grant): Grant {
+  return { head: earlier.head, endsAt: Math.max(earlier.endsAt, later.endsAt) };
+}

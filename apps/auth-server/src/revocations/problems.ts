@@ -1,0 +1,18 @@
+import { type ErrorDetails, PortcullisError } from "@portcullis/protocol";
+
+export interface Problem {
+  /** Dotted path, or `body`, or the name of a header. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A request with something wrong in it, with everything that is wrong. */
+export class ProblemsError extends PortcullisError<"invalid_request"> {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[], options: ErrorDetails & { readonly status?: number } = {}) {
+    const text = problems.map(({ field, message }) => `${field}: ${message}`).join(" ");
+    super({ code: "invalid_request", status: options.status ?? 400, text }, options);
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
+import type { Kysely } from "kysely";
+import type { Database } from "../storage/database.ts";
+import { liveRecords } from "./live-records.ts";
+import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+
+const DIGEST_BYTES = 32;
+const HASHED_A_TURN = 4 * 1024 * 1024;
+
+export interface SnapshotsOptions {
+  readonly log: SqlRevocationLog;
+  readonly read: Kysely<Database>;
+  readonly nowSeconds: () => number;
+  readonly monotonicMs: () => number;
+  /** A snapshot is given out again for so long. */
+  readonly reuseMs?: number;
+}
+
+/**
+ * Snapshots for verifiers that start. Many that start at once share one, and one that is a little old does no
+ * harm: its verifier goes on from its head by the stream, and may not allow anything before it has the head.
+ */
+export class Snapshots {
+  readonly #options: SnapshotsOptions;
+  readonly counters = { built: 0, served: 0 };
+  #latest: { readonly bytes: Promise<Uint8Array>; usableUntil: number } | undefined;
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+  }
+
+  get(): Promise<Uint8Array> {
+    this.counters.served++;
+    if (this.#latest !== undefined && this.#options.monotonicMs() < this.#latest.usableUntil) {
+      return this.#latest.bytes;
+    }
+    return this.#build();
+  }
+
+  /** Frees the memory of a snapshot that would not be given out again. */
+  forgetOld(): void {
+    const usableUntil = this.#latest?.usableUntil ?? Number.POSITIVE_INFINITY;
+    if (this.#options.monotonicMs() >= usableUntil) this.#latest = undefined;
+  }
+
+  #build(): Promise<Uint8Array> {
+    this.counters.built++;
+    // While it is being built it is the one that all wait for, however long it takes.
+    const latest = { bytes: buildSnapshot(this.#options), usableUntil: Number.POSITIVE_INFINITY };
+    this.#latest = latest;
+    latest.bytes.then(
+      () => {
+        latest.usableUntil = this.#options.monotonicMs() + (this.#options.reuseMs ?? 2000);
+      },
+      () => {
+        if (this.#latest === latest) this.#latest = undefined;
+      },
+    );
+    return latest.bytes;
+  }
+}
+
+async function buildSnapshot(options: SnapshotsOptions): Promise<Uint8Array> {
+  const { log } = options;
+  const head = log.head();
+  const records = await collect(options, head);
+  const header = {
+    incarnation: log.incarnation,
+    head,
+    count: records.length / RECORD_BYTES,
+    hashKey: encodeBase64url(log.hashKey),
+    tokenLifetimeSeconds: log.tokenLifetimeSeconds,
+    clockSkewSeconds: log.clockSkewSeconds,
+  };
+  const bytes = encodeSnapshot(header, records, () => new Uint8Array(DIGEST_BYTES));
+  bytes.set(await sha256InTurns(bytes.subarray(0, -DIGEST_BYTES)), bytes.length - DIGEST_BYTES);
+  return bytes;
+}
+
+async function collect(options: SnapshotsOptions, head: number): Promise<Uint8Array> {
+  const records = new Uint8Array((head - options.log.oldestKept() + 1) * RECORD_BYTES);
+  let length = 0;
+  for await (const slice of liveRecords({ ...options, upTo: head })) {
+    records.set(slice, length);
+    length += slice.length;
+  }
+  return records.subarray(0, length);
+}
+
+/** Hashing hundreds of megabytes in one go would hold up leases until they end. */
+async function sha256InTurns(bytes: Uint8Array): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += HASHED_A_TURN) {
+    hash.update(bytes.subarray(at, at + HASHED_A_TURN));
+    await nextTurn();
+  }
+  return hash.digest();
+}
