@@ -1,5 +1,6 @@
 import type { AccessTokenClaims } from "@portcullis/access-token";
 import type { Mode, Reason } from "@portcullis/protocol";
+import type { DenialCode } from "./errors.ts";
 
 /** Who is calling. Frozen, and shared by all requests that bring the same token. */
 export interface Principal {
@@ -62,8 +63,6 @@ export interface DenialBody {
 }
 
 export type Decision = AllowDecision | DenyDecision;
-
-export type DenialCode = string;
 
 /** How many decisions of each kind there were. `unconfirmed` is a part of `allowed`. */
 export interface GuardCounters {

@@ -1,0 +1,144 @@
+import { remoteKeySource, requireIssuerUrl } from "@portcullis/access-token";
+import { PortcullisError } from "@portcullis/protocol";
+import { createReplica, type Feed, httpFeed, type Replica } from "@portcullis/revocation";
+import type { Freshness, Guard } from "./decision.ts";
+import { discoverIssuer } from "./discover-issuer.ts";
+import { discoveredFeed } from "./discovered-feed.ts";
+import { guardError } from "./errors.ts";
+import { FeedCredentials } from "./feed-credentials.ts";
+import { firstKeys } from "./first-keys.ts";
+import { createGuard } from "./guard.ts";
+import { remembered } from "./remembered.ts";
+import { unlessAborted } from "./unless-aborted.ts";
+
+export interface ConnectOptions {
+  readonly issuer: string;
+  /** Tokens for one of these are accepted. */
+  readonly audience: string | readonly string[];
+  /** A client registered as a verifier: it may ask for `revocations.read` by client credentials. */
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Name of this process, unique for its life: for example `orders-7f3a`. */
+  readonly name: string;
+  /** How long this process may say "allow" without word from the issuer; default 5,000. */
+  readonly leaseMs?: number;
+  /** Default: the issuer. */
+  readonly realm?: string;
+  /** For routes that say nothing; default closed, 5,000 ms. */
+  readonly freshness?: Freshness;
+  /** Allow plain HTTP to other hosts than loopback; default false. */
+  readonly allowInsecureRequests?: boolean;
+  readonly fetch?: typeof fetch;
+  /** Told what happens in the background. Never a token, secret or key. */
+  readonly log?: (event: GuardEvent) => void;
+}
+
+export interface GuardEvent {
+  readonly event: string;
+  readonly [detail: string]: unknown;
+}
+
+export interface ConnectedGuard extends Guard {
+  readonly replica: Replica;
+  /** Resolves when the keys are there and the replica is fresh. Until then every decision is a 503. */
+  whenReady(signal?: AbortSignal): Promise<void>;
+  /** Gives the lease back. */
+  close(): Promise<void>;
+}
+
+const LEASE_MS = 5000;
+/** As the lease request has it (protocol/feed.ts). */
+const REPLICA_NAME = /^[\w.@-]{1,100}$/;
+
+/**
+ * A guard from a few settings. It starts at once and never gives up: an issuer that is down only delays it.
+ *
+ * Throws `invalid_configuration` for settings that cannot work.
+ */
+export function connect(options: ConnectOptions): ConnectedGuard {
+  const { log = () => {} } = options;
+  const settings: Settings = { fetch, allowInsecureRequests: false, leaseMs: LEASE_MS, ...options };
+  checkOptions(settings);
+  const replica = createReplica({
+    feed: issuerFeed(settings, log),
+    name: settings.name,
+    leaseMs: settings.leaseMs,
+    log,
+  });
+  const keys = remoteKeySource(settings);
+  const guard = createGuard({ ...settings, keys, revocations: replica });
+  const closing = new AbortController();
+
+  const keysThere = firstKeys({
+    keys,
+    signal: closing.signal,
+    onFailure: (error, retryMs) => log({ event: "keys_unavailable", retryMs, ...describe(error) }),
+  });
+  // Whoever asks `whenReady` learns of it; nobody has to.
+  keysThere.catch(() => {});
+  replica.start();
+
+  return {
+    replica,
+    counters: guard.counters,
+    authenticate: (authorization, requirements) => guard.authenticate(authorization, requirements),
+    whenReady: async (signal) => {
+      await Promise.all([replica.whenReady(signal), unlessAborted(keysThere, signal)]);
+    },
+    close: async () => {
+      closing.abort(new Error("The guard was closed."));
+      await replica.close();
+    },
+  };
+}
+
+type Settings = ConnectOptions &
+  Required<Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">>;
+type Log = (event: GuardEvent) => void;
+
+function issuerFeed(settings: Settings, log: Log): Feed {
+  const discovered = remembered(async () => {
+    try {
+      return await discoverIssuer(settings);
+    } catch (error) {
+      log({ event: "issuer_discovery_failed", ...describe(error) });
+      throw error;
+    }
+  });
+  const { authorization } = new FeedCredentials({ discovered, monotonicMs: () => performance.now() });
+  const open = remembered(async () => {
+    const { revocationsEndpoint: endpoint } = await discovered();
+    return httpFeed({ endpoint, authorization, fetch: settings.fetch });
+  });
+  return discoveredFeed(open);
+}
+
+function checkOptions(settings: Settings): void {
+  requireIssuerUrl(settings.issuer, settings);
+  for (const name of ["clientId", "clientSecret"] as const) {
+    if (typeof settings[name] !== "string" || settings[name] === "") {
+      throw guardError("invalid_configuration", {
+        text: `${name}: found none; it is needed to read the feed.`,
+      });
+    }
+  }
+  if (!REPLICA_NAME.test(settings.name)) {
+    throw guardError("invalid_configuration", {
+      text: `name: found ${JSON.stringify(settings.name)}; give 1 to 100 letters, digits, "_", ".", "@" or "-".`,
+    });
+  }
+}
+
+/** What may be logged of an error: its code and text, not what it carries. */
+function describe(error: unknown): {
+  readonly code?: string;
+  readonly message: string;
+  readonly detail?: string;
+} {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { message } = error;
+  const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
+  const detail =
+    error instanceof PortcullisError && error.detail !== undefined ? { detail: error.detail } : {};
+  return { ...code, message, ...detail };
+}

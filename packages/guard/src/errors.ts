@@ -1,0 +1,60 @@
+/** Every way the guard says no, and what its configuration can get wrong. `error` is what RFC 6750 calls it. */
+import { ACCESS_TOKEN_ERRORS, type AccessTokenErrorCode } from "@portcullis/access-token";
+import { errorsOf } from "@portcullis/protocol";
+
+interface DenialDefinition {
+  readonly status: 400 | 401 | 403 | 503;
+  readonly error: string;
+  readonly text: string;
+}
+
+const unavailable = { status: 503, error: "temporarily_unavailable" } as const;
+const invalidToken = { status: 401, error: "invalid_token" } as const;
+
+const OWN_DENIALS = {
+  replica_not_ready: { ...unavailable, text: "The list of revocations has not been loaded yet." },
+  replica_too_old: {
+    ...unavailable,
+    text: "Whether the token is revoked cannot be confirmed at the moment.",
+  },
+  check_failed: { ...unavailable, text: "The token cannot be checked at the moment." },
+  missing_credentials: { status: 401, error: "missing_token", text: "A bearer token is required." },
+  ambiguous_credentials: {
+    status: 400,
+    error: "invalid_request",
+    text: "There must be one Authorization header with one bearer token.",
+  },
+  sender_constrained: {
+    ...invalidToken,
+    text: "The token is bound to a key and came without a proof of it.",
+  },
+  killed: { ...invalidToken, text: "The token was revoked." },
+  stale: { ...invalidToken, text: "What the token says has changed; refresh it." },
+  insufficient_scope: {
+    status: 403,
+    error: "insufficient_scope",
+    text: "The token lacks a scope that is required here.",
+  },
+} as const satisfies Record<string, DenialDefinition>;
+
+type TokenDenial = Exclude<AccessTokenErrorCode, "invalid_configuration">;
+export type DenialCode = keyof typeof OWN_DENIALS | TokenDenial;
+
+/** The codes of `@portcullis/access-token` are ours too: 401 is `invalid_token`, 503 is temporary. */
+function tokenDenials(): Record<TokenDenial, DenialDefinition> {
+  const { invalid_configuration: _, ...rest } = ACCESS_TOKEN_ERRORS;
+  const entries = Object.entries(rest).map(([code, { status, text }]) => [
+    code,
+    status === 503 ? { ...unavailable, text } : { ...invalidToken, text },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+export const DENIALS: Readonly<Record<DenialCode, DenialDefinition>> = { ...tokenDenials(), ...OWN_DENIALS };
+
+export const GUARD_ERRORS = {
+  invalid_configuration: { status: 500, text: "The guard's configuration cannot work." },
+  discovery_failed: { status: 503, text: "The issuer's metadata cannot be used." },
+} as const;
+
+export const guardError = errorsOf<keyof typeof GUARD_ERRORS>(GUARD_ERRORS);

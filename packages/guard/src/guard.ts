@@ -1,0 +1,164 @@
+import {
+  type Algorithm,
+  createAccessTokenVerifier,
+  type KeySource,
+  remoteKeySource,
+} from "@portcullis/access-token";
+import type { RevocationView } from "@portcullis/revocation";
+import { deny } from "./challenge.ts";
+import type {
+  AllowDecision,
+  Decision,
+  DenyDecision,
+  Freshness,
+  Guard,
+  GuardCounters,
+  Principal,
+  Requirements,
+} from "./decision.ts";
+import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
+import { principalOf } from "./principal.ts";
+import {
+  AUTHENTICATION,
+  type Case,
+  denyError,
+  type Mark,
+  RECHECK,
+  runSteps,
+  type StepContext,
+} from "./steps.ts";
+
+export interface GuardOptions {
+  readonly issuer: string;
+  /** A token must have one of these in `aud`; a route can ask for one in particular. */
+  readonly audience: string | readonly string[];
+  /** Default: `remoteKeySource({ issuer })`. */
+  readonly keys?: KeySource;
+  readonly revocations: RevocationView;
+  /** Default: the issuer. */
+  readonly realm?: string;
+  /** For routes that say nothing; default closed, 5,000 ms. */
+  readonly freshness?: Freshness;
+  readonly algorithms?: readonly Algorithm[];
+  /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
+  readonly clockSkewSeconds?: number;
+  readonly nowSeconds?: () => number;
+  /** Verified tokens remembered, default 10,000. */
+  readonly cacheEntries?: number;
+  /** Characters, default 8,192. */
+  readonly maxTokenLength?: number;
+}
+
+const NO_REQUIREMENTS: Requirements = Object.freeze({});
+
+/** Throws `invalid_configuration` for settings that cannot work. */
+export function createGuard(options: GuardOptions): Guard {
+  return new RevocationGuard(options);
+}
+
+class RevocationGuard implements Guard {
+  readonly counters = { allowed: 0, unconfirmed: 0, killed: 0, stale: 0, unavailable: 0, rejected: 0 };
+  readonly #context: StepContext;
+
+  constructor(options: GuardOptions) {
+    const { revocations } = options;
+    const verifier = createAccessTokenVerifier<Mark>({
+      ...options,
+      keys: options.keys ?? remoteKeySource({ issuer: options.issuer }),
+      prepare: (token) => ({
+        principal: principalOf(token),
+        coordinates: revocations.coordinatesOf(token.claims, token.header),
+      }),
+    });
+    this.#context = {
+      verifier,
+      revocations,
+      realm: options.realm ?? options.issuer,
+      freshness: checkFreshness(options.freshness ?? DEFAULT_FRESHNESS, "freshness"),
+    };
+  }
+
+  authenticate(
+    authorization: string | readonly string[] | undefined,
+    requirements: Requirements = NO_REQUIREMENTS,
+  ): Decision | Promise<Decision> {
+    const request: Case = {
+      authorization,
+      requirements,
+      bearerToken: "",
+      entry: undefined,
+      unconfirmed: false,
+    };
+    try {
+      const denied = runSteps(AUTHENTICATION, request, this.#context);
+      return denied instanceof Promise ? this.#decideLater(request, denied) : this.#decide(request, denied);
+    } catch (error) {
+      return this.#decide(request, denyError(error, this.#context.realm));
+    }
+  }
+
+  async #decideLater(request: Case, denied: Promise<DenyDecision | undefined>): Promise<Decision> {
+    try {
+      return this.#decide(request, await denied);
+    } catch (error) {
+      return this.#decide(request, denyError(error, this.#context.realm));
+    }
+  }
+
+  #decide(request: Case, denied: DenyDecision | undefined): Decision {
+    if (denied !== undefined) return count(this.counters, denied);
+    this.counters.allowed++;
+    if (request.unconfirmed) this.counters.unconfirmed++;
+    return new Allowed(request, this.#recheck);
+  }
+
+  readonly #recheck = (request: Case, allowed: Allowed): Decision => {
+    const denied = this.#runRecheck(request);
+    if (denied !== undefined) return count(this.counters, denied);
+    return request.unconfirmed === allowed.unconfirmed ? allowed : new Allowed(request, this.#recheck);
+  };
+
+  #runRecheck(request: Case): DenyDecision | undefined {
+    const { realm } = this.#context;
+    try {
+      const denied = runSteps(RECHECK, request, this.#context);
+      // None of these steps waits; one that did must not let anybody pass meanwhile.
+      return denied instanceof Promise ? deny(realm, "check_failed") : denied;
+    } catch (error) {
+      return denyError(error, realm);
+    }
+  }
+}
+
+type Recheck = (request: Case, allowed: Allowed) => Decision;
+
+/** A class and no closure: one is made for every request. */
+class Allowed implements AllowDecision {
+  readonly outcome = "allow";
+  readonly principal: Principal;
+  readonly unconfirmed: boolean;
+  readonly #request: Case;
+  readonly #recheck: Recheck;
+
+  constructor(request: Case, recheck: Recheck) {
+    this.principal = request.entry!.mark.principal;
+    this.unconfirmed = request.unconfirmed;
+    this.#request = request;
+    this.#recheck = recheck;
+  }
+
+  recheck(): Decision {
+    return this.#recheck(this.#request, this);
+  }
+}
+
+function count(
+  counters: { -readonly [Name in keyof GuardCounters]: number },
+  denied: DenyDecision,
+): DenyDecision {
+  if (denied.code === "killed") counters.killed++;
+  else if (denied.code === "stale") counters.stale++;
+  else if (denied.status === 503) counters.unavailable++;
+  else counters.rejected++;
+  return denied;
+}

@@ -1,0 +1,20 @@
+export {
+  AUDIENCE,
+  FakeIssuer,
+  type FakeIssuerOptions,
+  type MintOptions,
+  newIdentifier,
+  type Route,
+  sendJson,
+} from "./fake-issuer.ts";
+export {
+  encodeJson,
+  generateSigningKey,
+  type SigningAlgorithm,
+  type SigningKey,
+  signatureOf,
+  signJwt,
+  signWithPublicKeyAsSecret,
+} from "./fake-issuer-keys.ts";
+export { FrozenClock } from "./frozen-clock.ts";
+export { type Spelling, spellingsOf } from "./jwt-spellings.ts";
