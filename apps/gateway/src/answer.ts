@@ -1,0 +1,41 @@
+/**
+ * An answer that the gateway gives itself, as a plain value. Refusing is the normal case on a public port, so
+ * it costs no exception and no stack trace.
+ */
+import { catalogue, type GatewayErrorCode } from "./errors.ts";
+
+export interface Answer {
+  readonly status: number;
+  /** For counters and logs; absent when the answer is no refusal. */
+  readonly code?: string;
+  /** Lower-case names and values, in turn. */
+  readonly headers: readonly string[];
+  readonly body: string | undefined;
+}
+
+export interface RefusalDetails {
+  /** Names what was found. Goes to the other side: never a header's value, which may be a credential. */
+  readonly found?: string;
+  readonly headers?: readonly string[];
+}
+
+export function refuse(code: GatewayErrorCode, details: RefusalDetails = {}): Answer {
+  const { status, text } = catalogue[code];
+  const description = details.found === undefined ? text : `${text} Found: ${details.found}.`;
+  return {
+    status,
+    code,
+    headers: [...NO_STORE, ...(details.headers ?? [])],
+    body: JSON.stringify({ error: code, error_description: description }),
+  };
+}
+
+const NO_STORE = ["cache-control", "no-store"];
+
+/** Part of a request in a message: short, printable, and quoted. */
+export function quote(text: string): string {
+  const printable = text.replace(/[^\x20-\x7e]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return JSON.stringify(printable.length > 40 ? `${printable.slice(0, 40)}...` : printable);
+}

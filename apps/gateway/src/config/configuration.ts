@@ -1,0 +1,65 @@
+import type { Requirements } from "@portcullis/guard";
+
+/** The gateway's settings: resolved, complete, frozen. Durations carry their unit. */
+export interface Configuration {
+  readonly issuer: string;
+  readonly listen: Address;
+  readonly management: Address;
+  readonly verifier: { readonly clientId: string; readonly clientSecret: string; readonly name: string };
+  readonly transactionToken: {
+    readonly issuer: string;
+    readonly audience: string;
+    readonly lifetimeSeconds: number;
+    readonly keyFile: string;
+  };
+  readonly cors: Cors | undefined;
+  readonly limits: Limits;
+  readonly upstreams: UpstreamSettings;
+  readonly accessLog: "off" | "refused" | "all";
+  readonly drainMs: number;
+  /** What the replica asks for: as long as the most patient route, so that a lease covers them all. */
+  readonly leaseMs: number;
+  readonly routes: readonly Route[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Cors {
+  readonly origins: ReadonlySet<string>;
+  readonly headers: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
+export interface Limits {
+  readonly maxHeaders: number;
+  readonly maxHeaderBytes: number;
+  readonly maxTargetLength: number;
+  readonly maxBodyBytes: number;
+  readonly maxConnections: number;
+  readonly maxRequestsPerConnection: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveMs: number;
+}
+
+export interface UpstreamSettings {
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+}
+
+export interface Route {
+  readonly name: string;
+  /** Prefix, on segment boundaries. */
+  readonly path: string;
+  /** Origin: scheme, host and port. */
+  readonly upstream: string;
+  /** Undefined: public, no token is asked for. */
+  readonly requirements: Requirements | undefined;
+  readonly methods: ReadonlySet<string>;
+  readonly forwardAuthorization: boolean;
+}

@@ -1,0 +1,98 @@
+/**
+ * docs/reference/gateway-configuration.md, made from the schema:
+ * `node apps/gateway/src/config/describe-configuration.ts --write` (a test compares the two).
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { configurationSchema } from "./schema.ts";
+
+export const REFERENCE = fileURLToPath(
+  new URL("../../../../docs/reference/gateway-configuration.md", import.meta.url),
+);
+
+const INTRODUCTION = `# Gateway configuration
+
+The gateway reads one YAML file at start: \`main.ts --config gateway.yaml\`. Unknown settings are refused, and every
+problem is named at once. A short file that works:
+
+\`\`\`yaml
+issuer: https://login.example
+audience: https://orders.example
+listen: { host: 127.0.0.1, port: 8401 }
+management: { port: 8404 }
+verifier: { clientId: gateway, clientSecretFile: verifier-secret }
+transactionToken: { audience: services.example, keyFile: gateway-key.json }
+routes:
+  - { name: orders, path: /orders, upstream: "http://127.0.0.1:8402", scopes: [orders.read] }
+\`\`\`
+
+Rules between settings:
+
+- a route without an audience (its own or the top-level one) must say \`public: true\`; a public route has no
+  \`audience\`, \`scopes\` or \`freshness\`;
+- \`name\` and \`path\` are unique among routes, whatever their case;
+- exactly one of \`clientSecret\` and \`clientSecretFile\`;
+- \`listen\` and \`management\` have different ports;
+- \`transactionToken.issuer\` is not \`issuer\`, and must be set when \`listen\` has port 0 or an address for all interfaces;
+- the replica's lease is as long as the longest \`maxAgeSeconds\` of a route, at least 2 seconds.
+
+This page is generated from the schema in \`apps/gateway/src/config\`.
+
+| setting | value | default | |
+|---|---|---|---|
+`;
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+export function describeConfiguration(): string {
+  const schema = z.toJSONSchema(configurationSchema, { io: "input" }) as JsonSchema;
+  return `${INTRODUCTION}${rowsOf(schema, "").join("\n")}\n`;
+}
+
+function rowsOf(schema: JsonSchema, prefix: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const path = `${prefix}${name}`;
+    const isRequired = schema.required?.includes(name) ?? false;
+    return [
+      row(path, property, isRequired),
+      ...rowsOf(property, `${path}.`),
+      ...rowsOf(property.items ?? {}, `${path}[].`),
+    ];
+  });
+}
+
+function row(path: string, property: JsonSchema, isRequired: boolean): string {
+  const cells = [
+    `\`${path}\``,
+    valueText(property),
+    defaultOf(property, isRequired),
+    property.description ?? "",
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+function valueText({ type, enum: choices, items, properties }: JsonSchema): string {
+  if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(", ");
+  if (properties !== undefined) return "";
+  if (type === "array") return items?.properties === undefined ? "list" : "list, each with:";
+  return type === "string" ? "text" : (type ?? "");
+}
+
+function defaultOf(property: JsonSchema, isRequired: boolean): string {
+  if (isRequired) return "**required**";
+  if (property.default === undefined || property.properties !== undefined) return "";
+  return `\`${JSON.stringify(property.default).replaceAll('"', "")}\``;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv.includes("--write")) {
+  writeFileSync(REFERENCE, describeConfiguration());
+}

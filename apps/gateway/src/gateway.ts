@@ -1,0 +1,149 @@
+/** Puts the parts together: the pipeline behind the proxy's listener, the management listener, start and stop. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { ConnectedGuard } from "@portcullis/guard";
+import type { Address, Configuration } from "./config/configuration.ts";
+import { gatewayError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { rememberFields } from "./headers/field-kind.ts";
+import { proxyListener } from "./listener/proxy-listener.ts";
+import { type AnswerWriter, connectionFields, writeAnswer } from "./listener/write-answer.ts";
+import { accessLogger, type Log } from "./log.ts";
+import { Counters } from "./management/counters.ts";
+import { managementListener } from "./management/management-listener.ts";
+import { pipeline, runner } from "./pipeline.ts";
+import { corsFields } from "./steps/answer-preflight.ts";
+import { responseFields } from "./steps/forward/response-fields.ts";
+import { Upstreams } from "./steps/forward/upstreams.ts";
+import type { SigningKey } from "./transaction-token/signing-key.ts";
+import { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
+
+export interface GatewayOptions {
+  readonly configuration: Configuration;
+  /** Closed by `stop`. */
+  readonly guard: ConnectedGuard;
+  readonly signingKey: SigningKey;
+  readonly log: Log;
+  readonly nowSeconds: () => number;
+  readonly monotonicMs: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Gives the function that cancels it. */
+  readonly setTimer: (callback: () => void, ms: number) => () => void;
+}
+
+export interface Gateway {
+  /** Origin that the proxy listens on. */
+  readonly url: string;
+  readonly managementUrl: string;
+  /** Takes no new requests, finishes those under way within `drainMs`, gives the lease back. */
+  stop(): Promise<void>;
+}
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { configuration, guard } = options;
+  const drain = { isUnderWay: false };
+  const counters = new Counters();
+  const upstreams = new Upstreams(configuration.routes, configuration.upstreams);
+  const isDraining = (): boolean => drain.isUnderWay;
+  const proxy = buildProxy(options, { counters, upstreams, isDraining });
+  const management = managementListener({ guard, counters, isDraining });
+  const servers = [
+    [proxy, configuration.listen, "listen.port"],
+    [management, configuration.management, "management.port"],
+  ] as const;
+  try {
+    for (const [server, address, setting] of servers) await listen(server, address, setting);
+  } catch (error) {
+    for (const [server] of servers) server.close();
+    await Promise.all([guard.close(), upstreams.close()]);
+    throw error;
+  }
+  return {
+    url: originOf(proxy, configuration.listen),
+    managementUrl: originOf(management, configuration.management),
+    stop: once(async () => {
+      drain.isUnderWay = true;
+      await finishRequests(proxy, options);
+      // Only now: until the last answer is out, the lease has to stand.
+      await guard.close();
+      await upstreams.close();
+      management.close();
+      management.closeAllConnections();
+    }),
+  };
+}
+
+interface ProxyParts {
+  readonly counters: Counters;
+  readonly upstreams: Upstreams;
+  readonly isDraining: () => boolean;
+}
+
+function buildProxy(options: GatewayOptions, { counters, upstreams, isDraining }: ProxyParts): Server {
+  const { configuration, guard, signingKey, log } = options;
+  const fieldNamed = rememberFields();
+  const cors = (origin: string | undefined) => corsFields(configuration.cors, origin);
+  const writer: AnswerWriter = { corsFields: cors, isDraining };
+  const logAccess = accessLogger(configuration.accessLog, log);
+  const steps = pipeline({
+    configuration,
+    guard,
+    isReady: () => guard.replica.freshness().ready,
+    fieldNamed,
+    transactionTokens: new TransactionTokens({
+      ...options,
+      settings: configuration.transactionToken,
+      key: signingKey,
+    }),
+    jwks: { keys: [signingKey.jwk] },
+    forwarding: {
+      upstreams,
+      headFields: responseFields({
+        fieldNamed,
+        corsFields: cors,
+        connectionFields: (exchange) => connectionFields(exchange, writer),
+      }),
+      answer: (exchange, answer) => writeAnswer(exchange, answer, writer),
+    },
+  });
+  return proxyListener({
+    limits: configuration.limits,
+    writer,
+    run: runner(steps),
+    onEnd: (exchange: Exchange) => {
+      counters.count(exchange);
+      logAccess(exchange);
+    },
+    onInternalError: (error) => log.error({ event: "internal_error", error }),
+  });
+}
+
+function listen(server: Server, { host, port }: Address, setting: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE") return reject(error);
+      const text = `port ${port} on ${host} is taken; choose another with ${setting}`;
+      reject(gatewayError("port_taken", { text, cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function originOf(server: Server, { host }: Address): string {
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Resolves when the last answer is out, or after `drainMs`, when those still under way are cut off. */
+async function finishRequests(proxy: Server, { configuration, setTimer }: GatewayOptions): Promise<void> {
+  const closed = new Promise<void>((resolve) => proxy.close(() => resolve()));
+  proxy.closeIdleConnections();
+  const cancel = setTimer(() => proxy.closeAllConnections(), configuration.drainMs);
+  await closed;
+  cancel();
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined;
+  return () => (result ??= action());
+}

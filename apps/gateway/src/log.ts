@@ -1,0 +1,28 @@
+import type { Exchange } from "./exchange.ts";
+
+/** A structured event: a name, and details that are never a token, a secret or a query string. */
+export type LogEvent = { readonly event: string; readonly [detail: string]: unknown };
+export interface Log {
+  info(event: LogEvent): void;
+  warn(event: LogEvent): void;
+  error(event: LogEvent): void;
+}
+
+/** One line a request, for those who want it. Never the query, a header or a body: credentials travel there. */
+export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exchange: Exchange) => void {
+  if (setting === "off") return () => {};
+  return (exchange) => {
+    if (setting === "all" || exchange.refusal !== undefined) log.info(accessLine(exchange));
+  };
+}
+
+function accessLine({ request, response, path, route, refusal }: Exchange): LogEvent {
+  return {
+    event: "request",
+    method: request.method,
+    path: path.slice(0, 200),
+    route: route?.name,
+    status: response.headersSent ? response.statusCode : 499,
+    refusal,
+  };
+}

@@ -1,0 +1,78 @@
+/** `main.ts --config gateway.yaml`: the gateway as a process. */
+import { randomBytes } from "node:crypto";
+import { parseArgs } from "node:util";
+import { connect } from "@portcullis/guard";
+import { PortcullisError } from "@portcullis/protocol";
+import { pino } from "pino";
+import type { Configuration } from "./config/configuration.ts";
+import { loadConfiguration } from "./config/load-configuration.ts";
+import { gatewayError } from "./errors.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { openSigningKey } from "./transaction-token/signing-key.ts";
+
+const logger = pino(
+  { name: "gateway", base: { pid: process.pid } },
+  pino.destination({ dest: 2, sync: true }),
+);
+
+function readConfiguration(): Configuration {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  if (values.config === undefined) {
+    throw gatewayError("configuration_invalid", { text: "usage: main.ts --config gateway.yaml" });
+  }
+  return loadConfiguration(values.config);
+}
+
+async function start(): Promise<Gateway> {
+  const configuration = readConfiguration();
+  const signingKey = openSigningKey(configuration.transactionToken.keyFile);
+  const { clientId, clientSecret, name } = configuration.verifier;
+  const audiences = configuration.routes.flatMap(({ requirements }) => requirements?.audience ?? []);
+  const guard = connect({
+    issuer: configuration.issuer,
+    audience: [...new Set(audiences)],
+    clientId,
+    clientSecret,
+    // A restarted gateway is another replica: what the one before acknowledged says nothing about this one.
+    name: `${name}-${randomBytes(4).toString("hex")}`,
+    leaseMs: configuration.leaseMs,
+    log: (event) => logger.info(event),
+  });
+  return startGateway({
+    configuration,
+    guard,
+    signingKey,
+    log: logger,
+    nowSeconds: () => Date.now() / 1000,
+    monotonicMs: () => performance.now(),
+    randomBytes,
+    setTimer: (callback, ms) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+}
+
+function stopOnSignals(gateway: Gateway): void {
+  const stop = async (why: string): Promise<void> => {
+    logger.info({ event: "stopping", why });
+    await gateway.stop();
+    logger.info({ event: "stopped" });
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+  // A parent that started us over IPC and is gone would leave us running with nobody to stop us.
+  process.once("disconnect", () => void stop("the parent process is gone"));
+}
+
+try {
+  const gateway = await start();
+  stopOnSignals(gateway);
+  logger.info({ event: "listening", url: gateway.url, management: gateway.managementUrl });
+  process.send?.({ type: "ready", url: gateway.url, management: gateway.managementUrl });
+} catch (error) {
+  // Mistakes that an operator can put right need their text, not our stack.
+  if (!(error instanceof PortcullisError)) throw error;
+  process.stderr.write(`gateway: ${error.message}\n`);
+  process.exit(1);
+}

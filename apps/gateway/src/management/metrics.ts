@@ -1,0 +1,48 @@
+import type { Status } from "./status.ts";
+
+type Sample = readonly [labels: Readonly<Record<string, string | number>>, value: number];
+
+/** Prometheus text format 0.0.4. */
+export function renderMetrics(status: Status): string {
+  const { replica, decisions, requests, refusals } = status;
+  return [
+    family("gauge", "ready", "Whether requests are served.", [[{}, Number(status.ready)]]),
+    family("gauge", "replica_state", "State of the list of revocations.", [[{ state: replica.state }, 1]]),
+    family("gauge", "replica_applied", "Newest revocation applied.", [[{}, replica.applied]]),
+    family(
+      "gauge",
+      "replica_age_seconds",
+      "Since the list was last confirmed.",
+      replica.ageMs === null ? [] : [[{}, replica.ageMs / 1000]],
+    ),
+    family(
+      "counter",
+      "decisions_total",
+      "Decisions about tokens; unconfirmed ones are allowed, too.",
+      Object.entries(decisions).map(([outcome, count]) => [{ outcome }, count]),
+    ),
+    family(
+      "counter",
+      "requests_total",
+      "Requests answered; 499: the client left before.",
+      requests.map(({ route, status: code, count }) => [{ route, code }, count]),
+    ),
+    family(
+      "counter",
+      "refusals_total",
+      "Requests that the gateway answered itself, by error code.",
+      refusals.map(({ code, count }) => [{ code }, count]),
+    ),
+  ].join("");
+}
+
+function family(type: string, shortName: string, help: string, samples: readonly Sample[]): string {
+  const name = `portcullis_gateway_${shortName}`;
+  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}`);
+  return `${[`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join("\n")}\n`;
+}
+
+function labelText(labels: Sample[0]): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(String(value))}`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}

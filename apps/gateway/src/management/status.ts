@@ -1,0 +1,48 @@
+import type { ConnectedGuard, GuardCounters } from "@portcullis/guard";
+import type { Counters } from "./counters.ts";
+
+/** What `/status` says; `/metrics` says the same in another form. */
+export interface Status {
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly replica: {
+    readonly name: string;
+    readonly state: string;
+    /** Newest record applied. */
+    readonly applied: number;
+    readonly incarnation: string | null;
+    /** Since the list was last confirmed to be complete; null: never. */
+    readonly ageMs: number | null;
+    readonly leaseMs: number;
+  };
+  readonly decisions: GuardCounters;
+  readonly requests: ReturnType<Counters["requests"]>;
+  readonly refusals: ReturnType<Counters["refusals"]>;
+}
+
+export interface StatusSources {
+  readonly guard: Pick<ConnectedGuard, "replica" | "counters">;
+  readonly counters: Counters;
+  readonly isDraining: () => boolean;
+}
+
+export function readStatus({ guard, counters, isDraining }: StatusSources): Status {
+  const { replica } = guard;
+  const { ready, ageMs } = replica.freshness();
+  const { allowed, unconfirmed, killed, stale, unavailable, rejected } = guard.counters;
+  return {
+    ready: ready && !isDraining(),
+    draining: isDraining(),
+    replica: {
+      name: replica.name,
+      state: replica.state,
+      applied: replica.applied,
+      incarnation: replica.incarnation ?? null,
+      ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
+      leaseMs: replica.leaseMs,
+    },
+    decisions: { allowed, unconfirmed, killed, stale, unavailable, rejected },
+    requests: counters.requests(),
+    refusals: counters.refusals(),
+  };
+}

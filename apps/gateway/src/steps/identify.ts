@@ -1,0 +1,21 @@
+import { TRANSACTION_TOKEN_HEADER } from "@portcullis/protocol";
+import type { Exchange, Step } from "../exchange.ts";
+import type { TransactionTokens } from "../transaction-token/transaction-tokens.ts";
+
+/**
+ * Says who calls, to the service: a signed transaction token, and where the request came from. It runs after
+ * the client's own fields of these names are gone, so a service may rely on both. On a public route there is
+ * nobody to name, and the service gets no token at all.
+ */
+export function identify(tokens: Pick<TransactionTokens, "tokenFor">): Step {
+  return (exchange: Exchange) => {
+    const { forwarded, decision } = exchange;
+    if (decision !== undefined) {
+      const token = tokens.tokenFor(decision.principal, exchange.route!.name);
+      forwarded.push(TRANSACTION_TOKEN_HEADER, token);
+    }
+    const client = exchange.request.socket.remoteAddress ?? "unknown";
+    forwarded.push("x-forwarded-for", client, "x-forwarded-proto", "http", "x-forwarded-host", exchange.host);
+    return undefined;
+  };
+}

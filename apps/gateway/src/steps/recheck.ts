@@ -1,0 +1,13 @@
+import type { Answer } from "../answer.ts";
+import type { Exchange } from "../exchange.ts";
+import { denial } from "./authenticate.ts";
+
+/**
+ * The verdict, `exp` and freshness once more, right before the first byte of an answer: the service may have
+ * taken seconds, or this process may have been stopped and woken. A token revoked meanwhile gets 401, and a
+ * lease run out 503, instead of the service's answer. What the service did is done; what it said is not told.
+ */
+export function recheck(exchange: Exchange): Answer | undefined {
+  const again = exchange.decision?.recheck();
+  return again?.outcome === "deny" ? denial(again) : undefined;
+}

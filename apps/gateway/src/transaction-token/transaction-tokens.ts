@@ -1,0 +1,73 @@
+import type { Principal } from "@portcullis/guard";
+import { encodeIdentifier, IDENTIFIER_BYTES, TRANSACTION_TOKEN_TYPE } from "@portcullis/protocol";
+import { type TransactionTokenSettings, transactionClaims } from "./claims.ts";
+import type { SigningKey } from "./signing-key.ts";
+
+/** A signed token costs more CPU than the rest of a request, so it serves the same caller for this long. */
+const REUSE_MS = 10_000;
+/** Callers remembered in a window; with more of them a window is shorter. */
+const WINDOW_ENTRIES = 20_000;
+
+export interface TransactionTokenOptions {
+  readonly settings: TransactionTokenSettings;
+  readonly key: SigningKey;
+  readonly nowSeconds: () => number;
+  readonly monotonicMs: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+interface Reusable {
+  readonly token: string;
+  readonly expiresAt: number;
+}
+
+/**
+ * Makes transaction tokens. What can be reused is kept in one window that is dropped as a whole after
+ * `REUSE_MS`, or earlier when it is full: nothing in it can be older, and there is nothing to evict.
+ */
+export class TransactionTokens {
+  readonly #options: TransactionTokenOptions;
+  readonly #header: string;
+  /** By route, then by caller: the guard hands out one principal for one access token. */
+  readonly #window = new Map<string, Map<Principal, Reusable>>();
+  #entries = 0;
+  #windowEndsAt = 0;
+
+  constructor(options: TransactionTokenOptions) {
+    this.#options = options;
+    this.#header = encode({ typ: TRANSACTION_TOKEN_TYPE, alg: "ES256", kid: options.key.kid });
+  }
+
+  tokenFor(principal: Principal, route: string): string {
+    if (this.#options.monotonicMs() >= this.#windowEndsAt) this.#openWindow();
+    const known = this.#window.get(route)?.get(principal);
+    if (known !== undefined && known.expiresAt > this.#options.nowSeconds()) return known.token;
+    const made = this.#make(principal, route);
+    this.#remember(principal, route, made);
+    return made.token;
+  }
+
+  #openWindow(): void {
+    this.#window.clear();
+    this.#entries = 0;
+    this.#windowEndsAt = this.#options.monotonicMs() + REUSE_MS;
+  }
+
+  #remember(principal: Principal, route: string, made: Reusable): void {
+    if (++this.#entries > WINDOW_ENTRIES) this.#openWindow();
+    const callers = this.#window.get(route) ?? new Map<Principal, Reusable>();
+    this.#window.set(route, callers.set(principal, made));
+  }
+
+  #make(principal: Principal, route: string): Reusable {
+    const { key, settings, nowSeconds, randomBytes } = this.#options;
+    const at = {
+      nowSeconds: Math.floor(nowSeconds()),
+      transaction: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
+    };
+    const signed = `${this.#header}.${encode(transactionClaims(principal, route, settings, at))}`;
+    return { token: `${signed}.${key.sign(signed)}`, expiresAt: principal.expiresAt };
+  }
+}
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
