@@ -1,0 +1,110 @@
+import { relative } from "node:path";
+import type { Addresses } from "./addresses.ts";
+import { commandOf, quote } from "./children.ts";
+import {
+  ADMIN_SCOPE,
+  apiResourceOf,
+  ORDERS_SCOPE,
+  RESOURCE,
+  ROUTES,
+  redirectUrisOf,
+} from "./configurations.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import type { Demo } from "./demo.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { PARTS, type Part } from "./parts.ts";
+
+export interface Started {
+  readonly addresses: Addresses;
+  readonly data: DataDirectory;
+  readonly demo: Demo;
+  readonly endpoints: Endpoints;
+  readonly pids: Readonly<Record<Part, number>>;
+}
+
+/** The line of JSON that scripts rely on: members are added, never changed. */
+export function contractOf({ addresses, data, demo, endpoints, pids }: Started) {
+  const { issuer, gateway, service, webApp, management } = addresses;
+  return {
+    issuer,
+    gateway,
+    service,
+    webApp,
+    resource: RESOURCE,
+    demo: { username: demo.username, password: demo.password },
+    clients: {
+      web: { clientId: "web", redirectUris: redirectUrisOf(addresses) },
+      service: { clientId: "service", clientSecret: demo.secrets.service, scope: ORDERS_SCOPE },
+      admin: {
+        clientId: "admin",
+        clientSecret: demo.secrets.admin,
+        scope: ADMIN_SCOPE,
+        resource: apiResourceOf(addresses),
+      },
+    },
+    revocations: endpoints.portcullis_revocations_endpoint,
+    routes: ROUTES,
+    pids,
+    management,
+    commands: Object.fromEntries(PARTS.map((definition) => [definition.part, commandOf(definition, data)])),
+  };
+}
+
+/** Each says what it does and is one line, so that it can be pasted into a shell as it is. */
+export function curlLines({
+  addresses,
+  demo,
+  endpoints,
+}: Started): readonly { what: string; line: string }[] {
+  const client = `-u service:${demo.secrets.service}`;
+  const orders = `curl -sS -i -H "Authorization: Bearer $TOKEN" ${addresses.gateway}${ROUTES.orders}`;
+  const form = (fields: Record<string, string>) =>
+    Object.entries(fields)
+      .map(([name, value]) => `--data-urlencode ${quote(`${name}=${value}`)}`)
+      .join(" ");
+  const ask = form({ grant_type: "client_credentials", scope: ORDERS_SCOPE, resource: RESOURCE });
+  const pick = `sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'`;
+  return [
+    {
+      what: "Get an access token for the orders API.",
+      line: `TOKEN=$(curl -sS ${client} ${ask} ${endpoints.token_endpoint} | ${pick})`,
+    },
+    { what: "Call it through the gateway: 200.", line: orders },
+    {
+      what: "Ask what the token is: active.",
+      line: `curl -sS ${client} -d "token=$TOKEN" ${endpoints.introspection_endpoint}; echo`,
+    },
+    {
+      what: "Log out: revoke it, and wait for the receipt (a header) that says it is enforced.",
+      line: `curl -sS -i ${client} -H 'Prefer: wait=2' -d "token=$TOKEN" ${endpoints.revocation_endpoint}`,
+    },
+    { what: "Call again: 401, with the reason.", line: orders },
+  ];
+}
+
+export function announcement(started: Started): string {
+  const { addresses, data, demo } = started;
+  const place = relative(process.cwd(), data.path);
+  const directory = place.startsWith("..") ? data.path : `./${place}`;
+  return [
+    "",
+    "Portcullis is running.",
+    "",
+    `  Web app               ${addresses.webApp}`,
+    `  Account page          ${addresses.issuer}/account`,
+    `  Sign in as            ${demo.username}`,
+    `  Password              ${demo.password}`,
+    "",
+    `  Authorization server  ${addresses.issuer}`,
+    `  Gateway               ${addresses.gateway}   (${addresses.management}/status)`,
+    `  Orders service        ${addresses.service}`,
+    `  State and logs        ${directory}`,
+    "",
+    "Open the web app and sign in; then press “Sign out everywhere” on the account page, and watch.",
+    "Or paste these five lines into a shell:",
+    "",
+    ...curlLines(started).flatMap(({ what, line }, index) => [`# ${index + 1}. ${what}`, line, ""]),
+    "Ctrl-C stops all of it.",
+    "",
+  ].join("\n");
+}

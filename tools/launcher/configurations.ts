@@ -1,0 +1,137 @@
+import type { Addresses } from "./addresses.ts";
+import { HOST } from "./addresses.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import type { Demo, SecretClient } from "./demo.ts";
+
+export const RESOURCE = "https://orders.portcullis.example";
+export const ROUTES = { orders: "/orders", open: "/catalogue" } as const;
+export const ORDERS_SCOPE = "orders.read orders.write";
+export const ADMIN_SCOPE = "revocations.read revocations.write";
+const TRUST_DOMAIN = "portcullis.example";
+
+export const apiResourceOf = ({ issuer }: Addresses): string => `${issuer}/api`;
+export const redirectUrisOf = ({ webApp }: Addresses): readonly string[] => [`${webApp}/callback`];
+
+interface Ingredients {
+  readonly addresses: Addresses;
+  readonly demo: Demo;
+  readonly data: DataDirectory;
+}
+
+/** Written at every start: they follow from the options and from demo.json. */
+export function writeConfigurations(from: Ingredients): void {
+  const files: Record<string, string> = {
+    "auth-server.json": asJson(authServer(from)),
+    "gateway.yaml": gateway(from),
+    "orders-service.json": asJson(ordersService(from)),
+    "web-app.json": asJson(webApp(from)),
+  };
+  for (const [name, text] of Object.entries(files)) from.data.write(`config/${name}`, text);
+}
+
+const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+function authServer({ addresses, demo, data }: Ingredients) {
+  return {
+    issuer: addresses.issuer,
+    listen: { host: HOST, port: addresses.ports.issuer },
+    dataDirectory: data.pathOf("auth-server"),
+    resources: [
+      {
+        identifier: RESOURCE,
+        name: "Orders",
+        scopes: { "orders.read": "See your orders", "orders.write": "Place orders for you" },
+        accessTokenTtlSeconds: 300,
+      },
+    ],
+    clients: [
+      {
+        clientId: "web",
+        name: "Orders web app",
+        redirectUris: redirectUrisOf(addresses),
+        postLogoutRedirectUris: [`${addresses.webApp}/`],
+        grantTypes: ["authorization_code", "refresh_token"],
+        resources: { [RESOURCE]: ORDERS_SCOPE.split(" ") },
+      },
+      machine("service", "Demo script", demo, { [RESOURCE]: ORDERS_SCOPE.split(" ") }),
+      machine("admin", "Demo administrator", demo, { [apiResourceOf(addresses)]: ADMIN_SCOPE.split(" ") }),
+      machine("gateway", "Gateway", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
+      machine("orders", "Orders service", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
+    ],
+    users: [
+      {
+        username: demo.username,
+        name: "Demo User",
+        email: "demo@portcullis.example",
+        password: demo.password,
+      },
+    ],
+  };
+}
+
+function machine(clientId: SecretClient, name: string, demo: Demo, resources: Record<string, string[]>) {
+  return {
+    clientId,
+    name,
+    clientSecret: demo.secrets[clientId],
+    grantTypes: ["client_credentials"],
+    resources,
+  };
+}
+
+/** YAML, with its values as JSON: every JSON text is YAML. */
+function gateway({ addresses, demo, data }: Ingredients): string {
+  const value = JSON.stringify;
+  return `# Written by npm start at every start; docs/reference/gateway-configuration.md explains every setting.
+issuer: ${value(addresses.issuer)}
+audience: ${value(RESOURCE)}
+listen: { host: ${value(HOST)}, port: ${addresses.ports.gateway} }
+management: { host: ${value(HOST)}, port: ${addresses.ports.management} }
+verifier: { clientId: gateway, clientSecret: ${value(demo.secrets.gateway)} }
+transactionToken:
+  issuer: ${value(addresses.gateway)}
+  audience: ${value(TRUST_DOMAIN)}
+  lifetimeSeconds: 30
+  keyFile: ${value(data.pathOf("gateway-key.json"))}
+cors:
+  origins: [${value(addresses.webApp)}]
+drainSeconds: 5
+routes:
+  # Reading needs one scope and writing another: the service asks for the right one.
+  - name: orders
+    path: ${value(ROUTES.orders)}
+    upstream: ${value(addresses.service)}
+    methods: [GET, HEAD, POST]
+    freshness: { policy: closed, maxAgeSeconds: 5 }
+  # An outage of the authorization server does not hide the prices.
+  - name: catalogue
+    path: ${value(ROUTES.open)}
+    upstream: ${value(addresses.service)}
+    methods: [GET, HEAD]
+    freshness: { policy: open, maxAgeSeconds: 5 }
+`;
+}
+
+function ordersService({ addresses, demo }: Ingredients) {
+  return {
+    issuer: addresses.issuer,
+    listen: { host: HOST, port: addresses.ports.service },
+    audience: RESOURCE,
+    verifier: { clientId: "orders", clientSecret: demo.secrets.orders },
+    gateway: { issuer: addresses.gateway, audience: TRUST_DOMAIN },
+  };
+}
+
+function webApp({ addresses }: Ingredients) {
+  return {
+    listen: { host: HOST, port: addresses.ports.webApp },
+    origin: addresses.webApp,
+    issuer: addresses.issuer,
+    gateway: addresses.gateway,
+    clientId: "web",
+    scope: `openid profile offline_access ${ORDERS_SCOPE}`,
+    resource: RESOURCE,
+    ordersPath: ROUTES.orders,
+    accountUrl: `${addresses.issuer}/account`,
+  };
+}
