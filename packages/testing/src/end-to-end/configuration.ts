@@ -12,6 +12,7 @@ export interface GatewayConfiguration {
   listen: { host: string; port: number };
   management: { host: string; port: number };
   verifier: { clientId: string; name?: string };
+  transactionToken: { issuer?: string };
   routes: {
     name: string;
     path: string;
@@ -48,7 +49,9 @@ export async function startSecondGateway(
   const { file, value } = await readConfiguration<GatewayConfiguration>(command);
   value.listen.port = stack.portBase + 5;
   value.management.port = stack.portBase + 6;
-  value.verifier.name = `second-gateway-${process.pid}`;
+  value.verifier.name = "second-gateway";
+  // It signs with the first one's key, as two instances of one gateway do; the service believes that issuer.
+  value.transactionToken.issuer ??= stack.info.gateway;
   change(value);
   const copy = join(dirname(file), "second-gateway.yaml");
   await writeFile(copy, JSON.stringify(value), { mode: 0o600 });

@@ -9,6 +9,7 @@ export * from "./page-checks.ts";
 export * from "./plain-browser.ts";
 export * from "./ports.ts";
 export * from "./prove.ts";
+export * from "./raw-exchange.ts";
 export * from "./relying-party.ts";
 export * from "./server-process.ts";
 export * from "./stack.ts";

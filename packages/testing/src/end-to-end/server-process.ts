@@ -19,7 +19,7 @@ export interface ServerProcess {
 
 export function startProcess(command: readonly string[], options: SpawnOptions = {}): ServerProcess {
   const [file, ...parameters] = command as [string, ...string[]];
-  const child = spawn(file, parameters, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const child = spawn(file, parameters, { stdio: ["ignore", "ignore", "pipe"], ...options });
   const pid = child.pid!;
   alive.add(pid);
   let errors = "";

@@ -42,6 +42,8 @@ export interface StackInfo {
   readonly revocations: string;
   readonly routes: { readonly orders: string; readonly open: string };
   readonly pids: Readonly<Record<Part, number>>;
+  /** The gateway's `/ready`, `/status` and `/metrics`. */
+  readonly management: string;
   readonly commands: Readonly<Record<Part, readonly string[]>>;
 }
 
@@ -71,7 +73,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const portBase = options.portBase ?? (await freePortBlock(PORTS));
   const launcher = startProcess(
     nodeCommand("tools/start.ts", "--json", "--data", dataDirectory, "--port-base", String(portBase)),
-    { cwd: ROOT },
+    { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
   );
   const info = await firstLine(launcher);
   for (const pid of Object.values(info.pids)) adopt(pid);
@@ -128,7 +130,7 @@ class RunningStack implements Stack {
     this.info = running.info;
     this.dataDirectory = running.dataDirectory;
     this.portBase = running.portBase;
-    this.management = `http://127.0.0.1:${running.portBase + 4}`;
+    this.management = running.info.management;
     this.#pids = { ...running.info.pids };
   }
 

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import {
+  Administrator,
+  assertPageIsSound,
+  claimsOf,
+  fillLogin,
+  keepScreenshot,
+  launchChromium,
+  type Stack,
+  startStack,
+  VIEWPORTS,
+} from "@portcullis/testing/end-to-end";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+
+let stack: Stack;
+let chromium: Browser;
+
+before(async () => {
+  [stack, chromium] = await Promise.all([startStack(), launchChromium()]);
+});
+after(() => Promise.all([stack.stop(), chromium.close()]));
+
+describe("the demo web app", () => {
+  it("turns its calls to 401 and says why when another window signs out everywhere", async () => {
+    const context = await chromium.newContext({ viewport: VIEWPORTS.desktop });
+    const app = await signedInApp(context);
+    await keepScreenshot(app, "web-app-signed-in-desktop");
+
+    const account = await context.newPage();
+    await account.goto(`${stack.info.issuer}/account`);
+    await pressSignOutEverywhere(account);
+    const pressedAt = performance.now();
+
+    await app.getByRole("heading", { name: "You were signed out everywhere" }).waitFor();
+    // It calls once a second, so the notice comes with the next call.
+    assert.ok(performance.now() - pressedAt < 2_500, "at once");
+    assert.equal(await rowsWith(app, "401").count(), 1, "the refused call is in the list");
+    await keepScreenshot(app, "web-app-signed-out-desktop");
+    await context.close();
+  });
+
+  it("is told too when the other window is on another device", async () => {
+    const [here, there] = [await chromium.newContext(), await chromium.newContext()];
+    const app = await signedInApp(here);
+    const account = await signedInAccount(there);
+    await pressSignOutEverywhere(account);
+    await app.getByRole("heading", { name: "You were signed out everywhere" }).waitFor();
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  it("says in words that an administrator ended the session", async () => {
+    const context = await chromium.newContext();
+    const request = Promise.withResolvers<string>();
+    context.on("request", (seen) => {
+      const authorization = seen.headers().authorization ?? "";
+      if (authorization.startsWith("Bearer ") && seen.url().startsWith(stack.info.gateway)) {
+        request.resolve(authorization.slice("Bearer ".length));
+      }
+    });
+    const app = await signedInApp(context);
+    const { sid } = claimsOf(await request.promise);
+    await new Administrator(stack.info).revoke({ scope: "session", key: sid, reason: "kicked" });
+    await app.getByRole("heading", { name: "This device was signed out" }).waitFor();
+    await context.close();
+  });
+
+  it("refreshes without a word when only the claims changed", async () => {
+    const context = await chromium.newContext();
+    const tokens = new Set<string>();
+    context.on("request", (seen) => {
+      const authorization = seen.headers().authorization ?? "";
+      if (seen.url().startsWith(stack.info.gateway) && authorization !== "") tokens.add(authorization);
+    });
+    const app = await signedInApp(context);
+    const { sub } = claimsOf([...tokens][0]!);
+    await new Administrator(stack.info).revoke({
+      scope: "subject",
+      key: sub,
+      mode: "stale",
+      reason: "claims_changed",
+    });
+    await app.waitForResponse((response) => tokens.size > 1 && response.status() === 200);
+    await app
+      .getByText(/signed in/i)
+      .first()
+      .waitFor();
+    assert.equal(await app.getByRole("button", { name: "Sign out" }).isVisible(), true);
+    await context.close();
+  });
+
+  it("signs out from its own button", async () => {
+    const context = await chromium.newContext();
+    const app = await signedInApp(context);
+    await app.getByRole("button", { name: "Sign out" }).click();
+    const confirm = app.getByRole("button", { name: /sign out/i }).first();
+    await Promise.race([
+      confirm.waitFor().then(() => confirm.click()),
+      app.waitForURL(`${stack.info.webApp}/`, { waitUntil: "load" }),
+    ]);
+    await app.getByRole("button", { name: "Sign in" }).waitFor();
+    await context.close();
+  });
+
+  for (const [size, viewport] of Object.entries(VIEWPORTS)) {
+    it(`fits its window and is reachable by keyboard on a ${size}`, async () => {
+      const context = await chromium.newContext({ viewport });
+      const page = await context.newPage();
+      await page.goto(stack.info.webApp);
+      await page.getByRole("button", { name: "Sign in" }).waitFor();
+      await keepScreenshot(page, `web-app-start-${size}`);
+      await assertPageIsSound(page);
+      const app = await signedInApp(context);
+      await keepScreenshot(app, `web-app-${size}`);
+      await assertPageIsSound(app);
+      await context.close();
+    });
+  }
+});
+
+const rowsWith = (app: Page, code: string) => app.locator("#rows tr").filter({ hasText: code });
+
+async function signedInApp(context: BrowserContext): Promise<Page> {
+  const app = await context.newPage();
+  await app.goto(stack.info.webApp);
+  await app.getByRole("button", { name: "Sign in" }).click();
+  await fillLogin(app, stack.info.demo);
+  const allow = app.getByRole("button", { name: /allow/i });
+  const called = rowsWith(app, "200").first();
+  await called.or(allow).first().waitFor();
+  if (await allow.isVisible()) await allow.click();
+  await rowsWith(app, "200").nth(1).waitFor();
+  return app;
+}
+
+async function signedInAccount(context: BrowserContext): Promise<Page> {
+  const account = await context.newPage();
+  await account.goto(`${stack.info.issuer}/account`);
+  await fillLogin(account, stack.info.demo);
+  return account;
+}
+
+async function pressSignOutEverywhere(account: Page): Promise<void> {
+  await account.getByRole("button", { name: /sign out everywhere/i }).click();
+}
