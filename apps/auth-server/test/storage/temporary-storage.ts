@@ -1,0 +1,45 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { openStorage, type Storage, type StorageOptions } from "../../src/storage/storage.ts";
+import type { RevocationDraft } from "../../src/storage/write-transaction.ts";
+
+export const TOKEN_LIFETIME_SECONDS = 300;
+export const CLOCK_SKEW_SECONDS = 5;
+
+/** A file in a directory that goes when the test is over. */
+export function temporaryFile(test: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-"));
+  test.after(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, "data", "portcullis.sqlite");
+}
+
+export function storageOptions(file: string, nowSeconds = () => Date.now() / 1000): StorageOptions {
+  return {
+    file,
+    tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
+    clockSkewSeconds: CLOCK_SKEW_SECONDS,
+    nowSeconds,
+    randomBytes,
+  };
+}
+
+export async function temporaryStorage(test: TestContext, nowSeconds?: () => number): Promise<Storage> {
+  const storage = await openStorage(storageOptions(temporaryFile(test), nowSeconds));
+  test.after(() => storage.close());
+  return storage;
+}
+
+export function draft(key: string, more: Partial<RevocationDraft> = {}): RevocationDraft {
+  return { scope: "subject", mode: "kill", reason: "revoked", key, ...more };
+}
+
+/** Seqs of all stored rows. */
+export async function storedSeqs(storage: Storage): Promise<number[]> {
+  const rows = await storage.read.selectFrom("revocations").select("seq").orderBy("seq").execute();
+  return rows.map((row) => row.seq);
+}
+
+export const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
