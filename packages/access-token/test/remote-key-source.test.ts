@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import {
+  AUDIENCE,
+  FakeIssuer,
+  FrozenClock,
+  generateSigningKey,
+  sendJson,
+  signJwt,
+} from "@portcullis/testing";
+import { createAccessTokenVerifier, type RemoteKeySourceOptions, remoteKeySource } from "../src/index.ts";
+import { codeOf } from "./token.ts";
+
+let issuer: FakeIssuer;
+let clock: FrozenClock;
+beforeEach(async () => {
+  clock = new FrozenClock();
+  issuer = await FakeIssuer.start({ nowSeconds: clock.nowSeconds });
+});
+afterEach(() => issuer[Symbol.asyncDispose]());
+
+const source = (options: Partial<RemoteKeySourceOptions> = {}) =>
+  remoteKeySource({ issuer: issuer.issuer, monotonicMs: clock.monotonicMs, ...options });
+
+function verifierOf(keys = source()) {
+  const verifier = createAccessTokenVerifier({
+    issuer: issuer.issuer,
+    audience: AUDIENCE,
+    keys,
+    nowSeconds: clock.nowSeconds,
+  });
+  return { verifier, keys };
+}
+const stranger = (kid: string) => issuer.mint({}, { header: { kid } });
+
+test("the first token waits for the keys, the next ones do not", async () => {
+  const { verifier } = verifierOf();
+  const first = verifier.verify(issuer.mint());
+  assert.ok(first instanceof Promise);
+  await first;
+  assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
+  assert.deepEqual(issuer.fetches, { discovery: 1, jwks: 1 });
+});
+
+test("a hundred first tokens at once make one fetch", async () => {
+  const { verifier } = verifierOf();
+  await Promise.all(Array.from({ length: 100 }, () => verifier.verify(issuer.mint())));
+  assert.deepEqual(issuer.fetches, { discovery: 1, jwks: 1 });
+});
+
+test("a new key is fetched when its first token comes, once the cooldown is over", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  issuer.rotate();
+  assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "unknown_key");
+  clock.advance(10_001);
+  assert.ok(await verifier.verify(issuer.mint()));
+  assert.equal(issuer.fetches.jwks, 2);
+});
+
+test("a storm of random kids makes one fetch a cooldown", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  for (let round = 1; round <= 3; round++) {
+    clock.advance(10_001);
+    const storm = Array.from({ length: 200 }, (_, index) =>
+      codeOf(() => verifier.verify(stranger(`k-${round}-${index}`))),
+    );
+    assert.deepEqual(new Set(await Promise.all(storm)), new Set(["unknown_key"]));
+    assert.equal(issuer.fetches.jwks, 1 + round);
+  }
+});
+
+test("past its age the set is fetched again, behind a token that is answered at once", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  clock.advance(600_001);
+  assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
+  await keys.refresh();
+  assert.equal(issuer.fetches.jwks, 2);
+});
+
+test("with the issuer down, known keys last as long as documented, then it is keys_unavailable", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  await issuer.stop();
+  clock.advance(600_000 + 3_600_000);
+  assert.ok(await verifier.verify(issuer.mint()));
+  await assert.rejects(keys.refresh());
+  clock.advance(1_001);
+  assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
+});
+
+test("with the issuer down, an unknown kid is no reason to call the token bad", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  await issuer.stop();
+  clock.advance(10_001);
+  assert.equal(await codeOf(() => verifier.verify(stranger("new"))), "keys_unavailable");
+});
+
+test("an issuer that comes back is used again without a restart", async () => {
+  const { verifier } = verifierOf();
+  await issuer.stop();
+  assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
+  await issuer.startAgain();
+  assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable", "not at once");
+  clock.advance(1_000);
+  assert.ok(await verifier.verify(issuer.mint()));
+});
+
+test("tokens of a key that was withdrawn are forgotten with it", async () => {
+  const { verifier, keys } = verifierOf();
+  const token = issuer.mint();
+  assert.ok(await verifier.verify(token));
+  issuer.rotate({ withdraw: true });
+  await keys.refresh();
+  assert.equal(await codeOf(() => verifier.verify(token)), "unknown_key");
+});
+
+test("a jwksUri of its own skips discovery", async () => {
+  const { verifier } = verifierOf(source({ jwksUri: `${issuer.issuer}/jwks` }));
+  assert.ok(await verifier.verify(issuer.mint()));
+  assert.deepEqual(issuer.fetches, { discovery: 0, jwks: 1 });
+});
+
+test("metadata is found where RFC 8414 has it, for an issuer with a path", async () => {
+  await using tenant = await FakeIssuer.start({ path: "/tenant" });
+  tenant.routes.push((request, response) => {
+    if (request.url === "/tenant/.well-known/openid-configuration") return !!response.writeHead(404).end();
+    if (request.url !== "/.well-known/oauth-authorization-server/tenant") return false;
+    sendJson(response, { issuer: tenant.issuer, jwks_uri: `${tenant.issuer}/jwks` });
+    return true;
+  });
+  await remoteKeySource({ issuer: tenant.issuer }).refresh();
+  assert.equal(tenant.fetches.jwks, 1);
+});
+
+const MISBEHAVIOURS: readonly (readonly [what: string, misbehave: () => void])[] = [
+  ["metadata of another issuer", () => Object.assign(issuer.metadata, { issuer: "https://evil.example" })],
+  ["metadata with a slash more", () => Object.assign(issuer.metadata, { issuer: `${issuer.issuer}/` })],
+  ["no jwks_uri", () => Object.assign(issuer.metadata, { jwks_uri: undefined })],
+  ["a jwks_uri that is no URL", () => Object.assign(issuer.metadata, { jwks_uri: "/jwks" })],
+  [
+    "a jwks_uri on another host without TLS",
+    () => Object.assign(issuer.metadata, { jwks_uri: "http://10.0.0.1/jwks" }),
+  ],
+  [
+    "a jwks_uri on another port of our own machine",
+    () => Object.assign(issuer.metadata, { jwks_uri: "http://127.0.0.1:9/jwks" }),
+  ],
+  ["a jwks_uri that is a file", () => Object.assign(issuer.metadata, { jwks_uri: "file:///etc/passwd" })],
+  [
+    "a redirect",
+    () => answerJwks((response) => response.writeHead(302, { location: `${issuer.issuer}/other` }).end()),
+  ],
+  ["a failure", () => answerJwks((response) => response.writeHead(500).end("{}"))],
+  ["a set that is missing", () => answerJwks((response) => response.writeHead(404).end())],
+  ["HTML", () => answerJwks((response) => response.end("<html>"))],
+  ["no keys", () => answerJwks((response) => response.end("{}"))],
+  ["keys that are no list", () => answerJwks((response) => response.end('{"keys":{}}'))],
+  ["keys given twice", () => answerJwks((response) => response.end('{"keys":[],"keys":[]}'))],
+  [
+    "more than 256 KiB",
+    () => answerJwks((response) => response.end(`{"keys":[],"x":"${"x".repeat(300_000)}"}`)),
+  ],
+  ["an endless answer", () => answerJwks((response) => void endless(response))],
+  [
+    "an answer that is cut off",
+    () =>
+      answerJwks((response) =>
+        response.writeHead(200, { "content-length": "99" }).write("{", () => response.destroy()),
+      ),
+  ],
+];
+
+type Response = Parameters<typeof sendJson>[0];
+function answerJwks(answer: (response: Response) => unknown): void {
+  issuer.routes.push((request, response) => {
+    if (request.url === "/other") sendJson(response, { keys: [issuer.key.jwk] });
+    else if (request.url === "/jwks") answer(response);
+    else return false;
+    return true;
+  });
+}
+function endless(response: Response): void {
+  const write = () => {
+    while (!response.destroyed && response.write("x".repeat(16_384)));
+  };
+  response.on("drain", write);
+  write();
+}
+
+for (const [what, misbehave] of MISBEHAVIOURS) {
+  test(`${what} is keys_unavailable`, async () => {
+    misbehave();
+    assert.equal(await codeOf(() => verifierOf().verifier.verify(issuer.mint())), "keys_unavailable");
+  });
+}
+
+test("an issuer that does not answer is given up after the time limit", async () => {
+  answerJwks(() => {});
+  assert.equal(await codeOf(() => source({ timeoutMs: 50 }).refresh()), "keys_unavailable");
+});
+
+test("a key set in which some keys are unusable still gives the others", async () => {
+  answerJwks((response) =>
+    sendJson(response, { keys: [null, { kty: "oct" }, { kty: "EC" }, issuer.key.jwk] }),
+  );
+  assert.ok(await verifierOf().verifier.verify(issuer.mint()));
+});
+
+test("a jku, jwk or x5u in a token's header makes no request", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  const asked: (string | undefined)[] = [];
+  issuer.routes.push((request) => asked.push(request.url) === 0);
+  const attacker = generateSigningKey("ES256", issuer.key.kid);
+  const header = {
+    ...{ alg: "ES256", kid: attacker.kid, typ: "at+jwt", jwk: attacker.jwk },
+    ...{ jku: `${issuer.issuer}/evil`, x5u: `${issuer.issuer}/evil` },
+  };
+  assert.equal(
+    await codeOf(() => verifier.verify(signJwt(attacker, header, issuer.claims()))),
+    "bad_signature",
+  );
+  assert.deepEqual(asked, []);
+});
+
+for (const bad of [
+  "",
+  "id.example",
+  "http://id.example",
+  "ftp://id.example",
+  "https://id.example/?a=b",
+  "https://id.example/#a",
+  "https://user@id.example",
+]) {
+  test(`the issuer ${JSON.stringify(bad)} is invalid_configuration`, async () => {
+    assert.equal(await codeOf(() => remoteKeySource({ issuer: bad })), "invalid_configuration");
+  });
+}
+test("plain HTTP to another machine needs to be allowed", () => {
+  assert.ok(remoteKeySource({ issuer: "http://id.internal", allowInsecureRequests: true }));
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AUDIENCE } from "@portcullis/testing";
+import { claims, clock, codeOf, KEYS, mint, verifier } from "./token.ts";
+
+for (const key of Object.values(KEYS)) {
+  test(`a token signed with ${key.alg} verifies at once, without a promise`, () => {
+    const verified = verifier().verify(mint({ sub: "user-9" }, {}, key));
+    assert.ok(!(verified instanceof Promise));
+    assert.equal(verified.claims.sub, "user-9");
+    assert.deepEqual(verified.header, { alg: key.alg, kid: key.kid, typ: "at+jwt" });
+    assert.deepEqual([...verified.scopes], ["orders.read", "orders.write"]);
+    assert.deepEqual(verified.audience, [AUDIENCE]);
+  });
+
+  test(`a token signed with ${key.alg} is refused when a byte of it is changed`, async () => {
+    const [header, payload, signature] = mint({}, {}, key).split(".");
+    const changed = Buffer.from(signature!, "base64url");
+    changed[5]! ^= 1;
+    const forged = `${header}.${payload}.${changed.toString("base64url")}`;
+    assert.equal(await codeOf(() => verifier().verify(forged), forged), "bad_signature");
+    const other = Buffer.from(JSON.stringify(claims({ sub: "admin" }))).toString("base64url");
+    const moved = `${header}.${other}.${signature}`;
+    assert.equal(await codeOf(() => verifier().verify(moved), moved), "bad_signature");
+  });
+}
+
+test("typ is taken with application/ in front and in any case", () => {
+  for (const typ of ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"]) {
+    assert.ok(verifier().verify(mint({}, { typ })));
+  }
+});
+
+test("one audience of several is enough", () => {
+  assert.ok(verifier().verify(mint({ aud: ["https://other.example", AUDIENCE] })));
+  assert.ok(verifier({ audience: ["https://third.example", AUDIENCE] }).verify(mint()));
+});
+
+const TIMES: readonly (readonly [what: string, changes: object, code: string])[] = [
+  ["exp 4 s ago, within the skew", { exp: clock.nowSeconds() - 4 }, "accepted"],
+  ["exp 5 s ago", { exp: clock.nowSeconds() - 5 }, "expired_token"],
+  ["iat 5 s ahead, within the skew", { iat: clock.nowSeconds() + 5 }, "accepted"],
+  ["iat 6 s ahead", { iat: clock.nowSeconds() + 6 }, "not_yet_valid"],
+  ["nbf 5 s ahead, within the skew", { nbf: clock.nowSeconds() + 5 }, "accepted"],
+  ["nbf 6 s ahead", { nbf: clock.nowSeconds() + 6 }, "not_yet_valid"],
+];
+for (const [what, changes, code] of TIMES) {
+  test(`${what}: ${code}`, async () => {
+    assert.equal(await codeOf(() => verifier().verify(mint(changes))), code);
+  });
+}
+
+test("a token seen before gives the same object, and expires all the same", async () => {
+  const now = clock.nowSeconds();
+  let moved = now;
+  const cached = verifier({ nowSeconds: () => moved });
+  const token = mint({ exp: now + 60 });
+  const first = cached.verify(token);
+  assert.equal(cached.verify(token), first);
+  moved = now + 66;
+  assert.equal(await codeOf(() => cached.verify(token)), "expired_token");
+  moved = now - 60;
+  assert.equal(await codeOf(() => cached.verify(token)), "not_yet_valid");
+  moved = Number.NaN;
+  assert.equal(await codeOf(() => cached.verify(token)), "expired_token");
+});
+
+test("what is handed out cannot be changed for the next request", async () => {
+  const verified = await verifier().verify(mint({ aud: [AUDIENCE], cnf: { jkt: "thumbprint" } }));
+  assert.throws(() => Object.assign(verified.claims, { sub: "admin" }), TypeError);
+  assert.throws(() => Object.assign(verified.claims.cnf!, { jkt: "other" }), TypeError);
+  assert.throws(() => (verified.audience as string[]).push("more"), TypeError);
+  assert.throws(() => (verified.scopes as Set<string>).add("admin"), TypeError);
+  assert.throws(() => (verified.scopes as Set<string>).clear(), TypeError);
+  assert.equal(verified.scopes.has("orders.read"), true);
+});
+
+test("what prepare makes is made once a token and comes back with it", async () => {
+  let made = 0;
+  const marking = verifier({ prepare: () => void made++ });
+  const token = mint();
+  const entry = marking.verifyEntry(token);
+  assert.equal(marking.verifyEntry(token), entry);
+  assert.equal(made, 1);
+});
+
+test("when prepare throws, nothing is remembered", async () => {
+  let failing = true;
+  const marking = verifier({
+    prepare: () => {
+      if (failing) throw new Error("not ready");
+      return undefined;
+    },
+  });
+  const token = mint();
+  assert.throws(() => marking.verify(token), /not ready/);
+  failing = false;
+  assert.ok(marking.verify(token));
+});
+
+for (const options of [
+  { algorithms: [] },
+  { algorithms: ["none"] },
+  { algorithms: ["HS256"] },
+  { audience: [] },
+  { audience: "" },
+]) {
+  test(`a verifier is not made of ${JSON.stringify(options)}`, async () => {
+    assert.equal(await codeOf(() => verifier(options as never)), "invalid_configuration");
+  });
+}
