@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Receipt } from "@portcullis/protocol";
+import { LeaseTable } from "../../src/revocations/lease-table.ts";
+import { createReceipts } from "../../src/revocations/receipts.ts";
+import { FakeClock } from "./fake-clock.ts";
+
+function receipts() {
+  const clock = new FakeClock();
+  const leases = new LeaseTable(clock);
+  const log = { head: 7 };
+  const desk = createReceipts({ ...clock, leases, head: () => log.head, setTimer: clock.setTimer });
+  const grant = (name: string, applied: number, leaseMs = 5000) =>
+    leases.grant({ clientId: "gateway", name }, { applied, head: log.head, receivedAt: clock.now, leaseMs });
+  const commit = () => {
+    log.head++;
+    return log.head;
+  };
+  return { clock, leases, desk, grant, commit };
+}
+
+/** What has been answered by now, without waiting for it. */
+async function answered(receipt: Promise<Receipt>): Promise<Receipt | undefined> {
+  return Promise.race([receipt, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
+}
+
+test("nobody leased: enforced at once", async () => {
+  const { desk, commit } = receipts();
+  const receipt = await desk.wait(commit(), 2000);
+  assert.deepEqual(receipt, { seq: 8, state: "enforced", acked: 0, leased: 0, elapsedMs: 0 });
+});
+
+test("pending until the last replica acknowledges, then enforced without more waiting", async () => {
+  const { clock, desk, grant, commit } = receipts();
+  grant("a", 7);
+  grant("b", 7);
+  const receipt = desk.wait(commit(), 2000);
+  clock.advance(3);
+  grant("a", 8);
+  assert.equal(await answered(receipt), undefined);
+  clock.advance(4);
+  grant("b", 8);
+  assert.deepEqual(await answered(receipt), { seq: 8, state: "enforced", acked: 2, leased: 2, elapsedMs: 7 });
+  assert.equal(clock.timers, 0);
+});
+
+test("a replica that is silent is a laggard, by name, and enforcedBy is when its lease ends", async () => {
+  const { clock, desk, grant, commit } = receipts();
+  grant("a", 7);
+  clock.advance(1000);
+  grant("b", 7);
+  const receipt = desk.wait(commit(), 2000);
+  grant("a", 8);
+  clock.advance(2000);
+  assert.deepEqual(await answered(receipt), {
+    seq: 8,
+    state: "pending",
+    acked: 1,
+    leased: 2,
+    laggards: ["b"],
+    enforcedBy: "2030-01-01T00:00:06.000Z",
+    elapsedMs: 2000,
+  });
+  assert.equal(clock.timers, 0);
+});
+
+test("the end of the last lease makes it enforced, though nobody acknowledged", async () => {
+  const { clock, desk, grant, commit } = receipts();
+  grant("a", 7, 1000);
+  grant("b", 7, 3000);
+  const receipt = desk.wait(commit(), 10_000);
+  clock.advance(2999);
+  assert.equal(await answered(receipt), undefined);
+  clock.advance(1);
+  assert.deepEqual(await answered(receipt), {
+    seq: 8,
+    state: "enforced",
+    acked: 0,
+    leased: 2,
+    elapsedMs: 3000,
+  });
+});
+
+test("a renewal that does not acknowledge does not put the end off", async () => {
+  const { clock, desk, grant, commit } = receipts();
+  grant("stuck", 7, 3000);
+  const receipt = desk.wait(commit(), 10_000);
+  clock.advance(2000);
+  grant("stuck", 7, 3000);
+  clock.advance(1000);
+  assert.equal((await answered(receipt))?.state, "enforced");
+});
+
+test("an acknowledgement of less than the seq does not count", async () => {
+  const { desk, grant, commit } = receipts();
+  grant("a", 6);
+  const receipt = desk.wait(commit(), 10_000);
+  grant("a", 7);
+  assert.equal(await answered(receipt), undefined);
+  grant("a", 9);
+  assert.equal((await answered(receipt))?.acked, 1);
+});
+
+test("a lease given back counts its holder out", async () => {
+  const { leases, desk, grant, commit } = receipts();
+  grant("a", 7);
+  const receipt = desk.wait(commit(), 10_000);
+  leases.release({ clientId: "gateway", name: "a" });
+  assert.equal((await answered(receipt))?.state, "enforced");
+});
+
+test("a replica that registers after the commit is counted as leased, and not waited for", async () => {
+  const { desk, grant, commit } = receipts();
+  grant("a", 7);
+  const receipt = desk.wait(commit(), 10_000);
+  grant("late", 5);
+  grant("a", 8);
+  const { state, acked, leased } = (await answered(receipt))!;
+  assert.deepEqual({ state, acked, leased }, { state: "enforced", acked: 1, leased: 2 });
+});
+
+test("without a wait the answer is what is known now", async () => {
+  const { desk, grant, commit } = receipts();
+  grant("a", 7);
+  const seq = commit();
+  assert.equal((await desk.wait(seq, 0)).state, "pending");
+  grant("a", 8);
+  assert.equal((await desk.wait(seq, 0)).state, "enforced");
+});
+
+test("a caller that hangs up, and a server that stops, end the waiting with what is known", async () => {
+  const { clock, desk, grant, commit } = receipts();
+  grant("a", 7);
+  const seq = commit();
+  const caller = new AbortController();
+  const first = desk.wait(seq, 10_000, caller.signal);
+  const second = desk.wait(seq, 10_000);
+  caller.abort();
+  assert.equal((await answered(first))?.state, "pending");
+  assert.equal(await answered(second), undefined);
+  desk.close();
+  assert.equal((await answered(second))?.state, "pending");
+  assert.equal(clock.timers, 0);
+});
+
+test("a seq that is not committed has no receipt", () => {
+  const { desk } = receipts();
+  assert.throws(() => desk.wait(8, 0), RangeError);
+});
