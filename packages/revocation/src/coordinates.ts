@@ -18,6 +18,8 @@ export type RevocationKey = string | { readonly subject: string; readonly client
 export interface TokenCoordinates {
   /** Five numbers a place, the most specific scope first: scope code, then the key as four 32-bit words. */
   readonly places: readonly number[];
+  /** Bit `scope code` for every scope that has a place. */
+  readonly scopes: number;
   /** Whole seconds; finds the bucket of the token scope. */
   readonly expiresAt: number;
   readonly issuedAt: number;
@@ -66,30 +68,28 @@ export function createKeySpace(hashKey: Uint8Array): KeySpace {
     return found;
   }
 
-  function keyOf(scope: Scope, key: RevocationKey): Uint8Array {
-    if (IDENTIFIER_SCOPES.has(scope) && typeof key === "string") {
-      const identifier = decodeIdentifier(key);
-      if (identifier !== undefined) return identifier;
-    }
-    // A copy: what repeats is shared, and a caller may write into what it is given.
-    return hashOf(scope, textsOf(scope, key)).slice();
+  function shared(scope: Scope, key: RevocationKey): Uint8Array {
+    const identifier =
+      typeof key === "string" && IDENTIFIER_SCOPES.has(scope) ? decodeIdentifier(key) : undefined;
+    return identifier ?? hashOf(scope, textsOf(scope, key));
   }
 
   const keySpace: KeySpace = {
-    keyOf,
-    coordinatesOf: (claims, header) => ({
-      places: placesOf(claims, header, (scope, key) =>
-        typeof key === "string" && IDENTIFIER_SCOPES.has(scope)
-          ? (decodeIdentifier(key) ?? hashOf(scope, [key]))
-          : hashOf(scope, textsOf(scope, key)),
-      ),
-      expiresAt: Math.floor(claims.exp),
-      issuedAt: typeof claims.iat === "number" ? claims.iat : Number.NEGATIVE_INFINITY,
-      horizon: horizonOf(claims),
-      keySpace,
-      claims,
-      header,
-    }),
+    // A copy: what repeats is shared, and a caller may write into what it is given.
+    keyOf: (scope, key) => shared(scope, key).slice(),
+    coordinatesOf: (claims, header) => {
+      const places = placesOf(claims, header, shared);
+      return {
+        places,
+        scopes: scopesOf(places),
+        expiresAt: Math.floor(claims.exp),
+        issuedAt: typeof claims.iat === "number" ? claims.iat : Number.NEGATIVE_INFINITY,
+        horizon: horizonOf(claims),
+        keySpace,
+        claims,
+        header,
+      };
+    },
   };
   return keySpace;
 }
@@ -142,6 +142,12 @@ function placesOf(
   addText("organization", claims.org);
   add("issuer", undefined);
   return places;
+}
+
+function scopesOf(places: readonly number[]): number {
+  let scopes = 0;
+  for (let place = 0; place < places.length; place += PLACE_STRIDE) scopes |= 1 << places[place]!;
+  return scopes;
 }
 
 function words(key: Uint8Array): number[] {

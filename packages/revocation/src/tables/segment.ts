@@ -1,0 +1,206 @@
+/**
+ * A stretch of slots, four to a group. Each slot has a tag, one byte, in a word of its group; the tags of a
+ * segment lie together in front, so that a lookup that finds nothing reads a quarter of a cache line where the
+ * slots themselves would be five. A key is in its home group, or behind it with no free slot between.
+ *
+ *   words  0 .. tagWords-1   tags, four a word; 0 is a free slot
+ *          tagWords ..       slots, `words` each, the first of which is the order
+ *
+ * The home grows with the order, so that copying into a larger segment writes nearly in sequence.
+ */
+export class Segment {
+  readonly words: Int32Array;
+  /** Groups that are somebody's home; a few more follow, so that no run wraps. The last one stays free. */
+  readonly homes: number;
+  readonly tagWords: number;
+  /** How many leading bits all orders here have in common. */
+  readonly depth: number;
+  /** At this many entries the segment grows. */
+  readonly limit: number;
+  count = 0;
+
+  constructor(shape: SlotShape, size: SegmentSize) {
+    const { homes, spare, depth } = size;
+    this.homes = homes;
+    this.depth = depth;
+    this.tagWords = homes + spare;
+    this.limit = size.limit ?? Math.floor(homes * GROUP * MAX_LOAD);
+    this.words = allocateWords(this.tagWords * (1 + GROUP * shape.words));
+  }
+}
+
+/** How many words a slot takes. */
+export interface SlotShape {
+  readonly words: number;
+}
+
+interface SegmentSize {
+  readonly homes: number;
+  readonly spare: number;
+  readonly depth: number;
+  readonly limit?: number;
+}
+
+const GROUP = 4;
+/** Above it runs get long. What a segment holds after growing is MAX_LOAD / GROWTH: that bounds bytes an entry. */
+const MAX_LOAD = 0.90;
+const GROWTH = 1.18;
+const LEAST_HOMES = 4;
+/** 16,384 slots: copying so many is the longest pause of a growing table. Also the most that homeOf can count. */
+const MOST_HOMES = 4096;
+
+const ONES = 0x0101_0101;
+const HIGHS = 0x8080_8080 | 0;
+
+/** The only place that takes memory for slots, so that it can come from a SharedArrayBuffer. */
+function allocateWords(count: number): Int32Array {
+  return new Int32Array(count);
+}
+
+/** The group where an order belongs: the bits that the directory has not used, scaled to the homes. */
+export function homeOf(segment: Segment, order: number): number {
+  return Math.imul((order << segment.depth) >>> 12, segment.homes) >>> 20;
+}
+
+/** Bit 7 of every byte that is zero, or lies above one that is. */
+export function zeroBytes(word: number): number {
+  return (word - ONES) & ~word & HIGHS;
+}
+
+/** Offset in bits of the byte that the lowest set bit of `zeroBytes` stands for. */
+export function lowestByte(marks: number): number {
+  return 24 - Math.clz32(marks & -marks);
+}
+
+/** Never 0, which is a free slot. */
+export function tagOf(word3: number): number {
+  const tag = word3 & 0xff;
+  return tag === 0 ? 1 : tag;
+}
+
+/** Free slots of a group are its last ones. */
+const usedSlots = (tags: number): number => GROUP - (Math.clz32(tags) >>> 3);
+
+/**
+ * Takes the first free slot of a group that has one; returns its first word's place. -1 when the segment has no
+ * room for it: it is at its limit, or this is the last group, which must stay free.
+ */
+export function takeSlot(segment: Segment, shape: SlotShape, group: number, tag: number): number {
+  if (segment.count >= segment.limit || group === segment.tagWords - 1) return -1;
+  const { words } = segment;
+  const slot = usedSlots(words[group]!);
+  words[group] = words[group]! | (tag << (slot << 3));
+  segment.count++;
+  return segment.tagWords + (group * GROUP + slot) * shape.words;
+}
+
+/** The first group from its home on that has a free slot. */
+export function freeGroup(segment: Segment, order: number): number {
+  const { words } = segment;
+  let group = homeOf(segment, order);
+  while (words[group]! >>> 24 !== 0) group++;
+  return group;
+}
+
+export function emptySegment(shape: SlotShape): Segment {
+  return new Segment(shape, { homes: LEAST_HOMES, spare: spareFor(LEAST_HOMES), depth: 0 });
+}
+
+export function isFullGrown(segment: Segment): boolean {
+  return grownHomes(segment.homes) > MOST_HOMES;
+}
+
+export function grown(segment: Segment, shape: SlotShape): Segment {
+  const homes = grownHomes(segment.homes);
+  return filled(
+    shape,
+    { homes, spare: spareFor(homes), depth: segment.depth },
+    { segment, mask: 0, bits: 0 },
+  );
+}
+
+/** For keys that were chosen to fall together and that no further bit parts: as many groups behind as they need. */
+export function widened(segment: Segment, shape: SlotShape): Segment {
+  const { homes, depth, tagWords } = segment;
+  const size = { homes, spare: tagWords, depth, limit: Number.POSITIVE_INFINITY };
+  return filled(shape, size, { segment, mask: 0, bits: 0 });
+}
+
+/**
+ * Two segments that part a full one by its next bit. `phases`, in [0, 1), say how soon each will grow again: were
+ * they all in step, all would have just grown at once, and a table would be a seventh larger than its average.
+ */
+export function halves(
+  segment: Segment,
+  shape: SlotShape,
+  phases: readonly [number, number],
+): [Segment, Segment] {
+  const mask = 0x8000_0000 >>> segment.depth;
+  const upper = countUpper(segment, shape, mask);
+  const half = (count: number, phase: number, bits: number): Segment => {
+    const fitting = Math.floor((count * GROWTH ** phase) / (GROUP * MAX_LOAD)) + 1;
+    const homes = Math.min(Math.max(LEAST_HOMES, fitting), MOST_HOMES);
+    const size = { homes, spare: spareFor(homes), depth: segment.depth + 1 };
+    return filled(shape, size, { segment, mask, bits });
+  };
+  return [half(segment.count - upper, phases[0], 0), half(upper, phases[1], mask)];
+}
+
+function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
+  const { words, tagWords } = segment;
+  let count = 0;
+  for (let group = 0; group < tagWords; group++) {
+    let at = tagWords + group * GROUP * shape.words;
+    for (let left = usedSlots(words[group]!); left > 0; left--, at += shape.words) {
+      if ((words[at]! & mask) !== 0) count++;
+    }
+  }
+  return count;
+}
+
+const grownHomes = (homes: number): number => Math.max(homes + 1, Math.floor(homes * GROWTH));
+const spareFor = (homes: number): number => 3 + (homes >>> 7);
+
+interface Source {
+  readonly segment: Segment;
+  /** Only what has these bits under the mask is copied. */
+  readonly mask: number;
+  readonly bits: number;
+}
+
+/** Copies into a new segment; runs that reach its end are rare, and then it is done again with more groups there. */
+function filled(shape: SlotShape, size: SegmentSize, source: Source): Segment {
+  const segment = new Segment(shape, size);
+  if (copyInto(segment, shape, source)) return segment;
+  return filled(shape, { ...size, spare: size.spare * 2 }, source);
+}
+
+function copyInto(target: Segment, shape: SlotShape, source: Source): boolean {
+  const { mask, bits } = source;
+  const { words: from, tagWords } = source.segment;
+  const { words: to, tagWords: bodyAt, homes, depth } = target;
+  const stride = shape.words;
+  const last = bodyAt - 1;
+  let count = 0;
+  for (let group = 0; group < tagWords; group++) {
+    let at = tagWords + group * GROUP * stride;
+    for (let tags = from[group]!; tags !== 0; tags >>>= 8, at += stride) {
+      const order = from[at]!;
+      if (((order ^ bits) & mask) !== 0) continue;
+      let home = Math.imul((order << depth) >>> 12, homes) >>> 20;
+      let there = to[home]!;
+      while (there >>> 24 !== 0) there = to[++home]!;
+      if (home === last) return false;
+      const slot = 4 - (Math.clz32(there) >>> 3);
+      to[home] = there | ((tags & 0xff) << (slot << 3));
+      const out = bodyAt + (home * GROUP + slot) * stride;
+      to[out] = order;
+      to[out + 1] = from[at + 1]!;
+      to[out + 2] = from[at + 2]!;
+      for (let word = 3; word < stride; word++) to[out + word] = from[at + word]!;
+      count++;
+    }
+  }
+  target.count = count;
+  return true;
+}
