@@ -11,6 +11,7 @@ export {
   ACCESS_TOKEN_ERRORS,
   type AccessTokenError,
   type AccessTokenErrorCode,
+  accessTokenError,
   isAccessTokenError,
 } from "./errors.ts";
 export { type JsonWebKeySet, type KeySource, localKeySource } from "./key-source.ts";

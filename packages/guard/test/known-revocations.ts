@@ -1,0 +1,49 @@
+/** A view on the real index, whose freshness a test sets by hand. */
+import type { Mode, Reason, RevocableClaims, Scope } from "@portcullis/protocol";
+import {
+  createKeySpace,
+  RevocationIndex,
+  type RevocationKey,
+  type RevocationView,
+  type TokenCoordinates,
+} from "@portcullis/revocation";
+
+export class KnownRevocations implements RevocationView {
+  readonly leaseMs = 5000;
+  ready = true;
+  ageMs = 0;
+  readonly #keys = createKeySpace(new Uint8Array(32).fill(7));
+  readonly #index: RevocationIndex;
+  readonly #nowSeconds: () => number;
+  #seq = 100;
+
+  constructor(nowSeconds: () => number) {
+    this.#nowSeconds = nowSeconds;
+    this.#index = new RevocationIndex({ tokenLifetimeSeconds: 3600, clockSkewSeconds: 5, nowSeconds });
+  }
+
+  revoke(scope: Scope, key: RevocationKey, reason: Reason, mode: Mode = "kill"): void {
+    const now = Math.floor(this.#nowSeconds());
+    this.#index.apply({
+      seq: ++this.#seq,
+      scope,
+      mode,
+      reason,
+      key: this.#keys.keyOf(scope, key),
+      revokedAt: now,
+      expiresAt: now + 3605,
+    });
+  }
+
+  coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {
+    return this.#keys.coordinatesOf(claims, header);
+  }
+
+  verdict(at: TokenCoordinates) {
+    return this.#index.verdict(at);
+  }
+
+  freshness() {
+    return { ready: this.ready, ageMs: this.ageMs };
+  }
+}
