@@ -1,6 +1,12 @@
 export type { Authenticate, Caller } from "./caller.ts";
 export type { LocalRevocations } from "./local-revocations.ts";
 export type { Receipts } from "./receipts.ts";
-export { createRevocations, type Revocations, type RevocationsOptions } from "./revocations.ts";
+export {
+  createRevocations,
+  type RevocationCounters,
+  type RevocationLimits,
+  type Revocations,
+  type RevocationsOptions,
+} from "./revocations.ts";
 export type { EndBelow, RevocationTarget, RevokeCommand, Revoker } from "./revoker.ts";
 export type { RevocationTables } from "./tables.ts";

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import test from "node:test";
+import { decodeRecords, decodeSnapshot, encodeBase64url, formatCursor } from "@portcullis/protocol";
+import { pruneExpired } from "../../src/revocations/prune.ts";
+import { draft, oneTo } from "../storage/temporary-storage.ts";
+import { bearer, type RevocationsServer, serveRevocations, TOKEN_SECONDS } from "./revocations-server.ts";
+import { firstReset, openStream, readUntil } from "./stream-reader.ts";
+
+const append = (server: RevocationsServer, count: number, name = "s") =>
+  server.storage.write((transaction) =>
+    transaction.append(oneTo(count).map((index) => draft(`${name}${index}`))),
+  );
+const cursor = (server: RevocationsServer, seq: number) => formatCursor(server.storage.log.incarnation, seq);
+
+async function snapshotOf(server: RevocationsServer) {
+  const response = await fetch(`${server.endpoint}/snapshot`, {
+    headers: { authorization: bearer("gateway") },
+  });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/vnd.portcullis.snapshot");
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
+  const { header, records } = decodeSnapshot(new Uint8Array(await response.arrayBuffer()), sha256);
+  return { header, records: decodeRecords(records) };
+}
+
+test("a follower gets what is appended, in order, each batch on the one before", async (t) => {
+  const server = await serveRevocations(t);
+  const reader = await openStream(server.endpoint, cursor(server, 0));
+  assert.equal(reader.status, 200);
+  assert.equal(reader.headers["content-type"], "text/event-stream");
+  await append(server, 3);
+  const batches = await readUntil(reader, 3);
+  assert.deepEqual(
+    batches.flatMap(({ records }) => records),
+    await server.storage.log.read(0, 10),
+  );
+  assert.equal(batches.at(-1)!.id, cursor(server, 3));
+  reader.close();
+});
+
+test("no gap and no repeat for followers that join, leave and resume while the log grows", async (t) => {
+  const server = await serveRevocations(t);
+  await append(server, 2500, "old");
+  const last = 2500 + 150 * 4;
+  let following = true;
+  const writing = (async () => {
+    for (const round of oneTo(150)) {
+      await append(server, 4, `round${round}-`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    following = false;
+  })();
+
+  /** Reads a few batches, hangs up, comes back with the id of the last one, as an EventSource would. */
+  const follow = async (start: number, batchesATime: number) => {
+    const seqs: number[] = [];
+    let id = cursor(server, start);
+    let applied = start;
+    while (applied < last) {
+      const reader = await openStream(server.endpoint, id);
+      let read = 0;
+      for await (const event of reader.events) {
+        if (event.type !== "batch") continue;
+        assert.equal(event.batch.prev, applied);
+        assert.equal(event.batch.from, applied + 1);
+        seqs.push(...event.records.map(({ seq }) => seq));
+        applied = event.batch.to;
+        id = event.id;
+        if (++read === batchesATime || applied === last) break;
+      }
+      reader.close();
+    }
+    assert.deepEqual(
+      seqs,
+      oneTo(last - start).map((index) => start + index),
+    );
+  };
+  await Promise.all([
+    follow(0, 1),
+    follow(0, 1_000_000),
+    follow(1, 3),
+    follow(2499, 7),
+    follow(2500, 2),
+    writing,
+  ]);
+  assert.equal(following, false);
+});
+
+test("a follower whose snapshot is ahead of what was sent live, or in the middle of a batch, misses nothing", async (t) => {
+  const server = await serveRevocations(t);
+  for (const start of oneTo(40)) {
+    // Both happen in one turn: the batch is not sent yet when the stream opens.
+    const [, reader] = await Promise.all([
+      append(server, 3),
+      openStream(server.endpoint, cursor(server, 3 * (start - 1))),
+    ]);
+    const batches = await readUntil(reader, 3 * start);
+    assert.deepEqual(
+      batches.flatMap(({ records }) => records.map(({ seq }) => seq)),
+      [3 * start - 2, 3 * start - 1, 3 * start],
+    );
+    const middle = await openStream(server.endpoint, cursor(server, 3 * start - 1));
+    assert.equal((await readUntil(middle, 3 * start))[0]!.batch.prev, 3 * start - 1);
+    reader.close();
+    middle.close();
+  }
+});
+
+test("a cursor of another incarnation, ahead of the log, or too old leads to a reset, and the stream ends", async (t) => {
+  let now = 1000;
+  const server = await serveRevocations(t, { nowSeconds: () => now });
+  await append(server, 5);
+  now += 200;
+  await append(server, 5);
+  now += 110;
+  assert.equal(await pruneExpired({ storage: server.storage, nowSeconds: () => now, rowsAStep: 2 }), 5);
+  const { incarnation } = server.storage.log;
+  for (const [at, reason] of [
+    ["another:3", "other_incarnation"],
+    [cursor(server, 11), "ahead_of_head"],
+    [cursor(server, 4), "too_old"],
+  ] as const) {
+    assert.deepEqual(await firstReset(await openStream(server.endpoint, at)), { incarnation, reason });
+  }
+  const reader = await openStream(server.endpoint, cursor(server, 5));
+  assert.equal((await readUntil(reader, 10))[0]!.batch.prev, 5);
+  reader.close();
+});
+
+test("a stream without a cursor is refused: it would miss what is live before it", async (t) => {
+  const server = await serveRevocations(t);
+  for (const bad of [undefined, "", "7", "x:y"]) {
+    const reader = await openStream(server.endpoint, bad);
+    assert.equal(reader.status, 400);
+    reader.close();
+  }
+});
+
+test("a follower hears a heartbeat while nothing happens", async (t) => {
+  const server = await serveRevocations(t);
+  const reader = await openStream(server.endpoint, cursor(server, 0));
+  const comments: string[] = [];
+  for await (const event of reader.events) {
+    if (event.type === "comment") comments.push(event.text);
+    if (comments.length === 2) break;
+  }
+  assert.deepEqual(comments, ["open", "heartbeat"]);
+  reader.close();
+});
+
+test("a follower that does not read is cut and counted, and another one misses nothing", async (t) => {
+  const server = await serveRevocations(t, { limits: { writableLimitBytes: 512 * 1024 } });
+  const slow = await followWithoutReading(server);
+  const reader = await openStream(server.endpoint, cursor(server, 0));
+  let seqs = 0;
+  const reading = (async () => {
+    for await (const event of reader.events) if (event.type === "batch") seqs += event.records.length;
+  })();
+  let appended = 0;
+  while (server.revocations.counters().streamsCutSlow === 0) {
+    assert.ok(appended < 1_000_000, "a follower that does not read was not cut");
+    await append(server, 2000, `${appended}-`);
+    appended += 2000;
+    await until(() => seqs === appended);
+  }
+  await until(() => server.revocations.counters().followers === 1);
+  slow.destroy();
+  reader.close();
+  await reading;
+});
+
+async function followWithoutReading(server: RevocationsServer): Promise<Socket> {
+  const socket = connect(Number(new URL(server.endpoint).port), "127.0.0.1");
+  socket.on("error", () => undefined);
+  const headers = `Host: x\r\nAuthorization: ${bearer("gateway")}\r\nLast-Event-ID: ${cursor(server, 0)}`;
+  socket.write(`GET /revocations/stream HTTP/1.1\r\n${headers}\r\n\r\n`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  return socket.pause();
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a stream does not outlive the token that opened it, nor its revocation", async (t) => {
+  let now = 1000;
+  const server = await serveRevocations(t, { nowSeconds: () => now });
+  const expiring = await openStream(server.endpoint, cursor(server, 0), "gateway");
+  now += TOKEN_SECONDS;
+  const revoked = await openStream(server.endpoint, cursor(server, 0), "orders");
+  const other = await openStream(server.endpoint, cursor(server, 0), "other");
+  await server.revoke({ scope: "client", key: "orders", reason: "client_disabled" });
+  await firstReset(expiring);
+  await firstReset(revoked);
+  assert.equal(server.revocations.counters().followers, 1);
+  other.close();
+});
+
+test("a client may open a bounded number of streams", async (t) => {
+  const server = await serveRevocations(t, { limits: { streamsPerClient: 1 } });
+  const first = await openStream(server.endpoint, cursor(server, 0));
+  const second = await openStream(server.endpoint, cursor(server, 0));
+  assert.deepEqual([first.status, second.status], [200, 429]);
+  first.close();
+  second.close();
+});
+
+test("a snapshot and the stream from its head are together the whole live log", async (t) => {
+  let now = 1000;
+  const server = await serveRevocations(t, { nowSeconds: () => now });
+  await append(server, 10, "expired");
+  now += 306;
+  await append(server, 4500, "live");
+  const { header, records } = await snapshotOf(server);
+  const { log } = server.storage;
+  assert.deepEqual(header, {
+    incarnation: log.incarnation,
+    head: 4510,
+    count: 4500,
+    hashKey: encodeBase64url(log.hashKey),
+    tokenLifetimeSeconds: 300,
+    clockSkewSeconds: 5,
+  });
+  await append(server, 2000, "tail");
+  const reader = await openStream(server.endpoint, formatCursor(header.incarnation, header.head));
+  const tail = (await readUntil(reader, 6510)).flatMap((batch) => batch.records);
+  assert.deepEqual([...records, ...tail], await log.read(10, 10_000));
+  reader.close();
+});
+
+test("verifiers that start at once share one snapshot, and a later one sees what was added", async (t) => {
+  let monotonic = 0;
+  const server = await serveRevocations(t, { monotonicMs: () => monotonic });
+  await append(server, 5000);
+  const snapshots = await Promise.all(oneTo(20).map(() => snapshotOf(server)));
+  assert.ok(snapshots.every(({ header }) => header.head === 5000));
+  assert.equal(server.revocations.counters().snapshotsBuilt, 1);
+  await append(server, 1);
+  monotonic += 2000;
+  assert.equal((await snapshotOf(server)).header.head, 5001);
+});
+
+test("an empty log has a snapshot too", async (t) => {
+  const server = await serveRevocations(t);
+  const { header, records } = await snapshotOf(server);
+  assert.deepEqual([header.head, header.count, records], [0, 0, []]);
+});

@@ -1,0 +1,132 @@
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+import {
+  type LeaseRequest,
+  type LeaseResponse,
+  leaseResponseSchema,
+  type Receipt,
+  type RevocableClaims,
+  receiptSchema,
+} from "@portcullis/protocol";
+import Fastify from "fastify";
+import type { Authenticate } from "../../src/revocations/caller.ts";
+import {
+  createRevocations,
+  type EndBelow,
+  type RevocationLimits,
+  type Revocations,
+} from "../../src/revocations/index.ts";
+import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import { storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
+
+export interface RevocationsServer {
+  readonly file: string;
+  readonly storage: Storage;
+  readonly revocations: Revocations;
+  /** URL of the revocations API. */
+  readonly endpoint: string;
+  readonly events: { readonly event: string }[];
+  revoke(body: unknown, headers?: Record<string, string>): Promise<Response>;
+  receipt(body: unknown, prefer?: string): Promise<Receipt>;
+  leaseCall(client: string, request: Partial<LeaseRequest>): Promise<Response>;
+  lease(client: string, request: Partial<LeaseRequest>): Promise<LeaseResponse>;
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** Data of a server that was closed: this one is its restart. */
+  readonly file?: string;
+  readonly nowSeconds?: () => number;
+  readonly monotonicMs?: () => number;
+  readonly endBelow?: EndBelow;
+  readonly limits?: RevocationLimits;
+}
+
+/** The real routes on a free port, on a real file. Only who calls is made up: the token is the client's name. */
+export async function serveRevocations(
+  t: TestContext,
+  options: ServerOptions = {},
+): Promise<RevocationsServer> {
+  const file = options.file ?? temporaryFile(t);
+  const nowSeconds = options.nowSeconds ?? (() => Date.now() / 1000);
+  const events: { event: string }[] = [];
+  const storage = await openStorage(storageOptions(file, nowSeconds));
+  const revocations = await createRevocations({
+    storage,
+    nowSeconds,
+    endBelow: options.endBelow ?? (async () => undefined),
+    report: (event) => events.push(event),
+    ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  const app = Fastify();
+  revocations.mount(app, { authenticate: authenticateByName(nowSeconds), path: "/revocations" });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const endpoint = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/revocations`;
+
+  let closed = false;
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    await revocations.close();
+    app.server.closeAllConnections();
+    await app.close();
+    await storage.close();
+  };
+  t.after(close);
+  return { file, storage, revocations, endpoint, events, close, ...callsTo(endpoint, storage) };
+}
+
+function callsTo(endpoint: string, storage: Storage) {
+  const post = (path: string, client: string, body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${endpoint}${path}`, {
+      method: "POST",
+      headers: { authorization: bearer(client), "content-type": "application/json", ...headers },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+  const revoke = (body: unknown, headers?: Record<string, string>) => post("", "admin", body, headers);
+  const leaseCall = (client: string, request: Partial<LeaseRequest>) =>
+    post("/lease", client, {
+      replica: "a",
+      incarnation: storage.log.incarnation,
+      applied: storage.log.head(),
+      leaseMs: 5000,
+      ...request,
+    });
+  return {
+    revoke,
+    leaseCall,
+    receipt: async (body: unknown, prefer = "wait=0") =>
+      receiptSchema.parse(await (await revoke(body, { prefer })).json()),
+    lease: async (client: string, request: Partial<LeaseRequest>) =>
+      leaseResponseSchema.parse(await (await leaseCall(client, request)).json()),
+  };
+}
+
+export const bearer = (client: string): string => `Bearer ${client}`;
+
+/** Seconds for which the made-up tokens are good. */
+export const TOKEN_SECONDS = 60;
+
+function authenticateByName(nowSeconds: () => number): Authenticate {
+  return async (request, reply, scope) => {
+    const [, clientId] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
+    if (clientId === undefined) {
+      await reply.code(401).header("www-authenticate", "Bearer").send();
+      return undefined;
+    }
+    if ((clientId === "admin") !== (scope === "revocations.write")) {
+      await reply.code(403).send({ error: "insufficient_scope" });
+      return undefined;
+    }
+    const iat = Math.floor(nowSeconds());
+    const claims: RevocableClaims = {
+      iss: "issuer",
+      iat,
+      exp: iat + TOKEN_SECONDS,
+      client_id: clientId,
+      rv: 0,
+    };
+    return { clientId, expiresAt: claims.exp, claims };
+  };
+}
