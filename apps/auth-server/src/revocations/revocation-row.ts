@@ -35,6 +35,8 @@ export function rowOf(
   keySpace: KeySpace,
   options: RetentionOptions & { readonly revokedAt: number },
 ): Omit<RevocationsTable, "seq"> {
+  const tokenExpiresAt = tokenExpiryOf(draft);
+  const lastTokenExpiry = tokenExpiresAt ?? options.revokedAt + options.tokenLifetimeSeconds;
   return {
     scope: SCOPE_CODES[draft.scope],
     mode: MODE_CODES[draft.mode],
@@ -42,20 +44,18 @@ export function rowOf(
     key: keySpace.keyOf(draft.scope, draft.key),
     key_text: typeof draft.key === "object" ? JSON.stringify(draft.key) : (draft.key ?? null),
     revoked_at: options.revokedAt,
-    expires_at: expiryOf(draft, options),
-    token_expires_at: draft.tokenExpiresAt ?? null,
+    // The last second at which a token that the draft covers could still verify somewhere, clocks being off.
+    expires_at: lastTokenExpiry + options.clockSkewSeconds,
+    token_expires_at: tokenExpiresAt ?? null,
     actor: draft.actor ?? null,
     note: draft.note ?? null,
   };
 }
 
-/** The last second at which a token that the draft covers could still verify somewhere, clocks being off. */
-function expiryOf(
-  draft: RevocationDraft,
-  options: RetentionOptions & { readonly revokedAt: number },
-): number {
-  const tokenExpiry = draft.tokenExpiresAt ?? options.revokedAt + options.tokenLifetimeSeconds;
-  return tokenExpiry + options.clockSkewSeconds;
+/** Verifiers have 32 bits for it. A time that does not fit is left out: the record is looked up without it. */
+function tokenExpiryOf({ scope, tokenExpiresAt }: RevocationDraft): number | undefined {
+  const fits = Number.isInteger(tokenExpiresAt) && tokenExpiresAt! > 0 && tokenExpiresAt! < 2 ** 32;
+  return scope === "token" && fits ? tokenExpiresAt : undefined;
 }
 
 export function recordOf(row: RecordRow): RevocationRecord {

@@ -147,14 +147,21 @@ test("revocations keep what the audit needs, and verifiers are not told of it", 
 test("a record is kept as long as a token that it covers can verify anywhere", async (t) => {
   const storage = await temporaryStorage(t, () => 1000.9);
   await storage.write((transaction) =>
-    transaction.append([draft("alice"), draft("jti", { scope: "token", tokenExpiresAt: 1100 })]),
+    transaction.append([
+      draft("alice"),
+      draft("jti", { scope: "token", tokenExpiresAt: 1100 }),
+      draft("fraction", { scope: "token", tokenExpiresAt: 1100.5 }),
+      draft("far", { scope: "token", tokenExpiresAt: 2 ** 32 }),
+    ]),
   );
   const records = await storage.log.read(0, 10);
   assert.deepEqual(
-    records.map(({ revokedAt, expiresAt }) => [revokedAt, expiresAt]),
+    records.map(({ revokedAt, expiresAt, tokenExpiresAt }) => [revokedAt, expiresAt, tokenExpiresAt]),
     [
-      [1000, 1305],
-      [1000, 1105],
+      [1000, 1305, undefined],
+      [1000, 1105, 1100],
+      [1000, 1305, undefined],
+      [1000, 1305, undefined],
     ],
   );
 });
