@@ -4,7 +4,9 @@
  */
 import type { Migration } from "kysely/migration";
 import { createRevocations } from "./0001-revocations.ts";
+import { createOidcAndPeople } from "./0002-oidc-and-people.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
+  "0002-oidc-and-people": createOidcAndPeople,
 };

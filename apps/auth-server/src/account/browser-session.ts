@@ -1,0 +1,90 @@
+/** The session that a browser's cookie leads to, for pages outside of the library's own flows. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Provider } from "oidc-provider";
+import { TTL } from "../oidc/library-configuration.ts";
+import type { SessionPayload, SessionStore } from "../oidc/session-store.ts";
+
+export interface SignedIn {
+  readonly uid: string;
+  readonly accountId: string;
+}
+
+export interface BrowserSessionOptions {
+  readonly provider: Provider;
+  readonly sessions: SessionStore;
+}
+
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+export class BrowserSessions {
+  readonly #provider: Provider;
+  readonly #sessions: SessionStore;
+
+  constructor({ provider, sessions }: BrowserSessionOptions) {
+    this.#provider = provider;
+    this.#sessions = sessions;
+  }
+
+  async find({ request, reply }: Exchange): Promise<SignedIn | undefined> {
+    const id = this.#cookies(request, reply).get(this.#cookieName, { signed: true });
+    const payload = id === undefined ? undefined : await this.#sessions.find(id);
+    if (payload?.accountId === undefined) return undefined;
+    return { uid: payload.uid, accountId: payload.accountId };
+  }
+
+  /** Always a new session under a new id: nothing that was in the browser before leads into it (fixation). */
+  async begin({ request, reply }: Exchange, accountId: string): Promise<void> {
+    const { instantiate } = this.#provider.Session as unknown as SessionClass;
+    const session = instantiate.call(this.#provider.Session, {});
+    session.loginAccount({ accountId, amr: ["pwd"] });
+    session.exp = Math.floor(Date.now() / 1000) + TTL.Session;
+    const { payload } = await session.getValueAndPayload();
+    await this.#sessions.save({
+      id: session.jti,
+      payload,
+      ttlSeconds: TTL.Session,
+      userAgent: request.headers["user-agent"],
+    });
+    this.#setCookie({ request, reply }, session.jti, new Date(session.exp * 1000));
+  }
+
+  forget(exchange: Exchange): void {
+    this.#setCookie(exchange, null, new Date(0));
+  }
+
+  #setCookie({ request, reply }: Exchange, value: string | null, expires: Date): void {
+    const secure = this.#provider.issuer.startsWith("https:");
+    this.#cookies(request, reply).set(this.#cookieName, value, {
+      signed: true,
+      httpOnly: true,
+      sameSite: "lax",
+      secure,
+      path: "/",
+      expires,
+      overwrite: true,
+    });
+  }
+
+  get #cookieName(): string {
+    return this.#provider.cookieName("session");
+  }
+
+  #cookies(request: FastifyRequest, reply: FastifyReply) {
+    return this.#provider.createContext(request.raw, reply.raw).cookies;
+  }
+}
+
+/** What the library's declarations leave out of its Session. */
+interface SessionClass {
+  instantiate(payload: object): NewSession;
+}
+
+interface NewSession {
+  jti: string;
+  exp: number;
+  loginAccount(details: { accountId: string; amr: string[] }): void;
+  getValueAndPayload(): Promise<{ payload: SessionPayload }>;
+}

@@ -1,0 +1,64 @@
+/** The configuration file as it is written, before the rules across its fields (cross-field-rules.ts). */
+import { z } from "zod";
+
+const FIVE_MINUTES = 300;
+const scopeToken = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "is not a scope (RFC 6749, section 3.3)");
+const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "may have letters, digits, and . _ @ - only");
+
+export const listenSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1"),
+  /** 0 takes a free port: for tests. */
+  port: z.int().min(0).max(65_535),
+});
+
+/** An API that takes our tokens, named by its resource indicator (RFC 8707). */
+export const resourceSchema = z.strictObject({
+  identifier: z.url(),
+  name: z.string().min(1).max(100),
+  /** Scope to what it lets an app do, in words that a user understands: the consent page shows them. */
+  scopes: z.record(scopeToken, z.string().min(1).max(200)),
+  accessTokenTtlSeconds: z.int().min(5).max(86_400).default(FIVE_MINUTES),
+});
+
+export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
+
+export const clientSchema = z.strictObject({
+  clientId: identifier,
+  /** Shown on the consent page. */
+  name: z.string().min(1).max(100),
+  /** Absent for a public client. Kept as a hash only, so it must be random: 128 bits or more. */
+  clientSecret: z.string().min(22, "must be random and at least 22 characters long").max(200).optional(),
+  redirectUris: z.array(z.string()).default([]),
+  postLogoutRedirectUris: z.array(z.string()).default([]),
+  grantTypes: z.array(z.enum(GRANT_TYPES)).min(1),
+  /** Resource indicator to the scopes that this client may ask for there. */
+  resources: z.record(z.string(), z.array(scopeToken).min(1)).default({}),
+  /** May introspect every token; without it, its own and those for the resources that it is configured for. */
+  introspectsAnyToken: z.boolean().default(false),
+});
+
+/** A user who is made at the first start. Later changes of the file change nothing: SQL is the truth. */
+export const userSchema = z.strictObject({
+  username: z.string().min(1).max(128),
+  name: z.string().min(1).max(200),
+  email: z.email().optional(),
+  password: z.string().min(8).max(1024),
+});
+
+export const configurationSchema = z.strictObject({
+  issuer: z.url(),
+  listen: listenSchema,
+  dataDirectory: z.string().min(1),
+  /** How far clocks of verifiers may be off. */
+  clockSkewSeconds: z.int().min(0).max(60).default(5),
+  resources: z.array(resourceSchema).default([]),
+  clients: z.array(clientSchema).default([]),
+  users: z.array(userSchema).default([]),
+});
+
+export type ConfigurationFile = z.infer<typeof configurationSchema>;
+export type ResourceConfiguration = z.infer<typeof resourceSchema>;
+export type ClientConfiguration = z.infer<typeof clientSchema>;
+export type UserConfiguration = z.infer<typeof userSchema>;

@@ -1,0 +1,93 @@
+/** `main.ts --config FILE`: starts the server, says when it is ready, and stops when told to or when its parent is gone. */
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { hasCode, PortcullisError } from "@portcullis/protocol";
+import { type Configuration, parseConfiguration } from "./config/load.ts";
+import { createReport } from "./logging/report.ts";
+import { type AuthServer, createAuthServer } from "./server.ts";
+
+const report = createReport({ write: (line) => process.stderr.write(line), nowMs: Date.now });
+
+async function main(): Promise<void> {
+  // Whatever this process makes is for its owner alone: the data file holds the signing keys.
+  process.umask(0o077);
+  const configuration = await readConfiguration();
+  const server = await createAuthServer({ configuration, report });
+  const url = await listen(server, configuration);
+  stopWhenTold(server);
+  report({ event: "ready", issuer: configuration.issuer, port: Number(new URL(url).port) });
+  process.send?.({ type: "ready", url });
+}
+
+async function readConfiguration(): Promise<Configuration> {
+  const file = configurationFile();
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) =>
+    stop(`${file} cannot be read: ${error.code ?? error.message}`),
+  );
+  try {
+    return parseConfiguration(text);
+  } catch (error) {
+    if (hasCode(error, "configuration_invalid")) return stop(`${file} is not valid: ${error.message}`);
+    throw error;
+  }
+}
+
+function configurationFile(): string {
+  try {
+    const { values } = parseArgs({ options: { config: { type: "string" } } });
+    if (values.config !== undefined) return values.config;
+  } catch (error) {
+    return stop((error as Error).message);
+  }
+  return stop("give a configuration file: --config FILE");
+}
+
+async function listen(server: AuthServer, { listen: { host, port } }: Configuration): Promise<string> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    await server.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") return stop(`port ${port} is taken; choose another with listen.port`);
+    if (code === "EACCES" || code === "EADDRNOTAVAIL")
+      return stop(`cannot listen on ${host}:${port}: ${code}`);
+    throw error;
+  }
+}
+
+function stopWhenTold(server: AuthServer): void {
+  let isStopping = false;
+  const stopOnce = (cause: string) => {
+    if (isStopping) return;
+    isStopping = true;
+    void close(server, cause);
+  };
+  process.once("SIGTERM", () => stopOnce("SIGTERM"));
+  process.once("SIGINT", () => stopOnce("SIGINT"));
+  process.once("disconnect", () => stopOnce("disconnect"));
+}
+
+async function close(server: AuthServer, cause: string): Promise<void> {
+  report({ event: "stopping", cause });
+  try {
+    await server.close();
+    report({ event: "stopped" });
+  } catch (error) {
+    report({ event: "stop_failed", error });
+    process.exitCode = 1;
+  }
+  // Only the channel to the parent could still hold the process.
+  if (process.connected) process.disconnect?.();
+}
+
+/** One clear line and no stack: what is wrong is in front of the program, not in it. */
+function stop(text: string): never {
+  process.stderr.write(`portcullis auth-server: ${text}\n`);
+  process.exit(1);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof PortcullisError) stop(error.message);
+  report({ event: "start_failed", error });
+  process.exit(1);
+});

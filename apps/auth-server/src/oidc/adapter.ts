@@ -1,0 +1,95 @@
+/** What oidc-provider stores through: one adapter a model, chosen by the table at the end. */
+
+import { hasCode } from "@portcullis/protocol";
+import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
+import type { ArtefactStore } from "./artefact-store.ts";
+import type { Clients } from "./clients.ts";
+import { oidcError } from "./errors.ts";
+import type { GrantStore } from "./grant-store.ts";
+import type { SessionPayload, SessionStore } from "./session-store.ts";
+
+export interface Stores {
+  readonly artefacts: ArtefactStore;
+  readonly sessions: SessionStore;
+  readonly grants: GrantStore;
+  readonly clients: Clients;
+  /** Ends the grant and appends it to the log, in one transaction, at once. */
+  readonly endGrant: (grantId: string) => Promise<void>;
+}
+
+type AdapterMethods = Partial<Adapter>;
+
+/** A call that no flow of ours makes must not pass for done. */
+const unsupported = async (): Promise<never> => {
+  throw oidcError("unknown_model");
+};
+
+const BASE: Adapter = {
+  upsert: unsupported,
+  find: unsupported,
+  findByUserCode: unsupported,
+  findByUid: unsupported,
+  consume: unsupported,
+  destroy: unsupported,
+  revokeByGrantId: unsupported,
+};
+
+export function createAdapter(stores: Stores): (model: string) => Adapter {
+  const special: Readonly<Record<string, AdapterMethods>> = {
+    Session: sessionAdapter(stores.sessions),
+    Grant: grantAdapter(stores),
+    Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
+  };
+  return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
+}
+
+function sessionAdapter(sessions: SessionStore): AdapterMethods {
+  const state = (): Record<string, unknown> => Provider.ctx?.state ?? {};
+  return {
+    find: async (id) => (await sessions.find(id)) as AdapterPayload | undefined,
+    findByUid: async (uid) => (await sessions.findByUid(uid)) as AdapterPayload | undefined,
+    upsert: (id, payload, ttlSeconds) =>
+      asLibraryError(
+        sessions.save({
+          id,
+          payload: payload as unknown as SessionPayload,
+          ttlSeconds: ttlSeconds!,
+          replaces: state().replacedSessionId as string | undefined,
+          userAgent: Provider.ctx?.get("user-agent"),
+        }),
+      ),
+    /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
+    destroy: async (id) => {
+      state().replacedSessionId = id;
+    },
+  };
+}
+
+async function asLibraryError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, "session_taken")) throw new errors.SessionNotFound(error.message);
+    throw error;
+  }
+}
+
+/** Saved by the consent page alone, through GrantStore. Ended here: every way of the library that revokes ends here. */
+function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
+  return {
+    find: async (id) => (await grants.find(id)) as AdapterPayload | undefined,
+    destroy: endGrant,
+  };
+}
+
+function artefactAdapter(artefacts: ArtefactStore, model: string): AdapterMethods {
+  return {
+    upsert: (id, payload, ttlSeconds) => artefacts.save({ model, id, payload, ttlSeconds: ttlSeconds! }),
+    find: (id) => artefacts.find(model, id),
+    consume: (id) => artefacts.consume(model, id),
+    destroy: (id) => artefacts.destroy(model, id),
+    // Whatever hangs below a grant ends with the grant (lineage.ts), in the transaction that logs it. Ending it
+    // without the grant would leave its JWT access tokens alive.
+    revokeByGrantId: async () => {},
+  };
+}

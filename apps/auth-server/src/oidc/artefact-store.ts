@@ -1,0 +1,131 @@
+import { hasCode, type PortcullisError } from "@portcullis/protocol";
+import { type AdapterPayload, errors } from "oidc-provider";
+import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { GrantStore } from "./grant-store.ts";
+import { hashOfSecret } from "./identifiers.ts";
+import { insertFirst, spend, spendError } from "./spend.ts";
+import { writeInUnit } from "./token-unit.ts";
+
+/** Models that nothing may be made of once their grant has ended. */
+const BELOW_A_GRANT = new Set(["AuthorizationCode", "RefreshToken", "AccessToken"]);
+const KINDS = new Set([
+  ...BELOW_A_GRANT,
+  "ClientCredentials",
+  "Interaction",
+  "PushedAuthorizationRequest",
+  "ReplayDetection",
+]);
+
+/** Whether an opaque access token is still good: asked each time one is looked up. */
+export type AllowsOpaqueToken = (payload: AdapterPayload) => boolean;
+
+export interface ArtefactStoreOptions {
+  readonly storage: Storage;
+  readonly grants: GrantStore;
+  readonly nowSeconds: () => number;
+  readonly allowsOpaqueToken: AllowsOpaqueToken;
+}
+
+interface SaveArtefact {
+  readonly model: string;
+  readonly id: string;
+  readonly payload: AdapterPayload;
+  readonly ttlSeconds: number;
+}
+
+export class ArtefactStore {
+  readonly #options: ArtefactStoreOptions;
+
+  constructor(options: ArtefactStoreOptions) {
+    this.#options = options;
+  }
+
+  async find(model: string, id: string): Promise<AdapterPayload | undefined> {
+    const row = await this.#options.storage.read
+      .selectFrom("oidc_artefacts")
+      .select(["payload", "consumed_at"])
+      .where("id_hash", "=", hashOfSecret(model, id))
+      .where("expires_at", ">", this.#options.nowSeconds())
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const payload: AdapterPayload = { ...JSON.parse(row.payload), jti: id };
+    if (row.consumed_at !== null) payload.consumed = row.consumed_at;
+    const isAccessToken = model === "AccessToken" || model === "ClientCredentials";
+    return isAccessToken && !this.#options.allowsOpaqueToken(payload) ? undefined : payload;
+  }
+
+  async save(artefact: SaveArtefact): Promise<void> {
+    if (!KINDS.has(artefact.model)) throw new TypeError(`artefacts of kind ${artefact.model} are not kept`);
+    await writeInUnit(this.#options.storage, (transaction) =>
+      asLibraryError(artefact.model, this.#save(transaction, artefact)),
+    );
+  }
+
+  async #save(transaction: WriteTransaction, artefact: SaveArtefact): Promise<void> {
+    const row = this.#rowOf(artefact);
+    if (artefact.model === "ReplayDetection") return insertFirst(transaction, row);
+    if (BELOW_A_GRANT.has(artefact.model) && !(await this.#hasLiveGrant(transaction, row.grant_id))) {
+      // The grant ended while this was being made: what is made now must not outlive it.
+      throw spendError("parent_ended");
+    }
+    const { id_hash: _id, ...change } = row;
+    await transaction.db
+      .insertInto("oidc_artefacts")
+      .values(row)
+      .onConflict((conflict) => conflict.column("id_hash").doUpdateSet(change))
+      .execute();
+  }
+
+  async #hasLiveGrant(transaction: WriteTransaction, grantId: string | null): Promise<boolean> {
+    return grantId !== null && this.#options.grants.isLive(transaction, grantId);
+  }
+
+  #rowOf({ model, id, payload, ttlSeconds }: SaveArtefact) {
+    const { jti: _jti, consumed: _consumed, ...kept } = payload;
+    const session = payload.session as { uid?: string } | undefined;
+    return {
+      id_hash: hashOfSecret(model, id),
+      model,
+      payload: JSON.stringify(model === "Interaction" ? withoutCookie(kept) : kept),
+      grant_id: payload.grantId ?? null,
+      session_uid: payload.sessionUid ?? session?.uid ?? null,
+      account_id: payload.accountId ?? null,
+      client_id: payload.clientId ?? null,
+      expires_at: this.#options.nowSeconds() + ttlSeconds,
+    };
+  }
+
+  async consume(model: string, id: string): Promise<void> {
+    await writeInUnit(this.#options.storage, (transaction) =>
+      asLibraryError(model, spend(transaction, hashOfSecret(model, id), this.#options.nowSeconds())),
+    );
+  }
+
+  async destroy(model: string, id: string): Promise<void> {
+    await this.#options.storage.write(async ({ db }) => {
+      await db.deleteFrom("oidc_artefacts").where("id_hash", "=", hashOfSecret(model, id)).execute();
+    });
+  }
+}
+
+/** An interaction remembers the session's cookie value, for nobody: it would be a raw credential at rest. */
+function withoutCookie(payload: AdapterPayload): AdapterPayload {
+  const { cookie: _cookie, ...session } = (payload.session ?? {}) as Record<string, unknown>;
+  return payload.session === undefined ? payload : ({ ...payload, session } as AdapterPayload);
+}
+
+/** The library tells errors apart by class, so what was lost to another request becomes one of its own. */
+async function asLibraryError(model: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    const options = { detail: error.code, cause: error };
+    if (model === "PushedAuthorizationRequest") throw new errors.InvalidRequestUri(undefined, options);
+    throw new errors.InvalidGrant(options);
+  }
+}
+
+const LOST = ["already_spent", "already_seen", "parent_ended"] as const;
+const isLost = (error: unknown): error is PortcullisError => LOST.some((code) => hasCode(error, code));

@@ -1,0 +1,15 @@
+import { errorsOf } from "@portcullis/protocol";
+
+export const oidcError = errorsOf({
+  session_taken: { status: 409, text: "Somebody else signed in in this browser meanwhile. Start again." },
+  session_over: { status: 400, text: "Your session has ended. Sign in again." },
+  interaction_expired: {
+    status: 400,
+    text: "This page was open for too long, or was used already. Go back to the app and start again.",
+  },
+  form_not_ours: { status: 403, text: "This form did not come from our page. Go back and try again." },
+  unknown_model: {
+    status: 500,
+    text: "The library asks for a kind of artefact that this server does not keep.",
+  },
+});

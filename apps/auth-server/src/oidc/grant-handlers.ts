@@ -1,0 +1,69 @@
+/** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
+import { hasCode } from "@portcullis/protocol";
+import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import type { Storage } from "../storage/storage.ts";
+import type { Endings } from "./endings.ts";
+import type { RandomBytes } from "./identifiers.ts";
+import type { IssuingPhase } from "./issuing-phase.ts";
+import { type GrantHandler, type StoredAnswer, withRefreshGrace } from "./refresh-grace.ts";
+import { inTokenUnit } from "./token-unit.ts";
+
+export interface TokenRulesOptions {
+  readonly storage: Storage;
+  readonly nowMs: () => number;
+  readonly randomBytes: RandomBytes;
+  readonly issuing: IssuingPhase;
+  readonly endings: Endings;
+}
+
+export function withTokenRules(options: TokenRulesOptions) {
+  return (grantType: string, handler: GrantHandler): GrantHandler => {
+    switch (grantType) {
+      case "refresh_token":
+        return withRefreshGrace(handler, {
+          ...options,
+          recheck: (answer) => recheck(options.issuing, answer),
+        });
+      case "authorization_code":
+        return endingReplays(inUnit(handler, options), options.endings);
+      default:
+        return inUnit(handler, options);
+    }
+  };
+}
+
+const inUnit =
+  (handler: GrantHandler, { storage }: TokenRulesOptions): GrantHandler =>
+  (ctx) =>
+    inTokenUnit(storage, () => handler(ctx));
+
+/**
+ * Of several requests with one code, one spends it. The others replay it, at once or later, and RFC 6749, section
+ * 4.1.2, wants what was made from it ended. The library sees the later ones; those that ran side by side find
+ * out here, when they come to store. Only who has passed every check of the code, PKCE too, gets so far: a
+ * stolen code without its verifier ends nothing.
+ */
+function endingReplays(handler: GrantHandler, endings: Endings): GrantHandler {
+  return async (ctx) => {
+    try {
+      await handler(ctx);
+    } catch (error) {
+      if (isReplay(error)) await endGrantOf(ctx, endings);
+      throw error;
+    }
+  };
+}
+
+const isReplay = (error: unknown): boolean =>
+  error instanceof errors.InvalidGrant && hasCode(error.cause, "already_spent");
+
+async function endGrantOf(ctx: KoaContextWithOIDC, endings: Endings): Promise<void> {
+  const grantId = ctx.oidc.entities.AuthorizationCode?.grantId;
+  if (grantId !== undefined) await endings.endGrant(grantId, "code_replay");
+}
+
+/** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */
+async function recheck(issuing: IssuingPhase, { horizon, ...facts }: StoredAnswer): Promise<void> {
+  const { accountId, clientId, sessionUid, grantId } = facts;
+  await issuing.check({ accountId, clientId, sessionUid, grantId }, horizon);
+}

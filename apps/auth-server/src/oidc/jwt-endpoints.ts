@@ -1,0 +1,83 @@
+/**
+ * RFC 7009 and RFC 7662 for JWT access tokens. The library refuses these with `unsupported_token_type`, but only
+ * after it has authenticated the client and checked the request: this middleware, around the library, takes over
+ * from that very refusal. Any other error stays what it is.
+ */
+import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
+import type { LocalRevocations, Revoker } from "../revocations/index.ts";
+import { INTROSPECTS_ANY_TOKEN } from "./clients.ts";
+import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
+import { resourcesOf } from "./resources.ts";
+
+export interface JwtEndpointOptions {
+  readonly verify: VerifyOwnToken;
+  readonly revoker: Revoker;
+  readonly local: LocalRevocations;
+}
+
+type Answer = (ctx: KoaContextWithOIDC, options: JwtEndpointOptions) => Promise<void>;
+
+const ANSWERS: Readonly<Record<string, Answer>> = { revocation: revoke, introspection: introspect };
+
+export function answerForJwts(provider: Provider, options: JwtEndpointOptions): void {
+  const remember = (ctx: KoaContextWithOIDC, error: Error) => {
+    ctx.state.refusal = error;
+  };
+  provider.on("revocation.error", remember);
+  provider.on("introspection.error", remember);
+  provider.use(async (ctx, next) => {
+    await next();
+    if (!(ctx.state.refusal instanceof errors.UnsupportedTokenType)) return;
+    const answer = ANSWERS[(ctx as KoaContextWithOIDC).oidc.route];
+    await answer?.(ctx as KoaContextWithOIDC, options);
+  });
+}
+
+/** What is not a valid token of ours needs no revoking, and its sender learns nothing (RFC 7009, section 2.2). */
+async function revoke(ctx: KoaContextWithOIDC, { verify, revoker }: JwtEndpointOptions): Promise<void> {
+  const token = await verify(tokenOf(ctx));
+  if (token !== undefined && token.claims.client_id !== ctx.oidc.client!.clientId) {
+    answer(ctx, 400, {
+      error: "invalid_request",
+      error_description: "client is not authorized to revoke the presented token",
+    });
+    return;
+  }
+  if (token !== undefined) {
+    const { seq } = await revoker.revoke({
+      scope: "token",
+      key: token.claims.jti,
+      mode: "kill",
+      reason: "revoked",
+      tokenExpiresAt: token.claims.exp,
+      actor: token.claims.client_id,
+    });
+    ctx.state.revocationSeq = seq;
+  }
+  answer(ctx, 200, "");
+}
+
+async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpointOptions): Promise<void> {
+  const token = await verify(tokenOf(ctx));
+  const isActive = token !== undefined && mayIntrospect(ctx.oidc.client!, token) && isAllowed(local, token);
+  answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
+}
+
+/** Its own tokens; those for an API that it is configured for, if it can keep a secret; all, if it is flagged. */
+function mayIntrospect(client: Client, { claims }: OwnToken): boolean {
+  if (claims.client_id === client.clientId) return true;
+  if (client.clientAuthMethod === "none") return false;
+  return client[INTROSPECTS_ANY_TOKEN] === true || claims.aud in resourcesOf(client);
+}
+
+function isAllowed(local: LocalRevocations, { claims, kid }: OwnToken): boolean {
+  return local.verdict(local.coordinatesOf(claims, { kid })).outcome === "allow";
+}
+
+const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token: string }).token;
+
+function answer(ctx: KoaContextWithOIDC, status: number, body: string | object): void {
+  ctx.body = body;
+  ctx.status = status;
+  if (body !== "") ctx.type = "json";
+}

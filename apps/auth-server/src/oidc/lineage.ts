@@ -1,0 +1,98 @@
+/**
+ * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens. JWT access tokens
+ * end through the log. Ending happens in the transaction that appends the revocation: neither holds without the
+ * other.
+ *
+ * Fails closed: a scope that is added later and not named here does not compile.
+ */
+import type { Scope } from "@portcullis/protocol";
+import type { EndBelow, RevocationTarget } from "../revocations/revoker.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+
+type End = (lineage: Lineage, key: RevocationTarget["key"]) => Promise<void>;
+
+const nothing: End = async () => {};
+
+/** What a `kill` of each scope ends here. `stale` ends nothing: the next refresh brings what is current. */
+const BELOW: Readonly<Record<Scope, End>> = {
+  session: (lineage, key) => lineage.endSession(text(key)),
+  grant: async (lineage, key) => {
+    await lineage.endGrant(text(key));
+  },
+  subject: (lineage, key) => lineage.endSubject(text(key)),
+  client: (lineage, key) => lineage.endClient(text(key)),
+  "subject-client": (lineage, key) => lineage.endSubjectClient(key as { subject: string; client: string }),
+  issuer: (lineage) => lineage.endEverything(),
+  /** One access token, and nothing that was made from it. */
+  token: nothing,
+  /** Tokens for one API: their sessions reach other APIs too. */
+  audience: nothing,
+  organization: nothing,
+  key: nothing,
+  "dpop-key": nothing,
+};
+
+const text = (key: RevocationTarget["key"]): string => key as string;
+
+export function createEndBelow(nowSeconds: () => number): EndBelow {
+  return async (transaction, { scope, key, mode }) => {
+    if (mode === "kill") await BELOW[scope](lineageIn(transaction, nowSeconds), key);
+  };
+}
+
+export interface Lineage {
+  endSession(uid: string): Promise<void>;
+  /** Whether there was something to end. */
+  endGrant(id: string): Promise<boolean>;
+  endSubject(accountId: string): Promise<void>;
+  endClient(clientId: string): Promise<void>;
+  endSubjectClient(pair: { subject: string; client: string }): Promise<void>;
+  endEverything(): Promise<void>;
+}
+
+export function lineageIn({ db }: WriteTransaction, nowSeconds: () => number): Lineage {
+  const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
+  const grants = () => db.selectFrom("oidc_grants").select("id");
+
+  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<void> {
+    const uids = (await chosen.execute()).map(({ uid }) => uid);
+    for (const uid of uids) {
+      await endGrants(grants().where("session_uid", "=", uid));
+      await db.deleteFrom("oidc_artefacts").where("session_uid", "=", uid).execute();
+      await db.deleteFrom("oidc_session_ids").where("session_uid", "=", uid).execute();
+      await db.deleteFrom("account_form_tokens").where("session_uid", "=", uid).execute();
+      const ended = { ended_at: nowSeconds(), payload: "{}" };
+      await db.updateTable("oidc_sessions").set(ended).where("uid", "=", uid).execute();
+    }
+  }
+
+  async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
+    const ids = (await chosen.execute()).map(({ id }) => id);
+    for (const id of ids) {
+      await db.deleteFrom("oidc_artefacts").where("grant_id", "=", id).execute();
+      await db.deleteFrom("oidc_refresh_successors").where("grant_id", "=", id).execute();
+      await db.deleteFrom("oidc_grants").where("id", "=", id).execute();
+    }
+    return ids.length;
+  }
+
+  return {
+    endSession: (uid) => endSessions(sessions().where("uid", "=", uid)),
+    endGrant: async (id) => (await endGrants(grants().where("id", "=", id))) > 0,
+    async endSubject(accountId) {
+      await endSessions(sessions().where("account_id", "=", accountId));
+      await db.deleteFrom("oidc_artefacts").where("account_id", "=", accountId).execute();
+    },
+    async endClient(clientId) {
+      await endGrants(grants().where("client_id", "=", clientId));
+      await db.deleteFrom("oidc_artefacts").where("client_id", "=", clientId).execute();
+    },
+    async endSubjectClient({ subject, client }) {
+      await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
+    },
+    async endEverything() {
+      await endSessions(sessions());
+      await db.deleteFrom("oidc_artefacts").where("model", "!=", "ReplayDetection").execute();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
+import type { Provider } from "oidc-provider";
+import { isClientSecret } from "./clients.ts";
+import { newIdentifier, type RandomBytes } from "./identifiers.ts";
+
+export interface ModelOptions {
+  readonly randomBytes: RandomBytes;
+  /** Ends the session and all below it and appends it to the log, in one transaction. */
+  readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<void>;
+}
+
+/** Once, right after the provider was made and before its first request. */
+export function adaptModels(provider: Provider, options: ModelOptions): void {
+  identifySessions(provider, options);
+  identifyGrants(provider, options.randomBytes);
+  identifyAccessTokens(provider, options.randomBytes);
+  endSessionsThroughLog(provider, options);
+  compareHashedSecrets(provider);
+}
+
+/** A class of the library, as far as its declarations leave out what is changed here. */
+interface ModelClass {
+  IN_PAYLOAD: string[];
+  instantiate(payload?: object): object;
+  prototype: Record<string, unknown>;
+}
+
+const classOf = (model: unknown): ModelClass => model as ModelClass;
+
+/** The claim `sid` is the session's `uid`: 128 bits in our spelling, not the library's 43 characters. */
+function identifySessions(provider: Provider, { randomBytes }: ModelOptions): void {
+  const Session = classOf(provider.Session);
+  const original = Session.instantiate;
+  Session.instantiate = function instantiate(this: ModelClass, payload?: { uid?: string }) {
+    const session = original.call(this, payload) as { uid: string };
+    if (payload?.uid === undefined) session.uid = newIdentifier(randomBytes);
+    return session;
+  };
+}
+
+/** The claim `gid` is the grant's id. A grant knows its session: the two live and end together. */
+function identifyGrants(provider: Provider, randomBytes: RandomBytes): void {
+  const Grant = classOf(provider.Grant);
+  const members = [...Grant.IN_PAYLOAD, "sessionUid"];
+  Object.defineProperty(Grant, "IN_PAYLOAD", { get: () => members });
+  Grant.prototype.generateTokenId = () => newIdentifier(randomBytes);
+}
+
+/** The claim `jti`. An opaque token's id is the token itself: that one keeps the library's length. */
+function identifyAccessTokens(provider: Provider, randomBytes: RandomBytes): void {
+  for (const Model of [provider.AccessToken, provider.ClientCredentials].map(classOf)) {
+    const original = Model.prototype.generateTokenId as (this: unknown) => string;
+    Model.prototype.generateTokenId = function generateTokenId(this: { format?: string }) {
+      const opaque = original.call(this);
+      return this.format === "jwt" ? newIdentifier(randomBytes) : opaque;
+    };
+  }
+}
+
+/** The adapter cannot tell ending a session from rotating its id: the model can. */
+function endSessionsThroughLog(provider: Provider, { endSession }: ModelOptions): void {
+  interface Ending {
+    uid: string;
+    accountId?: string;
+    destroyed: boolean;
+  }
+  classOf(provider.Session).prototype.destroy = async function destroy(this: Ending) {
+    await endSession(this);
+    this.destroyed = true;
+  };
+}
+
+function compareHashedSecrets(provider: Provider): void {
+  classOf(provider.Client).prototype.compareClientSecret = function compareClientSecret(
+    this: { clientId: string; clientSecret?: string },
+    secret: string,
+  ) {
+    return isClientSecret({ clientId: this.clientId, hashInHex: this.clientSecret }, secret);
+  };
+}

@@ -1,0 +1,92 @@
+/** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
+import type { EventEmitter } from "node:events";
+import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { Report } from "../logging/report.ts";
+import type { Receipts } from "../revocations/index.ts";
+import { answerForJwts, type JwtEndpointOptions } from "./jwt-endpoints.ts";
+import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
+import { allowFormTargets, setSecurityHeaders } from "./library-pages.ts";
+import { adaptModels, type ModelOptions } from "./models.ts";
+import { addReceipts } from "./receipts.ts";
+import type { GrantHandler } from "./refresh-grace.ts";
+import { ROUTES } from "./routes.ts";
+
+export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
+  readonly receipts: Receipts;
+  readonly report: Report;
+  /** Goes around the library's handler of each grant type. */
+  readonly wrapGrantHandler: (grantType: string, handler: GrantHandler) => GrantHandler;
+}
+
+export function createProvider(options: ProviderOptions): Provider {
+  const provider = construct(options);
+  // Whether a cookie is `Secure` follows from the one forwarded header that pin-host.ts lets through.
+  provider.proxy = true;
+  adaptModels(provider, options);
+  provider.use(failSafely(options.report));
+  provider.use(guardPages);
+  addReceipts(provider, options.receipts);
+  provider.use(sampleHorizon(options));
+  answerForJwts(provider, options);
+  reportErrors(provider, options.report);
+  return provider;
+}
+
+/** The library registers its handlers through this method while it is constructed: there is no other way to them. */
+function construct(options: ProviderOptions): Provider {
+  class WrappingProvider extends Provider {
+    override registerGrantType(name: string, handler: unknown, ...rest: unknown[]): void {
+      const wrapped = options.wrapGrantHandler(name, handler as GrantHandler);
+      super.registerGrantType(name, wrapped as never, ...(rest as never[]));
+    }
+  }
+  return new WrappingProvider(options.configuration.issuer, libraryConfiguration(options));
+}
+
+type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
+
+/** What throws around the library, such as a log that cannot be written: an error, never the library's 2xx. */
+function failSafely(report: Report): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      report({ event: "request_failed", route: ctx.oidc?.route, error });
+      ctx.status = 503;
+      ctx.body = {
+        error: "temporarily_unavailable",
+        error_description: "Nothing was changed. Try again shortly.",
+      };
+    }
+  };
+}
+
+const guardPages: Middleware = async (ctx, next) => {
+  setSecurityHeaders(ctx);
+  await next();
+  if (ctx.oidc !== undefined) allowFormTargets(ctx);
+};
+
+function sampleHorizon({ issuing }: ProviderOptions): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path === ROUTES.token) ctx.state.horizon = await issuing.begin();
+    await next();
+  };
+}
+
+function reportErrors(provider: Provider, report: Report): void {
+  provider.on("server_error", (ctx, error) => {
+    report({ event: "server_error", route: ctx.oidc?.route, error });
+  });
+  provider.on("grant.error", (ctx, error) => {
+    if (!(error instanceof errors.OIDCProviderError)) return;
+    report({
+      event: "token_refused",
+      client: ctx.oidc.client?.clientId,
+      code: error.error,
+      detail: error.error_detail,
+    });
+  });
+  // Koa prints to the console what nobody listens for.
+  (provider as EventEmitter).on("error", (error: Error) => report({ event: "request_failed", error }));
+}

@@ -1,0 +1,73 @@
+/** Takes away what has expired, a little at a time: a long transaction would make all other writers wait. */
+import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { REFRESH_GRACE_MS } from "./refresh-grace.ts";
+
+const ROWS_A_STEP = 200;
+/** Ended and expired sessions stay so much longer: nothing that was begun before may still save one. */
+const SESSION_MARGIN_SECONDS = 60 * 60;
+
+export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<void>;
+
+export async function pruneOidc(options: {
+  readonly storage: Storage;
+  readonly nowMs: () => number;
+  readonly more?: readonly PruneStep[];
+}): Promise<void> {
+  for (const step of [...stepsAt(options.nowMs()), ...(options.more ?? [])]) {
+    await options.storage.write((transaction) => step(transaction, ROWS_A_STEP));
+  }
+}
+
+function stepsAt(nowMs: number): PruneStep[] {
+  const now = Math.floor(nowMs / 1000);
+  return [
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_artefacts")
+        .select("id_hash")
+        .where("expires_at", "<=", now)
+        .limit(limit);
+      await db.deleteFrom("oidc_artefacts").where("id_hash", "in", old).execute();
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_refresh_successors")
+        .select("spent_hash")
+        .where("spent_at", "<=", nowMs - REFRESH_GRACE_MS)
+        .limit(limit);
+      await db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old).execute();
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_session_ids")
+        .select("id_hash")
+        .where("replaced_until", "<=", nowMs)
+        .limit(limit);
+      await db.deleteFrom("oidc_session_ids").where("id_hash", "in", old).execute();
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("account_form_tokens")
+        .select("token_hash")
+        .where("expires_at", "<=", now)
+        .limit(limit);
+      await db.deleteFrom("account_form_tokens").where("token_hash", "in", old).execute();
+    },
+    (transaction, limit) => pruneSessions(transaction, now - SESSION_MARGIN_SECONDS, limit),
+  ];
+}
+
+async function pruneSessions({ db }: WriteTransaction, before: number, limit: number): Promise<void> {
+  const old = await db
+    .selectFrom("oidc_sessions")
+    .select("uid")
+    .where("expires_at", "<=", before)
+    .limit(limit)
+    .execute();
+  const uids = old.map(({ uid }) => uid);
+  if (uids.length === 0) return;
+  await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_grants").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_sessions").where("uid", "in", uids).execute();
+}

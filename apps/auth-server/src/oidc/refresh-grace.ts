@@ -1,0 +1,161 @@
+/**
+ * Refresh tokens rotate, and two tabs that refresh at once must both live: a repeat of the token that was just
+ * spent gets, for some seconds, the very answer that its first use got. The answer is stored with the spending,
+ * in one transaction: it survives a restart, and another process finds it too. It is sealed under the spent
+ * token, so that the database gives it to nobody else.
+ *
+ * A repeat later than that, or once the successor was spent, is a reuse: the library's own handler then ends the
+ * grant, since one of the two holders is a thief.
+ */
+import { createHash } from "node:crypto";
+import { hasCode } from "@portcullis/protocol";
+import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { hashOfSecret, type RandomBytes } from "./identifiers.ts";
+import { seal, unseal } from "./seal.ts";
+import { inTokenUnit } from "./token-unit.ts";
+
+export const REFRESH_GRACE_MS = 10_000;
+
+export type GrantHandler = (ctx: KoaContextWithOIDC) => Promise<void>;
+
+export interface RefreshGraceOptions {
+  readonly storage: Storage;
+  readonly nowMs: () => number;
+  readonly randomBytes: RandomBytes;
+  /** Whether tokens of this answer would still be issued; throws what the client is told. */
+  readonly recheck: (answer: StoredAnswer) => Promise<void>;
+}
+
+export interface StoredAnswer {
+  readonly body: {
+    readonly refresh_token: string;
+    readonly expires_in?: number;
+    readonly [member: string]: unknown;
+  };
+  readonly accountId: string;
+  readonly clientId: string;
+  readonly sessionUid: string;
+  readonly grantId: string;
+  readonly horizon: number;
+}
+
+interface RefreshRequest {
+  readonly token: string;
+  readonly spentHash: Uint8Array;
+  readonly requestHash: Uint8Array;
+  readonly clientId: string;
+}
+
+/** Puts the grace around the library's handler. */
+export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOptions): GrantHandler {
+  const underWay = new Map<string, Promise<unknown>>();
+
+  return async function refresh(ctx) {
+    const request = requestOf(ctx);
+    if (request === undefined) return handler(ctx);
+    const flight = Buffer.from(request.spentHash).toString("base64");
+    const first = underWay.get(flight);
+    if (first !== undefined) {
+      // Its answer is then stored, and is ours too: no need to make another for nothing.
+      await first.catch(() => undefined);
+      return answer(ctx, request);
+    }
+    const work = answer(ctx, request);
+    underWay.set(flight, work);
+    try {
+      await work;
+    } finally {
+      underWay.delete(flight);
+    }
+  };
+
+  async function answer(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<void> {
+    if (await answerAgain(ctx, request)) return;
+    try {
+      await inTokenUnit(
+        options.storage,
+        () => handler(ctx),
+        (transaction) => keepAnswer(transaction, ctx, request),
+      );
+    } catch (error) {
+      // Spent meanwhile by another process: its answer is there now, or the next repeat counts as reuse.
+      if (!isLostRace(error) || !(await answerAgain(ctx, request))) throw error;
+    }
+  }
+
+  async function answerAgain(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<boolean> {
+    const row = await options.storage.read
+      .selectFrom("oidc_refresh_successors")
+      .selectAll()
+      .where("spent_hash", "=", request.spentHash)
+      .where("client_id", "=", request.clientId)
+      .executeTakeFirst();
+    const ageMs = options.nowMs() - (row?.spent_at ?? 0);
+    if (row === undefined || ageMs < 0 || ageMs >= REFRESH_GRACE_MS) return false;
+    if (!Buffer.from(row.request_hash).equals(request.requestHash)) {
+      // An honest app that asks two things with one token at once: refused, but no reuse.
+      throw new errors.InvalidGrant({ detail: "repeated with other parameters" });
+    }
+    const stored = JSON.parse(unseal(request.token, row.sealed)) as StoredAnswer;
+    await options.recheck(stored);
+    ctx.body = agedBy(stored.body, Math.floor(ageMs / 1000));
+    return true;
+  }
+
+  async function keepAnswer(
+    { db }: WriteTransaction,
+    ctx: KoaContextWithOIDC,
+    request: RefreshRequest,
+  ): Promise<void> {
+    const stored = answerOf(ctx, request);
+    await db.deleteFrom("oidc_refresh_successors").where("successor_hash", "=", request.spentHash).execute();
+    await db
+      .insertInto("oidc_refresh_successors")
+      .values({
+        spent_hash: request.spentHash,
+        successor_hash: hashOfSecret("RefreshToken", stored.body.refresh_token),
+        grant_id: stored.grantId,
+        client_id: request.clientId,
+        request_hash: request.requestHash,
+        sealed: seal(request.token, JSON.stringify(stored), options.randomBytes),
+        spent_at: options.nowMs(),
+      })
+      .execute();
+  }
+}
+
+/** Undefined when the parameter is missing: the library's handler says so. */
+function requestOf(ctx: KoaContextWithOIDC): RefreshRequest | undefined {
+  const { refresh_token: token, scope, resource } = ctx.oidc.params as Record<string, unknown>;
+  if (typeof token !== "string" || token === "") return undefined;
+  return {
+    token,
+    spentHash: hashOfSecret("RefreshToken", token),
+    requestHash: createHash("sha256")
+      .update(JSON.stringify([scope ?? null, resource ?? null]))
+      .digest(),
+    clientId: ctx.oidc.client!.clientId,
+  };
+}
+
+function answerOf(ctx: KoaContextWithOIDC, { clientId }: RefreshRequest): StoredAnswer {
+  const token = ctx.oidc.entities.RefreshToken!;
+  return {
+    body: ctx.body as StoredAnswer["body"],
+    accountId: token.accountId!,
+    clientId,
+    sessionUid: token.sessionUid!,
+    grantId: token.grantId!,
+    horizon: ctx.state.horizon as number,
+  };
+}
+
+function agedBy(body: StoredAnswer["body"], seconds: number): StoredAnswer["body"] {
+  if (body.expires_in === undefined) return body;
+  return { ...body, expires_in: Math.max(0, body.expires_in - seconds) };
+}
+
+const isLostRace = (error: unknown): boolean =>
+  error instanceof errors.InvalidGrant && hasCode(error.cause, "already_spent");

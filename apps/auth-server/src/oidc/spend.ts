@@ -1,0 +1,32 @@
+/** Artefacts in SQL. One-time ones are spent by one UPDATE, so that of any number at once exactly one spends. */
+import { errorsOf } from "@portcullis/protocol";
+import type { Insertable } from "kysely";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { ArtefactsTable } from "./tables.ts";
+
+export const spendError = errorsOf({
+  already_spent: { status: 400, text: "This was used already." },
+  already_seen: { status: 400, text: "This was sent before." },
+  parent_ended: { status: 400, text: "What this was to hang below has ended." },
+});
+
+/** Throws `already_spent`. A row that is gone was ended with its grant: that is no use of it either. */
+export async function spend({ db }: WriteTransaction, idHash: Uint8Array, nowSeconds: number): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable("oidc_artefacts")
+    .set({ consumed_at: nowSeconds })
+    .where("id_hash", "=", idHash)
+    .where("consumed_at", "is", null)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw spendError("already_spent");
+}
+
+/** Throws `already_seen`: for marks of replay, where being first is the point. */
+export async function insertFirst({ db }: WriteTransaction, row: Insertable<ArtefactsTable>): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto("oidc_artefacts")
+    .values(row)
+    .onConflict((conflict) => conflict.column("id_hash").doNothing())
+    .executeTakeFirstOrThrow();
+  if (numInsertedOrUpdatedRows !== 1n) throw spendError("already_seen");
+}

@@ -1,0 +1,100 @@
+import type { Generated } from "kysely";
+
+export interface OidcTables {
+  oidc_sessions: SessionsTable;
+  oidc_session_ids: SessionIdsTable;
+  oidc_grants: GrantsTable;
+  oidc_artefacts: ArtefactsTable;
+  oidc_refresh_successors: RefreshSuccessorsTable;
+  oidc_clients: ClientsTable;
+  oidc_signing_keys: SigningKeysTable;
+  oidc_cookie_keys: CookieKeysTable;
+}
+
+/** One row a session (a device). An ended one stays until it expires, so that a late save cannot bring it back. */
+export interface SessionsTable {
+  /** 22 characters: the claim `sid`. Public, and so never accepted as a credential. */
+  uid: string;
+  account_id: string | null;
+  /** JSON of the library's model, without its id; `{}` once ended. */
+  payload: string;
+  /** Of the browser that last signed in. */
+  user_agent: string | null;
+  /** Seconds, as all times here. */
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+  ended_at: number | null;
+}
+
+/** Cookie values that lead to a session. More than one while tabs rotate it at once (session-store.ts). */
+export interface SessionIdsTable {
+  /** SHA-256 of the cookie's value. */
+  id_hash: Uint8Array;
+  session_uid: string;
+  created_at: number;
+  /** Milliseconds; null while current. After it the value leads nowhere. */
+  replaced_until: number | null;
+}
+
+/** What a user consented to for one client in one session: one row a pair. Lives as long as its session. */
+export interface GrantsTable {
+  /** 22 characters: the claim `gid`. */
+  id: string;
+  session_uid: string;
+  account_id: string;
+  client_id: string;
+  payload: string;
+  created_at: number;
+}
+
+/** Codes, refresh tokens, opaque access tokens, interactions, pushed requests, replay marks. */
+export interface ArtefactsTable {
+  /** SHA-256 of model and id: the raw value is known to its holder alone. */
+  id_hash: Uint8Array;
+  model: string;
+  payload: string;
+  grant_id: string | null;
+  session_uid: string | null;
+  account_id: string | null;
+  client_id: string | null;
+  consumed_at: number | null;
+  expires_at: number;
+}
+
+/** The answer that a spent refresh token was given, for whoever repeats it within the grace. */
+export interface RefreshSuccessorsTable {
+  /** Hash of the spent token. */
+  spent_hash: Uint8Array;
+  /** Hash of the refresh token in the answer: once that one is spent too, the answer is gone. */
+  successor_hash: Uint8Array;
+  grant_id: string;
+  client_id: string;
+  /** SHA-256 of the parameters that shaped the answer. */
+  request_hash: Uint8Array;
+  /** The answer, AES-256-GCM under a key derived from the spent token: only its holder can open it. */
+  sealed: Uint8Array;
+  /** Milliseconds. */
+  spent_at: number;
+}
+
+export interface ClientsTable {
+  client_id: string;
+  /** JSON of the client's metadata, without its secret. */
+  metadata: string;
+  secret_hash: Uint8Array | null;
+  disabled_at: number | null;
+}
+
+export interface SigningKeysTable {
+  kid: string;
+  /** Private JWK. */
+  jwk: string;
+  created_at: number;
+}
+
+export interface CookieKeysTable {
+  id: Generated<number>;
+  secret: Uint8Array;
+  created_at: number;
+}

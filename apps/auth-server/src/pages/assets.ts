@@ -1,0 +1,21 @@
+import { readFile } from "node:fs/promises";
+import type { FastifyInstance } from "fastify";
+
+const ASSETS: Readonly<Record<string, string>> = {
+  "portcullis.css": "text/css; charset=utf-8",
+  "portcullis.svg": "image/svg+xml",
+};
+
+/** The stylesheet and the icon: read once, at start. */
+export async function mountAssets(app: FastifyInstance): Promise<void> {
+  for (const [name, type] of Object.entries(ASSETS)) {
+    const bytes = await readFile(new URL(name, import.meta.url));
+    app.get(`/assets/${name}`, (_request, reply) =>
+      reply
+        .header("cache-control", "public, max-age=3600")
+        .header("x-content-type-options", "nosniff")
+        .type(type)
+        .send(bytes),
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import { type Content, html } from "./html.ts";
+import { alert, page } from "./layout.ts";
+
+export interface SignInPage {
+  readonly action: string;
+  readonly formToken: string;
+  /** Absent when somebody signs in to the account page itself. */
+  readonly clientName?: string | undefined;
+  readonly username?: string | undefined;
+  readonly problem?: string | undefined;
+  readonly fields?: { readonly username?: string | undefined; readonly password?: string | undefined };
+}
+
+export function signInPage(content: SignInPage): string {
+  const { fields = {} } = content;
+  return page({
+    title: "Sign in",
+    main: html`<h1>Sign in</h1>
+${content.clientName !== undefined && html`<p>to go on to <strong>${content.clientName}</strong></p>`}
+${alert(content.problem)}
+<form method="post" action="${content.action}" novalidate>
+<input type="hidden" name="form" value="${content.formToken}">
+${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: content.username })}
+${field({ name: "password", label: "Password", problem: fields.password, type: "password" })}
+<button type="submit" class="primary">Sign in</button>
+</form>`,
+  });
+}
+
+interface Field {
+  readonly name: "username" | "password";
+  readonly label: string;
+  readonly type: string;
+  readonly value?: string | undefined;
+  readonly problem: string | undefined;
+}
+
+const AUTOCOMPLETE = { username: "username", password: "current-password" };
+
+function field({ name, label, type, value, problem }: Field): Content {
+  const invalid = problem !== undefined && html` aria-invalid="true" aria-describedby="${name}-problem"`;
+  const focus = (name === "username" ? value === undefined : false) && html` autofocus`;
+  return html`<div class="field">
+<label for="${name}">${label}</label>
+<input id="${name}" name="${name}" type="${type}" value="${value ?? ""}" autocomplete="${AUTOCOMPLETE[name]}" autocapitalize="none" spellcheck="false" required${invalid}${focus}>
+${problem !== undefined && html`<p class="problem" id="${name}-problem">${problem}</p>`}
+</div>`;
+}

@@ -1,0 +1,55 @@
+/** The sign-in form, wherever it is shown: what was typed in, and what to say about it. */
+import { hasCode } from "@portcullis/protocol";
+import type { FastifyRequest } from "fastify";
+import type { SignIn, SignInResult } from "./sign-in.ts";
+import type { User } from "./users.ts";
+
+/** What to show again. */
+export interface SignInForm {
+  readonly status?: number;
+  readonly username?: string | undefined;
+  readonly problem?: string;
+  readonly fields?: { readonly username?: string | undefined; readonly password?: string | undefined };
+  readonly retryAfterSeconds?: number;
+}
+
+export type SignInAttempt = ({ readonly user: User } | { readonly user?: undefined }) & SignInForm;
+
+const BUSY_RETRY_SECONDS = 5;
+
+export async function signInThrough(signIn: SignIn, request: FastifyRequest): Promise<SignInAttempt> {
+  const { username, password } = textsOf(request.body);
+  const fields = {
+    username: username === "" ? "Enter your username." : undefined,
+    password: password === "" ? "Enter your password." : undefined,
+  };
+  if (fields.username ?? fields.password) return { status: 422, username, fields };
+  try {
+    return attemptOf(await signIn({ username, password, address: request.ip }), username);
+  } catch (error) {
+    if (!hasCode(error, "sign_in_busy")) throw error;
+    return { status: 503, username, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
+  }
+}
+
+/** A field that is missing, or came twice, is an empty one. */
+function textsOf(body: unknown): { username: string; password: string } {
+  const { username, password } = (body ?? {}) as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  return { username: text(username), password: text(password) };
+}
+
+function attemptOf(result: SignInResult, username: string): SignInAttempt {
+  switch (result.outcome) {
+    case "signed_in":
+      return { user: result.user };
+    case "refused":
+      // One text for every cause: whether the user exists is nobody's business.
+      return { status: 422, username, problem: "The username or the password is wrong." };
+    case "wait": {
+      const seconds = Math.max(1, Math.ceil(result.waitMs / 1000));
+      const problem = `Too many attempts. Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
+      return { status: 429, username, problem, retryAfterSeconds: seconds };
+    }
+  }
+}

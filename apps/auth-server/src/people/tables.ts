@@ -1,0 +1,32 @@
+export interface PeopleTables {
+  users: UsersTable;
+  sign_in_attempts: SignInAttemptsTable;
+}
+
+export interface UsersTable {
+  /** The subject: 22 characters, 128 random bits. Never reused, never changed. */
+  id: string;
+  /** As the user writes it. */
+  username: string;
+  /** In its one spelling (username.ts): what is looked up. Unique. */
+  username_key: string;
+  name: string;
+  email: string | null;
+  /** argon2id in PHC form. */
+  password_hash: string;
+  /** Seconds. */
+  created_at: number;
+  /** Seconds; set while the user may not sign in nor refresh. */
+  disabled_at: number | null;
+}
+
+/** Failures since the last success, by account and address, and by account alone. */
+export interface SignInAttemptsTable {
+  /** SHA-256 of what is counted: no address and no mistyped name is kept in clear. */
+  key_hash: Uint8Array;
+  failures: number;
+  /** Milliseconds. No attempt is looked at before. */
+  blocked_until: number;
+  /** Milliseconds. */
+  updated_at: number;
+}

@@ -1,0 +1,171 @@
+/** The authorization server: what it is made of, and what is mounted where. */
+import { randomBytes as cryptoRandomBytes } from "node:crypto";
+import { join } from "node:path";
+import Fastify, { type FastifyInstance } from "fastify";
+import { BrowserSessions } from "./account/browser-session.ts";
+import { OneTimeFormTokens } from "./account/form-tokens.ts";
+import { accountRoutes } from "./account/routes.ts";
+import { SignInCookie } from "./account/sign-in-cookie.ts";
+import type { Configuration } from "./config/load.ts";
+import { healthRoutes } from "./health.ts";
+import type { Report } from "./logging/report.ts";
+import { authenticateApi } from "./oidc/api-authentication.ts";
+import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
+import { composeOidc } from "./oidc/compose.ts";
+import { interactionRoutes } from "./oidc/interaction-routes.ts";
+import { createEndBelow } from "./oidc/lineage.ts";
+import { libraryRoutes } from "./oidc/mount.ts";
+import { pinHost } from "./oidc/pin-host.ts";
+import { pruneOidc } from "./oidc/prune.ts";
+import { REVOCATIONS_PATH } from "./oidc/routes.ts";
+import { answerErrors } from "./pages/answer-errors.ts";
+import { mountAssets } from "./pages/assets.ts";
+import { composePeople, type People } from "./people/compose.ts";
+import { createRevocations, type Revocations } from "./revocations/index.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
+
+export interface AuthServerOptions {
+  readonly configuration: Configuration;
+  readonly report: Report;
+  readonly nowMs?: () => number;
+  readonly randomBytes?: (size: number) => Uint8Array;
+  /** For tests of the issuing phase alone. */
+  readonly testHooks?: OidcTestHooks;
+}
+
+export interface AuthServer {
+  readonly app: FastifyInstance;
+  readonly storage: Storage;
+  readonly revocations: Revocations;
+  readonly people: People;
+  readonly oidc: Oidc;
+  /** Gives the URL that it listens on. */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+const PRUNE_MS = 60_000;
+const DATA_FILE = "auth-server.sqlite";
+
+export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
+  const { configuration, report } = options;
+  const platform = platformOf(options);
+  const storage = await openStorage({
+    file: join(configuration.dataDirectory, DATA_FILE),
+    tokenLifetimeSeconds: configuration.tokenLifetimeSeconds,
+    clockSkewSeconds: configuration.clockSkewSeconds,
+    ...platform,
+  });
+  try {
+    return await compose({ ...options, ...platform, storage });
+  } catch (error) {
+    report({ event: "start_failed", error });
+    await storage.close();
+    throw error;
+  }
+}
+
+interface Platform {
+  readonly nowMs: () => number;
+  readonly nowSeconds: () => number;
+  readonly randomBytes: (size: number) => Uint8Array;
+}
+
+function platformOf({ nowMs = Date.now, randomBytes = cryptoRandomBytes }: AuthServerOptions): Platform {
+  return { nowMs, nowSeconds: () => Math.floor(nowMs() / 1000), randomBytes };
+}
+
+interface Parts extends AuthServerOptions, Platform {
+  readonly nowMs: () => number;
+  readonly randomBytes: (size: number) => Uint8Array;
+  readonly storage: Storage;
+}
+
+async function compose(parts: Parts): Promise<AuthServer> {
+  const { storage, nowSeconds, report, configuration } = parts;
+  const endBelow = createEndBelow(nowSeconds);
+  const revocations = await createRevocations({ storage, endBelow, nowSeconds, report });
+  const people = await composePeople(parts);
+  const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
+  const app = createApp(parts);
+  mountAll(app, { ...parts, revocations, people, oidc });
+  const stopPruning = pruneRegularly(parts, people);
+  return {
+    app,
+    storage,
+    revocations,
+    people,
+    oidc,
+    listen: () => app.listen(configuration.listen),
+    async close() {
+      stopPruning();
+      // Streams first: the app would wait for them. The storage last: a request may still need it.
+      await revocations.close();
+      await app.close();
+      await storage.close();
+    },
+  };
+}
+
+function createApp({ report, configuration }: Parts): FastifyInstance {
+  const app = Fastify({ logger: false, requestTimeout: 30_000, bodyLimit: 64 * 1024 });
+  pinHost(app, configuration.issuer);
+  answerErrors(app, report);
+  app.addHook("onResponse", async (request, reply) => {
+    // The route's pattern and not its URL: URLs carry codes and identifiers.
+    const route = request.routeOptions.url ?? "(none)";
+    const ms = Math.round(reply.elapsedTime);
+    report({ event: "request", method: request.method, route, status: reply.raw.statusCode, ms });
+  });
+  return app;
+}
+
+interface Mounted extends Parts {
+  readonly revocations: Revocations;
+  readonly people: People;
+  readonly oidc: Oidc;
+}
+
+/** The mount list: every path of this server is below one of these lines. */
+function mountAll(app: FastifyInstance, parts: Mounted): void {
+  const { revocations, people, oidc, configuration, storage } = parts;
+  void app.register(libraryRoutes(oidc.provider));
+  void app.register(interactionRoutes({ ...oidc, ...people, configuration }));
+  void app.register(accountRoutes(accountOptions(parts)));
+  void app.register(healthRoutes({ storage }));
+  void app.register(mountAssets);
+  revocations.mount(app, {
+    path: REVOCATIONS_PATH,
+    authenticate: authenticateApi({
+      ...parts,
+      issuer: configuration.issuer,
+      audience: configuration.apiResource,
+      keys: oidc.publicKeys,
+      local: revocations.local,
+    }),
+  });
+}
+
+function accountOptions(parts: Mounted) {
+  const { oidc, people, revocations, configuration } = parts;
+  return {
+    ...oidc,
+    ...people,
+    ...revocations,
+    issuer: configuration.issuer,
+    browser: new BrowserSessions(oidc),
+    formTokens: new OneTimeFormTokens(parts),
+    signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),
+  };
+}
+
+function pruneRegularly({ storage, nowMs, report }: Parts, { guesses }: People): () => void {
+  const prune = () => {
+    pruneOidc({ storage, nowMs, more: [guesses.prune] }).catch((error: unknown) =>
+      report({ event: "prune_failed", error }),
+    );
+  };
+  const timer = setInterval(prune, PRUNE_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
