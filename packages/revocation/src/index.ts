@@ -5,7 +5,7 @@ export {
   type TokenCoordinates,
 } from "./coordinates.ts";
 export type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "./feed.ts";
-export { type HttpFeedOptions, httpFeed } from "./http-feed.ts";
+export { type HttpFeedOptions, httpFeed } from "./http/http-feed.ts";
 export type { RevocationLog } from "./log.ts";
 export {
   createReplica,
@@ -14,7 +14,7 @@ export {
   type ReplicaEvent,
   type ReplicaOptions,
   type ReplicaState,
-} from "./replica.ts";
-export { RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
+} from "./replica/replica.ts";
+export { type IndexStatistics, RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
 export type { Verdict } from "./verdict.ts";
 export type { RevocationView } from "./view.ts";

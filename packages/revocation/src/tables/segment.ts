@@ -43,7 +43,7 @@ interface SegmentSize {
 
 const GROUP = 4;
 /** Above it runs get long. What a segment holds after growing is MAX_LOAD / GROWTH: that bounds bytes an entry. */
-const MAX_LOAD = 0.90;
+const MAX_LOAD = 0.9;
 const GROWTH = 1.18;
 const LEAST_HOMES = 4;
 /** 16,384 slots: copying so many is the longest pause of a growing table. Also the most that homeOf can count. */

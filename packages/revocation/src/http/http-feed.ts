@@ -1,0 +1,98 @@
+import {
+  formatCursor,
+  type LeaseRequest,
+  type LeaseResponse,
+  leaseResponseSchema,
+  SNAPSHOT_MEDIA_TYPE,
+} from "@portcullis/protocol";
+import { revocationError } from "../errors.ts";
+import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
+import { FeedRequests } from "./feed-requests.ts";
+import { readEventStream } from "./read-event-stream.ts";
+
+export interface HttpFeedOptions {
+  /** Base URL of the revocations API, without a slash at its end. */
+  readonly endpoint: string;
+  /** Value of the Authorization header. `refresh` asks for a new one: the last was refused. */
+  readonly authorization: (options?: { readonly refresh?: boolean }) => Promise<string>;
+  readonly fetch?: typeof fetch;
+  /** Longest that a snapshot may stand still, default 10,000; a large one may take as long as it moves. */
+  readonly snapshotStallMs?: number;
+  /** Default 5,000. */
+  readonly leaseTimeoutMs?: number;
+}
+
+const SNAPSHOT_STALL_MS = 10_000;
+const LEASE_TIMEOUT_MS = 5000;
+
+/** Throws `feed_unavailable`, `feed_unauthorized`, `feed_conflict` or `malformed_feed`. */
+export function httpFeed(options: HttpFeedOptions): Feed {
+  const requests = new FeedRequests(options);
+  const { snapshotStallMs = SNAPSHOT_STALL_MS, leaseTimeoutMs = LEASE_TIMEOUT_MS } = options;
+  return {
+    snapshot: (signal) => readSnapshot(requests, snapshotStallMs, signal),
+    stream: (cursor, signal) => readStream(requests, cursor, signal),
+    lease: (request, signal) => askForLease(requests, request, withTimeout(signal, leaseTimeoutMs)),
+  };
+}
+
+async function readSnapshot(
+  requests: FeedRequests,
+  stallMs: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const stalled = new AbortController();
+  const stop = () => stalled.abort(timedOut());
+  let timer = setTimeout(stop, stallMs);
+  try {
+    const init = { headers: { accept: SNAPSHOT_MEDIA_TYPE } };
+    const response = await requests.send("/snapshot", init, AbortSignal.any([signal, stalled.signal]));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of requests.bodyOf(response)) {
+      clearTimeout(timer);
+      timer = setTimeout(stop, stallMs);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* readStream(
+  requests: FeedRequests,
+  { incarnation, seq }: FeedCursor,
+  signal: AbortSignal,
+): AsyncGenerator<FeedEvent> {
+  const headers = { accept: "text/event-stream", "last-event-id": formatCursor(incarnation, seq) };
+  const response = await requests.send("/stream", { headers }, signal);
+  const type = response.headers.get("content-type") ?? "none";
+  if (!/^text\/event-stream\s*(;|$)/i.test(type)) {
+    throw revocationError("malformed_feed", { detail: `content type ${type} where an event stream was due` });
+  }
+  yield* readEventStream(requests.bodyOf(response));
+}
+
+async function askForLease(
+  requests: FeedRequests,
+  request: LeaseRequest,
+  signal: AbortSignal,
+): Promise<LeaseResponse> {
+  const init = {
+    method: "POST",
+    headers: { accept: "application/json", "content-type": "application/json" },
+    body: JSON.stringify(request),
+  };
+  const text = await requests.textOf(await requests.send("/lease", init, signal));
+  try {
+    return leaseResponseSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw revocationError("malformed_feed", { detail: "the answer to a lease call cannot be read", cause });
+  }
+}
+
+function withTimeout(signal: AbortSignal, timeoutMs: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+}
+
+const timedOut = () => revocationError("feed_unavailable", { detail: "the snapshot stands still" });

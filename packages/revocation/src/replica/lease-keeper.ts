@@ -1,0 +1,200 @@
+import { hasCode, type LeaseResponse } from "@portcullis/protocol";
+import { revocationError } from "../errors.ts";
+import type { Feed } from "../feed.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import type { SetTimer } from "./timers.ts";
+
+/** What the replica's index holds: every record up to `applied`. */
+export interface Position {
+  readonly incarnation: string;
+  readonly applied: number;
+}
+
+export interface LeaseKeeperOptions {
+  readonly feed: Feed;
+  readonly name: string;
+  readonly leaseMs: number;
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+  readonly random: () => number;
+  readonly position: () => Position | undefined;
+  /** A lease came into force, or an answer said that there is more to apply. */
+  readonly onChange: () => void;
+  /** The log is not the one that the index was built from. */
+  readonly onConflict: (why: string) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface Answer {
+  /** Monotonic, from before the request was sent. */
+  readonly askedAt: number;
+  readonly head: number;
+  readonly leaseMs: number;
+}
+
+/** Renewals in the life of a lease: four may be lost. */
+const RENEWALS_A_LEASE = 5;
+const LEAST_TIMEOUT_MS = 1000;
+const LEAST_RENEWAL_MS = 20;
+/** Answers that wait for records. Under load the newest may never be reached, so the oldest are kept. */
+const MOST_WAITING = 16;
+
+/**
+ * The right to say "allow". Time is taken before the request is sent, and the server reads the head after it has
+ * received it: once the index holds everything up to that head, it holds everything that was committed before
+ * that time. The server counts the lease from receipt, which is later, so this side's always ends first.
+ */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  #granted: Answer | undefined;
+  #waiting: Answer[] = [];
+  #call:
+    | { readonly abort: AbortController; readonly applied: number; readonly done: Promise<void> }
+    | undefined;
+  #again = false;
+  #cancelRenewal = (): void => {};
+  #closed = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Infinity without a lease. */
+  ageMs(): number {
+    return this.#granted === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.#options.monotonicMs() - this.#granted.askedAt;
+  }
+
+  get leaseMs(): number {
+    return this.#granted?.leaseMs ?? this.#options.leaseMs;
+  }
+
+  /** The log is known to hold records that the index does not. */
+  get isBehind(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Renews and acknowledges. One call is under way at a time; what is applied meanwhile makes one more follow. */
+  renew(): void {
+    const position = this.#options.position();
+    if (this.#closed || position === undefined) return;
+    if (this.#call !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#cancelRenewal();
+    this.#again = false;
+    const abort = new AbortController();
+    const call = { abort, applied: position.applied, done: Promise.resolve() };
+    this.#call = call;
+    call.done = this.#ask(position, abort);
+  }
+
+  /** After records went into the index: settles the answers that waited for them, and acknowledges. */
+  reached(): void {
+    this.#settle();
+    this.renew();
+  }
+
+  /** The index is of another log than the one that granted: nothing of what was granted holds. */
+  revoke(): void {
+    this.#granted = undefined;
+    this.#waiting = [];
+    this.#stop();
+  }
+
+  /** Gives the lease back. No allow is said from here on, whether the server hears of it or not. */
+  async close(signal: AbortSignal): Promise<void> {
+    const position = this.#options.position();
+    const underWay = this.#call?.done;
+    this.#closed = true;
+    this.revoke();
+    // A renewal that the server got to see after this would make it wait for a replica that is gone.
+    await underWay;
+    if (position === undefined) return;
+    const { feed, name } = this.#options;
+    const request = { replica: name, ...position, leaseMs: 0 };
+    await unlessAborted(feed.lease(request, signal), signal).catch(this.#options.onFailure);
+  }
+
+  #stop(): void {
+    this.#cancelRenewal();
+    this.#again = false;
+    this.#call?.abort.abort(revocationError("replica_closed"));
+    this.#call = undefined;
+  }
+
+  async #ask(position: Position, abort: AbortController): Promise<void> {
+    const { feed, name, leaseMs, monotonicMs, setTimer } = this.#options;
+    const cancelTimeout = setTimer(
+      () => abort.abort(revocationError("feed_unavailable", { detail: "no answer to the lease call" })),
+      Math.max(LEAST_TIMEOUT_MS, leaseMs),
+    );
+    const askedAt = monotonicMs();
+    let answered = false;
+    try {
+      const request = { replica: name, ...position, leaseMs };
+      const answer = await unlessAborted(feed.lease(request, abort.signal), abort.signal);
+      answered = this.#isCurrent(abort) && this.#take(answer, askedAt, position);
+    } catch (error) {
+      if (this.#isCurrent(abort)) this.#refused(error);
+    } finally {
+      cancelTimeout();
+      if (this.#isCurrent(abort)) this.#next(position, answered);
+    }
+  }
+
+  /** False when the replica has gone on to another log, or closed, since the call was sent. */
+  #isCurrent(abort: AbortController): boolean {
+    return this.#call?.abort === abort;
+  }
+
+  #take(answer: LeaseResponse, askedAt: number, asked: Position): boolean {
+    if (answer.incarnation !== asked.incarnation || answer.head < asked.applied) {
+      this.#conflict(answer.incarnation === asked.incarnation ? "ahead_of_head" : "other_incarnation");
+      return false;
+    }
+    const waiting = { askedAt, head: answer.head, leaseMs: Math.min(answer.leaseMs, this.#options.leaseMs) };
+    if (this.#waiting.length === MOST_WAITING) this.#waiting.pop();
+    this.#waiting.push(waiting);
+    this.#settle();
+    this.#options.onChange();
+    return true;
+  }
+
+  #settle(): void {
+    const position = this.#options.position();
+    if (position === undefined) return;
+    for (const answer of this.#waiting) {
+      if (answer.head > position.applied) continue;
+      if (this.#granted === undefined || answer.askedAt > this.#granted.askedAt) this.#granted = answer;
+    }
+    this.#waiting = this.#waiting.filter(({ head }) => head > position.applied);
+  }
+
+  #refused(error: unknown): void {
+    if (hasCode(error, "feed_conflict")) this.#conflict(error.detail ?? "conflict");
+    else this.#options.onFailure(error);
+  }
+
+  #conflict(why: string): void {
+    this.revoke();
+    this.#options.onConflict(why);
+  }
+
+  #next(asked: Position, answered: boolean): void {
+    this.#call = undefined;
+    const applied = this.#options.position()?.applied;
+    if (answered && this.#again && applied !== undefined && applied > asked.applied) {
+      this.renew();
+      return;
+    }
+    const { setTimer, random } = this.#options;
+    const delayMs = Math.max(LEAST_RENEWAL_MS, this.leaseMs / RENEWALS_A_LEASE) * (0.9 + 0.1 * random());
+    this.#cancelRenewal = setTimer(() => {
+      this.#options.onChange();
+      this.renew();
+    }, delayMs);
+  }
+}
