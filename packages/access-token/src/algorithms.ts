@@ -3,7 +3,7 @@
  * that nothing in a token's header can choose them (RFC 8725, sections 3.1 and 3.2). There is no `none`, and
  * no HMAC: a public key can never be taken for a shared secret.
  */
-import { constants, type KeyObject, verify } from "node:crypto";
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from "node:crypto";
 import { accessTokenError } from "./errors.ts";
 
 interface AlgorithmDefinition {
@@ -63,17 +63,27 @@ export function keyFits(key: KeyObject, algorithm: Algorithm): boolean {
   return key.type === "public" && ALGORITHMS[algorithm].fits(key);
 }
 
-export function signatureVerifies(
-  algorithm: Algorithm,
-  key: KeyObject,
-  signed: Uint8Array,
-  signature: Uint8Array,
-): boolean {
-  // A key source of somebody else's may hand out any key: checked here too, whoever made it.
+/** A key made ready for the verifications that follow: what does not change is looked at once. */
+export interface FittingKey {
+  readonly key: KeyObject;
+  readonly algorithm: Algorithm;
+  readonly input: VerifyKeyObjectInput;
+}
+
+/** Throws `unknown_key`: a key source of somebody else's may hand out any key, so it is checked whoever made it. */
+export function fittingKey(key: KeyObject, algorithm: Algorithm): FittingKey {
   if (!keyFits(key, algorithm)) {
     throw accessTokenError("unknown_key", { detail: `the key does not fit ${algorithm}` });
   }
-  const { hash, options, signatureBytes }: AlgorithmDefinition = ALGORITHMS[algorithm];
+  return { key, algorithm, input: { key, ...ALGORITHMS[algorithm].options } };
+}
+
+export function signatureVerifies(
+  { algorithm, input }: FittingKey,
+  signed: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const { hash, signatureBytes }: AlgorithmDefinition = ALGORITHMS[algorithm];
   if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
-  return verify(hash, signed, { key, ...options }, signature);
+  return verify(hash, signed, input, signature);
 }

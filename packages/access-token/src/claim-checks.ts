@@ -101,9 +101,10 @@ function refuseChange(): never {
 }
 
 export function deepFreeze<Value>(value: Value): Value {
-  if (typeof value === "object" && value !== null) {
-    for (const member of Object.values(value)) deepFreeze(member);
-    Object.freeze(value);
+  if (typeof value !== "object" || value === null) return value;
+  for (const name in value) {
+    const member = value[name];
+    if (typeof member === "object") deepFreeze(member);
   }
-  return value;
+  return Object.freeze(value);
 }

@@ -22,7 +22,7 @@ export const ACCESS_TOKEN_ERRORS = {
 export type AccessTokenErrorCode = keyof typeof ACCESS_TOKEN_ERRORS;
 export type AccessTokenError = PortcullisError<AccessTokenErrorCode>;
 
-export const accessTokenError = errorsOf<AccessTokenErrorCode>(ACCESS_TOKEN_ERRORS);
+export const accessTokenError = errorsOf(ACCESS_TOKEN_ERRORS);
 
 export function isAccessTokenError(error: unknown): error is AccessTokenError {
   return error instanceof PortcullisError && error.code in ACCESS_TOKEN_ERRORS;

@@ -3,7 +3,14 @@
  * claims must say is the business of each kind. Synchronous when the key is known.
  */
 import type { KeyObject } from "node:crypto";
-import { ALGORITHM_NAMES, ALGORITHMS, type Algorithm, signatureVerifies } from "./algorithms.ts";
+import {
+  ALGORITHM_NAMES,
+  ALGORITHMS,
+  type Algorithm,
+  type FittingKey,
+  fittingKey,
+  signatureVerifies,
+} from "./algorithms.ts";
 import { type CheckedHeader, checkHeader, type HeaderExpectations } from "./check-header.ts";
 import { type CompactToken, readHeader, readPayload, splitCompactToken } from "./compact-token.ts";
 import { accessTokenError } from "./errors.ts";
@@ -31,6 +38,7 @@ export function signedJwtReader(
   const { keys, maxTokenLength = MAX_TOKEN_LENGTH } = options;
   const expected = { type: options.type, algorithms: acceptedAlgorithms(options.algorithms) };
   const headers = new KnownHeaders(expected);
+  let fitting: FittingKey | undefined;
   return (token) => {
     if (typeof token !== "string") throw accessTokenError("malformed_token", { detail: "not a text" });
     const compact = splitCompactToken(token, maxTokenLength);
@@ -41,7 +49,10 @@ export function signedJwtReader(
       : verified(compact, header, key);
 
     function verified(parts: CompactToken, checked: CheckedHeader, found: KeyObject): SignedJwt {
-      if (!signatureVerifies(checked.alg, found, parts.signed, parts.signature)) {
+      // An issuer signs with one key at a time: the last one is nearly always the next one too.
+      if (fitting?.key !== found || fitting.algorithm !== checked.alg)
+        fitting = fittingKey(found, checked.alg);
+      if (!signatureVerifies(fitting, parts.signed, parts.signature)) {
         throw accessTokenError("bad_signature");
       }
       headers.remember(parts, checked);

@@ -57,4 +57,4 @@ export const GUARD_ERRORS = {
   discovery_failed: { status: 503, text: "The issuer's metadata cannot be used." },
 } as const;
 
-export const guardError = errorsOf<keyof typeof GUARD_ERRORS>(GUARD_ERRORS);
+export const guardError = errorsOf(GUARD_ERRORS);

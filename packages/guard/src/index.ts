@@ -1,4 +1,4 @@
-export { type ConnectedGuard, type ConnectOptions, connect } from "./connect.ts";
+export { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "./connect.ts";
 export type {
   AllowDecision,
   Decision,

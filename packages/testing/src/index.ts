@@ -7,6 +7,7 @@ export {
   type Route,
   sendJson,
 } from "./fake-issuer.ts";
+export { FakeFeed, type FakeRevocation, VERIFIER } from "./fake-issuer-feed.ts";
 export {
   encodeJson,
   generateSigningKey,

@@ -1,0 +1,196 @@
+/** The whole verifier over real HTTP: discovery, credentials, feed, replica, keys, guard. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { createKeySpace } from "@portcullis/revocation";
+import { AUDIENCE, FakeFeed, FakeIssuer, newIdentifier, VERIFIER } from "@portcullis/testing";
+import { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "../src/index.ts";
+
+let issuer: FakeIssuer;
+let feed: FakeFeed;
+let guards: ConnectedGuard[];
+let events: GuardEvent[];
+beforeEach(async () => {
+  issuer = await FakeIssuer.start();
+  feed = new FakeFeed(issuer, createKeySpace);
+  guards = [];
+  events = [];
+});
+afterEach(async () => {
+  await Promise.all(guards.map((guard) => guard.close()));
+  await issuer[Symbol.asyncDispose]();
+});
+
+function connected(options: Partial<ConnectOptions> = {}): ConnectedGuard {
+  const log = (event: GuardEvent) => void events.push(event);
+  const guard = connect({
+    issuer: issuer.issuer,
+    audience: AUDIENCE,
+    ...VERIFIER,
+    name: "orders-1",
+    log,
+    ...options,
+  });
+  guards.push(guard);
+  return guard;
+}
+
+/** Resolves when the replica has applied the record. */
+function applied(guard: ConnectedGuard, seq: number): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (guard.replica.applied < seq) return;
+      stop();
+      resolve();
+    };
+    const stop = guard.replica.subscribe(check);
+    check();
+  });
+}
+
+const limit = { timeout: 20_000 };
+
+test("it becomes ready by itself, and decides at once from then on", limit, async () => {
+  const guard = connected();
+  assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "deny", "not ready yet");
+  await guard.whenReady();
+  const decision = guard.authenticate(`Bearer ${issuer.mint()}`);
+  assert.ok(!(decision instanceof Promise) && decision.outcome === "allow" && !decision.unconfirmed);
+  assert.deepEqual([guard.counters.allowed, guard.counters.unavailable], [1, 1]);
+});
+
+test("a revocation reaches it through the stream, and is acknowledged", limit, async () => {
+  const guard = connected();
+  await guard.whenReady();
+  const sid = newIdentifier();
+  const token = `Bearer ${issuer.mint({ sid })}`;
+  assert.equal((await guard.authenticate(token)).outcome, "allow");
+  const seq = feed.revoke({ scope: "session", key: sid, reason: "logged_out" });
+  await applied(guard, seq);
+  const decision = await guard.authenticate(token);
+  assert.ok(decision.outcome === "deny" && decision.body.reason === "logged_out");
+});
+
+test("what was revoked before it started is in its snapshot", limit, async () => {
+  feed.revoke({ scope: "subject", key: "user-1", reason: "banned" });
+  const guard = connected();
+  await guard.whenReady();
+  const decision = await guard.authenticate(`Bearer ${issuer.mint()}`);
+  assert.ok(decision.outcome === "deny" && decision.body.reason === "banned");
+});
+
+test(
+  "started before its issuer it serves nothing, says why, and becomes ready by itself",
+  limit,
+  async () => {
+    await issuer.stop();
+    const failed = Promise.withResolvers<void>();
+    const guard = connected({
+      freshness: { policy: "open", maxAgeMs: 1000 },
+      log: ({ event }) => event === "issuer_discovery_failed" && failed.resolve(),
+    });
+    const decision = await guard.authenticate(`Bearer ${issuer.mint()}`);
+    assert.ok(
+      decision.outcome === "deny" && decision.status === 503 && decision.code === "replica_not_ready",
+    );
+    await failed.promise;
+    await issuer.startAgain();
+    await guard.whenReady();
+    assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
+  },
+);
+
+test("one token is asked for, and used for all of the feed", limit, async () => {
+  const guard = connected();
+  await guard.whenReady();
+  assert.equal(feed.requests.token, 1);
+  assert.ok(feed.requests.snapshot >= 1 && feed.requests.lease >= 1);
+});
+
+test("a token that the feed refuses is replaced, and the guard goes on", limit, async () => {
+  const guard = connected({ leaseMs: 1000 });
+  await guard.whenReady();
+  feed.forgetTokens();
+  const seq = feed.revoke({ scope: "session", key: newIdentifier(), reason: "kicked" });
+  await applied(guard, seq);
+  await until(() => feed.leases.get("orders-1")?.applied === seq);
+  assert.equal(feed.requests.token, 2);
+});
+
+test("a token that is about to expire is replaced before it is refused", limit, async () => {
+  feed.expiresIn = 1;
+  const guard = connected({ leaseMs: 1000 });
+  await guard.whenReady();
+  await until(() => feed.requests.token >= 3);
+  assert.equal(guard.replica.state, "live");
+});
+
+test("closing gives the lease back, also while the issuer is away", limit, async () => {
+  const guard = connected();
+  await guard.whenReady();
+  assert.ok(feed.leases.has("orders-1"));
+  await guard.close();
+  assert.ok(!feed.leases.has("orders-1"));
+  const decision = await guard.authenticate(`Bearer ${issuer.mint()}`);
+  assert.ok(decision.outcome === "deny" && decision.status === 503);
+
+  await issuer.stop();
+  const never = connected({ name: "orders-2" });
+  await never.close();
+  await assert.rejects(never.whenReady());
+});
+
+test("an issuer that is none of ours is said to be so", limit, async () => {
+  delete issuer.metadata.portcullis_revocations_endpoint;
+  const said = Promise.withResolvers<GuardEvent>();
+  connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
+  const { code, message } = await said.promise;
+  assert.equal(code, "discovery_failed");
+  assert.match(String(message), /portcullis_revocations_endpoint/);
+});
+
+test("a feed on another host without TLS is not sent our token", limit, async () => {
+  issuer.metadata.portcullis_revocations_endpoint = "http://127.0.0.1:9/revocations";
+  const said = Promise.withResolvers<GuardEvent>();
+  connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
+  assert.equal((await said.promise).code, "discovery_failed");
+  assert.equal(feed.requests.token, 0);
+});
+
+test("nothing that it logs carries a secret or a token", limit, async () => {
+  feed.forgetTokens();
+  const guard = connected();
+  await guard.whenReady();
+  await issuer.stop();
+  await until(() => events.length > 0);
+  const text = JSON.stringify(events);
+  assert.ok(!text.includes(VERIFIER.clientSecret) && !/Bearer|Basic/.test(text));
+});
+
+test("giving up waiting does not stop it", limit, async () => {
+  await issuer.stop();
+  const guard = connected();
+  await assert.rejects(guard.whenReady(AbortSignal.abort(new Error("no more"))), /no more/);
+  await issuer.startAgain();
+  await guard.whenReady();
+});
+
+for (const options of [
+  { issuer: "http://id.example" },
+  { issuer: "nonsense" },
+  { name: "two words" },
+  { name: "" },
+  { clientId: "" },
+  { clientSecret: "" },
+  { audience: [] },
+  { freshness: { policy: "online", maxAgeMs: 1000 } },
+]) {
+  test(`${JSON.stringify(options)} is invalid_configuration, at once`, () => {
+    assert.throws(() => connected(options as never), { code: "invalid_configuration" });
+    assert.equal(guards.length, 0);
+  });
+}
+
+/** Waits for what happens on another socket, by looking again whenever this process has worked. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
