@@ -28,6 +28,9 @@ export function openDataDirectory(path: string, told: { readonly issuer: string 
   };
 }
 
+/** Whatever becomes of the caller's references: a collected handle would be closed, and the lock gone with it. */
+const held = new Set<DatabaseSync>();
+
 /**
  * A lock of the operating system, through SQLite: it goes when the process goes, however that ends, so that no
  * lock file of a dead process ever stands in the way.
@@ -44,7 +47,11 @@ function takeLock(path: string, told: { readonly issuer: string }): () => void {
     throw new Error(alreadyRunning(path, readJson(holderFile)), { cause });
   }
   writeWhole(holderFile, JSON.stringify({ pid: process.pid, issuer: told.issuer }));
-  return () => database.close();
+  held.add(database);
+  return () => {
+    held.delete(database);
+    database.close();
+  };
 }
 
 function alreadyRunning(path: string, holder: unknown): string {

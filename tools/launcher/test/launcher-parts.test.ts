@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { addressesFrom, requireFreePorts } from "../addresses.ts";
+import { quote } from "../children.ts";
+import { openDataDirectory } from "../data-directory.ts";
+import { openDemo } from "../demo.ts";
+import { parseOptions, UsageError } from "../options.ts";
+
+describe("the launcher's options", () => {
+  it("have defaults that need no option", () => {
+    assert.deepEqual(parseOptions([], "/home/me"), {
+      dataDirectory: "/home/me/.portcullis",
+      portBase: 8400,
+      json: false,
+    });
+  });
+
+  it("take a directory relative to where the command was typed", () => {
+    const options = parseOptions(["--data", "x/y", "--port-base=9000", "--json"], "/home/me");
+    assert.deepEqual(options, { dataDirectory: "/home/me/x/y", portBase: 9000, json: true });
+    assert.equal(parseOptions(["--help"], "/"), "help");
+  });
+
+  it("are refused by name when they are not known", () => {
+    assert.throws(() => parseOptions(["--bogus"], "/"), { constructor: UsageError, message: /--bogus/ });
+    assert.throws(() => parseOptions(["stray"], "/"), { constructor: UsageError, message: /stray/ });
+    assert.throws(() => parseOptions(["--data"], "/"), UsageError);
+  });
+
+  it("take no port base that leaves no room for five ports", () => {
+    for (const text of ["0", "80", "65532", "-1", "8400x", "1e4", "", "99999999"]) {
+      assert.throws(() => parseOptions([`--port-base=${text}`], "/"), UsageError, text);
+    }
+  });
+});
+
+describe("the launcher's data directory", () => {
+  const path = join(mkdtempSync(join(tmpdir(), "portcullis-data-")), "new");
+  after(() => rmSync(path, { recursive: true, force: true }));
+  const told = { issuer: "http://127.0.0.1:8400" };
+  const mode = (name = "") => (statSync(join(path, name)).mode & 0o777).toString(8);
+
+  it("is for its owner only, and so is all in it", () => {
+    const data = openDataDirectory(path, told);
+    openDemo(data);
+    for (const folder of ["", "config", "logs"]) assert.equal(mode(folder), "700", folder);
+    assert.equal(mode("demo.json"), "600");
+    data.release();
+  });
+
+  it("keeps the demo user's password and the secrets", () => {
+    const first = openDataDirectory(path, told);
+    const demo = openDemo(first);
+    first.release();
+    const second = openDataDirectory(path, told);
+    assert.deepEqual(openDemo(second), demo);
+    assert.equal(new Set(Object.values(demo.secrets)).size, 4);
+    second.release();
+  });
+
+  it("is held by one launcher; the second is told by whom", () => {
+    const data = openDataDirectory(path, told);
+    assert.throws(
+      () => openDataDirectory(path, told),
+      new RegExp(`already running on .*process ${process.pid}, http://127.0.0.1:8400`, "s"),
+    );
+    data.release();
+    openDataDirectory(path, told).release();
+  });
+
+  it("is free again when its launcher was killed", async () => {
+    const module = JSON.stringify(new URL("../data-directory.ts", import.meta.url).href);
+    const script = `const { openDataDirectory } = await import(${module});
+      openDataDirectory(${JSON.stringify(path)}, { issuer: "x" });
+      process.send("taken");
+      setInterval(() => {}, 1000);`;
+    const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const gone = once(holder, "exit");
+    try {
+      await once(holder, "message");
+      assert.throws(() => openDataDirectory(path, told), /already running/);
+    } finally {
+      holder.kill("SIGKILL");
+      await gone;
+    }
+    openDataDirectory(path, told).release();
+  });
+
+  it("says which file cannot be read", () => {
+    const data = openDataDirectory(path, told);
+    const kept = readFileSync(join(path, "demo.json"), "utf8");
+    data.write("demo.json", "{");
+    assert.throws(() => openDemo(data), /demo\.json cannot be read/);
+    data.write("demo.json", kept);
+    data.release();
+  });
+});
+
+describe("the launcher's ports", () => {
+  it("are checked before anything starts, and a taken one is named with the remedy", async () => {
+    const squatter = createServer().listen(0, "127.0.0.1");
+    await once(squatter, "listening");
+    const { port } = squatter.address() as { port: number };
+    await assert.rejects(
+      requireFreePorts(addressesFrom(port - 1)),
+      new RegExp(
+        `Port ${port} \\(gateway\\) is taken\\.[^\\n]*\\n(.*\\n)*Choose other ports: npm start -- --port-base \\d+$`,
+      ),
+    );
+    squatter.close();
+  });
+});
+
+describe("a command that is printed", () => {
+  it("can be pasted into a shell, whatever is in it", () => {
+    assert.equal(quote("/usr/bin/node"), "/usr/bin/node");
+    assert.equal(quote("/home/my name/it's"), "'/home/my name/it'\\''s'");
+    assert.equal(quote("$(rm)"), "'$(rm)'");
+  });
+});
