@@ -1,7 +1,7 @@
 import { remoteKeySource, requireIssuerUrl } from "@portcullis/access-token";
-import { PortcullisError } from "@portcullis/protocol";
 import { createReplica, type Feed, httpFeed, type Replica } from "@portcullis/revocation";
 import type { Freshness, Guard } from "./decision.ts";
+import { describeFailure } from "./describe-failure.ts";
 import { discoverIssuer } from "./discover-issuer.ts";
 import { discoveredFeed } from "./discovered-feed.ts";
 import { guardError } from "./errors.ts";
@@ -72,7 +72,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   const keysThere = firstKeys({
     keys,
     signal: closing.signal,
-    onFailure: (error, retryMs) => log({ event: "keys_unavailable", retryMs, ...describe(error) }),
+    onFailure: (error, retryMs) => log({ event: "keys_unavailable", retryMs, ...describeFailure(error) }),
   });
   // Whoever asks `whenReady` learns of it; nobody has to.
   keysThere.catch(() => {});
@@ -101,7 +101,7 @@ function issuerFeed(settings: Settings, log: Log): Feed {
     try {
       return await discoverIssuer(settings);
     } catch (error) {
-      log({ event: "issuer_discovery_failed", ...describe(error) });
+      log({ event: "issuer_discovery_failed", ...describeFailure(error) });
       throw error;
     }
   });
@@ -127,18 +127,4 @@ function checkOptions(settings: Settings): void {
       text: `name: found ${JSON.stringify(settings.name)}; give 1 to 100 letters, digits, "_", ".", "@" or "-".`,
     });
   }
-}
-
-/** What may be logged of an error: its code and text, not what it carries. */
-function describe(error: unknown): {
-  readonly code?: string;
-  readonly message: string;
-  readonly detail?: string;
-} {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { message } = error;
-  const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
-  const detail =
-    error instanceof PortcullisError && error.detail !== undefined ? { detail: error.detail } : {};
-  return { ...code, message, ...detail };
 }
