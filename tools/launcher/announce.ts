@@ -57,7 +57,7 @@ export function curlLines({
   endpoints,
 }: Started): readonly { what: string; line: string }[] {
   const client = `-u service:${demo.secrets.service}`;
-  const orders = `curl -sS -i -H "Authorization: Bearer $TOKEN" ${addresses.gateway}${ROUTES.orders}`;
+  const orders = `curl -sS -i -H "Authorization: Bearer $TOKEN" ${addresses.gateway}${ROUTES.orders}; echo`;
   const form = (fields: Record<string, string>) =>
     Object.entries(fields)
       .map(([name, value]) => `--data-urlencode ${quote(`${name}=${value}`)}`)

@@ -47,6 +47,7 @@ function takeLock(path: string, told: { readonly issuer: string }): () => void {
     throw new Error(alreadyRunning(path, readJson(holderFile)), { cause });
   }
   writeWhole(holderFile, JSON.stringify({ pid: process.pid, issuer: told.issuer }));
+  chmodSync(join(path, "launcher.lock"), 0o600);
   held.add(database);
   return () => {
     held.delete(database);

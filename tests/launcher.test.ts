@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { after, describe, it } from "node:test";
+import { promisify } from "node:util";
+import {
+  adopt,
+  bearer,
+  exchange,
+  freePortBlock,
+  isRunning,
+  nodeCommand,
+  type ServerProcess,
+  type StackInfo,
+  startProcess,
+  until,
+} from "@portcullis/testing/end-to-end";
+
+const run = promisify(execFile);
+const root = new URL("..", import.meta.url).pathname;
+const directories: string[] = [];
+after(() => Promise.all(directories.map((path) => rm(path, { recursive: true, force: true }))));
+
+async function newDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "portcullis-launcher-"));
+  directories.push(path);
+  return path;
+}
+
+function launch(...parameters: string[]): ServerProcess {
+  const command = nodeCommand("tools/start.ts", ...parameters);
+  return startProcess(command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Standard output up to the line that says that all is ready. */
+async function announced(launcher: ServerProcess): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: launcher.child.stdout! })) {
+    lines.push(line);
+    if (line.startsWith("Ctrl-C")) return lines;
+  }
+  throw new Error(`ended before it was ready:\n${launcher.errors()}`);
+}
+
+async function launchForScripts(data: string, portBase: number) {
+  const launcher = launch("--json", "--data", data, "--port-base", String(portBase));
+  const lines: string[] = [];
+  const reader = createInterface({ input: launcher.child.stdout! }).on("line", (line) => lines.push(line));
+  await Promise.race([
+    once(reader, "line"),
+    launcher.exited.then(() => Promise.reject(new Error(`ended before it was ready:\n${launcher.errors()}`))),
+  ]);
+  const info = JSON.parse(lines[0]!) as StackInfo;
+  for (const pid of Object.values(info.pids)) adopt(pid);
+  return { launcher, info, lines };
+}
+
+async function ended(launcher: ServerProcess) {
+  const output = text(launcher.child.stdout!);
+  const { code } = await launcher.exited;
+  return { code, output: await output, errors: launcher.errors() };
+}
+
+const allGone = (info: StackInfo) =>
+  until(() => !Object.values(info.pids).some(isRunning), { what: "the end of every server" });
+
+describe("npm start", () => {
+  it("prints five curl lines that do in bash what they say, and remembers it after a restart", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const launcher = launch("--data", data, "--port-base", String(portBase));
+    const lines = (await announced(launcher)).filter((line) => /^(TOKEN=\$\()?curl /.test(line));
+    assert.equal(lines.length, 5);
+
+    const script = [...lines.flatMap((line) => [line, "echo ----"]), 'echo "$TOKEN"'].join("\n");
+    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script]);
+    const [got, called, asked, revoked, refused, token] = stdout.split("----\n") as [string, ...string[]];
+    assert.equal(got, "", "the token is kept, not shown");
+    assert.match(called!, /^HTTP\/1\.1 200 .*"via":"gateway"/s);
+    assert.match(asked!, /"active":true/);
+    assert.match(revoked!, /^HTTP\/1\.1 200 .*portcullis-receipt: [^\n]*state=enforced/s);
+    assert.match(refused!, /^HTTP\/1\.1 401 .*reason="revoked", mode="kill"/s);
+
+    launcher.child.kill("SIGINT");
+    assert.deepEqual(await launcher.exited, { code: 0, signal: null });
+    const again = await launchForScripts(data, portBase);
+    for (const server of [again.info.gateway, again.info.service]) {
+      const answer = await exchange(server + again.info.routes.orders, { headers: bearer(token!.trim()) });
+      assert.equal(answer.status, 401, answer.body);
+      assert.match(answer.body, /"reason":"revoked"/);
+    }
+    await again.launcher.stop();
+    await allGone(again.info);
+  });
+
+  it("for scripts, prints exactly one line of JSON with all that was promised", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const { launcher, info, lines } = await launchForScripts(data, portBase);
+    const url = (offset: number) => `http://127.0.0.1:${portBase + offset}`;
+    assert.equal(info.issuer, url(0));
+    assert.equal(info.gateway, url(1));
+    assert.equal(info.service, url(2));
+    assert.equal(info.webApp, url(3));
+    assert.equal(info.revocations, `${url(0)}/revocations`);
+    assert.deepEqual(Object.keys(info.pids).sort(), ["authServer", "gateway", "service", "webApp"]);
+    assert.deepEqual(info.clients.web, { clientId: "web", redirectUris: [`${url(3)}/callback`] });
+    for (const client of [info.clients.service, info.clients.admin]) {
+      assert.ok(client.clientId && client.clientSecret.length >= 22 && client.scope);
+    }
+    assert.equal(info.clients.admin.resource, `${url(0)}/api`);
+    assert.ok(info.resource && info.demo.username && info.demo.password);
+    assert.deepEqual(Object.keys(info.routes).sort(), ["open", "orders"]);
+    const closed = once(launcher.child, "close");
+    await launcher.stop();
+    await closed;
+    assert.equal(lines.length, 1);
+  });
+
+  it("leaves no process behind when it is killed", async () => {
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    launcher.child.kill("SIGKILL");
+    await allGone(info);
+  });
+
+  it("ends a server that is stopped and does not answer", async () => {
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    process.kill(info.pids.gateway, "SIGSTOP");
+    launcher.child.kill("SIGTERM");
+    assert.deepEqual(await launcher.exited, { code: 0, signal: null });
+    assert.ok(!Object.values(info.pids).some(isRunning));
+  });
+
+  it("goes on without a server that was killed, and says how to start it again", async () => {
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    process.kill(info.pids.webApp, "SIGKILL");
+    await until(() => launcher.errors().includes("Start it again with:"), { what: "the report" });
+    assert.match(launcher.errors(), /The web app \(process \d+\) ended with SIGKILL; the others run on\./);
+    const printed = launcher.errors().trimEnd().split("\n").at(-1)!.trim();
+    assert.deepEqual(printed.split(" "), info.commands.webApp);
+    const again = startProcess(info.commands.webApp);
+    await until(async () => (await exchange(info.webApp)).status === 200, { what: "the web app to be back" });
+    await again.stop();
+    await launcher.stop();
+    await allGone(info);
+  });
+
+  it("refuses a second start on the same data, and says who runs there", async () => {
+    const data = await newDirectory();
+    const { launcher, info } = await launchForScripts(data, await freePortBlock(5));
+    const second = await ended(
+      launch("--json", "--data", data, "--port-base", String(await freePortBlock(5))),
+    );
+    assert.equal(second.code, 1);
+    assert.equal(second.output, "");
+    assert.match(
+      second.errors,
+      new RegExp(`already running on ${data} \\(process ${launcher.pid}, ${info.issuer}\\)`),
+    );
+    await launcher.stop();
+  });
+
+  it("refuses taken ports, and names them and the remedy", async () => {
+    const portBase = await freePortBlock(5);
+    const squatter = createServer().listen(portBase + 2, "127.0.0.1");
+    await once(squatter, "listening");
+    const outcome = await ended(launch("--data", await newDirectory(), "--port-base", String(portBase)));
+    squatter.close();
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.errors, new RegExp(`Port ${portBase + 2} \\(orders service\\) is taken\\.`));
+    assert.match(outcome.errors, /--port-base \d+/);
+  });
+
+  it("shows the end of the log of a server that does not come up", async () => {
+    const data = await newDirectory();
+    const { launcher } = await launchForScripts(data, await freePortBlock(5));
+    await launcher.stop();
+    await writeFile(join(data, "gateway-key.json"), "not a key", { mode: 0o600 });
+    const outcome = await ended(launch("--data", data, "--port-base", String(await freePortBlock(5))));
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.errors, /The gateway ended with status 1\.\nThe end of .*gateway\.log:\n/);
+  });
+
+  it("keeps its secrets out of the logs, and its files to their owner", async () => {
+    const data = await newDirectory();
+    const { launcher, info } = await launchForScripts(data, await freePortBlock(5));
+    await launcher.stop();
+    const secrets = [info.demo.password, info.clients.service.clientSecret, info.clients.admin.clientSecret];
+    for (const part of Object.keys(info.pids)) {
+      const log = await readFile(join(data, "logs", `${part}.log`), "utf8");
+      for (const secret of secrets) assert.ok(!log.includes(secret), part);
+    }
+    const { stdout } = await run("find", [
+      data,
+      "-type",
+      "f",
+      "-perm",
+      "/077",
+      "-not",
+      "-path",
+      `${data}/auth-server/*`,
+    ]);
+    assert.equal(stdout, "");
+  });
+
+  it("explains an option that it does not know", async () => {
+    const outcome = await ended(launch("--ports", "1"));
+    assert.equal(outcome.code, 2);
+    assert.match(outcome.errors, /--ports.*Usage: npm start/s);
+  });
+});
