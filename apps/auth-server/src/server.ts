@@ -96,7 +96,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     revocations,
     people,
     oidc,
-    listen: () => app.listen(configuration.listen),
+    listen: () => app.listen({ ...configuration.listen }),
     async close() {
       stopPruning();
       // Streams first: the app would wait for them. The storage last: a request may still need it.

@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { resolveConfiguration } from "../../src/config/load.ts";
+import { createReport } from "../../src/logging/report.ts";
+import type { OidcTestHooks } from "../../src/oidc/compose.ts";
+import { type AuthServer, createAuthServer } from "../../src/server.ts";
+
+export const RESOURCE = "https://orders.portcullis.example";
+export const OTHER_RESOURCE = "https://billing.portcullis.example";
+export const REDIRECT_URI = "http://127.0.0.1:9403/callback";
+export const AFTER_LOGOUT = "http://127.0.0.1:9403/bye";
+export const ALICE = { username: "alice", password: "correct horse battery staple" };
+export const BOB = { username: "bob", password: "another horse battery staple" };
+const secretOf = (client: string): string => `${client}-secret-0123456789abcdef`;
+
+export interface ServerUnderTest {
+  readonly issuer: string;
+  readonly server: AuthServer;
+  /** Lines of the operator's log. */
+  readonly log: string[];
+  /** Moves the server's own clock; the library's, which is the machine's, stays. */
+  advance(ms: number): void;
+  /** Stops it and starts it again on the same data and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly testHooks?: OidcTestHooks;
+  readonly change?: (configuration: ReturnType<typeof configurationFor>) => void;
+}
+
+export async function startServer(options: ServerOptions = {}): Promise<ServerUnderTest> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), "portcullis-oidc-"));
+  const port = await freePort();
+  const document = configurationFor(port, dataDirectory);
+  options.change?.(document);
+  const log: string[] = [];
+  let skewMs = 0;
+
+  async function start(): Promise<AuthServer> {
+    const nowMs = () => Date.now() + skewMs;
+    const server = await createAuthServer({
+      configuration: resolveConfiguration(document),
+      report: createReport({ write: (line) => log.push(line), nowMs }),
+      nowMs,
+      ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
+    });
+    await server.listen();
+    return server;
+  }
+
+  let server = await start();
+  return {
+    issuer: document.issuer,
+    get server() {
+      return server;
+    },
+    log,
+    advance: (ms) => {
+      skewMs += ms;
+    },
+    async restart() {
+      await close(server);
+      server = await start();
+    },
+    async stop() {
+      await close(server);
+      await rm(dataDirectory, { recursive: true });
+    },
+  };
+}
+
+async function close(server: AuthServer): Promise<void> {
+  server.app.server.closeAllConnections();
+  await server.close();
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export const basicOf = (client: string): string =>
+  `Basic ${Buffer.from(`${client}:${secretOf(client)}`).toString("base64")}`;
+
+function configurationFor(port: number, dataDirectory: string) {
+  const issuer = `http://127.0.0.1:${port}`;
+  const api = `${issuer}/api`;
+  const orders = ["orders.read", "orders.write"];
+  return {
+    issuer,
+    listen: { host: "127.0.0.1", port },
+    dataDirectory,
+    resources: [
+      {
+        identifier: RESOURCE,
+        name: "Orders",
+        scopes: { "orders.read": "Read your orders", "orders.write": "Change your orders" },
+      },
+      { identifier: OTHER_RESOURCE, name: "Billing", scopes: { "bills.read": "Read your bills" } },
+    ],
+    clients: [
+      publicClient("web", "Demo shop", { [RESOURCE]: orders }),
+      publicClient("other", "Other shop", { [RESOURCE]: orders, [OTHER_RESOURCE]: ["bills.read"] }),
+      machine("service", { [RESOURCE]: ["orders.read"] }),
+      machine("orders", { [RESOURCE]: ["orders.read"], [api]: ["revocations.read"] }),
+      machine("billing", { [OTHER_RESOURCE]: ["bills.read"] }),
+      machine("admin", { [api]: ["revocations.read", "revocations.write"] }),
+      { ...machine("auditor", { [api]: ["revocations.read"] }), introspectsAnyToken: true },
+    ],
+    users: [
+      { ...ALICE, name: "Alice Example", email: "alice@example.com" },
+      { ...BOB, name: "Bob Example" },
+    ],
+  };
+}
+
+function publicClient(clientId: string, name: string, resources: Record<string, string[]>) {
+  return {
+    clientId,
+    name,
+    redirectUris: [REDIRECT_URI],
+    postLogoutRedirectUris: [AFTER_LOGOUT],
+    grantTypes: ["authorization_code", "refresh_token"],
+    resources,
+  };
+}
+
+function machine(clientId: string, resources: Record<string, string[]>) {
+  return {
+    clientId,
+    name: clientId,
+    clientSecret: secretOf(clientId),
+    grantTypes: ["client_credentials"],
+    resources,
+  };
+}
