@@ -7,14 +7,9 @@ export {
 export type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "./feed.ts";
 export { type HttpFeedOptions, httpFeed } from "./http/http-feed.ts";
 export type { RevocationLog } from "./log.ts";
-export {
-  createReplica,
-  type Replica,
-  type ReplicaChange,
-  type ReplicaEvent,
-  type ReplicaOptions,
-  type ReplicaState,
-} from "./replica/replica.ts";
+export type { ReplicaChange, ReplicaEvent, ReplicaState } from "./replica/announcer.ts";
+export { createReplica } from "./replica/create-replica.ts";
+export type { Replica, ReplicaOptions } from "./replica/replica.ts";
 export { type IndexStatistics, RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
 export type { Verdict } from "./verdict.ts";
 export type { RevocationView } from "./view.ts";

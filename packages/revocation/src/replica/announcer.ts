@@ -1,0 +1,69 @@
+import { PortcullisError } from "@portcullis/protocol";
+
+/**
+ * `bootstrap` until the first snapshot is applied and a lease answer has shown that it is fresh; `live`; `lagging`
+ * when the log is known to hold more than the index; `stale` when the lease has run out; `diverged` when the log
+ * is not the one that the index was built from, and a new snapshot is under way; `closed`.
+ */
+export type ReplicaState = "bootstrap" | "live" | "lagging" | "stale" | "diverged" | "closed";
+
+export interface ReplicaChange {
+  readonly state: ReplicaState;
+  readonly applied: number;
+}
+
+/** What a replica tells its operator; never a key, token or credential. */
+export interface ReplicaEvent {
+  readonly event: string;
+  readonly replica: string;
+  readonly [detail: string]: unknown;
+}
+
+/** Tells listeners and the operator's log of changes. Who listens must not be able to stop the replica. */
+export class Announcer {
+  readonly #name: string;
+  readonly #log: (event: ReplicaEvent) => void;
+  readonly #listeners = new Set<(change: ReplicaChange) => void>();
+  #last: ReplicaChange = { state: "bootstrap", applied: 0 };
+
+  constructor(name: string, log: (event: ReplicaEvent) => void) {
+    this.#name = name;
+    this.#log = log;
+  }
+
+  subscribe(listener: (change: ReplicaChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  announce(change: ReplicaChange): void {
+    const last = this.#last;
+    if (change.state === last.state && change.applied === last.applied) return;
+    this.#last = change;
+    if (change.state !== last.state) this.report("state", change);
+    for (const listener of this.#listeners) guarded(() => listener(change));
+  }
+
+  report(event: string, detail: object): void {
+    guarded(() => this.#log({ event, replica: this.#name, ...detail }));
+  }
+
+  /** What may be logged of an error: its code and texts, not what it carries. */
+  reportError(event: string, error: unknown): void {
+    if (!(error instanceof PortcullisError)) {
+      this.report(event, { error: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    const { code, detail } = error;
+    const cause = error.cause instanceof Error ? error.cause.message : undefined;
+    this.report(event, { code, ...(detail && { detail }), ...(cause && { cause }) });
+  }
+}
+
+function guarded(tell: () => void): void {
+  try {
+    tell();
+  } catch {
+    // Theirs to report; there is nobody else to tell.
+  }
+}

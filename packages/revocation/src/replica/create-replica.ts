@@ -1,0 +1,14 @@
+import { FeedReplica } from "./feed-replica.ts";
+import type { Replica, ReplicaOptions } from "./replica.ts";
+import { systemTimer } from "./timers.ts";
+
+export function createReplica(options: ReplicaOptions): Replica {
+  return new FeedReplica({
+    monotonicMs: () => performance.now(),
+    nowSeconds: () => Date.now() / 1000,
+    setTimer: systemTimer,
+    random: Math.random,
+    log: () => {},
+    ...options,
+  });
+}

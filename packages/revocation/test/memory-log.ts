@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import {
+  encodeBase64url,
+  encodeRecords,
+  encodeSnapshot,
+  type LeaseRequest,
+  type LeaseResponse,
+  type Reset,
+  type RevocationRecord,
+} from "@portcullis/protocol";
+import { createKeySpace, type Feed, type FeedCursor, type FeedEvent } from "@portcullis/revocation";
+import { revocationError } from "../src/errors.ts";
+
+export const LIFETIME_SECONDS = 600;
+export const SKEW_SECONDS = 30;
+export const START_SECONDS = 1_900_000_000;
+
+/** A log in memory with a feed whose faults a test chooses. */
+export class MemoryLog {
+  incarnation = "first";
+  records: RevocationRecord[] = [];
+  hashKey = new Uint8Array(32).fill(7);
+  readonly leaseCalls: LeaseRequest[] = [];
+  readonly cursors: FeedCursor[] = [];
+  snapshots = 0;
+  /** Called for every lease request; what it gives replaces the answer, and it may throw or wait. */
+  onLease: (answer: LeaseResponse, request: LeaseRequest) => LeaseResponse | Promise<LeaseResponse> = (
+    answer,
+  ) => answer;
+  onSnapshot: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array> = (bytes) => bytes;
+  /** Changes what a new connection is served at first. */
+  onConnect: (events: FeedEvent[]) => FeedEvent[] = (events) => events;
+  readonly #connections = new Set<Connection>();
+
+  get head(): number {
+    return this.records.length;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get keySpace() {
+    return createKeySpace(this.hashKey);
+  }
+
+  /** Commits without publishing. */
+  commit(draft: Partial<RevocationRecord> & { key: Uint8Array }): RevocationRecord {
+    const record: RevocationRecord = {
+      scope: "session",
+      mode: "kill",
+      reason: "logged_out",
+      revokedAt: START_SECONDS,
+      expiresAt: START_SECONDS + LIFETIME_SECONDS + SKEW_SECONDS,
+      ...draft,
+      seq: this.head + 1,
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  revoke(draft: Partial<RevocationRecord> & { key: Uint8Array }): RevocationRecord {
+    const record = this.commit(draft);
+    this.publish(this.batch(record.seq - 1, record.seq));
+    return record;
+  }
+
+  batch(prev: number, to: number, incarnation = this.incarnation): FeedEvent {
+    const records = encodeRecords(this.records.slice(prev, to));
+    return { type: "batch", batch: { incarnation, prev, from: prev + 1, to, records } };
+  }
+
+  publish(event: FeedEvent): void {
+    for (const connection of this.#connections) connection.push(event);
+  }
+
+  heartbeat(): void {
+    this.publish({ type: "heartbeat" });
+  }
+
+  cut(): void {
+    for (const connection of this.#connections) connection.end();
+  }
+
+  snapshotBytes(): Uint8Array {
+    const header = {
+      incarnation: this.incarnation,
+      head: this.head,
+      count: this.records.length,
+      hashKey: encodeBase64url(this.hashKey),
+      tokenLifetimeSeconds: LIFETIME_SECONDS,
+      clockSkewSeconds: SKEW_SECONDS,
+    };
+    return encodeSnapshot(header, encodeRecords(this.records), (bytes) =>
+      createHash("sha256").update(bytes).digest(),
+    );
+  }
+
+  readonly feed: Feed = {
+    snapshot: async () => {
+      this.snapshots++;
+      return this.onSnapshot(this.snapshotBytes());
+    },
+    stream: (cursor, signal) => this.#connect(cursor, signal),
+    lease: async (request) => {
+      this.leaseCalls.push(request);
+      if (request.leaseMs > 0 && request.incarnation !== this.incarnation)
+        throw conflict("other_incarnation");
+      if (request.leaseMs > 0 && request.applied > this.head) throw conflict("ahead_of_head");
+      return this.onLease(
+        { incarnation: this.incarnation, head: this.head, leaseMs: request.leaseMs },
+        request,
+      );
+    },
+  };
+
+  async *#connect(cursor: FeedCursor, signal: AbortSignal): AsyncGenerator<FeedEvent> {
+    this.cursors.push(cursor);
+    const connection = new Connection();
+    for (const event of this.onConnect(this.#firstEvents(cursor))) connection.push(event);
+    const close = () => connection.end();
+    signal.addEventListener("abort", close);
+    this.#connections.add(connection);
+    try {
+      yield* connection;
+    } finally {
+      this.#connections.delete(connection);
+    }
+  }
+
+  #firstEvents({ incarnation, seq }: FeedCursor): FeedEvent[] {
+    const reset = (reason: Reset["reason"]): FeedEvent[] => [
+      { type: "reset", reset: { incarnation: this.incarnation, reason } },
+    ];
+    if (incarnation !== this.incarnation) return reset("other_incarnation");
+    if (seq > this.head) return reset("ahead_of_head");
+    return seq === this.head ? [] : [this.batch(seq, this.head)];
+  }
+}
+
+const conflict = (detail: string) => revocationError("feed_conflict", { detail });
+
+class Connection {
+  readonly #events: FeedEvent[] = [];
+  #wake = (): void => {};
+  #ended = false;
+
+  push(event: FeedEvent): void {
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<FeedEvent> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) yield event;
+      else if (this.#ended) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+  }
+}
