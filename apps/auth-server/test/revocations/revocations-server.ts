@@ -36,6 +36,8 @@ export interface RevocationsServer {
 export interface ServerOptions {
   /** Data of a server that was closed: this one is its restart. */
   readonly file?: string;
+  /** Port of that server. */
+  readonly port?: number;
   readonly nowSeconds?: () => number;
   readonly monotonicMs?: () => number;
   readonly endBelow?: EndBelow;
@@ -61,7 +63,7 @@ export async function serveRevocations(
   });
   const app = Fastify();
   revocations.mount(app, { authenticate: authenticateByName(nowSeconds), path: "/revocations" });
-  await app.listen({ host: "127.0.0.1", port: 0 });
+  await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   const endpoint = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/revocations`;
 
   let closed = false;

@@ -21,7 +21,10 @@ const addReplica = ({ db }: WriteTransaction, name: string) =>
 test("seqs are gap-free under many parallel units of which some fail", async (t) => {
   const storage = await temporaryStorage(t);
   const published: number[] = [];
-  storage.log.subscribe((records) => published.push(...records.map((record) => record.seq)));
+  storage.log.subscribe((records) => {
+    published.push(...records.map((record) => record.seq));
+    assert.equal(storage.log.head(), published.at(-1), "the head moves before anybody is told");
+  });
   const results = await Promise.allSettled(
     oneTo(600).map((index) =>
       storage.write(async (transaction) => {
@@ -67,6 +70,19 @@ test("units that wait together share a commit", async (t) => {
   );
   assert.equal(storage.counters.units, 500);
   assert.equal(storage.counters.commits, 2, "groups of at most 256");
+});
+
+test("units of requests that arrive in one turn of the event loop share a commit", async (t) => {
+  const storage = await temporaryStorage(t);
+  // Each timer runs in a callback of its own, with its microtasks after it, as each request does.
+  const requests = oneTo(20).map((index) =>
+    new Promise((resolve) => setTimeout(resolve, 5)).then(() =>
+      storage.write((transaction) => addReplica(transaction, String(index))),
+    ),
+  );
+  await Promise.all(requests);
+  assert.equal(storage.counters.units, 20);
+  assert.ok(storage.counters.commits <= 2, `${storage.counters.commits} commits`);
 });
 
 test("a unit that fails is undone alone, and hears of it after the commit of its group", async (t) => {
