@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import {
+  arrivalAt,
   assertPageIsSound,
   fillLogin,
   keepScreenshot,
@@ -110,14 +111,7 @@ describe("the pages", () => {
     const context = await chromium.newContext();
     const attempt: SignIn = await party.begin();
     const page = await open(context, "about:blank");
-    const arrived = Promise.withResolvers<string>();
-    await page.route(
-      (url) => attempt.isEnd(url),
-      async (route) => {
-        arrived.resolve(route.request().url());
-        await route.fulfill({ contentType: "text/html", body: "<title>back</title>" });
-      },
-    );
+    const arrived = arrivalAt(page, attempt.isEnd);
     await page.goto(attempt.url.href);
     await page.locator('input[name="username"]').focus();
     await page.keyboard.type(stack.info.demo.username);
@@ -125,9 +119,9 @@ describe("the pages", () => {
     await page.keyboard.type(stack.info.demo.password);
     await page.keyboard.press("Enter");
     const consent = page.getByRole("button", { name: /allow/i });
-    await Promise.race([consent.waitFor(), arrived.promise]);
+    await Promise.race([consent.waitFor(), arrived]);
     if (!page.url().startsWith(party.redirectUri)) await consent.press("Enter");
-    const { accessToken } = await attempt.finish(new URL(await arrived.promise));
+    const { accessToken } = await attempt.finish(await arrived);
     assert.ok(accessToken.split(".").length === 3);
     await context.close();
   });

@@ -20,17 +20,14 @@ export async function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ARGUMENTS });
 }
 
-/**
- * Goes through the real pages from the authorization request to the redirect URI, which is answered here: the
- * relying party of the test needs no server of its own.
- */
+/** Goes through the real pages from the authorization request to the redirect URI. */
 export async function signInThroughPages(
   context: BrowserContext,
   attempt: SignIn,
   credentials: StackInfo["demo"],
 ): Promise<{ page: Page; callback: URL }> {
   const page = await context.newPage();
-  const callback = interceptRedirect(page, attempt.isEnd);
+  const callback = arrivalAt(page, attempt.isEnd);
   await page.goto(attempt.url.href);
   await fillLogin(page, credentials);
   await consent(page, callback);
@@ -54,14 +51,11 @@ async function consent(page: Page, callback: Promise<URL>): Promise<void> {
   if (await Promise.race([shown, callback.then(() => false)])) await agree.first().click();
 }
 
-function interceptRedirect(page: Page, isEnd: (url: URL) => boolean): Promise<URL> {
-  const { promise, resolve } = Promise.withResolvers<URL>();
-  void page.route(
-    (url) => isEnd(url),
-    async (route) => {
-      resolve(new URL(route.request().url()));
-      await route.fulfill({ contentType: "text/html", body: "<!doctype html><title>signed in</title>" });
-    },
-  );
-  return promise;
+/**
+ * Where the redirect URI was asked for. Playwright intercepts no redirects, so the request goes on to the demo web
+ * app, which did not begin this sign-in and does nothing with the code.
+ */
+export async function arrivalAt(page: Page, isEnd: SignIn["isEnd"]): Promise<URL> {
+  const request = await page.waitForRequest((candidate) => isEnd(new URL(candidate.url())));
+  return new URL(request.url());
 }

@@ -6,6 +6,8 @@ const alive = new Set<number>();
 process.on("exit", () => {
   for (const pid of alive) signalQuietly(pid, "SIGKILL");
 });
+// The test runner ends a file that takes too long with SIGTERM, which by itself runs no `exit` listener.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
 
 export interface ServerProcess {
   readonly child: ChildProcess;
