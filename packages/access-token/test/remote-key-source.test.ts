@@ -198,6 +198,13 @@ for (const [what, misbehave] of MISBEHAVIOURS) {
   });
 }
 
+test("keys that are there, but on another origin without TLS, are not fetched", async () => {
+  await using other = await FakeIssuer.start();
+  issuer.metadata.jwks_uri = `${other.issuer}/jwks`;
+  assert.equal(await codeOf(() => source().refresh()), "keys_unavailable");
+  assert.equal(other.fetches.jwks, 0);
+});
+
 test("an issuer that does not answer is given up after the time limit", async () => {
   answerJwks(() => {});
   assert.equal(await codeOf(() => source({ timeoutMs: 50 }).refresh()), "keys_unavailable");

@@ -25,6 +25,12 @@ for (const key of Object.values(KEYS)) {
   });
 }
 
+test("one verifier takes the keys of an issuer in turn", () => {
+  const one = verifier();
+  const keys = [...Object.values(KEYS), ...Object.values(KEYS)];
+  for (const key of keys) assert.ok(one.verify(mint({}, {}, key)));
+});
+
 test("typ is taken with application/ in front and in any case", () => {
   for (const typ of ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"]) {
     assert.ok(verifier().verify(mint({}, { typ })));
