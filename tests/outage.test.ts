@@ -76,8 +76,8 @@ describe("with the authorization server gone", () => {
   const openRoute = (token: string) => call(stack.info.gateway + stack.info.routes.open, token);
 
   async function unconfirmedAllows(): Promise<number> {
-    const status = json<{ counters: { unconfirmed: number } }>(await exchange(`${stack.management}/status`));
-    return status.counters.unconfirmed;
+    const status = json<{ decisions: { unconfirmed: number } }>(await exchange(`${stack.management}/status`));
+    return status.decisions.unconfirmed;
   }
 });
 
