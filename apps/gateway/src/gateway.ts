@@ -40,13 +40,22 @@ export interface Gateway {
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { configuration, guard } = options;
-  const drain = { isUnderWay: false };
+  const { configuration, guard, log } = options;
+  const phase = { isReady: false, isDraining: false };
+  // Once it was ready, a stale list is for each route's policy; before, nothing is served at all.
+  guard.whenReady().then(
+    () => {
+      phase.isReady = true;
+      log.info({ event: "ready" });
+    },
+    () => {}, // closed before it was ready
+  );
   const counters = new Counters();
   const upstreams = new Upstreams(configuration.routes, configuration.upstreams);
-  const isDraining = (): boolean => drain.isUnderWay;
-  const proxy = buildProxy(options, { counters, upstreams, isDraining });
-  const management = managementListener({ guard, counters, isDraining });
+  const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
+  const isDraining = (): boolean => phase.isDraining;
+  const proxy = buildProxy(options, { counters, upstreams, isReady, isDraining });
+  const management = managementListener({ guard, counters, isReady, isDraining });
   const servers = [
     [proxy, configuration.listen, "listen.port"],
     [management, configuration.management, "management.port"],
@@ -62,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     url: originOf(proxy, configuration.listen),
     managementUrl: originOf(management, configuration.management),
     stop: once(async () => {
-      drain.isUnderWay = true;
+      phase.isDraining = true;
       await finishRequests(proxy, options);
       // Only now: until the last answer is out, the lease has to stand.
       await guard.close();
@@ -76,11 +85,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 interface ProxyParts {
   readonly counters: Counters;
   readonly upstreams: Upstreams;
+  readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
 }
 
-function buildProxy(options: GatewayOptions, { counters, upstreams, isDraining }: ProxyParts): Server {
+function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
   const { configuration, guard, signingKey, log } = options;
+  const { counters, upstreams, isReady, isDraining } = parts;
   const fieldNamed = rememberFields();
   const cors = (origin: string | undefined) => corsFields(configuration.cors, origin);
   const writer: AnswerWriter = { corsFields: cors, isDraining };
@@ -88,7 +99,7 @@ function buildProxy(options: GatewayOptions, { counters, upstreams, isDraining }
   const steps = pipeline({
     configuration,
     guard,
-    isReady: () => guard.replica.freshness().ready,
+    isReady,
     fieldNamed,
     transactionTokens: new TransactionTokens({
       ...options,

@@ -41,8 +41,8 @@ const CLOSE = ["connection", "close"];
 const NONE: readonly string[] = [];
 
 function hasLongRemainder({ request, contentLength, abandon }: Exchange): boolean {
+  // Once it was forwarded, the body has a reader that may have stopped half-way: what it left is read by nobody.
+  if (abandon !== undefined) return !request.readableEnded;
   if (request.complete) return false;
-  // Once it was forwarded, the body has a reader that may have stopped half-way.
-  if (abandon !== undefined) return true;
   return contentLength === undefined || contentLength > DRAINED_BYTES;
 }

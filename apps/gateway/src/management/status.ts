@@ -23,15 +23,17 @@ export interface Status {
 export interface StatusSources {
   readonly guard: Pick<ConnectedGuard, "replica" | "counters">;
   readonly counters: Counters;
+  /** Keys and a confirmed list are there. */
+  readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
 }
 
-export function readStatus({ guard, counters, isDraining }: StatusSources): Status {
+export function readStatus({ guard, counters, isReady, isDraining }: StatusSources): Status {
   const { replica } = guard;
-  const { ready, ageMs } = replica.freshness();
+  const { ageMs } = replica.freshness();
   const { allowed, unconfirmed, killed, stale, unavailable, rejected } = guard.counters;
   return {
-    ready: ready && !isDraining(),
+    ready: isReady() && !isDraining(),
     draining: isDraining(),
     replica: {
       name: replica.name,

@@ -1,0 +1,69 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The gateway as an operator starts it. */
+export class GatewayProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Exit>;
+  /** Standard error, so far. */
+  errors = "";
+  readonly #directory: string;
+
+  constructor(yaml: string | undefined) {
+    this.#directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-process-"));
+    const file = join(this.#directory, "gateway.yaml");
+    if (yaml !== undefined) writeFileSync(file, yaml);
+    this.child = fork(MAIN, yaml === undefined ? [] : ["--config", file], {
+      silent: true,
+      execArgv: ["--conditions=@portcullis/source"],
+    });
+    this.child.stderr!.on("data", (chunk) => {
+      this.errors += chunk;
+    });
+    // "close" and not "exit": by then all that it wrote has been read.
+    this.exited = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
+  }
+
+  /** The message that it listens; throws with its last words when it exits instead. */
+  async ready(): Promise<{ url: string; management: string }> {
+    const message = await Promise.race([once(this.child, "message"), this.exited]);
+    if (!Array.isArray(message)) throw new Error(`the gateway exited: ${this.errors}`);
+    return message[0];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGKILL");
+    await this.exited;
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+export interface ProcessSettings {
+  readonly issuer: string;
+  readonly upstream: string;
+  readonly port?: number;
+  readonly more?: string;
+}
+
+export const processYaml = ({ issuer, upstream, port = 0, more = "" }: ProcessSettings): string => `
+issuer: ${issuer}
+listen: { port: ${port} }
+management: { port: 0 }
+verifier: { clientId: gateway, clientSecret: a-verifiers-secret }
+transactionToken: { issuer: "http://gateway.test", audience: services.test, keyFile: key.json }
+${more}
+routes:
+  - { name: orders, path: /orders, upstream: "${upstream}", audience: "https://orders.example" }
+  - { name: public, path: /public, upstream: "${upstream}", public: true }
+`;

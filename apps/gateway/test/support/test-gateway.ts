@@ -1,0 +1,165 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ConnectedGuard, createGuard } from "@portcullis/guard";
+import { createReplica, httpFeed } from "@portcullis/revocation";
+import { AUDIENCE, FakeIssuer } from "@portcullis/testing";
+import { parseConfiguration } from "../../src/config/load-configuration.ts";
+import { type Gateway, startGateway } from "../../src/gateway.ts";
+import type { LogEvent } from "../../src/log.ts";
+import { openSigningKey } from "../../src/transaction-token/signing-key.ts";
+import { EchoUpstream } from "./echo-upstream.ts";
+import { FeedServer } from "./feed-server.ts";
+import { RawClient, type RawResponse } from "./raw-client.ts";
+
+export const GATEWAY_ISSUER = "http://gateway.test";
+export const TRUST_DOMAIN = "services.test";
+
+export interface TestGatewayOptions {
+  /** YAML below the top level, added to the usual settings: for example `limits: { maxHeaders: 5 }`. */
+  readonly settings?: string;
+  /** YAML of one route a line, each beginning with `- `; `$upstream` stands for the echo service. */
+  readonly routes?: readonly string[];
+  readonly isReadyFirst?: boolean;
+}
+
+const ROUTES = [
+  `- { name: orders, path: /orders, upstream: "$upstream", audience: "${AUDIENCE}", scopes: [orders.read] }`,
+  `- { name: catalogue, path: /catalogue, upstream: "$upstream", audience: "${AUDIENCE}", freshness: { policy: open } }`,
+  '- { name: public, path: /public, upstream: "$upstream", public: true }',
+];
+
+/** A gateway with everything it needs, in this process: issuer, feed, service, and a monotonic clock that can jump. */
+export class TestGateway {
+  readonly issuer: FakeIssuer;
+  readonly feed: FeedServer;
+  readonly upstream: EchoUpstream;
+  readonly gateway: Gateway;
+  readonly guard: ConnectedGuard;
+  readonly clock: TestClock;
+  readonly logged: LogEvent[];
+  readonly directory: string;
+
+  static async start(options: TestGatewayOptions = {}): Promise<TestGateway> {
+    const issuer = await FakeIssuer.start();
+    const feed = new FeedServer(issuer);
+    const upstream = await EchoUpstream.start();
+    const directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-"));
+    const clock = new TestClock();
+    const logged: LogEvent[] = [];
+    const guard = connectGuard(issuer, clock);
+    const note = (event: LogEvent): void => void logged.push(event);
+    const routes = (options.routes ?? ROUTES).map((route) => route.replace("$upstream", upstream.origin));
+    const configuration = parseConfiguration(yaml(issuer.issuer, routes, options.settings), directory);
+    const gateway = await startGateway({
+      configuration,
+      guard,
+      signingKey: openSigningKey(configuration.transactionToken.keyFile),
+      log: { info: note, warn: note, error: note },
+      nowSeconds: () => Date.now() / 1000,
+      monotonicMs: clock.monotonicMs,
+      randomBytes,
+      setTimer,
+    });
+    if (options.isReadyFirst !== false) await guard.whenReady();
+    return new TestGateway({ issuer, feed, upstream, gateway, guard, clock, logged, directory });
+  }
+
+  private constructor(parts: Pick<TestGateway, (typeof PARTS)[number]>) {
+    this.issuer = parts.issuer;
+    this.feed = parts.feed;
+    this.upstream = parts.upstream;
+    this.gateway = parts.gateway;
+    this.guard = parts.guard;
+    this.clock = parts.clock;
+    this.logged = parts.logged;
+    this.directory = parts.directory;
+  }
+
+  /** Sends these bytes on a connection of their own and gives the first response. */
+  async exchange(bytes: string): Promise<RawResponse> {
+    const client = await RawClient.connect(this.gateway.url);
+    try {
+      client.send(bytes);
+      return await client.response();
+    } finally {
+      client.close();
+    }
+  }
+
+  /** A well-formed request; `fields` are lines without their end. */
+  get(target: string, fields: readonly string[] = []): Promise<RawResponse> {
+    return this.exchange(requestText(`GET ${target} HTTP/1.1`, fields));
+  }
+
+  bearer(claims: Readonly<Record<string, unknown>> = {}): string {
+    return `Authorization: Bearer ${this.issuer.mint(claims)}`;
+  }
+
+  async management(path: string): Promise<{ status: number; text: string }> {
+    const response = await fetch(`${this.gateway.managementUrl}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gateway.stop();
+    await this.upstream[Symbol.asyncDispose]();
+    await this.issuer[Symbol.asyncDispose]();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+const PARTS = ["issuer", "feed", "upstream", "gateway", "guard", "clock", "logged", "directory"] as const;
+
+export function requestText(requestLine: string, fields: readonly string[] = [], body = ""): string {
+  return `${[requestLine, "Host: gateway.test", ...fields].join("\r\n")}\r\n\r\n${body}`;
+}
+
+/** Real time, until it is told to jump: what a stopped process sees when it is woken. */
+export class TestClock {
+  #jumpedMs = 0;
+
+  readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
+
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
+  }
+}
+
+function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
+  const replica = createReplica({
+    feed: httpFeed({
+      endpoint: `${issuer.issuer}/revocations`,
+      authorization: async () => `Bearer ${issuer.mint()}`,
+    }),
+    name: "gateway-test",
+    leaseMs: 5000,
+    monotonicMs: clock.monotonicMs,
+  });
+  const guard = createGuard({ issuer: issuer.issuer, audience: AUDIENCE, revocations: replica });
+  replica.start();
+  return {
+    replica,
+    counters: guard.counters,
+    authenticate: (authorization, requirements) => guard.authenticate(authorization, requirements),
+    whenReady: (signal) => replica.whenReady(signal),
+    close: () => replica.close(),
+  };
+}
+
+function setTimer(callback: () => void, ms: number): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}
+
+const yaml = (issuer: string, routes: readonly string[], settings = ""): string => `
+issuer: ${issuer}
+listen: { host: 127.0.0.1, port: 0 }
+management: { host: 127.0.0.1, port: 0 }
+verifier: { clientId: gateway, clientSecret: a-verifiers-secret }
+transactionToken: { issuer: "${GATEWAY_ISSUER}", audience: ${TRUST_DOMAIN}, keyFile: gateway-key.json }
+${settings}
+routes:
+${routes.map((route) => `  ${route}`).join("\n")}
+`;

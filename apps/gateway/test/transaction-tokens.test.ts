@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Principal } from "@portcullis/guard";
+import { FrozenClock } from "@portcullis/testing";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import { openSigningKey } from "../src/transaction-token/signing-key.ts";
+import { TransactionTokens } from "../src/transaction-token/transaction-tokens.ts";
+
+const key = openSigningKey(join(mkdtempSync(join(tmpdir(), "portcullis-tokens-")), "key.json"));
+
+function start() {
+  const clock = new FrozenClock();
+  let drawn = 0;
+  const tokens = new TransactionTokens({
+    settings: { issuer: "http://gateway.test", audience: "services.test", lifetimeSeconds: 30 },
+    key,
+    nowSeconds: clock.nowSeconds,
+    monotonicMs: clock.monotonicMs,
+    randomBytes: (count) => new Uint8Array(count).fill(++drawn),
+  });
+  return { clock, tokens };
+}
+
+function principal(clock: FrozenClock, livesSeconds = 300): Principal {
+  const expiresAt = clock.nowSeconds() + livesSeconds;
+  return {
+    subject: "user-1",
+    clientId: "web",
+    scopes: new Set(["orders.read", "orders.write"]),
+    audience: ["a"],
+    sessionId: "s".repeat(22),
+    grantId: "g".repeat(22),
+    issuedAt: clock.nowSeconds(),
+    expiresAt,
+    claims: { iss: "i", aud: "a", sub: "user-1", client_id: "web", jti: "j", iat: 0, exp: expiresAt },
+  };
+}
+
+test("header and claims are those of the transaction-token draft", () => {
+  const { clock, tokens } = start();
+  const token = tokens.tokenFor(principal(clock), "orders");
+  assert.deepEqual(decodeProtectedHeader(token), { typ: "txntoken+jwt", alg: "ES256", kid: key.kid });
+  const now = clock.nowSeconds();
+  assert.deepEqual(decodeJwt(token), {
+    iss: "http://gateway.test",
+    aud: "services.test",
+    iat: now,
+    exp: now + 30,
+    txn: "AQEBAQEBAQEBAQEBAQEBAQ",
+    sub: "user-1",
+    scope: "orders.read orders.write",
+    req_wl: "http://gateway.test",
+    tctx: { route: "orders" },
+    rctx: { client_id: "web", sid: "s".repeat(22), gid: "g".repeat(22) },
+  });
+});
+
+test("it never outlives the access token", () => {
+  const { clock, tokens } = start();
+  const caller = principal(clock, 12);
+  assert.equal(decodeJwt(tokens.tokenFor(caller, "orders")).exp, caller.expiresAt);
+});
+
+test("it is reused for the same access token and route for at most ten seconds", () => {
+  const { clock, tokens } = start();
+  const caller = principal(clock);
+  const first = tokens.tokenFor(caller, "orders");
+  clock.advance(9_999);
+  assert.equal(tokens.tokenFor(caller, "orders"), first);
+  clock.advance(1);
+  assert.notEqual(tokens.tokenFor(caller, "orders"), first);
+});
+
+test("it is not shared between routes, nor between two access tokens of one user", () => {
+  const { clock, tokens } = start();
+  const caller = principal(clock);
+  const first = tokens.tokenFor(caller, "orders");
+  assert.notEqual(tokens.tokenFor(caller, "other"), first);
+  assert.notEqual(tokens.tokenFor(principal(clock), "orders"), first);
+});
+
+test("what is remembered is bounded: callers by the ten thousand do not grow it for ever", () => {
+  const { clock, tokens } = start();
+  const first = principal(clock);
+  const token = tokens.tokenFor(first, "orders");
+  // 20,000 callers fill a window; one more opens the next one, where the first caller is unknown.
+  for (let at = 0; at < 20_000; at++) tokens.tokenFor(principal(clock), "orders");
+  assert.notEqual(tokens.tokenFor(first, "orders"), token);
+});
