@@ -88,7 +88,8 @@ export class ArtefactStore {
       id_hash: hashOfSecret(model, id),
       model,
       payload: JSON.stringify(model === "Interaction" ? withoutCookie(kept) : kept),
-      grant_id: payload.grantId ?? null,
+      // An interaction names a grant too, but does not hang below it: it goes on when another user signs in.
+      grant_id: BELOW_A_GRANT.has(model) ? (payload.grantId ?? null) : null,
       session_uid: payload.sessionUid ?? session?.uid ?? null,
       account_id: payload.accountId ?? null,
       client_id: payload.clientId ?? null,

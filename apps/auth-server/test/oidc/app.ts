@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type Exchange, exchange, json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { sql } from "kysely";
 import { ALICE, basicOf, REDIRECT_URI, RESOURCE, type ServerUnderTest } from "./server-under-test.ts";
 
 export interface TokenAnswer {
@@ -177,4 +178,15 @@ export async function introspect(
 export async function revokeToken(issuer: string, value: string, headers: Record<string, string> = {}) {
   const own = headers.authorization === undefined ? { client_id: "web" } : {};
   return exchange(`${issuer}/revoke`, { body: form({ token: value, ...own }), headers });
+}
+
+/** The log's table refuses every line, as it would on a full disk. */
+export async function withBrokenLog<T>({ server }: ServerUnderTest, run: () => Promise<T>): Promise<T> {
+  const execute = (text: string) => server.storage.write(({ db }) => sql.raw(text).execute(db));
+  await execute("create trigger full before insert on revocations begin select raise(abort, 'full'); end");
+  try {
+    return await run();
+  } finally {
+    await execute("drop trigger full");
+  }
 }
