@@ -28,6 +28,8 @@ async function start(): Promise<Gateway> {
   const signingKey = openSigningKey(configuration.transactionToken.keyFile);
   const { clientId, clientSecret, name } = configuration.verifier;
   const audiences = configuration.routes.flatMap(({ requirements }) => requirements?.audience ?? []);
+  // With public routes only there is nobody to ask; a guard wants an audience all the same.
+  if (audiences.length === 0) audiences.push(configuration.issuer);
   const guard = connect({
     issuer: configuration.issuer,
     audience: [...new Set(audiences)],

@@ -95,7 +95,7 @@ test("it stops when the process that started it is gone", async () => {
 });
 
 test("problems of the configuration are all told, and it exits", async () => {
-  const yaml = processYaml(UNUSED).replace("audience: services.test", "").replace("public: true", "");
+  const yaml = processYaml(UNUSED).replace("audience: services.test, ", "").replace("public: true", "");
   await using gateway = new GatewayProcess(yaml);
   assert.equal((await gateway.exited).code, 1);
   assert.match(gateway.errors, /transactionToken\.audience: found nothing/);

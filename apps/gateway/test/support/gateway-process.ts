@@ -31,8 +31,10 @@ export class GatewayProcess {
     this.child.stderr!.on("data", (chunk) => {
       this.errors += chunk;
     });
-    // "close" and not "exit": by then all that it wrote has been read.
-    this.exited = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
+    // Node gives no "close" for a child whose channel was disconnected; the end of its errors is what it says last.
+    this.exited = Promise.all([once(this.child, "exit"), once(this.child.stderr!, "end")]).then(
+      ([[code, signal]]) => ({ code, signal }),
+    );
   }
 
   /** The message that it listens; throws with its last words when it exits instead. */
