@@ -212,21 +212,22 @@ test("a snapshot and the stream from its head are together the whole live log", 
   const server = await serveRevocations(t, { nowSeconds: () => now });
   await append(server, 10, "expired");
   now += 306;
-  await append(server, 4500, "live");
+  // More than one slice of the reading from SQL: what lies between two of them must be there too.
+  await append(server, 12_000, "live");
   const { header, records } = await snapshotOf(server);
   const { log } = server.storage;
   assert.deepEqual(header, {
     incarnation: log.incarnation,
-    head: 4510,
-    count: 4500,
+    head: 12_010,
+    count: 12_000,
     hashKey: encodeBase64url(log.hashKey),
     tokenLifetimeSeconds: 300,
     clockSkewSeconds: 5,
   });
   await append(server, 2000, "tail");
   const reader = await openStream(server.endpoint, formatCursor(header.incarnation, header.head));
-  const tail = (await readUntil(reader, 6510)).flatMap((batch) => batch.records);
-  assert.deepEqual([...records, ...tail], await log.read(10, 10_000));
+  const tail = (await readUntil(reader, 14_010)).flatMap((batch) => batch.records);
+  assert.deepEqual([...records, ...tail], await log.read(10, 20_000));
   reader.close();
 });
 
