@@ -56,16 +56,22 @@ export function scenarioOf(algorithm: Algorithm, revocations: RevocationView): S
   const jwk = { ...publicKey.export({ format: "jwk" }), kid: "key-1", alg: algorithm, use: "sig" };
   const tokens = Array.from({ length: TOKENS }, () => mint(algorithm, privateKey));
   const headers = tokens.map((token) => Buffer.from(`Bearer ${token}`, "latin1"));
-  const newGuard = () =>
-    createGuard({ issuer: ISSUER, audience: AUDIENCE, keys: localKeySource({ keys: [jwk] }), revocations });
-  const warm = newGuard();
+  const keys = localKeySource({ keys: [jwk] });
+  const guard = createGuard({ issuer: ISSUER, audience: AUDIENCE, keys, revocations });
+  // The tokens come in turn, so that each was dropped by half as many others before it comes again.
+  const forgetful = createGuard({
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    keys,
+    revocations,
+    cacheEntries: TOKENS / 2,
+  });
 
   return {
     candidates: {
       makeHeader: (count) => makeHeaders(headers, count),
-      seen: (count) => authenticate(warm, headers, count),
-      // `count` is at most the number of tokens here, so that each comes once.
-      firstSeen: (count) => authenticate(newGuard(), headers, Math.min(count, TOKENS)),
+      seen: (count) => authenticate(guard, headers, count),
+      firstSeen: (count) => authenticate(forgetful, headers, count),
       bareVerify: bareVerifier(algorithm, publicKey, tokens),
       jose: joseVerifier(algorithm, jwk, headers),
     },
@@ -94,7 +100,8 @@ function mint(algorithm: Algorithm, key: KeyObject): string {
 const hashOf = (algorithm: Algorithm): string | null => (algorithm === "EdDSA" ? null : "sha256");
 
 /** As an HTTP parser makes it: a new string, whose hash V8 has not computed yet. */
-const headerOf = (bytes: readonly Buffer[], at: number): string => bytes[at % bytes.length]!.toString("latin1");
+const headerOf = (bytes: readonly Buffer[], at: number): string =>
+  bytes[at % bytes.length]!.toString("latin1");
 
 function makeHeaders(headers: readonly Buffer[], count: number): void {
   let length = 0;
