@@ -65,7 +65,7 @@ describe("tabs of one browser at once", () => {
 });
 
 describe("the session's cookie", () => {
-  const cookieOf = (page: { trail: readonly { headers: { "set-cookie"?: string[] } }[] }) =>
+  const cookieOf = (page: { trail: readonly { headers: { "set-cookie"?: string[] | undefined } }[] }) =>
     page.trail
       .flatMap(({ headers }) => headers["set-cookie"] ?? [])
       .filter((cookie) => cookie.startsWith("_session="))

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type Form, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { assertRefused, begin, isEnd, ok, refresh, type SignedIn, signIn, verdictOf } from "../oidc/app.ts";
+import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+const account = (browser: PlainBrowser) => browser.open(`${server.issuer}/account`);
+const formOf = (page: Page, action: string, field?: string): Form => {
+  const found = page.forms.find(
+    (form) => form.action === action && (field === undefined || Object.values(form.fields).includes(field)),
+  );
+  assert.ok(found, `no form ${action} in ${page.body}`);
+  return found;
+};
+
+async function signInHere(
+  credentials = ALICE,
+  browser = new PlainBrowser(),
+): Promise<{ browser: PlainBrowser; page: Page }> {
+  const form = await account(browser);
+  return { browser, page: await browser.submit(form, form.forms[0]!, { fill: credentials }) };
+}
+
+describe("the account page", () => {
+  it("asks to sign in, and shows the account then", async () => {
+    const { page } = await signInHere();
+    assert.equal(page.url.pathname, "/account");
+    assert.match(page.body, /Alice Example/);
+    assert.match(page.body, /this device/);
+  });
+
+  it("says nothing of the cause when it refuses", async () => {
+    const { page } = await signInHere({ ...ALICE, password: "wrong password" });
+    assert.equal(page.status, 422);
+    assert.match(page.body, /role="alert">The username or the password is wrong\./);
+    assert.match(page.body, /value="alice"/);
+  });
+
+  it("names the fields that are empty", async () => {
+    const { page } = await signInHere({ username: "", password: "" });
+    assert.match(page.body, /id="username-problem">Enter your username\./);
+    assert.match(page.body, /id="password-problem">Enter your password\./);
+  });
+
+  it("shares its session with the apps: no second password", async () => {
+    const { browser } = await signInHere();
+    const page = await browser.open(begin(server.issuer).url, isEnd);
+    assert.equal(page.forms[0]!.hasPassword, false);
+  });
+
+  it("gives the browser a new session: an identifier planted before leads nowhere", async () => {
+    const browser = new PlainBrowser();
+    await browser.open(`${server.issuer}/logout?client_id=web`);
+    const anonymous = await anonymousSessions();
+    assert.ok(anonymous.length > 0);
+    await signInHere(ALICE, browser);
+    assert.deepEqual(await anonymousSessions(), anonymous, "they stay nobody's");
+  });
+
+  it("takes no form that was shown to another browser", async () => {
+    const device = await signIn(server);
+    const form = await account(new PlainBrowser());
+    const answer = await device.browser.request(`${server.issuer}/account/sign-in`, {
+      method: "POST",
+      body: new URLSearchParams({ ...form.forms[0]!.fields, ...BOB }),
+    });
+    assert.equal(answer.status, 403);
+    assert.equal(verdictOf(server, device.access_token), "allow");
+  });
+});
+
+const anonymousSessions = () =>
+  server.server.storage.read
+    .selectFrom("oidc_sessions")
+    .select("uid")
+    .where("account_id", "is", null)
+    .orderBy("uid")
+    .execute();
+
+describe("signing out one device", () => {
+  it("ends that one, with its apps, and leaves the others", async () => {
+    const [phone, laptop] = [await signIn(server), await signIn(server)];
+    const page = await account(laptop.browser);
+    const done = await laptop.browser.submit(
+      page,
+      formOf(page, "/account/sign-out-device", phone.claims.sid),
+    );
+    assert.match(done.body, /is signed out; no verifier is running/);
+    assert.equal(verdictOf(server, phone.access_token), "kicked");
+    assertRefused(await refresh(server.issuer, phone.refresh_token), "invalid_grant");
+    ok(await refresh(server.issuer, laptop.refresh_token));
+    assert.ok((await account(phone.browser)).forms[0]!.hasPassword);
+  });
+
+  it("ends this device as a logout", async () => {
+    const device = await signIn(server);
+    const page = await account(device.browser);
+    const done = await device.browser.submit(
+      page,
+      formOf(page, "/account/sign-out-device", device.claims.sid),
+    );
+    assert.match(done.body, /<h1>Signed out<\/h1>/);
+    assert.equal(verdictOf(server, device.access_token), "logged_out");
+  });
+
+  it("of somebody else is refused", async () => {
+    const [alice, bob] = [await signIn(server), await signIn(server, { credentials: BOB })];
+    const page = await account(alice.browser);
+    const form = formOf(page, "/account/sign-out-device");
+    const done = await alice.browser.submit(page, form, { fill: { device: bob.claims.sid } });
+    assert.equal(done.status, 422);
+    assert.equal(verdictOf(server, bob.access_token), "allow");
+  });
+});
+
+describe("withdrawing an app's access", () => {
+  it("ends it on every device, and leaves other apps and the sessions", async () => {
+    const [phone, laptop] = [await signIn(server), await signIn(server)];
+    const other = await signIn(server, { browser: laptop.browser, parameters: { client_id: "other" } });
+    const page = await account(laptop.browser);
+    const done = await laptop.browser.submit(page, formOf(page, "/account/withdraw", "web"));
+    assert.match(done.body, /Demo shop can no longer act for you/);
+    for (const device of [phone, laptop]) {
+      assert.equal(verdictOf(server, device.access_token), "consent_withdrawn");
+      assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
+    }
+    assert.equal(verdictOf(server, other.access_token), "allow");
+    const consent = await laptop.browser.open(begin(server.issuer).url, isEnd);
+    assert.match(consent.body, /Allow Demo shop\?/, "it must ask again");
+  });
+});
+
+describe("signing out everywhere", () => {
+  it("ends every session of the user and nobody else's", async () => {
+    const [phone, laptop, bob] = [
+      await signIn(server),
+      await signIn(server),
+      await signIn(server, { credentials: BOB }),
+    ];
+    const page = await account(laptop.browser);
+    const done = await laptop.browser.submit(page, formOf(page, "/account/sign-out-everywhere"));
+    assert.match(done.body, /<h1>Signed out<\/h1>/);
+    for (const device of [phone, laptop]) await assertOut(device);
+    assert.equal(verdictOf(server, bob.access_token), "allow");
+    ok(await refresh(server.issuer, bob.refresh_token));
+  });
+
+  it("lets the user sign in again in the same second", async () => {
+    const device = await signIn(server);
+    const page = await account(device.browser);
+    await device.browser.submit(page, formOf(page, "/account/sign-out-everywhere"));
+    const again = await signIn(server, { browser: device.browser });
+    assert.equal(verdictOf(server, again.access_token), "allow");
+    assert.equal(verdictOf(server, device.access_token), "logged_out");
+  });
+});
+
+async function assertOut(device: SignedIn): Promise<void> {
+  assert.equal(verdictOf(server, device.access_token), "logged_out");
+  assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
+  assert.ok((await account(device.browser)).forms[0]!.hasPassword);
+}
+
+describe("a form of the account page", () => {
+  const everywhere = (
+    device: SignedIn,
+    fields: Record<string, string>,
+    headers: Record<string, string> = {},
+  ) =>
+    device.browser.request(`${server.issuer}/account/sign-out-everywhere`, {
+      method: "POST",
+      body: new URLSearchParams(fields),
+      headers,
+    });
+
+  it("is good once", async () => {
+    const device = await signIn(server);
+    const page = await account(device.browser);
+    const form = formOf(page, "/account/withdraw", "web");
+    assert.equal((await device.browser.submit(page, form)).status, 200);
+    assert.equal((await device.browser.submit(page, form)).status, 403);
+  });
+
+  it("is refused without its token, with another session's, and from another site", async () => {
+    const [device, other] = [await signIn(server), await signIn(server)];
+    const own = formOf(await account(device.browser), "/account/sign-out-everywhere").fields;
+    const foreign = formOf(await account(other.browser), "/account/sign-out-everywhere").fields;
+    const answers = [
+      await everywhere(device, {}),
+      await everywhere(device, foreign),
+      await everywhere(device, own, { origin: "https://evil.test" }),
+      await everywhere(device, own, { origin: "null", "sec-fetch-site": "cross-site" }),
+    ];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [403, 403, 403, 403],
+    );
+    assert.equal(verdictOf(server, device.access_token), "allow");
+  });
+
+  it("is refused once the session has ended", async () => {
+    const device = await signIn(server);
+    const { fields } = formOf(await account(device.browser), "/account/sign-out-everywhere");
+    await server.server.revocations.revoker.revoke({
+      scope: "session",
+      key: device.claims.sid,
+      mode: "kill",
+    });
+    assert.equal((await everywhere(device, fields)).status, 400);
+  });
+});
