@@ -23,6 +23,8 @@ interface Holding {
 
 /** A connection that lived so long was a good one: the next failure is the first. */
 const GOOD_CONNECTION_MS = 5000;
+/** How long a log that is known to hold more may bring nothing. */
+const STUCK_MS = 3000;
 const RELEASE_TIMEOUT_MS = 1000;
 
 export class FeedReplica implements Replica {
@@ -41,6 +43,7 @@ export class FeedReplica implements Replica {
   /** Snapshots asked for since the last good connection: a log that always conflicts is not asked in a hurry. */
   #attempts = 0;
   #connection: AbortController | undefined;
+  #progress = { applied: 0, at: 0 };
 
   constructor(options: Required<ReplicaOptions>) {
     this.name = options.name;
@@ -49,7 +52,10 @@ export class FeedReplica implements Replica {
     this.#lease = new LeaseKeeper({
       ...options,
       position: () => this.#position(),
-      onChange: () => this.#announce(),
+      onChange: () => {
+        this.#announce();
+        this.#leaveStuckConnection();
+      },
       onConflict: (why) => this.#diverge(why),
       onFailure: (error) => this.#announcer.reportError("lease_failed", error),
     });
@@ -244,6 +250,17 @@ export class FeedReplica implements Replica {
     this.#lease.revoke();
     this.#connection?.abort(revocationError("feed_conflict", { detail: why }));
     this.#announce();
+  }
+
+  /** A connection that brings heartbeats but not the records that a lease answer told of is of no use. */
+  #leaveStuckConnection(): void {
+    const now = this.#options.monotonicMs();
+    if (!this.#lease.isBehind || this.#progress.applied !== this.#applied) {
+      this.#progress = { applied: this.#applied, at: now };
+    } else if (now - this.#progress.at > STUCK_MS) {
+      this.#progress.at = now;
+      this.#connection?.abort(revocationError("feed_unavailable", { detail: "records are not coming" }));
+    }
   }
 
   /** None while diverged: there is nothing to acknowledge to a log that is another one. */

@@ -1,0 +1,72 @@
+import { encodeIdentifier, type RevocationRecord } from "@portcullis/protocol";
+import { createReplica, type Replica, type ReplicaEvent } from "@portcullis/revocation";
+import { FakeTime } from "./fake-time.ts";
+import { MemoryLog, START_SECONDS } from "./memory-log.ts";
+
+export const LEASE_MS = 5000;
+
+/** A replica, its log, and the time both live in. */
+export class ReplicaWorld {
+  readonly time = new FakeTime();
+  readonly log = new MemoryLog();
+  readonly events: ReplicaEvent[] = [];
+  readonly replica: Replica;
+
+  constructor(leaseMs = LEASE_MS) {
+    this.replica = createReplica({
+      feed: this.log.feed,
+      name: "gateway-1",
+      leaseMs,
+      monotonicMs: this.time.monotonicMs,
+      nowSeconds: () => START_SECONDS + this.time.nowMs / 1000,
+      setTimer: this.time.setTimer,
+      random: () => 0.5,
+      log: (event) => this.events.push(event),
+    });
+  }
+
+  async started(): Promise<this> {
+    this.replica.start();
+    await this.time.advance(0);
+    return this;
+  }
+
+  /** Time passes, and the log sends its heartbeats. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 1000) {
+      this.log.heartbeat();
+      await this.time.advance(Math.min(1000, left));
+    }
+  }
+
+  outcome(value: number): string {
+    const claims = {
+      iss: "i",
+      iat: START_SECONDS,
+      exp: START_SECONDS + 300,
+      rv: 0,
+      sid: encodeIdentifier(keyOf(value)),
+    };
+    return this.replica.verdict(this.replica.coordinatesOf(claims, {})).outcome;
+  }
+
+  /** What a strict route would do: an allow counts only while the lease runs. */
+  allows(value: number): boolean {
+    const { ready, ageMs } = this.replica.freshness();
+    return ready && ageMs <= this.replica.leaseMs && this.outcome(value) === "allow";
+  }
+
+  revoke(value: number, draft: Partial<RevocationRecord> = {}): void {
+    this.log.revoke({ key: keyOf(value), ...draft });
+  }
+
+  eventsNamed(name: string): ReplicaEvent[] {
+    return this.events.filter(({ event }) => event === name);
+  }
+}
+
+export function keyOf(value: number): Uint8Array {
+  const key = new Uint8Array(16).fill(1);
+  new DataView(key.buffer).setUint32(0, value);
+  return key;
+}
