@@ -39,6 +39,7 @@ export class FeedHub {
   #sent: number;
   #lastSentAt = Number.NEGATIVE_INFINITY;
   #scheduled = false;
+  #closed = false;
   readonly #unsubscribe: () => void;
 
   constructor(options: FeedHubOptions) {
@@ -56,6 +57,8 @@ export class FeedHub {
 
   /** Never throws: a stream that cannot go on is ended, and its reader comes back. */
   async follow(stream: EventStream, cursor: FeedCursor, mayFollow: () => boolean): Promise<void> {
+    // One that came in while the server stops would keep it from stopping.
+    if (this.#closed) return stream.destroy();
     const reset = this.#resetFor(cursor);
     if (reset !== undefined) {
       stream.end(resetEvent(reset));
@@ -76,6 +79,7 @@ export class FeedHub {
   }
 
   close(): void {
+    this.#closed = true;
     this.#unsubscribe();
     for (const { stream } of this.#followers) stream.destroy();
     this.#followers.clear();
