@@ -1,0 +1,38 @@
+/**
+ * `npm run bench [-- SCENARIO...]`: runs the scenarios one after the other, each in a process of its own, and keeps
+ * the figures with method and machine in `bench/results/SCENARIO.json`.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ensurePrograms } from "./debian-packages.ts";
+import { root } from "./workspace.ts";
+
+const SCENARIOS = ["index", "guard", "gateway"];
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !SCENARIOS.includes(name));
+
+if (unknown.length > 0) {
+  console.error(`There is no scenario ${unknown.join(", ")}. There are: ${SCENARIOS.join(", ")}.`);
+  process.exit(2);
+}
+
+const chosen = asked.length > 0 ? asked : SCENARIOS;
+if (chosen.includes("gateway")) ensurePrograms(["haproxy", "nginx", "wrk"]);
+mkdirSync(join(root, "bench", "results"), { recursive: true });
+
+const failed = chosen.filter((name) => !runScenario(name));
+if (failed.length > 0) console.error(`Did not finish: ${failed.join(", ")}.`);
+process.exit(failed.length === 0 ? 0 : 1);
+
+function runScenario(name: string): boolean {
+  const script = join(root, "bench", name, "run.ts");
+  if (!existsSync(script)) throw new Error(`bench/${name}/run.ts is missing`);
+  console.error(`\n${name} (${chosen.indexOf(name) + 1} of ${chosen.length})`);
+  const flags = ["--conditions=@portcullis/source", "--expose-gc"];
+  const result = join(root, "bench", "results", `${name}.json`);
+  return (
+    spawnSync(process.execPath, [...flags, script, "--json", result], { cwd: root, stdio: "inherit" })
+      .status === 0
+  );
+}
