@@ -49,7 +49,8 @@ const child = spawn(
   ["--conditions=@portcullis/source", join(root, "tools", `${verb}.ts`), ...rest],
   {
     cwd: root,
-    stdio: "inherit",
+    // The channel tells the launcher when this process is gone, whatever ended it.
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, PATH: `${dirname(pinnedNode)}:${process.env.PATH ?? ""}` },
   },
 );
@@ -58,4 +59,10 @@ const child = spawn(
 // (a supervisor's SIGTERM) must be passed on, or the servers would outlive it.
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 process.on("SIGINT", () => child.kill("SIGINT"));
+// npm passes SIGTERM to the shell between, and that shell dies without a word to us: what is left to see is
+// that our parent has changed.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500).unref();
+}
 child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 143)));

@@ -51,6 +51,8 @@ function stopOnSignals(stop: () => Promise<void>): AbortSignal {
     );
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  // Started by tools/run.mjs, and that is gone: nobody is left who could stop us.
+  if (process.connected) process.on("disconnect", onSignal);
   return stopping.signal;
 }
 
