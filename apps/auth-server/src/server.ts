@@ -153,7 +153,7 @@ function accountOptions(parts: Mounted) {
     ...people,
     ...revocations,
     issuer: configuration.issuer,
-    browser: new BrowserSessions(oidc),
+    browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
     formTokens: new OneTimeFormTokens(parts),
     signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),
   };

@@ -12,6 +12,7 @@ export interface SignedIn {
 export interface BrowserSessionOptions {
   readonly provider: Provider;
   readonly sessions: SessionStore;
+  readonly nowSeconds: () => number;
 }
 
 interface Exchange {
@@ -22,10 +23,12 @@ interface Exchange {
 export class BrowserSessions {
   readonly #provider: Provider;
   readonly #sessions: SessionStore;
+  readonly #nowSeconds: () => number;
 
-  constructor({ provider, sessions }: BrowserSessionOptions) {
+  constructor({ provider, sessions, nowSeconds }: BrowserSessionOptions) {
     this.#provider = provider;
     this.#sessions = sessions;
+    this.#nowSeconds = nowSeconds;
   }
 
   async find({ request, reply }: Exchange): Promise<SignedIn | undefined> {
@@ -40,7 +43,7 @@ export class BrowserSessions {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, {});
     session.loginAccount({ accountId, amr: ["pwd"] });
-    session.exp = Math.floor(Date.now() / 1000) + TTL.Session;
+    session.exp = this.#nowSeconds() + TTL.Session;
     const { payload } = await session.getValueAndPayload();
     await this.#sessions.save({
       id: session.jti,

@@ -2,9 +2,10 @@ import { hasCode, type PortcullisError } from "@portcullis/protocol";
 import { type AdapterPayload, errors } from "oidc-provider";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
 import { hashOfSecret } from "./identifiers.ts";
-import { insertFirst, spend, spendError } from "./spend.ts";
+import { insertFirst, spend } from "./spend.ts";
 import { writeInUnit } from "./token-unit.ts";
 
 /** Models that nothing may be made of once their grant has ended. */
@@ -67,7 +68,7 @@ export class ArtefactStore {
     if (artefact.model === "ReplayDetection") return insertFirst(transaction, row);
     if (BELOW_A_GRANT.has(artefact.model) && !(await this.#hasLiveGrant(transaction, row.grant_id))) {
       // The grant ended while this was being made: what is made now must not outlive it.
-      throw spendError("parent_ended");
+      throw oidcError("parent_ended");
     }
     const { id_hash: _id, ...change } = row;
     await transaction.db

@@ -12,4 +12,8 @@ export const oidcError = errorsOf({
     status: 500,
     text: "The library asks for a kind of artefact that this server does not keep.",
   },
+  /** The next three are turned into the library's `invalid_grant` and `invalid_request_uri`. */
+  already_spent: { status: 400, text: "This was used already." },
+  already_seen: { status: 400, text: "This was sent before." },
+  parent_ended: { status: 400, text: "What this was to hang below has ended." },
 });

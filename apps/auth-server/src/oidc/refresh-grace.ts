@@ -123,6 +123,8 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
         spent_at: options.nowMs(),
       })
       .execute();
+    const seen = { last_seen_at: Math.floor(options.nowMs() / 1000) };
+    await db.updateTable("oidc_sessions").set(seen).where("uid", "=", stored.sessionUid).execute();
   }
 }
 

@@ -1,14 +1,8 @@
 /** Artefacts in SQL. One-time ones are spent by one UPDATE, so that of any number at once exactly one spends. */
-import { errorsOf } from "@portcullis/protocol";
 import type { Insertable } from "kysely";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { oidcError } from "./errors.ts";
 import type { ArtefactsTable } from "./tables.ts";
-
-export const spendError = errorsOf({
-  already_spent: { status: 400, text: "This was used already." },
-  already_seen: { status: 400, text: "This was sent before." },
-  parent_ended: { status: 400, text: "What this was to hang below has ended." },
-});
 
 /** Throws `already_spent`. A row that is gone was ended with its grant: that is no use of it either. */
 export async function spend({ db }: WriteTransaction, idHash: Uint8Array, nowSeconds: number): Promise<void> {
@@ -18,7 +12,7 @@ export async function spend({ db }: WriteTransaction, idHash: Uint8Array, nowSec
     .where("id_hash", "=", idHash)
     .where("consumed_at", "is", null)
     .executeTakeFirstOrThrow();
-  if (numUpdatedRows !== 1n) throw spendError("already_spent");
+  if (numUpdatedRows !== 1n) throw oidcError("already_spent");
 }
 
 /** Throws `already_seen`: for marks of replay, where being first is the point. */
@@ -28,5 +22,5 @@ export async function insertFirst({ db }: WriteTransaction, row: Insertable<Arte
     .values(row)
     .onConflict((conflict) => conflict.column("id_hash").doNothing())
     .executeTakeFirstOrThrow();
-  if (numInsertedOrUpdatedRows !== 1n) throw spendError("already_seen");
+  if (numInsertedOrUpdatedRows !== 1n) throw oidcError("already_seen");
 }

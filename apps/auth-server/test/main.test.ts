@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, afterEach, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+let directory: string;
+let running: ChildProcess | undefined;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "portcullis-main-"));
+});
+afterEach(() => {
+  running?.kill("SIGKILL");
+  running = undefined;
+});
+after(() => rm(directory, { recursive: true }));
+
+async function start(document: object | string, file = "config.json") {
+  const path = join(directory, file);
+  await writeFile(path, typeof document === "string" ? document : JSON.stringify(document));
+  return run(["--config", path]);
+}
+
+function run(args: string[]) {
+  const child = fork(MAIN, args, { execArgv: ["--conditions=@portcullis/source"], silent: true });
+  running = child;
+  const errors = text(child.stderr!);
+  const exited = once(child, "exit").then(([code]) => code as number | null);
+  return { child, errors, exited, ready: once(child, "message").then(([message]) => message) };
+}
+
+const configurationFor = (port: number) => ({
+  issuer: `http://127.0.0.1:${port}`,
+  listen: { host: "127.0.0.1", port },
+  dataDirectory: join(directory, "data"),
+});
+
+async function taken(): Promise<{ port: number; holder: Server }> {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  return { port: (holder.address() as { port: number }).port, holder };
+}
+
+async function freePort(): Promise<number> {
+  const { port, holder } = await taken();
+  await new Promise((resolve) => holder.close(resolve));
+  return port;
+}
+
+/** Lines that are ours: the library writes one of its own when it is loaded. */
+const lines = async (errors: Promise<string>) =>
+  (await errors).split("\n").filter((line) => line !== "" && !line.startsWith("oidc-provider WARNING"));
+
+describe("the program", () => {
+  it("says when it is ready, answers, keeps its data to its owner, and stops on SIGTERM", async () => {
+    const port = await freePort();
+    const { child, ready, exited, errors } = await start(configurationFor(port));
+    assert.deepEqual(await ready, { type: "ready", url: `http://127.0.0.1:${port}` });
+    for (const path of ["/health/live", "/health/ready"]) {
+      assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200);
+    }
+    const { mode } = await stat(join(directory, "data", "auth-server.sqlite"));
+    assert.equal(mode & 0o777, 0o600);
+    child.kill("SIGTERM");
+    assert.equal(await exited, 0);
+    for (const line of await lines(errors)) assert.equal(typeof JSON.parse(line).event, "string");
+  });
+
+  it("stops when its parent is gone", async () => {
+    const { child, ready, exited } = await start(configurationFor(await freePort()));
+    await ready;
+    child.disconnect();
+    assert.equal(await exited, 0);
+  });
+
+  it("says which port is taken, in one line", async () => {
+    const { port, holder } = await taken();
+    const { errors, exited } = await start(configurationFor(port));
+    assert.equal(await exited, 1);
+    assert.match(
+      (await lines(errors)).at(-1)!,
+      new RegExp(`port ${port} is taken; choose another with listen\\.port`),
+    );
+    await new Promise((resolve) => holder.close(resolve));
+  });
+
+  it("names every problem of the configuration, in one line", async () => {
+    const { errors, exited } = await start({
+      issuer: "http://127.0.0.1:1/x",
+      listen: { port: -1 },
+      colour: 1,
+    });
+    assert.equal(await exited, 1);
+    const [line, ...more] = await lines(errors);
+    assert.deepEqual(more, []);
+    for (const path of ["listen.port", "dataDirectory", "colour"])
+      assert.match(line!, new RegExp(path.replace(".", "\\.")));
+  });
+
+  it("says so when the file is not there, or none was given", async () => {
+    for (const args of [["--config", join(directory, "nowhere.json")], [], ["--verbose"]]) {
+      const { errors, exited } = run(args);
+      assert.equal(await exited, 1);
+      assert.equal((await lines(errors)).length, 1);
+    }
+  });
+
+  it("refuses to run twice on the same data", async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const one = await start(configurationFor(first));
+    await one.ready;
+    const two = await start(configurationFor(second), "second.json");
+    assert.equal(await two.exited, 1);
+    assert.match((await lines(two.errors)).at(-1)!, /Another server is running/);
+    one.child.kill("SIGTERM");
+    assert.equal(await one.exited, 0);
+  });
+});

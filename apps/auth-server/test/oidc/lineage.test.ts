@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Scope } from "@portcullis/protocol";
+import { begin, type Claims, isEnd, revokeByApi, type SignedIn, signIn } from "./app.ts";
+import { BOB, type ServerUnderTest, startServer } from "./server-under-test.ts";
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+interface Cast {
+  readonly phone: SignedIn;
+  readonly laptop: SignedIn;
+  /** The other app, on the laptop. */
+  readonly other: SignedIn;
+  readonly bob: SignedIn;
+}
+type Member = keyof Cast;
+
+async function everybody(): Promise<Cast> {
+  const phone = await signIn(server);
+  const laptop = await signIn(server);
+  const other = await signIn(server, { browser: laptop.browser, parameters: { client_id: "other" } });
+  const bob = await signIn(server, { credentials: BOB });
+  // A code that nobody has redeemed yet hangs below each session, too.
+  for (const { browser } of [phone, laptop, bob]) await browser.open(begin(server.issuer).url, isEnd);
+  return { phone, laptop, other, bob };
+}
+
+/** Who still has a session, a grant, and anything that could be turned into a token. */
+async function alive(cast: Cast): Promise<Record<"sessions" | "grants" | "artefacts", Member[]>> {
+  const { read } = server.server.storage;
+  const { sessions, grants } = server.server.oidc;
+  const left = { sessions: [] as Member[], grants: [] as Member[], artefacts: [] as Member[] };
+  for (const [member, { claims }] of Object.entries(cast) as [Member, SignedIn][]) {
+    if (await sessions.findLive(claims.sid)) left.sessions.push(member);
+    if (await grants.find(claims.gid)) left.grants.push(member);
+    const rows = await read
+      .selectFrom("oidc_artefacts")
+      .select("model")
+      .where("grant_id", "=", claims.gid)
+      .execute();
+    if (rows.length > 0) left.artefacts.push(member);
+  }
+  return left;
+}
+
+interface Case {
+  readonly scope: Scope;
+  readonly key: (claims: Claims) => unknown;
+  readonly sessions: readonly Member[];
+  readonly grants: readonly Member[];
+}
+
+const ALL: readonly Member[] = ["phone", "laptop", "other", "bob"];
+
+/** Revoked on the laptop's web app. */
+const CASES: readonly Case[] = [
+  { scope: "token", key: ({ jti }) => jti, sessions: ALL, grants: ALL },
+  { scope: "grant", key: ({ gid }) => gid, sessions: ALL, grants: ["phone", "other", "bob"] },
+  { scope: "session", key: ({ sid }) => sid, sessions: ["phone", "bob"], grants: ["phone", "bob"] },
+  { scope: "subject", key: ({ sub }) => sub, sessions: ["bob"], grants: ["bob"] },
+  { scope: "client", key: ({ client_id }) => client_id, sessions: ALL, grants: ["other"] },
+  {
+    scope: "subject-client",
+    key: ({ sub, client_id }) => ({ subject: sub, client: client_id }),
+    sessions: ALL,
+    grants: ["other", "bob"],
+  },
+  { scope: "audience", key: ({ aud }) => aud, sessions: ALL, grants: ALL },
+  { scope: "issuer", key: () => undefined, sessions: [], grants: [] },
+];
+
+describe("a kill", () => {
+  for (const { scope, key, sessions, grants } of CASES) {
+    it(`of scope ${scope} ends what hangs below it, and nothing else`, async () => {
+      const cast = await everybody();
+      const answer = await revokeByApi(server, { scope, key: key(cast.laptop.claims), mode: "kill" });
+      assert.equal(answer.status, 200, answer.body);
+      assert.deepEqual(await alive(cast), { sessions, grants, artefacts: grants });
+    });
+  }
+});
+
+describe("a revocation of mode stale", () => {
+  it("ends nothing, whatever its scope", async () => {
+    const cast = await everybody();
+    for (const { scope, key } of CASES) {
+      const answer = await revokeByApi(server, { scope, key: key(cast.laptop.claims), mode: "stale" });
+      assert.equal(answer.status, 200, answer.body);
+    }
+    assert.deepEqual(await alive(cast), { sessions: ALL, grants: ALL, artefacts: ALL });
+  });
+});
+
+describe("what is pruned", () => {
+  it("is what has expired, and nothing that lives", async () => {
+    const { pruneOidc } = await import("../../src/oidc/prune.ts");
+    const cast = await everybody();
+    const { storage } = server.server;
+    await pruneOidc({ storage, nowMs: Date.now });
+    assert.deepEqual((await alive(cast)).grants, ALL);
+    const inAMonth = Date.now() + 30 * 24 * 60 * 60 * 1000;
+    await pruneOidc({ storage, nowMs: () => inAMonth });
+    for (const table of ["oidc_artefacts", "oidc_sessions", "oidc_grants", "oidc_session_ids"] as const) {
+      assert.deepEqual(await storage.read.selectFrom(table).selectAll().execute(), [], table);
+    }
+  });
+});
