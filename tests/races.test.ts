@@ -59,10 +59,14 @@ describe("issuing that races a revocation", () => {
         const callback = await passPages(new PlainBrowser(), attempt, stack.info.demo);
         return () => attempt.finish(callback);
       });
-      const redeemed = Promise.allSettled(codes.map((redeem) => redeem()));
+      const outcomes: PromiseSettledResult<Tokens>[] = [];
+      const redeeming = inTurn(codes, outcomes);
+      await until(() => outcomes.length > 0, { what: "the first code to be redeemed", everyMs: 1 });
       const { receipt } = await admin.revoke({ scope: "subject", key: claims.sub, reason: "banned" });
       assert.equal(receipt.state, "enforced");
-      for (const outcome of await redeemed) {
+      await redeeming;
+      assert.equal(outcomes[0]?.status, "fulfilled");
+      for (const outcome of outcomes) {
         if (outcome.status === "fulfilled") {
           await assertEverywhere(stack, outcome.value.accessToken, 401, "banned");
         } else {
@@ -72,6 +76,13 @@ describe("issuing that races a revocation", () => {
     }
   });
 });
+
+async function inTurn(
+  codes: readonly (() => Promise<Tokens>)[],
+  outcomes: PromiseSettledResult<Tokens>[],
+): Promise<void> {
+  for (const redeem of codes) outcomes.push(...(await Promise.allSettled([redeem()])));
+}
 
 /** Refreshes again and again until it is refused; `tokens` gets every access token on the way there. */
 async function refreshUntilRefused(party: RelyingParty, device: Device, tokens: string[]): Promise<void> {
