@@ -19,6 +19,7 @@ import { logoutPages, renderError } from "./library-pages.ts";
 import { resourceFor, resourcesOf } from "./resources.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "./routes.ts";
 
+const ONE_HOUR = 60 * 60;
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60;
 
 /** Seconds. A grant lives as long as its session, and its refresh tokens at most as long. */
@@ -27,8 +28,8 @@ export const TTL = {
   Grant: FOURTEEN_DAYS,
   RefreshToken: FOURTEEN_DAYS,
   AuthorizationCode: 60,
-  Interaction: 60 * 60,
-  IdToken: 60 * 60,
+  Interaction: ONE_HOUR,
+  IdToken: ONE_HOUR,
 };
 
 export interface LibraryConfigurationOptions {
@@ -59,6 +60,8 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     extraClientMetadata: { properties: [CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN] },
     ttl: {
       ...TTL,
+      // A session of nobody remembers a form at most: anybody can make them.
+      Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : TTL.Session),
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
       ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
     },

@@ -56,11 +56,11 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
     const request = requestOf(ctx);
     if (request === undefined) return handler(ctx);
     const flight = Buffer.from(request.spentHash).toString("base64");
-    const first = underWay.get(flight);
-    if (first !== undefined) {
-      // Its answer is then stored, and is ours too: no need to make another for nothing.
-      await first.catch(() => undefined);
-      return answer(ctx, request);
+    // One at a time for each token. Two that found no stored answer and went on side by side would look like a
+    // reuse to the library: the later one would read the token as spent, and end the grant.
+    for (let other = underWay.get(flight); other !== undefined; other = underWay.get(flight)) {
+      await other.catch(() => undefined);
+      if (await answerAgain(ctx, request)) return;
     }
     const work = answer(ctx, request);
     underWay.set(flight, work);

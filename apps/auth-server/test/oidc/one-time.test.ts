@@ -102,6 +102,18 @@ describe("a refresh token", () => {
     assert.equal(verdictOf(server, next.access_token), "allow");
   });
 
+  it("is not taken for reused when requests that cannot succeed run beside those that can", async () => {
+    const first = await signIn(server);
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, at) =>
+        refresh(server.issuer, first.refresh_token, at % 4 === 0 ? { scope: "never.granted" } : {}),
+      ),
+    );
+    const good = won(answers.filter((_, at) => at % 4 !== 0));
+    assert.equal(good.length, 9);
+    assert.equal(verdictOf(server, good[0]!.access_token), "allow");
+  });
+
   it("repeated by another client gets nothing, and ends nothing", async () => {
     const first = await signIn(server);
     const next = ok(await refresh(server.issuer, first.refresh_token));

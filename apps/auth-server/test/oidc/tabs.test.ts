@@ -93,6 +93,14 @@ describe("the session's cookie", () => {
     assert.equal(await sessions.find(planted), undefined);
   });
 
+  it("of nobody is kept for an hour, since anybody can ask for one", async () => {
+    const browser = new PlainBrowser();
+    const value = cookieOf(await browser.open(`${server.issuer}/logout?client_id=web`)).at(-1)!;
+    const { uid } = (await server.server.oidc.sessions.find(value))!;
+    const row = (await server.server.oidc.sessions.findLive(uid))!;
+    assert.equal(row.expires_at - row.last_seen_at, 3600);
+  });
+
   it("leads on for ten seconds after a rotation that was no sign-in, under a fresh value", async () => {
     const { browser } = await signIn(server);
     const { sessions } = server.server.oidc;
