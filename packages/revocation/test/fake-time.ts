@@ -3,13 +3,21 @@ export class FakeTime {
   nowMs = 1000;
   readonly #timers = new Set<{ at: number; work: () => void }>();
 
+  readonly #waiting: (() => void)[] = [];
+
   readonly monotonicMs = (): number => this.nowMs;
 
   readonly setTimer = (work: () => void, delayMs: number): (() => void) => {
     const timer = { at: this.nowMs + delayMs, work };
     this.#timers.add(timer);
+    for (const wake of this.#waiting.splice(0)) wake();
     return () => this.#timers.delete(timer);
   };
+
+  /** Resolves when the next timer is set. */
+  timerSet(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
 
   get pending(): number {
     return this.#timers.size;

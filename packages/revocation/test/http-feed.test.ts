@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { encodeBase64url } from "@portcullis/protocol";
 import { type FeedEvent, type HttpFeedOptions, httpFeed } from "@portcullis/revocation";
+import { FakeTime } from "./fake-time.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -74,7 +75,6 @@ test("what the server answers, and what does not come, have codes of their own",
     [(_, response) => response.writeHead(503).end("<html>"), "feed_unavailable"],
     [(_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), "feed_unavailable"],
     [(incoming) => incoming.destroy(), "feed_unavailable"],
-    [() => {}, "feed_unavailable"],
     [(_, response) => response.end("not json"), "malformed_feed"],
     [(_, response) => json(response, 200, { incarnation: "first", head: -1, leaseMs: 1 }), "malformed_feed"],
   ];
@@ -181,24 +181,39 @@ test("a stream ends when it is aborted, and its connection with it", async (t) =
 });
 
 test("a snapshot that stands still is given up, and one that moves is not", async (t) => {
-  let stall = false;
+  const time = new FakeTime();
+  let moves = true;
   const { feed } = await serve(
     t,
     async (_, response) => {
       response.write("a");
-      if (stall) return;
-      for (let part = 0; part < 6; part++) {
-        await new Promise((resolve) => setTimeout(resolve, 60));
+      for (let part = 0; moves && part < 6; part++) {
+        // What was written has reached the other side when it has set its timer anew.
+        await time.timerSet();
+        await time.advance(900);
         response.write("b");
       }
-      response.end();
+      if (moves) response.end();
     },
-    { snapshotStallMs: 200 },
+    { snapshotStallMs: 1000, setTimer: time.setTimer },
   );
   assert.equal(Buffer.from(await feed.snapshot(signal())).toString(), "abbbbbb");
-  stall = true;
-  await assert.rejects(feed.snapshot(signal()), {
+  moves = false;
+  const stalled = feed.snapshot(signal());
+  const refused = assert.rejects(stalled, { code: "feed_unavailable", detail: "the snapshot stands still" });
+  await time.timerSet();
+  await time.advance(1000);
+  await refused;
+  assert.equal(time.pending, 0);
+});
+
+test("a lease call that is not answered is given up", async (t) => {
+  const time = new FakeTime();
+  const { feed } = await serve(t, () => {}, { leaseTimeoutMs: 1000, setTimer: time.setTimer });
+  const refused = assert.rejects(feed.lease(request, signal()), {
     code: "feed_unavailable",
-    detail: "the snapshot stands still",
+    detail: "no answer to the lease call",
   });
+  await time.advance(1000);
+  await refused;
 });

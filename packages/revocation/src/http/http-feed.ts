@@ -7,8 +7,10 @@ import {
 } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
+import { type SetTimer, systemTimer } from "../timers.ts";
 import { FeedRequests } from "./feed-requests.ts";
 import { readEventStream } from "./read-event-stream.ts";
+import { TimeLimit } from "./time-limit.ts";
 
 export interface HttpFeedOptions {
   /** Base URL of the revocations API, without a slash at its end. */
@@ -20,6 +22,7 @@ export interface HttpFeedOptions {
   readonly snapshotStallMs?: number;
   /** Default 5,000. */
   readonly leaseTimeoutMs?: number;
+  readonly setTimer?: SetTimer;
 }
 
 const SNAPSHOT_STALL_MS = 10_000;
@@ -29,34 +32,32 @@ const LEASE_TIMEOUT_MS = 5000;
 export function httpFeed(options: HttpFeedOptions): Feed {
   const requests = new FeedRequests(options);
   const { snapshotStallMs = SNAPSHOT_STALL_MS, leaseTimeoutMs = LEASE_TIMEOUT_MS } = options;
+  const { setTimer = systemTimer } = options;
   return {
-    snapshot: (signal) => readSnapshot(requests, snapshotStallMs, signal),
+    snapshot: (signal) => {
+      const limit = new TimeLimit(setTimer, snapshotStallMs, "the snapshot stands still");
+      return limit.hold(signal, (limited) => readSnapshot(requests, limit, limited));
+    },
     stream: (cursor, signal) => readStream(requests, cursor, signal),
-    lease: (request, signal) => askForLease(requests, request, withTimeout(signal, leaseTimeoutMs)),
+    lease: (request, signal) => {
+      const limit = new TimeLimit(setTimer, leaseTimeoutMs, "no answer to the lease call");
+      return limit.hold(signal, (limited) => askForLease(requests, request, limited));
+    },
   };
 }
 
 async function readSnapshot(
   requests: FeedRequests,
-  stallMs: number,
+  limit: TimeLimit,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const stalled = new AbortController();
-  const stop = () => stalled.abort(timedOut());
-  let timer = setTimeout(stop, stallMs);
-  try {
-    const init = { headers: { accept: SNAPSHOT_MEDIA_TYPE } };
-    const response = await requests.send("/snapshot", init, AbortSignal.any([signal, stalled.signal]));
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of requests.bodyOf(response)) {
-      clearTimeout(timer);
-      timer = setTimeout(stop, stallMs);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  } finally {
-    clearTimeout(timer);
+  const response = await requests.send("/snapshot", { headers: { accept: SNAPSHOT_MEDIA_TYPE } }, signal);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of requests.bodyOf(response)) {
+    limit.restart();
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks);
 }
 
 async function* readStream(
@@ -90,9 +91,3 @@ async function askForLease(
     throw revocationError("malformed_feed", { detail: "the answer to a lease call cannot be read", cause });
   }
 }
-
-function withTimeout(signal: AbortSignal, timeoutMs: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-}
-
-const timedOut = () => revocationError("feed_unavailable", { detail: "the snapshot stands still" });

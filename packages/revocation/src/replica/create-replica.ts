@@ -1,6 +1,6 @@
+import { systemTimer } from "../timers.ts";
 import { FeedReplica } from "./feed-replica.ts";
 import type { Replica, ReplicaOptions } from "./replica.ts";
-import { systemTimer } from "./timers.ts";
 
 export function createReplica(options: ReplicaOptions): Replica {
   return new FeedReplica({

@@ -4,6 +4,7 @@ import { checkSequence } from "../encoded-record.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import type { IndexStatistics, RevocationIndex } from "../revocation-index.ts";
+import { backoffMs, pause } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
 import { Announcer, type ReplicaChange, type ReplicaState } from "./announcer.ts";
@@ -12,7 +13,6 @@ import { followStream } from "./follow-stream.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { type LoadedSnapshot, loadSnapshot } from "./load-snapshot.ts";
 import type { Replica, ReplicaOptions } from "./replica.ts";
-import { backoffMs, pause } from "./timers.ts";
 
 interface Holding {
   readonly incarnation: string;

@@ -1,8 +1,8 @@
 import type { Reset } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "../feed.ts";
+import type { SetTimer } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
-import type { SetTimer } from "./timers.ts";
 
 export interface FollowOptions {
   readonly feed: Feed;

@@ -1,8 +1,8 @@
 import { hasCode, type LeaseResponse } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed } from "../feed.ts";
+import type { SetTimer } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
-import type { SetTimer } from "./timers.ts";
 
 /** What the replica's index holds: every record up to `applied`. */
 export interface Position {

@@ -1,8 +1,8 @@
 import type { Feed } from "../feed.ts";
 import type { IndexStatistics } from "../revocation-index.ts";
+import type { SetTimer } from "../timers.ts";
 import type { RevocationView } from "../view.ts";
 import type { ReplicaChange, ReplicaEvent, ReplicaState } from "./announcer.ts";
-import type { SetTimer } from "./timers.ts";
 
 export interface Replica extends RevocationView {
   readonly name: string;
