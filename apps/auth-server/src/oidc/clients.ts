@@ -44,6 +44,15 @@ export class Clients {
     return metadata;
   }
 
+  async isEnabled(clientId: string): Promise<boolean> {
+    const row = await this.#storage.read
+      .selectFrom("oidc_clients")
+      .select("disabled_at")
+      .where("client_id", "=", clientId)
+      .executeTakeFirst();
+    return row?.disabled_at === null;
+  }
+
   /** Registers what the configuration file says, over what was there. A client that was disabled stays so. */
   async configure(clients: readonly ClientConfiguration[]): Promise<void> {
     await this.#storage.write(async ({ db }) => {

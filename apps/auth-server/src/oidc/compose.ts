@@ -97,7 +97,7 @@ function stepsOf(
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
     isSessionLive: async (uid) => (await sessions.findLive(uid)) !== undefined,
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,
-    isClientEnabled: async (id) => (await clients.find(id)) !== undefined,
+    isClientEnabled: (id) => clients.isEnabled(id),
     isDenied: (claims: RevocableClaims) => verdictOf(local, claims) === "killed",
     issuer: configuration.issuer,
     nowSeconds,

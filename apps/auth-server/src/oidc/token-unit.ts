@@ -28,6 +28,8 @@ export async function writeInUnit(storage: Storage, step: Step): Promise<void> {
 export async function inTokenUnit(storage: Storage, work: () => Promise<void>, last?: Step): Promise<void> {
   const steps: Step[] = [];
   await current.run(steps, work);
+  // Client credentials leave nothing behind: a commit to disk for nothing would be most of their cost.
+  if (steps.length === 0 && last === undefined) return;
   await storage.write(async (transaction) => {
     for (const step of steps) await step(transaction);
     await last?.(transaction);
