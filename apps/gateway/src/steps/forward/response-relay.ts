@@ -53,10 +53,9 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (!this.sendHead()) return;
-    // The whole body in one piece: head, body and end leave in one write.
     if (this.#head!.fields["content-length"] === String(chunk.length)) {
       this.#isSettled = true;
-      this.#response.end(chunk);
+      endWith(this.#response, chunk);
     } else if (!this.#response.write(chunk)) {
       controller.pause();
       this.#response.once("drain", () => controller.resume());
@@ -108,6 +107,17 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     else this.#options.answer(this.#exchange, refuse(code));
   }
 }
+
+/**
+ * A short body goes out as text with its head, in one plain write: gathering two buffers costs twice as much.
+ * latin1 takes bytes to characters and back unchanged.
+ */
+function endWith(response: ServerResponse, body: Buffer): void {
+  if (body.length <= SHORT_BODY_BYTES) response.end(body.toString("latin1"), "latin1");
+  else response.end(body);
+}
+
+const SHORT_BODY_BYTES = 16_384;
 
 const flushHead = (relay: ResponseRelay): void => relay.flushHead();
 
