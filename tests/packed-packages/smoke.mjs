@@ -20,7 +20,9 @@ function mint() {
   const claims = { iss: issuer, aud: audience, sub: "ada", client_id: "web", iat, exp: iat + 60, rv: 0, sid };
   const header = { alg: "ES256", typ: "at+jwt", kid: "k1" };
   const body = `${base64url(header)}.${base64url({ ...claims, jti: encodeIdentifier(randomBytes(16)) })}`;
-  const signature = createSign("sha256").update(body).sign({ key: privateKey, dsaEncoding: "ieee-p1363" }, "base64url");
+  const signature = createSign("sha256")
+    .update(body)
+    .sign({ key: privateKey, dsaEncoding: "ieee-p1363" }, "base64url");
   return `${body}.${signature}`;
 }
 
@@ -29,7 +31,9 @@ const index = new RevocationIndex({ tokenLifetimeSeconds: 600, clockSkewSeconds:
 const guard = createGuard({
   issuer,
   audience,
-  keys: localKeySource({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256", use: "sig" }] }),
+  keys: localKeySource({
+    keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256", use: "sig" }],
+  }),
   revocations: {
     coordinatesOf: (claims, header) => keySpace.coordinatesOf(claims, header),
     verdict: (coordinates) => index.verdict(coordinates),

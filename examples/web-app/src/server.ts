@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
 import { type Config, pageConfigOf } from "./config.ts";
 
@@ -40,6 +40,8 @@ async function bundlePage(): Promise<string> {
     conditions: ["@portcullis/source"],
     logLevel: "silent",
   });
+  // Its helper process would live as long as this server.
+  await stop();
   return result.outputFiles[0]!.text;
 }
 

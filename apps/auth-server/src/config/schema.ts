@@ -52,7 +52,8 @@ export const configurationSchema = z.strictObject({
   listen: listenSchema,
   dataDirectory: z.string().min(1),
   /** How far clocks of verifiers may be off. */
-  clockSkewSeconds: z.int().min(0).max(60).default(5),
+  /** At least what verifiers allow by default: with less, a revocation could leave the log before its token dies. */
+  clockSkewSeconds: z.int().min(5).max(60).default(5),
   resources: z.array(resourceSchema).default([]),
   clients: z.array(clientSchema).default([]),
   users: z.array(userSchema).default([]),

@@ -13,6 +13,7 @@ export interface SignInPage {
 
 export function signInPage(content: SignInPage): string {
   const { fields = {} } = content;
+  const isFirstTry = content.username === undefined;
   return page({
     title: "Sign in",
     main: html`<h1>Sign in</h1>
@@ -20,8 +21,8 @@ ${content.clientName !== undefined && html`<p>to go on to <strong>${content.clie
 ${alert(content.problem)}
 <form method="post" action="${content.action}" novalidate>
 <input type="hidden" name="form" value="${content.formToken}">
-${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: content.username })}
-${field({ name: "password", label: "Password", problem: fields.password, type: "password" })}
+${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: content.username, focus: isFirstTry })}
+${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isFirstTry })}
 <button type="submit" class="primary">Sign in</button>
 </form>`,
   });
@@ -33,16 +34,16 @@ interface Field {
   readonly type: string;
   readonly value?: string | undefined;
   readonly problem: string | undefined;
+  readonly focus: boolean;
 }
 
 const AUTOCOMPLETE = { username: "username", password: "current-password" };
 
-function field({ name, label, type, value, problem }: Field): Content {
+function field({ name, label, type, value, problem, focus }: Field): Content {
   const invalid = problem !== undefined && html` aria-invalid="true" aria-describedby="${name}-problem"`;
-  const focus = (name === "username" ? value === undefined : false) && html` autofocus`;
   return html`<div class="field">
 <label for="${name}">${label}</label>
-<input id="${name}" name="${name}" type="${type}" value="${value ?? ""}" autocomplete="${AUTOCOMPLETE[name]}" autocapitalize="none" spellcheck="false" required${invalid}${focus}>
+<input id="${name}" name="${name}" type="${type}" value="${value ?? ""}" autocomplete="${AUTOCOMPLETE[name]}" autocapitalize="none" spellcheck="false" required${invalid}${focus && html` autofocus`}>
 ${problem !== undefined && html`<p class="problem" id="${name}-problem">${problem}</p>`}
 </div>`;
 }

@@ -16,7 +16,7 @@ export function confirmSignOutPage({ action, xsrf, clientName }: ConfirmSignOutP
 <p>${clientName !== undefined && html`<strong>${clientName}</strong> asks to sign you out. `}This ends your session in this browser, and every app that uses it is signed out at once.</p>
 <form method="post" action="${action}">
 <input type="hidden" name="xsrf" value="${xsrf}">
-<div class="actions">
+<div class="actions stacked">
 <button type="submit" name="logout" value="yes" class="primary">Sign out</button>
 <button type="submit">${clientName === undefined ? "Stay signed in" : `Only leave ${clientName}`}</button>
 </div>
