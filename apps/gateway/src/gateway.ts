@@ -5,7 +5,7 @@ import type { ConnectedGuard } from "@portcullis/guard";
 import type { Address, Configuration } from "./config/configuration.ts";
 import { gatewayError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
-import { rememberFields } from "./headers/field-kind.ts";
+import { type Field, rememberFields } from "./headers/field-kind.ts";
 import { proxyListener } from "./listener/proxy-listener.ts";
 import { type AnswerWriter, connectionFields, writeAnswer } from "./listener/write-answer.ts";
 import { accessLogger, type Log } from "./log.ts";
@@ -14,9 +14,9 @@ import { managementListener } from "./management/management-listener.ts";
 import { pipeline, runner } from "./pipeline.ts";
 import { corsFields } from "./steps/answer-preflight.ts";
 import { responseFields } from "./steps/forward/response-fields.ts";
-import { Upstreams } from "./steps/forward/upstreams.ts";
 import type { SigningKey } from "./transaction-token/signing-key.ts";
 import { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
+import { Upstreams } from "./upstream/upstreams.ts";
 
 export interface GatewayOptions {
   readonly configuration: Configuration;
@@ -51,10 +51,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     () => {}, // closed before it was ready
   );
   const counters = new Counters();
-  const upstreams = new Upstreams(configuration.routes, configuration.upstreams);
+  const fieldNamed = rememberFields();
+  const upstreams = new Upstreams(configuration.routes, configuration.upstreams, fieldNamed);
   const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
   const isDraining = (): boolean => phase.isDraining;
-  const proxy = buildProxy(options, { counters, upstreams, isReady, isDraining });
+  const proxy = buildProxy(options, { counters, upstreams, fieldNamed, isReady, isDraining });
   const management = managementListener({ guard, counters, isReady, isDraining });
   const servers = [
     [proxy, configuration.listen, "listen.port"],
@@ -64,7 +65,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const [server, address, setting] of servers) await listen(server, address, setting);
   } catch (error) {
     for (const [server] of servers) server.close();
-    await Promise.all([guard.close(), upstreams.close()]);
+    upstreams.close();
+    await guard.close();
     throw error;
   }
   return {
@@ -75,7 +77,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await finishRequests(proxy, options);
       // Only now: until the last answer is out, the lease has to stand.
       await guard.close();
-      await upstreams.close();
+      upstreams.close();
       management.close();
       management.closeAllConnections();
     }),
@@ -85,14 +87,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 interface ProxyParts {
   readonly counters: Counters;
   readonly upstreams: Upstreams;
+  readonly fieldNamed: (spelling: string) => Field;
   readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
 }
 
 function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
   const { configuration, guard, signingKey, log } = options;
-  const { counters, upstreams, isReady, isDraining } = parts;
-  const fieldNamed = rememberFields();
+  const { counters, upstreams, fieldNamed, isReady, isDraining } = parts;
   const cors = (origin: string | undefined) => corsFields(configuration.cors, origin);
   const writer: AnswerWriter = { corsFields: cors, isDraining };
   const logAccess = accessLogger(configuration.accessLog, log);
@@ -110,7 +112,6 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
     forwarding: {
       upstreams,
       headFields: responseFields({
-        fieldNamed,
         corsFields: cors,
         connectionFields: (exchange) => connectionFields(exchange, writer),
       }),

@@ -4,6 +4,8 @@ export type FieldKind =
   | "end-to-end"
   /** Stops here: hop-by-hop, written by the gateway itself, or a second spelling of such a name. */
   | "dropped"
+  /** No name that HTTP allows. */
+  | "malformed"
   /** Looked at by a step, then dropped. */
   | "host"
   | "connection"
@@ -61,9 +63,12 @@ const PROTECTED: ReadonlySet<string> = new Set(["content-type", "cookie", "dpop"
 export function fieldOf(spelling: string): Field {
   const name = spelling.toLowerCase();
   const canonical = name.replace(/[^a-z0-9]/g, "-");
-  const kind = kindOf(canonical);
-  return { name, kind: canonical === name || kind === "end-to-end" ? kind : "dropped" };
+  const kind = TOKEN.test(name) ? kindOf(canonical) : "malformed";
+  return { name, kind: canonical === name || ALIKE.has(kind) ? kind : "dropped" };
 }
+
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
 
 function kindOf(canonical: string): FieldKind {
   const lookedAt = LOOKED_AT.get(canonical);
@@ -75,6 +80,9 @@ function kindOf(canonical: string): FieldKind {
 
 export const isProtected = (field: Field): boolean =>
   PROTECTED.has(field.name) || ["host", "authorization", "content-length", "origin"].includes(field.kind);
+
+/** Kinds of which a second spelling means the same. */
+const ALIKE: ReadonlySet<FieldKind> = new Set(["end-to-end", "malformed"]);
 
 const REMEMBERED_NAMES = 1024;
 

@@ -1,9 +1,7 @@
 import type { Exchange } from "../../exchange.ts";
-import type { Field } from "../../headers/field-kind.ts";
-import type { UpstreamHead } from "./response-relay.ts";
+import type { ResponseHead } from "../../upstream/call.ts";
 
 export interface ResponseFieldOptions {
-  readonly fieldNamed: (spelling: string) => Field;
   readonly corsFields: (origin: string | undefined) => readonly string[];
   /** Fields that belong to the connection to this client: `connection: close` when it has to end. */
   readonly connectionFields: (exchange: Exchange) => readonly string[];
@@ -11,28 +9,30 @@ export interface ResponseFieldOptions {
 
 /** The service's header fields without those of its own hop; ours are ours to say. */
 export function responseFields(options: ResponseFieldOptions) {
-  return (exchange: Exchange, { fields }: UpstreamHead): string[] => {
+  return (exchange: Exchange, head: ResponseHead): string[] => {
     const cors = options.corsFields(exchange.origin);
-    const named = namedByConnection(fields.connection);
+    const named = namedByConnection(head);
     const out: string[] = [];
-    for (const name in fields) {
-      const kind = options.fieldNamed(name).kind;
+    for (let at = 0; at < head.fields.length; at++) {
+      const { kind, name } = head.fields[at]!;
       if (kind !== "end-to-end" && kind !== "content-length") continue;
       if (named?.has(name) || (cors.length > 0 && name.startsWith("access-control-"))) continue;
-      append(out, name, fields[name]!);
+      out.push(name, head.values[at]!);
     }
-    out.push(...cors, ...options.connectionFields(exchange));
+    for (const field of cors) out.push(field);
+    for (const field of options.connectionFields(exchange)) out.push(field);
     return out;
   };
 }
 
-function append(out: string[], name: string, value: string | string[]): void {
-  if (typeof value === "string") out.push(name, value);
-  else for (const each of value) out.push(name, each);
-}
-
-function namedByConnection(connection: string | string[] | undefined): ReadonlySet<string> | undefined {
-  if (connection === undefined || connection === "keep-alive" || connection === "close") return undefined;
-  const options = String(connection).toLowerCase().split(",");
-  return new Set(options.map((option) => option.trim()).filter((option) => option !== "content-length"));
+function namedByConnection({ fields, values }: ResponseHead): ReadonlySet<string> | undefined {
+  let named: Set<string> | undefined;
+  for (let at = 0; at < fields.length; at++) {
+    if (fields[at]!.kind !== "connection") continue;
+    named ??= new Set();
+    for (const option of values[at]!.toLowerCase().split(",")) named.add(option.trim());
+  }
+  // The length says where the answer ends; no option takes it away.
+  named?.delete("content-length");
+  return named;
 }

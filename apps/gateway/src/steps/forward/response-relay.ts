@@ -1,35 +1,27 @@
 import type { ServerResponse } from "node:http";
-import type { Dispatcher } from "undici";
-import type { Answer } from "../../answer.ts";
-import { refuse } from "../../answer.ts";
+import { type Answer, refuse } from "../../answer.ts";
 import type { GatewayErrorCode } from "../../errors.ts";
 import type { Exchange } from "../../exchange.ts";
+import type { CallControl, CallHandler, ResponseHead } from "../../upstream/call.ts";
 import { failureCode } from "./upstream-failure.ts";
-
-export interface UpstreamHead {
-  readonly status: number;
-  readonly fields: Readonly<Record<string, string | string[] | undefined>>;
-}
 
 export interface RelayOptions {
   /** Asked right before the first byte of the answer: an answer of its own replaces the service's. */
   readonly beforeHead: (exchange: Exchange) => Answer | undefined;
-  readonly headFields: (exchange: Exchange, head: UpstreamHead) => string[];
+  readonly headFields: (exchange: Exchange, head: ResponseHead) => string[];
   readonly answer: (exchange: Exchange, answer: Answer) => void;
 }
 
-type Controller = Dispatcher.DispatchController;
-
 /**
- * Carries one answer from a service to its client. The head waits until there is something to send with it,
- * or until the end of the tick: usually head and body leave in one write, and `beforeHead` runs at the last moment.
+ * Carries one answer from a service to its client. The head waits for what has arrived with it: usually head
+ * and body leave in one write, and `beforeHead` runs at the last moment.
  */
-export class ResponseRelay implements Dispatcher.DispatchHandler {
+export class ResponseRelay implements CallHandler {
   readonly #exchange: Exchange;
   readonly #options: RelayOptions;
   readonly #response: ServerResponse;
-  #controller: Controller | undefined = undefined;
-  #head: UpstreamHead | undefined = undefined;
+  #call: CallControl | undefined = undefined;
+  #head: ResponseHead | undefined = undefined;
   /** The client has its answer, or will get no more of it: nothing may be written any more. */
   #isSettled = false;
 
@@ -39,49 +31,52 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     this.#response = exchange.response;
   }
 
-  onRequestStart(controller: Controller): void {
-    this.#controller = controller;
-    // Gone while the request waited for a connection.
-    if (this.#isSettled || this.#exchange.isOver) controller.abort(ABANDONED);
+  /** Must be called before the service can have answered. */
+  follow(call: CallControl): void {
+    this.#call = call;
   }
 
-  onResponseStart(_controller: Controller, status: number, fields: UpstreamHead["fields"]): void {
-    if (status < 200) return;
-    this.#head = { status, fields };
-    process.nextTick(flushHead, this);
+  onHead(head: ResponseHead): void {
+    this.#head = head;
   }
 
-  onResponseData(controller: Controller, chunk: Buffer): void {
-    if (!this.sendHead()) return;
-    if (this.#head!.fields["content-length"] === String(chunk.length)) {
+  onBody(chunk: Buffer): boolean {
+    if (!this.#sendHead()) return true;
+    if (this.#head!.contentLength === chunk.length) {
       this.#isSettled = true;
       endWith(this.#response, chunk);
-    } else if (!this.#response.write(chunk)) {
-      controller.pause();
-      this.#response.once("drain", () => controller.resume());
+      return true;
     }
+    if (this.#response.write(chunk)) return true;
+    this.#response.once("drain", () => this.#call?.resume());
+    return false;
   }
 
-  onResponseEnd(): void {
-    if (!this.sendHead()) return;
+  onEnd(): void {
+    if (!this.#sendHead()) return;
     this.#isSettled = true;
     this.#response.end();
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
+  /** A head without a body so far: the client may be waiting for it, as for an event stream's. */
+  onIdle(): void {
+    if (this.#response.headersSent || !this.#sendHead()) return;
+    this.#response.flushHeaders();
+  }
+
+  onError(error: unknown): void {
     this.#fail(failureCode(error));
   }
 
   /** Breaks the call off. Without a code the client is gone and gets nothing. */
   abandon(code: GatewayErrorCode | undefined): void {
-    const controller = this.#controller;
     if (code !== undefined) this.#fail(code);
     this.#isSettled = true;
-    controller?.abort(ABANDONED);
+    this.#call?.abort();
   }
 
-  /** False when there is nothing more to send: the answer was replaced or the client is gone. */
-  sendHead(): boolean {
+  /** False when there is nothing to send: the answer was replaced, or the client is gone. */
+  #sendHead(): boolean {
     if (this.#isSettled || this.#head === undefined) return false;
     if (this.#response.headersSent) return true;
     const replacement = this.#options.beforeHead(this.#exchange);
@@ -91,12 +86,8 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     }
     this.#isSettled = true;
     this.#options.answer(this.#exchange, replacement);
-    this.#controller?.abort(ABANDONED);
+    this.#call?.abort();
     return false;
-  }
-
-  flushHead(): void {
-    if (!this.#isSettled && !this.#response.headersSent && this.sendHead()) this.#response.flushHeaders();
   }
 
   #fail(code: GatewayErrorCode): void {
@@ -118,7 +109,3 @@ function endWith(response: ServerResponse, body: Buffer): void {
 }
 
 const SHORT_BODY_BYTES = 16_384;
-
-const flushHead = (relay: ResponseRelay): void => relay.flushHead();
-
-const ABANDONED = new Error("the exchange was abandoned");

@@ -1,12 +1,6 @@
-import { hasCode } from "@portcullis/protocol";
-import type { GatewayErrorCode } from "../../errors.ts";
+import { PortcullisError } from "@portcullis/protocol";
+import { catalogue, type GatewayErrorCode } from "../../errors.ts";
 
-const TIMEOUTS = new Set([
-  "UND_ERR_CONNECT_TIMEOUT",
-  "UND_ERR_HEADERS_TIMEOUT",
-  "UND_ERR_BODY_TIMEOUT",
-  "ETIMEDOUT",
-]);
 const UNREACHABLE = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -18,9 +12,10 @@ const UNREACHABLE = new Set([
 
 /** What a failed call to a service is called. The service's own words stay inside. */
 export function failureCode(error: unknown): GatewayErrorCode {
-  if (hasCode(error, "body_too_large")) return "body_too_large";
+  if (error instanceof PortcullisError && Object.hasOwn(catalogue, error.code))
+    return error.code as GatewayErrorCode;
   const code = codeOf(error);
-  if (TIMEOUTS.has(code)) return "upstream_timeout";
+  if (code === "ETIMEDOUT") return "upstream_timeout";
   return UNREACHABLE.has(code) ? "upstream_unreachable" : "upstream_failed";
 }
 

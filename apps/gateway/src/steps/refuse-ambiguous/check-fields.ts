@@ -46,6 +46,7 @@ export function checkFields(
   for (let at = 0; at < raw.length; at += 2) {
     const field = fieldNamed(raw[at]!);
     if (field.kind === "end-to-end" || field.kind === "dropped") continue;
+    if (field.kind === "malformed") return refuse("malformed_request", { found: "a malformed header name" });
     const refusal = readField(exchange, seen, field, raw[at + 1]!);
     if (refusal !== undefined) return refusal;
   }
