@@ -104,10 +104,10 @@ export class CutoffTable extends SegmentedTable {
     const segment = this.segmentOf(order);
     const { words } = segment;
     const tags = Math.imul(tagOf(word3), EVERY_BYTE);
-    for (let group = homeOf(segment, order); ; group++) {
-      const found = words[group]!;
+    for (let tagWord = homeOf(segment, order); ; tagWord++) {
+      const found = words[tagWord]!;
       for (let same = zeroBytes(found ^ tags); same !== 0; same &= same - 1) {
-        const at = segment.tagWords + (group * 4 + (lowestByte(same) >>> 3)) * 7;
+        const at = segment.tagWords + (tagWord * 4 + (lowestByte(same) >>> 3)) * 7;
         const sameKey =
           words[at] === order &&
           words[at + 1] === word1 &&
@@ -115,7 +115,7 @@ export class CutoffTable extends SegmentedTable {
           words[at + 3] === word3;
         if (sameKey && words[at + 4]! >>> TAG_SHIFT === tag) return at;
       }
-      if (zeroBytes(found) !== 0) return -1;
+      if (found >>> 24 === 0) return -1;
     }
   }
 }

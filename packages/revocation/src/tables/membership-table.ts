@@ -1,5 +1,5 @@
 import { SCOPE_CODES } from "@portcullis/protocol";
-import { homeOf, lowestByte, tagOf, takeSlot, zeroBytes } from "./segment.ts";
+import { homeOf, lowestByte, type Segment, tagOf, takeSlot, zeroBytes } from "./segment.ts";
 import { type Seeds, SegmentedTable } from "./segmented-table.ts";
 
 /**
@@ -46,18 +46,17 @@ export class MembershipTable extends SegmentedTable {
     const { words } = segment;
     const wanted = (word2 & KEY_MASK) | (MEMBERSHIP_TAGS[places[place]!]! << REASON_BITS);
     const tags = Math.imul(tagOf(word3), EVERY_BYTE);
-    for (let group = homeOf(segment, order); ; group++) {
-      const found = words[group]!;
-      let same = zeroBytes(found ^ tags);
-      while (same !== 0) {
-        const at = segment.tagWords + (group * 4 + (lowestByte(same) >>> 3)) * 3;
-        const rest = words[at + 2]!;
-        if (words[at] === order && words[at + 1] === word1 && (rest & ~REASON_MASK) === wanted) {
-          return rest & REASON_MASK;
-        }
-        same &= same - 1;
+    for (let at = homeOf(segment, order); ; at += 2) {
+      const first = words[at]!;
+      const second = words[at + 1]!;
+      const inFirst = zeroBytes(first ^ tags);
+      const inSecond = zeroBytes(second ^ tags);
+      if ((inFirst | inSecond) !== 0) {
+        let found = locate(segment, at, inFirst, order, word1, wanted);
+        if (found < 0) found = locate(segment, at + 1, inSecond, order, word1, wanted);
+        if (found >= 0) return words[found]! & REASON_MASK;
       }
-      if (zeroBytes(found) !== 0) return 0;
+      if (second >>> 24 === 0) return 0;
     }
   }
 
@@ -69,29 +68,53 @@ export class MembershipTable extends SegmentedTable {
     const { words } = segment;
     const tag = tagOf(word3);
     const tags = Math.imul(tag, EVERY_BYTE);
-    for (let group = homeOf(segment, order); ; group++) {
-      const found = words[group]!;
-      let same = zeroBytes(found ^ tags);
-      while (same !== 0) {
-        const at = segment.tagWords + (group * 4 + (lowestByte(same) >>> 3)) * 3;
-        const rest = words[at + 2]!;
-        if (words[at] === order && words[at + 1] === word1 && (rest & ~REASON_MASK) === wanted) {
-          if (reason < (rest & REASON_MASK)) words[at + 2] = wanted | reason;
+    for (let at = homeOf(segment, order); ; at += 2) {
+      const first = words[at]!;
+      const second = words[at + 1]!;
+      const inFirst = zeroBytes(first ^ tags);
+      const inSecond = zeroBytes(second ^ tags);
+      if ((inFirst | inSecond) !== 0) {
+        let found = locate(segment, at, inFirst, order, word1, wanted);
+        if (found < 0) found = locate(segment, at + 1, inSecond, order, word1, wanted);
+        if (found >= 0) {
+          if (reason < (words[found]! & REASON_MASK)) words[found] = wanted | reason;
           return;
         }
-        same &= same - 1;
       }
-      if (zeroBytes(found) !== 0) {
-        const at = takeSlot(segment, SHAPE, group, tag);
-        if (at < 0) break;
-        this.count++;
-        fill(words, at, order, word1, wanted | reason);
+      if (second >>> 24 === 0) {
+        this.#put(segment, at, order, tag, word1, wanted | reason);
         return;
       }
     }
-    const opened = this.open(order, tag);
-    fill(opened, this.opened, order, word1, wanted | reason);
   }
+
+  #put(segment: Segment, at: number, order: number, tag: number, word1: number, rest: number): void {
+    const taken = takeSlot(segment, SHAPE, at, tag);
+    if (taken < 0) {
+      fill(this.open(order, tag), this.opened, order, word1, rest);
+      return;
+    }
+    this.count++;
+    fill(segment.words, taken, order, word1, rest);
+  }
+}
+
+/** Place of the last word of the slot that holds the key, among those of a tag word that have its tag; or -1. */
+function locate(
+  segment: Segment,
+  tagWord: number,
+  candidates: number,
+  order: number,
+  word1: number,
+  wanted: number,
+): number {
+  const { words, tagWords } = segment;
+  for (let marks = candidates; marks !== 0; marks &= marks - 1) {
+    const at = tagWords + (tagWord * 4 + (lowestByte(marks) >>> 3)) * 3;
+    const same = words[at] === order && words[at + 1] === word1;
+    if (same && (words[at + 2]! & ~REASON_MASK) === wanted) return at + 2;
+  }
+  return -1;
 }
 
 function fill(words: Int32Array, at: number, order: number, word1: number, rest: number): void {

@@ -1,7 +1,8 @@
 /**
- * A stretch of slots, four to a group. Each slot has a tag, one byte, in a word of its group; the tags of a
- * segment lie together in front, so that a lookup that finds nothing reads a quarter of a cache line where the
- * slots themselves would be five. A key is in its home group, or behind it with no free slot between.
+ * A stretch of slots, eight to a group. Each slot has a tag, one byte, and the tags of a group are two words; the
+ * tags of a segment lie together in front, so that a lookup that finds nothing reads part of a cache line where
+ * the slots themselves would be several. A key is in its home group, or behind it with no free slot between, and
+ * the free slots of a group are its last ones.
  *
  *   words  0 .. tagWords-1   tags, four a word; 0 is a free slot
  *          tagWords ..       slots, `words` each, the first of which is the order
@@ -23,9 +24,9 @@ export class Segment {
     const { homes, spare, depth } = size;
     this.homes = homes;
     this.depth = depth;
-    this.tagWords = homes + spare;
+    this.tagWords = (homes + spare) * GROUP_WORDS;
     this.limit = size.limit ?? Math.floor(homes * GROUP * MAX_LOAD);
-    this.words = allocateWords(this.tagWords * (1 + GROUP * shape.words));
+    this.words = allocateWords(this.tagWords * (1 + TAGS_A_WORD * shape.words));
   }
 }
 
@@ -41,13 +42,15 @@ interface SegmentSize {
   readonly limit?: number;
 }
 
-const GROUP = 4;
+const GROUP = 8;
+const GROUP_WORDS = 2;
+const TAGS_A_WORD = 4;
 /** Above it runs get long. What a segment holds after growing is MAX_LOAD / GROWTH: that bounds bytes an entry. */
-const MAX_LOAD = 0.9;
+const MAX_LOAD = 0.91;
 const GROWTH = 1.18;
-const LEAST_HOMES = 4;
+const LEAST_HOMES = 2;
 /** 16,384 slots: copying so many is the longest pause of a growing table. Also the most that homeOf can count. */
-const MOST_HOMES = 4096;
+const MOST_HOMES = 2048;
 
 const ONES = 0x0101_0101;
 const HIGHS = 0x8080_8080 | 0;
@@ -57,9 +60,9 @@ function allocateWords(count: number): Int32Array {
   return new Int32Array(count);
 }
 
-/** The group where an order belongs: the bits that the directory has not used, scaled to the homes. */
+/** First tag word of the group where an order belongs: the bits below the directory's, scaled to the homes. */
 export function homeOf(segment: Segment, order: number): number {
-  return Math.imul((order << segment.depth) >>> 12, segment.homes) >>> 20;
+  return (Math.imul((order << segment.depth) >>> 11, segment.homes) >>> 21) * GROUP_WORDS;
 }
 
 /** Bit 7 of every byte that is zero, or lies above one that is. */
@@ -78,28 +81,21 @@ export function tagOf(word3: number): number {
   return tag === 0 ? 1 : tag;
 }
 
-/** Free slots of a group are its last ones. */
-const usedSlots = (tags: number): number => GROUP - (Math.clz32(tags) >>> 3);
+const usedSlots = (tags: number): number => TAGS_A_WORD - (Math.clz32(tags) >>> 3);
 
 /**
- * Takes the first free slot of a group that has one; returns its first word's place. -1 when the segment has no
- * room for it: it is at its limit, or this is the last group, which must stay free.
+ * Takes the first free slot at or behind a tag word; returns its first word's place. -1 when the segment has no
+ * room for it: it is at its limit, or only the last group is left, which must stay free.
  */
-export function takeSlot(segment: Segment, shape: SlotShape, group: number, tag: number): number {
-  if (segment.count >= segment.limit || group === segment.tagWords - 1) return -1;
-  const { words } = segment;
-  const slot = usedSlots(words[group]!);
-  words[group] = words[group]! | (tag << (slot << 3));
+export function takeSlot(segment: Segment, shape: SlotShape, from: number, tag: number): number {
+  const { words, tagWords } = segment;
+  let at = from;
+  while (words[at]! >>> 24 !== 0) at++;
+  if (segment.count >= segment.limit || at >= tagWords - GROUP_WORDS) return -1;
+  const slot = usedSlots(words[at]!);
+  words[at] = words[at]! | (tag << (slot << 3));
   segment.count++;
-  return segment.tagWords + (group * GROUP + slot) * shape.words;
-}
-
-/** The first group from its home on that has a free slot. */
-export function freeGroup(segment: Segment, order: number): number {
-  const { words } = segment;
-  let group = homeOf(segment, order);
-  while (words[group]! >>> 24 !== 0) group++;
-  return group;
+  return tagWords + (at * TAGS_A_WORD + slot) * shape.words;
 }
 
 export function emptySegment(shape: SlotShape): Segment {
@@ -122,7 +118,7 @@ export function grown(segment: Segment, shape: SlotShape): Segment {
 /** For keys that were chosen to fall together and that no further bit parts: as many groups behind as they need. */
 export function widened(segment: Segment, shape: SlotShape): Segment {
   const { homes, depth, tagWords } = segment;
-  const size = { homes, spare: tagWords, depth, limit: Number.POSITIVE_INFINITY };
+  const size = { homes, spare: tagWords / GROUP_WORDS, depth, limit: Number.POSITIVE_INFINITY };
   return filled(shape, size, { segment, mask: 0, bits: 0 });
 }
 
@@ -149,9 +145,9 @@ export function halves(
 function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
   const { words, tagWords } = segment;
   let count = 0;
-  for (let group = 0; group < tagWords; group++) {
-    let at = tagWords + group * GROUP * shape.words;
-    for (let left = usedSlots(words[group]!); left > 0; left--, at += shape.words) {
+  for (let tagWord = 0; tagWord < tagWords; tagWord++) {
+    let at = tagWords + tagWord * TAGS_A_WORD * shape.words;
+    for (let left = usedSlots(words[tagWord]!); left > 0; left--, at += shape.words) {
       if ((words[at]! & mask) !== 0) count++;
     }
   }
@@ -159,7 +155,7 @@ function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
 }
 
 const grownHomes = (homes: number): number => Math.max(homes + 1, Math.floor(homes * GROWTH));
-const spareFor = (homes: number): number => 3 + (homes >>> 7);
+const spareFor = (homes: number): number => 2 + (homes >>> 6);
 
 interface Source {
   readonly segment: Segment;
@@ -175,32 +171,39 @@ function filled(shape: SlotShape, size: SegmentSize, source: Source): Segment {
   return filled(shape, { ...size, spare: size.spare * 2 }, source);
 }
 
+/** False when the target is too short behind its homes. */
 function copyInto(target: Segment, shape: SlotShape, source: Source): boolean {
+  const { tagWords } = source.segment;
+  for (let tagWord = 0; tagWord < tagWords; tagWord++) {
+    if (!copyTagWord(target, shape.words, source, tagWord)) return false;
+  }
+  return true;
+}
+
+/**
+ * Copies up to four slots. A function of its own and not an inner loop, which the engine would compile anew, in
+ * mid-run, for every segment that is copied.
+ */
+function copyTagWord(target: Segment, stride: number, source: Source, tagWord: number): boolean {
   const { mask, bits } = source;
   const { words: from, tagWords } = source.segment;
-  const { words: to, tagWords: bodyAt, homes, depth } = target;
-  const stride = shape.words;
-  const last = bodyAt - 1;
-  let count = 0;
-  for (let group = 0; group < tagWords; group++) {
-    let at = tagWords + group * GROUP * stride;
-    for (let tags = from[group]!; tags !== 0; tags >>>= 8, at += stride) {
-      const order = from[at]!;
-      if (((order ^ bits) & mask) !== 0) continue;
-      let home = Math.imul((order << depth) >>> 12, homes) >>> 20;
-      let there = to[home]!;
-      while (there >>> 24 !== 0) there = to[++home]!;
-      if (home === last) return false;
-      const slot = 4 - (Math.clz32(there) >>> 3);
-      to[home] = there | ((tags & 0xff) << (slot << 3));
-      const out = bodyAt + (home * GROUP + slot) * stride;
-      to[out] = order;
-      to[out + 1] = from[at + 1]!;
-      to[out + 2] = from[at + 2]!;
-      for (let word = 3; word < stride; word++) to[out + word] = from[at + word]!;
-      count++;
-    }
+  const { words: to, tagWords: bodyAt } = target;
+  let at = tagWords + tagWord * TAGS_A_WORD * stride;
+  for (let tags = from[tagWord]!; tags !== 0; tags >>>= 8, at += stride) {
+    const order = from[at]!;
+    if (((order ^ bits) & mask) !== 0) continue;
+    let home = homeOf(target, order);
+    let there = to[home]!;
+    while (there >>> 24 !== 0) there = to[++home]!;
+    if (home >= bodyAt - GROUP_WORDS) return false;
+    const slot = usedSlots(there);
+    to[home] = there | ((tags & 0xff) << (slot << 3));
+    const out = bodyAt + (home * TAGS_A_WORD + slot) * stride;
+    to[out] = order;
+    to[out + 1] = from[at + 1]!;
+    to[out + 2] = from[at + 2]!;
+    for (let word = 3; word < stride; word++) to[out + word] = from[at + word]!;
+    target.count++;
   }
-  target.count = count;
   return true;
 }

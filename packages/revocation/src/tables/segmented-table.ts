@@ -1,8 +1,8 @@
 import {
   emptySegment,
-  freeGroup,
   grown,
   halves,
+  homeOf,
   isFullGrown,
   type Segment,
   type SlotShape,
@@ -73,7 +73,7 @@ export class SegmentedTable {
   open(order: number, tag: number): Int32Array {
     for (;;) {
       const segment = this.segmentOf(order);
-      this.opened = takeSlot(segment, this.shape, freeGroup(segment, order), tag);
+      this.opened = takeSlot(segment, this.shape, homeOf(segment, order), tag);
       if (this.opened >= 0) {
         this.count++;
         return segment.words;
