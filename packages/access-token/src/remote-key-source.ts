@@ -6,6 +6,8 @@
  *   no storm.
  * - When the issuer is down, known keys last for `keepLastKeysMs` more. After that it is `keys_unavailable`
  *   (503): a key that was withdrawn meanwhile must not live on for ever.
+ * - Tokens that a verifier remembers keep the set as young as new ones do: a stolen key could otherwise sign one
+ *   token that lives for years, and outlast its withdrawal where no other token comes.
  */
 import type { KeyObject } from "node:crypto";
 import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
@@ -63,8 +65,8 @@ type Settings = typeof DEFAULTS &
   RemoteKeySourceOptions;
 
 class FetchedKeys implements RemoteKeySource {
-  generation = 0;
   readonly #settings: Settings;
+  #generation = 0;
   #keys: KeySet | undefined;
   #fetchedAtMs = Number.NEGATIVE_INFINITY;
   #failedAtMs = Number.NEGATIVE_INFINITY;
@@ -74,17 +76,34 @@ class FetchedKeys implements RemoteKeySource {
     this.#settings = settings;
   }
 
+  /** Read for every use of a remembered token. */
+  get generation(): number {
+    this.#lookAfter(this.#ageMs());
+    return this.#generation;
+  }
+
   keyFor(header: { readonly kid: string; readonly alg: string }): KeyObject | Promise<KeyObject> {
-    const ageMs = this.#settings.monotonicMs() - this.#fetchedAtMs;
+    const ageMs = this.#ageMs();
+    this.#lookAfter(ageMs);
     const known = this.#keys?.find(header);
-    if (known !== undefined && ageMs <= this.#settings.maxAgeMs) return known;
-    if (known !== undefined && ageMs <= this.#settings.maxAgeMs + this.#settings.keepLastKeysMs) {
-      this.#refreshBehind();
-      return known;
-    }
+    if (known !== undefined) return known;
     // Nothing can be new so soon. Being wrong here refuses a good token for `cooldownMs` at most.
     if (this.#keys !== undefined && ageMs <= this.#settings.cooldownMs) throw accessTokenError("unknown_key");
     return this.#fetchedKey(header);
+  }
+
+  #ageMs(): number {
+    return this.#settings.monotonicMs() - this.#fetchedAtMs;
+  }
+
+  /** Begins to replace keys that are old, and drops those that are too old to be good. */
+  #lookAfter(ageMs: number): void {
+    const { maxAgeMs, keepLastKeysMs } = this.#settings;
+    if (this.#keys === undefined || ageMs <= maxAgeMs) return;
+    if (ageMs > maxAgeMs + keepLastKeysMs) {
+      this.#keys = undefined;
+      this.#generation++;
+    } else this.#refreshBehind();
   }
 
   async #fetchedKey(header: { readonly kid: string; readonly alg: string }): Promise<KeyObject> {
@@ -123,7 +142,7 @@ class FetchedKeys implements RemoteKeySource {
     const startedAtMs = this.#settings.monotonicMs();
     try {
       const next = await fetchKeySet(this.#settings);
-      if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.generation++;
+      if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.#generation++;
       this.#keys = next;
       this.#fetchedAtMs = startedAtMs;
     } catch (error) {

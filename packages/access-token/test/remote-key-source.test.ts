@@ -118,6 +118,33 @@ test("tokens of a key that was withdrawn are forgotten with it", async () => {
   assert.equal(await codeOf(() => verifier.verify(token)), "unknown_key");
 });
 
+test("a remembered token is enough to notice that its key was withdrawn: no new token has to come", async () => {
+  let fetches = 0;
+  const counting: typeof fetch = (input, init) => {
+    fetches++;
+    return fetch(input, init);
+  };
+  const { verifier, keys } = verifierOf(source({ fetch: counting }));
+  const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+  assert.ok(await verifier.verify(token));
+  issuer.rotate({ withdraw: true });
+  clock.advance(600_001);
+  const before = fetches;
+  assert.ok(!(verifier.verify(token) instanceof Promise), "answered at once");
+  assert.equal(fetches, before + 1, "while the set is fetched behind");
+  await keys.refresh();
+  assert.equal(await codeOf(() => verifier.verify(token)), "unknown_key");
+});
+
+test("with the issuer down, a remembered token does not outlast the keys", async () => {
+  const { verifier } = verifierOf();
+  const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+  assert.ok(await verifier.verify(token));
+  await issuer.stop();
+  clock.advance(600_000 + 3_600_001);
+  assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
+});
+
 test("a jwksUri of its own skips discovery", async () => {
   const { verifier } = verifierOf(source({ jwksUri: `${issuer.issuer}/jwks` }));
   assert.ok(await verifier.verify(issuer.mint()));
