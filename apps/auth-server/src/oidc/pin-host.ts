@@ -8,15 +8,19 @@ const FORWARDED = [
   "x-forwarded-for",
 ];
 
+const ABSOLUTE_FORM = /^https?:\/\/[^/]*/i;
+
 /**
- * The library builds URLs (discovery, redirects, form actions) out of the Host header. Whoever sends the request
- * chooses that header: so it is replaced by the issuer's before anything reads it, and what proxies add is dropped.
+ * The library builds URLs (discovery, redirects, form actions) out of the request: out of the Host header, or out of
+ * the request target when that is a whole URL (RFC 9112, section 3.2.2). Whoever sends the request chooses both: so the
+ * issuer's host takes their place before anything reads them, and what proxies add is dropped.
  */
 export function pinHost(app: FastifyInstance, issuer: string): void {
   const { host, protocol } = new URL(issuer);
   app.addHook("onRequest", async ({ raw }: FastifyRequest) => {
     for (const name of FORWARDED) delete raw.headers[name];
     raw.headers.host = host;
+    raw.url = raw.url?.replace(ABSOLUTE_FORM, "");
     // The one forwarded header that the library is let to see, from us: whether cookies are `Secure`.
     raw.headers["x-forwarded-proto"] = protocol.slice(0, -1);
   });

@@ -1,5 +1,8 @@
 /** What others may send at the front channel, and what must not come of it. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { type Exchange, exchange, json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { begin, form, isEnd, redeem, signIn } from "./app.ts";
@@ -36,6 +39,17 @@ describe("a Host header that somebody made up", () => {
       assert.doesNotMatch(JSON.stringify(headers) + body, /evil\.test|gopher/);
     }
     assert.equal(json(answers[0]!).token_endpoint, `${server.issuer}/token`);
+  });
+});
+
+describe("a request target that is a whole URL of somebody else", () => {
+  it("reaches no URL in discovery", async () => {
+    const { port } = new URL(server.issuer);
+    const path = "http://evil.test/.well-known/openid-configuration";
+    const [answer] = await once(request({ host: "127.0.0.1", port, path }).end(), "response");
+    const document = JSON.parse(await text(answer));
+    assert.doesNotMatch(JSON.stringify(document), /evil\.test/);
+    assert.equal(document.token_endpoint, `${server.issuer}/token`);
   });
 });
 
