@@ -80,6 +80,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     signingKeys,
     cookieKeys,
     adapter: createAdapter({ artefacts, sessions, grants, clients, endGrant: (id) => endings.endGrant(id) }),
+    head: () => options.storage.log.head(),
     verify: verifyOwnTokens({ issuer, keys: publicKeys, nowSeconds: options.nowSeconds }),
     wrapGrantHandler: withTokenRules({ ...options, issuing, endings }),
   });

@@ -13,6 +13,8 @@ export interface JwtEndpointOptions {
   readonly verify: VerifyOwnToken;
   readonly revoker: Revoker;
   readonly local: LocalRevocations;
+  /** Newest seq of the log. */
+  readonly head: () => number;
 }
 
 type Answer = (ctx: KoaContextWithOIDC, options: JwtEndpointOptions) => Promise<void>;
@@ -34,8 +36,8 @@ export function answerForJwts(provider: Provider, options: JwtEndpointOptions): 
 }
 
 /** What is not a valid token of ours needs no revoking, and its sender learns nothing (RFC 7009, section 2.2). */
-async function revoke(ctx: KoaContextWithOIDC, { verify, revoker }: JwtEndpointOptions): Promise<void> {
-  const token = await verify(tokenOf(ctx));
+async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Promise<void> {
+  const token = await options.verify(tokenOf(ctx));
   if (token !== undefined && token.claims.client_id !== ctx.oidc.client!.clientId) {
     answer(ctx, 400, {
       error: "invalid_request",
@@ -43,23 +45,30 @@ async function revoke(ctx: KoaContextWithOIDC, { verify, revoker }: JwtEndpointO
     });
     return;
   }
-  if (token !== undefined) {
-    const { seq } = await revoker.revoke({
-      scope: "token",
-      key: token.claims.jti,
-      mode: "kill",
-      reason: "revoked",
-      tokenExpiresAt: token.claims.exp,
-      actor: token.claims.client_id,
-    });
-    ctx.state.revocationSeq = seq;
-  }
+  if (token !== undefined) ctx.state.revocationSeq = await seqOfEnding(token, options);
   answer(ctx, 200, "");
+}
+
+/** One line for each token: whoever holds one could fill the log, and every verifier's memory, by repeating it. */
+async function seqOfEnding(token: OwnToken, { local, head, revoker }: JwtEndpointOptions): Promise<number> {
+  // Whatever denies it already is not after the head: a receipt for the head covers it.
+  if (verdictOf(local, token) === "killed") return head();
+  const { jti, exp, client_id } = token.claims;
+  const { seq } = await revoker.revoke({
+    scope: "token",
+    key: jti,
+    mode: "kill",
+    reason: "revoked",
+    tokenExpiresAt: exp,
+    actor: client_id,
+  });
+  return seq;
 }
 
 async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpointOptions): Promise<void> {
   const token = await verify(tokenOf(ctx));
-  const isActive = token !== undefined && mayIntrospect(ctx.oidc.client!, token) && isAllowed(local, token);
+  const isActive =
+    token !== undefined && mayIntrospect(ctx.oidc.client!, token) && verdictOf(local, token) === "allow";
   answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
 }
 
@@ -70,8 +79,8 @@ function mayIntrospect(client: Client, { claims }: OwnToken): boolean {
   return client[INTROSPECTS_ANY_TOKEN] === true || claims.aud in resourcesOf(client);
 }
 
-function isAllowed(local: LocalRevocations, { claims, kid }: OwnToken): boolean {
-  return local.verdict(local.coordinatesOf(claims, { kid })).outcome === "allow";
+function verdictOf(local: LocalRevocations, { claims, kid }: OwnToken) {
+  return local.verdict(local.coordinatesOf(claims, { kid })).outcome;
 }
 
 const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token: string }).token;

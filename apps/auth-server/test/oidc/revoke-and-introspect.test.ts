@@ -30,6 +30,26 @@ function respelled(jwt: string): string {
   return jwt.slice(0, -1) + alphabet[last ^ 1];
 }
 
+describe("revoking one access token again and again", () => {
+  it("writes one line, and gives a receipt each time", async () => {
+    const { access_token } = await signIn(server);
+    const before = server.server.storage.log.head();
+    for (let round = 0; round < 3; round++) {
+      const answer = await revokeToken(server.issuer, access_token);
+      assert.equal(answer.status, 200);
+      assert.match(String(answer.headers["portcullis-receipt"]), /state=enforced/);
+    }
+    assert.equal(server.server.storage.log.head(), before + 1);
+  });
+
+  it("ends a token that is only stale", async () => {
+    const { access_token, claims } = await signIn(server);
+    await revokeByApi(server, { scope: "session", key: claims.sid, mode: "stale" });
+    await revokeToken(server.issuer, access_token);
+    assert.equal(verdictOf(server, access_token), "revoked");
+  });
+});
+
 describe("client credentials", () => {
   it("give a token for the resource, with a horizon and no session", async () => {
     const value = await machineToken(server.issuer, "service", RESOURCE, "orders.read");
