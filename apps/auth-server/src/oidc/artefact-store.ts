@@ -92,7 +92,7 @@ export class ArtefactStore {
       // An interaction names a grant too, but does not hang below it: it goes on when another user signs in.
       grant_id: BELOW_A_GRANT.has(model) ? (payload.grantId ?? null) : null,
       session_uid: payload.sessionUid ?? session?.uid ?? null,
-      account_id: payload.accountId ?? null,
+      account_id: payload.accountId ?? signedInBy(payload),
       client_id: payload.clientId ?? null,
       expires_at: this.#options.nowSeconds() + ttlSeconds,
     };
@@ -109,6 +109,11 @@ export class ArtefactStore {
       await db.deleteFrom("oidc_artefacts").where("id_hash", "=", hashOfSecret(model, id)).execute();
     });
   }
+}
+
+/** Who has given the password on an interaction's page, and has not come back from it: a kill of the user ends that, too. */
+function signedInBy({ result }: AdapterPayload): string | null {
+  return (result as { login?: { accountId?: string } } | undefined)?.login?.accountId ?? null;
 }
 
 /** An interaction remembers the session's cookie value, for nobody: it would be a raw credential at rest. */

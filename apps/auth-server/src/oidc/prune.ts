@@ -1,4 +1,5 @@
 /** Takes away what has expired, a little at a time: a long transaction would make all other writers wait. */
+import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { REFRESH_GRACE_MS } from "./refresh-grace.ts";
@@ -7,7 +8,8 @@ const ROWS_A_STEP = 200;
 /** Ended and expired sessions stay so much longer: nothing that was begun before may still save one. */
 const SESSION_MARGIN_SECONDS = 60 * 60;
 
-export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<void>;
+/** Deletes up to `limit` rows, and gives how many it found. */
+export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<number>;
 
 export async function pruneOidc(options: {
   readonly storage: Storage;
@@ -15,8 +17,16 @@ export async function pruneOidc(options: {
   readonly more?: readonly PruneStep[];
 }): Promise<void> {
   for (const step of [...stepsAt(options.nowMs()), ...(options.more ?? [])]) {
-    await options.storage.write((transaction) => step(transaction, ROWS_A_STEP));
+    await repeat(options.storage, step);
   }
+}
+
+/** Until nothing is left: anybody can make rows, by asking for a sign-in page, faster than one step a minute takes them. */
+async function repeat(storage: Storage, step: PruneStep): Promise<void> {
+  let count: number;
+  do {
+    count = await storage.write((transaction) => step(transaction, ROWS_A_STEP));
+  } while (count === ROWS_A_STEP);
 }
 
 function stepsAt(nowMs: number): PruneStep[] {
@@ -28,7 +38,7 @@ function stepsAt(nowMs: number): PruneStep[] {
         .select("id_hash")
         .where("expires_at", "<=", now)
         .limit(limit);
-      await db.deleteFrom("oidc_artefacts").where("id_hash", "in", old).execute();
+      return countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", old));
     },
     async ({ db }, limit) => {
       const old = db
@@ -36,7 +46,7 @@ function stepsAt(nowMs: number): PruneStep[] {
         .select("spent_hash")
         .where("spent_at", "<=", nowMs - REFRESH_GRACE_MS)
         .limit(limit);
-      await db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old).execute();
+      return countDeleted(db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old));
     },
     async ({ db }, limit) => {
       const old = db
@@ -44,7 +54,7 @@ function stepsAt(nowMs: number): PruneStep[] {
         .select("id_hash")
         .where("replaced_until", "<=", nowMs)
         .limit(limit);
-      await db.deleteFrom("oidc_session_ids").where("id_hash", "in", old).execute();
+      return countDeleted(db.deleteFrom("oidc_session_ids").where("id_hash", "in", old));
     },
     async ({ db }, limit) => {
       const old = db
@@ -52,13 +62,13 @@ function stepsAt(nowMs: number): PruneStep[] {
         .select("token_hash")
         .where("expires_at", "<=", now)
         .limit(limit);
-      await db.deleteFrom("account_form_tokens").where("token_hash", "in", old).execute();
+      return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
     },
     (transaction, limit) => pruneSessions(transaction, now - SESSION_MARGIN_SECONDS, limit),
   ];
 }
 
-async function pruneSessions({ db }: WriteTransaction, before: number, limit: number): Promise<void> {
+async function pruneSessions({ db }: WriteTransaction, before: number, limit: number): Promise<number> {
   const old = await db
     .selectFrom("oidc_sessions")
     .select("uid")
@@ -66,8 +76,9 @@ async function pruneSessions({ db }: WriteTransaction, before: number, limit: nu
     .limit(limit)
     .execute();
   const uids = old.map(({ uid }) => uid);
-  if (uids.length === 0) return;
+  if (uids.length === 0) return 0;
   await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_grants").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_sessions").where("uid", "in", uids).execute();
+  return uids.length;
 }

@@ -6,6 +6,7 @@
  * lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
  */
 import { createHash } from "node:crypto";
+import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 
@@ -26,7 +27,8 @@ export interface GuessLimit {
   /** Takes one attempt. Undefined when it may go on, otherwise the milliseconds to wait. */
   take(attempt: Attempt): Promise<number | undefined>;
   succeeded(attempt: Attempt): Promise<void>;
-  prune(transaction: WriteTransaction, limit: number): Promise<void>;
+  /** Gives the number of rows that it forgot. */
+  prune(transaction: WriteTransaction, limit: number): Promise<number>;
 }
 
 export interface Attempt {
@@ -58,7 +60,7 @@ export function createGuessLimit(storage: Storage, nowMs: () => number): GuessLi
         .select("key_hash")
         .where("updated_at", "<", nowMs() - MEMORY_MS)
         .limit(limit);
-      await db.deleteFrom("sign_in_attempts").where("key_hash", "in", old).execute();
+      return countDeleted(db.deleteFrom("sign_in_attempts").where("key_hash", "in", old));
     },
   };
 }

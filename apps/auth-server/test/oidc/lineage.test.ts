@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { Scope } from "@portcullis/protocol";
+import { PlainBrowser } from "@portcullis/testing/end-to-end";
+import { lineageIn } from "../../src/oidc/lineage.ts";
 import { begin, type Claims, isEnd, revokeByApi, type SignedIn, signIn } from "./app.ts";
-import { BOB, type ServerUnderTest, startServer } from "./server-under-test.ts";
+import { ALICE, BOB, type ServerUnderTest, startServer } from "./server-under-test.ts";
 
 let server: ServerUnderTest;
 before(async () => {
@@ -84,6 +87,56 @@ describe("a kill", () => {
   }
 });
 
+describe("a sign-in that was begun before a kill of its user", () => {
+  it("is not completed after it", async () => {
+    const { claims } = await signIn(server);
+    const browser = new PlainBrowser();
+    const page = await browser.open(begin(server.issuer).url, isEnd);
+    const beforeReturn = (url: URL) => url.pathname.startsWith("/authorize/");
+    const parked = await browser.submit(page, page.forms[0]!, { fill: ALICE, isEnd: beforeReturn });
+    assert.ok(beforeReturn(parked.url));
+    await revokeByApi(server, { scope: "subject", key: claims.sub, mode: "kill" });
+    const answer = await browser.open(parked.url, isEnd);
+    assert.deepEqual({ status: answer.status, forms: answer.forms }, { status: 400, forms: [] });
+  });
+});
+
+describe("a kill of everything", () => {
+  it("takes a few statements, however many sessions there are", async () => {
+    const { storage } = server.server;
+    const expires_at = Math.floor(Date.now() / 1000) + 1000;
+    await storage.write(async ({ db }) => {
+      for (let at = 0; at < 2000; at++) {
+        const session_uid = `s${at}`.padStart(22, "A");
+        const row = { uid: session_uid, account_id: "x", payload: "{}", user_agent: null, expires_at };
+        const times = { created_at: 0, last_seen_at: 0, ended_at: null };
+        await db
+          .insertInto("oidc_sessions")
+          .values({ ...row, ...times })
+          .execute();
+      }
+    });
+    let statements = 0;
+    await storage.write(async (transaction) => {
+      const counted = transaction.db.withPlugin({
+        transformQuery: ({ node }) => {
+          statements++;
+          return node;
+        },
+        transformResult: async ({ result }) => result,
+      });
+      await lineageIn({ ...transaction, db: counted }, () => 1).endEverything();
+    });
+    assert.ok(statements < 30, `${statements} statements`);
+    const left = await storage.read
+      .selectFrom("oidc_sessions")
+      .selectAll()
+      .where("ended_at", "is", null)
+      .execute();
+    assert.deepEqual(left, []);
+  });
+});
+
 describe("a revocation of mode stale", () => {
   it("ends nothing, whatever its scope", async () => {
     const cast = await everybody();
@@ -102,6 +155,16 @@ describe("what is pruned", () => {
     const { storage } = server.server;
     await pruneOidc({ storage, nowMs: Date.now });
     assert.deepEqual((await alive(cast)).grants, ALL);
+    await storage.write(async ({ db }) => {
+      for (let at = 0; at < 1000; at++) {
+        const row = { id_hash: randomBytes(32), model: "Interaction", payload: "{}", expires_at: 1 };
+        const nobody = { grant_id: null, session_uid: null, account_id: null, client_id: null };
+        await db
+          .insertInto("oidc_artefacts")
+          .values({ ...row, ...nobody, consumed_at: null })
+          .execute();
+      }
+    });
     const inAMonth = Date.now() + 30 * 24 * 60 * 60 * 1000;
     await pruneOidc({ storage, nowMs: () => inAMonth });
     for (const table of ["oidc_artefacts", "oidc_sessions", "oidc_grants", "oidc_session_ids"] as const) {
