@@ -1,6 +1,6 @@
 import * as oauth from "oauth4webapi";
 import { clientError } from "./errors.ts";
-import type { Settings } from "./options.ts";
+import { isSecure, type Settings } from "./options.ts";
 
 /** The authorization server as this client sees it: its metadata, and how requests to it are made. */
 export class AuthorizationServer {
@@ -20,6 +20,18 @@ export class AuthorizationServer {
       throw error;
     });
     return this.#metadata;
+  }
+
+  /**
+   * Where the page may be sent. Metadata is data: a `javascript:` URL in it would run in the app's own origin.
+   * Undefined when the issuer has no such endpoint.
+   */
+  async pageUrl(name: "authorization_endpoint" | "end_session_endpoint"): Promise<URL | undefined> {
+    const text = (await this.metadata())[name];
+    if (text === undefined) return undefined;
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !isSecure(url)) throw clientError("discovery_failed", { detail: name });
+    return url;
   }
 
   get requestOptions() {

@@ -6,6 +6,10 @@ export const clientError = errorsOf({
     status: 500,
     text: "The issuer must be an https URL; plain http is accepted on loopback only.",
   },
+  insecure_resource_server: {
+    status: 500,
+    text: "A resource server must be an https URL; plain http is accepted on loopback only.",
+  },
   no_page: { status: 500, text: "There is no page to navigate; use createSignInUrl() and completeSignIn()." },
   issuer_unreachable: { status: 503, text: "The sign-in service cannot be reached. Try again in a moment." },
   discovery_failed: { status: 502, text: "The sign-in service answered with metadata that cannot be used." },

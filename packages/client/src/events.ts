@@ -22,6 +22,17 @@ export class Listeners {
   }
 
   emit(event: ClientEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of [...this.#listeners]) notify(listener, event);
+  }
+}
+
+/** As an EventTarget does: what one listener throws is no reason for another not to hear of a forced logout. */
+function notify(listener: Listener, event: ClientEvent): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -36,10 +36,7 @@ export interface Settings {
 
 export function resolveSettings(options: ClientOptions): Settings {
   const issuer = new URL(options.issuer);
-  const insecure = issuer.protocol === "http:";
-  if ((insecure && !isLoopback(issuer.hostname)) || !/^https?:$/.test(issuer.protocol)) {
-    throw clientError("insecure_issuer", { detail: options.issuer });
-  }
+  if (!isSecure(issuer)) throw clientError("insecure_issuer", { detail: options.issuer });
   return {
     issuer,
     clientId: options.clientId,
@@ -47,13 +44,23 @@ export function resolveSettings(options: ClientOptions): Settings {
     postLogoutRedirectUri: options.postLogoutRedirectUri,
     scope: options.scope ?? "openid",
     resource: options.resource,
-    resourceServers: new Set(options.resourceServers.map((url) => new URL(url).origin)),
+    resourceServers: new Set(options.resourceServers.map(originOfServer)),
     refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 10_000,
-    insecure,
+    insecure: issuer.protocol === "http:",
     prefix: `portcullis:${options.issuer}:${options.clientId}`,
     environment: resolveEnvironment(options.environment),
   };
 }
+
+function originOfServer(text: string): string {
+  const url = new URL(text);
+  if (!isSecure(url)) throw clientError("insecure_resource_server", { detail: text });
+  return url.origin;
+}
+
+/** What is sent there is not read on the way: https, or plain http that stays on this machine. */
+export const isSecure = ({ protocol, hostname }: URL): boolean =>
+  protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
 
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);

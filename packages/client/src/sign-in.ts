@@ -1,5 +1,6 @@
 import * as oauth from "oauth4webapi";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { clientError } from "./errors.ts";
 import type { Settings } from "./options.ts";
 
 export interface SignInOptions {
@@ -23,9 +24,9 @@ export async function createSignInUrl(
   server: AuthorizationServer,
   options: SignInOptions = {},
 ): Promise<string> {
-  const metadata = await server.metadata();
+  const url = await server.pageUrl("authorization_endpoint");
+  if (url === undefined) throw clientError("discovery_failed", { detail: "no authorization_endpoint" });
   const attempt = newAttempt(options.returnTo ?? settings.environment.page?.url);
-  const url = new URL(metadata.authorization_endpoint ?? "");
   const parameters = await authorizationParameters(settings, attempt, options);
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined) url.searchParams.set(name, value);

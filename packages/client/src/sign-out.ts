@@ -13,9 +13,8 @@ export async function createSignOutUrl(
   server: AuthorizationServer,
   session: Session,
 ): Promise<string | undefined> {
-  const { end_session_endpoint: endpoint } = await server.metadata();
-  if (endpoint === undefined) return undefined;
-  const url = new URL(endpoint);
+  const url = await server.pageUrl("end_session_endpoint");
+  if (url === undefined) return undefined;
   url.searchParams.set("client_id", settings.clientId);
   url.searchParams.set("id_token_hint", session.idToken);
   if (settings.postLogoutRedirectUri !== undefined) {

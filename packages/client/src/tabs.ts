@@ -17,6 +17,7 @@ export type TabMessage =
 /** The other tabs. What comes from them is read as data of an unknown sender of this origin. */
 export class Tabs {
   readonly #channel: Channel;
+  #closed = false;
 
   constructor(channel: Channel, receive: (message: TabMessage) => void) {
     this.#channel = channel;
@@ -27,10 +28,12 @@ export class Tabs {
   }
 
   tell(message: TabMessage): void {
-    this.#channel.postMessage(message);
+    // A closed channel throws, and that must not keep this tab from forgetting its tokens.
+    if (!this.#closed) this.#channel.postMessage(message);
   }
 
   close(): void {
+    this.#closed = true;
     this.#channel.onmessage = null;
     this.#channel.close();
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as macrotask } from "node:timers/promises";
 import { FakeBrowser } from "./fake-browser.ts";
 import { API } from "./fake-issuer.ts";
 
@@ -177,4 +178,40 @@ test("an issuer without a logout endpoint is asked to revoke the refresh token",
   await tab.client.signOut();
   const [request] = browser.issuer.requestsTo("/token/revocation");
   assert.ok(new URLSearchParams(await request!.text()).get("token"));
+});
+
+test("a client that was closed can still sign out and refresh, and tells nobody", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  const twin = browser.open({ storage: tab.storage });
+  await twin.client.start();
+  tab.client.close();
+  browser.nowMs += 59_000;
+  assert.ok(await tab.client.accessToken(), "refreshed");
+  await tab.client.signOut();
+  assert.equal(tab.client.user, undefined);
+  assert.equal(tab.page.visited.length, 1);
+  assert.deepEqual(twin.events, []);
+});
+
+test("a listener that throws keeps neither the others nor the caller from learning of a forced logout", async (t) => {
+  const reported: unknown[] = [];
+  t.mock.method(globalThis, "queueMicrotask", (work: () => void) => {
+    Promise.resolve()
+      .then(work)
+      .catch((error: unknown) => reported.push(error));
+  });
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  const broken = new Error("a listener of the app");
+  tab.client.subscribe(() => {
+    throw broken;
+  });
+  const heard: string[] = [];
+  tab.client.subscribe(({ type }) => heard.push(type));
+  browser.issuer.endSessions("banned");
+  assert.equal((await tab.call()).status, 401);
+  assert.deepEqual(heard, ["forced-logout"]);
+  await macrotask();
+  assert.deepEqual(reported, [broken], "the page's error handler gets it");
 });

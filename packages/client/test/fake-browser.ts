@@ -38,7 +38,11 @@ export class FakeBrowser {
   channel(): Channel {
     const channel: Channel = {
       onmessage: null,
-      postMessage: (message) => this.#deliver(channel, structuredClone(message)),
+      postMessage: (message) => {
+        // As browsers and Node do.
+        if (!this.#channels.has(channel)) throw new DOMException("closed", "InvalidStateError");
+        this.#deliver(channel, structuredClone(message));
+      },
       close: () => void this.#channels.delete(channel),
     };
     this.#channels.add(channel);

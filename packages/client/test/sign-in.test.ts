@@ -124,6 +124,34 @@ test("plain http is spoken to an issuer on loopback only", () => {
   }
 });
 
+test("a token is never configured to go out in the clear", () => {
+  const options = { issuer: ISSUER, clientId: "web", redirectUri: APP };
+  for (const server of ["http://api.test", "http://127.0.0.1.evil.test", "ftp://127.0.0.1", "data:,x"]) {
+    assert.throws(
+      () => createClient({ ...options, resourceServers: [API, server] }),
+      code("insecure_resource_server"),
+    );
+  }
+  for (const server of ["http://127.0.0.1:8401", "http://localhost:8401", "https://api.test/base"]) {
+    createClient({ ...options, resourceServers: [server] }).close();
+  }
+});
+
+for (const endpoint of ["authorization_endpoint", "end_session_endpoint"]) {
+  test(`metadata whose ${endpoint} is a script, or in the clear, leads the page nowhere`, async () => {
+    for (const url of ["javascript:alert(document.domain)", "data:text/html,x", "http://issuer.test/auth"]) {
+      const browser = new FakeBrowser();
+      const tab = await browser.signedIn();
+      const fresh = browser.open({ storage: tab.storage });
+      await fresh.client.start();
+      browser.issuer.metadata[endpoint] = url;
+      const leave = endpoint === "authorization_endpoint" ? fresh.client.signIn() : fresh.client.signOut();
+      await assert.rejects(leave, code("discovery_failed"));
+      assert.deepEqual(fresh.page.visited, []);
+    }
+  });
+}
+
 test("in Node, without a page, the two halves of a sign-in are called by hand", async () => {
   const { issuer } = new FakeBrowser();
   const client = createClient({
