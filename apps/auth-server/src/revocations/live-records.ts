@@ -24,7 +24,6 @@ export async function* liveRecords(options: {
   readonly log: SqlRevocationLog;
   readonly read: Kysely<Database>;
   readonly upTo: number;
-  readonly nowSeconds: () => number;
 }): AsyncGenerator<Uint8Array> {
   const { log, read, upTo } = options;
   for (let from = log.oldestKept(); from <= upTo; from += SLICE) {
@@ -33,7 +32,7 @@ export async function* liveRecords(options: {
       .select(sql<string | null>`group_concat(${ENCODED_ROW}, '' order by seq)`.as("encoded"))
       .where("seq", ">=", from)
       .where("seq", "<=", Math.min(upTo, from + SLICE - 1))
-      .where("expires_at", ">=", Math.floor(options.nowSeconds()))
+      .where("expires_at", ">=", log.retention.earliest())
       .executeTakeFirstOrThrow();
     if (encoded !== null) yield Buffer.from(encoded, "hex");
     await nextTurn();

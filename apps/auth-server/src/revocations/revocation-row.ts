@@ -33,10 +33,10 @@ export type RecordRow = Pick<RevocationsTable, (typeof RECORD_COLUMNS)[number]>;
 export function rowOf(
   draft: RevocationDraft,
   keySpace: KeySpace,
-  options: RetentionOptions & { readonly revokedAt: number },
+  options: RetentionOptions & { readonly revokedAt: number; readonly keepFrom: number },
 ): Omit<RevocationsTable, "seq"> {
   const tokenExpiresAt = tokenExpiryOf(draft);
-  const lastTokenExpiry = tokenExpiresAt ?? options.revokedAt + options.tokenLifetimeSeconds;
+  const lastTokenExpiry = tokenExpiresAt ?? options.keepFrom + options.tokenLifetimeSeconds;
   return {
     scope: SCOPE_CODES[draft.scope],
     mode: MODE_CODES[draft.mode],

@@ -79,10 +79,10 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     setTimer,
   });
   const revoker = createRevoker({ write: storage.write, endBelow: options.endBelow });
-  const snapshots = new Snapshots({ log, read, nowSeconds, monotonicMs });
+  const snapshots = new Snapshots({ log, read, monotonicMs });
   const hub = new FeedHub({ log, monotonicMs, setTimer });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
-  const stopTimers = startTimers({ storage, nowSeconds, report, hub, leases, snapshots });
+  const stopTimers = startTimers({ storage, report, hub, leases, snapshots });
 
   return {
     revoker,
@@ -111,15 +111,14 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
 
 function startTimers(parts: {
   readonly storage: Storage;
-  readonly nowSeconds: () => number;
   readonly report: NonNullable<RevocationsOptions["report"]>;
   readonly hub: FeedHub;
   readonly leases: LeaseDesk;
   readonly snapshots: Snapshots;
 }): () => Promise<void> {
-  const { hub, leases, snapshots, report } = parts;
+  const { storage, hub, leases, snapshots, report } = parts;
   const prune = () =>
-    pruneExpired(parts).then(
+    pruneExpired({ storage, nowSeconds: storage.log.retention.earliest }).then(
       () => undefined,
       (error: Error) => report({ event: "prune_failed", error: error.message }),
     );

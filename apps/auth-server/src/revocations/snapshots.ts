@@ -12,7 +12,6 @@ const HASHED_A_TURN = 4 * 1024 * 1024;
 export interface SnapshotsOptions {
   readonly log: SqlRevocationLog;
   readonly read: Kysely<Database>;
-  readonly nowSeconds: () => number;
   readonly monotonicMs: () => number;
   /** A snapshot is given out again for so long. */
   readonly reuseMs?: number;

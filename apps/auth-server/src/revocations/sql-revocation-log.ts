@@ -4,7 +4,9 @@ import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
+import { createRetentionClock, type RetentionClock } from "./retention-clock.ts";
 import { RECORD_COLUMNS, recordOf, rowOf } from "./revocation-row.ts";
+import { settleTokenLifetime } from "./token-lifetimes.ts";
 
 const HASH_KEY_BYTES = 32;
 /** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 11. */
@@ -15,6 +17,7 @@ export interface SqlRevocationLogOptions {
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly nowSeconds: () => number;
+  readonly monotonicMs?: () => number;
 }
 
 interface LogState {
@@ -36,6 +39,8 @@ export class SqlRevocationLog implements RevocationLog {
   readonly keySpace: KeySpace;
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
+  /** When a revocation may be forgotten. */
+  readonly retention: RetentionClock;
   readonly #options: SqlRevocationLogOptions;
   readonly #listeners = new Set<Listener>();
   #head: number;
@@ -43,7 +48,8 @@ export class SqlRevocationLog implements RevocationLog {
 
   static async open(options: SqlRevocationLogOptions & OpenOptions): Promise<SqlRevocationLog> {
     await createState(options);
-    return new SqlRevocationLog(options, await readState(options.read));
+    const tokenLifetimeSeconds = await settleTokenLifetime(options);
+    return new SqlRevocationLog({ ...options, tokenLifetimeSeconds }, await readState(options.read));
   }
 
   private constructor(options: SqlRevocationLogOptions, state: LogState) {
@@ -53,6 +59,7 @@ export class SqlRevocationLog implements RevocationLog {
     this.incarnation = state.incarnation;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
+    this.retention = createRetentionClock(options);
     this.#head = state.head;
     this.#oldestKept = state.oldestKept;
   }
@@ -90,7 +97,8 @@ export class SqlRevocationLog implements RevocationLog {
   async append(db: Kysely<Database>, drafts: readonly RevocationDraft[]): Promise<RevocationRecord[]> {
     if (drafts.length === 0) return [];
     const revokedAt = Math.floor(this.#options.nowSeconds());
-    const rows = drafts.map((draft) => rowOf(draft, this.keySpace, { ...this.#options, revokedAt }));
+    const times = { ...this.#options, revokedAt, keepFrom: this.retention.latest() };
+    const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
     const { head } = await db
       .updateTable("revocation_state")
       .set((expression) => ({ head: expression("head", "+", rows.length) }))

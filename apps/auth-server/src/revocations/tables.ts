@@ -4,6 +4,7 @@ export interface RevocationTables {
   revocations: RevocationsTable;
   revocation_state: RevocationStateTable;
   replicas: ReplicasTable;
+  token_lifetimes: TokenLifetimesTable;
 }
 
 /** One row a revocation. Rows are inserted, never updated, and deleted only from the old end once expired. */
@@ -32,12 +33,19 @@ export interface RevocationsTable {
 /** One row. */
 export interface RevocationStateTable {
   id: 1;
-  /** Of this database; a restored one gets another. */
+  /** Of this database; a restored one gets another, and so does one whose tokens live longer than before. */
   incarnation: string;
   /** Newest seq that was given. Updated in the transaction that gives it, which is what makes seqs gap-free. */
   head: number;
   /** 32 bytes: maps subjects, clients and other texts to keys. */
   hash_key: Uint8Array;
+}
+
+/** Longest lives of access tokens, as they were configured (token-lifetimes.ts). */
+export interface TokenLifetimesTable {
+  seconds: number;
+  /** Seconds; null for the one that is configured now. After it the last token of that life has expired. */
+  until: number | null;
 }
 
 /** Verifiers that may hold a lease. Written when one appears, asks for longer, or leaves; never at a renewal. */

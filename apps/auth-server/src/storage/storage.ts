@@ -39,6 +39,8 @@ export interface StorageOptions {
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly nowSeconds: () => number;
+  /** Default: `performance.now`. */
+  readonly monotonicMs?: () => number;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 

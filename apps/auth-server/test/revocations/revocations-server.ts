@@ -52,7 +52,10 @@ export async function serveRevocations(
   const file = options.file ?? temporaryFile(t);
   const nowSeconds = options.nowSeconds ?? (() => Date.now() / 1000);
   const events: { event: string }[] = [];
-  const storage = await openStorage(storageOptions(file, nowSeconds));
+  const storage = await openStorage({
+    ...storageOptions(file, nowSeconds),
+    ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
+  });
   const revocations = await createRevocations({
     storage,
     nowSeconds,

@@ -24,7 +24,7 @@ async function snapshotOf(server: RevocationsServer) {
 
 test("a snapshot and the stream from its head are together the whole live log", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now });
+  const server = await serveRevocations(t, { nowSeconds: () => now, monotonicMs: () => now * 1000 });
   await append(server, 10, "expired");
   now += 306;
   // More than one slice of the reading from SQL: what lies between two of them must be there too.

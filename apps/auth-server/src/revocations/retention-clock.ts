@@ -1,0 +1,25 @@
+/**
+ * The time by which revocations are kept, between two clocks. The wall clock alone will not do: set forward for a
+ * minute, it would make live revocations look expired and have them deleted; set back, it would give a new one an
+ * end that is past once it is corrected. Only a clock that was wrong already when the process started is believed.
+ */
+export interface RetentionClock {
+  /** Seconds. What ended before has ended by either clock. */
+  earliest(): number;
+  /** Seconds. What is to be kept for a time is kept so long from here. */
+  latest(): number;
+}
+
+export function createRetentionClock(options: {
+  readonly nowSeconds: () => number;
+  /** Default: `performance.now`. */
+  readonly monotonicMs?: () => number;
+}): RetentionClock {
+  const { nowSeconds, monotonicMs = () => performance.now() } = options;
+  const startedAt = nowSeconds() - monotonicMs() / 1000;
+  const steadySeconds = () => startedAt + monotonicMs() / 1000;
+  return {
+    earliest: () => Math.floor(Math.min(nowSeconds(), steadySeconds())),
+    latest: () => Math.floor(Math.max(nowSeconds(), steadySeconds())),
+  };
+}

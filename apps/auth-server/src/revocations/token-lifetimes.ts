@@ -1,0 +1,57 @@
+/**
+ * The longest life that an access token which is out there may have. A shorter one in the configuration holds for new
+ * tokens at once, and here only when the last of the old ones has expired: a revocation must outlive them too.
+ */
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import type { Kysely } from "kysely";
+import type { Database } from "../storage/database.ts";
+
+export interface TokenLifetimeOptions {
+  /** On the writing connection, before there is any other writer. */
+  readonly write: Kysely<Database>;
+  /** As configured now. */
+  readonly tokenLifetimeSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly nowSeconds: () => number;
+  readonly randomBytes: (size: number) => Uint8Array;
+}
+
+/** Notes the configured lifetime, and gives the longest that still counts. */
+export async function settleTokenLifetime(options: TokenLifetimeOptions): Promise<number> {
+  const { write, tokenLifetimeSeconds: seconds } = options;
+  const longestBefore = await longest(write);
+  // Verifiers size their index by the lifetime in their snapshot: with a longer one they need a new snapshot.
+  if (longestBefore !== undefined && seconds > longestBefore) await beginIncarnation(options);
+  await write
+    .insertInto("token_lifetimes")
+    .values({ seconds, until: null })
+    .onConflict((conflict) => conflict.column("seconds").doUpdateSet({ until: null }))
+    .execute();
+  await retireOthers(options);
+  return (await longest(write))!;
+}
+
+async function retireOthers(options: TokenLifetimeOptions): Promise<void> {
+  const { write, tokenLifetimeSeconds, clockSkewSeconds } = options;
+  const now = Math.floor(options.nowSeconds());
+  await write
+    .updateTable("token_lifetimes")
+    .set(({ eb }) => ({ until: eb("seconds", "+", now + clockSkewSeconds) }))
+    .where("seconds", "!=", tokenLifetimeSeconds)
+    .where("until", "is", null)
+    .execute();
+  await write.deleteFrom("token_lifetimes").where("until", "<", now).execute();
+}
+
+async function longest(write: Kysely<Database>): Promise<number | undefined> {
+  const row = await write
+    .selectFrom("token_lifetimes")
+    .select(({ fn }) => fn.max<number | null>("seconds").as("seconds"))
+    .executeTakeFirst();
+  return row?.seconds ?? undefined;
+}
+
+async function beginIncarnation({ write, randomBytes }: TokenLifetimeOptions): Promise<void> {
+  const incarnation = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+  await write.updateTable("revocation_state").set({ incarnation }).execute();
+}
