@@ -90,10 +90,8 @@ export class RevocationIndex {
   }
 
   #addMember(record: EncodedRecord, now: Moment): void {
-    const bucket =
-      record.scope === TOKEN && record.tokenExpiresAt !== 0
-        ? this.#tokens.findOrOpen(record.tokenExpiresAt, now)
-        : undefined;
+    const withBucket = record.scope === TOKEN && record.tokenExpiresAt !== 0;
+    const bucket = withBucket ? this.#tokens.findOrOpen(record.tokenExpiresAt, now) : undefined;
     const generation = bucket ?? this.#members.current;
     generation.table.add(record);
     generation.retain(record, now);
@@ -147,16 +145,16 @@ export class RevocationIndex {
   /** Smallest reason code of the key, wherever it was put, else 0. */
   #member(at: TokenCoordinates, place: number): number {
     const { places } = at;
-    const scope = places[place]!;
     const { current, previous } = this.#members;
-    let reason = 0;
-    if (scope === TOKEN) {
-      const bucket = this.#tokens.find(at.expiresAt);
-      if (bucket !== undefined) reason = bucket.table.reasonAt(places, place);
-    }
+    const scope = places[place]!;
+    let reason = scope === TOKEN ? this.#tokenReason(at, place) : 0;
     if ((current.kinds & (1 << scope)) !== 0) reason = lesser(reason, current.table.reasonAt(places, place));
-    if (previous === undefined || (previous.kinds & (1 << scope)) === 0) return reason;
+    if (previous === undefined) return reason;
     return lesser(reason, previous.table.reasonAt(places, place));
+  }
+
+  #tokenReason(at: TokenCoordinates, place: number): number {
+    return this.#tokens.find(at.expiresAt)?.table.reasonAt(at.places, place) ?? 0;
   }
 
   /** Reason code when the token was issued before the cutoff, else 0. */

@@ -40,22 +40,21 @@ export function oracleVerdict(
     ["stale", "stale"],
   ] as const) {
     for (const scope of MOST_SPECIFIC_FIRST) {
-      const named = records.filter(
-        (record) => record.scope === scope && record.mode === mode && names(record, token, keySpace),
-      );
-      const denying = named.filter((record) => denies(record, token));
-      if (denying.length === 0) continue;
-      const reason = isMembership(scope, mode) ? leastReason(denying) : reasonOfGreatestSeq(named);
-      return { outcome, scope, reason };
+      // Only audiences are several, and the first of them that denies is the one that is named.
+      for (const key of keysOf(token, scope)) {
+        const bytes = keySpace.keyOf(scope, key);
+        const named = records.filter(
+          (record) =>
+            record.scope === scope && record.mode === mode && Buffer.compare(record.key, bytes) === 0,
+        );
+        const denying = named.filter((record) => denies(record, token));
+        if (denying.length === 0) continue;
+        const reason = isMembership(scope, mode) ? leastReason(denying) : reasonOfGreatestSeq(named);
+        return { outcome, scope, reason };
+      }
     }
   }
   return { outcome: "allow" };
-}
-
-function names(record: RevocationRecord, token: Token, keySpace: KeySpace): boolean {
-  return keysOf(token, record.scope).some(
-    (key) => Buffer.compare(keySpace.keyOf(record.scope, key), record.key) === 0,
-  );
 }
 
 function denies(record: RevocationRecord, { claims }: Token): boolean {

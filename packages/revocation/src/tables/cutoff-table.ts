@@ -1,4 +1,4 @@
-import { homeOf, lowestByte, tagOf, zeroBytes } from "./segment.ts";
+import { homeOf, lowestByte, secondHomeOf, tagOf, zeroBytes } from "./segment.ts";
 import { type Seeds, SegmentedTable } from "./segmented-table.ts";
 
 /**
@@ -103,8 +103,12 @@ export class CutoffTable extends SegmentedTable {
   #locate(tag: number, order: number, word1: number, word2: number, word3: number): number {
     const segment = this.segmentOf(order);
     const { words } = segment;
-    const tags = Math.imul(tagOf(word3), EVERY_BYTE);
-    for (let tagWord = homeOf(segment, order); ; tagWord++) {
+    const hint = tagOf(word3);
+    const tags = Math.imul(hint, EVERY_BYTE);
+    const home = homeOf(segment, order);
+    const second = secondHomeOf(segment, home, hint);
+    for (let step = 0; ; step++) {
+      const tagWord = step < 2 ? home + step : second + step - 2;
       const found = words[tagWord]!;
       for (let same = zeroBytes(found ^ tags); same !== 0; same &= same - 1) {
         const at = segment.tagWords + (tagWord * 4 + (lowestByte(same) >>> 3)) * 7;
@@ -115,7 +119,8 @@ export class CutoffTable extends SegmentedTable {
           words[at + 3] === word3;
         if (sameKey && words[at + 4]! >>> TAG_SHIFT === tag) return at;
       }
-      if (found >>> 24 === 0) return -1;
+      // The end of the second group, or of one behind it, that has a free slot: nobody had to go further.
+      if (step >= 3 && step % 2 === 1 && found >>> 24 === 0) return -1;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { SCOPE_CODES } from "@portcullis/protocol";
-import { homeOf, lowestByte, type Segment, tagOf, takeSlot, zeroBytes } from "./segment.ts";
+import { homeOf, lowestByte, type Segment, secondHomeOf, tagOf, zeroBytes } from "./segment.ts";
 import { type Seeds, SegmentedTable } from "./segmented-table.ts";
 
 /**
@@ -42,85 +42,80 @@ export class MembershipTable extends SegmentedTable {
     const word2 = places[place + 3]!;
     const word3 = places[place + 4]!;
     const order = this.orderOf(places[place + 1]!, word1, word2, word3);
+    const rest = (word2 & KEY_MASK) | (MEMBERSHIP_TAGS[places[place]!]! << REASON_BITS);
     const segment = this.segmentOf(order);
-    const { words } = segment;
-    const wanted = (word2 & KEY_MASK) | (MEMBERSHIP_TAGS[places[place]!]! << REASON_BITS);
-    const tags = Math.imul(tagOf(word3), EVERY_BYTE);
-    for (let at = homeOf(segment, order); ; at += 2) {
-      const first = words[at]!;
-      const second = words[at + 1]!;
-      const inFirst = zeroBytes(first ^ tags);
-      const inSecond = zeroBytes(second ^ tags);
-      if ((inFirst | inSecond) !== 0) {
-        let found = locate(segment, at, inFirst, order, word1, wanted);
-        if (found < 0) found = locate(segment, at + 1, inSecond, order, word1, wanted);
-        if (found >= 0) return words[found]! & REASON_MASK;
-      }
-      if (second >>> 24 === 0) return 0;
-    }
+    const at = locate(segment, order, tagOf(word3), word1, rest);
+    return at < 0 ? 0 : segment.words[at]! & REASON_MASK;
   }
 
   add(entry: MembershipEntry): void {
     const { word1, word2, word3, reason } = entry;
     const order = this.orderOf(entry.word0, word1, word2, word3);
-    const wanted = (word2 & KEY_MASK) | (MEMBERSHIP_TAGS[entry.scope]! << REASON_BITS);
-    const segment = this.segmentOf(order);
-    const { words } = segment;
+    const rest = (word2 & KEY_MASK) | (MEMBERSHIP_TAGS[entry.scope]! << REASON_BITS);
     const tag = tagOf(word3);
-    const tags = Math.imul(tag, EVERY_BYTE);
-    for (let at = homeOf(segment, order); ; at += 2) {
-      const first = words[at]!;
-      const second = words[at + 1]!;
-      const inFirst = zeroBytes(first ^ tags);
-      const inSecond = zeroBytes(second ^ tags);
-      if ((inFirst | inSecond) !== 0) {
-        let found = locate(segment, at, inFirst, order, word1, wanted);
-        if (found < 0) found = locate(segment, at + 1, inSecond, order, word1, wanted);
-        if (found >= 0) {
-          if (reason < (words[found]! & REASON_MASK)) words[found] = wanted | reason;
-          return;
-        }
-      }
-      if (second >>> 24 === 0) {
-        this.#put(segment, at, order, tag, word1, wanted | reason);
-        return;
-      }
-    }
-  }
-
-  #put(segment: Segment, at: number, order: number, tag: number, word1: number, rest: number): void {
-    const taken = takeSlot(segment, SHAPE, at, tag);
-    if (taken < 0) {
-      fill(this.open(order, tag), this.opened, order, word1, rest);
+    const segment = this.segmentOf(order);
+    const at = locate(segment, order, tag, word1, rest);
+    if (at >= 0) {
+      if (reason < (segment.words[at]! & REASON_MASK)) segment.words[at] = rest | reason;
       return;
     }
-    this.count++;
-    fill(segment.words, taken, order, word1, rest);
+    const opened = this.open(order, tag);
+    opened[this.opened] = order;
+    opened[this.opened + 1] = word1;
+    opened[this.opened + 2] = rest | reason;
   }
 }
 
-/** Place of the last word of the slot that holds the key, among those of a tag word that have its tag; or -1. */
-function locate(
+/** Place of the last word of the slot that holds the key, or -1. Both groups are read before either is judged. */
+function locate(segment: Segment, order: number, tag: number, word1: number, rest: number): number {
+  const { words } = segment;
+  const tags = Math.imul(tag, EVERY_BYTE);
+  const home = homeOf(segment, order);
+  const second = secondHomeOf(segment, home, tag);
+  const a = words[home]!;
+  const b = words[home + 1]!;
+  const c = words[second]!;
+  const d = words[second + 1]!;
+  if ((zeroBytes(a ^ tags) | zeroBytes(b ^ tags) | zeroBytes(c ^ tags) | zeroBytes(d ^ tags)) !== 0) {
+    let found = matchInGroup(segment, home, tags, order, word1, rest);
+    if (found < 0) found = matchInGroup(segment, second, tags, order, word1, rest);
+    if (found >= 0) return found;
+  }
+  if (b >>> 24 === 0 || d >>> 24 === 0) return -1;
+  return matchBehind(segment, second, tags, order, word1, rest);
+}
+
+function matchBehind(
   segment: Segment,
-  tagWord: number,
-  candidates: number,
+  second: number,
+  tags: number,
   order: number,
   word1: number,
-  wanted: number,
+  rest: number,
 ): number {
-  const { words, tagWords } = segment;
-  for (let marks = candidates; marks !== 0; marks &= marks - 1) {
-    const at = tagWords + (tagWord * 4 + (lowestByte(marks) >>> 3)) * 3;
-    const same = words[at] === order && words[at + 1] === word1;
-    if (same && (words[at + 2]! & ~REASON_MASK) === wanted) return at + 2;
+  for (let group = second + 2; ; group += 2) {
+    const found = matchInGroup(segment, group, tags, order, word1, rest);
+    if (found >= 0 || segment.words[group + 1]! >>> 24 === 0) return found;
   }
-  return -1;
 }
 
-function fill(words: Int32Array, at: number, order: number, word1: number, rest: number): void {
-  words[at] = order;
-  words[at + 1] = word1;
-  words[at + 2] = rest;
+function matchInGroup(
+  segment: Segment,
+  group: number,
+  tags: number,
+  order: number,
+  word1: number,
+  rest: number,
+): number {
+  const { words, tagWords } = segment;
+  for (let tagWord = group; tagWord <= group + 1; tagWord++) {
+    for (let marks = zeroBytes(words[tagWord]! ^ tags); marks !== 0; marks &= marks - 1) {
+      const at = tagWords + (tagWord * 4 + (lowestByte(marks) >>> 3)) * 3;
+      const same = words[at] === order && words[at + 1] === word1;
+      if (same && (words[at + 2]! & ~REASON_MASK) === rest) return at + 2;
+    }
+  }
+  return -1;
 }
 
 /** Codes and words of one record; the same object serves for one record after the other. */

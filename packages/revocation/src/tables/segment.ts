@@ -1,19 +1,23 @@
 /**
  * A stretch of slots, eight to a group. Each slot has a tag, one byte, and the tags of a group are two words; the
- * tags of a segment lie together in front, so that a lookup that finds nothing reads part of a cache line where
- * the slots themselves would be several. A key is in its home group, or behind it with no free slot between, and
- * the free slots of a group are its last ones.
+ * tags of a segment lie together in front, so that a lookup that finds nothing reads two of them and no slot.
  *
- *   words  0 .. tagWords-1   tags, four a word; 0 is a free slot
+ *   words  0 .. tagWords-1   tags, four a word; 0 is a free slot, and the free slots of a group are its last ones
  *          tagWords ..       slots, `words` each, the first of which is the order
  *
- * The home grows with the order, so that copying into a larger segment writes nearly in sequence.
+ * A key goes into the emptier of two groups: its home, which grows with the order, so that copying into a larger
+ * segment writes nearly in sequence; and one a little further on, as its tag says. With two to choose from, groups
+ * fill evenly, and a miss is over after both at loads where probing in line would go on and on. When both are
+ * full, the key goes into the first group behind the second that is not; groups never get emptier, so a lookup
+ * need not go further than a group that has a free slot.
  */
 export class Segment {
   readonly words: Int32Array;
-  /** Groups that are somebody's home; a few more follow, so that no run wraps. The last one stays free. */
+  /** Groups that are somebody's home; a few more follow for what finds no room. The last one stays free. */
   readonly homes: number;
   readonly tagWords: number;
+  /** How far on the second group may be. */
+  readonly reach: number;
   /** How many leading bits all orders here have in common. */
   readonly depth: number;
   /** At this many entries the segment grows. */
@@ -24,6 +28,7 @@ export class Segment {
     const { homes, spare, depth } = size;
     this.homes = homes;
     this.depth = depth;
+    this.reach = Math.min(homes - 1, MOST_REACH);
     this.tagWords = (homes + spare) * GROUP_WORDS;
     this.limit = size.limit ?? Math.floor(homes * GROUP * MAX_LOAD);
     this.words = allocateWords(this.tagWords * (1 + TAGS_A_WORD * shape.words));
@@ -45,10 +50,13 @@ interface SegmentSize {
 const GROUP = 8;
 const GROUP_WORDS = 2;
 const TAGS_A_WORD = 4;
-/** Above it runs get long. What a segment holds after growing is MAX_LOAD / GROWTH: that bounds bytes an entry. */
-const MAX_LOAD = 0.91;
-const GROWTH = 1.18;
+/** What a segment holds when it grows; after growing, MAX_LOAD / GROWTH: that bounds the bytes an entry. */
+const MAX_LOAD = 0.95;
+const GROWTH = 1.27;
+/** Two groups are always two. */
 const LEAST_HOMES = 2;
+/** Near enough for the tags of both to be on neighbouring cache lines. */
+const MOST_REACH = 16;
 /** 16,384 slots: copying so many is the longest pause of a growing table. Also the most that homeOf can count. */
 const MOST_HOMES = 2048;
 
@@ -63,6 +71,13 @@ function allocateWords(count: number): Int32Array {
 /** First tag word of the group where an order belongs: the bits below the directory's, scaled to the homes. */
 export function homeOf(segment: Segment, order: number): number {
   return (Math.imul((order << segment.depth) >>> 11, segment.homes) >>> 21) * GROUP_WORDS;
+}
+
+/** First tag word of the other group that a key may be in. */
+export function secondHomeOf(segment: Segment, home: number, tag: number): number {
+  const end = segment.homes * GROUP_WORDS;
+  const second = home + GROUP_WORDS + ((tag * segment.reach) >>> 8) * GROUP_WORDS;
+  return second < end ? second : second - end;
 }
 
 /** Bit 7 of every byte that is zero, or lies above one that is. */
@@ -81,21 +96,39 @@ export function tagOf(word3: number): number {
   return tag === 0 ? 1 : tag;
 }
 
-const usedSlots = (tags: number): number => TAGS_A_WORD - (Math.clz32(tags) >>> 3);
+/** Slots in use of a group; the free ones are its last. */
+function usedOf(words: Int32Array, group: number): number {
+  return GROUP - (Math.clz32(words[group]!) >>> 3) - (Math.clz32(words[group + 1]!) >>> 3);
+}
 
-/**
- * Takes the first free slot at or behind a tag word; returns its first word's place. -1 when the segment has no
- * room for it: it is at its limit, or only the last group is left, which must stay free.
- */
-export function takeSlot(segment: Segment, shape: SlotShape, from: number, tag: number): number {
-  const { words, tagWords } = segment;
-  let at = from;
-  while (words[at]! >>> 24 !== 0) at++;
-  if (segment.count >= segment.limit || at >= tagWords - GROUP_WORDS) return -1;
-  const slot = usedSlots(words[at]!);
-  words[at] = words[at]! | (tag << (slot << 3));
+/** Marks a free slot as taken and returns its number; -1 when only the last group is left, which must stay free. */
+function claim(segment: Segment, order: number, tag: number): number {
+  const { words } = segment;
+  const home = homeOf(segment, order);
+  const second = secondHomeOf(segment, home, tag);
+  const usedAtHome = usedOf(words, home);
+  const usedAtSecond = usedOf(words, second);
+  let group = usedAtSecond < usedAtHome ? second : home;
+  let used = Math.min(usedAtHome, usedAtSecond);
+  if (used === GROUP) {
+    group = second;
+    while (used === GROUP) {
+      group += GROUP_WORDS;
+      used = usedOf(words, group);
+    }
+    if (group === segment.tagWords - GROUP_WORDS) return -1;
+  }
+  const tagWord = group + (used >>> 2);
+  words[tagWord] = words[tagWord]! | (tag << ((used & 3) << 3));
   segment.count++;
-  return tagWords + (at * TAGS_A_WORD + slot) * shape.words;
+  return group * TAGS_A_WORD + used;
+}
+
+/** Takes a slot; returns its first word's place, or -1 when the segment has to grow first. */
+export function takeSlot(segment: Segment, shape: SlotShape, order: number, tag: number): number {
+  if (segment.count >= segment.limit) return -1;
+  const slot = claim(segment, order, tag);
+  return slot < 0 ? -1 : segment.tagWords + slot * shape.words;
 }
 
 export function emptySegment(shape: SlotShape): Segment {
@@ -124,7 +157,7 @@ export function widened(segment: Segment, shape: SlotShape): Segment {
 
 /**
  * Two segments that part a full one by its next bit. `phases`, in [0, 1), say how soon each will grow again: were
- * they all in step, all would have just grown at once, and a table would be a seventh larger than its average.
+ * they all in step, all would have just grown at once, and a table would be an eighth larger than its average.
  */
 export function halves(
   segment: Segment,
@@ -142,12 +175,14 @@ export function halves(
   return [half(segment.count - upper, phases[0], 0), half(upper, phases[1], mask)];
 }
 
+const usedTags = (tags: number): number => TAGS_A_WORD - (Math.clz32(tags) >>> 3);
+
 function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
   const { words, tagWords } = segment;
   let count = 0;
   for (let tagWord = 0; tagWord < tagWords; tagWord++) {
     let at = tagWords + tagWord * TAGS_A_WORD * shape.words;
-    for (let left = usedSlots(words[tagWord]!); left > 0; left--, at += shape.words) {
+    for (let left = usedTags(words[tagWord]!); left > 0; left--, at += shape.words) {
       if ((words[at]! & mask) !== 0) count++;
     }
   }
@@ -155,7 +190,7 @@ function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
 }
 
 const grownHomes = (homes: number): number => Math.max(homes + 1, Math.floor(homes * GROWTH));
-const spareFor = (homes: number): number => 2 + (homes >>> 6);
+const spareFor = (homes: number): number => 2 + (homes >>> 8);
 
 interface Source {
   readonly segment: Segment;
@@ -187,23 +222,18 @@ function copyInto(target: Segment, shape: SlotShape, source: Source): boolean {
 function copyTagWord(target: Segment, stride: number, source: Source, tagWord: number): boolean {
   const { mask, bits } = source;
   const { words: from, tagWords } = source.segment;
-  const { words: to, tagWords: bodyAt } = target;
+  const to = target.words;
   let at = tagWords + tagWord * TAGS_A_WORD * stride;
   for (let tags = from[tagWord]!; tags !== 0; tags >>>= 8, at += stride) {
     const order = from[at]!;
     if (((order ^ bits) & mask) !== 0) continue;
-    let home = homeOf(target, order);
-    let there = to[home]!;
-    while (there >>> 24 !== 0) there = to[++home]!;
-    if (home >= bodyAt - GROUP_WORDS) return false;
-    const slot = usedSlots(there);
-    to[home] = there | ((tags & 0xff) << (slot << 3));
-    const out = bodyAt + (home * TAGS_A_WORD + slot) * stride;
+    const slot = claim(target, order, tags & 0xff);
+    if (slot < 0) return false;
+    const out = target.tagWords + slot * stride;
     to[out] = order;
     to[out + 1] = from[at + 1]!;
     to[out + 2] = from[at + 2]!;
     for (let word = 3; word < stride; word++) to[out + word] = from[at + word]!;
-    target.count++;
   }
   return true;
 }

@@ -2,7 +2,6 @@ import {
   emptySegment,
   grown,
   halves,
-  homeOf,
   isFullGrown,
   type Segment,
   type SlotShape,
@@ -28,7 +27,7 @@ const SEGMENT_OVERHEAD_BYTES = 320;
 const GOLDEN_STEP = 0.618_033_988_749_895;
 
 /**
- * Extendible directory of segments: the leading bits of an order choose the segment. A segment grows by a seventh
+ * Extendible directory of segments: the leading bits of an order choose the segment. A segment grows by a quarter
  * at a time, and parts in two when it is full-grown, so growing never copies more than one segment and the table
  * is never much larger than its content. Nothing is ever deleted.
  */
@@ -73,7 +72,7 @@ export class SegmentedTable {
   open(order: number, tag: number): Int32Array {
     for (;;) {
       const segment = this.segmentOf(order);
-      this.opened = takeSlot(segment, this.shape, homeOf(segment, order), tag);
+      this.opened = takeSlot(segment, this.shape, order, tag);
       if (this.opened >= 0) {
         this.count++;
         return segment.words;
