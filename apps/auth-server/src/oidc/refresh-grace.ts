@@ -50,24 +50,23 @@ interface RefreshRequest {
 
 /** Puts the grace around the library's handler. */
 export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOptions): GrantHandler {
-  const underWay = new Map<string, Promise<unknown>>();
+  /** By token: the last of those who wait for their turn with it. */
+  const lastInLine = new Map<string, Promise<void>>();
 
   return async function refresh(ctx) {
     const request = requestOf(ctx);
     if (request === undefined) return handler(ctx);
-    const flight = Buffer.from(request.spentHash).toString("base64");
+    const line = Buffer.from(request.spentHash).toString("base64");
     // One at a time for each token. Two that found no stored answer and went on side by side would look like a
-    // reuse to the library: the later one would read the token as spent, and end the grant.
-    for (let other = underWay.get(flight); other !== undefined; other = underWay.get(flight)) {
-      await other.catch(() => undefined);
-      if (await answerAgain(ctx, request)) return;
-    }
-    const work = answer(ctx, request);
-    underWay.set(flight, work);
+    // reuse to the library: the later one would read the token as spent, and end the grant. Each waits for the one
+    // before it alone: if all woke at once, many repeats of one token would hold up the process.
+    const before = lastInLine.get(line) ?? Promise.resolve();
+    const turn = before.catch(() => undefined).then(() => answer(ctx, request));
+    lastInLine.set(line, turn);
     try {
-      await work;
+      await turn;
     } finally {
-      underWay.delete(flight);
+      if (lastInLine.get(line) === turn) lastInLine.delete(line);
     }
   };
 
