@@ -26,15 +26,21 @@ export interface SignInOptions {
   readonly users: Users;
   readonly guesses: GuessLimit;
   readonly randomBytes: (size: number) => Uint8Array;
-  /** Password checks at once, and those that may wait; one core is left for everything else. */
+  /** Password checks at once, and those that may wait. */
   readonly running?: number;
   readonly waiting?: number;
 }
 
+/**
+ * One core is left for everything else, and so are half of the four threads of Node's pool: tokens are signed there,
+ * and would wait behind a flood of passwords.
+ */
+export const checksAtOnce = (cores: number): number => Math.max(1, Math.min(2, cores - 1));
+
 export async function createSignIn(options: SignInOptions): Promise<SignIn> {
   const { users, guesses, randomBytes } = options;
   const inTurn = boundedConcurrency({
-    running: options.running ?? Math.max(1, Math.min(4, availableParallelism() - 1)),
+    running: options.running ?? checksAtOnce(availableParallelism()),
     waiting: options.waiting ?? 64,
     full: () => peopleError("sign_in_busy"),
   });

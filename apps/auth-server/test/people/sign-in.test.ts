@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { createGuessLimit, type GuessLimit } from "../../src/people/guess-limit.ts";
-import { createSignIn, type SignIn } from "../../src/people/sign-in.ts";
+import { checksAtOnce, createSignIn, type SignIn } from "../../src/people/sign-in.ts";
 import { ALICE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
 let server: ServerUnderTest;
@@ -102,6 +102,10 @@ describe("guessing", () => {
 });
 
 describe("many sign-ins at once", () => {
+  it("leave half of the thread pool, where tokens are signed, and one core", () => {
+    assert.deepEqual([1, 2, 3, 4, 64].map(checksAtOnce), [1, 1, 2, 2, 2]);
+  });
+
   it("are refused as busy beyond what may wait", async () => {
     const { users } = server.server.people;
     const busy = await createSignIn({ users, guesses, randomBytes, running: 1, waiting: 2 });
