@@ -14,16 +14,13 @@ export const logoutPages: Required<Pick<RpInitiatedLogout, "logoutSource" | "pos
     const clientName = ctx.oidc.client?.clientName ?? ctx.oidc.client?.clientId;
     show(ctx, confirmSignOutPage({ action, xsrf: secret, clientName }));
   },
-  postLogoutSuccessSource(ctx) {
-    const { client } = ctx.oidc;
-    // The library names the client only when the session goes on.
-    const isEverything = client === undefined;
-    show(
-      ctx,
-      isEverything
-        ? signedOutPage(rememberedReceipt(ctx))
-        : stillSignedInPage(client.clientName ?? client.clientId),
-    );
+  async postLogoutSuccessSource(ctx) {
+    const { client, provider } = ctx.oidc;
+    // Anybody can be led here by a link, so the page says what is so, and not what may have been done before.
+    const session = await provider.Session.get(ctx);
+    if (session.accountId === undefined) return show(ctx, signedOutPage(rememberedReceipt(ctx)));
+    const wasEnded = client !== undefined && session.grantIdFor(client.clientId) === undefined;
+    show(ctx, stillSignedInPage(wasEnded ? (client.clientName ?? client.clientId) : undefined));
   },
 };
 

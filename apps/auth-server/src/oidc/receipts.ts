@@ -29,7 +29,8 @@ function waitMs(prefer: string): number {
   return Math.min(parsePreferWait(prefer) ?? 0, LONGEST_WAIT_SECONDS) * 1000;
 }
 
-function rememberReceipt(ctx: KoaContextWithOIDC, receipt: Receipt): void {
+function rememberReceipt(ctx: KoaContextWithOIDC, { laggards: _names, ...receipt }: Receipt): void {
+  // Without names: hundreds of them would make the header longer than browsers and proxies take.
   const value = Buffer.from(JSON.stringify(receipt)).toString("base64url");
   ctx.cookies.set(RECEIPT_COOKIE, value, {
     signed: true,

@@ -34,11 +34,13 @@ ${status(receipt && html`Signed out; ${receiptText(receipt)}.`)}
   });
 }
 
-export function stillSignedInPage(clientName: string): string {
+/** The app is named only if it has no access. */
+export function stillSignedInPage(clientName: string | undefined): string {
+  const title = clientName === undefined ? "You are signed in" : "Signed out of one app";
   return page({
-    title: "Signed out of one app",
-    main: html`<h1>Signed out of one app</h1>
-<p><strong>${clientName}</strong> can no longer act for you. Your session here goes on.</p>
+    title,
+    main: html`<h1>${title}</h1>
+<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act for you. `}Your session here goes on.</p>
 <p><a href="/account">Your account</a></p>`,
   });
 }

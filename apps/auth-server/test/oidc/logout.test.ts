@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import {
   assertRefused,
   begin,
   isEnd,
+  machineToken,
   ok,
   refresh,
   revokeByApi,
@@ -65,6 +66,40 @@ describe("logging out", () => {
     const page = await logOut(device, { post_logout_redirect_uri: AFTER_LOGOUT, state: "xyz" });
     assert.equal(page.url.href, `${AFTER_LOGOUT}?state=xyz`);
     assert.match(String(page.headers["portcullis-receipt"]), /state=enforced/);
+  });
+
+  it("is not claimed on the page after it when that is opened by a link", async () => {
+    const { browser } = await signIn(server);
+    for (const query of ["", "?client_id=web"]) {
+      const page = await browser.open(`${server.issuer}/logout/success${query}`);
+      assert.match(page.body, /<h1>You are signed in<\/h1>/);
+      assert.doesNotMatch(page.body, /ended|no longer/);
+    }
+  });
+
+  it("has an answer of a size that browsers take while many verifiers lag", async () => {
+    const device = await signIn(server);
+    const accessToken = await machineToken(
+      server.issuer,
+      "orders",
+      `${server.issuer}/api`,
+      "revocations.read",
+    );
+    const { log } = server.server.storage;
+    const names = Array.from({ length: 200 }, (_, at) => `verifier-${at}`.padEnd(64, "x"));
+    const lease = (replica: string, leaseMs: number) =>
+      exchange(`${server.issuer}/revocations/lease`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+        body: JSON.stringify({ replica, incarnation: log.incarnation, applied: log.head(), leaseMs }),
+      });
+    await Promise.all(names.map((name) => lease(name, 60_000)));
+    const page = await logOut(device);
+    await Promise.all(names.map((name) => lease(name, 0)));
+    const [answer] = page.trail;
+    assert.match(String(answer!.headers["portcullis-receipt"]), /state=pending/);
+    assert.ok(JSON.stringify(answer!.headers).length < 4096);
+    assert.match(page.body, /0 of 200 verifiers so far/);
   });
 
   it("leads nowhere that is not registered", async () => {
