@@ -74,7 +74,9 @@ export class FeedHub {
   beat(): void {
     for (const { stream, mayFollow } of this.#followers) {
       if (mayFollow()) stream.write(HEARTBEAT);
-      else stream.end();
+      // One that reads nothing never gets to the end that it was sent: it is cut at the next beat.
+      else if (stream.isOpen) stream.end();
+      else stream.destroy();
     }
   }
 

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import test from "node:test";
 import { formatCursor } from "@portcullis/protocol";
+import { FeedHub } from "../../src/revocations/feed-hub.ts";
 import { pruneExpired } from "../../src/revocations/prune.ts";
+import { setProcessTimer } from "../../src/revocations/timers.ts";
 import { draft, oneTo } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations, TOKEN_SECONDS } from "./revocations-server.ts";
 import { firstReset, openStream, readUntil } from "./stream-reader.ts";
@@ -201,4 +203,25 @@ test("a server that stops ends all streams, and those that still come in", async
   await server.revocations.close();
   assert.equal(await firstReset(before), undefined);
   await assert.rejects(openStream(server.endpoint, cursor(server, 0)), { code: "ECONNRESET" });
+});
+
+test("a follower whose right is over is ended, and cut if it does not take its end", async (t) => {
+  const server = await serveRevocations(t);
+  const { log } = server.storage;
+  const hub = new FeedHub({ log, monotonicMs: () => 0, setTimer: setProcessTimer });
+  const calls: string[] = [];
+  const stalled = {
+    isOpen: true,
+    end() {
+      calls.push("end");
+      this.isOpen = false;
+    },
+    destroy: () => calls.push("destroy"),
+    onClose: () => undefined,
+  };
+  await hub.follow(stalled as never, { incarnation: log.incarnation, seq: 0 }, () => false);
+  hub.beat();
+  hub.beat();
+  assert.deepEqual(calls, ["end", "destroy"]);
+  hub.close();
 });
