@@ -1,4 +1,4 @@
-import type { Receipt } from "@portcullis/protocol";
+import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clients } from "../oidc/clients.ts";
 import type { Endings } from "../oidc/endings.ts";
@@ -166,7 +166,8 @@ async function signOutDevice(
   }
   const isThis = device.uid === visitor.uid;
   const reason = isThis ? "logged_out" : "kicked";
-  const receipt = await revoke(options, visitor, { scope: "session", key: device.uid, mode: "kill", reason });
+  const target = { scope: "session", key: device.uid, mode: "kill", reason } as const;
+  const receipt = await revoke(options, exchange, visitor, target);
   if (isThis) return showSignedOut(options, exchange, receipt);
   const done = `${deviceName(device.user_agent)} is signed out; ${receiptText(receipt)}.`;
   return showAccount(options, exchange, visitor, { done });
@@ -182,7 +183,7 @@ async function withdraw(
   if (app === undefined) {
     return showAccount(options, exchange, visitor, { problem: "This app has no access." });
   }
-  const receipt = await revoke(options, visitor, {
+  const receipt = await revoke(options, exchange, visitor, {
     scope: "subject-client",
     key: { subject: visitor.accountId, client: app.clientId },
     mode: "kill",
@@ -197,7 +198,7 @@ async function signOutEverywhere(
   exchange: Exchange,
   visitor: Visitor,
 ): Promise<FastifyReply> {
-  const receipt = await revoke(options, visitor, {
+  const receipt = await revoke(options, exchange, visitor, {
     scope: "subject",
     key: visitor.accountId,
     mode: "kill",
@@ -206,9 +207,17 @@ async function signOutEverywhere(
   return showSignedOut(options, exchange, receipt);
 }
 
-async function revoke(options: AccountOptions, visitor: Visitor, command: RevokeCommand): Promise<Receipt> {
-  const { seq } = await options.revoker.revoke({ ...command, actor: visitor.accountId });
-  return options.receipts.wait(seq, RECEIPT_WAIT_MS);
+/** The receipt is shown on the page that follows, and stands in its header for whoever is no person. */
+async function revoke(
+  { revoker, receipts }: AccountOptions,
+  { reply }: Exchange,
+  visitor: Visitor,
+  command: RevokeCommand,
+): Promise<Receipt> {
+  const { seq } = await revoker.revoke({ ...command, actor: visitor.accountId });
+  const receipt = await receipts.wait(seq, RECEIPT_WAIT_MS);
+  reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
+  return receipt;
 }
 
 function showSignedOut({ browser }: AccountOptions, exchange: Exchange, receipt: Receipt): FastifyReply {

@@ -35,7 +35,7 @@ export function accountPage(content: AccountPage): string {
 <p>Signed in as <strong>${content.name}</strong> (${content.username})</p>
 ${status(content.done)}${alert(content.problem)}
 <section aria-labelledby="devices"><h2 id="devices">Devices</h2>
-<ul class="rows">${content.devices.map((device) => deviceRow(device, formToken))}</ul>
+<ul class="rows">${content.devices.map((device, at) => deviceRow(device, labelOf(content.devices, at), formToken))}</ul>
 </section>
 <section aria-labelledby="apps"><h2 id="apps">Apps with access</h2>
 ${content.apps.length === 0 ? html`<p class="note">No app may act for you.</p>` : html`<ul class="rows">${content.apps.map((app) => appRow(app, formToken))}</ul>`}
@@ -50,13 +50,23 @@ ${content.apps.length === 0 ? html`<p class="note">No app may act for you.</p>` 
   });
 }
 
-function deviceRow({ uid, name, isThis, createdAt, lastSeenAt }: Device, formToken: string): Content {
+function deviceRow(device: Device, label: string, formToken: string): Content {
+  const { uid, name, isThis, createdAt, lastSeenAt } = device;
   return html`<li><div><strong>${name}</strong>${isThis && html` <span class="tag">this device</span>`}
 <p class="note">Signed in ${time(createdAt)}, last seen ${time(lastSeenAt)}</p></div>
 <form method="post" action="/account/sign-out-device">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="device" value="${uid}">
-<button type="submit" aria-label="Sign out ${name}${isThis ? ", this device" : ""}">Sign out</button>
+<button type="submit" aria-label="Sign out ${label}">Sign out</button>
 </form></li>`;
+}
+
+/** Two browsers of one kind have one name: who cannot see the row must still know which button is whose. */
+function labelOf(devices: readonly Device[], at: number): string {
+  const plain = ({ name, isThis, createdAt }: Device) =>
+    `${name}${isThis ? ", this device" : ""}, signed in ${timeText(createdAt)}`;
+  const label = plain(devices[at]!);
+  const alike = devices.slice(0, at).filter((other) => plain(other) === label).length;
+  return alike === 0 ? label : `${label}, number ${alike + 1}`;
 }
 
 function appRow({ clientId, name, since }: App, formToken: string): Content {
@@ -68,8 +78,12 @@ function appRow({ clientId, name, since }: App, formToken: string): Content {
 </form></li>`;
 }
 
-/** The server does not know the user's time zone: it says which one it means. */
 function time(seconds: number): Content {
+  return html`<time datetime="${new Date(seconds * 1000).toISOString()}">${timeText(seconds)}</time>`;
+}
+
+/** The server does not know the user's time zone: it says which one it means. */
+function timeText(seconds: number): string {
   const iso = new Date(seconds * 1000).toISOString();
-  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`;
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }

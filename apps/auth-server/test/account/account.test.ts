@@ -119,6 +119,30 @@ describe("signing out one device", () => {
   });
 });
 
+describe("an action of the account page", () => {
+  for (const action of ["sign-out-device", "withdraw", "sign-out-everywhere"]) {
+    it(`carries its receipt in a header: ${action}`, async () => {
+      const { browser } = await signIn(server);
+      const page = await account(browser);
+      const done = await browser.submit(page, formOf(page, `/account/${action}`));
+      const { seq } = /^seq=(?<seq>\d+), state=enforced/.exec(String(done.headers["portcullis-receipt"]))!
+        .groups!;
+      assert.equal(Number(seq), server.server.storage.log.head());
+    });
+  }
+});
+
+describe("devices of one name", () => {
+  it("have buttons that can be told apart by ear", async () => {
+    await signIn(server);
+    await signIn(server);
+    const { page } = await signInHere();
+    const labels = [...page.body.matchAll(/aria-label="(Sign out [^"]+)"/g)].map(([, label]) => label);
+    assert.ok(labels.length >= 3);
+    assert.equal(new Set(labels).size, labels.length, labels.join("; "));
+  });
+});
+
 describe("withdrawing an app's access", () => {
   it("ends it on every device, and leaves other apps and the sessions", async () => {
     const [phone, laptop] = [await signIn(server), await signIn(server)];
