@@ -4,6 +4,7 @@ import {
   IDENTIFIER_BYTES,
   type RevocableClaims,
   SCOPE_CODES,
+  SCOPES,
   type Scope,
 } from "@portcullis/protocol";
 import { revocationError } from "./errors.ts";
@@ -40,42 +41,43 @@ export interface KeySpace {
   /**
    * A canonical 128-bit identifier of scope token, session or grant is taken as it is; every other text is
    * HMAC-SHA256(hash key, scope and text), cut to 16 bytes, so that nobody can choose keys that collide and a
-   * feed carries no personal data.
+   * feed carries no personal data. A pair is the XOR of its two hashes: a token seen for the first time then
+   * costs one HMAC and not two, since its client's is known.
    */
   keyOf(scope: Scope, key: RevocationKey): Uint8Array;
   coordinatesOf(claims: RevocableClaims, header: { readonly kid?: string }): TokenCoordinates;
 }
 
 const IDENTIFIER_SCOPES: ReadonlySet<Scope> = new Set(["token", "session", "grant"]);
-/** Scopes whose texts repeat from token to token. Subjects do not: they would only wash the map out. */
-const REPEATING_SCOPES: ReadonlySet<Scope> = new Set(["client", "audience", "organization", "key", "issuer"]);
-const REPEATING_LIMIT = 1024;
+/** Texts remembered a scope. Most repeat from token to token; subjects at least within the token. */
+const REMEMBERED_TEXTS = 1024;
 
 export function createKeySpace(hashKey: Uint8Array): KeySpace {
   const secret = createSecretKey(hashKey);
-  const repeating = new Map<string, Uint8Array>();
+  const remembered = new Map<Scope, Map<string, Uint8Array>>(SCOPES.map((scope) => [scope, new Map()]));
 
-  function hashOf(scope: Scope, texts: readonly string[]): Uint8Array {
-    // JSON keeps the parts apart: ["a","bc"] and ["ab","c"] must never hash alike.
-    const message = JSON.stringify([scope, ...texts]);
-    if (!REPEATING_SCOPES.has(scope)) return hash(secret, message);
-    let found = repeating.get(message);
-    if (found === undefined) {
-      found = hash(secret, message);
-      if (repeating.size >= REPEATING_LIMIT) repeating.clear();
-      repeating.set(message, found);
-    }
-    return found;
+  function hashOf(scope: Scope, text: string): Uint8Array {
+    const known = remembered.get(scope)!;
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const made = hash(secret, JSON.stringify([scope, text]));
+    if (known.size >= REMEMBERED_TEXTS) known.clear();
+    known.set(text, made);
+    return made;
   }
 
+  /** What it gives is shared between calls: for reading only. */
   function shared(scope: Scope, key: RevocationKey): Uint8Array {
-    const identifier =
-      typeof key === "string" && IDENTIFIER_SCOPES.has(scope) ? decodeIdentifier(key) : undefined;
-    return identifier ?? hashOf(scope, textsOf(scope, key));
+    if (scope === "issuer" && key === undefined) return hashOf(scope, "");
+    if (scope === "subject-client" && typeof key === "object") {
+      return xor(hashOf("subject", key.subject), hashOf("client", key.client));
+    }
+    if (scope === "issuer" || scope === "subject-client" || typeof key !== "string")
+      throw malformedKey(scope);
+    return (IDENTIFIER_SCOPES.has(scope) ? decodeIdentifier(key) : undefined) ?? hashOf(scope, key);
   }
 
   const keySpace: KeySpace = {
-    // A copy: what repeats is shared, and a caller may write into what it is given.
     keyOf: (scope, key) => shared(scope, key).slice(),
     coordinatesOf: (claims, header) => {
       const places = placesOf(claims, header, shared);
@@ -98,14 +100,12 @@ function hash(secret: KeyObject, message: string): Uint8Array {
   return new Uint8Array(createHmac("sha256", secret).update(message).digest().subarray(0, IDENTIFIER_BYTES));
 }
 
-function textsOf(scope: Scope, key: RevocationKey): readonly string[] {
-  if (scope === "issuer" && key === undefined) return [];
-  if (scope === "subject-client" && typeof key === "object") return [key.subject, key.client];
-  if (scope !== "issuer" && scope !== "subject-client" && typeof key === "string") return [key];
-  throw revocationError("malformed_key", {
+const xor = (left: Uint8Array, right: Uint8Array): Uint8Array => left.map((byte, at) => byte ^ right[at]!);
+
+const malformedKey = (scope: Scope) =>
+  revocationError("malformed_key", {
     text: `A revocation of scope ${scope} takes ${KEY_SHAPES[scope] ?? "a text"} as its key.`,
   });
-}
 
 const KEY_SHAPES: Partial<Record<Scope, string>> = {
   issuer: "nothing",
@@ -125,8 +125,10 @@ function placesOf(
   keyFor: (scope: Scope, key: RevocationKey) => Uint8Array,
 ): number[] {
   const places: number[] = [];
-  const add = (scope: Scope, key: RevocationKey) =>
-    places.push(SCOPE_CODES[scope], ...words(keyFor(scope, key)));
+  const add = (scope: Scope, key: RevocationKey) => {
+    const bytes = keyFor(scope, key);
+    places.push(SCOPE_CODES[scope], word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12));
+  };
   const addText = (scope: Scope, text: unknown) => typeof text === "string" && add(scope, text);
   const { sub, client_id: client } = claims;
 
@@ -150,7 +152,7 @@ function scopesOf(places: readonly number[]): number {
   return scopes;
 }
 
-function words(key: Uint8Array): number[] {
-  const view = new DataView(key.buffer, key.byteOffset, IDENTIFIER_BYTES);
-  return [view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12)];
+/** Big-endian and signed, as the index holds it. Quicker than a DataView, which would have to be made first. */
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
