@@ -30,6 +30,8 @@ export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
   /** What the table `replicas` holds: key to longest granted lease. */
   readonly #stored: Map<string, { readonly holder: Holder; readonly leaseMs: number }>;
+  /** New holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
+  readonly #entering = new Map<string, Holder>();
 
   static async open(options: LeaseDeskOptions): Promise<LeaseDesk> {
     const rows = await options.storage.read.selectFrom("replicas").selectAll().execute();
@@ -57,7 +59,7 @@ export class LeaseDesk {
     this.#checkFollowsThisLog(holder, request);
     this.#checkAllowance(holder);
     const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
-    await this.#store(holder, leaseMs);
+    await this.#enter(holder, leaseMs);
     // From here to the answer is one turn: no commit comes between the head that is read and the grant.
     const head = storage.log.head();
     table.grant(holder, { applied: request.applied, head, receivedAt, leaseMs });
@@ -92,8 +94,21 @@ export class LeaseDesk {
 
   #checkAllowance(holder: Holder): void {
     const { table, leasesPerClient = LEASES_A_CLIENT } = this.#options;
-    if (table.has(keyOfHolder(holder))) return;
-    if (table.heldBy(holder.clientId) >= leasesPerClient) throw revocationsError("too_many_leases");
+    const key = keyOfHolder(holder);
+    if (table.has(key) || this.#entering.has(key)) return;
+    const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);
+    const count = table.heldBy(holder.clientId) + entering.length;
+    if (count >= leasesPerClient) throw revocationsError("too_many_leases");
+  }
+
+  async #enter(holder: Holder, leaseMs: number): Promise<void> {
+    const key = keyOfHolder(holder);
+    if (!this.#options.table.has(key)) this.#entering.set(key, holder);
+    try {
+      await this.#store(holder, leaseMs);
+    } finally {
+      this.#entering.delete(key);
+    }
   }
 
   async #store(holder: Holder, leaseMs: number): Promise<void> {

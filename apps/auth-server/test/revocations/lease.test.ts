@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { sql } from "kysely";
+import { LeaseDesk } from "../../src/revocations/lease-desk.ts";
+import { LeaseTable } from "../../src/revocations/lease-table.ts";
+import { temporaryStorage } from "../storage/temporary-storage.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { type RevocationsServer, serveRevocations } from "./revocations-server.ts";
 
@@ -131,4 +134,24 @@ test("a verifier that comes back after the restart acknowledges as before", asyn
   await after.lease("gateway", { replica: "g1", applied: seq });
   const receipt = await after.revocations.receipts.wait(seq, 0);
   assert.deepEqual([receipt.state, receipt.acked, receipt.leased], ["enforced", 1, 1]);
+});
+
+test("verifiers that appear at once do not pass the bound together", async (t) => {
+  const server = await temporaryStorage(t);
+  const table = new LeaseTable({ monotonicMs: () => 0 });
+  const desk = await LeaseDesk.open({ storage: server, table, leasesPerClient: 3, report: () => undefined });
+  const { incarnation } = server.log;
+  const call = (replica: string, clientId: string) =>
+    desk.call({ clientId, request: { replica, incarnation, applied: 0, leaseMs: 1000 }, receivedAt: 0 });
+  const results = await Promise.allSettled([
+    ...Array.from({ length: 20 }, (_, at) => call(`g${at}`, "gateway")),
+    call("g0", "gateway"),
+    call("o", "orders"),
+  ]);
+  const refused = results.filter((result) => result.status === "rejected");
+  assert.deepEqual(
+    refused.map(({ reason }) => reason.code),
+    Array(17).fill("too_many_leases"),
+  );
+  assert.deepEqual([table.heldBy("gateway"), table.heldBy("orders")], [3, 1]);
 });
