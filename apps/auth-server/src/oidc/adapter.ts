@@ -2,6 +2,7 @@
 
 import { hasCode } from "@portcullis/protocol";
 import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
+import type { Users } from "../people/users.ts";
 import type { ArtefactStore } from "./artefact-store.ts";
 import type { Clients } from "./clients.ts";
 import { oidcError } from "./errors.ts";
@@ -13,6 +14,7 @@ export interface Stores {
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
   readonly clients: Clients;
+  readonly users: Users;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<void>;
 }
@@ -36,18 +38,24 @@ const BASE: Adapter = {
 
 export function createAdapter(stores: Stores): (model: string) => Adapter {
   const special: Readonly<Record<string, AdapterMethods>> = {
-    Session: sessionAdapter(stores.sessions),
+    Session: sessionAdapter(stores),
     Grant: grantAdapter(stores),
     Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
   };
   return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
 }
 
-function sessionAdapter(sessions: SessionStore): AdapterMethods {
+function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
+  /** A session of a user who is gone or disabled leads nowhere: the library asks to sign in then. */
+  const ofActiveUser = async (payload: SessionPayload | undefined) => {
+    const accountId = payload?.accountId;
+    const isOver = accountId !== undefined && (await users.findActive(accountId)) === undefined;
+    return isOver ? undefined : (payload as AdapterPayload | undefined);
+  };
   const state = (): Record<string, unknown> => Provider.ctx?.state ?? {};
   return {
-    find: async (id) => (await sessions.find(id)) as AdapterPayload | undefined,
-    findByUid: async (uid) => (await sessions.findByUid(uid)) as AdapterPayload | undefined,
+    find: async (id) => ofActiveUser(await sessions.find(id)),
+    findByUid: async (uid) => ofActiveUser(await sessions.findByUid(uid)),
     upsert: (id, payload, ttlSeconds) =>
       asLibraryError(
         sessions.save({

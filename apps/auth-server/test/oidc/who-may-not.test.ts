@@ -51,6 +51,19 @@ describe("a user who is disabled", () => {
   });
 });
 
+describe("the session of a user who is disabled", () => {
+  it("leads nowhere, and fails nowhere: the sign-in page is shown again", async () => {
+    const device = await signIn(server, { credentials: BOB });
+    const { people, storage } = server.server;
+    await storage.write((transaction) => people.users.disable(transaction, device.claims.sub));
+    const silent = await device.browser.open(begin(server.issuer, { prompt: "none" }).url, isEnd);
+    assert.equal(silent.url.searchParams.get("error"), "login_required");
+    const page = await device.browser.open(begin(server.issuer).url, isEnd);
+    assert.ok(page.forms[0]?.hasPassword, page.body);
+    await storage.write((transaction) => people.users.enable(transaction, device.claims.sub));
+  });
+});
+
 describe("a client that is disabled", () => {
   it("gets no token, introspects nothing, and its users cannot refresh", async () => {
     const device = await signIn(server, { parameters: { client_id: "other" } });
