@@ -19,7 +19,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "apps/gateway": ["guard", "protocol"],
   "examples/orders-service": ["guard", "access-token"],
   "examples/web-app": ["client"],
-  bench: ["guard", "access-token", "revocation", "protocol"],
+  bench: ["auth-server", "gateway", "guard", "access-token", "revocation", "protocol"],
   tools: ["protocol"],
   tests: ["protocol", "guard", "access-token", "revocation", "client"],
 };
