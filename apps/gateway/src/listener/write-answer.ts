@@ -40,9 +40,9 @@ export function connectionFields(exchange: Exchange, writer: AnswerWriter): read
 const CLOSE = ["connection", "close"];
 const NONE: readonly string[] = [];
 
-function hasLongRemainder({ request, contentLength, abandon }: Exchange): boolean {
+function hasLongRemainder({ request, contentLength, forwarding }: Exchange): boolean {
   // Once it was forwarded, the body has a reader that may have stopped half-way: what it left is read by nobody.
-  if (abandon !== undefined) return !request.readableEnded;
+  if (forwarding !== undefined) return !request.readableEnded;
   if (request.complete) return false;
   return contentLength === undefined || contentLength > DRAINED_BYTES;
 }

@@ -29,7 +29,7 @@ export interface CallBody {
 /** Told what comes back. After `onEnd` or `onError` nothing more is told. */
 export interface CallHandler {
   onHead(head: ResponseHead): void;
-  /** False: no more until `resume`. The chunk is the handler's to keep. */
+  /** False: no more until `resume`. The chunk is good only until this returns: its memory is used again. */
   onBody(chunk: Buffer): boolean;
   onEnd(): void;
   /** All that has arrived by now was handed over: a good moment to send it on. */

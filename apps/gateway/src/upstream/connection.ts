@@ -5,6 +5,9 @@ import type { Call } from "./call.ts";
 import { malformed } from "./response-head.ts";
 import { ResponseReader } from "./response-reader.ts";
 
+/** Opens a socket that gives what it reads to this function. A chunk is good only until the function returns. */
+export type OpenSocket = (onData: (chunk: Buffer) => void) => Socket;
+
 export interface ConnectionOwner {
   readonly fieldNamed: (spelling: string) => Field;
   /** Ticks of the owner's coarse clock. */
@@ -25,11 +28,11 @@ export class UpstreamConnection {
   lastActive: number;
   keepAliveSeconds: number | undefined = undefined;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  constructor(open: OpenSocket, owner: ConnectionOwner) {
+    const socket = open((chunk) => this.#receive(chunk));
     this.#socket = socket;
     this.#owner = owner;
     this.lastActive = owner.now();
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.#receiveEnd());
     socket.on("error", (error) => this.fail(error));
     socket.on("close", () => {

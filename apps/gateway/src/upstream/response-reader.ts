@@ -75,7 +75,8 @@ export class ResponseReader {
     if (end > MAX_HEAD_BYTES || (end < 0 && bytes.length > MAX_HEAD_BYTES))
       throw malformed("a head that is too long");
     if (end < 0) {
-      this.#partialHead = bytes;
+      // A copy: the chunk's memory is used again.
+      this.#partialHead = Buffer.from(bytes);
       return chunk.length - at;
     }
     this.#partialHead = undefined;

@@ -1,10 +1,9 @@
-import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import type { UpstreamSettings } from "../config/configuration.ts";
 import { gatewayError } from "../errors.ts";
 import type { Field } from "../headers/field-kind.ts";
 import type { Call, CallControl } from "./call.ts";
 import { UpstreamConnection } from "./connection.ts";
+import { socketTo } from "./open-socket.ts";
 
 /** How exact timeouts are: one timer looks at all connections, instead of one timer a request. */
 const TICK_MS = 100;
@@ -70,7 +69,7 @@ export class Upstream {
 
   #open(): UpstreamConnection | undefined {
     if (this.#all.size >= this.#settings.connections) return undefined;
-    const connection = new UpstreamConnection(openSocket(this.#url), this);
+    const connection = new UpstreamConnection(socketTo(this.#url), this);
     this.#all.add(connection);
     return connection;
   }
@@ -98,17 +97,6 @@ export class Upstream {
     if (!connection.isAnswering) return headersTimeoutMs;
     return bodyTimeoutMs === 0 || connection.isPaused ? Number.POSITIVE_INFINITY : bodyTimeoutMs;
   }
-}
-
-function openSocket({ protocol, hostname, port }: URL): Socket {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  if (protocol === "http:") return connect({ host, port: Number(port || 80), noDelay: true });
-  return connectTls({
-    host,
-    port: Number(port || 443),
-    servername: host,
-    ALPNProtocols: ["http/1.1"],
-  }).setNoDelay();
 }
 
 function idleLimitMs({ keepAliveSeconds }: UpstreamConnection): number {

@@ -13,7 +13,7 @@ export function forward(options: ForwardOptions): Step {
   return (exchange: Exchange) => {
     const upstream = options.upstreams.of(exchange.route!);
     const relay = new ResponseRelay(exchange, options);
-    exchange.abandon = (code) => relay.abandon(code);
+    exchange.forwarding = relay;
     const call = upstream.send({
       method: exchange.request.method!,
       head: requestHead(exchange, upstream.host),

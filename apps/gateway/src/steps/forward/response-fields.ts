@@ -28,9 +28,10 @@ export function responseFields(options: ResponseFieldOptions) {
 function namedByConnection({ fields, values }: ResponseHead): ReadonlySet<string> | undefined {
   let named: Set<string> | undefined;
   for (let at = 0; at < fields.length; at++) {
-    if (fields[at]!.kind !== "connection") continue;
+    const value = values[at]!;
+    if (fields[at]!.kind !== "connection" || value === "keep-alive" || value === "close") continue;
     named ??= new Set();
-    for (const option of values[at]!.toLowerCase().split(",")) named.add(option.trim());
+    for (const option of value.toLowerCase().split(",")) named.add(option.trim());
   }
   // The length says where the answer ends; no option takes it away.
   named?.delete("content-length");

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { type Answer, refuse } from "../../answer.ts";
 import type { GatewayErrorCode } from "../../errors.ts";
-import type { Exchange } from "../../exchange.ts";
+import type { Exchange, Forwarding } from "../../exchange.ts";
 import type { CallControl, CallHandler, ResponseHead } from "../../upstream/call.ts";
 import { failureCode } from "./upstream-failure.ts";
 
@@ -16,7 +16,7 @@ export interface RelayOptions {
  * Carries one answer from a service to its client. The head waits for what has arrived with it: usually head
  * and body leave in one write, and `beforeHead` runs at the last moment.
  */
-export class ResponseRelay implements CallHandler {
+export class ResponseRelay implements CallHandler, Forwarding {
   readonly #exchange: Exchange;
   readonly #options: RelayOptions;
   readonly #response: ServerResponse;
@@ -47,7 +47,8 @@ export class ResponseRelay implements CallHandler {
       endWith(this.#response, chunk);
       return true;
     }
-    if (this.#response.write(chunk)) return true;
+    // A copy: the chunk's memory is used again, and a slow client takes it later.
+    if (this.#response.write(Buffer.from(chunk))) return true;
     this.#response.once("drain", () => this.#call?.resume());
     return false;
   }
@@ -68,7 +69,6 @@ export class ResponseRelay implements CallHandler {
     this.#fail(failureCode(error));
   }
 
-  /** Breaks the call off. Without a code the client is gone and gets nothing. */
   abandon(code: GatewayErrorCode | undefined): void {
     if (code !== undefined) this.#fail(code);
     this.#isSettled = true;
@@ -105,7 +105,7 @@ export class ResponseRelay implements CallHandler {
  */
 function endWith(response: ServerResponse, body: Buffer): void {
   if (body.length <= SHORT_BODY_BYTES) response.end(body.toString("latin1"), "latin1");
-  else response.end(body);
+  else response.end(Buffer.from(body));
 }
 
 const SHORT_BODY_BYTES = 16_384;
