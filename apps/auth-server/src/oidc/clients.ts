@@ -1,5 +1,6 @@
 /** Registered clients in SQL. Secrets are kept as hashes; a disabled client is not found, so it can do nothing. */
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { CompiledQuery } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -24,20 +25,18 @@ export interface ClientMetadata {
 
 export class Clients {
   readonly #storage: Storage;
+  /** Compiled once, with the client id as their parameter: every request of a client asks both. */
+  readonly #queries: ReturnType<typeof compileQueries>;
   readonly #nowSeconds: () => number;
 
   constructor(options: { storage: Storage; nowSeconds: () => number }) {
     this.#storage = options.storage;
+    this.#queries = compileQueries(options.storage.read);
     this.#nowSeconds = options.nowSeconds;
   }
 
   async find(clientId: string): Promise<ClientMetadata | undefined> {
-    const row = await this.#storage.read
-      .selectFrom("oidc_clients")
-      .selectAll()
-      .where("client_id", "=", clientId)
-      .where("disabled_at", "is", null)
-      .executeTakeFirst();
+    const [row] = await this.#ask(this.#queries.findEnabled, clientId);
     if (row === undefined) return undefined;
     const metadata = JSON.parse(row.metadata) as ClientMetadata;
     if (row.secret_hash !== null) metadata.client_secret = Buffer.from(row.secret_hash).toString("hex");
@@ -45,12 +44,13 @@ export class Clients {
   }
 
   async isEnabled(clientId: string): Promise<boolean> {
-    const row = await this.#storage.read
-      .selectFrom("oidc_clients")
-      .select("disabled_at")
-      .where("client_id", "=", clientId)
-      .executeTakeFirst();
+    const [row] = await this.#ask(this.#queries.isEnabled, clientId);
     return row?.disabled_at === null;
+  }
+
+  async #ask<Row>(query: CompiledQuery<Row>, clientId: string): Promise<Row[]> {
+    const { rows } = await this.#storage.read.executeQuery<Row>({ ...query, parameters: [clientId] });
+    return rows;
   }
 
   /** Registers what the configuration file says, over what was there. A client that was disabled stays so. */
@@ -72,6 +72,14 @@ export class Clients {
     const change = { disabled_at: this.#nowSeconds() };
     await db.updateTable("oidc_clients").set(change).where("client_id", "=", clientId).execute();
   }
+}
+
+function compileQueries(read: Storage["read"]) {
+  const client = read.selectFrom("oidc_clients").where("client_id", "=", "");
+  return {
+    findEnabled: client.selectAll().where("disabled_at", "is", null).compile(),
+    isEnabled: client.select("disabled_at").compile(),
+  };
 }
 
 function metadataOf(client: ClientConfiguration): ClientMetadata {

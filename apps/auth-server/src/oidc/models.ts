@@ -51,6 +51,7 @@ function identifyAccessTokens(provider: Provider, randomBytes: RandomBytes): voi
   for (const Model of [provider.AccessToken, provider.ClientCredentials].map(classOf)) {
     const original = Model.prototype.generateTokenId as (this: unknown) => string;
     Model.prototype.generateTokenId = function generateTokenId(this: { format?: string }) {
+      // First: it chooses the format.
       const opaque = original.call(this);
       return this.format === "jwt" ? newIdentifier(randomBytes) : opaque;
     };
