@@ -24,7 +24,7 @@ before(async () => {
   gateway = await TestGateway.start({
     settings: `
 limits: { maxBodyBytes: ${64 * MIB} }
-upstreams: { headersTimeoutSeconds: 1, bodyTimeoutSeconds: 1 }`,
+upstreams: { connections: 20, headersTimeoutSeconds: 1, bodyTimeoutSeconds: 1 }`,
     routes: [
       '- { name: echo, path: /echo, upstream: "$upstream", public: true }',
       `- { name: raw, path: /raw, upstream: "http://127.0.0.1:${port}", public: true }`,
@@ -203,6 +203,14 @@ test("a service that is too slow is 504", async () => {
   assert.equal(`${response.status} ${response.json().error}`, "504 upstream_timeout");
 });
 
+test("a service that falls silent in the middle of its answer is cut off", async () => {
+  onRawRequest = (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+  const client = await RawClient.connect(gateway.gateway.url);
+  client.send(requestText("GET /raw HTTP/1.1"));
+  await client.closed();
+  assert.match(client.received, /half$/);
+});
+
 test("a service that ends the connection or speaks no HTTP is 502", async () => {
   for (const answer of [
     "",
@@ -266,6 +274,24 @@ test("an abandoned call's connection is not used for another", async () => {
   };
   assert.equal((await gateway.get("/raw")).status, 200);
   assert.notEqual(used[0], used[1]);
+});
+
+test("connections are used again, and no more of them are opened than asked for", async () => {
+  let open = 0;
+  let most = 0;
+  const seen = new Set<number>();
+  onRawRequest = (socket, connection) => {
+    if (!seen.has(connection)) {
+      seen.add(connection);
+      most = Math.max(most, ++open);
+      socket.once("close", () => open--);
+    }
+    setImmediate(() => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+  };
+  const answers = await Promise.all(Array.from({ length: 60 }, () => gateway.get("/raw")));
+  assert.ok(answers.every(({ body }) => body === "ok"));
+  assert.ok(most <= 20, `${most} connections at once, at most 20 are configured`);
+  assert.ok(seen.size <= 20, `${seen.size} connections for 60 requests`);
 });
 
 test("informational answers are not passed for the final one", async () => {
