@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,6 +125,15 @@ describe("npm start", () => {
     const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
     launcher.child.kill("SIGKILL");
     await allGone(info);
+  });
+
+  it("starts nothing more once it is told to stop", async () => {
+    const data = await newDirectory();
+    const launcher = launch("--data", data, "--port-base", String(await freePortBlock(5)));
+    await until(() => launcher.errors().includes("Starting"), { what: "the start", everyMs: 1 });
+    launcher.child.kill("SIGTERM");
+    assert.deepEqual(await launcher.exited, { code: 0, signal: null });
+    assert.deepEqual(await readdir(join(data, "logs")), ["authServer.log"]);
   });
 
   it("ends a server that is stopped and does not answer", async () => {

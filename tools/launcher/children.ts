@@ -42,6 +42,8 @@ export class Children {
 
   /** Spawns a part and waits until it listens. Rejects with the end of its log if it ends instead. */
   async start(definition: PartDefinition): Promise<void> {
+    // What is started now would not be among those that `stop` has found to stop.
+    if (this.#stopping) return;
     const child = this.#spawn(definition);
     this.#running.set(definition.part, child);
     const ready = new AbortController();

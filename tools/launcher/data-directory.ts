@@ -1,6 +1,16 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+
+const LOCK_FILE = "launcher.lock";
 
 export interface DataDirectory {
   readonly path: string;
@@ -14,6 +24,7 @@ export interface DataDirectory {
 
 /** Makes the directory if needed and takes it for this process. Throws when another launcher has it. */
 export function openDataDirectory(path: string, told: { readonly issuer: string }): DataDirectory {
+  refuseForeignDirectory(path);
   for (const folder of ["", "config", "logs"]) {
     mkdirSync(join(path, folder), { recursive: true, mode: 0o700 });
   }
@@ -28,6 +39,14 @@ export function openDataDirectory(path: string, told: { readonly issuer: string 
   };
 }
 
+/** `--data /tmp` would close that folder to everybody else, and strew secrets over it. */
+function refuseForeignDirectory(path: string): void {
+  if (!existsSync(path) || existsSync(join(path, LOCK_FILE)) || readdirSync(path).length === 0) return;
+  throw new Error(
+    `${path} is not empty and was not made by Portcullis. Choose another: npm start -- --data DIR`,
+  );
+}
+
 /** Whatever becomes of the caller's references: a collected handle would be closed, and the lock gone with it. */
 const held = new Set<DatabaseSync>();
 
@@ -36,7 +55,7 @@ const held = new Set<DatabaseSync>();
  * lock file of a dead process ever stands in the way.
  */
 function takeLock(path: string, told: { readonly issuer: string }): () => void {
-  const database = new DatabaseSync(join(path, "launcher.lock"));
+  const database = new DatabaseSync(join(path, LOCK_FILE));
   const holderFile = join(path, "launcher.json");
   try {
     database.exec(
@@ -47,7 +66,7 @@ function takeLock(path: string, told: { readonly issuer: string }): () => void {
     throw new Error(alreadyRunning(path, readJson(holderFile)), { cause });
   }
   writeWhole(holderFile, JSON.stringify({ pid: process.pid, issuer: told.issuer }));
-  chmodSync(join(path, "launcher.lock"), 0o600);
+  chmodSync(join(path, LOCK_FILE), 0o600);
   held.add(database);
   return () => {
     held.delete(database);

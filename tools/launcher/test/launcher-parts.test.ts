@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -92,6 +92,16 @@ describe("the launcher's data directory", () => {
       await gone;
     }
     openDataDirectory(path, told).release();
+  });
+
+  it("is not made of somebody else's folder, whose files and mode it leaves alone", () => {
+    const home = mkdtempSync(join(tmpdir(), "portcullis-home-"));
+    chmodSync(home, 0o755);
+    writeFileSync(join(home, "letter.txt"), "dear");
+    assert.throws(() => openDataDirectory(home, told), /is not empty and was not made by Portcullis/);
+    assert.deepEqual(readdirSync(home), ["letter.txt"]);
+    assert.equal(statSync(home).mode & 0o777, 0o755);
+    rmSync(home, { recursive: true });
   });
 
   it("says which file cannot be read", () => {
