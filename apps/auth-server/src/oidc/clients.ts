@@ -1,4 +1,7 @@
-/** Registered clients in SQL. Secrets are kept as hashes; a disabled client is not found, so it can do nothing. */
+/**
+ * Registered clients in SQL. Secrets are kept as hashes. A client that is disabled, or is no longer in the
+ * configuration file, is not found, so it can do nothing.
+ */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { CompiledQuery } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
@@ -28,6 +31,7 @@ export class Clients {
   /** Compiled once, with the client id as their parameter: every request of a client asks both. */
   readonly #queries: ReturnType<typeof compileQueries>;
   readonly #nowSeconds: () => number;
+  #configured: ReadonlySet<string> = new Set();
 
   constructor(options: { storage: Storage; nowSeconds: () => number }) {
     this.#storage = options.storage;
@@ -49,11 +53,12 @@ export class Clients {
   }
 
   async #ask<Row>(query: CompiledQuery<Row>, clientId: string): Promise<Row[]> {
+    if (!this.#configured.has(clientId)) return [];
     const { rows } = await this.#storage.read.executeQuery<Row>({ ...query, parameters: [clientId] });
     return rows;
   }
 
-  /** Registers what the configuration file says, over what was there. A client that was disabled stays so. */
+  /** Registers what the configuration file says, over what was there, and no others. A disabled client stays so. */
   async configure(clients: readonly ClientConfiguration[]): Promise<void> {
     await this.#storage.write(async ({ db }) => {
       for (const client of clients) {
@@ -65,6 +70,7 @@ export class Clients {
           .execute();
       }
     });
+    this.#configured = new Set(clients.map(({ clientId }) => clientId));
   }
 
   /** Only the row: whoever calls this ends what hangs below the client in the same transaction. */
