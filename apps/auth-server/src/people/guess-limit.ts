@@ -1,6 +1,7 @@
 /**
  * Back-off against guessing, in SQL, so that a restart forgives nobody. Counted before the password is looked
- * at: guesses sent in parallel are all counted. A success takes the account-and-address count away.
+ * at: guesses sent in parallel are all counted. A success takes the account-and-address count away, and of the
+ * account's only itself: those who guess from elsewhere gain nothing by the user's own signing in.
  *
  * A block ends by itself and never grows beyond its longest, and attempts during a block neither count nor
  * lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
@@ -51,8 +52,13 @@ export function createGuessLimit(storage: Storage, nowMs: () => number): GuessLi
       }),
     succeeded: (attempt) =>
       storage.write(async ({ db }) => {
-        const keys = countersOf(attempt).map(({ key }) => key);
-        await db.deleteFrom("sign_in_attempts").where("key_hash", "in", keys).execute();
+        const [here, account] = countersOf(attempt);
+        await db.deleteFrom("sign_in_attempts").where("key_hash", "=", here.key).execute();
+        await db
+          .updateTable("sign_in_attempts")
+          .set(({ eb }) => ({ failures: eb("failures", "-", 1), blocked_until: 0 }))
+          .where("key_hash", "=", account.key)
+          .execute();
       }),
     async prune({ db }, limit) {
       const old = db
@@ -69,7 +75,7 @@ interface Counter extends Limit {
   readonly key: Uint8Array;
 }
 
-function countersOf({ usernameKey, address }: Attempt): Counter[] {
+function countersOf({ usernameKey, address }: Attempt): [here: Counter, account: Counter] {
   return [
     { ...PER_ACCOUNT_AND_ADDRESS, key: hash(["address", usernameKey, address]) },
     { ...PER_ACCOUNT, key: hash(["account", usernameKey]) },

@@ -20,7 +20,7 @@ export interface UsersTable {
   disabled_at: number | null;
 }
 
-/** Failures since the last success, by account and address, and by account alone. */
+/** Failed attempts, by account and address since the last success from there, and by account alone. */
 export interface SignInAttemptsTable {
   /** SHA-256 of what is counted: no address and no mistyped name is kept in clear. */
   key_hash: Uint8Array;

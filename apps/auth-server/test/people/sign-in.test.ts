@@ -101,6 +101,18 @@ describe("guessing", () => {
   });
 });
 
+describe("a success", () => {
+  it("takes nothing from what others have guessed at the account", async () => {
+    const at = (address: string) => ({ usernameKey: "carol", address });
+    for (let guess = 0; guess <= 50; guess++) await guesses.take(at(`198.51.100.${guess}`));
+    now += 5000;
+    assert.equal(await guesses.take(at("203.0.113.1")), undefined);
+    await guesses.succeeded(at("203.0.113.1"));
+    assert.equal(await guesses.take(at("203.0.113.2")), undefined, "the user is not made to wait for it");
+    assert.ok((await guesses.take(at("203.0.113.3")))! > 0);
+  });
+});
+
 describe("many sign-ins at once", () => {
   it("leave half of the thread pool, where tokens are signed, and one core", () => {
     assert.deepEqual([1, 2, 3, 4, 64].map(checksAtOnce), [1, 1, 2, 2, 2]);
