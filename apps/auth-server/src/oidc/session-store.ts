@@ -143,7 +143,7 @@ export class SessionStore {
       payload: JSON.stringify(kept),
       last_seen_at: now,
       expires_at: now + ttlSeconds,
-      ...(isSignIn ? { user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null } : {}),
+      ...(isSignIn ? { created_at: now, user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null } : {}),
     };
     await db
       .insertInto("oidc_sessions")

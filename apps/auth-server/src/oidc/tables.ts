@@ -20,7 +20,7 @@ export interface SessionsTable {
   payload: string;
   /** Of the browser that last signed in. */
   user_agent: string | null;
-  /** Seconds, as all times here. */
+  /** Seconds, as all times here. Of the last sign-in; before there was one, of the session. */
   created_at: number;
   last_seen_at: number;
   expires_at: number;

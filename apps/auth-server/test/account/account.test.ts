@@ -132,6 +132,17 @@ describe("an action of the account page", () => {
   }
 });
 
+describe("the time that a device is said to have signed in at", () => {
+  it("is that of the sign-in, though the browser had a session of nobody before", async () => {
+    const browser = new PlainBrowser();
+    await browser.open(`${server.issuer}/logout?client_id=web`);
+    server.advance(30 * 60 * 1000);
+    const { claims } = await signIn(server, { browser });
+    const row = (await server.server.oidc.sessions.findLive(claims.sid))!;
+    assert.equal(row.created_at, row.last_seen_at);
+  });
+});
+
 describe("devices of one name", () => {
   it("have buttons that can be told apart by ear", async () => {
     await signIn(server);
