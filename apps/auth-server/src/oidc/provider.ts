@@ -1,5 +1,6 @@
 /** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
 import type { EventEmitter } from "node:events";
+import { PortcullisError } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Report } from "../logging/report.ts";
 import type { Receipts } from "../revocations/index.ts";
@@ -52,12 +53,23 @@ function failSafely(report: Report): Middleware {
       await next();
     } catch (error) {
       report({ event: "request_failed", route: ctx.oidc?.route, error });
-      ctx.status = 503;
-      ctx.body = {
-        error: "temporarily_unavailable",
-        error_description: "Nothing was changed. Try again shortly.",
-      };
+      answerUnavailable(ctx);
+      return;
     }
+    // Inside of the library it became a 500, which says that trying again is of no use.
+    const { failure } = ctx.state;
+    if (failure instanceof PortcullisError && failure.status === 503) answerUnavailable(ctx);
+  };
+}
+
+function answerUnavailable(ctx: KoaContextWithOIDC): void {
+  const isPage = Boolean(ctx.response.is("html"));
+  ctx.status = 503;
+  ctx.set("Retry-After", "1");
+  if (isPage) return;
+  ctx.body = {
+    error: "temporarily_unavailable",
+    error_description: "This could not be stored. Try again shortly.",
   };
 }
 
@@ -76,6 +88,7 @@ function sampleHorizon({ issuing }: ProviderOptions): Middleware {
 
 function reportErrors(provider: Provider, report: Report): void {
   provider.on("server_error", (ctx, error) => {
+    ctx.state.failure = error;
     report({ event: "server_error", route: ctx.oidc?.route, error });
   });
   provider.on("grant.error", (ctx, error) => {

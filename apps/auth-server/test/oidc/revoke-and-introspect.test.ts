@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { exchange, json } from "@portcullis/testing/end-to-end";
+import { storageError } from "../../src/storage/errors.ts";
 import {
   assertRefused,
+  begin,
   form,
   introspect,
   machineToken,
@@ -47,6 +49,33 @@ describe("revoking one access token again and again", () => {
     await revokeByApi(server, { scope: "session", key: claims.sid, mode: "stale" });
     await revokeToken(server.issuer, access_token);
     assert.equal(verdictOf(server, access_token), "revoked");
+  });
+});
+
+describe("while the store is down", () => {
+  it("what must be stored is answered with 503 and when to try again, and holds nothing", async () => {
+    const { access_token, refresh_token } = await signIn(server);
+    const { storage } = server.server;
+    const { write } = storage;
+    storage.write = () => Promise.reject(storageError("storage_unavailable"));
+    try {
+      const answers = [
+        await refresh(server.issuer, refresh_token),
+        await revokeToken(server.issuer, refresh_token),
+        await exchange(`${server.issuer}/par`, { body: begin(server.issuer).url.searchParams }),
+      ];
+      for (const answer of answers) {
+        assertRefused(answer, "temporarily_unavailable", 503);
+        assert.equal(answer.headers["retry-after"], "1");
+      }
+      const page = await exchange(begin(server.issuer).url, { headers: { accept: "text/html" } });
+      assert.equal(page.status, 503);
+      assert.match(page.body, /Something went wrong on our side/);
+    } finally {
+      storage.write = write;
+    }
+    assert.equal(verdictOf(server, access_token), "allow");
+    ok(await refresh(server.issuer, refresh_token));
   });
 });
 
