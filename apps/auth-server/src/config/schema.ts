@@ -51,8 +51,10 @@ export const configurationSchema = z.strictObject({
   issuer: z.url(),
   listen: listenSchema,
   dataDirectory: z.string().min(1),
-  /** How far clocks of verifiers may be off. */
-  /** At least what verifiers allow by default: with less, a revocation could leave the log before its token dies. */
+  /**
+   * How far clocks of verifiers may be off. At least what verifiers allow by default: with less, a revocation could
+   * leave the log before its token dies.
+   */
   clockSkewSeconds: z.int().min(5).max(60).default(5),
   resources: z.array(resourceSchema).default([]),
   clients: z.array(clientSchema).default([]),
