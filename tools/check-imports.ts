@@ -1,11 +1,11 @@
 /**
  * Imports run one way (docs/decisions/0005-import-direction.md). This prints the import that breaks the rule:
  * a workspace that may not be imported, a relative path that leaves its workspace, a Node module where there
- * must be no I/O, test support outside tests, or files that import each other in a circle.
+ * must be no I/O, test support outside tests, files that import each other in a circle, or a workspace that no rule
+ * is about.
  */
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { filesBelow, readText } from "./workspace.ts";
+import { repository, type Tree } from "./workspace.ts";
 
 /** Workspace folder -> the @portcullis packages that its sources may import. */
 const ALLOWED: Record<string, readonly string[]> = {
@@ -31,19 +31,29 @@ const IMPORT =
   /(?:^|\n)\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
 const isTest = (path: string): boolean => /(^|\/)tests?\//.test(path);
 
-export function checkImports(): string[] {
+export function checkImports(tree: Tree = repository): string[] {
   const files = Object.keys(ALLOWED).flatMap((workspace) =>
-    filesBelow(workspace, /\.tsx?$/).map((path) => ({ workspace, path, imports: importsOf(path) })),
+    tree
+      .filesBelow(workspace, /\.tsx?$/)
+      .map((path) => ({ workspace, path, imports: importsOf(tree.readText(path)) })),
   );
   const complaints = files.flatMap(({ workspace, path, imports }) =>
     imports.flatMap((specifier) => complaintAbout(workspace, path, specifier) ?? []),
   );
-  const graph = new Map(files.map(({ path, imports }) => [path, relativeTargets(path, imports)]));
-  return [...complaints, ...circles(graph)];
+  const graph = new Map(files.map(({ path, imports }) => [path, relativeTargets(tree, path, imports)]));
+  return [...unruled(tree), ...complaints, ...circles(graph)];
 }
 
-function importsOf(path: string): string[] {
-  return [...readText(path).matchAll(IMPORT)].map((match) => (match[1] ?? match[2])!);
+function unruled(tree: Tree): string[] {
+  return ["packages", "apps", "examples"]
+    .flatMap((folder) => tree.filesBelow(folder, /^package\.json$/))
+    .map(dirname)
+    .filter((workspace) => !Object.hasOwn(ALLOWED, workspace))
+    .map((workspace) => `${workspace}: say in tools/check-imports.ts what it may import`);
+}
+
+function importsOf(text: string): string[] {
+  return [...text.matchAll(IMPORT)].map((match) => (match[1] ?? match[2])!);
 }
 
 function complaintAbout(workspace: string, path: string, specifier: string): string | undefined {
@@ -64,11 +74,11 @@ function leavesWorkspace(workspace: string, path: string, specifier: string): st
   return within ? undefined : `${path}: reaches out of its workspace with ${specifier}`;
 }
 
-function relativeTargets(path: string, imports: readonly string[]): string[] {
+function relativeTargets(tree: Tree, path: string, imports: readonly string[]): string[] {
   return imports
     .filter((specifier) => specifier.startsWith("."))
     .map((specifier) => join(dirname(path), specifier))
-    .filter((target) => existsSync(target));
+    .filter((target) => tree.has(target));
 }
 
 function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {

@@ -1,7 +1,7 @@
 /** `npm run check`: everything that can be wrong without running the servers. All checks run; all failures show. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { checkDocs } from "./check-docs.ts";
+import { checkDocs, writeErrorReference } from "./check-docs.ts";
 import { checkImports } from "./check-imports.ts";
 import { root } from "./workspace.ts";
 
@@ -9,8 +9,8 @@ import { root } from "./workspace.ts";
 const CHECKS: Record<string, () => string[]> = {
   types: () => runTool("typescript/bin/tsc", ["-p", "tsconfig.json"]),
   "lint and format": () => runTool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
-  "import direction": checkImports,
-  documentation: checkDocs,
+  "import direction": () => checkImports(),
+  documentation: () => checkDocs(),
 };
 
 function runTool(script: string, args: readonly string[]): string[] {
@@ -20,6 +20,8 @@ function runTool(script: string, args: readonly string[]): string[] {
   });
   return result.status === 0 ? [] : [`${result.stdout}${result.stderr}`.trim()];
 }
+
+if (process.argv.includes("--write")) writeErrorReference();
 
 let failures = 0;
 for (const [name, check] of Object.entries(CHECKS)) {

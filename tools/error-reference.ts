@@ -1,5 +1,5 @@
 /** docs/reference/errors.md, made from the error catalogues in the sources. */
-import { filesBelow, readText } from "./workspace.ts";
+import type { Tree } from "./workspace.ts";
 
 export const ERROR_REFERENCE = "docs/reference/errors.md";
 
@@ -10,12 +10,16 @@ interface DocumentedError {
   readonly text: string;
 }
 
-const ENTRY = /^\s*"?([a-z][a-z_]*)"?:\s*\{\s*status:\s*(\d{3}),\s*text:\s*"((?:[^"\\]|\\.)*)",?\s*\},?/gm;
+const ENTRY =
+  /^\s*"?([a-z][a-z_]*)"?:\s*\{\s*status:\s*(\d{3}),\s*text:\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\\]*)'),?\s*\},?/gm;
+/** What begins as an entry does, whether or not it can be read to its end. */
+const ENTRY_BEGINS = /\{\s*status:\s*\d{3},\s*text:/g;
 
-export function renderErrorReference(): string {
-  const rows = errorsInSources().map(
-    ({ where, code, status, text }) => `| ${where} | \`${code}\` | ${status} | ${text} |`,
-  );
+export function renderErrorReference(tree: Tree): string {
+  const rows = cataloguesIn(tree)
+    .flatMap((path) => errorsIn(tree, path))
+    .sort((left, right) => `${left.where}${left.code}`.localeCompare(`${right.where}${right.code}`))
+    .map(({ where, code, status, text }) => `| ${where} | \`${code}\` | ${status} | ${text} |`);
   return [
     "# Errors",
     "",
@@ -29,21 +33,31 @@ export function renderErrorReference(): string {
   ].join("\n");
 }
 
-function errorsInSources(): DocumentedError[] {
-  return ["packages", "apps"]
-    .flatMap((folder) => filesBelow(folder, /\.ts$/))
-    .filter((path) => path.includes("/src/") && readText(path).includes("errorsOf("))
-    .flatMap(errorsIn)
-    .sort((left, right) => `${left.where}${left.code}`.localeCompare(`${right.where}${right.code}`));
+/** Entries that are written in a way that this page would silently lack. */
+export function unreadableErrors(tree: Tree): string[] {
+  return cataloguesIn(tree)
+    .map((path) => ({
+      path,
+      lost: [...tree.readText(path).matchAll(ENTRY_BEGINS)].length - errorsIn(tree, path).length,
+    }))
+    .filter(({ lost }) => lost > 0)
+    .map(
+      ({ path, lost }) => `${path}: ${lost} errors are written in a way that the error reference cannot read`,
+    );
 }
 
-function errorsIn(path: string): DocumentedError[] {
+const cataloguesIn = (tree: Tree): string[] =>
+  ["packages", "apps"]
+    .flatMap((folder) => tree.filesBelow(folder, /\.ts$/))
+    .filter((path) => path.includes("/src/") && tree.readText(path).includes("errorsOf("));
+
+function errorsIn(tree: Tree, path: string): DocumentedError[] {
   const where = path.split("/")[1]!;
   // The formatter may break an entry over lines; the pattern reads one entry whatever the white space.
-  return [...readText(path).matchAll(ENTRY)].map(([, code, status, text]) => ({
+  return [...tree.readText(path).matchAll(ENTRY)].map(([, code, status, double, single]) => ({
     where,
     code: code!,
     status: status!,
-    text: text!.replaceAll('\\"', '"').replaceAll("|", "\\|"),
+    text: (double ?? single)!.replaceAll('\\"', '"').replaceAll("|", "\\|"),
   }));
 }

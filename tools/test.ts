@@ -5,14 +5,14 @@
 import { spawnSync } from "node:child_process";
 import { buildPackages } from "./build.ts";
 import { ensurePrograms } from "./debian-packages.ts";
-import { filesBelow, root } from "./workspace.ts";
+import { repository, root } from "./workspace.ts";
 
 const TEST_FILE = /\.test\.ts$/;
 const filters = process.argv.slice(2);
 
 const wanted = (folders: readonly string[]): string[] =>
   folders
-    .flatMap((folder) => filesBelow(folder, TEST_FILE))
+    .flatMap((folder) => repository.filesBelow(folder, TEST_FILE))
     .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
 
 // The end-to-end battery starts whole stacks and measures leases in seconds: it has the machine for itself.

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkImports } from "../check-imports.ts";
+import { repository } from "../workspace.ts";
+import { treeOf } from "./tree-of.ts";
+
+const COMPLAINTS: Record<string, { files: Record<string, string>; complaint: RegExp }> = {
+  "a package that may not be imported": {
+    files: { "packages/access-token/src/a.ts": 'import { x } from "@portcullis/revocation";' },
+    complaint: /access-token\/src\/a\.ts: imports @portcullis\/revocation; .* may import only protocol/,
+  },
+  "the same, over several lines, as a type, by a subpath": {
+    files: {
+      "packages/access-token/src/a.ts": 'import type {\n  X,\n  Y,\n} from "@portcullis/revocation/tables";',
+    },
+    complaint: /imports @portcullis\/revocation\/tables/,
+  },
+  "the same, exported on": {
+    files: { "packages/protocol/src/a.ts": 'export * from "@portcullis/guard";' },
+    complaint: /packages\/protocol may import only nothing/,
+  },
+  "the same, when it is called for": {
+    files: { "apps/gateway/src/a.ts": 'const x = await import("@portcullis/access-token");' },
+    complaint: /gateway\/src\/a\.ts: imports @portcullis\/access-token/,
+  },
+  "a relative path that leaves its workspace": {
+    files: { "apps/gateway/src/a.ts": 'import "../../auth-server/src/b.ts";' },
+    complaint: /reaches out of its workspace with \.\.\/\.\.\/auth-server/,
+  },
+  "a Node module in what runs in browsers": {
+    files: { "packages/client/src/a.ts": 'import { readFileSync } from "node:fs";' },
+    complaint: /imports node:fs, but packages\/client runs in browsers too/,
+  },
+  "test support outside tests": {
+    files: { "packages/guard/src/a.ts": 'import { FrozenClock } from "@portcullis/testing";' },
+    complaint: /guard\/src\/a\.ts: imports @portcullis\/testing/,
+  },
+  "files that import each other in a circle": {
+    files: {
+      "packages/guard/src/a.ts": 'import { b } from "./b.ts";',
+      "packages/guard/src/b.ts": 'import { c } from "./deep/c.ts";',
+      "packages/guard/src/deep/c.ts": 'export { a } from "../a.ts";',
+    },
+    complaint:
+      /in a circle: packages\/guard\/src\/a\.ts -> .*b\.ts -> .*c\.ts -> packages\/guard\/src\/a\.ts/,
+  },
+  "a workspace that no rule is about": {
+    files: { "packages/stowaway/package.json": "{}" },
+    complaint: /packages\/stowaway: say in tools\/check-imports\.ts/,
+  },
+};
+
+for (const [what, { files, complaint }] of Object.entries(COMPLAINTS)) {
+  test(`complains of ${what}`, (t) => {
+    const complaints = checkImports(treeOf(files, t));
+    assert.equal(complaints.length, 1, complaints.join("\n"));
+    assert.match(complaints[0]!, complaint);
+  });
+}
+
+test("has nothing against what the rules allow", (t) => {
+  const files = {
+    "packages/guard/src/a.ts":
+      'import "@portcullis/revocation";\nimport { b } from "./b.ts";\nimport "node:fs";',
+    "packages/guard/src/b.ts": 'export const b = "@portcullis/client";',
+    "packages/guard/test/a.test.ts": 'import "@portcullis/testing";\nimport "../src/a.ts";',
+    "packages/guard/package.json": "{}",
+  };
+  assert.deepEqual(checkImports(treeOf(files, t)), []);
+});
+
+test("looks at the files of this repository", () => {
+  assert.ok(repository.filesBelow("packages", /\.ts$/).length > 100);
+  assert.deepEqual(checkImports(), []);
+});
