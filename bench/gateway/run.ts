@@ -16,7 +16,6 @@ const PEERS = Object.keys(BUDGETS) as Peer[];
 interface Figure {
   readonly min: number;
   readonly median: number;
-  readonly requests: number;
 }
 type Figures = Readonly<Record<string, Figure>>;
 
@@ -82,21 +81,19 @@ async function measure(proxies: readonly ProxyProcess[]): Promise<Figures> {
   const es256 = writeScript(directory, "es256", scenario.es256.tokens);
   const rs256 = writeScript(directory, "rs256", scenario.rs256.tokens);
   const windows = new Map(proxies.map(({ name }) => [name, [] as number[]]));
-  let requests = 0;
   for (let round = -1; round < rounds; round++) {
     for (const proxy of proxies) {
       const window = await loadWindow(proxy, proxy.name === "haproxy-RS256" ? rs256 : es256);
       // The first round warms up.
       if (round >= 0) windows.get(proxy.name)!.push(window.cpuMicrosecondsPerRequest);
-      requests += window.requests;
     }
   }
-  return Object.fromEntries([...windows].map(([name, all]) => [name, figureOf(all, requests)]));
+  return Object.fromEntries([...windows].map(([name, all]) => [name, figureOf(all)]));
 }
 
-function figureOf(windows: readonly number[], requests: number): Figure {
+function figureOf(windows: readonly number[]): Figure {
   const sorted = windows.toSorted((left, right) => left - right);
-  return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]!, requests };
+  return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]! };
 }
 
 function ratiosOf(figures: Figures): Record<Peer, number> {

@@ -13,7 +13,7 @@ export const catalogue = {
     text: "The request needs one Host header with a host name and an optional port.",
   },
   conflicting_framing: { status: 400, text: "The request has both Content-Length and Transfer-Encoding." },
-  unsupported_transfer_encoding: { status: 400, text: 'The only transfer coding accepted is one "chunked".' },
+  unsupported_transfer_encoding: { status: 400, text: "The only transfer coding accepted is chunked, once." },
   malformed_content_length: { status: 400, text: "Content-Length must be one decimal number." },
   protected_connection_option: {
     status: 400,
@@ -23,7 +23,7 @@ export const catalogue = {
     status: 400,
     text: "The request target must be a path that begins with one slash.",
   },
-  fragment_in_target: { status: 400, text: 'The request target has a fragment ("#").' },
+  fragment_in_target: { status: 400, text: "The request target has a fragment." },
   forbidden_character: {
     status: 400,
     text: "The request target has a character that must be percent-encoded.",
@@ -36,8 +36,8 @@ export const catalogue = {
   double_encoding: { status: 400, text: "The path is percent-encoded twice." },
   encoded_unreserved: { status: 400, text: "The path percent-encodes a character that needs no encoding." },
   dot_segment: { status: 400, text: "The path has a dot segment." },
-  empty_segment: { status: 400, text: 'The path has an empty segment ("//").' },
-  path_parameter: { status: 400, text: 'The path has a parameter (";").' },
+  empty_segment: { status: 400, text: "The path has an empty segment: two slashes in a row." },
+  path_parameter: { status: 400, text: "The path has a parameter, behind a semicolon." },
   access_token_in_query: {
     status: 400,
     text: "Access tokens in the query string are not accepted; use Authorization.",

@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { OpenSocket } from "./connection.ts";
 
@@ -27,7 +27,9 @@ export function socketTo({ protocol, hostname, port }: URL): OpenSocket {
     };
   }
   return (onData) => {
-    const options = { host, port: Number(port || 443), servername: host, ALPNProtocols: ["http/1.1"] };
-    return connectTls(options).setNoDelay().on("data", onData);
+    const options = { host, port: Number(port || 443), ALPNProtocols: ["http/1.1"] };
+    // Server names are host names (RFC 6066, section 3); an address is checked against the certificate all the same.
+    const named = isIP(host) === 0 ? { ...options, servername: host } : options;
+    return connectTls(named).setNoDelay().on("data", onData);
   };
 }
