@@ -48,7 +48,7 @@ const plugin: FastifyPluginCallback<FastifyGuardOptions> = (app, { guard, requir
   });
 
   app.addHook("onSend", (request, reply, payload, done) => {
-    const decision = reply.statusCode < 400 ? request.guardDecision?.recheck() : undefined;
+    const decision = isSuccess(reply, payload) ? request.guardDecision?.recheck() : undefined;
     if (decision?.outcome !== "deny") return done(null, payload);
     discard(payload);
     for (const name of headersToDrop(Object.keys(reply.getHeaders()))) reply.removeHeader(name);
@@ -94,7 +94,16 @@ function principalOfRequest(this: FastifyRequest): Principal {
   return this.guardDecision.principal;
 }
 
+/** Fastify takes the status of a Response that a handler sends, whatever was set on the reply. */
+function isSuccess(reply: FastifyReply, payload: unknown): boolean {
+  return reply.statusCode < 400 || (payload instanceof Response && payload.status < 400);
+}
+
+/** What the payload comes from must learn that nobody reads it. */
 function discard(payload: unknown): void {
-  if (typeof payload !== "object" || payload === null) return;
-  if ("destroy" in payload && typeof payload.destroy === "function") payload.destroy();
+  const source = payload instanceof Response ? payload.body : payload;
+  if (typeof source !== "object" || source === null) return;
+  // A stream that somebody reads already cannot be cancelled from here: its reader sees the end of the reply.
+  if (source instanceof ReadableStream) source.cancel().catch(() => {});
+  else if ("destroy" in source && typeof source.destroy === "function") source.destroy();
 }

@@ -68,3 +68,35 @@ test("fastify: reading the principal of an unguarded route throws", async () => 
   assert.match(answer.body, /not guarded/);
   await app.close();
 });
+
+test("fastify: a Response or a web stream starts no success either, and its source is told to stop", async () => {
+  const { guard, bearer, revocations } = guardedApi();
+  const app = fastify();
+  await app.register(fastifyGuard, { guard });
+  let cancelled = 0;
+  const endless = () =>
+    new ReadableStream({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode("late orders")),
+      cancel: () => void cancelled++,
+    });
+  const answers: Record<string, (reply: FastifyReply) => FastifyReply> = {
+    "/stream": (reply) => reply.send(endless()),
+    "/response": (reply) => reply.send(new Response(endless())),
+    // Fastify takes the status of the Response, whatever was set before.
+    "/overruled": (reply) => reply.code(404).send(new Response(endless(), { status: 200 })),
+  };
+  for (const [path, answer] of Object.entries(answers)) {
+    app.get(path, async (_, reply) => {
+      revocations.revoke("subject", "user-1", "banned");
+      return answer(reply);
+    });
+  }
+  for (const [at, url] of Object.keys(answers).entries()) {
+    // Issued after the revocations of the rounds before.
+    const answer = await app.inject({ url, headers: { authorization: bearer({ rv: 100 + at }) } });
+    assert.equal(answer.statusCode, 401, url);
+    assert.equal(answer.json().reason, "banned");
+    assert.equal(cancelled, at + 1, url);
+  }
+  await app.close();
+});
