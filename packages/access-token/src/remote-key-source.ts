@@ -54,11 +54,18 @@ const DEFAULTS = {
 
 /** Throws `invalid_configuration` at once for an issuer that could not be asked safely. */
 export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource {
-  const settings = { ...DEFAULTS, fetch, monotonicMs: () => performance.now(), ...options };
+  const defaults = { ...DEFAULTS, fetch, monotonicMs: () => performance.now() };
+  const settings: Settings = { ...defaults, ...withoutUndefined(options) };
   requireIssuerUrl(settings.issuer, settings);
   if (settings.jwksUri !== undefined) requireSecureUrl("jwksUri", settings.jwksUri, settings);
   return new FetchedKeys(settings);
 }
+
+/** A setting that is there and undefined would win over its default. */
+const withoutUndefined = (options: RemoteKeySourceOptions): RemoteKeySourceOptions =>
+  Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as RemoteKeySourceOptions;
 
 type Settings = typeof DEFAULTS &
   Required<Pick<RemoteKeySourceOptions, "fetch" | "monotonicMs">> &

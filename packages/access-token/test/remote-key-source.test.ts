@@ -145,6 +145,14 @@ test("with the issuer down, a remembered token does not outlast the keys", async
   assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
 });
 
+test("a setting that is undefined is a setting left out", async () => {
+  const names = ["fetch", "cooldownMs", "maxAgeMs", "keepLastKeysMs", "retryMs", "timeoutMs", "jwksUri"];
+  const unset = Object.fromEntries(names.map((name) => [name, undefined]));
+  const { verifier } = verifierOf(source(unset));
+  assert.ok(await verifier.verify(issuer.mint()));
+  assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
+});
+
 test("a jwksUri of its own skips discovery", async () => {
   const { verifier } = verifierOf(source({ jwksUri: `${issuer.issuer}/jwks` }));
   assert.ok(await verifier.verify(issuer.mint()));

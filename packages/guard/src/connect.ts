@@ -57,7 +57,13 @@ const REPLICA_NAME = /^[\w.@-]{1,100}$/;
  */
 export function connect(options: ConnectOptions): ConnectedGuard {
   const { log = () => {} } = options;
-  const settings: Settings = { fetch, allowInsecureRequests: false, leaseMs: LEASE_MS, ...options };
+  const settings: Settings = {
+    ...options,
+    // Not by spreading over defaults: a setting that is there and undefined would win over its default.
+    fetch: options.fetch ?? fetch,
+    allowInsecureRequests: options.allowInsecureRequests ?? false,
+    leaseMs: options.leaseMs ?? LEASE_MS,
+  };
   checkOptions(settings);
   const replica = createReplica({
     feed: issuerFeed(settings, log),

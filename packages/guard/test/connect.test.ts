@@ -58,6 +58,16 @@ test("it becomes ready by itself, and decides at once from then on", limit, asyn
   assert.deepEqual([guard.counters.allowed, guard.counters.unavailable], [1, 1]);
 });
 
+test("a setting that is undefined is a setting left out", limit, async () => {
+  const unset = { leaseMs: undefined, fetch: undefined, allowInsecureRequests: undefined, realm: undefined };
+  const guard = connected({ ...unset, freshness: undefined } as unknown as ConnectOptions);
+  await guard.whenReady();
+  assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
+  const refused = await guard.authenticate(undefined);
+  assert.ok(refused.outcome === "deny");
+  assert.equal(refused.headers["www-authenticate"], `Bearer realm="${issuer.issuer}"`);
+});
+
 test("a revocation reaches it through the stream, and is acknowledged", limit, async () => {
   const guard = connected();
   await guard.whenReady();
