@@ -48,12 +48,20 @@ test("the packed packages verify, revoke and deny on the machine's own Node", as
 
 test("the packed packages carry declarations that a strict project compiles against", async () => {
   const program = `
-    import { createGuard, type Principal } from "@portcullis/guard";
+    import { connect, createGuard, type Principal } from "@portcullis/guard";
     import { createAccessTokenVerifier } from "@portcullis/access-token";
     import { createReplica, httpFeed } from "@portcullis/revocation";
     import { REASONS, type Reason } from "@portcullis/protocol";
     const reason: Reason | undefined = REASONS[0];
     export const subjectOf = (principal: Principal): string => principal.subject;
+    export const asInTheReadme = () =>
+      connect({
+        issuer: "https://login.example.com",
+        audience: "https://orders.example.com",
+        clientId: "orders",
+        clientSecret: process.env.ORDERS_SECRET,
+        name: "orders-1",
+      });
     export { createAccessTokenVerifier, createGuard, createReplica, httpFeed, reason };
     // @ts-expect-error a principal has no password
     export const wrong = (principal: Principal) => principal.password;

@@ -17,7 +17,8 @@ export interface ConnectOptions {
   readonly audience: string | readonly string[];
   /** A client registered as a verifier: it may ask for `revocations.read` by client credentials. */
   readonly clientId: string;
-  readonly clientSecret: string;
+  /** Undefined, as an environment variable can be, is refused when it runs. */
+  readonly clientSecret: string | undefined;
   /** Name of this process, unique for its life: for example `orders-7f3a`. */
   readonly name: string;
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
@@ -59,6 +60,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   const { log = () => {} } = options;
   const settings: Settings = {
     ...options,
+    clientSecret: options.clientSecret ?? "",
     // Not by spreading over defaults: a setting that is there and undefined would win over its default.
     fetch: options.fetch ?? fetch,
     allowInsecureRequests: options.allowInsecureRequests ?? false,
@@ -98,8 +100,9 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   };
 }
 
-type Settings = ConnectOptions &
-  Required<Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">>;
+type Settings = ConnectOptions & { readonly clientSecret: string } & Required<
+    Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">
+  >;
 type Log = (event: GuardEvent) => void;
 
 function issuerFeed(settings: Settings, log: Log): Feed {
