@@ -95,7 +95,7 @@ export function announcement(started: Started): string {
     `  Sign in as            ${demo.username}`,
     `  Password              ${demo.password}`,
     "",
-    `  Authorization server  ${addresses.issuer}`,
+    `  Authorization server  ${addresses.issuer}   (${addresses.issuer}/.well-known/openid-configuration)`,
     `  Gateway               ${addresses.gateway}   (${addresses.management}/status)`,
     `  Orders service        ${addresses.service}`,
     `  State and logs        ${directory}`,
