@@ -14,9 +14,9 @@ import { managementListener } from "./management/management-listener.ts";
 import { pipeline, runner } from "./pipeline.ts";
 import { corsFields } from "./steps/answer-preflight.ts";
 import { responseFields } from "./steps/forward/response-fields.ts";
+import { Upstreams } from "./steps/forward/upstreams.ts";
 import type { SigningKey } from "./transaction-token/signing-key.ts";
 import { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
-import { Upstreams } from "./upstream/upstreams.ts";
 
 export interface GatewayOptions {
   readonly configuration: Configuration;
@@ -52,7 +52,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
   const counters = new Counters();
   const fieldNamed = rememberFields();
-  const upstreams = new Upstreams(configuration.routes, configuration.upstreams, fieldNamed);
+  const upstreams = new Upstreams(configuration.routes, configuration.upstreams);
   const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
   const isDraining = (): boolean => phase.isDraining;
   const proxy = buildProxy(options, { counters, upstreams, fieldNamed, isReady, isDraining });
@@ -65,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const [server, address, setting] of servers) await listen(server, address, setting);
   } catch (error) {
     for (const [server] of servers) server.close();
-    upstreams.close();
+    await upstreams.close();
     await guard.close();
     throw error;
   }
@@ -77,7 +77,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await finishRequests(proxy, options);
       // Only now: until the last answer is out, the lease has to stand.
       await guard.close();
-      upstreams.close();
+      await upstreams.close();
       management.close();
       management.closeAllConnections();
     }),
@@ -112,6 +112,7 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
     forwarding: {
       upstreams,
       headFields: responseFields({
+        fieldNamed,
         corsFields: cors,
         connectionFields: (exchange) => connectionFields(exchange, writer),
       }),

@@ -86,6 +86,7 @@ test("hop-by-hop headers stop here, those that Connection names included", async
   ]);
   const names = seen.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
   assert.deepEqual(names.sort(), [
+    "connection",
     "host",
     "x-forwarded-for",
     "x-forwarded-host",

@@ -1,27 +1,38 @@
 import type { ServerResponse } from "node:http";
+import type { Dispatcher } from "undici";
 import { type Answer, refuse } from "../../answer.ts";
 import type { GatewayErrorCode } from "../../errors.ts";
 import type { Exchange, Forwarding } from "../../exchange.ts";
-import type { CallControl, CallHandler, ResponseHead } from "../../upstream/call.ts";
 import { failureCode } from "./upstream-failure.ts";
+
+export interface UpstreamHead {
+  readonly status: number;
+  /** Names and values in turn, as they came. */
+  readonly rawFields: readonly string[];
+  /** Undefined when the body is chunked or ends with the connection. */
+  readonly contentLength: number | undefined;
+}
 
 export interface RelayOptions {
   /** Asked right before the first byte of the answer: an answer of its own replaces the service's. */
   readonly beforeHead: (exchange: Exchange) => Answer | undefined;
-  readonly headFields: (exchange: Exchange, head: ResponseHead) => string[];
+  readonly headFields: (exchange: Exchange, head: UpstreamHead) => string[];
   readonly answer: (exchange: Exchange, answer: Answer) => void;
 }
 
+type Controller = Dispatcher.DispatchController;
+type ParsedFields = Readonly<Record<string, string | string[] | undefined>>;
+
 /**
- * Carries one answer from a service to its client. The head waits for what has arrived with it: usually head
- * and body leave in one write, and `beforeHead` runs at the last moment.
+ * Carries one answer from a service to its client. The head waits until there is something to send with it,
+ * or until the end of the tick: usually head and body leave in one write, and `beforeHead` runs at the last moment.
  */
-export class ResponseRelay implements CallHandler, Forwarding {
+export class ResponseRelay implements Dispatcher.DispatchHandler, Forwarding {
   readonly #exchange: Exchange;
   readonly #options: RelayOptions;
   readonly #response: ServerResponse;
-  #call: CallControl | undefined = undefined;
-  #head: ResponseHead | undefined = undefined;
+  #controller: Controller | undefined = undefined;
+  #head: UpstreamHead | undefined = undefined;
   /** The client has its answer, or will get no more of it: nothing may be written any more. */
   #isSettled = false;
 
@@ -31,48 +42,54 @@ export class ResponseRelay implements CallHandler, Forwarding {
     this.#response = exchange.response;
   }
 
-  /** Must be called before the service can have answered. */
-  follow(call: CallControl): void {
-    this.#call = call;
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    // Gone while the request waited for a connection.
+    if (this.#isSettled || this.#exchange.isOver) controller.abort(ABANDONED);
   }
 
-  onHead(head: ResponseHead): void {
-    this.#head = head;
+  onResponseStart(controller: Controller, status: number, fields: ParsedFields): void {
+    if (status < 200) return;
+    const length = fields["content-length"];
+    this.#head = {
+      status,
+      rawFields: (controller.rawHeaders as Buffer[]).map(textOf),
+      contentLength: typeof length === "string" ? Number(length) : undefined,
+    };
+    process.nextTick(flushHead, this);
   }
 
-  onBody(chunk: Buffer): boolean {
-    if (!this.#sendHead()) return true;
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (!this.#sendHead()) return;
     if (this.#head!.contentLength === chunk.length) {
       this.#isSettled = true;
       endWith(this.#response, chunk);
-      return true;
+    } else if (!this.#response.write(chunk)) {
+      controller.pause();
+      this.#response.once("drain", () => controller.resume());
     }
-    // A copy: the chunk's memory is used again, and a slow client takes it later.
-    if (this.#response.write(Buffer.from(chunk))) return true;
-    this.#response.once("drain", () => this.#call?.resume());
-    return false;
   }
 
-  onEnd(): void {
+  onResponseEnd(): void {
     if (!this.#sendHead()) return;
     this.#isSettled = true;
     this.#response.end();
   }
 
-  /** A head without a body so far: the client may be waiting for it, as for an event stream's. */
-  onIdle(): void {
-    if (this.#response.headersSent || !this.#sendHead()) return;
-    this.#response.flushHeaders();
-  }
-
-  onError(error: unknown): void {
+  onResponseError(_controller: Controller, error: Error): void {
     this.#fail(failureCode(error));
   }
 
   abandon(code: GatewayErrorCode | undefined): void {
     if (code !== undefined) this.#fail(code);
     this.#isSettled = true;
-    this.#call?.abort();
+    this.#controller?.abort(ABANDONED);
+  }
+
+  /** A head without a body so far: the client may be waiting for it, as for an event stream's. */
+  flushHead(): void {
+    if (this.#response.headersSent || !this.#sendHead()) return;
+    this.#response.flushHeaders();
   }
 
   /** False when there is nothing to send: the answer was replaced, or the client is gone. */
@@ -86,7 +103,7 @@ export class ResponseRelay implements CallHandler, Forwarding {
     }
     this.#isSettled = true;
     this.#options.answer(this.#exchange, replacement);
-    this.#call?.abort();
+    this.#controller?.abort(ABANDONED);
     return false;
   }
 
@@ -105,7 +122,13 @@ export class ResponseRelay implements CallHandler, Forwarding {
  */
 function endWith(response: ServerResponse, body: Buffer): void {
   if (body.length <= SHORT_BODY_BYTES) response.end(body.toString("latin1"), "latin1");
-  else response.end(Buffer.from(body));
+  else response.end(body);
 }
 
 const SHORT_BODY_BYTES = 16_384;
+
+const textOf = (bytes: Buffer): string => bytes.toString("latin1");
+
+const flushHead = (relay: ResponseRelay): void => relay.flushHead();
+
+const ABANDONED = new Error("the exchange was abandoned");

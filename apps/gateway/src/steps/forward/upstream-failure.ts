@@ -1,6 +1,12 @@
 import { PortcullisError } from "@portcullis/protocol";
 import { catalogue, type GatewayErrorCode } from "../../errors.ts";
 
+const TIMEOUTS = new Set([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "ETIMEDOUT",
+]);
 const UNREACHABLE = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -15,7 +21,7 @@ export function failureCode(error: unknown): GatewayErrorCode {
   if (error instanceof PortcullisError && Object.hasOwn(catalogue, error.code))
     return error.code as GatewayErrorCode;
   const code = codeOf(error);
-  if (code === "ETIMEDOUT") return "upstream_timeout";
+  if (TIMEOUTS.has(code)) return "upstream_timeout";
   return UNREACHABLE.has(code) ? "upstream_unreachable" : "upstream_failed";
 }
 
