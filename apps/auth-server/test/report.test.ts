@@ -44,7 +44,7 @@ describe("a line of the log", () => {
   it("leaves words, paths and codes alone", () => {
     for (const text of [
       "temporarily_unavailable",
-      "/work/apps/auth-server/src/oidc/own-token.ts:12:3",
+      "/srv/apps/auth-server/src/oidc/own-token.ts:12:3",
       "storage_unavailable",
     ]) {
       assert.ok(lineOf({ event: "failed", detail: text }).includes(text), text);
