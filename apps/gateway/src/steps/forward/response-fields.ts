@@ -11,15 +11,15 @@ export interface ResponseFieldOptions {
 
 /** The service's header fields without those of its own hop; ours are ours to say. */
 export function responseFields(options: ResponseFieldOptions) {
-  return (exchange: Exchange, { rawFields }: UpstreamHead): string[] => {
+  return (exchange: Exchange, { fields }: UpstreamHead): string[] => {
     const cors = options.corsFields(exchange.origin);
-    const named = namedByConnection(rawFields, options.fieldNamed);
+    const named = namedByConnection(fields.connection);
     const out: string[] = [];
-    for (let at = 0; at < rawFields.length; at += 2) {
-      const { kind, name } = options.fieldNamed(rawFields[at]!);
+    for (const spelling in fields) {
+      const { kind, name } = options.fieldNamed(spelling);
       if (kind !== "end-to-end" && kind !== "content-length") continue;
       if (named?.has(name) || (cors.length > 0 && name.startsWith("access-control-"))) continue;
-      out.push(name, rawFields[at + 1]!);
+      append(out, name, fields[spelling]!);
     }
     for (const field of cors) out.push(field);
     for (const field of options.connectionFields(exchange)) out.push(field);
@@ -27,19 +27,14 @@ export function responseFields(options: ResponseFieldOptions) {
   };
 }
 
-function namedByConnection(
-  rawFields: readonly string[],
-  fieldNamed: (spelling: string) => Field,
-): ReadonlySet<string> | undefined {
-  let named: Set<string> | undefined;
-  for (let at = 0; at < rawFields.length; at += 2) {
-    const value = rawFields[at + 1]!;
-    if (fieldNamed(rawFields[at]!).kind !== "connection" || value === "keep-alive" || value === "close")
-      continue;
-    named ??= new Set();
-    for (const option of value.toLowerCase().split(",")) named.add(option.trim());
-  }
+function append(out: string[], name: string, value: string | string[]): void {
+  if (typeof value === "string") out.push(name, value);
+  else for (const each of value) out.push(name, each);
+}
+
+function namedByConnection(connection: string | string[] | undefined): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === "keep-alive" || connection === "close") return undefined;
+  const options = String(connection).toLowerCase().split(",");
   // The length says where the answer ends; no option takes it away.
-  named?.delete("content-length");
-  return named;
+  return new Set(options.map((option) => option.trim()).filter((option) => option !== "content-length"));
 }

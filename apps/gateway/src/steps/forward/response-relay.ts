@@ -7,10 +7,8 @@ import { failureCode } from "./upstream-failure.ts";
 
 export interface UpstreamHead {
   readonly status: number;
-  /** Names and values in turn, as they came. */
-  readonly rawFields: readonly string[];
-  /** Undefined when the body is chunked or ends with the connection. */
-  readonly contentLength: number | undefined;
+  /** By lower-case name; several values when the field came several times. */
+  readonly fields: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 export interface RelayOptions {
@@ -21,7 +19,6 @@ export interface RelayOptions {
 }
 
 type Controller = Dispatcher.DispatchController;
-type ParsedFields = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
  * Carries one answer from a service to its client. The head waits until there is something to send with it,
@@ -48,20 +45,15 @@ export class ResponseRelay implements Dispatcher.DispatchHandler, Forwarding {
     if (this.#isSettled || this.#exchange.isOver) controller.abort(ABANDONED);
   }
 
-  onResponseStart(controller: Controller, status: number, fields: ParsedFields): void {
+  onResponseStart(_controller: Controller, status: number, fields: UpstreamHead["fields"]): void {
     if (status < 200) return;
-    const length = fields["content-length"];
-    this.#head = {
-      status,
-      rawFields: (controller.rawHeaders as Buffer[]).map(textOf),
-      contentLength: typeof length === "string" ? Number(length) : undefined,
-    };
+    this.#head = { status, fields };
     process.nextTick(flushHead, this);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (!this.#sendHead()) return;
-    if (this.#head!.contentLength === chunk.length) {
+    if (this.#head!.fields["content-length"] === String(chunk.length)) {
       this.#isSettled = true;
       endWith(this.#response, chunk);
     } else if (!this.#response.write(chunk)) {
@@ -126,8 +118,6 @@ function endWith(response: ServerResponse, body: Buffer): void {
 }
 
 const SHORT_BODY_BYTES = 16_384;
-
-const textOf = (bytes: Buffer): string => bytes.toString("latin1");
 
 const flushHead = (relay: ResponseRelay): void => relay.flushHead();
 
