@@ -10,6 +10,7 @@ import {
 import type { KeySpace } from "@portcullis/revocation";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
+import type { RetentionClock } from "./retention-clock.ts";
 import type { RevocationsTable } from "./tables.ts";
 
 export interface RetentionOptions {
@@ -33,17 +34,23 @@ export type RecordRow = Pick<RevocationsTable, (typeof RECORD_COLUMNS)[number]>;
 export function rowOf(
   draft: RevocationDraft,
   keySpace: KeySpace,
-  options: RetentionOptions & { readonly revokedAt: number; readonly keepFrom: number },
+  options: RetentionOptions & { readonly revokedAt: number; readonly retention: RetentionClock },
 ): Omit<RevocationsTable, "seq"> {
   const tokenExpiresAt = tokenExpiryOf(draft);
-  const lastTokenExpiry = tokenExpiresAt ?? options.keepFrom + options.tokenLifetimeSeconds;
+  const { revokedAt, retention } = options;
+  // Verifiers keep the record for as long as it has from `revokedAt`. While our clock is ahead that would be too short.
+  const aheadSeconds = Math.max(0, revokedAt - retention.earliest());
+  const lastTokenExpiry =
+    tokenExpiresAt === undefined
+      ? retention.latest() + options.tokenLifetimeSeconds
+      : tokenExpiresAt + aheadSeconds;
   return {
     scope: SCOPE_CODES[draft.scope],
     mode: MODE_CODES[draft.mode],
     reason: REASON_CODES[draft.reason],
     key: keySpace.keyOf(draft.scope, draft.key),
     key_text: typeof draft.key === "object" ? JSON.stringify(draft.key) : (draft.key ?? null),
-    revoked_at: options.revokedAt,
+    revoked_at: revokedAt,
     // The last second at which a token that the draft covers could still verify somewhere, clocks being off.
     expires_at: lastTokenExpiry + options.clockSkewSeconds,
     token_expires_at: tokenExpiresAt ?? null,

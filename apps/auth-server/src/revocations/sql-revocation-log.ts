@@ -97,7 +97,7 @@ export class SqlRevocationLog implements RevocationLog {
   async append(db: Kysely<Database>, drafts: readonly RevocationDraft[]): Promise<RevocationRecord[]> {
     if (drafts.length === 0) return [];
     const revokedAt = Math.floor(this.#options.nowSeconds());
-    const times = { ...this.#options, revokedAt, keepFrom: this.retention.latest() };
+    const times = { ...this.#options, revokedAt, retention: this.retention };
     const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
     const { head } = await db
       .updateTable("revocation_state")

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
+import { RevocationIndex } from "@portcullis/revocation";
 import { liveRecords } from "../../src/revocations/live-records.ts";
 import { pruneExpired } from "../../src/revocations/prune.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
@@ -62,6 +63,23 @@ test("a revocation that was made while the clock was set back lives as long as a
   time.pass(300);
   assert.equal(await prune(storage), 0);
   assert.equal(await liveCount(storage), 1);
+});
+
+test("a token revoked while the clock was set forward stays revoked at a verifier whose clock was set forward too", async (t) => {
+  const time = clocks();
+  const storage = await opened(t, time);
+  const { log } = storage;
+  const exp = time.nowSeconds() + 200;
+  const claims = { iss: "issuer", iat: time.nowSeconds(), exp, rv: 0, jti: "AAAAAAAAAAAAAAAAAAAAAA" };
+  const index = new RevocationIndex({ ...log, ...time });
+  time.set(3600);
+  const revoked = draft(claims.jti, { scope: "token", tokenExpiresAt: exp });
+  await storage.write((transaction) => transaction.append([revoked]));
+  for (const record of await log.read(0, 1)) index.apply(record);
+  index.expire();
+  time.set(-3600);
+  time.pass(199);
+  assert.equal(index.verdict(log.keySpace.coordinatesOf(claims, {})).outcome, "killed");
 });
 
 test("a shorter token lifetime counts once the longer tokens have expired", async (t) => {
