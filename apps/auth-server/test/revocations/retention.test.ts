@@ -76,9 +76,10 @@ test("a token revoked while the clock was set forward stays revoked at a verifie
   const revoked = draft(claims.jti, { scope: "token", tokenExpiresAt: exp });
   await storage.write((transaction) => transaction.append([revoked]));
   for (const record of await log.read(0, 1)) index.apply(record);
+  time.pass(1);
   index.expire();
   time.set(-3600);
-  time.pass(199);
+  time.pass(198);
   assert.equal(index.verdict(log.keySpace.coordinatesOf(claims, {})).outcome, "killed");
 });
 
