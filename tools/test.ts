@@ -17,7 +17,7 @@ const wanted = (folders: readonly string[]): string[] =>
 
 // The end-to-end battery starts whole stacks and measures leases in seconds: it has the machine for itself.
 const groups = [
-  { files: wanted(["packages", "apps", "examples", "tools"]), concurrency: 2 },
+  { files: wanted(["packages", "apps", "examples", "tools", "simulation"]), concurrency: 2 },
   { files: wanted(["tests"]), concurrency: 1 },
 ].filter((group) => group.files.length > 0);
 

@@ -1,0 +1,110 @@
+/** `npm run simulate -- [options]`: see the help text below. */
+import { parseArgs } from "node:util";
+import { MUTANTS } from "./checks/mutants.ts";
+import { HONEST } from "./checks/mutations.ts";
+import { createProgress } from "./progress.ts";
+import { createDataFolder } from "./server/data-file.ts";
+import { type Outcome, simulate } from "./simulation.ts";
+
+const HELP = `Usage: npm run simulate -- [options]
+
+Runs the revocation engine in simulated worlds, one a seed, in which messages are lost and late, processes crash and
+stand still, and clocks are wrong. After every event the invariants are checked (simulation/README.md).
+
+  --seed N       first seed, default 1; a seed is a whole world, and always the same one
+  --runs N       how many seeds, default 200
+  --mutant NAME  with behaviour that is wrong on purpose; it must be caught. One of:
+                 ${Object.keys(MUTANTS).join("\n                 ")}
+  --trace N      lines that are shown of what led to a violation, default 40
+  --help         this text
+
+Exit code: 0 when all invariants held, 1 when one did not, 2 when the options cannot be understood.
+`;
+
+const options = readOptions();
+const folder = createDataFolder();
+let seed = options.seed;
+
+// What is thrown where nobody waits for it is a defect like any other, and its seed is what is needed.
+process.once("uncaughtException", (error) => {
+  process.stderr.write(`\nseed ${seed}: something was thrown\n${error.stack}\n`);
+  end(1);
+});
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => end(code));
+}
+
+end(await runAll());
+
+async function runAll(): Promise<number> {
+  const progress = createProgress({ runs: options.runs, output: process.stdout });
+  const mutations = options.mutant === undefined ? HONEST : MUTANTS[options.mutant]!;
+  for (let run = 0; run < options.runs; run++, seed++) {
+    const outcome = await simulate({ seed, folder, mutations, traceLines: options.traceLines });
+    progress.add(outcome);
+    if (outcome.violation === undefined) continue;
+    progress.end();
+    process.stdout.write(describe(outcome));
+    return 1;
+  }
+  progress.end();
+  process.stdout.write(`${progress.summary()}\n`);
+  return 0;
+}
+
+function describe({ seed, violation, trace, events, simulatedMs, digest }: Outcome): string {
+  const mutant = options.mutant === undefined ? "" : ` --mutant ${options.mutant}`;
+  return `
+Violated: ${violation!.invariant}
+  ${violation!.detail}
+Seed ${seed}, after ${events} events and ${(simulatedMs / 1000).toFixed(3)} simulated seconds; digest ${digest}.
+Replay: npm run simulate -- --seed ${seed} --runs 1${mutant}
+
+The last lines of the trace (true milliseconds, process, event):
+${trace.join("\n")}
+`;
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seed: { type: "string", default: "1" },
+        runs: { type: "string", default: "200" },
+        trace: { type: "string", default: "40" },
+        mutant: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(HELP);
+      process.exit(0);
+    }
+    if (values.mutant !== undefined && !Object.hasOwn(MUTANTS, values.mutant)) {
+      throw new Error(
+        `--mutant: there is no ${values.mutant}. There are: ${Object.keys(MUTANTS).join(", ")}.`,
+      );
+    }
+    const seed = wholeNumber("--seed", values.seed, 0);
+    const runs = wholeNumber("--runs", values.runs, 1);
+    const traceLines = wholeNumber("--trace", values.trace, 1);
+    return { seed, runs, traceLines, mutant: values.mutant };
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nSee npm run simulate -- --help.\n`);
+    process.exit(2);
+  }
+}
+
+function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (/^\d{1,9}$/.test(text) && value >= least) return value;
+  throw new Error(`${name}: found ${JSON.stringify(text)}; give a whole number, ${least} or more.`);
+}
+
+function end(code: number): never {
+  folder.remove();
+  process.exit(code);
+}

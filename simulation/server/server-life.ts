@@ -1,0 +1,141 @@
+import type { ServerResponse } from "node:http";
+import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
+import { checkBody } from "../../apps/auth-server/src/revocations/check-body.ts";
+import { FeedHub } from "../../apps/auth-server/src/revocations/feed-hub.ts";
+import { FeedStreams } from "../../apps/auth-server/src/revocations/feed-streams.ts";
+import { LeaseDesk } from "../../apps/auth-server/src/revocations/lease-desk.ts";
+import { LeaseTable } from "../../apps/auth-server/src/revocations/lease-table.ts";
+import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/local-revocations.ts";
+import { pruneExpired } from "../../apps/auth-server/src/revocations/prune.ts";
+import { type ClosableReceipts, createReceipts } from "../../apps/auth-server/src/revocations/receipts.ts";
+import {
+  createRevoker,
+  type RevokeCommand,
+  type Revoker,
+} from "../../apps/auth-server/src/revocations/revoker.ts";
+import { Snapshots } from "../../apps/auth-server/src/revocations/snapshots.ts";
+import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
+import type { ServerMutations } from "../checks/mutations.ts";
+import type { Call } from "../world/exchange.ts";
+import type { Process } from "../world/process.ts";
+
+const HEARTBEAT_MS = 2000;
+const SWEEP_MS = 1000;
+const PRUNE_MS = 5000;
+const FEED_CLIENT = "verifiers";
+
+export interface ServerLifeOptions {
+  readonly process: Process;
+  /** Whose writes take as long as this machine's disk, and fail once the process is dead. */
+  readonly storage: Storage;
+  readonly writableLimitBytes: number;
+  readonly mutations: ServerMutations;
+}
+
+/**
+ * One life of the authorization server: the parts of the revocations feature, put together as
+ * `createRevocations` does, but with the simulated timers and the simulated wire in place of Fastify's.
+ */
+export class ServerLife {
+  readonly process: Process;
+  readonly storage: Storage;
+  readonly table: LeaseTable;
+  readonly receipts: ClosableReceipts;
+  readonly #revoker: Revoker;
+  readonly #leases: LeaseDesk;
+  readonly #snapshots: Snapshots;
+  readonly #streams: FeedStreams;
+  readonly #mutations: ServerMutations;
+
+  static async open(options: ServerLifeOptions): Promise<ServerLife> {
+    const { storage, process, mutations } = options;
+    const { log, read } = storage;
+    const { monotonicMs, nowSeconds } = process.clock;
+    const local = await loadLocalRevocations({ log, read, nowSeconds });
+    const table = mutations.leaseTable(new LeaseTable({ monotonicMs }));
+    const leases = await LeaseDesk.open({ storage, table, report: () => undefined });
+    return new ServerLife(options, { local, table, leases });
+  }
+
+  private constructor(
+    options: ServerLifeOptions,
+    parts: {
+      readonly local: Awaited<ReturnType<typeof loadLocalRevocations>>;
+      readonly table: LeaseTable;
+      readonly leases: LeaseDesk;
+    },
+  ) {
+    const { storage, process, mutations, writableLimitBytes } = options;
+    const { log, read } = storage;
+    const { setTimer, clock } = process;
+    const { monotonicMs, wallMs, nowSeconds } = clock;
+    this.process = process;
+    this.storage = storage;
+    this.table = parts.table;
+    this.#leases = parts.leases;
+    this.#mutations = mutations;
+    this.receipts = createReceipts({
+      leases: mutations.leasesForReceipts(parts.table),
+      head: () => log.head(),
+      monotonicMs,
+      wallClockMs: wallMs,
+      setTimer,
+    });
+    this.#revoker = createRevoker({ write: storage.write, endBelow: async () => {} });
+    this.#snapshots = new Snapshots({ log, read, monotonicMs });
+    const hub = new FeedHub({ log, monotonicMs, setTimer });
+    this.#streams = new FeedStreams({ hub, local: parts.local, nowSeconds, setTimer, writableLimitBytes });
+    process.every(HEARTBEAT_MS, "heartbeat", () => hub.beat());
+    process.every(SWEEP_MS, "sweep", () => this.#leases.sweep());
+    process.every(PRUNE_MS, "prune", () => this.#prune());
+  }
+
+  /** Gives the seq at once when it is known to be on disk, and then the receipt. */
+  async revoke(command: RevokeCommand, waitMs: number, committed: (seq: number) => void): Promise<Receipt> {
+    const { seq } = await this.#revoker.revoke(command);
+    committed(seq);
+    return this.receipts.wait(seq, waitMs);
+  }
+
+  accept(call: Call): void {
+    if (call.path === "/stream") this.#openStream(call);
+    else if (call.path === "/snapshot") void this.#answer(call, () => this.#snapshots.get());
+    else void this.#answer(call, () => this.#lease(call.body));
+  }
+
+  async #lease(text: string): Promise<string> {
+    const receivedAt = this.process.clock.monotonicMs();
+    const request = checkBody(leaseRequestSchema, JSON.parse(text));
+    const response = await this.#leases.call({ clientId: FEED_CLIENT, request, receivedAt });
+    return JSON.stringify(this.#mutations.leaseAnswer(response, receivedAt));
+  }
+
+  async #answer(call: Call, work: () => Promise<string | Uint8Array>): Promise<void> {
+    try {
+      call.answer(200, await work());
+    } catch (error) {
+      const { status = 500, code = "server_error" } = error instanceof PortcullisError ? error : {};
+      call.answer(status, JSON.stringify({ error: code }));
+    }
+  }
+
+  #openStream(call: Call): void {
+    const cursor = parseCursor(call.headers["last-event-id"] ?? "");
+    if (cursor === undefined) {
+      call.answer(400, "{}");
+      return;
+    }
+    const claims = { iss: "issuer", iat: 0, exp: 2 ** 32 - 1, rv: Number.MAX_SAFE_INTEGER };
+    const caller = { clientId: FEED_CLIENT, expiresAt: claims.exp, claims };
+    void this.#streams.open(call.stream() as unknown as ServerResponse, cursor, caller);
+  }
+
+  async #prune(): Promise<void> {
+    const { storage } = this;
+    try {
+      await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+    } catch (error) {
+      if (!(error instanceof PortcullisError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { localKeySource } from "@portcullis/access-token";
+import { createGuard, type Decision, type Guard } from "@portcullis/guard";
+import { createReplica, httpFeed, type Replica, type RevocationView } from "@portcullis/revocation";
+import type { Mutations } from "./checks/mutations.ts";
+import { AUDIENCE, ISSUER, PUBLIC_KEYS } from "./tokens.ts";
+import { Exchange, type NetworkEnd } from "./world/exchange.ts";
+import { START_MS } from "./world/node-clock.ts";
+import type { SeededRandom } from "./world/seeded-random.ts";
+
+const ENDPOINT = "http://server";
+
+export interface VerifierLifeOptions {
+  readonly end: NetworkEnd;
+  readonly random: SeededRandom;
+  readonly leaseMs: number;
+  readonly mutations: Mutations;
+  readonly note: (line: string) => void;
+}
+
+/** One life of a verifier: the real guard on the real replica on the real HTTP feed. */
+export class VerifierLife {
+  readonly end: NetworkEnd;
+  readonly replica: Replica;
+  readonly view: RevocationView;
+  readonly guard: Guard;
+  /** Counts snapshots taken and batches applied: when it has moved, the index must be compared again. */
+  changes = 0;
+
+  constructor(options: VerifierLifeOptions) {
+    const { end, random, mutations } = options;
+    const { process, schedule } = end;
+    this.end = end;
+    const feed = httpFeed({
+      endpoint: ENDPOINT,
+      authorization: async () => "Bearer verifier",
+      fetch: (url, init) => new Exchange(end, String(url).slice(ENDPOINT.length), init!).send(),
+      setTimer: process.setTimer,
+    });
+    const parts = mutations.verifier(feed, process);
+    this.replica = createReplica({
+      feed: parts.feed,
+      name: process.name,
+      leaseMs: options.leaseMs,
+      monotonicMs: parts.monotonicMs,
+      nowSeconds: process.clock.nowSeconds,
+      setTimer: process.setTimer,
+      random: random.next,
+      log: ({ event, replica, ...detail }) => {
+        this.changes++;
+        options.note(`${replica} ${event} ${JSON.stringify(detail)}`);
+      },
+    });
+    this.replica.subscribe(() => {
+      this.changes++;
+    });
+    this.view = parts.view(this.replica);
+    this.guard = createGuard({
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      keys: localKeySource(PUBLIC_KEYS),
+      revocations: this.view,
+      freshness: { policy: "closed", maxAgeMs: Number.MAX_SAFE_INTEGER },
+      // The true time: a guard whose clock is wrong only refuses tokens that the revocation engine would let pass.
+      nowSeconds: () => (START_MS + schedule.now) / 1000,
+    });
+    this.replica.start();
+  }
+
+  /** Keys are known and the steps are synchronous, so that the answer is of this very moment. */
+  request(token: string): Decision {
+    const decision = this.guard.authenticate(`Bearer ${token}`);
+    if (decision instanceof Promise) throw new Error("the guard waited for something");
+    return decision;
+  }
+
+  /** Whether it could let anybody pass at this moment; the guard's rule for every allow. */
+  get mayAllow(): boolean {
+    const { ready, ageMs } = this.view.freshness();
+    return ready && ageMs <= this.view.leaseMs;
+  }
+
+  /** With a kernel that closes its sockets, or without power, when nobody hears of it. */
+  crash(silently: boolean): void {
+    this.end.process.isDead = true;
+    for (const connection of [...this.end.link.carried]) {
+      if (silently) (connection as Exchange).vanish();
+      else connection.cut();
+    }
+  }
+}

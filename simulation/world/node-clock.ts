@@ -1,0 +1,41 @@
+import type { Schedule } from "./schedule.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** What the world's wall clocks should show at true time 0. */
+export const START_MS = 1_900_000_000_000;
+/** Either way, of each clock: what a cheap quartz does. */
+export const MOST_DRIFT = 100e-6;
+/** How far a wall clock is off while nobody tampers with it; less than the skew that tokens are checked with. */
+const MOST_OFFSET_MS = 1000;
+
+/** The clocks of one machine: wrong by a little all the time, the wall clock by a lot once somebody sets it. */
+export class NodeClock {
+  readonly #schedule: Schedule;
+  /** Local milliseconds a true millisecond. */
+  readonly rate: number;
+  readonly #monotonicStart: number;
+  readonly #offsetMs: number;
+  #setForwardMs = 0;
+
+  constructor(schedule: Schedule, random: SeededRandom) {
+    this.#schedule = schedule;
+    this.rate = 1 + random.between(-MOST_DRIFT, MOST_DRIFT);
+    this.#monotonicStart = random.between(0, 1e6);
+    this.#offsetMs = random.between(-MOST_OFFSET_MS, MOST_OFFSET_MS);
+  }
+
+  readonly monotonicMs = (): number => this.#monotonicStart + this.#schedule.now * this.rate;
+  readonly wallMs = (): number =>
+    START_MS + this.#schedule.now * this.rate + this.#offsetMs + this.#setForwardMs;
+  readonly nowSeconds = (): number => this.wallMs() / 1000;
+
+  /** Somebody sets the clock; 0 sets it right. */
+  setForward(ms: number): void {
+    this.#setForwardMs = ms;
+  }
+
+  /** True milliseconds that a stretch on this machine's monotonic clock takes. */
+  trueMs(localMs: number): number {
+    return localMs / this.rate;
+  }
+}
