@@ -46,6 +46,8 @@ export interface AuthServer {
 
 const PRUNE_MS = 60_000;
 const DATA_FILE = "auth-server.sqlite";
+/** Every verifier calls it about once a second, and at every revocation: lines of these would bury all others. */
+const LEASE_ROUTE = `${REVOCATIONS_PATH}/lease`;
 
 export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
   const { configuration, report } = options;
@@ -114,8 +116,10 @@ function createApp({ report, configuration }: Parts): FastifyInstance {
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern and not its URL: URLs carry codes and identifiers.
     const route = request.routeOptions.url ?? "(none)";
+    const status = reply.raw.statusCode;
+    if (route === LEASE_ROUTE && status < 400) return;
     const ms = Math.round(reply.elapsedTime);
-    report({ event: "request", method: request.method, route, status: reply.raw.statusCode, ms });
+    report({ event: "request", method: request.method, route, status, ms });
   });
   return app;
 }
