@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { ensurePrograms } from "./debian-packages.ts";
 import { root } from "./workspace.ts";
 
-const SCENARIOS = ["index", "guard", "gateway", "token-endpoint"];
+const SCENARIOS = ["index", "guard", "gateway", "token-endpoint", "propagation"];
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SCENARIOS.includes(name));
 
