@@ -50,6 +50,19 @@ test("an answer that was on its way while the replica was stopped makes nothing 
   assert.equal(world.replica.state, "stale");
 });
 
+test("a call that is lost without a word is given up in time for another", async () => {
+  const world = await new ReplicaWorld().started();
+  const answering = world.log.onLease;
+  world.log.onLease = () => {
+    world.log.onLease = answering;
+    return new Promise(() => {});
+  };
+  for (let half = 0; half < 20; half++) {
+    await world.pass(500);
+    assert.ok(world.allows(1), `after ${(half + 1) * 500} ms: age ${world.replica.freshness().ageMs}`);
+  }
+});
+
 test("nothing is fresh until everything up to the answered head is applied", async () => {
   const world = await new ReplicaWorld().started();
   await world.pass(1000);

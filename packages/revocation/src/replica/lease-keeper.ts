@@ -32,8 +32,10 @@ interface Answer {
   readonly leaseMs: number;
 }
 
-/** Renewals in the life of a lease: four may be lost. */
+/** Renewals in the life of a lease. */
 const RENEWALS_A_LEASE = 5;
+/** A call that is lost without a reset is given up while there is still time for another before the lease ends. */
+const CALLS_A_LEASE = 2;
 const LEAST_TIMEOUT_MS = 1000;
 const LEAST_RENEWAL_MS = 20;
 /** Answers that wait for records. Under load the newest may never be reached, so the oldest are kept. */
@@ -129,7 +131,7 @@ export class LeaseKeeper {
     const { feed, name, leaseMs, monotonicMs, setTimer } = this.#options;
     const cancelTimeout = setTimer(
       () => abort.abort(revocationError("feed_unavailable", { detail: "no answer to the lease call" })),
-      Math.max(LEAST_TIMEOUT_MS, leaseMs),
+      Math.max(LEAST_TIMEOUT_MS, leaseMs / CALLS_A_LEASE),
     );
     const askedAt = monotonicMs();
     let answered = false;
