@@ -6,6 +6,7 @@
 import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
 import type { LocalRevocations, Revoker } from "../revocations/index.ts";
 import { INTROSPECTS_ANY_TOKEN } from "./clients.ts";
+import { verdictOf } from "./local-verdict.ts";
 import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
 import { resourcesOf } from "./resources.ts";
 
@@ -52,7 +53,7 @@ async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Pro
 /** One line for each token: whoever holds one could fill the log, and every verifier's memory, by repeating it. */
 async function seqOfEnding(token: OwnToken, { local, head, revoker }: JwtEndpointOptions): Promise<number> {
   // Whatever denies it already is not after the head: a receipt for the head covers it.
-  if (verdictOf(local, token) === "killed") return head();
+  if (verdictOf(local, token.claims, token) === "killed") return head();
   const { jti, exp, client_id } = token.claims;
   const { seq } = await revoker.revoke({
     scope: "token",
@@ -68,7 +69,9 @@ async function seqOfEnding(token: OwnToken, { local, head, revoker }: JwtEndpoin
 async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpointOptions): Promise<void> {
   const token = await verify(tokenOf(ctx));
   const isActive =
-    token !== undefined && mayIntrospect(ctx.oidc.client!, token) && verdictOf(local, token) === "allow";
+    token !== undefined &&
+    mayIntrospect(ctx.oidc.client!, token) &&
+    verdictOf(local, token.claims, token) === "allow";
   answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
 }
 
@@ -77,10 +80,6 @@ function mayIntrospect(client: Client, { claims }: OwnToken): boolean {
   if (claims.client_id === client.clientId) return true;
   if (client.clientAuthMethod === "none") return false;
   return client[INTROSPECTS_ANY_TOKEN] === true || claims.aud in resourcesOf(client);
-}
-
-function verdictOf(local: LocalRevocations, { claims, kid }: OwnToken) {
-  return local.verdict(local.coordinatesOf(claims, { kid })).outcome;
 }
 
 const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token: string }).token;

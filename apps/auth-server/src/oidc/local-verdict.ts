@@ -4,8 +4,12 @@ import type { LocalRevocations } from "../revocations/index.ts";
 import type { AllowsOpaqueToken } from "./artefact-store.ts";
 
 /** What verifiers say of these claims, as soon as they have followed the log. */
-export function verdictOf(local: LocalRevocations, claims: RevocableClaims): "allow" | "killed" | "stale" {
-  return local.verdict(local.coordinatesOf(claims, {})).outcome;
+export function verdictOf(
+  local: LocalRevocations,
+  claims: RevocableClaims,
+  header: { readonly kid?: string } = {},
+): "allow" | "killed" | "stale" {
+  return local.verdict(local.coordinatesOf(claims, header)).outcome;
 }
 
 /**

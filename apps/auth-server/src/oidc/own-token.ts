@@ -1,4 +1,8 @@
-/** JWT access tokens of our own, verified here for revocation and introspection, which the library refuses for them. */
+/**
+ * JWT access tokens of our own, verified here for revocation and introspection, which the library refuses for them.
+ * Of any audience, unlike the guard's verifier: tokens for an API that has left the configuration can still be
+ * revoked by whoever holds them.
+ */
 import type { RevocableClaims } from "@portcullis/protocol";
 import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
 import { createLocalJWKSet, type JWK, errors as joseErrors, jwtVerify } from "jose";
