@@ -1,6 +1,6 @@
+import type { LeaseTable } from "@portcullis/feed-server";
 import type { LeaseResponse } from "@portcullis/protocol";
 import type { Feed, Replica, RevocationView } from "@portcullis/revocation";
-import type { LeaseTable } from "../../apps/auth-server/src/revocations/lease-table.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { Process } from "../world/process.ts";
 

@@ -1,10 +1,6 @@
 import type { ServerResponse } from "node:http";
+import { checkBody, FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
 import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
-import { checkBody } from "../../apps/auth-server/src/revocations/check-body.ts";
-import { FeedHub } from "../../apps/auth-server/src/revocations/feed-hub.ts";
-import { FeedStreams } from "../../apps/auth-server/src/revocations/feed-streams.ts";
-import { LeaseDesk } from "../../apps/auth-server/src/revocations/lease-desk.ts";
-import { LeaseTable } from "../../apps/auth-server/src/revocations/lease-table.ts";
 import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/local-revocations.ts";
 import { pruneExpired } from "../../apps/auth-server/src/revocations/prune.ts";
 import { type ClosableReceipts, createReceipts } from "../../apps/auth-server/src/revocations/receipts.ts";
@@ -13,7 +9,7 @@ import {
   type RevokeCommand,
   type Revoker,
 } from "../../apps/auth-server/src/revocations/revoker.ts";
-import { Snapshots } from "../../apps/auth-server/src/revocations/snapshots.ts";
+import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/sql-replica-directory.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { ServerMutations } from "../checks/mutations.ts";
 import type { Call } from "../world/exchange.ts";
@@ -49,11 +45,16 @@ export class ServerLife {
 
   static async open(options: ServerLifeOptions): Promise<ServerLife> {
     const { storage, process, mutations } = options;
-    const { log, read } = storage;
+    const { log } = storage;
     const { monotonicMs, nowSeconds } = process.clock;
-    const local = await loadLocalRevocations({ log, read, nowSeconds });
+    const local = await loadLocalRevocations({ log, nowSeconds });
     const table = mutations.leaseTable(new LeaseTable({ monotonicMs }));
-    const leases = await LeaseDesk.open({ storage, table, report: () => undefined });
+    const leases = await LeaseDesk.open({
+      log,
+      directory: sqlReplicaDirectory(storage),
+      table,
+      report: () => undefined,
+    });
     return new ServerLife(options, { local, table, leases });
   }
 
@@ -66,7 +67,7 @@ export class ServerLife {
     },
   ) {
     const { storage, process, mutations, writableLimitBytes } = options;
-    const { log, read } = storage;
+    const { log } = storage;
     const { setTimer, clock } = process;
     const { monotonicMs, wallMs, nowSeconds } = clock;
     this.process = process;
@@ -82,7 +83,7 @@ export class ServerLife {
       setTimer,
     });
     this.#revoker = createRevoker({ write: storage.write, endBelow: async () => {} });
-    this.#snapshots = new Snapshots({ log, read, monotonicMs });
+    this.#snapshots = new Snapshots({ log, monotonicMs });
     const hub = new FeedHub({ log, monotonicMs, setTimer });
     this.#streams = new FeedStreams({ hub, local: parts.local, nowSeconds, setTimer, writableLimitBytes });
     process.every(HEARTBEAT_MS, "heartbeat", () => hub.beat());

@@ -1,5 +1,6 @@
 /** Wire forms of the HTTP feed: `GET /revocations/stream`, `POST /revocations/lease`. */
 import { z } from "zod";
+import { liveDigestSchema } from "./live-digest.ts";
 
 /**
  * SSE event `batch`, whose `id:` is the cursor after it. A replica applies it only if `prev` is what it has
@@ -11,6 +12,10 @@ export const batchSchema = z.object({
   from: z.int().positive(),
   to: z.int().positive(),
   records: z.string(),
+  /** Value of the chain at `to` (chain.ts); base64url of 32 bytes. */
+  chain: z.string().length(43).optional(),
+  /** The issuer's word on `to` (signed-head.ts). */
+  signedHead: z.string().max(2000).optional(),
 });
 export type Batch = z.infer<typeof batchSchema>;
 
@@ -41,6 +46,12 @@ export const leaseRequestSchema = z.object({
   incarnation: z.string().min(1),
   applied: z.int().nonnegative(),
   leaseMs: z.int().nonnegative().max(300_000),
+  /** Value of the chain at `applied`: what the operator compares with the log. Base64url of 32 bytes. */
+  chain: z.string().length(43).optional(),
+  /** Of the records that the index was given; sent now and then. */
+  live: liveDigestSchema.optional(),
+  /** The newest word of the issuer on its head that the replica has seen: the proof, if the log was rolled back. */
+  signedHead: z.string().max(2000).optional(),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
@@ -49,6 +60,11 @@ export const leaseResponseSchema = z.object({
   incarnation: z.string().min(1),
   head: z.int().nonnegative(),
   leaseMs: z.int().nonnegative(),
+  /**
+   * How old `head` already was when it was named, milliseconds: a relay adds its own age. The replica is fresh only
+   * as of so much before it asked. Absent means 0.
+   */
+  ageMs: z.number().nonnegative().optional(),
 });
 export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
 
@@ -56,6 +72,8 @@ export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
 export const API_SCOPES = {
   readRevocations: "revocations.read",
   writeRevocations: "revocations.write",
+  /** Who was revoked, by whom and why, and which verifiers there are: personal data, so never for a verifier. */
+  inspectRevocations: "revocations.inspect",
 } as const;
 
 /** Members that the discovery document (RFC 8414) has beside the standard ones. */

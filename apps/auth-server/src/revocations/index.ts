@@ -1,4 +1,4 @@
-export type { Authenticate, Caller } from "./caller.ts";
+export type { Authenticate, Caller } from "@portcullis/feed-server";
 export type { LocalRevocations } from "./local-revocations.ts";
 export type { Receipts } from "./receipts.ts";
 export {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Kysely, sql } from "kysely";
 import type { Database } from "../storage/database.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { RetentionClock } from "./retention-clock.ts";
 
 /** Seqs of one slice: some milliseconds of work, and then others get their turn. */
 const SLICE = 5000;
@@ -21,7 +21,7 @@ const ENCODED_ROW = sql`printf(
  * expired may go.
  */
 export async function* liveRecords(options: {
-  readonly log: SqlRevocationLog;
+  readonly log: { oldestKept(): number; readonly retention: RetentionClock };
   readonly read: Kysely<Database>;
   readonly upTo: number;
 }): AsyncGenerator<Uint8Array> {

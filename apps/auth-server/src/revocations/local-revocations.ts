@@ -1,7 +1,4 @@
 import { RevocationIndex, type RevocationView } from "@portcullis/revocation";
-import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
-import { liveRecords } from "./live-records.ts";
 import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 
 /**
@@ -14,7 +11,6 @@ export interface LocalRevocations extends RevocationView {
 
 export async function loadLocalRevocations(options: {
   readonly log: SqlRevocationLog;
-  readonly read: Kysely<Database>;
   readonly nowSeconds: () => number;
 }): Promise<LocalRevocations> {
   const { log } = options;
@@ -27,7 +23,7 @@ export async function loadLocalRevocations(options: {
   log.subscribe((records) => {
     for (const record of records) index.apply(record);
   });
-  for await (const slice of liveRecords({ ...options, upTo: log.head() })) index.applyEncoded(slice);
+  for await (const slice of log.liveRecords(log.head())) index.applyEncoded(slice);
   return viewOf(index, log);
 }
 

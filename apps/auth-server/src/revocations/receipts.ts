@@ -1,6 +1,5 @@
+import type { Lease, LeaseChange, LeaseTable, SetTimer } from "@portcullis/feed-server";
 import type { Receipt } from "@portcullis/protocol";
-import type { Lease, LeaseChange, LeaseTable } from "./lease-table.ts";
-import type { SetTimer } from "./timers.ts";
 
 export interface Receipts {
   /**

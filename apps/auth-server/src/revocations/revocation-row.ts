@@ -1,3 +1,4 @@
+import type { ChainedRecord } from "@portcullis/feed-server";
 import {
   MODE_CODES,
   modeOfCode,
@@ -29,13 +30,14 @@ export const RECORD_COLUMNS = [
   "expires_at",
   "token_expires_at",
 ] as const;
+export const CHAINED_COLUMNS = [...RECORD_COLUMNS, "chain"] as const;
 export type RecordRow = Pick<RevocationsTable, (typeof RECORD_COLUMNS)[number]>;
 
 export function rowOf(
   draft: RevocationDraft,
   keySpace: KeySpace,
   options: RetentionOptions & { readonly revokedAt: number; readonly retention: RetentionClock },
-): Omit<RevocationsTable, "seq"> {
+): Omit<RevocationsTable, "seq" | "chain"> {
   const tokenExpiresAt = tokenExpiryOf(draft);
   const { revokedAt, retention } = options;
   // Verifiers keep the record for as long as it has from `revokedAt`. While our clock is ahead that would be too short.
@@ -82,4 +84,8 @@ export function recordOf(row: RecordRow): RevocationRecord {
     expiresAt: row.expires_at,
     ...(row.token_expires_at === null ? {} : { tokenExpiresAt: row.token_expires_at }),
   };
+}
+
+export function chainedRecordOf(row: RecordRow & Pick<RevocationsTable, "chain">): ChainedRecord {
+  return { ...recordOf(row), chain: row.chain };
 }

@@ -1,17 +1,21 @@
+import {
+  type Authenticate,
+  every,
+  FeedHub,
+  FeedStreams,
+  LeaseDesk,
+  LeaseTable,
+  Snapshots,
+  setProcessTimer,
+} from "@portcullis/feed-server";
 import type { FastifyInstance } from "fastify";
 import type { Storage } from "../storage/storage.ts";
-import type { Authenticate } from "./caller.ts";
-import { FeedHub } from "./feed-hub.ts";
-import { FeedStreams } from "./feed-streams.ts";
-import { LeaseDesk } from "./lease-desk.ts";
-import { LeaseTable } from "./lease-table.ts";
 import { type LocalRevocations, loadLocalRevocations } from "./local-revocations.ts";
 import { pruneExpired } from "./prune.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
 import { createRevoker, type EndBelow, type Revoker } from "./revoker.ts";
 import { revocationRoutes } from "./routes.ts";
-import { Snapshots } from "./snapshots.ts";
-import { every, setProcessTimer } from "./timers.ts";
+import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
 
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;
@@ -61,16 +65,22 @@ export interface Revocations {
 /** Loads the live log into memory: resolves when `local` can answer. */
 export async function createRevocations(options: RevocationsOptions): Promise<Revocations> {
   const { storage, nowSeconds, limits } = options;
-  const { log, read } = storage;
+  const { log } = storage;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const wallClockMs = options.wallClockMs ?? (() => Date.now());
   const report = options.report ?? (() => undefined);
   const setTimer = setProcessTimer;
 
   // First of all subscribers: what a follower hears of is already denied here.
-  const local = await loadLocalRevocations({ log, read, nowSeconds });
+  const local = await loadLocalRevocations({ log, nowSeconds });
   const table = new LeaseTable({ monotonicMs });
-  const leases = await LeaseDesk.open({ storage, table, report, ...limits });
+  const leases = await LeaseDesk.open({
+    log,
+    directory: sqlReplicaDirectory(storage),
+    table,
+    report,
+    ...limits,
+  });
   const receipts = createReceipts({
     leases: table,
     head: () => log.head(),
@@ -79,7 +89,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     setTimer,
   });
   const revoker = createRevoker({ write: storage.write, endBelow: options.endBelow });
-  const snapshots = new Snapshots({ log, read, monotonicMs });
+  const snapshots = new Snapshots({ log, monotonicMs });
   const hub = new FeedHub({ log, monotonicMs, setTimer });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
   const stopTimers = startTimers({ storage, report, hub, leases, snapshots });

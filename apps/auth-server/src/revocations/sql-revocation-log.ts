@@ -1,15 +1,25 @@
-import { encodeIdentifier, IDENTIFIER_BYTES, type RevocationRecord } from "@portcullis/protocol";
-import { createKeySpace, type KeySpace, type RevocationLog } from "@portcullis/revocation";
+import { hash } from "node:crypto";
+import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-server";
+import {
+  CHAIN_START,
+  encodeIdentifier,
+  encodeRecords,
+  extendChain,
+  IDENTIFIER_BYTES,
+} from "@portcullis/protocol";
+import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
+import { liveRecords } from "./live-records.ts";
 import { createRetentionClock, type RetentionClock } from "./retention-clock.ts";
-import { RECORD_COLUMNS, recordOf, rowOf } from "./revocation-row.ts";
+import { CHAINED_COLUMNS, chainedRecordOf, recordOf, rowOf } from "./revocation-row.ts";
+import type { RevocationsTable } from "./tables.ts";
 import { settleTokenLifetime } from "./token-lifetimes.ts";
 
 const HASH_KEY_BYTES = 32;
-/** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 11. */
+/** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 12. */
 const ROWS_A_STATEMENT = 200;
 
 export interface SqlRevocationLogOptions {
@@ -23,17 +33,18 @@ export interface SqlRevocationLogOptions {
 interface LogState {
   readonly incarnation: string;
   readonly head: number;
+  readonly chain: Uint8Array;
   readonly hashKey: Uint8Array;
   readonly oldestKept: number;
 }
 
-type Listener = (records: readonly RevocationRecord[]) => void;
+type Listener = (records: readonly ChainedRecord[]) => void;
 
 /**
  * The log, whose truth is the table `revocations`. `head()` is the newest seq that is on disk: the group commit
  * moves it, in the same turn in which its COMMIT returned.
  */
-export class SqlRevocationLog implements RevocationLog {
+export class SqlRevocationLog implements ServedLog {
   readonly incarnation: string;
   readonly hashKey: Uint8Array;
   readonly keySpace: KeySpace;
@@ -44,6 +55,7 @@ export class SqlRevocationLog implements RevocationLog {
   readonly #options: SqlRevocationLogOptions;
   readonly #listeners = new Set<Listener>();
   #head: number;
+  #chain: Uint8Array;
   #oldestKept: number;
 
   static async open(options: SqlRevocationLogOptions & OpenOptions): Promise<SqlRevocationLog> {
@@ -61,10 +73,20 @@ export class SqlRevocationLog implements RevocationLog {
     this.keySpace = createKeySpace(state.hashKey);
     this.retention = createRetentionClock(options);
     this.#head = state.head;
+    this.#chain = state.chain;
     this.#oldestKept = state.oldestKept;
   }
 
   head(): number {
+    return this.#head;
+  }
+
+  position(): LogPosition {
+    return { seq: this.#head, chain: this.#chain };
+  }
+
+  /** One process has the file to itself: what it knows is the truth. */
+  async refresh(): Promise<number> {
     return this.#head;
   }
 
@@ -73,15 +95,19 @@ export class SqlRevocationLog implements RevocationLog {
     return this.#oldestKept;
   }
 
-  async read(after: number, limit: number): Promise<RevocationRecord[]> {
+  async read(after: number, limit: number): Promise<ChainedRecord[]> {
     const rows = await this.#options.read
       .selectFrom("revocations")
-      .select(RECORD_COLUMNS)
+      .select(CHAINED_COLUMNS)
       .where("seq", ">", after)
       .orderBy("seq")
       .limit(limit)
       .execute();
-    return rows.map(recordOf);
+    return rows.map(chainedRecordOf);
+  }
+
+  liveRecords(upTo: number): AsyncIterable<Uint8Array> {
+    return liveRecords({ log: this, read: this.#options.read, upTo });
   }
 
   subscribe(listener: Listener): () => void {
@@ -94,31 +120,36 @@ export class SqlRevocationLog implements RevocationLog {
    * the write lock until its commit, so that the order of seqs is the order of commits, and a rollback takes
    * the seqs back together with the rows.
    */
-  async append(db: Kysely<Database>, drafts: readonly RevocationDraft[]): Promise<RevocationRecord[]> {
+  async append(db: Kysely<Database>, drafts: readonly RevocationDraft[]): Promise<ChainedRecord[]> {
     if (drafts.length === 0) return [];
     const revokedAt = Math.floor(this.#options.nowSeconds());
     const times = { ...this.#options, revokedAt, retention: this.retention };
     const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
-    const { head } = await db
+    const { head, chain } = await db
       .updateTable("revocation_state")
       .set((expression) => ({ head: expression("head", "+", rows.length) }))
-      .returning("head")
+      .returning(["head", "chain"])
       .executeTakeFirstOrThrow();
-    const numbered = rows.map((row, index) => ({ seq: head - rows.length + 1 + index, ...row }));
+    const numbered = chained(rows, { seq: head - rows.length, chain });
+    await db
+      .updateTable("revocation_state")
+      .set({ chain: numbered.at(-1)!.chain })
+      .execute();
     for (let at = 0; at < numbered.length; at += ROWS_A_STATEMENT) {
       await db
         .insertInto("revocations")
         .values(numbered.slice(at, at + ROWS_A_STATEMENT))
         .execute();
     }
-    return numbered.map(recordOf);
+    return numbered.map(chainedRecordOf);
   }
 
   /** Called by the group commit alone, right after COMMIT. */
-  publish(records: readonly RevocationRecord[]): void {
+  publish(records: readonly ChainedRecord[]): void {
     if (records.length === 0) return;
     const inOrder = records.toSorted((left, right) => left.seq - right.seq);
     this.#head = inOrder.at(-1)!.seq;
+    this.#chain = inOrder.at(-1)!.chain;
     for (const listener of this.#listeners) notify(listener, inOrder);
   }
 
@@ -128,8 +159,23 @@ export class SqlRevocationLog implements RevocationLog {
   }
 }
 
+/** Gives each row its place, and the value of the chain there. */
+function chained(
+  rows: readonly Omit<RevocationsTable, "seq" | "chain">[],
+  after: LogPosition,
+): RevocationsTable[] {
+  let { seq, chain } = after;
+  return rows.map((row) => {
+    seq++;
+    chain = extendChain(chain, encodeRecords([recordOf({ seq, ...row })]), sha256);
+    return { seq, ...row, chain };
+  });
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
+
 /** A listener that throws has missed a revocation. The process must not go on without it: it starts anew from SQL. */
-function notify(listener: Listener, records: readonly RevocationRecord[]): void {
+function notify(listener: Listener, records: readonly ChainedRecord[]): void {
   try {
     listener(records);
   } catch (error) {
@@ -152,6 +198,7 @@ async function createState({ write, randomBytes }: OpenOptions): Promise<void> {
       id: 1,
       incarnation: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
       head: 0,
+      chain: CHAIN_START,
       hash_key: randomBytes(HASH_KEY_BYTES),
     })
     .onConflict((conflict) => conflict.doNothing())
@@ -175,5 +222,6 @@ async function readState(read: Kysely<Database>): Promise<LogState> {
       text: `The revocation log ends at ${kept.newest} with ${kept.count} rows from ${oldestKept}, its counter at ${state.head}. Restore the database from a backup.`,
     });
   }
-  return { incarnation: state.incarnation, head: state.head, hashKey: state.hash_key, oldestKept };
+  const { incarnation, head, chain, hash_key: hashKey } = state;
+  return { incarnation, head, chain, hashKey, oldestKept };
 }

@@ -24,6 +24,8 @@ export interface RevocationsTable {
   expires_at: number;
   /** Seconds, scope `token` only. */
   token_expires_at: number | null;
+  /** 32 bytes: value of the chain after this record (protocol/chain.ts). */
+  chain: Uint8Array;
   /** Who did it: a client id or a subject. */
   actor: string | null;
   /** Why, in words. */
@@ -37,6 +39,8 @@ export interface RevocationStateTable {
   incarnation: string;
   /** Newest seq that was given. Updated in the transaction that gives it, which is what makes seqs gap-free. */
   head: number;
+  /** 32 bytes: value of the chain at `head`. */
+  chain: Uint8Array;
   /** 32 bytes: maps subjects, clients and other texts to keys. */
   hash_key: Uint8Array;
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { RevocationRecord } from "@portcullis/protocol";
+import type { ChainedRecord } from "@portcullis/feed-server";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { asUnitError, storageError } from "./errors.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -31,7 +31,7 @@ interface QueuedUnit {
 
 /** A unit that ran, and how to tell its caller. Nobody is told before the commit. */
 interface FinishedUnit {
-  readonly records: readonly RevocationRecord[];
+  readonly records: readonly ChainedRecord[];
   readonly stored: boolean;
   readonly tell: () => void;
   readonly reject: (error: unknown) => void;

@@ -1,4 +1,4 @@
-import type { RevocationRecord } from "@portcullis/protocol";
+import type { ChainedRecord } from "@portcullis/feed-server";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { storageError } from "./errors.ts";
 import { queriesOn, type SqliteConnection } from "./sqlite-connection.ts";
@@ -11,7 +11,7 @@ import type { RevocationDraft, WriteTransaction } from "./write-transaction.ts";
 export class Unit {
   readonly transaction: WriteTransaction;
   /** What it added to the log: published if the group commits. */
-  readonly records: RevocationRecord[] = [];
+  readonly records: ChainedRecord[] = [];
   #over = false;
   #appendFailure: { readonly error: unknown } | undefined;
   readonly #log: SqlRevocationLog;

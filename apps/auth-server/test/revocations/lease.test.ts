@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { LeaseDesk, LeaseTable } from "@portcullis/feed-server";
+import { FakeClock } from "@portcullis/testing";
 import { sql } from "kysely";
-import { LeaseDesk } from "../../src/revocations/lease-desk.ts";
-import { LeaseTable } from "../../src/revocations/lease-table.ts";
+import { sqlReplicaDirectory } from "../../src/revocations/sql-replica-directory.ts";
 import { temporaryStorage } from "../storage/temporary-storage.ts";
-import { FakeClock } from "./fake-clock.ts";
 import { type RevocationsServer, serveRevocations } from "./revocations-server.ts";
 
 const subject = { scope: "subject", key: "alice" };
@@ -149,7 +149,13 @@ test("a verifier that comes back after the restart acknowledges as before", asyn
 test("verifiers that appear at once do not pass the bound together", async (t) => {
   const server = await temporaryStorage(t);
   const table = new LeaseTable({ monotonicMs: () => 0 });
-  const desk = await LeaseDesk.open({ storage: server, table, leasesPerClient: 3, report: () => undefined });
+  const desk = await LeaseDesk.open({
+    log: server.log,
+    directory: sqlReplicaDirectory(server),
+    table,
+    leasesPerClient: 3,
+    report: () => undefined,
+  });
   const { incarnation } = server.log;
   const call = (replica: string, clientId: string) =>
     desk.call({ clientId, request: { replica, incarnation, applied: 0, leaseMs: 1000 }, receivedAt: 0 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { LeaseTable } from "@portcullis/feed-server";
 import type { Receipt } from "@portcullis/protocol";
-import { LeaseTable } from "../../src/revocations/lease-table.ts";
+import { FakeClock } from "@portcullis/testing";
 import { createReceipts } from "../../src/revocations/receipts.ts";
-import { FakeClock } from "./fake-clock.ts";
 
 function receipts() {
   const clock = new FakeClock();

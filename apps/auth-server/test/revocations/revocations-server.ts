@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import type { Authenticate } from "@portcullis/feed-server";
 import {
   type LeaseRequest,
   type LeaseResponse,
@@ -9,7 +10,6 @@ import {
   receiptSchema,
 } from "@portcullis/protocol";
 import Fastify from "fastify";
-import type { Authenticate } from "../../src/revocations/caller.ts";
 import {
   createRevocations,
   type EndBelow,

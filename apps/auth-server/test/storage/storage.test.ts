@@ -133,6 +133,7 @@ test("revocations keep what the audit needs, and verifiers are not told of it", 
   );
   const [record] = await storage.log.read(0, 1);
   assert.deepEqual(Object.keys(record!).sort(), [
+    "chain",
     "expiresAt",
     "key",
     "mode",

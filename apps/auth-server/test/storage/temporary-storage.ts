@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { ChainedRecord } from "@portcullis/feed-server";
+import type { RevocationRecord } from "@portcullis/protocol";
 import { openStorage, type Storage, type StorageOptions } from "../../src/storage/storage.ts";
 import type { RevocationDraft } from "../../src/storage/write-transaction.ts";
 
@@ -43,3 +45,8 @@ export async function storedSeqs(storage: Storage): Promise<number[]> {
 }
 
 export const oneTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** As verifiers decode it. */
+export function withoutChain({ chain: _chain, ...record }: ChainedRecord): RevocationRecord {
+  return record;
+}

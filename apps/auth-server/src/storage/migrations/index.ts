@@ -6,9 +6,11 @@ import type { Migration } from "kysely/migration";
 import { createRevocations } from "./0001-revocations.ts";
 import { createOidcAndPeople } from "./0002-oidc-and-people.ts";
 import { createTokenLifetimes } from "./0003-token-lifetimes.ts";
+import { addChain } from "./0004-chain.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
   "0002-oidc-and-people": createOidcAndPeople,
   "0003-token-lifetimes": createTokenLifetimes,
+  "0004-chain": addChain,
 };

@@ -1,8 +1,8 @@
-import type { Reset, RevocationRecord } from "@portcullis/protocol";
+import type { Reset } from "@portcullis/protocol";
 import type { FeedCursor } from "@portcullis/revocation";
 import type { EventStream } from "./event-stream.ts";
 import { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { ChainedRecord, ServedLog } from "./served-log.ts";
 import type { SetTimer } from "./timers.ts";
 
 /** Records of one batch: about 50 KB on the wire. */
@@ -11,7 +11,7 @@ const BATCH_LIMIT = 1000;
 const BATCH_INTERVAL_MS = 2;
 
 export interface FeedHubOptions {
-  readonly log: SqlRevocationLog;
+  readonly log: ServedLog;
   readonly monotonicMs: () => number;
   readonly setTimer: SetTimer;
 }
@@ -34,7 +34,7 @@ interface Follower {
 export class FeedHub {
   readonly #options: FeedHubOptions;
   readonly #followers = new Set<Follower>();
-  #waiting: RevocationRecord[] = [];
+  #waiting: ChainedRecord[] = [];
   /** Newest seq that was sent live. */
   #sent: number;
   #lastSentAt = Number.NEGATIVE_INFINITY;

@@ -1,17 +1,17 @@
 import type { ServerResponse } from "node:http";
-import type { FeedCursor, TokenCoordinates } from "@portcullis/revocation";
+import type { FeedCursor, RevocationView, TokenCoordinates } from "@portcullis/revocation";
 import type { Caller } from "./caller.ts";
-import { revocationsError } from "./errors.ts";
+import { feedError } from "./errors.ts";
 import { EventStream } from "./event-stream.ts";
 import type { FeedHub } from "./feed-hub.ts";
-import type { LocalRevocations } from "./local-revocations.ts";
 import type { SetTimer } from "./timers.ts";
 
 const STREAMS_A_CLIENT = 500;
 
 export interface FeedStreamsOptions {
   readonly hub: FeedHub;
-  readonly local: LocalRevocations;
+  /** What this process itself says of the token that opened a stream. */
+  readonly local: Pick<RevocationView, "coordinatesOf" | "verdict">;
   readonly nowSeconds: () => number;
   readonly setTimer: SetTimer;
   readonly streamsPerClient?: number;
@@ -31,7 +31,7 @@ export class FeedStreams {
   /** Throws `too_many_streams`. */
   admit({ clientId }: Caller): void {
     const limit = this.#options.streamsPerClient ?? STREAMS_A_CLIENT;
-    if ((this.#open.get(clientId) ?? 0) >= limit) throw revocationsError("too_many_streams");
+    if ((this.#open.get(clientId) ?? 0) >= limit) throw feedError("too_many_streams");
   }
 
   async open(response: ServerResponse, cursor: FeedCursor, caller: Caller): Promise<void> {

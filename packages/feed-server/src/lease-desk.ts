@@ -1,7 +1,8 @@
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
-import type { Storage } from "../storage/storage.ts";
-import { revocationsError } from "./errors.ts";
+import { feedError } from "./errors.ts";
 import { type Holder, keyOfHolder, type LeaseTable } from "./lease-table.ts";
+import type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
+import type { ServedLog } from "./served-log.ts";
 
 /** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
 export const LONGEST_LEASE_MS = 60_000;
@@ -13,7 +14,8 @@ const LEASES_A_CLIENT = 500;
 const DRIFT_ALLOWANCE = 1e-3;
 
 export interface LeaseDeskOptions {
-  readonly storage: Storage;
+  readonly log: ServedLog;
+  readonly directory: ReplicaDirectory;
   readonly table: LeaseTable;
   readonly leasesPerClient?: number;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
@@ -33,32 +35,27 @@ export interface LeaseCall {
  */
 export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
-  /** What the table `replicas` holds: key to longest granted lease. */
-  readonly #stored: Map<string, { readonly holder: Holder; readonly leaseMs: number }>;
+  /** What the directory holds, by key. */
+  readonly #stored: Map<string, KnownReplica>;
   /** New holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
   readonly #entering = new Map<string, Holder>();
 
   static async open(options: LeaseDeskOptions): Promise<LeaseDesk> {
-    const rows = await options.storage.read.selectFrom("replicas").selectAll().execute();
-    const stored = new Map<string, { holder: Holder; leaseMs: number }>();
-    for (const row of rows) {
-      const holder = { clientId: row.client_id, name: row.name };
-      stored.set(keyOfHolder(holder), { holder, leaseMs: row.lease_ms });
-      options.table.presume(holder, countedFor(row.lease_ms));
+    const stored = new Map<string, KnownReplica>();
+    for (const replica of await options.directory.all()) {
+      stored.set(keyOfHolder(replica.holder), replica);
+      options.table.presume(replica.holder, countedFor(replica.leaseMs));
     }
     return new LeaseDesk(options, stored);
   }
 
-  private constructor(
-    options: LeaseDeskOptions,
-    stored: Map<string, { readonly holder: Holder; readonly leaseMs: number }>,
-  ) {
+  private constructor(options: LeaseDeskOptions, stored: Map<string, KnownReplica>) {
     this.#options = options;
     this.#stored = stored;
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
-    const { table, storage } = this.#options;
+    const { table, log } = this.#options;
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
     this.#checkFollowsThisLog(holder, request);
@@ -66,9 +63,9 @@ export class LeaseDesk {
     const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
     await this.#enter(holder, leaseMs);
     // From here to the answer is one turn: no commit comes between the head that is read and the grant.
-    const head = storage.log.head();
+    const head = log.head();
     table.grant(holder, { applied: request.applied, head, receivedAt, leaseMs: countedFor(leaseMs) });
-    return { incarnation: storage.log.incarnation, head, leaseMs };
+    return { incarnation: log.incarnation, head, leaseMs };
   }
 
   /** Forgets holders whose leases ran out. What cannot be stored now is tried again at the next sweep. */
@@ -80,21 +77,21 @@ export class LeaseDesk {
   }
 
   #release(holder: Holder): LeaseResponse {
-    const { table, storage } = this.#options;
+    const { table, log } = this.#options;
     table.release(holder);
     // Not awaited: a name that stays on disk only makes the first receipts after a restart wait.
     if (this.#stored.has(keyOfHolder(holder))) void this.#forget([keyOfHolder(holder)]);
-    return { incarnation: storage.log.incarnation, head: storage.log.head(), leaseMs: 0 };
+    return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
   }
 
   #checkFollowsThisLog(holder: Holder, request: LeaseRequest): void {
-    const { log } = this.#options.storage;
-    if (request.incarnation !== log.incarnation) throw revocationsError("other_incarnation");
+    const { log } = this.#options;
+    if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
     if (request.applied <= log.head()) return;
     const { applied } = request;
     // Within one incarnation this proves that committed revocations were lost with the database.
     this.#options.report({ event: "log_rolled_back", ...holder, applied, head: log.head() });
-    throw revocationsError("ahead_of_head");
+    throw feedError("ahead_of_head");
   }
 
   #checkAllowance(holder: Holder): void {
@@ -103,7 +100,7 @@ export class LeaseDesk {
     if (table.has(key) || this.#entering.has(key)) return;
     const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);
     const count = table.heldBy(holder.clientId) + entering.length;
-    if (count >= leasesPerClient) throw revocationsError("too_many_leases");
+    if (count >= leasesPerClient) throw feedError("too_many_leases");
   }
 
   async #enter(holder: Holder, leaseMs: number): Promise<void> {
@@ -119,37 +116,20 @@ export class LeaseDesk {
   async #store(holder: Holder, leaseMs: number): Promise<void> {
     const key = keyOfHolder(holder);
     if ((this.#stored.get(key)?.leaseMs ?? 0) >= leaseMs) return;
-    await this.#options.storage.write(async ({ db }) => {
-      await db
-        .insertInto("replicas")
-        .values({ client_id: holder.clientId, name: holder.name, lease_ms: leaseMs })
-        .onConflict((conflict) =>
-          conflict.columns(["client_id", "name"]).doUpdateSet(({ fn, ref, val }) => ({
-            lease_ms: fn<number>("max", [ref("replicas.lease_ms"), val(leaseMs)]),
-          })),
-        )
-        .execute();
-    });
+    await this.#options.directory.enter({ holder, leaseMs });
     const longest = Math.max(leaseMs, this.#stored.get(key)?.leaseMs ?? 0);
     this.#stored.set(key, { holder, leaseMs: longest });
   }
 
   async #forget(keys: readonly string[]): Promise<void> {
     try {
-      await this.#options.storage.write(async ({ db }) => {
-        for (const key of keys) {
-          const stored = this.#stored.get(key);
-          // It may have come back while this waited for its turn.
-          if (stored === undefined || this.#options.table.has(key)) continue;
-          // Before the commit: a holder that comes back from now on stores its name anew.
-          this.#stored.delete(key);
-          const { clientId, name } = stored.holder;
-          await db
-            .deleteFrom("replicas")
-            .where("client_id", "=", clientId)
-            .where("name", "=", name)
-            .execute();
-        }
+      await this.#options.directory.leave(() => {
+        // One may have come back while this waited for its turn.
+        const gone = keys.filter((key) => this.#stored.has(key) && !this.#options.table.has(key));
+        const holders = gone.map((key) => this.#stored.get(key)!.holder);
+        // Before the commit: a holder that comes back from now on stores its name anew.
+        for (const key of gone) this.#stored.delete(key);
+        return holders;
       });
     } catch (error) {
       this.#options.report({ event: "replica_names_not_stored", error: (error as Error).message });

@@ -1,13 +1,6 @@
+import { ProblemsError, problemsOf } from "@portcullis/feed-server";
 import { revocationRequestSchema } from "@portcullis/protocol";
 import type { z } from "zod";
-import { type Problem, ProblemsError } from "./problems.ts";
-
-/** Gives the parsed body, or throws with every problem at once, each with its dotted path. */
-export function checkBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const result = schema.safeParse(body);
-  if (!result.success) throw new ProblemsError(problemsOf(result.error));
-  return result.data;
-}
 
 /**
  * What a revocation needs depends on its scope, so an unknown scope would hide all other problems: what every
@@ -26,14 +19,3 @@ export function checkRevocationRequest(body: unknown): z.output<typeof revocatio
 }
 
 const COMMON_FIELDS: ReadonlySet<string> = new Set(["mode", "reason", "note"]);
-
-function problemsOf(error: z.ZodError | undefined): Problem[] {
-  return (error?.issues ?? []).flatMap((issue) => {
-    const path = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return [{ field: path || "body", message: issue.message }];
-    return issue.keys.map((key) => ({
-      field: path === "" ? key : `${path}.${key}`,
-      message: "Not a field of this request; remove it.",
-    }));
-  });
-}

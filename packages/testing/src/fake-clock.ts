@@ -1,5 +1,3 @@
-import type { SetTimer } from "../../src/revocations/timers.ts";
-
 /** A monotonic clock that moves when told to, and the timers that hang on it. */
 export class FakeClock {
   now = 0;
@@ -8,7 +6,7 @@ export class FakeClock {
   readonly monotonicMs = (): number => this.now;
   readonly wallClockMs = (): number => Date.UTC(2030, 0, 1) + this.now;
 
-  readonly setTimer: SetTimer = (work, delayMs) => {
+  readonly setTimer = (work: () => void, delayMs: number): (() => void) => {
     const timer = { at: this.now + delayMs, work };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);

@@ -1,17 +1,13 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
-import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
-import { liveRecords } from "./live-records.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { ServedLog } from "./served-log.ts";
 
 const DIGEST_BYTES = 32;
 const HASHED_A_TURN = 4 * 1024 * 1024;
 
 export interface SnapshotsOptions {
-  readonly log: SqlRevocationLog;
-  readonly read: Kysely<Database>;
+  readonly log: ServedLog;
   readonly monotonicMs: () => number;
   /** A snapshot is given out again for so long. */
   readonly reuseMs?: number;
@@ -61,10 +57,9 @@ export class Snapshots {
   }
 }
 
-async function buildSnapshot(options: SnapshotsOptions): Promise<Uint8Array> {
-  const { log } = options;
+async function buildSnapshot({ log }: SnapshotsOptions): Promise<Uint8Array> {
   const head = log.head();
-  const records = await collect(options, head);
+  const records = await collect(log, head);
   const header = {
     incarnation: log.incarnation,
     head,
@@ -78,10 +73,10 @@ async function buildSnapshot(options: SnapshotsOptions): Promise<Uint8Array> {
   return bytes;
 }
 
-async function collect(options: SnapshotsOptions, head: number): Promise<Uint8Array> {
-  const records = new Uint8Array((head - options.log.oldestKept() + 1) * RECORD_BYTES);
+async function collect(log: ServedLog, head: number): Promise<Uint8Array> {
+  const records = new Uint8Array((head - log.oldestKept() + 1) * RECORD_BYTES);
   let length = 0;
-  for await (const slice of liveRecords({ ...options, upTo: head })) {
+  for await (const slice of log.liveRecords(head)) {
     records.set(slice, length);
     length += slice.length;
   }

@@ -20,3 +20,17 @@ export type Authenticate = (
   reply: FastifyReply,
   scope: string,
 ) => Promise<Caller | undefined>;
+
+/** Refuses, before the body is read, whoever may not do what the scope allows. */
+export function requireScope(authenticate: Authenticate, scope: string) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const caller = await authenticate(request, reply, scope);
+    if (caller === undefined) return reply;
+    request.setDecorator("caller", caller);
+    return undefined;
+  };
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  return request.getDecorator<Caller>("caller");
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { LeaseTable } from "../../src/revocations/lease-table.ts";
-import { FakeClock } from "./fake-clock.ts";
+import { FakeClock } from "@portcullis/testing";
+import { LeaseTable } from "../src/lease-table.ts";
 
 function table() {
   const clock = new FakeClock();

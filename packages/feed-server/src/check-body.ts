@@ -1,0 +1,21 @@
+import type { z } from "zod";
+import { type Problem, ProblemsError } from "./problems.ts";
+
+/** Gives the parsed body, or throws with every problem at once, each with its dotted path. */
+export function checkBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const result = schema.safeParse(body);
+  if (!result.success) throw new ProblemsError(problemsOf(result.error));
+  return result.data;
+}
+
+/** Every problem of a parse, with its dotted path. */
+export function problemsOf(error: z.ZodError | undefined): Problem[] {
+  return (error?.issues ?? []).flatMap((issue) => {
+    const path = issue.path.join(".");
+    if (issue.code !== "unrecognized_keys") return [{ field: path || "body", message: issue.message }];
+    return issue.keys.map((key) => ({
+      field: path === "" ? key : `${path}.${key}`,
+      message: "Not a field of this request; remove it.",
+    }));
+  });
+}

@@ -1,0 +1,17 @@
+export { type Authenticate, type Caller, callerOf, requireScope } from "./caller.ts";
+export { checkBody, problemsOf } from "./check-body.ts";
+export { feedError } from "./errors.ts";
+export { EventStream, type EventStreamOptions, WRITABLE_LIMIT_BYTES } from "./event-stream.ts";
+export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
+export { FeedHub, type FeedHubOptions } from "./feed-hub.ts";
+export { type FeedRoutesOptions, mountFeedRoutes } from "./feed-routes.ts";
+export { FeedStreams, type FeedStreamsOptions } from "./feed-streams.ts";
+export { LeaseDesk, type LeaseDeskOptions, LONGEST_LEASE_MS } from "./lease-desk.ts";
+export { type Holder, keyOfHolder, type Lease, type LeaseChange, LeaseTable } from "./lease-table.ts";
+export { type Problem, ProblemsError } from "./problems.ts";
+export { readJsonOnly } from "./read-json-only.ts";
+export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
+export { createErrorHandler, type SendErrorOptions } from "./send-error.ts";
+export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
+export { Snapshots, type SnapshotsOptions } from "./snapshots.ts";
+export { every, type SetTimer, setProcessTimer } from "./timers.ts";
