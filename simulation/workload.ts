@@ -31,7 +31,15 @@ const WAITS_MS = [0, 0, 500, 2000, 10_000];
 /** People who sign in, call services and are logged out, all the time. */
 export class Workload {
   readonly #options: WorkloadOptions;
-  readonly counts = { requests: 0, allowed: 0, revocations: 0, enforced: 0, pending: 0, failed: 0 };
+  readonly counts = {
+    requests: 0,
+    allowed: 0,
+    revocations: 0,
+    enforced: 0,
+    pending: 0,
+    quorum: 0,
+    failed: 0,
+  };
   readonly #allowed = new WeakMap<VerifierLife, { decision: AllowDecision; token: IssuedToken }>();
 
   constructor(options: WorkloadOptions) {

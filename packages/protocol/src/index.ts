@@ -3,6 +3,7 @@ export * from "./claims.ts";
 export * from "./errors.ts";
 export * from "./feed.ts";
 export * from "./identifiers.ts";
+export * from "./inspect.ts";
 export * from "./live-digest.ts";
 export * from "./reasons.ts";
 export * from "./receipt.ts";

@@ -9,6 +9,8 @@ const common = {
   reason: z.enum(REASONS).optional(),
   /** Why, in words, for the audit; stays in SQL. */
   note: z.string().max(2000).optional(),
+  /** When the call may return: once all verifiers enforce it, or once more than half of them do. */
+  require: z.enum(["all", "quorum"]).optional(),
 };
 
 /** Body of `POST /revocations`. The key is a text, a pair for `subject-client`, and absent for `issuer`. */
@@ -36,18 +38,19 @@ export type RevocationRequest = z.infer<typeof revocationRequestSchema>;
 
 /**
  * `enforced`: every replica that held a lease has acknowledged, or its lease has run out, so none of them
- * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest.
+ * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest. `quorum`: so it
+ * was asked for, and more than half have acknowledged; `laggards` may still allow it, as when pending.
  */
 export const receiptSchema = z.object({
   seq: z.int().nonnegative(),
-  state: z.enum(["enforced", "pending"]),
+  state: z.enum(["enforced", "quorum", "pending"]),
   /** How many replicas have acknowledged. */
   acked: z.int().nonnegative(),
   /** How many replicas held a lease when the revocation was committed, or since. */
   leased: z.int().nonnegative(),
-  /** Names of the replicas that have not acknowledged; only when pending. */
+  /** Names of the replicas that have not acknowledged; unless enforced. */
   laggards: z.array(z.string()).optional(),
-  /** RFC 3339; only when pending. */
+  /** RFC 3339; unless enforced. */
   enforcedBy: z.string().optional(),
   /** From commit to this receipt. */
   elapsedMs: z.number().nonnegative(),

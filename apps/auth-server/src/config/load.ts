@@ -7,6 +7,8 @@ import {
   type ClientConfiguration,
   type ConfigurationFile,
   configurationSchema,
+  type DatabaseConfiguration,
+  type RedisConfiguration,
   type ResourceConfiguration,
   type UserConfiguration,
 } from "./schema.ts";
@@ -16,6 +18,9 @@ export interface Configuration {
   readonly issuer: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly dataDirectory: string;
+  readonly database: DatabaseConfiguration;
+  readonly redis?: RedisConfiguration | undefined;
+  readonly mostLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own API. */
   readonly resources: readonly ResourceConfiguration[];
@@ -78,6 +83,7 @@ function ownApi(issuer: string): ResourceConfiguration {
     scopes: {
       [API_SCOPES.readRevocations]: "Follow the revocation feed",
       [API_SCOPES.writeRevocations]: "Revoke tokens, sessions and access of anybody",
+      [API_SCOPES.inspectRevocations]: "See all revocations and verifiers",
     },
     accessTokenTtlSeconds: 300,
   };

@@ -47,10 +47,56 @@ export const userSchema = z.strictObject({
   password: z.string().min(8).max(1024),
 });
 
+/** SQLite is one file in `dataDirectory` and one server. PostgreSQL may be shared by any number of servers. */
+export const databaseSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("sqlite") }),
+  z.strictObject({
+    kind: z.literal("postgres"),
+    /** `postgres://user:password@host:port/database`. */
+    url: z.string().regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL"),
+    /** Connections of one server at most. */
+    poolSize: z.int().min(4).max(200).default(16),
+  }),
+]);
+
+const redisNode = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535).default(6379) });
+const redisLogin = {
+  username: z.string().min(1).optional(),
+  password: z.string().min(1).optional(),
+  tls: z.boolean().default(false),
+};
+
+/** Optional. What is in it may be lost at any time: the truth is in SQL. */
+export const redisSchema = z.strictObject({
+  connection: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("single"), ...redisNode.shape, ...redisLogin }),
+    z.strictObject({
+      kind: z.literal("sentinel"),
+      name: z.string().min(1),
+      sentinels: z.array(redisNode).min(1),
+      ...redisLogin,
+    }),
+    z.strictObject({ kind: z.literal("cluster"), nodes: z.array(redisNode).min(1), ...redisLogin }),
+  ]),
+  /** Of every key except the plain ones, whose names are fixed. */
+  keyPrefix: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, "may have letters, digits, and . _ - only")
+    .default("portcullis"),
+  /** Publish the log as a stream that verifiers can read instead of the HTTP stream. */
+  feed: z.boolean().default(true),
+  /** Keep `revoked:jti:*` and `revoked:sid:*` for gateways that look tokens up themselves. */
+  plainKeys: z.boolean().default(false),
+});
+
 export const configurationSchema = z.strictObject({
   issuer: z.url(),
   listen: listenSchema,
   dataDirectory: z.string().min(1),
+  database: databaseSchema.default({ kind: "sqlite" }),
+  redis: redisSchema.optional(),
+  /** Live revocations that may be kept; an alarm is reported at four fifths of it. Verifiers hold as many. */
+  mostLiveRevocations: z.int().min(1000).default(10_000_000),
   /**
    * How far clocks of verifiers may be off. At least what verifiers allow by default: with less, a revocation could
    * leave the log before its token dies.
@@ -64,4 +110,6 @@ export const configurationSchema = z.strictObject({
 export type ConfigurationFile = z.infer<typeof configurationSchema>;
 export type ResourceConfiguration = z.infer<typeof resourceSchema>;
 export type ClientConfiguration = z.infer<typeof clientSchema>;
+export type DatabaseConfiguration = z.infer<typeof databaseSchema>;
+export type RedisConfiguration = z.infer<typeof redisSchema>;
 export type UserConfiguration = z.infer<typeof userSchema>;

@@ -1,0 +1,85 @@
+/** What the admin API says of revocations and verifiers (scope `revocations.inspect`). */
+import { z } from "zod";
+import { liveDigestSchema } from "./live-digest.ts";
+import { REASONS } from "./reasons.ts";
+import { receiptSchema } from "./receipt.ts";
+import { MODES, SCOPES } from "./scopes.ts";
+
+/** One revocation, as the operator sees it. */
+export const revocationEntrySchema = z.object({
+  seq: z.int().positive(),
+  scope: z.enum(SCOPES),
+  mode: z.enum(MODES),
+  reason: z.enum(REASONS),
+  /** What was revoked, in clear; null for `issuer`. */
+  key: z.union([z.string(), z.object({ subject: z.string(), client: z.string() }), z.null()]),
+  /** RFC 3339. */
+  revokedAt: z.string(),
+  /** RFC 3339: until then a token that it covers could verify. */
+  expiresAt: z.string(),
+  actor: z.string().nullable(),
+  note: z.string().nullable(),
+});
+export type RevocationEntry = z.infer<typeof revocationEntrySchema>;
+
+/** `GET /revocations`: newest first. */
+export const revocationPageSchema = z.object({
+  head: z.int().nonnegative(),
+  revocations: z.array(revocationEntrySchema),
+  /** `before` of the next page; absent on the last. */
+  next: z.int().positive().optional(),
+});
+export type RevocationPage = z.infer<typeof revocationPageSchema>;
+
+/** `GET /revocations/{seq}`: the revocation, and how far it has got. */
+export const revocationStatusSchema = z.object({ revocation: revocationEntrySchema, receipt: receiptSchema });
+export type RevocationStatus = z.infer<typeof revocationStatusSchema>;
+
+/** One verifier that holds, or lately held, a lease. */
+export const verifierStatusSchema = z.object({
+  name: z.string(),
+  clientId: z.string(),
+  /** Its index holds every record up to this seq: so it said last. */
+  applied: z.int().nonnegative(),
+  /** How many records of the log it has not acknowledged. */
+  behind: z.int().nonnegative(),
+  leaseMs: z.number().nonnegative(),
+  /** Milliseconds since its last lease call, as far as it is known. */
+  ageMs: z.number().nonnegative(),
+  /** Whether its lease may still be in force. */
+  leased: z.boolean(),
+  /** Value of the chain at `applied`, as it reported it. */
+  chain: z.string().length(43).optional(),
+  live: liveDigestSchema.optional(),
+  /** Whether what it reported equals the log in SQL; absent when it has reported nothing that can be compared. */
+  agrees: z.boolean().optional(),
+});
+export type VerifierStatus = z.infer<typeof verifierStatusSchema>;
+
+/** `GET /revocations/verifiers`. */
+export const verifierListSchema = z.object({
+  incarnation: z.string(),
+  head: z.int().nonnegative(),
+  verifiers: z.array(verifierStatusSchema),
+});
+export type VerifierList = z.infer<typeof verifierListSchema>;
+
+/**
+ * `GET /revocations/batches?after=SEQ&limit=N` (scope `revocations.read`): the log as it is in SQL, for catching up
+ * and for proving it. `records` is base64url of 40-byte records, `after + 1`..`to`; empty when there is nothing.
+ */
+export const logPageSchema = z.object({
+  incarnation: z.string(),
+  head: z.int().nonnegative(),
+  /** From this seq on nothing is missing. */
+  oldestKept: z.int().positive(),
+  after: z.int().nonnegative(),
+  to: z.int().nonnegative(),
+  records: z.string(),
+  /** Values of the chain at `after` and at `to`. `before` is absent when the row at `after` is gone. */
+  chainBefore: z.string().length(43).optional(),
+  chain: z.string().length(43).optional(),
+  /** The issuer's word on `to` (signed-head.ts). */
+  signedHead: z.string().optional(),
+});
+export type LogPage = z.infer<typeof logPageSchema>;
