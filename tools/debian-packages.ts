@@ -3,16 +3,24 @@
  * that quietly skipped because a program is missing would be a check that cannot fail.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-const PROGRAMS = { chromium: "chromium", haproxy: "haproxy", nginx: "nginx", wrk: "wrk" } as const;
+/** By name: the program that must be there, and the package that brings it. */
+const PROGRAMS = {
+  chromium: { file: "chromium", debianPackage: "chromium" },
+  haproxy: { file: "haproxy", debianPackage: "haproxy" },
+  nginx: { file: "nginx", debianPackage: "nginx" },
+  postgresql: { file: "postgres", debianPackage: "postgresql" },
+  "redis-server": { file: "redis-server", debianPackage: "redis-server" },
+  wrk: { file: "wrk", debianPackage: "wrk" },
+} as const;
 export type Program = keyof typeof PROGRAMS;
 
 export function ensurePrograms(programs: readonly Program[]): void {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return;
-  const packages = missing.map((program) => PROGRAMS[program]);
+  const packages = missing.map((program) => PROGRAMS[program].debianPackage);
   console.error(`Installing from Debian: ${packages.join(", ")} ...`);
   const prefix = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
   const installed =
@@ -30,8 +38,19 @@ function isInstalled(program: Program): boolean {
   if (program === "chromium" && process.env.CHROMIUM_PATH !== undefined)
     return existsSync(process.env.CHROMIUM_PATH);
   // Debian keeps servers in sbin, which is not on every user's PATH.
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
-  return folders.some((folder) => existsSync(join(folder, program)));
+  const folders = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    "/usr/sbin",
+    "/usr/bin",
+    ...postgresFolders(),
+  ];
+  return folders.some((folder) => existsSync(join(folder, PROGRAMS[program].file)));
+}
+
+/** Debian keeps the programs of each PostgreSQL apart from the PATH, by version. */
+function postgresFolders(): string[] {
+  const parent = "/usr/lib/postgresql";
+  return existsSync(parent) ? readdirSync(parent).map((version) => join(parent, version, "bin")) : [];
 }
 
 function run(command: readonly string[]): boolean {

@@ -26,7 +26,7 @@ if (groups.length === 0) {
   process.exit(1);
 }
 
-ensurePrograms(["chromium"]);
+ensurePrograms(["chromium", "postgresql", "redis-server"]);
 buildPackages();
 
 const failed = groups.filter(({ files, concurrency }) => !runTests(files, concurrency));

@@ -1,2 +1,3 @@
 export * from "./redis.ts";
 export * from "./redis-groups.ts";
+export * from "./postgres.ts";
