@@ -54,7 +54,7 @@ export function openDataFile(
   },
 ): Promise<Storage> {
   return openStorage({
-    file,
+    database: { kind: "sqlite", file },
     tokenLifetimeSeconds: options.lifetimeSeconds,
     clockSkewSeconds: SKEW_SECONDS,
     nowSeconds: options.clock.nowSeconds,

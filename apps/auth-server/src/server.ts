@@ -22,7 +22,7 @@ import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
-import { openStorage, type Storage } from "./storage/storage.ts";
+import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 
 export interface AuthServerOptions {
   readonly configuration: Configuration;
@@ -53,7 +53,7 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
   const { configuration, report } = options;
   const platform = platformOf(options);
   const storage = await openStorage({
-    file: join(configuration.dataDirectory, DATA_FILE),
+    database: databaseOf(configuration),
     tokenLifetimeSeconds: configuration.tokenLifetimeSeconds,
     clockSkewSeconds: configuration.clockSkewSeconds,
     ...platform,
@@ -65,6 +65,10 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
     await storage.close();
     throw error;
   }
+}
+
+function databaseOf({ database, dataDirectory }: Configuration): DatabaseOptions {
+  return database.kind === "sqlite" ? { ...database, file: join(dataDirectory, DATA_FILE) } : database;
 }
 
 interface Platform {

@@ -200,6 +200,8 @@ async function createState({ write, randomBytes }: OpenOptions): Promise<void> {
       head: 0,
       chain: CHAIN_START,
       hash_key: randomBytes(HASH_KEY_BYTES),
+      anchor_seq: 0,
+      anchor_chain: CHAIN_START,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();

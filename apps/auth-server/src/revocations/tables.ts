@@ -1,3 +1,5 @@
+import type { Generated } from "kysely";
+
 /** Tables of the log and of the verifiers that follow it. Codes are those of protocol's SCOPE_CODES and so on. */
 
 export interface RevocationTables {
@@ -43,6 +45,10 @@ export interface RevocationStateTable {
   chain: Uint8Array;
   /** 32 bytes: maps subjects, clients and other texts to keys. */
   hash_key: Uint8Array;
+  /** Seq of the newest row that was pruned, 0 while there is none, and the value of the chain there. */
+  anchor_seq: number;
+  /** 32 bytes. */
+  anchor_chain: Uint8Array;
 }
 
 /** Longest lives of access tokens, as they were configured (token-lifetimes.ts). */
@@ -58,4 +64,13 @@ export interface ReplicasTable {
   name: string;
   /** Longest lease that it was granted. */
   lease_ms: number;
+  /** Of the log that `applied` is about; null before its first lease call. */
+  incarnation: string | null;
+  /** Newest seq that it has acknowledged. */
+  applied: Generated<number>;
+  /** Grows with each lease call that any server has answered. */
+  renewal: Generated<number>;
+  /** What it reported last: the value of the chain at `applied`, and the JSON of its live digest. */
+  chain: string | null;
+  live: string | null;
 }

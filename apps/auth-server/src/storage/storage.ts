@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { lockDataFile, prepareDataFile } from "./data-file.ts";
 import type { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { migrateToLatest } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
@@ -9,6 +10,7 @@ import { openReader, openWriter, queriesOn } from "./sqlite-connection.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
 
 export interface Storage {
+  readonly dialect: "sqlite" | "postgres";
   /** Committed rows only. Outside of any transaction: two reads may see two states, the later never the older. */
   readonly read: Kysely<Database>;
   /**
@@ -32,9 +34,13 @@ export interface StorageCounters {
   failedCommits: number;
 }
 
+export type DatabaseOptions =
+  /** Path of the file. Its directory is made if missing, for the owner alone. */
+  | { readonly kind: "sqlite"; readonly file: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
+
 export interface StorageOptions {
-  /** Path of the SQLite file. Its directory is made if missing, for the owner alone. */
-  readonly file: string;
+  readonly database: DatabaseOptions;
   /** Longest life of any access token. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
@@ -45,17 +51,22 @@ export interface StorageOptions {
 }
 
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  prepareDataFile(options.file);
-  const lock = lockDataFile(options.file);
+  const { database } = options;
+  if (database.kind === "postgres") throw storageError("data_unusable", { detail: "PostgreSQL" });
+  prepareDataFile(database.file);
+  const lock = lockDataFile(database.file);
   try {
-    return await openLocked(options, lock.release);
+    return await openLocked({ ...options, file: database.file }, lock.release);
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-async function openLocked(options: StorageOptions, release: () => void): Promise<Storage> {
+async function openLocked(
+  options: StorageOptions & { readonly file: string },
+  release: () => void,
+): Promise<Storage> {
   const writer = openWriter(options.file);
   await migrateToLatest(writer.database, migrations);
   const reader = openReader(options.file);
@@ -64,6 +75,7 @@ async function openLocked(options: StorageOptions, release: () => void): Promise
   const counters = { units: 0, commits: 0, failedCommits: 0 };
   const commits = new GroupCommit({ writer, log, counters });
   return {
+    dialect: "sqlite",
     read,
     write: (work) => commits.write(work),
     log,

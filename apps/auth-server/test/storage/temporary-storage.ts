@@ -20,7 +20,7 @@ export function temporaryFile(test: TestContext): string {
 
 export function storageOptions(file: string, nowSeconds = () => Date.now() / 1000): StorageOptions {
   return {
-    file,
+    database: { kind: "sqlite", file },
     tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
     clockSkewSeconds: CLOCK_SKEW_SECONDS,
     nowSeconds,

@@ -7,10 +7,12 @@ import { createRevocations } from "./0001-revocations.ts";
 import { createOidcAndPeople } from "./0002-oidc-and-people.ts";
 import { createTokenLifetimes } from "./0003-token-lifetimes.ts";
 import { addChain } from "./0004-chain.ts";
+import { addManyNodes } from "./0005-many-nodes.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
   "0002-oidc-and-people": createOidcAndPeople,
   "0003-token-lifetimes": createTokenLifetimes,
   "0004-chain": addChain,
+  "0005-many-nodes": addManyNodes,
 };
