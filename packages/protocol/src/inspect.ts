@@ -26,7 +26,7 @@ export type RevocationEntry = z.infer<typeof revocationEntrySchema>;
 export const revocationPageSchema = z.object({
   head: z.int().nonnegative(),
   revocations: z.array(revocationEntrySchema),
-  /** `before` of the next page; absent on the last. */
+  /** `before` of the next page; absent on the last. A page may be short, or empty, and not be the last. */
   next: z.int().positive().optional(),
 });
 export type RevocationPage = z.infer<typeof revocationPageSchema>;
@@ -73,10 +73,11 @@ export const logPageSchema = z.object({
   head: z.int().nonnegative(),
   /** From this seq on nothing is missing. */
   oldestKept: z.int().positive(),
+  /** As asked for; more where the old end of the log is pruned past it. */
   after: z.int().nonnegative(),
   to: z.int().nonnegative(),
   records: z.string(),
-  /** Values of the chain at `after` and at `to`. `before` is absent when the row at `after` is gone. */
+  /** Values of the chain at `after` and at `to`. `chainBefore` is absent when the row at `after` is gone. */
   chainBefore: z.string().length(43).optional(),
   chain: z.string().length(43).optional(),
   /** The issuer's word on `to` (signed-head.ts). */

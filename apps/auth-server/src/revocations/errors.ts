@@ -2,6 +2,7 @@ import { errorsOf } from "@portcullis/protocol";
 
 export const revocationsError = errorsOf({
   invalid_request: { status: 400, text: "The request has problems." },
+  revocation_not_found: { status: 404, text: "There is no such revocation." },
   temporarily_unavailable: {
     status: 503,
     text: "Nothing was changed. Try again shortly.",

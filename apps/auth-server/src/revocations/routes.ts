@@ -8,14 +8,12 @@ import {
   requireScope,
   type SendErrorOptions,
 } from "@portcullis/feed-server";
-import { API_SCOPES, parsePreferWait } from "@portcullis/protocol";
+import { API_SCOPES } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkRevocationRequest } from "./check-revocation-request.ts";
+import { gone, waitOf } from "./prefer-wait.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Revoker } from "./revoker.ts";
-
-/** Longest that a request may ask to wait for its receipt. */
-export const LONGEST_WAIT_SECONDS = 30;
 
 export interface RoutesOptions extends SendErrorOptions, FeedRoutesOptions {
   readonly authenticate: Authenticate;
@@ -45,17 +43,4 @@ async function revoke({ revoker, receipts }: RoutesOptions, request: FastifyRequ
     .code(receipt.state === "enforced" ? 200 : 202)
     .header("cache-control", "no-store")
     .send(receipt);
-}
-
-function waitOf(request: FastifyRequest): number | undefined {
-  const header = request.headers.prefer;
-  const asked = parsePreferWait(Array.isArray(header) ? header.join(",") : header);
-  return asked === undefined ? undefined : Math.min(asked, LONGEST_WAIT_SECONDS);
-}
-
-/** Aborts when the caller hangs up: nobody is left to wait for the receipt. */
-function gone(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once("close", () => controller.abort());
-  return controller.signal;
 }

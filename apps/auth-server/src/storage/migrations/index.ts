@@ -8,6 +8,7 @@ import { createOidcAndPeople } from "./0002-oidc-and-people.ts";
 import { createTokenLifetimes } from "./0003-token-lifetimes.ts";
 import { addChain } from "./0004-chain.ts";
 import { addManyNodes } from "./0005-many-nodes.ts";
+import { addSearchByKey } from "./0006-search-by-key.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -15,4 +16,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0003-token-lifetimes": createTokenLifetimes,
   "0004-chain": addChain,
   "0005-many-nodes": addManyNodes,
+  "0006-search-by-key": addSearchByKey,
 };
