@@ -8,7 +8,17 @@ import { join } from "node:path";
 import { ensurePrograms } from "./debian-packages.ts";
 import { root } from "./workspace.ts";
 
-const SCENARIOS = ["index", "guard", "gateway", "token-endpoint", "propagation"];
+const SCENARIOS = [
+  "index",
+  "guard",
+  "gateway",
+  "token-endpoint",
+  "propagation",
+  "burst",
+  "appends",
+  "fan-out",
+  "bootstrap",
+];
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SCENARIOS.includes(name));
 
@@ -19,6 +29,8 @@ if (unknown.length > 0) {
 
 const chosen = asked.length > 0 ? asked : SCENARIOS;
 if (chosen.includes("gateway")) ensurePrograms(["haproxy", "nginx", "wrk"]);
+if (chosen.includes("propagation")) ensurePrograms(["redis-server"]);
+if (chosen.includes("appends")) ensurePrograms(["postgresql"]);
 mkdirSync(join(root, "bench", "results"), { recursive: true });
 
 const failed = chosen.filter((name) => !runScenario(name));
