@@ -6,8 +6,16 @@ export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 export { FeedHub, type FeedHubOptions } from "./feed-hub.ts";
 export { type FeedRoutesOptions, mountFeedRoutes } from "./feed-routes.ts";
 export { FeedStreams, type FeedStreamsOptions } from "./feed-streams.ts";
-export { LeaseDesk, type LeaseDeskOptions, LONGEST_LEASE_MS } from "./lease-desk.ts";
-export { type Holder, keyOfHolder, type Lease, type LeaseChange, LeaseTable } from "./lease-table.ts";
+export { type AheadOfHead, LeaseDesk, type LeaseDeskOptions, LONGEST_LEASE_MS } from "./lease-desk.ts";
+export {
+  type Holder,
+  keyOfHolder,
+  type Laggard,
+  type Lease,
+  type LeaseChange,
+  type Leases,
+  LeaseTable,
+} from "./lease-table.ts";
 export { type Problem, ProblemsError } from "./problems.ts";
 export { readJsonOnly } from "./read-json-only.ts";
 export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";

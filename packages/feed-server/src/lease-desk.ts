@@ -18,7 +18,16 @@ export interface LeaseDeskOptions {
   readonly directory: ReplicaDirectory;
   readonly table: LeaseTable;
   readonly leasesPerClient?: number;
+  /** A verifier has applied more of this incarnation than the log holds: committed revocations were lost. */
+  readonly onAheadOfHead?: (claim: AheadOfHead) => void;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+export interface AheadOfHead {
+  readonly holder: Holder;
+  readonly applied: number;
+  /** What the issuer itself said, if the verifier has it: without it this is only the word of a client. */
+  readonly signedHead?: string;
 }
 
 export interface LeaseCall {
@@ -64,7 +73,8 @@ export class LeaseDesk {
     await this.#enter(holder, leaseMs);
     // From here to the answer is one turn: no commit comes between the head that is read and the grant.
     const head = log.head();
-    table.grant(holder, { applied: request.applied, head, receivedAt, leaseMs: countedFor(leaseMs) });
+    const { applied, chain, live } = request;
+    table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(leaseMs), chain, live });
     return { incarnation: log.incarnation, head, leaseMs };
   }
 
@@ -88,9 +98,10 @@ export class LeaseDesk {
     const { log } = this.#options;
     if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
     if (request.applied <= log.head()) return;
-    const { applied } = request;
+    const { applied, signedHead } = request;
     // Within one incarnation this proves that committed revocations were lost with the database.
     this.#options.report({ event: "log_rolled_back", ...holder, applied, head: log.head() });
+    this.#options.onAheadOfHead?.({ holder, applied, ...(signedHead === undefined ? {} : { signedHead }) });
     throw feedError("ahead_of_head");
   }
 

@@ -1,3 +1,5 @@
+import type { LiveDigest } from "@portcullis/protocol";
+
 /** Whose lease: the authenticated client, and the name that its process gave itself. */
 export interface Holder {
   readonly clientId: string;
@@ -12,6 +14,28 @@ export interface Lease {
   readonly holder: Holder;
   /** Its index holds every record up to this seq: so it said last. */
   readonly applied: number;
+  /** For how long its last call counts here. */
+  readonly leaseMs: number;
+  /** Monotonic, when its last call was received; undefined when none was since this process started. */
+  readonly calledAt: number | undefined;
+  /** Value of the chain at `applied`, as it said. */
+  readonly chain: string | undefined;
+  /** The newest digest that it gave, and what it had applied then. */
+  readonly live: { readonly applied: number; readonly digest: LiveDigest } | undefined;
+}
+
+/** What a verifier says of its index besides what it has applied. */
+export interface LeaseReport {
+  readonly chain?: string | undefined;
+  readonly live?: LiveDigest | undefined;
+}
+
+export interface LeaseTerms extends LeaseReport {
+  readonly applied: number;
+  readonly head: number;
+  readonly receivedAt: number;
+  /** For how long it counts here. */
+  readonly leaseMs: number;
 }
 
 /**
@@ -24,10 +48,12 @@ interface Grant {
   readonly endsAt: number;
 }
 
-interface Entry {
-  readonly key: string;
-  readonly holder: Holder;
+interface Entry extends Lease {
   applied: number;
+  leaseMs: number;
+  calledAt: number | undefined;
+  chain: string | undefined;
+  live: Lease["live"];
   /** In order of their heads. */
   grants: Grant[];
 }
@@ -43,8 +69,23 @@ export interface LeaseTableOptions {
   readonly monotonicMs: () => number;
 }
 
+/** What receipts ask of whoever keeps the leases. */
+export interface Leases {
+  /** Leases that may not have run out. */
+  held(): Lease[];
+  /** Holders that may still allow what the log revoked at `seq`, and until when. */
+  laggardsOf(seq: number): Laggard[];
+  subscribe(listener: (change: LeaseChange) => void): () => void;
+}
+
+export interface Laggard {
+  readonly lease: Lease;
+  /** Monotonic. */
+  readonly until: number;
+}
+
 /** Who may say "allow", and until when. Pure bookkeeping on the monotonic clock; times in milliseconds. */
-export class LeaseTable {
+export class LeaseTable implements Leases {
   readonly #options: LeaseTableOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(change: LeaseChange) => void>();
@@ -57,24 +98,20 @@ export class LeaseTable {
   presume(holder: Holder, leaseMs: number): void {
     const grants = [{ head: 0, endsAt: this.#options.monotonicMs() + leaseMs }];
     const key = keyOfHolder(holder);
-    this.#entries.set(key, { key, holder, applied: 0, grants });
+    this.#entries.set(key, { ...newEntry(key, holder), leaseMs, grants });
   }
 
   /** `head`, the newest committed seq, must be read in the same turn. Counts from `receivedAt`. */
-  grant(
-    holder: Holder,
-    terms: {
-      readonly applied: number;
-      readonly head: number;
-      readonly receivedAt: number;
-      readonly leaseMs: number;
-    },
-  ): void {
+  grant(holder: Holder, terms: LeaseTerms): void {
     const key = keyOfHolder(holder);
-    const entry = this.#entries.get(key) ?? { key, holder, applied: terms.applied, grants: [] };
+    const entry = this.#entries.get(key) ?? newEntry(key, holder);
     this.#entries.set(key, entry);
     // As it says, not the largest it ever said: a process that started anew may be behind its former self.
     entry.applied = terms.applied;
+    entry.leaseMs = terms.leaseMs;
+    entry.calledAt = terms.receivedAt;
+    entry.chain = terms.chain;
+    if (terms.live !== undefined) entry.live = { applied: terms.applied, digest: terms.live };
     entry.grants.push({ head: terms.head, endsAt: terms.receivedAt + terms.leaseMs });
     entry.grants = compact(entry, this.#options.monotonicMs());
     this.#emit({ type: "granted", lease: entry });
@@ -105,7 +142,7 @@ export class LeaseTable {
    * Holders that may still allow what the log revoked at `seq`, and until when: those that have not applied it,
    * by the answers that they got before it was committed.
    */
-  laggardsOf(seq: number): { readonly lease: Lease; readonly until: number }[] {
+  laggardsOf(seq: number): Laggard[] {
     const now = this.#options.monotonicMs();
     return [...this.#entries.values()]
       .filter((entry) => entry.applied < seq)
@@ -128,6 +165,11 @@ export class LeaseTable {
   #emit(change: LeaseChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function newEntry(key: string, holder: Holder): Entry {
+  const silent = { calledAt: undefined, chain: undefined, live: undefined };
+  return { key, holder, applied: 0, leaseMs: 0, ...silent, grants: [] };
 }
 
 function endOf(grants: readonly Grant[]): number {

@@ -1,4 +1,4 @@
-import type { Lease, LeaseChange, LeaseTable, SetTimer } from "@portcullis/feed-server";
+import type { Lease, LeaseChange, Leases, SetTimer } from "@portcullis/feed-server";
 import type { Receipt } from "@portcullis/protocol";
 
 export interface Receipts {
@@ -11,7 +11,7 @@ export interface Receipts {
 }
 
 export interface ReceiptsOptions {
-  readonly leases: LeaseTable;
+  readonly leases: Leases;
   readonly head: () => number;
   readonly monotonicMs: () => number;
   /** Milliseconds since the epoch: only for `enforcedBy`, which people read. */

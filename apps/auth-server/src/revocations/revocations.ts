@@ -16,6 +16,7 @@ import { createReceipts, type Receipts } from "./receipts.ts";
 import { createRevoker, type EndBelow, type Revoker } from "./revoker.ts";
 import { revocationRoutes } from "./routes.ts";
 import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
+import { createVerifiers, type Verifiers } from "./verifiers.ts";
 
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;
@@ -55,6 +56,7 @@ export interface Revocations {
   readonly revoker: Revoker;
   readonly receipts: Receipts;
   readonly local: LocalRevocations;
+  readonly verifiers: Verifiers;
   counters(): RevocationCounters;
   /** Adds `POST path`, `GET path/snapshot`, `GET path/stream` and `POST path/lease`; `path` is `/revocations`. */
   mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
@@ -98,6 +100,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     revoker,
     receipts,
     local,
+    verifiers: createVerifiers({ leases: table, log, monotonicMs }),
     counters: () => ({
       head: log.head(),
       followers: hub.size,
