@@ -74,6 +74,7 @@ function snapshotWith(revokedSession: Uint8Array): Uint8Array {
     head: LIVE_REVOCATIONS,
     count: LIVE_REVOCATIONS,
     hashKey: randomBytes(32).toString("base64url"),
+    chain: randomBytes(32).toString("base64url"),
     tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
   };

@@ -118,7 +118,7 @@ export class FeedHub {
       stream.end(resetEvent({ incarnation: log.incarnation, reason: "too_old" }));
       return;
     }
-    stream.write(batchEvent(log.incarnation, position, records));
+    stream.write(batchEvent({ incarnation: log.incarnation, prev: position, records }));
     follower.position = records.at(-1)!.seq;
     await stream.drained();
   }
@@ -138,7 +138,7 @@ export class FeedHub {
     this.#waiting = this.#waiting.slice(BATCH_LIMIT);
     const prev = this.#sent;
     const to = records.at(-1)!.seq;
-    const event = batchEvent(this.#options.log.incarnation, prev, records);
+    const event = batchEvent({ incarnation: this.#options.log.incarnation, prev, records });
     this.#sent = to;
     this.#lastSentAt = this.#options.monotonicMs();
     for (const follower of this.#followers) this.#pass(follower, { prev, to, event });

@@ -58,13 +58,14 @@ export class Snapshots {
 }
 
 async function buildSnapshot({ log }: SnapshotsOptions): Promise<Uint8Array> {
-  const head = log.head();
+  const { seq: head, chain } = log.position();
   const records = await collect(log, head);
   const header = {
     incarnation: log.incarnation,
     head,
     count: records.length / RECORD_BYTES,
     hashKey: encodeBase64url(log.hashKey),
+    chain: encodeBase64url(chain),
     tokenLifetimeSeconds: log.tokenLifetimeSeconds,
     clockSkewSeconds: log.clockSkewSeconds,
   };

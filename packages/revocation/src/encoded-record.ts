@@ -81,6 +81,15 @@ export function checkSequence(records: Uint8Array, from: number, to: number): vo
   }
 }
 
+/** Throws when a record is newer than the head that it came with: the stream would then bring it a second time. */
+export function checkWithin(records: Uint8Array, head: number): void {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  for (let at = 0; at < records.length; at += RECORD_BYTES) {
+    const seq = view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
+    if (seq > head) throw malformed(`seq ${seq} in a snapshot at head ${head}`);
+  }
+}
+
 const KNOWN_SCOPES = Uint8Array.from({ length: 256 }, (_, code) => (scopeOfCode(code) === undefined ? 0 : 1));
 const KNOWN_MODES = Uint8Array.from({ length: 256 }, (_, code) => (modeOfCode(code) === undefined ? 0 : 1));
 

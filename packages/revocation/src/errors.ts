@@ -8,6 +8,7 @@ export const revocationError = errorsOf({
   feed_unavailable: { status: 503, text: "The revocation feed cannot be reached." },
   feed_unauthorized: { status: 503, text: "The revocation feed refuses this verifier's credentials." },
   feed_conflict: { status: 503, text: "The revocation log has changed; a new snapshot is needed." },
+  capacity_reached: { status: 503, text: "The revocation list is larger than this verifier may hold." },
   replica_not_ready: { status: 503, text: "The revocation list has not been loaded yet." },
   replica_closed: { status: 503, text: "The replica of the revocation list has been closed." },
 });

@@ -7,6 +7,10 @@ export interface DecodedBatch {
   readonly from: number;
   readonly to: number;
   readonly records: Uint8Array;
+  /** Value of the chain at `to` (protocol/chain.ts); base64url of 32 bytes. */
+  readonly chain?: string | undefined;
+  /** The issuer's word on `to` (protocol/signed-head.ts). */
+  readonly signedHead?: string | undefined;
 }
 
 export type FeedEvent =

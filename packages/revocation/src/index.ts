@@ -9,7 +9,7 @@ export { type HttpFeedOptions, httpFeed } from "./http/http-feed.ts";
 export type { RevocationLog } from "./log.ts";
 export type { ReplicaChange, ReplicaEvent, ReplicaState } from "./replica/announcer.ts";
 export { createReplica } from "./replica/create-replica.ts";
-export type { Replica, ReplicaOptions } from "./replica/replica.ts";
+export type { AppliedChange, Replica, ReplicaOptions } from "./replica/replica.ts";
 export { type IndexStatistics, RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
 export type { Verdict } from "./verdict.ts";
 export type { RevocationView } from "./view.ts";

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import {
+  CHAIN_START,
   encodeBase64url,
   encodeRecords,
   encodeSnapshot,
+  extendChain,
   type LeaseRequest,
   type LeaseResponse,
   type Reset,
@@ -67,7 +69,15 @@ export class MemoryLog {
 
   batch(prev: number, to: number, incarnation = this.incarnation): FeedEvent {
     const records = encodeRecords(this.records.slice(prev, to));
-    return { type: "batch", batch: { incarnation, prev, from: prev + 1, to, records } };
+    return {
+      type: "batch",
+      batch: { incarnation, prev, from: prev + 1, to, records, chain: this.chainAt(to) },
+    };
+  }
+
+  /** Value of the chain at a seq. */
+  chainAt(seq: number): string {
+    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.records.slice(0, seq)), sha256));
   }
 
   publish(event: FeedEvent): void {
@@ -88,12 +98,11 @@ export class MemoryLog {
       head: this.head,
       count: this.records.length,
       hashKey: encodeBase64url(this.hashKey),
+      chain: this.chainAt(this.head),
       tokenLifetimeSeconds: LIFETIME_SECONDS,
       clockSkewSeconds: SKEW_SECONDS,
     };
-    return encodeSnapshot(header, encodeRecords(this.records), (bytes) =>
-      createHash("sha256").update(bytes).digest(),
-    );
+    return encodeSnapshot(header, encodeRecords(this.records), sha256);
   }
 
   readonly feed: Feed = {
@@ -137,6 +146,8 @@ export class MemoryLog {
     return seq === this.head ? [] : [this.batch(seq, this.head)];
   }
 }
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
 const conflict = (detail: string) => revocationError("feed_conflict", { detail });
 

@@ -6,9 +6,11 @@ import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   API_SCOPES,
+  CHAIN_START,
   encodeBase64url,
   encodeRecords,
   encodeSnapshot,
+  extendChain,
   formatCursor,
   leaseRequestSchema,
   type Mode,
@@ -129,10 +131,10 @@ export class FakeFeed {
       head: this.#records.length,
       count: this.#records.length,
       hashKey: encodeBase64url(this.#hashKey),
+      chain: this.#chain(),
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
-    const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
     const bytes = encodeSnapshot(header, encodeRecords(this.#records), sha256);
     response.writeHead(200, { "content-type": SNAPSHOT_MEDIA_TYPE }).end(bytes);
   }
@@ -153,10 +155,14 @@ export class FakeFeed {
   #sendBatch(stream: ServerResponse, prev: number): void {
     const to = this.#records.length;
     const records = encodeBase64url(encodeRecords(this.#records.slice(prev)));
-    const batch = { incarnation: this.incarnation, prev, from: prev + 1, to, records };
+    const batch = { incarnation: this.incarnation, prev, from: prev + 1, to, records, chain: this.#chain() };
     stream.write(
       `event: batch\nid: ${formatCursor(this.incarnation, to)}\ndata: ${JSON.stringify(batch)}\n\n`,
     );
+  }
+
+  #chain(): string {
+    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.#records), sha256));
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -166,6 +172,8 @@ export class FakeFeed {
     sendJson(response, { incarnation: this.incarnation, head: this.#records.length, leaseMs });
   }
 }
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

@@ -3,8 +3,11 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   API_SCOPES,
+  CHAIN_START,
+  encodeBase64url,
   encodeRecords,
   encodeSnapshot,
+  extendChain,
   formatCursor,
   type Mode,
   type Reason,
@@ -104,6 +107,7 @@ export class FeedServer {
       head: this.head,
       count: this.head,
       hashKey: this.#hashKey.toString("base64url"),
+      chain: this.#chainAt(this.head),
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
@@ -125,9 +129,14 @@ export class FeedServer {
   #sendBatch(stream: ServerResponse, record: RevocationRecord): void {
     const { seq } = record;
     const records = Buffer.from(encodeRecords([record])).toString("base64url");
-    const batch = { incarnation: this.incarnation, prev: seq - 1, from: seq, to: seq, records };
+    const chain = this.#chainAt(seq);
+    const batch = { incarnation: this.incarnation, prev: seq - 1, from: seq, to: seq, records, chain };
     const id = formatCursor(this.incarnation, seq);
     stream.write(`event: batch\nid: ${id}\ndata: ${JSON.stringify(batch)}\n\n`);
+  }
+
+  #chainAt(seq: number): string {
+    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.records.slice(0, seq)), sha256));
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<true> {

@@ -10,8 +10,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   readonly setTimer: SetTimer;
   readonly monotonicMs: () => number;
-  /** Throws when the batch does not follow on what was applied. */
-  readonly onBatch: (batch: DecodedBatch) => void;
+  /** Rejects when the batch does not follow on what was applied. The next event waits until it is done. */
+  readonly onBatch: (batch: DecodedBatch, signal: AbortSignal) => Promise<void>;
   readonly onHeartbeat: () => void;
 }
 
@@ -49,7 +49,7 @@ async function readEvents(
     if (done) throw revocationError("feed_unavailable", { detail: "the stream ended" });
     heard();
     if (value.type === "reset") return value.reset;
-    if (value.type === "batch") options.onBatch(value.batch);
+    if (value.type === "batch") await options.onBatch(value.batch, signal);
     else options.onHeartbeat();
   }
 }

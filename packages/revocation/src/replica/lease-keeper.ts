@@ -1,4 +1,4 @@
-import { hasCode, type LeaseResponse } from "@portcullis/protocol";
+import { hasCode, type LeaseRequest, type LeaseResponse } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed } from "../feed.ts";
 import type { SetTimer } from "../timers.ts";
@@ -8,6 +8,8 @@ import { unlessAborted } from "../unless-aborted.ts";
 export interface Position {
   readonly incarnation: string;
   readonly applied: number;
+  /** Value of the chain at `applied`. */
+  readonly chain: string;
 }
 
 export interface LeaseKeeperOptions {
@@ -18,6 +20,10 @@ export interface LeaseKeeperOptions {
   readonly setTimer: SetTimer;
   readonly random: () => number;
   readonly position: () => Position | undefined;
+  /** What else a call carries for the log's keeper to compare; asked in the turn in which the position is. */
+  readonly evidence: () => Pick<LeaseRequest, "live" | "signedHead">;
+  /** The log has answered a call: it has seen the evidence, and knows nothing against it. */
+  readonly onAnswer: () => void;
   /** A lease came into force, or an answer said that there is more to apply. */
   readonly onChange: () => void;
   /** The log is not the one that the index was built from. */
@@ -26,7 +32,7 @@ export interface LeaseKeeperOptions {
 }
 
 interface Answer {
-  /** Monotonic, from before the request was sent. */
+  /** Monotonic, from before the request was sent, and before the head was named to whoever passes it on. */
   readonly askedAt: number;
   readonly head: number;
   readonly leaseMs: number;
@@ -45,6 +51,11 @@ const MOST_WAITING = 16;
  * The right to say "allow". Time is taken before the request is sent, and the server reads the head after it has
  * received it: once the index holds everything up to that head, it holds everything that was committed before
  * that time. The server counts the lease from receipt, which is later, so this side's always ends first.
+ *
+ * A relay names a head that it was told some time ago, and says how long (`ageMs`, from before it asked). Everything
+ * then counts from so much earlier: the freshness, since what was committed meanwhile is not covered, and the lease,
+ * since the issuer waits for the relay's lease, which counts from when the relay asked. As long as a relay grants no
+ * more than it was granted, this side's right ends before the relay's does, however many relays are in between.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
@@ -136,7 +147,7 @@ export class LeaseKeeper {
     const askedAt = monotonicMs();
     let answered = false;
     try {
-      const request = { replica: name, ...position, leaseMs };
+      const request = { replica: name, ...position, leaseMs, ...this.#options.evidence() };
       const answer = await unlessAborted(feed.lease(request, abort.signal), abort.signal);
       answered = this.#isCurrent(abort) && this.#take(answer, askedAt, position);
     } catch (error) {
@@ -157,7 +168,12 @@ export class LeaseKeeper {
       this.#conflict(answer.incarnation === asked.incarnation ? "ahead_of_head" : "other_incarnation");
       return false;
     }
-    const waiting = { askedAt, head: answer.head, leaseMs: Math.min(answer.leaseMs, this.#options.leaseMs) };
+    this.#options.onAnswer();
+    const waiting = {
+      askedAt: askedAt - (answer.ageMs ?? 0),
+      head: answer.head,
+      leaseMs: Math.min(answer.leaseMs, this.#options.leaseMs),
+    };
     if (this.#waiting.length === MOST_WAITING) this.#waiting.pop();
     this.#waiting.push(waiting);
     this.#settle();

@@ -1,19 +1,33 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { decodeBase64url, decodeSnapshot, RECORD_BYTES, type SnapshotHeader } from "@portcullis/protocol";
+import {
+  decodeBase64url,
+  decodeSnapshot,
+  LiveDigester,
+  RECORD_BYTES,
+  type SnapshotHeader,
+} from "@portcullis/protocol";
+import { checkRecords, checkWithin } from "../encoded-record.ts";
 import { revocationError } from "../errors.ts";
-import { RevocationIndex } from "../revocation-index.ts";
+import { RevocationIndex, type RevocationIndexOptions } from "../revocation-index.ts";
+import { chainOf, checkHead, type VerifyHead } from "./check-batch.ts";
 
 export interface LoadedSnapshot {
   readonly header: SnapshotHeader;
   readonly hashKey: Uint8Array;
+  readonly records: Uint8Array;
   readonly index: RevocationIndex;
+  readonly live: LiveDigester;
 }
 
 export interface LoadOptions {
   readonly nowSeconds: () => number;
   readonly monotonicMs: () => number;
   readonly signal: AbortSignal;
+  readonly verifyHead?: VerifyHead | undefined;
+  readonly createIndex?: ((options: RevocationIndexOptions) => RevocationIndex) | undefined;
+  /** Throws when this snapshot may not take the place of what is held. */
+  readonly accept: (header: SnapshotHeader) => void;
 }
 
 /** A few milliseconds of work, after which requests get their turn. */
@@ -24,15 +38,34 @@ const HASH_KEY_BYTES = 32;
 
 /** Builds a new index beside the one in use. Throws, and nothing is lost, when anything about it is wrong. */
 export async function loadSnapshot(bytes: Uint8Array, options: LoadOptions): Promise<LoadedSnapshot> {
-  const digest = await digestOf(bytes.subarray(0, Math.max(0, bytes.length - DIGEST_BYTES)), options.signal);
+  const { signal, nowSeconds, monotonicMs } = options;
+  const digest = await digestOf(bytes.subarray(0, Math.max(0, bytes.length - DIGEST_BYTES)), signal);
   const { header, records } = decodeSnapshot(bytes, () => digest);
   const hashKey = decodeBase64url(header.hashKey);
-  if (hashKey?.length !== HASH_KEY_BYTES) {
-    throw revocationError("malformed_feed", { detail: "the snapshot's hash key is not 32 bytes" });
-  }
-  const index = new RevocationIndex({ ...header, ...options });
-  await applyInSlices(index, records, options.signal);
-  return { header, hashKey, index };
+  if (hashKey?.length !== HASH_KEY_BYTES) throw malformed("the snapshot's hash key is not 32 bytes");
+  options.accept(header);
+  await checkHeader(header, options);
+  await inSlices(records, signal, (slice) => {
+    checkRecords(slice);
+    checkWithin(slice, header.head);
+  });
+  const { tokenLifetimeSeconds, clockSkewSeconds } = header;
+  const { createIndex = (made) => new RevocationIndex(made) } = options;
+  const index = createIndex({ tokenLifetimeSeconds, clockSkewSeconds, nowSeconds, monotonicMs });
+  const live = new LiveDigester();
+  await inSlices(records, signal, (slice) => {
+    index.applyEncoded(slice);
+    live.add(slice);
+  });
+  return { header, hashKey, records, index, live };
+}
+
+async function checkHeader(header: SnapshotHeader, options: LoadOptions): Promise<void> {
+  const { incarnation, head, count, chain, signedHead } = header;
+  if (count > head) throw malformed(`${count} records in a log that has ${head}`);
+  if (chain === undefined) throw malformed("a snapshot without a chain");
+  chainOf(chain);
+  await checkHead(signedHead, { incarnation, seq: head, chain }, options);
 }
 
 async function digestOf(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -45,15 +78,17 @@ async function digestOf(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Ar
   return hash.digest();
 }
 
-async function applyInSlices(
-  index: RevocationIndex,
+async function inSlices(
   records: Uint8Array,
   signal: AbortSignal,
+  work: (slice: Uint8Array) => void,
 ): Promise<void> {
   const step = RECORDS_A_SLICE * RECORD_BYTES;
   for (let at = 0; at < records.length; at += step) {
     if (at > 0) await nextTurn();
     signal.throwIfAborted();
-    index.applyEncoded(records.subarray(at, at + step));
+    work(records.subarray(at, at + step));
   }
 }
+
+const malformed = (detail: string) => revocationError("malformed_feed", { detail });

@@ -1,5 +1,6 @@
-import type { Feed } from "../feed.ts";
-import type { IndexStatistics } from "../revocation-index.ts";
+import type { SignedHeadClaims, SnapshotHeader } from "@portcullis/protocol";
+import type { DecodedBatch, Feed } from "../feed.ts";
+import type { IndexStatistics, RevocationIndex, RevocationIndexOptions } from "../revocation-index.ts";
 import type { SetTimer } from "../timers.ts";
 import type { RevocationView } from "../view.ts";
 import type { ReplicaChange, ReplicaEvent, ReplicaState } from "./announcer.ts";
@@ -14,6 +15,8 @@ export interface Replica extends RevocationView {
   whenReady(signal?: AbortSignal): Promise<void>;
   subscribe(listener: (change: ReplicaChange) => void): () => void;
   statistics(): IndexStatistics;
+  /** Asks for its lease again now, and not when it is due. While a call is under way it does nothing. */
+  renew(): void;
   /** Stops, and gives the lease back. */
   close(): Promise<void>;
 }
@@ -30,4 +33,29 @@ export interface ReplicaOptions {
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
   readonly log?: (event: ReplicaEvent) => void;
+  /**
+   * Checks the issuer's signature on a head (protocol/signed-head.ts) and gives its claims. With it nothing is applied
+   * that the issuer has not signed: give it whenever others than the issuer carry the feed.
+   */
+  readonly verifyHead?: (jws: string) => Promise<SignedHeadClaims>;
+  /** Makes the index of a snapshot, for one that lives elsewhere than in this thread's memory. */
+  readonly createIndex?: (options: RevocationIndexOptions) => RevocationIndex;
+  /** Awaited when records are in the index and not yet acknowledged: until all that read the index see them. */
+  readonly visible?: () => Promise<void>;
+  /**
+   * Told of everything that was checked and is in the index, before it is acknowledged and while `applied` is still the
+   * old one; a batch comes cut to what is new. If it throws, nothing is acknowledged, and it comes again.
+   */
+  readonly onApplied?: (change: AppliedChange) => void;
+  /** What the index may hold. Beyond it nothing more is applied: the replica falls behind, and says so. */
+  readonly mostEntries?: number;
 }
+
+export type AppliedChange =
+  | { readonly type: "snapshot"; readonly header: SnapshotHeader; readonly records: Uint8Array }
+  | { readonly type: "batch"; readonly batch: DecodedBatch };
+
+type Environment = "monotonicMs" | "nowSeconds" | "setTimer" | "random" | "log";
+
+/** With clock, timers and chance filled in. */
+export type ResolvedReplicaOptions = ReplicaOptions & Required<Pick<ReplicaOptions, Environment>>;

@@ -1,0 +1,37 @@
+import { revocationError } from "../errors.ts";
+import type { IndexStatistics } from "../revocation-index.ts";
+
+export interface CapacityOptions {
+  readonly mostEntries: number;
+  readonly report: (event: string, detail: object) => void;
+}
+
+/** Speak up while there is still time to give the process more memory. */
+const ALARM_SHARE = 0.8;
+
+/**
+ * Keeps the index from taking the process down. What does not fit is not applied at all: the replica falls behind and
+ * stops to allow, which is safe, where dropping a record would allow what was revoked.
+ */
+export class Capacity {
+  readonly #options: CapacityOptions;
+  #alarmed = false;
+
+  constructor(options: CapacityOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `capacity_reached` when so many entries cannot be held. */
+  check(entries: number): void {
+    const { mostEntries, report } = this.#options;
+    const alarming = entries >= mostEntries * ALARM_SHARE;
+    if (alarming && !this.#alarmed) report("capacity_alarm", { entries, mostEntries });
+    this.#alarmed = alarming;
+    if (entries <= mostEntries) return;
+    throw revocationError("capacity_reached", {
+      detail: `${entries} entries, and at most ${mostEntries} fit`,
+    });
+  }
+}
+
+export const entriesOf = ({ membership, cutoffs }: IndexStatistics): number => membership + cutoffs;

@@ -1,0 +1,74 @@
+import {
+  CHAIN_BYTES,
+  decodeBase64url,
+  encodeBase64url,
+  extendChain,
+  RECORD_BYTES,
+  type SignedHeadClaims,
+} from "@portcullis/protocol";
+import { checkRecords, checkSequence } from "../encoded-record.ts";
+import { revocationError } from "../errors.ts";
+import type { DecodedBatch } from "../feed.ts";
+import { sha256 } from "../sha256.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+
+export type VerifyHead = (jws: string) => Promise<SignedHeadClaims>;
+
+/** A place in a log and what its chain is there: together they name everything up to it. */
+export interface ChainPoint {
+  readonly incarnation: string;
+  readonly seq: number;
+  /** Base64url of 32 bytes. */
+  readonly chain: string;
+}
+
+export interface CheckOptions {
+  readonly verifyHead?: VerifyHead | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The part of a batch that follows on `at`. Throws `malformed_feed` or `malformed_records` for what leaves a gap or is
+ * not what it says, and `feed_conflict` when its chain shows that the log is another one. Publishers may cut the log in
+ * different places, so a batch may begin before `at`; the chain tells whether the rest of it fits.
+ */
+export async function checkBatch(
+  batch: DecodedBatch,
+  at: ChainPoint,
+  options: CheckOptions,
+): Promise<DecodedBatch> {
+  const { prev, from, to, incarnation, chain } = batch;
+  if (from !== prev + 1 || prev > at.seq) {
+    throw malformed(`a batch that follows on ${prev}, and ${at.seq} was applied`);
+  }
+  checkSequence(batch.records, from, to);
+  checkRecords(batch.records);
+  if (chain === undefined) throw malformed("a batch without a chain");
+  // Before the chain is looked at: what nobody signed must not make this replica give its log up.
+  await checkHead(batch.signedHead, { incarnation, seq: to, chain }, options);
+  const records = batch.records.subarray((at.seq - prev) * RECORD_BYTES);
+  const value = encodeBase64url(extendChain(chainOf(at.chain), records, sha256));
+  if (value !== chain) throw revocationError("feed_conflict", { detail: "chain_conflict" });
+  return { ...batch, prev: at.seq, from: at.seq + 1, records };
+}
+
+/** Throws `malformed_feed` unless the issuer has signed exactly this. Checks nothing without `verifyHead`. */
+export async function checkHead(
+  jws: string | undefined,
+  said: ChainPoint,
+  { verifyHead, signal }: CheckOptions,
+): Promise<void> {
+  if (verifyHead === undefined) return;
+  if (jws === undefined) throw malformed("a head that is not signed");
+  const { incarnation, seq, chain } = await unlessAborted(verifyHead(jws), signal);
+  if (incarnation === said.incarnation && seq === said.seq && chain === said.chain) return;
+  throw malformed(`signed is head ${seq} of ${incarnation}, and sent was ${said.seq} of ${said.incarnation}`);
+}
+
+export function chainOf(text: string): Uint8Array {
+  const chain = decodeBase64url(text);
+  if (chain?.length !== CHAIN_BYTES) throw malformed("a chain that is not 32 bytes");
+  return chain;
+}
+
+const malformed = (detail: string) => revocationError("malformed_feed", { detail });
