@@ -10,9 +10,9 @@ import type { Snapshots } from "./snapshots.ts";
 
 export interface FeedRoutesOptions {
   readonly authenticate: Authenticate;
-  readonly snapshots: Snapshots;
-  readonly leases: LeaseDesk;
-  readonly streams: FeedStreams;
+  readonly snapshots: Pick<Snapshots, "get">;
+  readonly leases: Pick<LeaseDesk, "call">;
+  readonly streams: Pick<FeedStreams, "admit" | "open">;
   readonly monotonicMs: () => number;
 }
 

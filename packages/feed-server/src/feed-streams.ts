@@ -9,7 +9,7 @@ import type { SetTimer } from "./timers.ts";
 const STREAMS_A_CLIENT = 500;
 
 export interface FeedStreamsOptions {
-  readonly hub: FeedHub;
+  readonly hub: Pick<FeedHub, "follow">;
   /** What this process itself says of the token that opened a stream. */
   readonly local: Pick<RevocationView, "coordinatesOf" | "verdict">;
   readonly nowSeconds: () => number;

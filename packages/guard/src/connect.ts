@@ -1,5 +1,11 @@
-import { remoteKeySource, requireIssuerUrl } from "@portcullis/access-token";
-import { createReplica, type Feed, httpFeed, type Replica } from "@portcullis/revocation";
+import { isLoopback, remoteKeySource, requireIssuerUrl } from "@portcullis/access-token";
+import {
+  createReplica,
+  type Feed,
+  httpFeed,
+  type Replica,
+  type ReplicaOptions,
+} from "@portcullis/revocation";
 import type { Freshness, Guard } from "./decision.ts";
 import { describeFailure } from "./describe-failure.ts";
 import { discoverIssuer } from "./discover-issuer.ts";
@@ -23,6 +29,12 @@ export interface ConnectOptions {
   readonly name: string;
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
   readonly leaseMs?: number;
+  /** Base URL of a relay that carries the feed; default: where the issuer says. The rest is the issuer's own. */
+  readonly feedEndpoint?: string;
+  /** Given the feed over HTTP, gives the one that is used: one that carries records another way, or a relay's. */
+  readonly feed?: (http: Feed) => Feed;
+  /** Told of what was checked and applied, before it is acknowledged; as of the replica. */
+  readonly onApplied?: NonNullable<ReplicaOptions["onApplied"]>;
   /** Default: the issuer. */
   readonly realm?: string;
   /** For routes that say nothing; default closed, 5,000 ms. */
@@ -67,11 +79,13 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     leaseMs: options.leaseMs ?? LEASE_MS,
   };
   checkOptions(settings);
+  const http = issuerFeed(settings, log);
   const replica = createReplica({
-    feed: issuerFeed(settings, log),
+    feed: options.feed === undefined ? http : options.feed(http),
     name: settings.name,
     leaseMs: settings.leaseMs,
     log,
+    ...(options.onApplied && { onApplied: options.onApplied }),
   });
   const keys = remoteKeySource(settings);
   const guard = createGuard({ ...settings, keys, revocations: replica });
@@ -116,7 +130,7 @@ function issuerFeed(settings: Settings, log: Log): Feed {
   });
   const { authorization } = new FeedCredentials({ discovered, monotonicMs: () => performance.now() });
   const open = remembered(async () => {
-    const { revocationsEndpoint: endpoint } = await discovered();
+    const endpoint = settings.feedEndpoint?.replace(/\/$/, "") ?? (await discovered()).revocationsEndpoint;
     return httpFeed({ endpoint, authorization, fetch: settings.fetch });
   });
   return discoveredFeed(open);
@@ -124,6 +138,7 @@ function issuerFeed(settings: Settings, log: Log): Feed {
 
 function checkOptions(settings: Settings): void {
   requireIssuerUrl(settings.issuer, settings);
+  checkFeedEndpoint(settings);
   for (const name of ["clientId", "clientSecret"] as const) {
     if (typeof settings[name] !== "string" || settings[name] === "") {
       throw guardError("invalid_configuration", {
@@ -136,4 +151,15 @@ function checkOptions(settings: Settings): void {
       text: `name: found ${JSON.stringify(settings.name)}; give 1 to 100 letters, digits, "_", ".", "@" or "-".`,
     });
   }
+}
+
+/** The feed is asked with a token: it must not go over a network in the clear. */
+function checkFeedEndpoint({ feedEndpoint, allowInsecureRequests }: Settings): void {
+  if (feedEndpoint === undefined) return;
+  const url = URL.canParse(feedEndpoint) ? new URL(feedEndpoint) : undefined;
+  const mayBePlain = allowInsecureRequests || (url !== undefined && isLoopback(url.hostname));
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && mayBePlain)) return;
+  throw guardError("invalid_configuration", {
+    text: `feedEndpoint: found ${JSON.stringify(feedEndpoint)}; give an https URL (http only for a loopback address).`,
+  });
 }
