@@ -58,7 +58,7 @@ export interface Revocations {
   readonly local: LocalRevocations;
   readonly verifiers: Verifiers;
   counters(): RevocationCounters;
-  /** Adds `POST path`, `GET path/snapshot`, `GET path/stream` and `POST path/lease`; `path` is `/revocations`. */
+  /** Adds the routes of docs/reference/revocations-api.md below `path`, which is `/revocations`. */
   mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
   /** Ends all streams and timers. Before `app.close()`, which would wait for the streams; and before the storage's. */
   close(): Promise<void>;
@@ -96,11 +96,13 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
   const stopTimers = startTimers({ storage, report, hub, leases, snapshots });
 
+  const verifiers = createVerifiers({ leases: table, log, monotonicMs });
+
   return {
     revoker,
     receipts,
     local,
-    verifiers: createVerifiers({ leases: table, log, monotonicMs }),
+    verifiers,
     counters: () => ({
       head: log.head(),
       followers: hub.size,
@@ -111,7 +113,8 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       snapshotsServed: snapshots.counters.served,
     }),
     mount(app, { authenticate, path }) {
-      const parts = { revoker, receipts, snapshots, leases, streams, monotonicMs, report };
+      const feed = { snapshots, leases, streams, monotonicMs, report };
+      const parts = { ...feed, revoker, receipts, verifiers, log, read: storage.read };
       app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
     },
     async close() {

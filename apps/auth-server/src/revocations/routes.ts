@@ -11,14 +11,13 @@ import {
 import { API_SCOPES } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkRevocationRequest } from "./check-revocation-request.ts";
+import { type InspectRoutesOptions, mountInspectRoutes } from "./inspect-routes.ts";
 import { gone, waitOf } from "./prefer-wait.ts";
-import type { Receipts } from "./receipts.ts";
 import type { Revoker } from "./revoker.ts";
 
-export interface RoutesOptions extends SendErrorOptions, FeedRoutesOptions {
+export interface RoutesOptions extends SendErrorOptions, FeedRoutesOptions, InspectRoutesOptions {
   readonly authenticate: Authenticate;
   readonly revoker: Revoker;
-  readonly receipts: Receipts;
 }
 
 /** The revocations API (docs/reference/revocations-api.md). Every route authenticates before its body is read. */
@@ -29,6 +28,7 @@ export function revocationRoutes(options: RoutesOptions) {
     app.decorateRequest("caller");
     readJsonOnly(app);
     mountFeedRoutes(app, options);
+    mountInspectRoutes(app, options);
     app.post("/", asWriter, (request, reply) => revoke(options, request, reply));
   };
 }

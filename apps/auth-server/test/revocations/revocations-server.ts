@@ -113,6 +113,12 @@ export const bearer = (client: string): string => `Bearer ${client}`;
 /** Seconds for which the made-up tokens are good. */
 export const TOKEN_SECONDS = 60;
 
+/** Whoever is not named here is a verifier. */
+const SCOPES_OF: Readonly<Record<string, string>> = {
+  admin: "revocations.write",
+  inspector: "revocations.inspect",
+};
+
 function authenticateByName(nowSeconds: () => number): Authenticate {
   return async (request, reply, scope) => {
     const [, clientId] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
@@ -120,7 +126,7 @@ function authenticateByName(nowSeconds: () => number): Authenticate {
       await reply.code(401).header("www-authenticate", "Bearer").send();
       return undefined;
     }
-    if ((clientId === "admin") !== (scope === "revocations.write")) {
+    if ((SCOPES_OF[clientId] ?? "revocations.read") !== scope) {
       await reply.code(403).send({ error: "insufficient_scope" });
       return undefined;
     }
