@@ -2,17 +2,21 @@ export { type Authenticate, type Caller, callerOf, requireScope } from "./caller
 export { checkBody, problemsOf } from "./check-body.ts";
 export { feedError } from "./errors.ts";
 export { EventStream, type EventStreamOptions, WRITABLE_LIMIT_BYTES } from "./event-stream.ts";
+export { ExclusiveLeases } from "./exclusive-leases.ts";
 export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 export { FeedHub, type FeedHubOptions } from "./feed-hub.ts";
 export { type FeedRoutesOptions, mountFeedRoutes } from "./feed-routes.ts";
 export { FeedStreams, type FeedStreamsOptions } from "./feed-streams.ts";
-export { type AheadOfHead, LeaseDesk, type LeaseDeskOptions, LONGEST_LEASE_MS } from "./lease-desk.ts";
+export { HeadSigner, type HeadSignerOptions, type SignHead } from "./head-signer.ts";
+export { countedFor, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
+export { type AheadOfHead, LeaseDesk, type LeaseDeskOptions } from "./lease-desk.ts";
 export {
   type Holder,
   keyOfHolder,
   type Laggard,
   type Lease,
   type LeaseChange,
+  type LeaseReport,
   type Leases,
   LeaseTable,
 } from "./lease-table.ts";

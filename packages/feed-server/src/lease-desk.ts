@@ -1,22 +1,15 @@
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import { feedError } from "./errors.ts";
-import { type Holder, keyOfHolder, type LeaseTable } from "./lease-table.ts";
-import type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
+import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
+import { type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
+import { type Holder, keyOfHolder } from "./lease-table.ts";
 import type { ServedLog } from "./served-log.ts";
 
-/** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
-export const LONGEST_LEASE_MS = 60_000;
 const LEASES_A_CLIENT = 500;
-/**
- * What a lease counts for longer here than its verifier is told: one in a thousand. Two clocks that are slewed as fast
- * as NTP does (500 ppm each) differ by that much, and the time on the wire, which is the other margin, may be none.
- */
-const DRIFT_ALLOWANCE = 1e-3;
 
 export interface LeaseDeskOptions {
   readonly log: ServedLog;
-  readonly directory: ReplicaDirectory;
-  readonly table: LeaseTable;
+  readonly leases: LeaseBook;
   readonly leasesPerClient?: number;
   /** A verifier has applied more of this incarnation than the log holds: committed revocations were lost. */
   readonly onAheadOfHead?: (claim: AheadOfHead) => void;
@@ -38,65 +31,54 @@ export interface LeaseCall {
   readonly receivedAt: number;
 }
 
-/**
- * Gives, renews and takes back leases. The name of a new holder is on disk before it may say "allow", so that a
- * restarted server knows whom to wait for; renewals write nothing, and go on while the disk is full.
- */
+/** Gives, renews and takes back leases: decides who gets one, and which head the answer names. */
 export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
-  /** What the directory holds, by key. */
-  readonly #stored: Map<string, KnownReplica>;
   /** New holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
   readonly #entering = new Map<string, Holder>();
 
-  static async open(options: LeaseDeskOptions): Promise<LeaseDesk> {
-    const stored = new Map<string, KnownReplica>();
-    for (const replica of await options.directory.all()) {
-      stored.set(keyOfHolder(replica.holder), replica);
-      options.table.presume(replica.holder, countedFor(replica.leaseMs));
-    }
-    return new LeaseDesk(options, stored);
+  /** For a process that is alone with its log. */
+  static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
+    return new LeaseDesk({ ...options, leases: await ExclusiveLeases.open(options) });
   }
 
-  private constructor(options: LeaseDeskOptions, stored: Map<string, KnownReplica>) {
+  constructor(options: LeaseDeskOptions) {
     this.#options = options;
-    this.#stored = stored;
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
-    const { table, log } = this.#options;
+    const { leases, log } = this.#options;
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
-    this.#checkFollowsThisLog(holder, request);
+    await this.#checkFollowsThisLog(holder, request);
+    leases.acknowledge(holder, request.applied);
     this.#checkAllowance(holder);
     const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
-    await this.#enter(holder, leaseMs);
-    // From here to the answer is one turn: no commit comes between the head that is read and the grant.
-    const head = log.head();
-    const { applied, chain, live } = request;
-    table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(leaseMs), chain, live });
-    return { incarnation: log.incarnation, head, leaseMs };
+    return this.#enter(holder, leaseMs, async () => {
+      await log.refresh();
+      // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
+      const head = log.head();
+      const { applied, chain, live } = request;
+      leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live });
+      return { incarnation: log.incarnation, head, leaseMs };
+    });
   }
 
-  /** Forgets holders whose leases ran out. What cannot be stored now is tried again at the next sweep. */
-  async sweep(): Promise<void> {
-    const { table } = this.#options;
-    table.dropExpired();
-    const gone = [...this.#stored.keys()].filter((key) => !table.has(key));
-    if (gone.length > 0) await this.#forget(gone);
+  sweep(): Promise<void> {
+    return this.#options.leases.sweep();
   }
 
-  #release(holder: Holder): LeaseResponse {
-    const { table, log } = this.#options;
-    table.release(holder);
-    // Not awaited: a name that stays on disk only makes the first receipts after a restart wait.
-    if (this.#stored.has(keyOfHolder(holder))) void this.#forget([keyOfHolder(holder)]);
+  async #release(holder: Holder): Promise<LeaseResponse> {
+    const { leases, log } = this.#options;
+    await leases.release(holder);
     return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
   }
 
-  #checkFollowsThisLog(holder: Holder, request: LeaseRequest): void {
+  async #checkFollowsThisLog(holder: Holder, request: LeaseRequest): Promise<void> {
     const { log } = this.#options;
     if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
+    // It may have heard from another server what this one has yet to hear.
+    if (request.applied > log.head()) await log.refresh();
     if (request.applied <= log.head()) return;
     const { applied, signedHead } = request;
     // Within one incarnation this proves that committed revocations were lost with the database.
@@ -106,46 +88,22 @@ export class LeaseDesk {
   }
 
   #checkAllowance(holder: Holder): void {
-    const { table, leasesPerClient = LEASES_A_CLIENT } = this.#options;
+    const { leases, leasesPerClient = LEASES_A_CLIENT } = this.#options;
     const key = keyOfHolder(holder);
-    if (table.has(key) || this.#entering.has(key)) return;
+    if (leases.has(key) || this.#entering.has(key)) return;
     const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);
-    const count = table.heldBy(holder.clientId) + entering.length;
+    const count = leases.heldBy(holder.clientId) + entering.length;
     if (count >= leasesPerClient) throw feedError("too_many_leases");
   }
 
-  async #enter(holder: Holder, leaseMs: number): Promise<void> {
+  async #enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
+    const { leases } = this.#options;
     const key = keyOfHolder(holder);
-    if (!this.#options.table.has(key)) this.#entering.set(key, holder);
+    if (!leases.has(key)) this.#entering.set(key, holder);
     try {
-      await this.#store(holder, leaseMs);
+      return await leases.enter(holder, leaseMs, grant);
     } finally {
       this.#entering.delete(key);
     }
   }
-
-  async #store(holder: Holder, leaseMs: number): Promise<void> {
-    const key = keyOfHolder(holder);
-    if ((this.#stored.get(key)?.leaseMs ?? 0) >= leaseMs) return;
-    await this.#options.directory.enter({ holder, leaseMs });
-    const longest = Math.max(leaseMs, this.#stored.get(key)?.leaseMs ?? 0);
-    this.#stored.set(key, { holder, leaseMs: longest });
-  }
-
-  async #forget(keys: readonly string[]): Promise<void> {
-    try {
-      await this.#options.directory.leave(() => {
-        // One may have come back while this waited for its turn.
-        const gone = keys.filter((key) => this.#stored.has(key) && !this.#options.table.has(key));
-        const holders = gone.map((key) => this.#stored.get(key)!.holder);
-        // Before the commit: a holder that comes back from now on stores its name anew.
-        for (const key of gone) this.#stored.delete(key);
-        return holders;
-      });
-    } catch (error) {
-      this.#options.report({ event: "replica_names_not_stored", error: (error as Error).message });
-    }
-  }
 }
-
-const countedFor = (leaseMs: number): number => leaseMs * (1 + DRIFT_ALLOWANCE);

@@ -60,7 +60,9 @@ interface Entry extends Lease {
 
 export type LeaseChange =
   | { readonly type: "granted"; readonly lease: Lease }
-  | { readonly type: "released"; readonly lease: Lease };
+  | { readonly type: "released"; readonly lease: Lease }
+  /** Whatever was said before may be looked up anew: the names of all holders have been read. */
+  | { readonly type: "known" };
 
 const GRANTS_KEPT = 16;
 
@@ -75,6 +77,11 @@ export interface Leases {
   held(): Lease[];
   /** Holders that may still allow what the log revoked at `seq`, and until when. */
   laggardsOf(seq: number): Laggard[];
+  /**
+   * Until when holders whose names are not known here yet may still allow it; in the past when all are known. Absent
+   * where all are always known.
+   */
+  strangersUntil?(seq: number): number;
   subscribe(listener: (change: LeaseChange) => void): () => void;
 }
 

@@ -37,10 +37,10 @@ async function revoke({ revoker, receipts }: RoutesOptions, request: FastifyRequ
   const command = checkRevocationRequest(request.body);
   const waitSeconds = waitOf(request);
   const { seq } = await revoker.revoke({ ...command, actor: callerOf(request).clientId });
-  const receipt = await receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply));
+  const receipt = await receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply), command.require);
   if (waitSeconds !== undefined) reply.header("preference-applied", `wait=${waitSeconds}`);
   return reply
-    .code(receipt.state === "enforced" ? 200 : 202)
+    .code(receipt.state === "pending" ? 202 : 200)
     .header("cache-control", "no-store")
     .send(receipt);
 }

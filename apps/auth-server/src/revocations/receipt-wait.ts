@@ -1,0 +1,145 @@
+import type { Lease, LeaseChange, Leases, SetTimer } from "@portcullis/feed-server";
+import type { Receipt } from "@portcullis/protocol";
+
+export interface ReceiptWaitOptions {
+  readonly leases: Leases;
+  readonly monotonicMs: () => number;
+  /** Milliseconds since the epoch: only for `enforcedBy`, which people read. */
+  readonly wallClockMs: () => number;
+  readonly setTimer: SetTimer;
+}
+
+export type Required = "all" | "quorum";
+
+export interface Question {
+  readonly seq: number;
+  readonly waitMs: number;
+  readonly require: Required;
+}
+
+/**
+ * For the names of verifiers that other servers gave leases to, an answer waits for so long, whatever the caller asked:
+ * without them it could name nobody and only say that it is over after the longest lease there is.
+ */
+const NAMES_MS = 1000;
+
+/** One receipt in the making. */
+export class ReceiptWait {
+  readonly #options: ReceiptWaitOptions;
+  readonly #question: Question;
+  readonly #startedAt: number;
+  readonly #leased = new Set<string>();
+  readonly #acked = new Set<string>();
+  /**
+   * Who may still allow it, and until when. Nobody new comes in by a lease call: an answer from now on names a head
+   * that is not before `seq`, and so gives no right until its verifier has applied `seq`.
+   */
+  #laggards = new Map<string, { readonly name: string; readonly until: number }>();
+  #over: ((receipt: Receipt) => void) | undefined;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(options: ReceiptWaitOptions, question: Question) {
+    this.#options = options;
+    this.#question = question;
+    this.#startedAt = options.monotonicMs();
+    this.#lookUp();
+  }
+
+  finish(signal: AbortSignal): Promise<Receipt> {
+    if (this.#isOver() || signal.aborted) return Promise.resolve(this.#receipt());
+    const unsubscribe = this.#options.leases.subscribe((change) => this.#onChange(change));
+    return new Promise<Receipt>((resolve) => {
+      this.#over = resolve;
+      signal.addEventListener("abort", () => resolve(this.#receipt()), { once: true });
+      this.#arm();
+    }).finally(() => {
+      unsubscribe();
+      this.#cancelTimer();
+    });
+  }
+
+  #lookUp(): void {
+    const { leases } = this.#options;
+    const laggards = leases.laggardsOf(this.#question.seq);
+    for (const lease of leases.held()) this.#count(lease);
+    for (const { lease } of laggards) this.#leased.add(lease.key);
+    this.#laggards = new Map(
+      laggards.map(({ lease, until }) => [lease.key, { name: lease.holder.name, until }]),
+    );
+  }
+
+  #count(lease: Lease): void {
+    this.#leased.add(lease.key);
+    if (lease.applied >= this.#question.seq) this.#acked.add(lease.key);
+  }
+
+  #onChange(change: LeaseChange): void {
+    if (change.type === "known") {
+      this.#lookUp();
+      this.#arm();
+      return;
+    }
+    const { type, lease } = change;
+    if (type === "granted") this.#count(lease);
+    if (type === "granted" && lease.applied < this.#question.seq) return;
+    if (this.#laggards.delete(lease.key)) this.#arm();
+  }
+
+  /** Answers if it can be answered, and otherwise looks again when the last lease ends or the caller's time is up. */
+  #arm(): void {
+    this.#cancelTimer();
+    if (this.#isOver()) {
+      this.#over?.(this.#receipt());
+      return;
+    }
+    const now = this.#options.monotonicMs();
+    const next = Math.min(this.#deadline(), this.#lastEnd());
+    // Timers may fire early by a fraction of a millisecond: then this runs once more.
+    this.#cancelTimer = this.#options.setTimer(() => this.#arm(), Math.max(1, Math.ceil(next - now)));
+  }
+
+  #isOver(): boolean {
+    return this.#isEnforced() || this.#hasQuorum() || this.#options.monotonicMs() >= this.#deadline();
+  }
+
+  #deadline(): number {
+    const waitMs = this.#hasStrangers() ? Math.max(this.#question.waitMs, NAMES_MS) : this.#question.waitMs;
+    return this.#startedAt + waitMs;
+  }
+
+  #isEnforced(): boolean {
+    return this.#lastEnd() <= this.#options.monotonicMs();
+  }
+
+  #hasQuorum(): boolean {
+    if (this.#question.require !== "quorum" || this.#hasStrangers()) return false;
+    return this.#acked.size * 2 > this.#leased.size;
+  }
+
+  #hasStrangers(): boolean {
+    return this.#strangersUntil() > this.#options.monotonicMs();
+  }
+
+  #strangersUntil(): number {
+    return this.#options.leases.strangersUntil?.(this.#question.seq) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #lastEnd(): number {
+    return Math.max(this.#strangersUntil(), ...[...this.#laggards.values()].map(({ until }) => until));
+  }
+
+  #receipt(): Receipt {
+    const now = this.#options.monotonicMs();
+    const counted = {
+      seq: this.#question.seq,
+      acked: this.#acked.size,
+      leased: this.#leased.size,
+      elapsedMs: Math.round((now - this.#startedAt) * 1000) / 1000,
+    };
+    if (this.#isEnforced()) return { ...counted, state: "enforced" };
+    const laggards = [...this.#laggards.values()].filter(({ until }) => until > now).map(({ name }) => name);
+    const enforcedBy = new Date(Math.ceil(this.#options.wallClockMs() + this.#lastEnd() - now)).toISOString();
+    const state = this.#hasQuorum() ? "quorum" : "pending";
+    return { ...counted, state, laggards: laggards.sort(), enforcedBy };
+  }
+}

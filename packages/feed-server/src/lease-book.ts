@@ -1,0 +1,40 @@
+import type { Holder, LeaseReport, Leases } from "./lease-table.ts";
+
+/** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
+export const LONGEST_LEASE_MS = 60_000;
+/**
+ * What a lease counts for longer here than its verifier is told: one in a thousand. Two clocks that are slewed as fast
+ * as NTP does (500 ppm each) differ by that much, and the time on the wire, which is the other margin, may be none.
+ */
+const DRIFT_ALLOWANCE = 1e-3;
+
+export const countedFor = (leaseMs: number): number => leaseMs * (1 + DRIFT_ALLOWANCE);
+
+/** A lease that is about to be given: the answer goes out with the turn. */
+export interface Granting extends LeaseReport {
+  readonly applied: number;
+  /** Newest committed seq, read in this turn. */
+  readonly head: number;
+  /** Monotonic, when the request had arrived. */
+  readonly receivedAt: number;
+  /** As the verifier is told. */
+  readonly leaseMs: number;
+}
+
+/** Where a desk writes down whom it lets say "allow": for this process alone, or for all servers on one database. */
+export interface LeaseBook extends Leases {
+  has(key: string): boolean;
+  heldBy(clientId: string): number;
+  /** An acknowledgement of records that the log holds. It is true at once, whether a lease follows or not. */
+  acknowledge(holder: Holder, applied: number): void;
+  /**
+   * Runs `grant` once everybody who may give a receipt will find the holder, with a lease of this length, and sees to
+   * it that this stays so until it is over. The head that a grant names must be read within it.
+   */
+  enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T>;
+  grant(holder: Holder, granting: Granting): void;
+  /** Never rejects: a name that stays only makes receipts wait. */
+  release(holder: Holder): Promise<void>;
+  /** Called each second. Never rejects. */
+  sweep(): Promise<void>;
+}
