@@ -6,14 +6,15 @@ import {
   type RevocationRecord,
   SCOPE_CODES,
 } from "@portcullis/protocol";
-import { NO_HORIZON, PLACE_STRIDE, type TokenCoordinates } from "./coordinates.ts";
+import type { TokenCoordinates } from "./coordinates.ts";
 import { checkRecords, EncodedRecord } from "./encoded-record.ts";
 import { revocationError } from "./errors.ts";
-import { CutoffMatch, CutoffTable } from "./tables/cutoff-table.ts";
+import { RevocationLookup } from "./revocation-lookup.ts";
+import { CutoffTable } from "./tables/cutoff-table.ts";
 import { ExpiryBuckets, type Moment, Rotation } from "./tables/generations.ts";
 import { MEMBERSHIP_TAGS, MembershipTable } from "./tables/membership-table.ts";
-import { seedsFrom } from "./tables/segmented-table.ts";
-import { ALLOW, denial, type Verdict } from "./verdict.ts";
+import { type Seeds, seedsFrom } from "./tables/segmented-table.ts";
+import type { Verdict } from "./verdict.ts";
 
 export interface RevocationIndexOptions {
   /** Longest life of an access token. */
@@ -23,6 +24,18 @@ export interface RevocationIndexOptions {
   readonly nowSeconds: () => number;
   readonly monotonicMs?: () => number;
   readonly randomWords?: (words: Uint32Array) => Uint32Array;
+  /** Puts the tables where other threads of the process can read them: see shared/. */
+  readonly shared?: boolean;
+}
+
+export interface IndexParts {
+  readonly seeds: Seeds;
+  readonly skewSeconds: number;
+  readonly killingScopes: number;
+  readonly stalingScopes: number;
+  readonly tokens: ExpiryBuckets<MembershipTable>;
+  readonly members: Rotation<MembershipTable>;
+  readonly cutoffs: Rotation<CutoffTable>;
 }
 
 export interface IndexStatistics {
@@ -44,28 +57,30 @@ const TOKEN = SCOPE_CODES.token;
  * What is revoked, and whether that covers a token. State only grows (a set and max-registers), so records may
  * come twice and in any order; the verdict is the OR of all scopes, so that no record masks another.
  */
-export class RevocationIndex {
-  readonly #skewSeconds: number;
+export class RevocationIndex extends RevocationLookup {
   readonly #clock: () => Moment;
   readonly #tokens: ExpiryBuckets<MembershipTable>;
   readonly #members: Rotation<MembershipTable>;
   readonly #cutoffs: Rotation<CutoffTable>;
-  readonly #match = new CutoffMatch();
-  /** Bit `scope code` for every scope that something is known of: the others need no lookup. */
-  #killingScopes = 0;
-  #stalingScopes = 0;
+  readonly #seeds: Seeds;
   #verdicts = 0;
 
   constructor(options: RevocationIndexOptions) {
-    const { nowSeconds, monotonicMs = () => performance.now() } = options;
+    const { clockSkewSeconds, nowSeconds, monotonicMs = () => performance.now(), shared = false } = options;
     const random = options.randomWords ?? ((words) => randomFillSync(words));
     const seeds = seedsFrom(random(new Uint32Array(4)));
-    const span = options.tokenLifetimeSeconds + options.clockSkewSeconds;
-    this.#skewSeconds = options.clockSkewSeconds;
-    this.#clock = () => ({ wallSeconds: nowSeconds(), monotonicSeconds: monotonicMs() / 1000 });
-    this.#tokens = new ExpiryBuckets(() => new MembershipTable(seeds), Math.ceil(span / BUCKETS_A_LIFETIME));
-    this.#members = new Rotation(() => new MembershipTable(seeds), span, this.#clock());
-    this.#cutoffs = new Rotation(() => new CutoffTable(seeds), span, this.#clock());
+    const span = options.tokenLifetimeSeconds + clockSkewSeconds;
+    const clock = () => ({ wallSeconds: nowSeconds(), monotonicSeconds: monotonicMs() / 1000 });
+    const membership = () => new MembershipTable(seeds, shared);
+    const tokens = new ExpiryBuckets(membership, Math.ceil(span / BUCKETS_A_LIFETIME));
+    const members = new Rotation(membership, span, clock());
+    const cutoffs = new Rotation(() => new CutoffTable(seeds, shared), span, clock());
+    super({ skewSeconds: clockSkewSeconds, tokens, members, cutoffs });
+    this.#seeds = seeds;
+    this.#clock = clock;
+    this.#tokens = tokens;
+    this.#members = members;
+    this.#cutoffs = cutoffs;
   }
 
   /** Idempotent and commutative. */
@@ -96,7 +111,7 @@ export class RevocationIndex {
     generation.table.add(record);
     generation.retain(record, now);
     generation.kinds |= 1 << record.scope;
-    this.#killingScopes |= 1 << record.scope;
+    this.killingScopes |= 1 << record.scope;
   }
 
   #addCutoff(record: EncodedRecord, now: Moment): void {
@@ -105,72 +120,13 @@ export class RevocationIndex {
     generation.retain(record, now);
     const kind = 1 << (record.scope + record.stale * STALE_KINDS_SHIFT);
     generation.kinds |= kind;
-    if (record.stale === 1) this.#stalingScopes |= 1 << record.scope;
-    else this.#killingScopes |= 1 << record.scope;
+    if (record.stale === 1) this.stalingScopes |= 1 << record.scope;
+    else this.killingScopes |= 1 << record.scope;
   }
 
-  /** A kill is named before a staleness, and of either the most specific scope. Allocates nothing. */
-  verdict(at: TokenCoordinates): Verdict {
+  override verdict(at: TokenCoordinates): Verdict {
     if (++this.#verdicts >= VERDICTS_A_TURN) this.expire();
-    const killing = at.scopes & this.#killingScopes;
-    const staling = at.scopes & this.#stalingScopes;
-    return (
-      (killing === 0 ? undefined : this.#killed(at, killing)) ??
-      (staling === 0 ? ALLOW : this.#stale(at, staling))
-    );
-  }
-
-  #killed(at: TokenCoordinates, scopes: number): Verdict | undefined {
-    const { places } = at;
-    for (let place = 0; place < places.length; place += PLACE_STRIDE) {
-      const scope = places[place]!;
-      if ((scopes & (1 << scope)) === 0) continue;
-      const reason = MEMBERSHIP_TAGS[scope] === 0 ? this.#cutOff(at, place, 0) : this.#member(at, place);
-      if (reason !== 0) return denial(0, scope, reason);
-    }
-    return undefined;
-  }
-
-  #stale(at: TokenCoordinates, scopes: number): Verdict {
-    const { places } = at;
-    for (let place = 0; place < places.length; place += PLACE_STRIDE) {
-      const scope = places[place]!;
-      if ((scopes & (1 << scope)) === 0) continue;
-      const reason = this.#cutOff(at, place, 1);
-      if (reason !== 0) return denial(1, scope, reason);
-    }
-    return ALLOW;
-  }
-
-  /** Smallest reason code of the key, wherever it was put, else 0. */
-  #member(at: TokenCoordinates, place: number): number {
-    const { places } = at;
-    const { current, previous } = this.#members;
-    const scope = places[place]!;
-    let reason = scope === TOKEN ? this.#tokenReason(at, place) : 0;
-    if ((current.kinds & (1 << scope)) !== 0) reason = lesser(reason, current.table.reasonAt(places, place));
-    if (previous === undefined) return reason;
-    return lesser(reason, previous.table.reasonAt(places, place));
-  }
-
-  #tokenReason(at: TokenCoordinates, place: number): number {
-    return this.#tokens.find(at.expiresAt)?.table.reasonAt(at.places, place) ?? 0;
-  }
-
-  /** Reason code when the token was issued before the cutoff, else 0. */
-  #cutOff(at: TokenCoordinates, place: number, stale: number): number {
-    const match = this.#match;
-    const { current, previous } = this.#cutoffs;
-    match.clear();
-    current.table.find(stale, at.places, place, match);
-    previous?.table.find(stale, at.places, place, match);
-    if (match.reason === 0) return 0;
-    // Order decides, never time. Only tokens of issuers that do not stamp a horizon are left with their `iat`.
-    const before =
-      at.horizon === NO_HORIZON
-        ? !(at.issuedAt > match.revokedAt + this.#skewSeconds)
-        : at.horizon < match.seq;
-    return before ? match.reason : 0;
+    return super.verdict(at);
   }
 
   /** Gives back the memory of what cannot matter any more. Happens by itself; an idle holder may ask for it. */
@@ -185,8 +141,15 @@ export class RevocationIndex {
     this.#cutoffs.turn(now);
     const cutoffs = this.#cutoffs.kinds;
     const tokens = this.#tokens.count === 0 ? 0 : 1 << TOKEN;
-    this.#killingScopes = tokens | this.#members.kinds | (cutoffs & KILL_KINDS);
-    this.#stalingScopes = cutoffs >>> STALE_KINDS_SHIFT;
+    this.killingScopes = tokens | this.#members.kinds | (cutoffs & KILL_KINDS);
+    this.stalingScopes = cutoffs >>> STALE_KINDS_SHIFT;
+  }
+
+  /** What another thread's view is made of: shared/. */
+  parts(): IndexParts {
+    const [seeds, tokens, members, cutoffs] = [this.#seeds, this.#tokens, this.#members, this.#cutoffs];
+    const { skewSeconds, killingScopes, stalingScopes } = this;
+    return { seeds, skewSeconds, killingScopes, stalingScopes, tokens, members, cutoffs };
   }
 
   statistics(): IndexStatistics {
@@ -197,6 +160,3 @@ export class RevocationIndex {
     };
   }
 }
-
-const lesser = (left: number, right: number): number =>
-  left === 0 || (right !== 0 && right < left) ? right : left;

@@ -12,7 +12,8 @@ import { type Seeds, SegmentedTable } from "./segmented-table.ts";
  *   word 5     seq bits 0..31
  *   word 6     revokedAt, seconds
  */
-const SHAPE = { words: 7 };
+const SHAPE = { words: 7, shared: false };
+const SHARED_SHAPE = { words: 7, shared: true };
 const EVERY_BYTE = 0x0101_0101;
 const TAG_SHIFT = 27;
 const REASON_SHIFT = 21;
@@ -60,8 +61,8 @@ export interface CutoffEntry {
 export class CutoffTable extends SegmentedTable {
   readonly #merged = new CutoffMatch();
 
-  constructor(seeds: Seeds) {
-    super(SHAPE, seeds);
+  constructor(seeds: Seeds, shared = false) {
+    super(shared ? SHARED_SHAPE : SHAPE, seeds);
   }
 
   /** Merges what is known of the key into `match`; leaves it alone when nothing is. */
@@ -79,8 +80,12 @@ export class CutoffTable extends SegmentedTable {
     const { word1, word2, word3 } = entry;
     const tag = tagFor(entry.scope, entry.stale);
     const order = this.orderOf(entry.word0, word1, word2, word3);
-    let words = this.segmentOf(order).words;
     let at = this.#locate(tag, order, word1, word2, word3);
+    if (at >= 0 && this.shape.shared && carries(this.segmentOf(order).words[at + 4]!, entry.seq)) {
+      this.extend(this.segmentOf(order), order);
+      at = this.#locate(tag, order, word1, word2, word3);
+    }
+    let { words } = this.segmentOf(order);
     const merged = this.#merged;
     merged.clear();
     if (at >= 0) {
@@ -125,8 +130,18 @@ export class CutoffTable extends SegmentedTable {
   }
 }
 
+/**
+ * A seq whose upper word changes cannot be written in place while another thread reads: between the two writes it
+ * would see a seq that never was. That happens to a key once in 2^32 revocations, and is done in a new segment.
+ */
+function carries(packed: number, seq: number): boolean {
+  return Math.floor(seq / WORD) > (packed & SEQ_HIGH_MASK);
+}
+
+/** The lower word is read first and written last: whoever sees a new seq sees its reason with it. */
 function mergeSlot(words: Int32Array, at: number, match: CutoffMatch): void {
+  const low = words[at + 5]! >>> 0;
   const packed = words[at + 4]!;
-  const seq = (packed & SEQ_HIGH_MASK) * WORD + (words[at + 5]! >>> 0);
+  const seq = (packed & SEQ_HIGH_MASK) * WORD + low;
   match.merge(seq, (packed >>> REASON_SHIFT) & REASON_MASK, words[at + 6]! >>> 0);
 }

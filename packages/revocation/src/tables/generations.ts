@@ -84,17 +84,17 @@ export class Rotation<Table extends Countable> {
 /** A generation for every stretch of `exp`: a token is only looked up among those that expire when it does. */
 export class ExpiryBuckets<Table extends Countable> {
   readonly #create: () => Table;
-  readonly #widthSeconds: number;
+  readonly widthSeconds: number;
   readonly #buckets = new Map<number, Generation<Table>>();
 
   constructor(create: () => Table, widthSeconds: number) {
     this.#create = create;
-    this.#widthSeconds = widthSeconds;
+    this.widthSeconds = widthSeconds;
   }
 
   find(tokenExpiresAt: number): Generation<Table> | undefined {
     if (this.#buckets.size === 0) return undefined;
-    return this.#buckets.get(Math.floor(tokenExpiresAt / this.#widthSeconds));
+    return this.#buckets.get(stretchOf(tokenExpiresAt, this.widthSeconds));
   }
 
   /** Undefined when there are too many already: such a record belongs where every token is looked up. */
@@ -102,8 +102,13 @@ export class ExpiryBuckets<Table extends Countable> {
     const found = this.find(tokenExpiresAt);
     if (found !== undefined || this.#buckets.size >= MOST_BUCKETS) return found;
     const opened = new Generation(this.#create(), now);
-    this.#buckets.set(Math.floor(tokenExpiresAt / this.#widthSeconds), opened);
+    this.#buckets.set(stretchOf(tokenExpiresAt, this.widthSeconds), opened);
     return opened;
+  }
+
+  /** By the number of their stretch. */
+  [Symbol.iterator](): Iterator<[number, Generation<Table>]> {
+    return this.#buckets.entries();
   }
 
   turn(now: Moment): void {
@@ -120,6 +125,9 @@ export class ExpiryBuckets<Table extends Countable> {
 }
 
 const MOST_BUCKETS = 64;
+
+export const stretchOf = (tokenExpiresAt: number, widthSeconds: number): number =>
+  Math.floor(tokenExpiresAt / widthSeconds);
 
 function total<Table extends Countable>(
   generations: Iterable<Generation<Table>>,

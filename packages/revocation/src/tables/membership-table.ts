@@ -14,7 +14,8 @@ import { type Seeds, SegmentedTable } from "./segmented-table.ts";
  * n * 2^-96. Keys are random identifiers or keyed hashes, the mix has seeds of its own in every process, and a
  * false match denies. At ten million entries and a million lookups a second that is one in 250 million years.
  */
-const SHAPE = { words: 3 };
+const SHAPE = { words: 3, shared: false };
+const SHARED_SHAPE = { words: 3, shared: true };
 const REASON_BITS = 5;
 const REASON_MASK = (1 << REASON_BITS) - 1;
 const KEY_MASK = ~0xff;
@@ -32,8 +33,8 @@ function membershipTags(): number[] {
 }
 
 export class MembershipTable extends SegmentedTable {
-  constructor(seeds: Seeds) {
-    super(SHAPE, seeds);
+  constructor(seeds: Seeds, shared = false) {
+    super(shared ? SHARED_SHAPE : SHAPE, seeds);
   }
 
   /** Reason code, or 0 when the key is not in the set. `places` holds scope code and four words from `place` on. */

@@ -24,23 +24,26 @@ export class Segment {
   readonly limit: number;
   count = 0;
 
-  constructor(shape: SlotShape, size: SegmentSize) {
+  /** With `words`, those of another thread's segment of that size. */
+  constructor(shape: SlotShape, size: SegmentSize, words?: Int32Array) {
     const { homes, spare, depth } = size;
     this.homes = homes;
     this.depth = depth;
     this.reach = Math.min(homes - 1, MOST_REACH);
     this.tagWords = (homes + spare) * GROUP_WORDS;
     this.limit = size.limit ?? Math.floor(homes * GROUP * MAX_LOAD);
-    this.words = allocateWords(this.tagWords * (1 + TAGS_A_WORD * shape.words));
+    this.words = words ?? allocateWords(this.tagWords * (1 + TAGS_A_WORD * shape.words), shape.shared);
   }
 }
 
-/** How many words a slot takes. */
 export interface SlotShape {
+  /** How many words a slot takes. */
   readonly words: number;
+  /** Whether other threads read the slots. */
+  readonly shared: boolean;
 }
 
-interface SegmentSize {
+export interface SegmentSize {
   readonly homes: number;
   readonly spare: number;
   readonly depth: number;
@@ -48,7 +51,7 @@ interface SegmentSize {
 }
 
 const GROUP = 8;
-const GROUP_WORDS = 2;
+export const GROUP_WORDS = 2;
 const TAGS_A_WORD = 4;
 /** What a segment holds when it grows; after growing, MAX_LOAD / GROWTH: that bounds the bytes an entry. */
 const MAX_LOAD = 0.95;
@@ -63,9 +66,9 @@ const MOST_HOMES = 2048;
 const ONES = 0x0101_0101;
 const HIGHS = 0x8080_8080 | 0;
 
-/** The only place that takes memory for slots, so that it can come from a SharedArrayBuffer. */
-function allocateWords(count: number): Int32Array {
-  return new Int32Array(count);
+/** The only place that takes memory for slots. */
+function allocateWords(count: number, shared: boolean): Int32Array {
+  return shared ? new Int32Array(new SharedArrayBuffer(count * 4)) : new Int32Array(count);
 }
 
 /** First tag word of the group where an order belongs: the bits below the directory's, scaled to the homes. */

@@ -37,6 +37,8 @@ export class SegmentedTable {
   /** How many leading bits the directory looks at. */
   depth = 0;
   count = 0;
+  /** Changes with the directory: what lies in the segments changes in place. */
+  revision = 0;
   readonly #seed0: number;
   readonly #seed1: number;
   readonly #seed2: number;
@@ -68,6 +70,12 @@ export class SegmentedTable {
     return this.directory[(order >>> 1) >>> (31 - this.depth)]!;
   }
 
+  /** Puts the segments of another thread's table in the place of what is here. For reading only from then on. */
+  adopt(depth: number, directory: Segment[]): void {
+    this.depth = depth;
+    this.directory = directory;
+  }
+
   /** Takes a slot. Returns the words it is in, and leaves the place of its first word in `opened`. */
   open(order: number, tag: number): Int32Array {
     for (;;) {
@@ -77,12 +85,13 @@ export class SegmentedTable {
         this.count++;
         return segment.words;
       }
-      this.#extend(segment, order);
+      this.extend(segment, order);
     }
   }
   opened = -1;
 
-  #extend(segment: Segment, order: number): void {
+  /** Other segments, larger together, take the place of this one, which stays as it is for those who still read it. */
+  protected extend(segment: Segment, order: number): void {
     if (!isFullGrown(segment)) {
       const larger = grown(segment, this.shape);
       this.#replace(segment, order, [larger, larger]);
@@ -114,6 +123,7 @@ export class SegmentedTable {
     for (let offset = 0; offset < width; offset++) {
       this.directory[first + offset] = offset * 2 < width ? lower : upper;
     }
+    this.revision++;
     this.#bytes += lower.words.byteLength - segment.words.byteLength;
     if (upper === lower) return;
     this.#bytes += upper.words.byteLength;
