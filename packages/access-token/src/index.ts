@@ -16,6 +16,7 @@ export {
 } from "./errors.ts";
 export { type JsonWebKeySet, type KeySource, localKeySource } from "./key-source.ts";
 export { type RemoteKeySource, type RemoteKeySourceOptions, remoteKeySource } from "./remote-key-source.ts";
+export { createSignedHeadVerifier, type SignedHeadVerifierOptions } from "./signed-head.ts";
 export {
   createTransactionTokenVerifier,
   type TransactionTokenVerifier,

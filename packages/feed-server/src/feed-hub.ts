@@ -2,6 +2,7 @@ import type { Reset } from "@portcullis/protocol";
 import type { FeedCursor } from "@portcullis/revocation";
 import type { EventStream } from "./event-stream.ts";
 import { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
+import type { HeadSigner } from "./head-signer.ts";
 import type { ChainedRecord, ServedLog } from "./served-log.ts";
 import type { SetTimer } from "./timers.ts";
 
@@ -14,6 +15,8 @@ export interface FeedHubOptions {
   readonly log: ServedLog;
   readonly monotonicMs: () => number;
   readonly setTimer: SetTimer;
+  /** Default: heads go out unsigned. */
+  readonly signer?: HeadSigner;
 }
 
 interface Follower {
@@ -37,6 +40,8 @@ export class FeedHub {
   #waiting: ChainedRecord[] = [];
   /** Newest seq that was sent live. */
   #sent: number;
+  /** Of the log whose records are sent. */
+  #incarnation: string;
   #lastSentAt = Number.NEGATIVE_INFINITY;
   #scheduled = false;
   #closed = false;
@@ -45,7 +50,9 @@ export class FeedHub {
   constructor(options: FeedHubOptions) {
     this.#options = options;
     this.#sent = options.log.head();
+    this.#incarnation = options.log.incarnation;
     this.#unsubscribe = options.log.subscribe((records) => {
+      this.#leaveOldIncarnation(records[0]!.seq - 1);
       for (const record of records) this.#waiting.push(record);
       this.#schedule();
     });
@@ -72,6 +79,7 @@ export class FeedHub {
 
   /** Called every two seconds: tells readers that the line is alive, and ends streams whose right is over. */
   beat(): void {
+    this.#leaveOldIncarnation(this.#options.log.head());
     for (const { stream, mayFollow } of this.#followers) {
       if (mayFollow()) stream.write(HEARTBEAT);
       // One that reads nothing never gets to the end that it was sent: it is cut at the next beat.
@@ -84,6 +92,18 @@ export class FeedHub {
     this.#closed = true;
     this.#unsubscribe();
     for (const { stream } of this.#followers) stream.destroy();
+    this.#followers.clear();
+  }
+
+  /** The log is another one now: what waits is void, and everybody needs a new snapshot. `sent` is where it goes on. */
+  #leaveOldIncarnation(sent: number): void {
+    const { incarnation } = this.#options.log;
+    if (incarnation === this.#incarnation) return;
+    this.#incarnation = incarnation;
+    this.#waiting = [];
+    this.#sent = sent;
+    const event = resetEvent({ incarnation, reason: "other_incarnation" });
+    for (const { stream } of this.#followers) stream.end(event);
     this.#followers.clear();
   }
 
@@ -112,13 +132,17 @@ export class FeedHub {
   async #sendStored(follower: Follower): Promise<void> {
     const { log } = this.#options;
     const { position, stream } = follower;
+    const incarnation = this.#incarnation;
     const records = await log.read(position, Math.min(BATCH_LIMIT, this.#sent - position));
     if (records[0]?.seq !== position + 1) {
       // Pruned meanwhile.
       stream.end(resetEvent({ incarnation: log.incarnation, reason: "too_old" }));
       return;
     }
-    stream.write(batchEvent({ incarnation: log.incarnation, prev: position, records }));
+    const event = await this.#batch(position, records);
+    // Its reset has been sent.
+    if (incarnation !== log.incarnation) return;
+    stream.write(event);
     follower.position = records.at(-1)!.seq;
     await stream.drained();
   }
@@ -128,21 +152,40 @@ export class FeedHub {
     if (this.#scheduled || this.#waiting.length === 0) return;
     this.#scheduled = true;
     const sinceMs = this.#options.monotonicMs() - this.#lastSentAt;
-    if (sinceMs >= BATCH_INTERVAL_MS) setImmediate(() => this.#send());
-    else this.#options.setTimer(() => this.#send(), BATCH_INTERVAL_MS);
+    if (sinceMs >= BATCH_INTERVAL_MS) setImmediate(() => void this.#send());
+    else this.#options.setTimer(() => void this.#send(), BATCH_INTERVAL_MS);
   }
 
-  #send(): void {
+  /** Only one is under way at a time: a batch that is being signed is not overtaken by the next. */
+  async #send(): Promise<void> {
+    const records = this.#takeBatch();
+    if (records.length > 0) await this.#sendLive(records);
     this.#scheduled = false;
-    const records = this.#waiting.slice(0, BATCH_LIMIT);
-    this.#waiting = this.#waiting.slice(BATCH_LIMIT);
+    this.#schedule();
+  }
+
+  #takeBatch(): ChainedRecord[] {
+    const most = this.#sent + Math.min(BATCH_LIMIT, this.#waiting.length);
+    const end = this.#options.log.batchEnd?.(this.#sent, most) ?? most;
+    return this.#waiting.splice(0, end - this.#sent);
+  }
+
+  async #sendLive(records: readonly ChainedRecord[]): Promise<void> {
     const prev = this.#sent;
     const to = records.at(-1)!.seq;
-    const event = batchEvent({ incarnation: this.#options.log.incarnation, prev, records });
+    const incarnation = this.#incarnation;
+    const event = await this.#batch(prev, records);
+    if (incarnation !== this.#options.log.incarnation) return;
+    // In one turn: who joins sees either what was sent before this batch or this batch as sent.
     this.#sent = to;
     this.#lastSentAt = this.#options.monotonicMs();
     for (const follower of this.#followers) this.#pass(follower, { prev, to, event });
-    this.#schedule();
+  }
+
+  async #batch(prev: number, records: readonly ChainedRecord[]): Promise<Buffer> {
+    const incarnation = this.#incarnation;
+    const signedHead = await this.#options.signer?.sign(incarnation, records.at(-1)!);
+    return batchEvent({ incarnation, prev, records, signedHead });
   }
 
   #pass(follower: Follower, batch: { prev: number; to: number; event: Buffer }): void {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
+import type { HeadSigner } from "./head-signer.ts";
 import type { ServedLog } from "./served-log.ts";
 
 const DIGEST_BYTES = 32;
@@ -11,6 +12,8 @@ export interface SnapshotsOptions {
   readonly monotonicMs: () => number;
   /** A snapshot is given out again for so long. */
   readonly reuseMs?: number;
+  /** Default: the head goes out unsigned. */
+  readonly signer?: HeadSigner;
 }
 
 /**
@@ -20,7 +23,9 @@ export interface SnapshotsOptions {
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly counters = { built: 0, served: 0 };
-  #latest: { readonly bytes: Promise<Uint8Array>; usableUntil: number } | undefined;
+  #latest:
+    | { readonly incarnation: string; readonly bytes: Promise<Uint8Array>; usableUntil: number }
+    | undefined;
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
@@ -28,9 +33,10 @@ export class Snapshots {
 
   get(): Promise<Uint8Array> {
     this.counters.served++;
-    if (this.#latest !== undefined && this.#options.monotonicMs() < this.#latest.usableUntil) {
-      return this.#latest.bytes;
-    }
+    const { log, monotonicMs } = this.#options;
+    const latest = this.#latest;
+    const usable = latest?.incarnation === log.incarnation && monotonicMs() < latest.usableUntil;
+    if (latest !== undefined && usable) return latest.bytes;
     return this.#build();
   }
 
@@ -43,7 +49,11 @@ export class Snapshots {
   #build(): Promise<Uint8Array> {
     this.counters.built++;
     // While it is being built it is the one that all wait for, however long it takes.
-    const latest = { bytes: buildSnapshot(this.#options), usableUntil: Number.POSITIVE_INFINITY };
+    const latest = {
+      incarnation: this.#options.log.incarnation,
+      bytes: buildSnapshot(this.#options),
+      usableUntil: Number.POSITIVE_INFINITY,
+    };
     this.#latest = latest;
     latest.bytes.then(
       () => {
@@ -57,15 +67,18 @@ export class Snapshots {
   }
 }
 
-async function buildSnapshot({ log }: SnapshotsOptions): Promise<Uint8Array> {
+async function buildSnapshot({ log, signer }: SnapshotsOptions): Promise<Uint8Array> {
+  const { incarnation } = log;
   const { seq: head, chain } = log.position();
+  const signedHead = await signer?.sign(incarnation, { seq: head, chain });
   const records = await collect(log, head);
   const header = {
-    incarnation: log.incarnation,
+    incarnation,
     head,
     count: records.length / RECORD_BYTES,
     hashKey: encodeBase64url(log.hashKey),
     chain: encodeBase64url(chain),
+    ...(signedHead !== undefined && { signedHead }),
     tokenLifetimeSeconds: log.tokenLifetimeSeconds,
     clockSkewSeconds: log.clockSkewSeconds,
   };
@@ -75,13 +88,22 @@ async function buildSnapshot({ log }: SnapshotsOptions): Promise<Uint8Array> {
 }
 
 async function collect(log: ServedLog, head: number): Promise<Uint8Array> {
-  const records = new Uint8Array((head - log.oldestKept() + 1) * RECORD_BYTES);
+  let records = new Uint8Array((head - log.oldestKept() + 1) * RECORD_BYTES);
   let length = 0;
   for await (const slice of log.liveRecords(head)) {
+    records = withRoomFor(length + slice.length, records);
     records.set(slice, length);
     length += slice.length;
   }
   return records.subarray(0, length);
+}
+
+/** A relay keeps more than it can stream: of what its snapshot held, the seqs in between have expired. */
+function withRoomFor(length: number, records: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (length <= records.length) return records;
+  const larger = new Uint8Array(Math.max(length, records.length * 2));
+  larger.set(records);
+  return larger;
 }
 
 /** Hashing hundreds of megabytes in one go would hold up leases until they end. */

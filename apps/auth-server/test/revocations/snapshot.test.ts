@@ -36,6 +36,7 @@ test("a snapshot and the stream from its head are together the whole live log", 
     head: 12_010,
     count: 12_000,
     hashKey: encodeBase64url(log.hashKey),
+    chain: encodeBase64url(log.position().chain),
     tokenLifetimeSeconds: 300,
     clockSkewSeconds: 5,
   });
