@@ -13,12 +13,13 @@ import { type LogPagesOptions, logPage } from "./log-pages.ts";
 import { gone, waitOf } from "./prefer-wait.ts";
 import type { Receipts } from "./receipts.ts";
 import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { Verifiers } from "./verifiers.ts";
 
 export interface InspectRoutesOptions extends LogPagesOptions {
   readonly authenticate: Authenticate;
   readonly log: SqlRevocationLog;
   readonly receipts: Receipts;
-  readonly verifiers: { list(): Promise<VerifierStatus[]> };
+  readonly verifiers: Verifiers;
 }
 
 /**
