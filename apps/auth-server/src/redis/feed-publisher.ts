@@ -1,9 +1,4 @@
-import {
-  every,
-  type LogPosition,
-  type ServedLog,
-  type SetTimer,
-} from "@portcullis/feed-server";
+import { every, type LogPosition, type ServedLog, type SetTimer } from "@portcullis/feed-server";
 import { encodeBase64url, hasCode } from "@portcullis/protocol";
 import type { Report } from "../logging/report.ts";
 import type { RedisConnection } from "./connect-redis.ts";
