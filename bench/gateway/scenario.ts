@@ -34,7 +34,7 @@ export interface TokenSet {
 export async function startScenario(): Promise<Scenario> {
   const issuer = await FakeIssuer.start();
   const revokedSession = randomBytes(16);
-  serveFeed(issuer, snapshotWith(revokedSession));
+  serveFeed(issuer, snapshotWith(issuer, revokedSession));
   return {
     issuer,
     es256: tokenSet(issuer, "ES256"),
@@ -61,7 +61,7 @@ function tokenSet(issuer: FakeIssuer, alg: "ES256" | "RS256"): TokenSet {
   };
 }
 
-function snapshotWith(revokedSession: Uint8Array): Uint8Array {
+function snapshotWith(issuer: FakeIssuer, revokedSession: Uint8Array): Uint8Array {
   const revokedAt = Math.floor(Date.now() / 1000);
   const expiresAt = revokedAt + TOKEN_LIFETIME_SECONDS + SKEW_SECONDS;
   const record = (seq: number): RevocationRecord => {
@@ -69,12 +69,16 @@ function snapshotWith(revokedSession: Uint8Array): Uint8Array {
     return { seq, scope: "session", mode: "kill", reason: "kicked", key, revokedAt, expiresAt };
   };
   const records = encodeRecords(Array.from({ length: LIVE_REVOCATIONS }, (_, at) => record(at + 1)));
+  const incarnation = newIdentifier();
+  // No batch follows on it, so that any value will do.
+  const chain = randomBytes(32).toString("base64url");
   const header = {
-    incarnation: newIdentifier(),
+    incarnation,
     head: LIVE_REVOCATIONS,
     count: LIVE_REVOCATIONS,
     hashKey: randomBytes(32).toString("base64url"),
-    chain: randomBytes(32).toString("base64url"),
+    chain,
+    signedHead: issuer.signHead({ incarnation, seq: LIVE_REVOCATIONS, chain }),
     tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
   };

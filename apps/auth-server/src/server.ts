@@ -13,6 +13,7 @@ import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
 import { interactionRoutes } from "./oidc/interaction-routes.ts";
+import { loadSigningKeys } from "./oidc/keys.ts";
 import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
 import { pinHost } from "./oidc/pin-host.ts";
@@ -22,6 +23,7 @@ import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
+import { createSignHead } from "./revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 
 export interface AuthServerOptions {
@@ -90,7 +92,13 @@ interface Parts extends AuthServerOptions, Platform {
 async function compose(parts: Parts): Promise<AuthServer> {
   const { storage, nowSeconds, report, configuration } = parts;
   const endBelow = createEndBelow(nowSeconds);
-  const revocations = await createRevocations({ storage, endBelow, nowSeconds, report });
+  const signHead = createSignHead({
+    issuer: configuration.issuer,
+    incarnation: () => storage.log.incarnation,
+    keys: await loadSigningKeys(parts),
+    nowSeconds,
+  });
+  const revocations = await createRevocations({ storage, endBelow, signHead, nowSeconds, report });
   const people = await composePeople(parts);
   const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
   const app = createApp(parts);

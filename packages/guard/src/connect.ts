@@ -1,4 +1,9 @@
-import { isLoopback, remoteKeySource, requireIssuerUrl } from "@portcullis/access-token";
+import {
+  createSignedHeadVerifier,
+  isLoopback,
+  remoteKeySource,
+  requireIssuerUrl,
+} from "@portcullis/access-token";
 import {
   createReplica,
   type Feed,
@@ -29,6 +34,8 @@ export interface ConnectOptions {
   readonly name: string;
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
   readonly leaseMs?: number;
+  /** What this process may hold; default 20,000,000. Beyond it strict routes answer 503, and nothing is dropped. */
+  readonly mostRevocations?: number;
   /** Base URL of a relay that carries the feed; default: where the issuer says. The rest is the issuer's own. */
   readonly feedEndpoint?: string;
   /** Given the feed over HTTP, gives the one that is used: one that carries records another way, or a relay's. */
@@ -60,6 +67,8 @@ export interface ConnectedGuard extends Guard {
 }
 
 const LEASE_MS = 5000;
+/** Some 400 MB. */
+const MOST_REVOCATIONS = 20_000_000;
 /** As the lease request has it (protocol/feed.ts). */
 const REPLICA_NAME = /^[\w.@-]{1,100}$/;
 
@@ -80,14 +89,17 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   };
   checkOptions(settings);
   const http = issuerFeed(settings, log);
+  const keys = remoteKeySource(settings);
   const replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
     name: settings.name,
     leaseMs: settings.leaseMs,
+    mostEntries: options.mostRevocations ?? MOST_REVOCATIONS,
+    // Whoever carries the feed: Redis and relays have no key, so they can neither invent a record nor hide one.
+    verifyHead: createSignedHeadVerifier({ issuer: settings.issuer, keys }),
     log,
     ...(options.onApplied && { onApplied: options.onApplied }),
   });
-  const keys = remoteKeySource(settings);
   const guard = createGuard({ ...settings, keys, revocations: replica });
   const closing = new AbortController();
 

@@ -131,7 +131,7 @@ export class FakeFeed {
       head: this.#records.length,
       count: this.#records.length,
       hashKey: encodeBase64url(this.#hashKey),
-      chain: this.#chain(),
+      ...this.#proof(),
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
@@ -155,14 +155,17 @@ export class FakeFeed {
   #sendBatch(stream: ServerResponse, prev: number): void {
     const to = this.#records.length;
     const records = encodeBase64url(encodeRecords(this.#records.slice(prev)));
-    const batch = { incarnation: this.incarnation, prev, from: prev + 1, to, records, chain: this.#chain() };
+    const batch = { incarnation: this.incarnation, prev, from: prev + 1, to, records, ...this.#proof() };
     stream.write(
       `event: batch\nid: ${formatCursor(this.incarnation, to)}\ndata: ${JSON.stringify(batch)}\n\n`,
     );
   }
 
-  #chain(): string {
-    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.#records), sha256));
+  /** Chain and signed head at the end of the log. */
+  #proof() {
+    const seq = this.#records.length;
+    const chain = encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.#records), sha256));
+    return { chain, signedHead: this.issuer.signHead({ incarnation: this.incarnation, seq, chain }) };
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { SIGNED_HEAD_TYPE } from "@portcullis/protocol";
 import { generateSigningKey, type SigningAlgorithm, type SigningKey, signJwt } from "./fake-issuer-keys.ts";
 
 export interface FakeIssuerOptions {
@@ -70,6 +71,15 @@ export class FakeIssuer {
     const key = options.key ?? this.key;
     const header = { alg: key.alg, kid: key.kid, typ: "at+jwt", ...options.header };
     return signJwt(key, header, { ...this.claims(), ...claims });
+  }
+
+  /** Its word on the head of its log (protocol/signed-head.ts), unless `claims` or `key` spoil it. */
+  signHead(
+    claims: { readonly incarnation: string; readonly seq: number; readonly chain: string },
+    key = this.key,
+  ) {
+    const header = { alg: key.alg, kid: key.kid, typ: SIGNED_HEAD_TYPE };
+    return signJwt(key, header, { iss: this.issuer, iat: Math.floor(this.#nowSeconds()), ...claims });
   }
 
   /** What `mint` starts from. */

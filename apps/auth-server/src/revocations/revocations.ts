@@ -3,8 +3,10 @@ import {
   every,
   FeedHub,
   FeedStreams,
+  HeadSigner,
   LeaseDesk,
   LeaseTable,
+  type SignHead,
   Snapshots,
   setProcessTimer,
 } from "@portcullis/feed-server";
@@ -25,6 +27,8 @@ const PRUNE_MS = 30_000;
 export interface RevocationsOptions {
   readonly storage: Storage;
   readonly endBelow: EndBelow;
+  /** Default: heads go out unsigned. */
+  readonly signHead?: SignHead;
   readonly nowSeconds: () => number;
   /** Default: `performance.now`. Never a wall clock. */
   readonly monotonicMs?: () => number;
@@ -91,8 +95,9 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     setTimer,
   });
   const revoker = createRevoker({ write: storage.write, endBelow: options.endBelow });
-  const snapshots = new Snapshots({ log, monotonicMs });
-  const hub = new FeedHub({ log, monotonicMs, setTimer });
+  const signer = new HeadSigner({ signHead: options.signHead, report });
+  const snapshots = new Snapshots({ log, monotonicMs, signer });
+  const hub = new FeedHub({ log, monotonicMs, setTimer, signer });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
   const stopTimers = startTimers({ storage, report, hub, leases, snapshots });
 
@@ -114,7 +119,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     }),
     mount(app, { authenticate, path }) {
       const feed = { snapshots, leases, streams, monotonicMs, report };
-      const parts = { ...feed, revoker, receipts, verifiers, log, read: storage.read };
+      const parts = { ...options, ...feed, revoker, receipts, verifiers, log, read: storage.read };
       app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
     },
     async close() {

@@ -43,9 +43,11 @@ export class FeedServer {
   readonly #hashKey = randomBytes(32);
   readonly #keySpace = createKeySpace(this.#hashKey);
   readonly #streams = new Set<ServerResponse>();
+  readonly #issuer: FakeIssuer;
   readonly #waiting: { seq: number; resolve: () => void }[] = [];
 
   constructor(issuer: FakeIssuer) {
+    this.#issuer = issuer;
     issuer.metadata.token_endpoint = `${issuer.issuer}/token`;
     issuer.metadata.portcullis_revocations_endpoint = `${issuer.issuer}/revocations`;
     issuer.metadata.portcullis_api_resource = `${issuer.issuer}/api`;
@@ -107,7 +109,7 @@ export class FeedServer {
       head: this.head,
       count: this.head,
       hashKey: this.#hashKey.toString("base64url"),
-      chain: this.#chainAt(this.head),
+      ...this.#proofOf(this.head),
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
@@ -129,14 +131,16 @@ export class FeedServer {
   #sendBatch(stream: ServerResponse, record: RevocationRecord): void {
     const { seq } = record;
     const records = Buffer.from(encodeRecords([record])).toString("base64url");
-    const chain = this.#chainAt(seq);
-    const batch = { incarnation: this.incarnation, prev: seq - 1, from: seq, to: seq, records, chain };
+    const place = { incarnation: this.incarnation, prev: seq - 1, from: seq, to: seq };
+    const batch = { ...place, records, ...this.#proofOf(seq) };
     const id = formatCursor(this.incarnation, seq);
     stream.write(`event: batch\nid: ${id}\ndata: ${JSON.stringify(batch)}\n\n`);
   }
 
-  #chainAt(seq: number): string {
-    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.records.slice(0, seq)), sha256));
+  #proofOf(seq: number) {
+    const records = encodeRecords(this.records.slice(0, seq));
+    const chain = encodeBase64url(extendChain(CHAIN_START, records, sha256));
+    return { chain, signedHead: this.#issuer.signHead({ incarnation: this.incarnation, seq, chain }) };
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<true> {
