@@ -38,6 +38,11 @@ export interface ServedLog {
   /** Records with seq > `after`, in order, at most `limit`. */
   read(after: number, limit: number): Promise<ChainedRecord[]>;
   /**
+   * Where a batch that follows on `after` ends: `upTo` if it can. For a log that is passed on by one who cannot sign, and
+   * has the issuer's word only on some places. Absent: anywhere.
+   */
+  batchEnd?(after: number, upTo: number): number | undefined;
+  /**
    * The records up to `upTo` that can still deny a token, encoded (protocol/records.ts), in order, in slices. Others
    * get their turn between two slices.
    */
