@@ -10,6 +10,8 @@ import { delimiter, join } from "node:path";
 const PROGRAMS = {
   chromium: { file: "chromium", debianPackage: "chromium" },
   haproxy: { file: "haproxy", debianPackage: "haproxy" },
+  iptables: { file: "iptables", debianPackage: "iptables" },
+  libfaketime: { file: "faketime/libfaketimeMT.so.1", debianPackage: "libfaketime" },
   nginx: { file: "nginx", debianPackage: "nginx" },
   postgresql: { file: "postgres", debianPackage: "postgresql" },
   "redis-server": { file: "redis-server", debianPackage: "redis-server" },
@@ -43,6 +45,7 @@ function isInstalled(program: Program): boolean {
     "/usr/sbin",
     "/usr/bin",
     ...postgresFolders(),
+    ...libraryFolders(),
   ];
   return folders.some((folder) => existsSync(join(folder, PROGRAMS[program].file)));
 }
@@ -51,6 +54,11 @@ function isInstalled(program: Program): boolean {
 function postgresFolders(): string[] {
   const parent = "/usr/lib/postgresql";
   return existsSync(parent) ? readdirSync(parent).map((version) => join(parent, version, "bin")) : [];
+}
+
+/** Debian keeps libraries in folders of the processor's kind. */
+function libraryFolders(): string[] {
+  return existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => join("/usr/lib", name)) : [];
 }
 
 function run(command: readonly string[]): boolean {

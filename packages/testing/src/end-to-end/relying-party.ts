@@ -21,6 +21,13 @@ export interface SignIn {
   finish(callback: URL): Promise<Tokens>;
 }
 
+/** As much of a stack as an application needs to know. */
+export interface KnownIssuer {
+  readonly issuer: string;
+  readonly resource: string;
+  readonly clients: Pick<StackInfo["clients"], "web">;
+}
+
 export const SCOPE = "openid offline_access orders.read orders.write";
 
 /** An application on `openid-client`: authorization code with PKCE, for the orders API. */
@@ -36,7 +43,7 @@ export class RelyingParty {
   }
 
   static async discover(
-    info: StackInfo,
+    info: KnownIssuer,
     client: ClientRegistration = webClientOf(info),
   ): Promise<RelyingParty> {
     const authentication =
@@ -96,7 +103,7 @@ export class RelyingParty {
   }
 }
 
-export function webClientOf(info: StackInfo): ClientRegistration {
+export function webClientOf(info: KnownIssuer): ClientRegistration {
   return { clientId: info.clients.web.clientId, redirectUri: info.clients.web.redirectUris[0]! };
 }
 

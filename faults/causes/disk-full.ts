@@ -1,0 +1,16 @@
+import type { Fault } from "../rounds/fault.ts";
+
+const FULL_MS = 4000;
+
+export const diskFull: Fault = {
+  name: "disk-full",
+  title: "Disk full 4 s (SQLite on a small tmpfs)",
+  expected: "Revoking answers 503 and acknowledges nothing; existing tokens verify on.",
+  bed: "small-disk",
+  needsRoot: true,
+  async strike({ bed: { disk }, hold }) {
+    disk!.fill();
+    await hold(FULL_MS).finally(() => disk!.free());
+    await hold(500);
+  },
+};

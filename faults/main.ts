@@ -1,0 +1,93 @@
+/** `npm run faults`: causes faults on real servers under load, and writes down what held (README.md). */
+import { parseArgs } from "node:util";
+import { FAULTS } from "./faults.ts";
+import { Progress } from "./report/progress.ts";
+import type { Fault } from "./rounds/fault.ts";
+import { runAll } from "./rounds/run-all.ts";
+
+const USAGE = `usage: npm run faults [-- --only NAME]... [--rounds N] [--list] [--help]
+
+  --only NAME   this fault only; may be given more than once
+  --rounds N    rounds of each fault (default 10)
+  --list        names and titles of all faults
+
+Results go to faults/results/ and docs/operations/faults.md. Exit status: 0 all held, 1 something did not, 2 wrong use.`;
+const DEFAULT_ROUNDS = 10;
+const MOST_ROUNDS = 1000;
+
+interface Choice {
+  readonly faults: readonly Fault[];
+  readonly rounds: number;
+}
+
+function readChoice(): Choice {
+  const { values } = readArguments();
+  if (values.help === true) leave(0, USAGE);
+  if (values.list === true)
+    leave(0, FAULTS.map(({ name, title }) => `${name.padEnd(24)}${title}`).join("\n"));
+  return { faults: chosen(values.only ?? []), rounds: roundsOf(values.rounds) };
+}
+
+function readArguments() {
+  const options = {
+    only: { type: "string", multiple: true },
+    rounds: { type: "string" },
+    list: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  } as const;
+  try {
+    return parseArgs({ options });
+  } catch (error) {
+    return leave(2, `${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+function chosen(names: readonly string[]): readonly Fault[] {
+  const unknown = names.filter((name) => !FAULTS.some((fault) => fault.name === name));
+  if (unknown.length > 0) {
+    leave(
+      2,
+      `There is no fault ${unknown.join(", ")}. There are: ${FAULTS.map(({ name }) => name).join(", ")}.`,
+    );
+  }
+  return names.length === 0 ? FAULTS : FAULTS.filter(({ name }) => names.includes(name));
+}
+
+function roundsOf(text: string | undefined): number {
+  const rounds = Number(text ?? DEFAULT_ROUNDS);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS) return rounds;
+  return leave(2, `--rounds is ${text}: give a whole number from 1 to ${MOST_ROUNDS}.`);
+}
+
+function leave(status: number, text: string): never {
+  (status === 0 ? process.stdout : process.stderr).write(`${text}\n`);
+  process.exit(status);
+}
+
+/** Exit handlers end every process and take back every rule, mount and folder (bed/undo.ts). */
+function endWhenTold(): void {
+  for (const [signal, status] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    process.prependListener(signal, () => process.exit(status));
+  }
+  // The program that started this one over a channel is gone: nobody could stop us any more.
+  process.once("disconnect", () => process.exit(143));
+}
+
+const { faults, rounds } = readChoice();
+endWhenTold();
+const isRoot = process.getuid?.() === 0;
+const possible = faults.filter(({ needsRoot }) => isRoot || needsRoot !== true);
+for (const { name } of faults.filter((fault) => !possible.includes(fault))) {
+  process.stderr.write(`${name} is left out: it needs root, to drop packets or to mount.\n`);
+}
+const failed = await runAll({
+  faults: possible,
+  rounds,
+  progress: new Progress(process.stderr, possible.length),
+});
+if (failed.length > 0) process.stderr.write(`Did not hold: ${failed.join(", ")}.\n`);
+process.exit(failed.length === 0 ? 0 : 1);

@@ -1,0 +1,31 @@
+import { until } from "@portcullis/testing/end-to-end";
+import { type Bed, type BedKind, startBed } from "../bed/bed.ts";
+import { type Rates, Workload } from "../workload/workload.ts";
+
+/** A bed with its load. */
+export interface Stage {
+  readonly bed: Bed;
+  readonly workload: Workload;
+  stop(): Promise<void>;
+}
+
+const WARM_UP_MS = 60_000;
+
+export async function openStage(kind: BedKind, rates?: Rates): Promise<Stage> {
+  const bed = await startBed(kind);
+  try {
+    const { leaseMs } = await bed.gateways[0]!.replica();
+    const workload = new Workload(bed, { leaseMs, ...(rates === undefined ? {} : { rates }) });
+    const stop = async () => {
+      await workload.stop();
+      await bed.stop();
+    };
+    workload.start();
+    const patience = { what: "enough tokens for the load", withinMs: WARM_UP_MS };
+    await until(() => workload.pool.isFull, patience);
+    return { bed, workload, stop };
+  } catch (error) {
+    await bed.stop();
+    throw error;
+  }
+}
