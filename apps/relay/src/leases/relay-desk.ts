@@ -1,0 +1,131 @@
+import {
+  countedFor,
+  feedError,
+  type Holder,
+  keyOfHolder,
+  type LeaseDesk,
+  type LeaseTable,
+} from "@portcullis/feed-server";
+import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import { relayError } from "../errors.ts";
+import { type OwnRight, passOnLease } from "./pass-on-lease.ts";
+
+export interface RelayDeskOptions {
+  readonly table: LeaseTable;
+  /** The log that is served; undefined before the first snapshot. */
+  readonly log: () => { readonly incarnation: string; head(): number } | undefined;
+  /** Of the relay's own replica, at the call. */
+  readonly own: () => OwnRight;
+  readonly monotonicMs: () => number;
+  readonly leasesPerClient: number;
+  /** Asks the feed above, now. */
+  readonly renew: () => void;
+}
+
+type LeaseCall = Parameters<LeaseDesk["call"]>[0];
+
+/** A claim to have seen another log than this one is put off for so long, and then begins anew. */
+const CLAIM_KEPT_MS = 60_000;
+
+/**
+ * Gives leases out of the relay's own. Their holders are not on disk: a relay that is gone cannot come back as the same
+ * replica, and whoever is above waits for the lease that it had, which ends after all that it gave.
+ */
+export class RelayDesk {
+  readonly #options: RelayDeskOptions;
+  readonly #holders = new Map<string, Set<string>>();
+  /** Since when a holder has known more than this relay does; monotonic. */
+  readonly #claims = new Map<string, number>();
+  #stopping = false;
+
+  constructor(options: RelayDeskOptions) {
+    this.#options = options;
+  }
+
+  async call(call: LeaseCall): Promise<LeaseResponse> {
+    return this.answer(call);
+  }
+
+  /** In one turn: nothing is applied between the head that is read, the right that is read, and the grant. */
+  answer({ clientId, request, receivedAt }: LeaseCall): LeaseResponse {
+    const { table, log: logNow, own } = this.#options;
+    const holder = { clientId, name: request.replica };
+    const log = logNow();
+    if (log === undefined) throw relayError("relay_not_fresh");
+    if (request.leaseMs === 0) return this.#release(holder, log);
+    this.#checkFollowsThisLog(holder, request, log);
+    const right = this.#stopping ? undefined : passOnLease(own(), request.leaseMs);
+    const head = log.head();
+    const { applied } = request;
+    if (right === undefined) {
+      // What it says of itself is true all the same, and a receipt may be waiting for it.
+      if (table.has(keyOfHolder(holder))) table.grant(holder, { applied, head, receivedAt, leaseMs: 0 });
+      throw relayError(this.#stopping ? "relay_stopping" : "relay_not_fresh");
+    }
+    this.#admit(holder);
+    table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
+    return { incarnation: log.incarnation, head, ...right };
+  }
+
+  /** From now on acknowledgements are heard and nobody is given more time. */
+  stopGranting(): void {
+    this.#stopping = true;
+  }
+
+  /** After another snapshot took the log's place: what was acknowledged may have been of another log. */
+  presumeNothingApplied(): void {
+    const { table, monotonicMs } = this.#options;
+    const now = monotonicMs();
+    for (const { lease, until } of table.laggardsOf(Number.POSITIVE_INFINITY)) {
+      table.presume(lease.holder, until - now);
+    }
+  }
+
+  sweep(): void {
+    const { table, monotonicMs } = this.#options;
+    table.dropExpired();
+    for (const [clientId, names] of this.#holders) {
+      for (const name of names) if (!table.has(keyOfHolder({ clientId, name }))) names.delete(name);
+      if (names.size === 0) this.#holders.delete(clientId);
+    }
+    const old = monotonicMs() - CLAIM_KEPT_MS;
+    for (const [key, since] of this.#claims) if (since < old) this.#claims.delete(key);
+  }
+
+  #release(holder: Holder, log: { readonly incarnation: string; head(): number }): LeaseResponse {
+    this.#options.table.release(holder);
+    this.#holders.get(holder.clientId)?.delete(holder.name);
+    return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
+  }
+
+  /**
+   * It may know more from another relay, or from the issuer, than has arrived here. Telling it to take a snapshot would
+   * send it back; so it waits until the relay has been confirmed by a call later than what it knows.
+   */
+  #checkFollowsThisLog(
+    holder: Holder,
+    request: LeaseRequest,
+    log: { readonly incarnation: string; head(): number },
+  ): void {
+    const key = keyOfHolder(holder);
+    const isOther = request.incarnation !== log.incarnation;
+    if (!isOther && request.applied <= log.head()) {
+      this.#claims.delete(key);
+      return;
+    }
+    const now = this.#options.monotonicMs();
+    const since = this.#claims.get(key);
+    if (since === undefined) this.#claims.set(key, now);
+    if (since === undefined || now - this.#options.own().ageMs <= since) {
+      this.#options.renew();
+      throw relayError("relay_behind");
+    }
+    throw feedError(isOther ? "other_incarnation" : "ahead_of_head");
+  }
+
+  #admit({ clientId, name }: Holder): void {
+    const names = this.#holders.get(clientId) ?? new Set();
+    if (!names.has(name) && names.size >= this.#options.leasesPerClient) throw feedError("too_many_leases");
+    this.#holders.set(clientId, names.add(name));
+  }
+}

@@ -1,0 +1,69 @@
+import { FeedHub, type FeedHubOptions, HeadSigner, Snapshots } from "@portcullis/feed-server";
+import type { AppliedChange } from "@portcullis/revocation";
+import { relayError } from "../errors.ts";
+import { RelayLog } from "./relay-log.ts";
+
+export interface ServedCopyOptions {
+  readonly nowSeconds: () => number;
+  readonly monotonicMs: () => number;
+  readonly setTimer: FeedHubOptions["setTimer"];
+  /** What was served so far is not what is served now: in the turn in which that is so. */
+  readonly onReplaced: () => void;
+}
+
+export interface Copy {
+  readonly log: RelayLog;
+  readonly hub: FeedHub;
+  readonly snapshots: Snapshots;
+}
+
+/**
+ * The copy of the log that is served. With every snapshot that the replica takes it begins anew, and all streams are
+ * cut: their readers come back with their cursors, and the new copy says whether they can go on from there.
+ */
+export class ServedCopy {
+  readonly #options: ServedCopyOptions;
+  #current: Copy | undefined;
+
+  constructor(options: ServedCopyOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined before the first snapshot. */
+  get current(): Copy | undefined {
+    return this.#current;
+  }
+
+  /** The replica's `onApplied`: what is served was checked and is in our own index. */
+  readonly apply = (change: AppliedChange): void => {
+    if (change.type === "batch") {
+      this.#current!.log.append(change.batch);
+      return;
+    }
+    const log = new RelayLog(change.header, change.records, this.#options);
+    const { monotonicMs, setTimer } = this.#options;
+    this.#current?.hub.close();
+    const signer = issuersWordIn(log);
+    this.#current = {
+      log,
+      hub: new FeedHub({ log, monotonicMs, setTimer, signer }),
+      snapshots: new Snapshots({ log, monotonicMs, signer }),
+    };
+    this.#options.onReplaced();
+  };
+
+  close(): void {
+    this.#current?.hub.close();
+  }
+}
+
+/** A relay has no key: it passes on what the issuer signed. Without that, verifiers that ask for it refuse the batch. */
+function issuersWordIn(log: RelayLog): HeadSigner {
+  const signHead = async ({ seq }: { readonly seq: number }): Promise<string> => {
+    const word = log.signedHeadAt(seq);
+    if (word === undefined) throw relayError("head_unsigned", { detail: `seq ${seq}` });
+    return word;
+  };
+  // The replica above reports the same where it matters, once and not for each batch.
+  return new HeadSigner({ signHead, report: () => undefined });
+}

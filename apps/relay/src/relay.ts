@@ -1,0 +1,233 @@
+/** The relay: one replica above, the feed below, and what keeps the two honest. */
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import {
+  type Authenticate,
+  every,
+  FeedStreams,
+  LeaseTable,
+  type SetTimer,
+  setProcessTimer,
+} from "@portcullis/feed-server";
+import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
+import type { FastifyInstance } from "fastify";
+import type { Configuration } from "./config/load-configuration.ts";
+import { relayError } from "./errors.ts";
+import { AcknowledgingFeed } from "./leases/acknowledging-feed.ts";
+import { EnforcedBelow } from "./leases/enforced-below.ts";
+import { passOnLease } from "./leases/pass-on-lease.ts";
+import { RelayDesk } from "./leases/relay-desk.ts";
+import { untilAllEnded } from "./leases/until-all-ended.ts";
+import { ServedCopy } from "./log/served-copy.ts";
+import type { Report } from "./log-line.ts";
+import { createRelayApp } from "./routes.ts";
+import type { Status } from "./status.ts";
+
+const HEARTBEAT_MS = 2000;
+const SWEEP_MS = 1000;
+const EXPIRE_MS = 10_000;
+
+export interface RelayOptions {
+  readonly configuration: Configuration;
+  readonly report: Report;
+  /** For calls to the issuer and to the feed above. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface Relay {
+  /** Base URL of the feed: what verifiers are given as `feedEndpoint`. */
+  readonly endpoint: string;
+  readonly url: string;
+  /** Of this process: as receipts name it. */
+  readonly name: string;
+  status(): Status;
+  /** Resolves when leases can be given. */
+  whenReady(signal?: AbortSignal): Promise<void>;
+  /** Gives no more leases, waits for the end of those it gave, and only then gives its own back. */
+  stop(): Promise<void>;
+}
+
+/** What the parts share. */
+interface Parts {
+  readonly guard: ConnectedGuard;
+  readonly copy: ServedCopy;
+  readonly table: LeaseTable;
+  readonly desk: RelayDesk;
+  readonly enforced: EnforcedBelow;
+  readonly above: AcknowledgingFeed;
+  readonly streams: FeedStreams;
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+}
+
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const parts = compose(options);
+  const phase = { isStopping: false };
+  const status = () => statusOf(parts, phase.isStopping);
+  const app = createRelayApp({
+    ...parts,
+    leases: parts.desk,
+    status,
+    report: options.report,
+    authenticate: authenticateVerifiers(parts.guard, options.configuration),
+  });
+  const stopTimers = startTimers(parts);
+  try {
+    await listen(app, options.configuration);
+  } catch (error) {
+    await stopTimers();
+    await parts.guard.close();
+    throw error;
+  }
+  const { host } = options.configuration.listen;
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return {
+    url,
+    endpoint: `${url}/revocations`,
+    name: parts.guard.replica.name,
+    status,
+    whenReady: (signal) => parts.guard.whenReady(signal),
+    stop: once(async () => {
+      phase.isStopping = true;
+      await stop(parts);
+      await stopTimers();
+      await app.close();
+    }),
+  };
+}
+
+function compose({ configuration, report, fetch }: RelayOptions): Parts {
+  const monotonicMs = () => performance.now();
+  const setTimer = setProcessTimer;
+  const table = new LeaseTable({ monotonicMs });
+  const copy = new ServedCopy({
+    monotonicMs,
+    setTimer,
+    nowSeconds,
+    onReplaced: () => desk.presumeNothingApplied(),
+  });
+  const enforced = new EnforcedBelow({
+    table,
+    monotonicMs,
+    setTimer,
+    head: () => copy.current?.log.head() ?? 0,
+    onRise: () => above.renewSoon(),
+  });
+  const above: AcknowledgingFeed = new AcknowledgingFeed({
+    setTimer,
+    enforced: (applied) => enforced.say(applied),
+    renew: () => guard.replica.renew(),
+  });
+  const guard = connect({
+    ...connection(configuration),
+    ...(fetch && { fetch }),
+    log: report,
+    feed: (http) => above.over(http),
+    onApplied: copy.apply,
+  });
+  const desk: RelayDesk = new RelayDesk({
+    table,
+    monotonicMs,
+    leasesPerClient: configuration.limits.leasesPerClient,
+    log: () => copy.current?.log,
+    own: () => ({ ageMs: guard.replica.freshness().ageMs, leaseMs: guard.replica.leaseMs }),
+    renew: () => above.renewSoon(),
+  });
+  const streams = new FeedStreams({
+    setTimer,
+    nowSeconds,
+    local: guard.replica,
+    streamsPerClient: configuration.limits.streamsPerClient,
+    hub: { follow: async (...reader) => copy.current?.hub.follow(...reader) ?? reader[0].destroy() },
+  });
+  return { guard, copy, table, desk, enforced, above, streams, monotonicMs, setTimer };
+}
+
+const nowSeconds = (): number => Date.now() / 1000;
+
+function connection(configuration: Configuration): ConnectOptions {
+  const { issuer, audience, clientId, clientSecret, name, leaseMs, upstream } = configuration;
+  return {
+    issuer,
+    audience,
+    clientId,
+    clientSecret,
+    leaseMs,
+    // Never the name of a process that was: who is above waits for its lease, which ends after all that it gave.
+    name: `${name}-${randomBytes(4).toString("hex")}`,
+    ...(upstream === undefined ? {} : { feedEndpoint: upstream }),
+  };
+}
+
+/** Verifiers bring the tokens that they would bring to the issuer, and the relay judges them as a verifier does. */
+function authenticateVerifiers(guard: ConnectedGuard, { leaseMs }: Configuration): Authenticate {
+  const freshness = { policy: "closed", maxAgeMs: leaseMs } as const;
+  return async (request, reply, scope) => {
+    // From the list of all: Node would silently take the first of two.
+    const authorization = request.raw.headersDistinct.authorization;
+    const decision = await guard.authenticate(authorization, { scopes: [scope], freshness });
+    if (decision.outcome === "allow") return decision.principal;
+    await reply.code(decision.status).headers(decision.headers).send(decision.body);
+    return undefined;
+  };
+}
+
+function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: boolean): Status {
+  const { replica } = guard;
+  const { ageMs } = replica.freshness();
+  const right = passOnLease({ ageMs, leaseMs: replica.leaseMs }, replica.leaseMs);
+  return {
+    ready: copy.current !== undefined && right !== undefined && !isStopping,
+    stopping: isStopping,
+    state: replica.state,
+    ageMs: Number.isFinite(ageMs) ? ageMs : undefined,
+    applied: copy.current?.log.head() ?? 0,
+    enforced: enforced.said,
+    records: copy.current?.log.count ?? 0,
+    followers: copy.current?.hub.size ?? 0,
+    leases: table.held().length,
+    streamsOpened: streams.counters.opened,
+    streamsCutSlow: streams.counters.cutSlow,
+  };
+}
+
+function startTimers({ copy, desk }: Parts): () => Promise<void> {
+  const stops = [
+    every(HEARTBEAT_MS, () => copy.current?.hub.beat()),
+    every(SWEEP_MS, () => {
+      desk.sweep();
+      copy.current?.snapshots.forgetOld();
+    }),
+    every(EXPIRE_MS, () => copy.current?.log.forgetExpired()),
+  ];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+/** Streams stay until the last lease has ended: acknowledgements still come, and receipts need not wait for us. */
+async function stop(parts: Parts): Promise<void> {
+  const { desk, above, enforced, guard, copy } = parts;
+  desk.stopGranting();
+  await untilAllEnded(parts);
+  above.close();
+  enforced.close();
+  await guard.close();
+  copy.close();
+}
+
+async function listen(app: FastifyInstance, { listen: { host, port } }: Configuration): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
+    const text = `port ${port} on ${host} is taken; choose another with listen.port`;
+    throw relayError("port_taken", { text, cause });
+  }
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined;
+  return () => (result ??= action());
+}

@@ -1,0 +1,64 @@
+import {
+  type Authenticate,
+  createErrorHandler,
+  type FeedRoutesOptions,
+  mountFeedRoutes,
+  readJsonOnly,
+} from "@portcullis/feed-server";
+import { parseCursor } from "@portcullis/protocol";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { relayError } from "./errors.ts";
+import type { ServedCopy } from "./log/served-copy.ts";
+import type { RelayEvent, Report } from "./log-line.ts";
+import { PROMETHEUS_TYPE, renderMetrics, type Status } from "./status.ts";
+
+export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
+  readonly authenticate: Authenticate;
+  readonly copy: ServedCopy;
+  readonly status: () => Status;
+  readonly report: Report;
+}
+
+/** As at the authorization server: a verifier needs no more than another host. */
+const REVOCATIONS_PATH = "/revocations";
+
+/** The mount list of the relay. */
+export function createRelayApp(options: RelayAppOptions): FastifyInstance {
+  const app = Fastify({ logger: false, requestTimeout: 30_000, bodyLimit: 16 * 1024 });
+  app.setErrorHandler(createErrorHandler({ report: withoutOutages(options.report) }));
+  void app.register(feedRoutes(options), { prefix: REVOCATIONS_PATH });
+  app.get("/health/live", async () => ({ status: "live" }));
+  app.get("/health/ready", async (_request, reply) => {
+    if (options.status().ready) return { status: "ready" };
+    return reply.code(503).header("retry-after", "1").send({ status: "not_ready" });
+  });
+  app.get("/metrics", (_request, reply) => reply.type(PROMETHEUS_TYPE).send(renderMetrics(options.status())));
+  return app;
+}
+
+function feedRoutes(options: RelayAppOptions) {
+  const { copy } = options;
+  return async (app: FastifyInstance): Promise<void> => {
+    readJsonOnly(app);
+    app.addHook("preHandler", async (request) => checkNotAhead(request, copy));
+    const get = () => copy.current?.snapshots.get() ?? Promise.reject(relayError("relay_not_fresh"));
+    mountFeedRoutes(app, { ...options, snapshots: { get } });
+  };
+}
+
+/** A reader that has more than we do is not to be sent back to a snapshot: what it lacks here is on its way to us. */
+function checkNotAhead(request: FastifyRequest, { current }: ServedCopy): void {
+  if (!request.routeOptions.url?.endsWith("/stream")) return;
+  if (current === undefined) throw relayError("relay_not_fresh");
+  const cursor = parseCursor(String(request.headers["last-event-id"] ?? ""));
+  if (cursor?.incarnation === current.log.incarnation && cursor.seq > current.log.head()) {
+    throw relayError("relay_behind");
+  }
+}
+
+/** Ten thousand verifiers that are told to come again are one event, which the replica reports. */
+const withoutOutages =
+  (report: Report): Report =>
+  (event: RelayEvent & { readonly code?: unknown }) => {
+    if (!String(event.code).startsWith("relay_")) report(event);
+  };
