@@ -3,12 +3,14 @@ import { z } from "zod";
 import { REASONS } from "./reasons.ts";
 import { MODES } from "./scopes.ts";
 
-const text = z.string().min(1).max(512);
+/** PostgreSQL's texts cannot hold the character NUL. */
+const WITHOUT_NUL = { pattern: /^[^\0]*$/, says: "has a NUL character, which cannot be stored" };
+const text = z.string().min(1).max(512).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says);
 const common = {
   mode: z.enum(MODES).default("kill"),
   reason: z.enum(REASONS).optional(),
   /** Why, in words, for the audit; stays in SQL. */
-  note: z.string().max(2000).optional(),
+  note: z.string().max(2000).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says).optional(),
   /** When the call may return: once all verifiers enforce it, or once more than half of them do. */
   require: z.enum(["all", "quorum"]).optional(),
 };

@@ -13,7 +13,7 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
   const { storage, nowSeconds } = options;
   return {
     async endSession({ uid, accountId }) {
-      const seq = await storage.write(async (transaction) => {
+      const appended = await storage.write(async (transaction) => {
         await lineageIn(transaction, nowSeconds).endSession(uid);
         // Nobody signed in: there never was a token.
         if (accountId === undefined) return undefined;
@@ -21,7 +21,7 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
           { scope: "session", mode: "kill", reason: "logged_out", key: uid, actor: accountId },
         ]);
       });
-      noteSeq(seq);
+      noteSeq(appended?.seq);
     },
     async endGrant(grantId, cause) {
       const ctx = Provider.ctx;
@@ -29,13 +29,13 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
       // them all, in one transaction. If it fails, nothing has ended, and the answer is an error.
       if (ctx !== undefined && isLogoutOfAll(ctx)) return;
       const reason = cause ?? reasonOf(ctx);
-      const seq = await storage.write(async (transaction) => {
+      const appended = await storage.write(async (transaction) => {
         const isEnding = await lineageIn(transaction, nowSeconds).endGrant(grantId);
         return isEnding
           ? transaction.append([{ scope: "grant", mode: "kill", reason, key: grantId }])
           : undefined;
       });
-      noteSeq(seq);
+      noteSeq(appended?.seq);
     },
   };
 }

@@ -11,5 +11,10 @@ export const revocationsError = errorsOf({
     status: 500,
     text: "The log holds a revocation that this version does not know; a newer version wrote it.",
   },
+  /** A copy of it took over, or a backup was restored, without a new incarnation. No allow may rest on it. */
+  log_rolled_back: {
+    status: 503,
+    text: "The database is behind what it has said before. Nothing is taken for fresh until that is settled.",
+  },
   log_inconsistent: { status: 500, text: "The revocation log and its counter do not agree." },
 });

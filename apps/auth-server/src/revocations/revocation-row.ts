@@ -38,6 +38,7 @@ export function rowOf(
   keySpace: KeySpace,
   options: RetentionOptions & { readonly revokedAt: number; readonly retention: RetentionClock },
 ): Omit<RevocationsTable, "seq" | "chain"> {
+  assertStorable(draft);
   const tokenExpiresAt = tokenExpiryOf(draft);
   const { revokedAt, retention } = options;
   // Verifiers keep the record for as long as it has from `revokedAt`. While our clock is ahead that would be too short.
@@ -59,6 +60,20 @@ export function rowOf(
     actor: draft.actor ?? null,
     note: draft.note ?? null,
   };
+}
+
+/** PostgreSQL's texts cannot hold it. Refused on SQLite too, so that the two do the same. */
+const NUL = "\0";
+
+function assertStorable({ key, actor, note }: RevocationDraft): void {
+  const texts = { actor, note, ...(typeof key === "object" ? key : { key }) };
+  for (const [field, text] of Object.entries(texts)) {
+    if (typeof text === "string" && text.includes(NUL)) {
+      throw revocationsError("invalid_request", {
+        text: `\`${field}\` has a NUL character, which cannot be stored. Leave it out.`,
+      });
+    }
+  }
 }
 
 /** Verifiers have 32 bits for it. A time that does not fit is left out: the record is looked up without it. */

@@ -32,7 +32,7 @@ export function createRevoker(options: { readonly write: Write; readonly endBelo
   return {
     async revoke(command) {
       const draft = draftOf(command);
-      const seq = await options.write(async (transaction) => {
+      const { seq } = await options.write(async (transaction) => {
         await options.endBelow(transaction, {
           scope: draft.scope,
           key: draft.key,

@@ -1,28 +1,23 @@
-import { hash } from "node:crypto";
 import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-server";
-import {
-  CHAIN_START,
-  encodeIdentifier,
-  encodeRecords,
-  extendChain,
-  IDENTIFIER_BYTES,
-} from "@portcullis/protocol";
+import { encodeRecords } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
+import type { Dialect } from "../storage/storage.ts";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
+import { coalesced } from "./coalesced.ts";
 import { revocationsError } from "./errors.ts";
 import { liveRecords } from "./live-records.ts";
+import { type CounterTransaction, chainAfter, type NewRow, type Placed, placeInLog } from "./log-counter.ts";
+import { createState, type LogState, type LogStatePosition, readPosition, readState } from "./log-state.ts";
 import { createRetentionClock, type RetentionClock } from "./retention-clock.ts";
 import { CHAINED_COLUMNS, chainedRecordOf, recordOf, rowOf } from "./revocation-row.ts";
-import type { RevocationsTable } from "./tables.ts";
 import { settleTokenLifetime } from "./token-lifetimes.ts";
 
-const HASH_KEY_BYTES = 32;
-/** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 12. */
-const ROWS_A_STATEMENT = 200;
+const ROWS_A_READ = 1000;
 
 export interface SqlRevocationLogOptions {
+  readonly dialect: Dialect;
   readonly read: Kysely<Database>;
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
@@ -30,30 +25,31 @@ export interface SqlRevocationLogOptions {
   readonly monotonicMs?: () => number;
 }
 
-interface LogState {
-  readonly incarnation: string;
-  readonly head: number;
-  readonly chain: Uint8Array;
-  readonly hashKey: Uint8Array;
-  readonly oldestKept: number;
+interface OpenOptions {
+  /** On a writing connection, while no other server is starting on this database. */
+  readonly write: Kysely<Database>;
+  readonly randomBytes: (size: number) => Uint8Array;
 }
 
 type Listener = (records: readonly ChainedRecord[]) => void;
 
 /**
- * The log, whose truth is the table `revocations`. `head()` is the newest seq that is on disk: the group commit
- * moves it, in the same turn in which its COMMIT returned.
+ * The log, whose truth is the table `revocations`. `head()` is the newest seq that is on disk and that this server has
+ * told all its subscribers. On PostgreSQL other servers append too, and the truth may be ahead of it: `refresh` reads it.
  */
 export class SqlRevocationLog implements ServedLog {
-  readonly incarnation: string;
   readonly hashKey: Uint8Array;
   readonly keySpace: KeySpace;
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   /** When a revocation may be forgotten. */
   readonly retention: RetentionClock;
+  /** As `refresh`, but from SQL on either database: after something has changed the log's state by hand. */
+  readonly reload: () => Promise<number>;
   readonly #options: SqlRevocationLogOptions;
   readonly #listeners = new Set<Listener>();
+  readonly #incarnationListeners = new Set<() => void>();
+  #incarnation: string;
   #head: number;
   #chain: Uint8Array;
   #oldestKept: number;
@@ -68,13 +64,18 @@ export class SqlRevocationLog implements ServedLog {
     this.#options = options;
     this.tokenLifetimeSeconds = options.tokenLifetimeSeconds;
     this.clockSkewSeconds = options.clockSkewSeconds;
-    this.incarnation = state.incarnation;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
     this.retention = createRetentionClock(options);
+    this.reload = coalesced(() => this.#pull());
+    this.#incarnation = state.incarnation;
     this.#head = state.head;
     this.#chain = state.chain;
     this.#oldestKept = state.oldestKept;
+  }
+
+  get incarnation(): string {
+    return this.#incarnation;
   }
 
   head(): number {
@@ -85,9 +86,9 @@ export class SqlRevocationLog implements ServedLog {
     return { seq: this.#head, chain: this.#chain };
   }
 
-  /** One process has the file to itself: what it knows is the truth. */
+  /** On SQLite one process has the file to itself: what it knows is the truth. */
   async refresh(): Promise<number> {
-    return this.#head;
+    return this.#options.dialect === "sqlite" ? this.#head : this.reload();
   }
 
   /** From this seq to the head nothing is missing. One past the head when nothing is kept. */
@@ -107,7 +108,8 @@ export class SqlRevocationLog implements ServedLog {
   }
 
   liveRecords(upTo: number): AsyncIterable<Uint8Array> {
-    return liveRecords({ log: this, read: this.#options.read, upTo });
+    const { dialect, read } = this.#options;
+    return liveRecords({ log: this, dialect, read, upTo });
   }
 
   subscribe(listener: Listener): () => void {
@@ -115,64 +117,97 @@ export class SqlRevocationLog implements ServedLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /**
-   * Called by a unit of writing, in its transaction. The counter row gives the seqs: whoever updated it holds
-   * the write lock until its commit, so that the order of seqs is the order of commits, and a rollback takes
-   * the seqs back together with the rows.
-   */
-  async append(db: Kysely<Database>, drafts: readonly RevocationDraft[]): Promise<ChainedRecord[]> {
-    if (drafts.length === 0) return [];
+  /** Called when another incarnation was found in SQL: whoever follows must begin anew. */
+  onIncarnation(listener: () => void): () => void {
+    this.#incarnationListeners.add(listener);
+    return () => this.#incarnationListeners.delete(listener);
+  }
+
+  /** Throws for what could not be stored or sent: in its own unit, and not at the end of the group that it is in. */
+  rowsOf(drafts: readonly RevocationDraft[]): NewRow[] {
     const revokedAt = Math.floor(this.#options.nowSeconds());
     const times = { ...this.#options, revokedAt, retention: this.retention };
     const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
-    const { head, chain } = await db
-      .updateTable("revocation_state")
-      .set((expression) => ({ head: expression("head", "+", rows.length) }))
-      .returning(["head", "chain"])
-      .executeTakeFirstOrThrow();
-    const numbered = chained(rows, { seq: head - rows.length, chain });
-    await db
-      .updateTable("revocation_state")
-      .set({ chain: numbered.at(-1)!.chain })
-      .execute();
-    for (let at = 0; at < numbered.length; at += ROWS_A_STATEMENT) {
-      await db
-        .insertInto("revocations")
-        .values(numbered.slice(at, at + ROWS_A_STATEMENT))
-        .execute();
-    }
-    return numbered.map(chainedRecordOf);
+    encodeRecords(rows.map((row) => recordOf({ seq: 1, ...row })));
+    return rows;
   }
 
-  /** Called by the group commit alone, right after COMMIT. */
-  publish(records: readonly ChainedRecord[]): void {
-    if (records.length === 0) return;
-    const inOrder = records.toSorted((left, right) => left.seq - right.seq);
-    this.#head = inOrder.at(-1)!.seq;
-    this.#chain = inOrder.at(-1)!.chain;
-    for (const listener of this.#listeners) notify(listener, inOrder);
+  /** Called by the group commit alone, as the last thing before COMMIT. */
+  async place(transaction: CounterTransaction, appends: readonly Placed[]): Promise<ChainedRecord[]> {
+    const notifies = this.#options.dialect === "postgres";
+    return (await placeInLog(transaction, appends, { notifies })).map(chainedRecordOf);
+  }
+
+  /** Called by the group commit alone, right after COMMIT. Other servers may have committed before it: theirs come first. */
+  async publish(records: readonly ChainedRecord[]): Promise<void> {
+    const last = records.at(-1);
+    if (last === undefined || this.#deliver(records)) return;
+    const head = await this.reload();
+    if (head < last.seq) throw this.#rolledBack(`${last.seq}, then ${head}`);
   }
 
   /** Called by the pruning once rows are gone. */
   forgetBefore(seq: number): void {
     this.#oldestKept = Math.max(this.#oldestKept, seq);
   }
+
+  async #pull(): Promise<number> {
+    const position = await readPosition(this.#options.read);
+    const { head } = position;
+    if (position.incarnation !== this.#incarnation) await this.#enter(position);
+    // Restored, or failed over to a copy that had not everything. Nobody may be called fresh by it.
+    if (head < this.#head) throw this.#rolledBack(`${this.#head}, then ${head}`);
+    while (this.#head < head) {
+      const records = await this.read(this.#head, ROWS_A_READ);
+      // Own commits may have been delivered while this was read.
+      if (!this.#deliver(records) && this.#head < head) throw this.#gap(records);
+    }
+    this.forgetBefore(position.anchor_seq + 1);
+    return head;
+  }
+
+  #rolledBack(detail: string): Error {
+    return revocationsError("log_rolled_back", { detail });
+  }
+
+  #gap(records: readonly ChainedRecord[]): Error {
+    const found = records[0]?.seq ?? "nothing";
+    return revocationsError("log_inconsistent", {
+      text: `After seq ${this.#head} the revocation log goes on with ${found}. Restart this server; it starts anew from the database.`,
+    });
+  }
+
+  /** What is known is kept if it is the beginning of what is there; otherwise everything is delivered anew. */
+  async #enter(position: LogStatePosition): Promise<void> {
+    const [newest] = await this.read(this.#head - 1, 1);
+    const isContinued =
+      this.#head === 0 || (newest?.seq === this.#head && sameBytes(newest.chain, this.#chain));
+    if (!isContinued) {
+      this.#head = position.anchor_seq;
+      this.#chain = position.anchor_chain;
+    }
+    this.#incarnation = position.incarnation;
+    for (const listener of this.#incarnationListeners) listener();
+  }
+
+  /** To all subscribers, in order, each record once. False, and nothing done, when one before them is missing here. */
+  #deliver(records: readonly ChainedRecord[]): boolean {
+    const fresh = records.filter(({ seq }) => seq > this.#head);
+    const last = fresh.at(-1);
+    if (last === undefined) return records.length > 0;
+    const first = fresh[0]!;
+    if (first.seq !== this.#head + 1) return false;
+    if (!sameBytes(chainAfter(this.#chain, first), first.chain)) {
+      throw this.#rolledBack(`another record at ${first.seq}`);
+    }
+    this.#head = last.seq;
+    this.#chain = last.chain;
+    for (const listener of this.#listeners) notify(listener, fresh);
+    return true;
+  }
 }
 
-/** Gives each row its place, and the value of the chain there. */
-function chained(
-  rows: readonly Omit<RevocationsTable, "seq" | "chain">[],
-  after: LogPosition,
-): RevocationsTable[] {
-  let { seq, chain } = after;
-  return rows.map((row) => {
-    seq++;
-    chain = extendChain(chain, encodeRecords([recordOf({ seq, ...row })]), sha256);
-    return { seq, ...row, chain };
-  });
-}
-
-const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
+const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
 
 /** A listener that throws has missed a revocation. The process must not go on without it: it starts anew from SQL. */
 function notify(listener: Listener, records: readonly ChainedRecord[]): void {
@@ -183,47 +218,4 @@ function notify(listener: Listener, records: readonly ChainedRecord[]): void {
       throw error;
     });
   }
-}
-
-interface OpenOptions {
-  /** On the writing connection, before there is any other writer. */
-  readonly write: Kysely<Database>;
-  readonly randomBytes: (size: number) => Uint8Array;
-}
-
-async function createState({ write, randomBytes }: OpenOptions): Promise<void> {
-  await write
-    .insertInto("revocation_state")
-    .values({
-      id: 1,
-      incarnation: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
-      head: 0,
-      chain: CHAIN_START,
-      hash_key: randomBytes(HASH_KEY_BYTES),
-      anchor_seq: 0,
-      anchor_chain: CHAIN_START,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
-
-async function readState(read: Kysely<Database>): Promise<LogState> {
-  const state = await read.selectFrom("revocation_state").selectAll().executeTakeFirstOrThrow();
-  const kept = await read
-    .selectFrom("revocations")
-    .select(({ fn }) => [
-      fn.min("seq").as("oldest"),
-      fn.max("seq").as("newest"),
-      fn.countAll<number>().as("count"),
-    ])
-    .executeTakeFirstOrThrow();
-  const oldestKept = kept.oldest ?? state.head + 1;
-  if ((kept.newest ?? state.head) !== state.head || kept.count !== state.head - oldestKept + 1) {
-    // Edited by hand or damaged. To go on would be to leave out a revocation without a word.
-    throw revocationsError("log_inconsistent", {
-      text: `The revocation log ends at ${kept.newest} with ${kept.count} rows from ${oldestKept}, its counter at ${state.head}. Restore the database from a backup.`,
-    });
-  }
-  const { incarnation, head, chain, hash_key: hashKey } = state;
-  return { incarnation, head, chain, hashKey, oldestKept };
 }

@@ -1,25 +1,28 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChainedRecord } from "@portcullis/feed-server";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
-import { asUnitError, storageError } from "./errors.ts";
-import type { SqliteConnection } from "./sqlite-connection.ts";
+import { storageError } from "./errors.ts";
+import type { GroupConnection } from "./group-connection.ts";
 import { Unit } from "./unit.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
 
 /** Units that share one commit at most: bounds how long the first of them waits for the last. */
 const GROUP_LIMIT = 256;
-/** A unit that takes longer waits for something foreign, and every other writer with it. */
+/** A unit that takes longer waits for something foreign, and every other writer of its lane with it. */
 const UNIT_TIME_LIMIT_MS = 5000;
+/** Tries of a unit that others were in the way of. */
+const MOST_TRIES = 6;
 
 export interface GroupCommitOptions {
-  readonly writer: SqliteConnection;
+  /** Lanes: each runs one group at a time. */
+  readonly connections: readonly GroupConnection[];
   readonly log: SqlRevocationLog;
   readonly counters: { units: number; commits: number; failedCommits: number };
   readonly groupLimit?: number;
   readonly unitTimeLimitMs?: number;
 }
 
-type Work = (transaction: WriteTransaction) => Promise<unknown>;
+type Work = (transaction: WriteTransaction) => unknown;
 
 interface QueuedUnit {
   readonly work: Work;
@@ -27,12 +30,12 @@ interface QueuedUnit {
   readonly inContext: <T>(run: () => T) => T;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  tries: number;
 }
 
 /** A unit that ran, and how to tell its caller. Nobody is told before the commit. */
 interface FinishedUnit {
-  readonly records: readonly ChainedRecord[];
-  readonly stored: boolean;
+  readonly unit: Unit | undefined;
   readonly tell: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -40,120 +43,178 @@ interface FinishedUnit {
 const currentUnit = new AsyncLocalStorage<Unit>();
 
 /**
- * One transaction for many units of writing: BEGIN IMMEDIATE, each unit in a SAVEPOINT, one COMMIT, and so one
- * wait for the disk. A unit that fails is undone alone. Callers hear nothing, neither success nor a failure
- * that may rest on what an earlier unit of the group wrote, until the COMMIT is on disk; if it fails, all of
- * them hear `storage_unavailable` and the log publishes nothing.
+ * One transaction for many units of writing: BEGIN, each unit in a SAVEPOINT, one COMMIT, and so one wait for the
+ * disk. A unit that fails is undone alone. Callers hear nothing, neither success nor a failure that may rest on what
+ * an earlier unit of the group wrote, until the COMMIT is on disk; if it fails, all of them hear
+ * `storage_unavailable`. The log gives its places last, right before the COMMIT: its counter is what all servers of
+ * a database share, and a group that waits for something else must not hold it.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #queue: QueuedUnit[] = [];
   readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
-  #draining: Promise<void> | undefined;
+  readonly #idle: GroupConnection[];
+  readonly #draining = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+    this.#idle = [...options.connections];
   }
 
-  write<T>(work: (transaction: WriteTransaction) => Promise<T>): Promise<T> {
+  write<T>(work: (transaction: WriteTransaction) => T | Promise<T>): Promise<T> {
     // It would wait for the group that waits for it.
     if (currentUnit.getStore()?.isOver === false) return Promise.reject(storageError("nested_write"));
     if (this.#closed) return Promise.reject(storageError("storage_closed"));
     return new Promise<T>((resolve, reject) => {
       const inContext = AsyncLocalStorage.snapshot();
-      this.#queue.push({ work, inContext, resolve: resolve as (value: unknown) => void, reject });
-      this.#draining ??= this.#outsideOfRequests(() => this.#drain());
+      this.#queue.push({ work, inContext, resolve: resolve as (value: unknown) => void, reject, tries: 0 });
+      this.#wakeLane();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#draining;
+    while (this.#draining.size > 0) await Promise.all(this.#draining);
+    for (const connection of this.#options.connections) await connection.close();
   }
 
-  async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
+  #wakeLane(): void {
+    const connection = this.#idle.shift();
+    if (connection === undefined) return;
+    const drain = this.#outsideOfRequests(() => this.#drain(connection));
+    this.#draining.add(drain);
+    void drain.finally(() => this.#draining.delete(drain));
+  }
+
+  async #drain(connection: GroupConnection): Promise<void> {
+    do {
       // By the end of this turn of the event loop every request that has arrived has queued its unit.
       await nextTurn();
-      await this.#runGroup();
-    }
-    this.#draining = undefined;
+      if (this.#queue.length > 0) await this.#runGroup(connection);
+    } while (this.#queue.length > 0);
+    this.#idle.push(connection);
   }
 
-  async #runGroup(): Promise<void> {
+  async #runGroup(connection: GroupConnection): Promise<void> {
     const finished: FinishedUnit[] = [];
+    let records: readonly ChainedRecord[];
     try {
-      this.#begin();
-      while (finished.length < (this.#options.groupLimit ?? GROUP_LIMIT)) {
-        const queued = this.#queue.shift();
-        if (queued === undefined) break;
-        finished.push(await this.#runUnit(queued));
-      }
-      this.#options.writer.database.exec("COMMIT");
+      await this.#begin(connection);
+      await this.#runUnits(connection, finished);
+      records = await this.#endGroup(connection, finished);
+      await connection.commit();
     } catch (cause) {
-      this.#failGroup(finished, cause);
+      await this.#failGroup(connection, finished, cause);
       return;
     }
     this.#options.counters.commits++;
-    this.#options.counters.units += finished.filter((unit) => unit.stored).length;
-    // Before anybody is told: who has heard of a revocation's commit must find it in head() and in the verdict.
-    this.#options.log.publish(finished.flatMap((unit) => unit.records));
-    for (const unit of finished) unit.tell();
+    this.#options.counters.units += finished.filter(({ unit }) => unit !== undefined).length;
+    await this.#tell(finished, records);
   }
 
-  #begin(): void {
-    const { database } = this.#options.writer;
-    if (database.isTransaction) database.exec("ROLLBACK");
+  async #begin(connection: GroupConnection): Promise<void> {
     try {
-      database.exec("BEGIN IMMEDIATE");
+      await connection.begin();
     } catch (cause) {
-      // Who waits now would only wait for the same lock again, one busy timeout after the other.
+      // Who waits now would only wait for the same in vain, one time limit after the other.
       for (const queued of this.#queue.splice(0)) queued.reject(unavailable(cause));
       throw cause;
     }
   }
 
-  async #runUnit(queued: QueuedUnit): Promise<FinishedUnit> {
-    const { database } = this.#options.writer;
-    const unit = new Unit(this.#options.writer, this.#options.log);
-    try {
-      database.exec("SAVEPOINT unit");
-      const value = await this.#withinTimeLimit(() => runInContext(queued, unit));
-      unit.end();
-      unit.checkAppends();
-      database.exec("RELEASE unit");
-      const tell = () => queued.resolve(value);
-      return { records: unit.records, stored: true, tell, reject: queued.reject };
-    } catch (error) {
-      unit.end();
-      this.#undoUnit(queued, error);
-      const tell = () => queued.reject(asUnitError(error));
-      return { records: [], stored: false, tell, reject: queued.reject };
+  async #runUnits(connection: GroupConnection, finished: FinishedUnit[]): Promise<void> {
+    const limit = this.#options.groupLimit ?? GROUP_LIMIT;
+    while (finished.length < limit) {
+      const queued = this.#queue.shift();
+      if (queued === undefined) return;
+      const result = await this.#runUnit(connection, queued, finished.length === 0);
+      if (result === "again") {
+        // What this group holds may be what the others wait for, and they hold what it waits for: it ends now.
+        this.#queue.unshift(queued);
+        return;
+      }
+      finished.push(result);
     }
   }
 
-  /** Some failures (disk full, I/O) make SQLite undo the whole transaction: then the group is lost. */
-  #undoUnit(queued: QueuedUnit, error: unknown): void {
-    const { database } = this.#options.writer;
+  async #runUnit(
+    connection: GroupConnection,
+    queued: QueuedUnit,
+    isFirst: boolean,
+  ): Promise<FinishedUnit | "again"> {
+    const unit = new Unit(connection, this.#options.log);
+    queued.tries++;
     try {
-      if (!database.isTransaction) throw error;
-      database.exec("ROLLBACK TO unit; RELEASE unit");
+      await connection.beginUnit({ isFirst });
+      const value = await this.#withinTimeLimit(() => runInContext(queued, unit));
+      unit.end();
+      unit.checkAppends();
+      await connection.endUnit();
+      return { unit, tell: () => queued.resolve(value), reject: queued.reject };
+    } catch (error) {
+      unit.end();
+      return this.#undoUnit(connection, queued, error);
+    }
+  }
+
+  async #undoUnit(
+    connection: GroupConnection,
+    queued: QueuedUnit,
+    error: unknown,
+  ): Promise<FinishedUnit | "again"> {
+    try {
+      await connection.undoUnit();
     } catch (cause) {
       queued.reject(unavailable(cause));
       throw cause;
     }
+    const isRace = connection.isRace(error);
+    if (isRace && queued.tries < MOST_TRIES) return "again";
+    const told = isRace ? storageError("contended", { cause: error }) : connection.asUnitError(error);
+    return { unit: undefined, tell: () => queued.reject(told), reject: queued.reject };
   }
 
-  #failGroup(finished: readonly FinishedUnit[], cause: unknown): void {
-    const { writer, counters } = this.#options;
-    counters.failedCommits++;
+  /** Gives the records of all units their places, in the order of the units. */
+  async #endGroup(
+    connection: GroupConnection,
+    finished: readonly FinishedUnit[],
+  ): Promise<readonly ChainedRecord[]> {
+    const units = finished.flatMap(({ unit }) => unit ?? []);
+    const appends = units.flatMap((unit) => unit.appends);
+    const endings = units.flatMap((unit) => unit.endings);
+    if (appends.length === 0 && endings.length === 0) return [];
+    await connection.beginEnd();
+    const db = connection.queries(() => undefined);
+    const { lockRows } = connection;
+    const records = await this.#options.log.place({ db, lockRows }, appends);
+    for (const ending of endings) await ending(db);
+    return records;
+  }
+
+  /** Before anybody is told: who has heard of a revocation's commit must find it in head() and in the verdict. */
+  async #tell(finished: readonly FinishedUnit[], records: readonly ChainedRecord[]): Promise<void> {
     try {
-      if (writer.database.isTransaction) writer.database.exec("ROLLBACK");
-    } catch {
-      // The next group tries again before it begins; until that works, every write answers 503.
+      await this.#options.log.publish(records);
+    } catch (cause) {
+      // On disk, but this server has not got there: nobody may be told of a revocation that it does not enforce.
+      for (const { unit, tell, reject } of finished) {
+        if (unit !== undefined && unit.appends.length > 0) reject(unavailable(cause));
+        else tell();
+      }
+      return;
     }
-    for (const unit of finished) unit.reject(unavailable(cause));
+    for (const { tell } of finished) tell();
+  }
+
+  async #failGroup(
+    connection: GroupConnection,
+    finished: readonly FinishedUnit[],
+    cause: unknown,
+  ): Promise<void> {
+    this.#options.counters.failedCommits++;
+    await connection.rollback();
+    for (const { reject } of finished) reject(unavailable(cause));
   }
 
   #withinTimeLimit<T>(run: () => Promise<T>): Promise<T> {

@@ -1,26 +1,28 @@
 import type { Kysely } from "kysely";
-import { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
-import { lockDataFile, prepareDataFile } from "./data-file.ts";
+import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import type { Database } from "./database.ts";
-import { storageError } from "./errors.ts";
-import { GroupCommit } from "./group-commit.ts";
-import { migrateToLatest } from "./migrate.ts";
-import { migrations } from "./migrations/index.ts";
-import { openReader, openWriter, queriesOn } from "./sqlite-connection.ts";
+import type { Listen } from "./postgres/listener.ts";
+import { openPostgres } from "./postgres/open-postgres.ts";
+import { openSqlite } from "./sqlite/open-sqlite.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
 
+export type Dialect = "sqlite" | "postgres";
+
 export interface Storage {
-  readonly dialect: "sqlite" | "postgres";
+  readonly dialect: Dialect;
   /** Committed rows only. Outside of any transaction: two reads may see two states, the later never the older. */
   readonly read: Kysely<Database>;
   /**
    * Runs a unit of writing and resolves once it is on disk. Units share transactions (group commit); each fails
-   * alone. Rejects with `storage_unavailable` when the store failed: nothing of the unit holds then.
-   * Keep foreign waiting (network, passwords) out of it: all other writers wait for it.
+   * alone. Rejects with `storage_unavailable` when the store failed: nothing of the unit may be taken for done then.
+   * Keep foreign waiting (network, passwords) out of it: other writers wait for it. It may run again when another
+   * server was in its way, so it changes nothing but the database.
    */
-  write<T>(work: (transaction: WriteTransaction) => Promise<T>): Promise<T>;
+  write<T>(work: (transaction: WriteTransaction) => T | Promise<T>): Promise<T>;
   readonly log: SqlRevocationLog;
   readonly counters: StorageCounters;
+  /** What other servers on the database say. Undefined on SQLite, where there are none. */
+  readonly listen?: Listen;
   /** Stores what is queued, then closes. */
   close(): Promise<void>;
 }
@@ -48,43 +50,11 @@ export interface StorageOptions {
   /** Default: `performance.now`. */
   readonly monotonicMs?: () => number;
   readonly randomBytes: (size: number) => Uint8Array;
+  /** Private happenings, for the operator's log. */
+  readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
 
-export async function openStorage(options: StorageOptions): Promise<Storage> {
+export function openStorage(options: StorageOptions): Promise<Storage> {
   const { database } = options;
-  if (database.kind === "postgres") throw storageError("data_unusable", { detail: "PostgreSQL" });
-  prepareDataFile(database.file);
-  const lock = lockDataFile(database.file);
-  try {
-    return await openLocked({ ...options, file: database.file }, lock.release);
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
-}
-
-async function openLocked(
-  options: StorageOptions & { readonly file: string },
-  release: () => void,
-): Promise<Storage> {
-  const writer = openWriter(options.file);
-  await migrateToLatest(writer.database, migrations);
-  const reader = openReader(options.file);
-  const read = queriesOn(reader.prepare);
-  const log = await SqlRevocationLog.open({ ...options, read, write: queriesOn(writer.prepare) });
-  const counters = { units: 0, commits: 0, failedCommits: 0 };
-  const commits = new GroupCommit({ writer, log, counters });
-  return {
-    dialect: "sqlite",
-    read,
-    write: (work) => commits.write(work),
-    log,
-    counters,
-    async close() {
-      await commits.close();
-      reader.database.close();
-      writer.database.close();
-      release();
-    },
-  };
+  return database.kind === "sqlite" ? openSqlite(options, database.file) : openPostgres(options, database);
 }

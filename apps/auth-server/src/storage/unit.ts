@@ -1,8 +1,10 @@
-import type { ChainedRecord } from "@portcullis/feed-server";
+import type { Kysely } from "kysely";
+import type { NewRow } from "../revocations/log-counter.ts";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
+import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
-import { queriesOn, type SqliteConnection } from "./sqlite-connection.ts";
-import type { RevocationDraft, WriteTransaction } from "./write-transaction.ts";
+import type { GroupConnection } from "./group-connection.ts";
+import type { Appended, RevocationDraft, WriteTransaction } from "./write-transaction.ts";
 
 /**
  * The right to write that one unit holds, until it is over. A promise that the unit forgot to await finds the
@@ -10,19 +12,30 @@ import type { RevocationDraft, WriteTransaction } from "./write-transaction.ts";
  */
 export class Unit {
   readonly transaction: WriteTransaction;
-  /** What it added to the log: published if the group commits. */
-  readonly records: ChainedRecord[] = [];
+  /** What it adds to the log at the end of its group. */
+  readonly appends: Append[] = [];
+  readonly endings: ((db: Kysely<Database>) => Promise<void>)[] = [];
   #over = false;
   #appendFailure: { readonly error: unknown } | undefined;
   readonly #log: SqlRevocationLog;
 
-  constructor(writer: SqliteConnection, log: SqlRevocationLog) {
+  constructor(connection: GroupConnection, log: SqlRevocationLog) {
     this.#log = log;
-    const db = queriesOn((text) => {
+    const assertAllowed = () => {
       if (this.#over) throw storageError("transaction_over");
-      return writer.prepare(text);
-    });
-    this.transaction = { db, append: (drafts) => this.#append(drafts) };
+    };
+    this.transaction = {
+      db: connection.queries(assertAllowed),
+      lockRows: connection.lockRows,
+      append: (drafts) => {
+        assertAllowed();
+        return this.#append(drafts);
+      },
+      atGroupEnd: (work) => {
+        assertAllowed();
+        this.endings.push(work);
+      },
+    };
   }
 
   get isOver(): boolean {
@@ -33,18 +46,38 @@ export class Unit {
     this.#over = true;
   }
 
-  /** Throws when an append failed, even if the unit caught that: its seqs were given and must be taken back. */
+  /** Throws when an append failed, even if the unit caught that: what it was to revoke would live. */
   checkAppends(): void {
     if (this.#appendFailure !== undefined) throw this.#appendFailure.error;
   }
 
-  async #append(drafts: readonly RevocationDraft[]): Promise<number> {
+  #append(drafts: readonly RevocationDraft[]): Appended {
     try {
-      for (const record of await this.#log.append(this.transaction.db, drafts)) this.records.push(record);
+      const append = new Append(this.#log.rowsOf(drafts));
+      this.appends.push(append);
+      return append;
     } catch (error) {
       this.#appendFailure ??= { error };
       throw error;
     }
-    return this.records.reduce((newest, record) => Math.max(newest, record.seq), this.#log.head());
+  }
+}
+
+/** Rows that wait for their place. */
+export class Append implements Appended {
+  readonly rows: readonly NewRow[];
+  #seq: number | undefined;
+
+  constructor(rows: readonly NewRow[]) {
+    this.rows = rows;
+  }
+
+  place(seq: number): void {
+    this.#seq = seq;
+  }
+
+  get seq(): number {
+    if (this.#seq === undefined) throw storageError("seq_too_early");
+    return this.#seq;
   }
 }

@@ -1,6 +1,6 @@
 import type { Mode, Reason, Scope } from "@portcullis/protocol";
 import type { RevocationKey } from "@portcullis/revocation";
-import type { Kysely } from "kysely";
+import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { Database } from "./database.ts";
 
 /** What a unit of writing may do. It is dead once the unit is over: a later use throws `transaction_over`. */
@@ -8,11 +8,32 @@ export interface WriteTransaction {
   /** Sees what this unit and the units before it in the group wrote. */
   readonly db: Kysely<Database>;
   /**
-   * Adds revocations to the log in this transaction. Gives the newest seq that was assigned. Verifiers hear of
-   * them after the commit, and never if the unit or its group fails.
+   * Adds revocations to the log in this transaction: they get their place at its very end, so that the log's counter
+   * is held for the shortest time. Verifiers hear of them after the commit, and never if the unit or its group fails.
    */
-  append(drafts: readonly RevocationDraft[]): Promise<number>;
+  append(drafts: readonly RevocationDraft[]): Appended;
+  readonly lockRows: LockRows;
+  /**
+   * Runs at the end of the group, when the log's counter is taken: for what must change together with it. A failure
+   * fails the group.
+   */
+  atGroupEnd(work: (db: Kysely<Database>) => Promise<void>): void;
 }
+
+export interface Appended {
+  /** The newest seq that was given. To be read once the write has resolved; throws before. */
+  readonly seq: number;
+}
+
+/**
+ * Locks the rows that a query reads until the end of the transaction: whoever reads and then decides must use it, since
+ * other servers on the database do the same at the same moment. SQLite has one writer, so that there it is the query
+ * itself. Parents are locked before children (session, grant, what hangs below), or two units wait for each other.
+ */
+export type LockRows = <DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  of?: TB & string,
+) => SelectQueryBuilder<DB, TB, O>;
 
 /** A revocation before it has a place in the log. */
 export interface RevocationDraft {

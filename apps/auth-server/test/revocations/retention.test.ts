@@ -27,7 +27,8 @@ function clocks() {
 async function liveCount(storage: Storage): Promise<number> {
   let bytes = 0;
   const { log, read } = storage;
-  for await (const slice of liveRecords({ log, read, upTo: log.head() })) bytes += slice.length;
+  for await (const slice of liveRecords({ log, dialect: "sqlite", read, upTo: log.head() }))
+    bytes += slice.length;
   return bytes / 40;
 }
 

@@ -6,7 +6,7 @@ import { draft, storageOptions } from "./temporary-storage.ts";
 const storage = await openStorage(storageOptions(process.argv[2]!));
 const append = async (name: number): Promise<never> => {
   for (let index = 0; ; index++) {
-    const seq = await storage.write((transaction) => transaction.append([draft(`${name}-${index}`)]));
+    const { seq } = await storage.write((transaction) => transaction.append([draft(`${name}-${index}`)]));
     writeSync(1, `${seq}\n`);
   }
 };

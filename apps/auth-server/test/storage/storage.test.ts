@@ -5,8 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
-import { migrateToLatest } from "../../src/storage/migrate.ts";
 import { migrations } from "../../src/storage/migrations/index.ts";
+import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import {
   draft,
@@ -29,7 +29,7 @@ test("a restart keeps the revocations, the seqs, the incarnation and the hash ke
   assert.equal(second.log.incarnation, incarnation);
   assert.deepEqual(second.log.hashKey, hashKey);
   assert.equal(second.log.head(), 3);
-  assert.equal(await second.write((transaction) => transaction.append([draft("4")])), 4);
+  assert.equal((await second.write((transaction) => transaction.append([draft("4")]))).seq, 4);
   assert.deepEqual(await storedSeqs(second), [1, 2, 3, 4]);
 });
 

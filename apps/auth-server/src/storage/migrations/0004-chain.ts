@@ -20,7 +20,8 @@ export const addChain: Migration = {
   },
 };
 
-async function chainRows(db: Kysely<AnyTables>): Promise<Uint8Array> {
+/** Chains all rows that are there, from the start of the chain. Gives its value at the newest. */
+export async function chainRows(db: Kysely<AnyTables>): Promise<Uint8Array> {
   let chain = CHAIN_START;
   for (let after = 0; ; ) {
     const rows = (await db

@@ -1,8 +1,15 @@
-import { hash } from "node:crypto";
-import { CHAIN_START, encodeRecords, extendChain } from "@portcullis/protocol";
+import { hash, randomBytes } from "node:crypto";
+import {
+  CHAIN_START,
+  encodeIdentifier,
+  encodeRecords,
+  extendChain,
+  IDENTIFIER_BYTES,
+} from "@portcullis/protocol";
 import type { ColumnDefinitionBuilder, Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { CHAINED_COLUMNS, type RecordRow, recordOf } from "../../revocations/revocation-row.ts";
+import { chainRows } from "./0004-chain.ts";
 
 // A migration sees the tables as they were when it was written, whatever they are now.
 // biome-ignore lint/suspicious/noExplicitAny: there is no type for tables of the past
@@ -30,10 +37,7 @@ interface Anchor {
   readonly chain: Uint8Array;
 }
 
-/**
- * The value of the chain before the oldest row that is kept. When that row follows none that is known, its own value
- * is the oldest that anything can be checked against.
- */
+/** The value of the chain before the oldest row that is kept. */
 async function anchorOf(db: Kysely<AnyTables>): Promise<Anchor> {
   const oldest = (await db
     .selectFrom("revocations")
@@ -42,12 +46,20 @@ async function anchorOf(db: Kysely<AnyTables>): Promise<Anchor> {
     .limit(1)
     .executeTakeFirst()) as (RecordRow & { chain: Uint8Array }) | undefined;
   if (oldest === undefined) return anchorAtHead(db);
-  const first = extendChain(CHAIN_START, encodeRecords([recordOf(oldest)]), (bytes) =>
-    hash("sha256", bytes, "buffer"),
-  );
-  return Buffer.from(first).equals(oldest.chain)
-    ? { seq: oldest.seq - 1, chain: CHAIN_START }
-    : { seq: oldest.seq, chain: oldest.chain };
+  if (!Buffer.from(firstValue(oldest)).equals(oldest.chain)) await chainAnew(db);
+  return { seq: oldest.seq - 1, chain: CHAIN_START };
+}
+
+const firstValue = (row: RecordRow): Uint8Array =>
+  extendChain(CHAIN_START, encodeRecords([recordOf(row)]), (bytes) => hash("sha256", bytes, "buffer"));
+
+/** Rows before the oldest were pruned, and their values with them. Verifiers hold the old ones: they must begin anew. */
+async function chainAnew(db: Kysely<AnyTables>): Promise<void> {
+  const incarnation = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+  await db
+    .updateTable("revocation_state")
+    .set({ chain: await chainRows(db), incarnation })
+    .execute();
 }
 
 async function anchorAtHead(db: Kysely<AnyTables>): Promise<Anchor> {

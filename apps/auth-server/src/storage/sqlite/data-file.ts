@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { storageError } from "./errors.ts";
+import { storageError } from "../errors.ts";
 
 /** Makes the directory for the owner alone, and the file before SQLite would make it for everybody to read. */
 export function prepareDataFile(file: string): void {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { SqliteStatement } from "kysely";
-import { storageError } from "./errors.ts";
+import { storageError } from "../errors.ts";
 
 const KEPT = 256;
 

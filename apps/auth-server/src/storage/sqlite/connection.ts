@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
-import type { Database } from "./database.ts";
+import type { Database } from "../database.ts";
 import { preparedStatements } from "./prepared-statements.ts";
 
 /** How long a statement waits, blocking this process, for another one (a backup, a shell) to release a lock. */

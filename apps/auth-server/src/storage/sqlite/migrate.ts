@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Kysely, SqliteDialect, type SqliteStatement } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
-import { storageError } from "./errors.ts";
+import { storageError } from "../errors.ts";
 
 /**
  * Brings the database to the newest schema, all or nothing: SQLite's schema changes are transactional, though

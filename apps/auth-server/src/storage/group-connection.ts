@@ -1,0 +1,27 @@
+import type { Kysely } from "kysely";
+import type { Database } from "./database.ts";
+import type { LockRows } from "./write-transaction.ts";
+
+/** A connection that one group of units after the other is written through. Port of the two drivers. */
+export interface GroupConnection {
+  /** Connects again first if it must. */
+  begin(): Promise<void>;
+  /** `isFirst`: nothing is locked yet in this group, so that waiting for a lock can make nobody wait in a circle. */
+  beginUnit(options: { readonly isFirst: boolean }): Promise<void>;
+  endUnit(): Promise<void>;
+  /** Undoes this unit alone. Rejects when the whole transaction is lost. */
+  undoUnit(): Promise<void>;
+  /** Nobody waits in the group any more but for the counter of the log. */
+  beginEnd(): Promise<void>;
+  commit(): Promise<void>;
+  /** Whatever state it is in. Never rejects. */
+  rollback(): Promise<void>;
+  /** `assertAllowed` throws once the unit is over. */
+  queries(assertAllowed: () => void): Kysely<Database>;
+  readonly lockRows: LockRows;
+  /** Whether another transaction was in the way: the unit is worth another try. */
+  isRace(error: unknown): boolean;
+  /** A failure of the store becomes `storage_unavailable`; everything else is the unit's own error, as it is. */
+  asUnitError(error: unknown): unknown;
+  close(): Promise<void>;
+}

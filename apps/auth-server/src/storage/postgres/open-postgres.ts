@@ -1,0 +1,71 @@
+import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
+import { GroupCommit } from "../group-commit.ts";
+import { migrations } from "../migrations/index.ts";
+import type { Storage, StorageOptions } from "../storage.ts";
+import { postgresGroupConnection } from "./group-connection.ts";
+import { listenOn } from "./listener.ts";
+import { whileStarting } from "./prepare-database.ts";
+import { openReader } from "./reader.ts";
+import { unavailable } from "./sql-states.ts";
+
+/** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
+const MOST_LANES = 4;
+/** Smaller than on SQLite: locks are held until the group's end, and other servers wait for them. */
+const GROUP_LIMIT = 32;
+/** A notification may be lost: then the log is read so much later. */
+const POLL_MS = 1000;
+
+export async function openPostgres(
+  options: StorageOptions,
+  { url, poolSize }: { readonly url: string; readonly poolSize: number },
+): Promise<Storage> {
+  const lanes = Math.max(1, Math.min(MOST_LANES, Math.floor(poolSize / 2)));
+  const reader = openReader({ url, connections: Math.max(1, poolSize - lanes) });
+  const { read } = reader;
+  try {
+    const log = await whileStarting({ url, migrations }, (write) =>
+      SqlRevocationLog.open({ ...options, dialect: "postgres", read, write }),
+    );
+    const counters = { units: 0, commits: 0, failedCommits: 0 };
+    const connections = Array.from({ length: lanes }, () => postgresGroupConnection(url));
+    const commits = new GroupCommit({ connections, log, counters, groupLimit: GROUP_LIMIT });
+    const stopPolling = pollRegularly(log, options.report ?? (() => undefined));
+    return {
+      dialect: "postgres",
+      read,
+      write: (work) => commits.write(work),
+      log,
+      counters,
+      listen: listenOn(url),
+      async close() {
+        stopPolling();
+        await commits.close();
+        await reader.close();
+      },
+    };
+  } catch (error) {
+    await reader.close();
+    throw isOfNetwork(error) ? unavailable(error) : error;
+  }
+}
+
+const isOfNetwork = (error: unknown): boolean => typeof (error as { syscall?: unknown }).syscall === "string";
+
+/** Reports once when it fails and once when it works again. */
+function pollRegularly(log: SqlRevocationLog, report: NonNullable<StorageOptions["report"]>): () => void {
+  let failing = false;
+  const timer = setInterval(() => {
+    log.refresh().then(
+      () => {
+        if (failing) report({ event: "log_read_again" });
+        failing = false;
+      },
+      (error: unknown) => {
+        if (!failing) report({ event: "log_not_read", error });
+        failing = true;
+      },
+    );
+  }, POLL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,46 @@
+/** The connections that only read. */
+import type { Kysely } from "kysely";
+import pg from "pg";
+import type { Database } from "../database.ts";
+import { clientConfig, settle } from "./client.ts";
+import { queriesThrough, type RawResult } from "./queries.ts";
+import { breaksConnection, isStoreFailure, unavailable } from "./sql-states.ts";
+
+export interface Reader {
+  readonly read: Kysely<Database>;
+  close(): Promise<void>;
+}
+
+/** Each statement on whichever connection is free: none of them holds a view of the past. */
+export function openReader(options: { readonly url: string; readonly connections: number }): Reader {
+  const client = { url: options.url, readsOnly: true };
+  const pool = new pg.Pool({
+    ...clientConfig(client),
+    max: options.connections,
+    idleTimeoutMillis: 60_000,
+    verify: (connected, done) => {
+      settle(connected, client).then(() => done(), done);
+    },
+  });
+  // The pool has dropped the connection already; without a listener the process would end.
+  pool.on("error", () => undefined);
+  return {
+    read: queriesThrough((text, parameters) => runOn(pool, text, parameters)),
+    close: () => pool.end(),
+  };
+}
+
+async function runOn(pool: pg.Pool, text: string, parameters: readonly unknown[]): Promise<RawResult> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw unavailable(error);
+  });
+  let failure: unknown;
+  try {
+    return await client.query(text, parameters as unknown[]);
+  } catch (error) {
+    failure = error;
+    throw isStoreFailure(error) ? unavailable(error) : error;
+  } finally {
+    client.release(failure !== undefined && breaksConnection(failure));
+  }
+}

@@ -1,0 +1,40 @@
+import type { GroupConnection } from "../group-connection.ts";
+import { type openWriter, queriesOn } from "./connection.ts";
+import { asUnitError } from "./failures.ts";
+
+/** The one writer of the file. Calls are synchronous: nothing of it is awaited, and nothing else can come between. */
+export function sqliteGroupConnection(writer: ReturnType<typeof openWriter>): GroupConnection {
+  const { database } = writer;
+  const run = async (statements: string): Promise<void> => database.exec(statements);
+  return {
+    async begin() {
+      if (database.isTransaction) database.exec("ROLLBACK");
+      database.exec("BEGIN IMMEDIATE");
+    },
+    beginUnit: () => run("SAVEPOINT unit"),
+    endUnit: () => run("RELEASE unit"),
+    async undoUnit() {
+      // Some failures (disk full, I/O) make SQLite undo the whole transaction: then the group is lost.
+      if (!database.isTransaction) throw new Error("SQLite has undone the transaction");
+      database.exec("ROLLBACK TO unit; RELEASE unit");
+    },
+    beginEnd: async () => undefined,
+    commit: () => run("COMMIT"),
+    async rollback() {
+      try {
+        if (database.isTransaction) database.exec("ROLLBACK");
+      } catch {
+        // The next group tries again before it begins; until that works, every write answers 503.
+      }
+    },
+    queries: (assertAllowed) =>
+      queriesOn((text) => {
+        assertAllowed();
+        return writer.prepare(text);
+      }),
+    lockRows: (query) => query,
+    isRace: () => false,
+    asUnitError,
+    close: async () => database.close(),
+  };
+}
