@@ -83,6 +83,7 @@ export class FeedReplica implements Replica {
       onAnswer: () => this.#newestHead.judged(),
       onChange: () => {
         this.#announce();
+        this.#options.onFreshness?.();
         this.#leaveStuckConnection();
       },
       onConflict: (why) => this.#diverge(why),

@@ -47,6 +47,8 @@ export interface ReplicaOptions {
    * old one; a batch comes cut to what is new. If it throws, nothing is acknowledged, and it comes again.
    */
   readonly onApplied?: (change: AppliedChange) => void;
+  /** Called when a lease call has been answered or is due: `freshness()` may say something else than before. */
+  readonly onFreshness?: () => void;
   /** What the index may hold. Beyond it nothing more is applied: the replica falls behind, and says so. */
   readonly mostEntries?: number;
 }

@@ -1,0 +1,90 @@
+/**
+ * The few words that all threads look at. One word holds both the number of what was last published and the number of
+ * the lease in force, 16 bits each, so that one atomic read tells of both as of one moment. Leases lie in a ring, so
+ * that the one that was read can be looked up when the next is already in force.
+ */
+const STATE = 0;
+const NUMBERS = 0x1_0000;
+/** Bytes before the ring. */
+const RING_AT = 8;
+const RING_LEASES = 256;
+const LEASE_NUMBERS = 2;
+
+export interface SharedLease {
+  /** On the clock of thread-clock.ts; -Infinity without a lease. */
+  readonly askedAt: number;
+  readonly leaseMs: number;
+}
+
+export const NO_LEASE: SharedLease = { askedAt: Number.NEGATIVE_INFINITY, leaseMs: 0 };
+
+/** Of two numbers that go round after 65,536: how far the first is ahead. Right as long as that is under half of them. */
+export const ahead = (number: number, of: number): number => ((number - of) << 16) >> 16;
+
+export function controlMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(RING_AT + RING_LEASES * LEASE_NUMBERS * Float64Array.BYTES_PER_ELEMENT);
+}
+
+export const publicationOf = (state: number): number => state >>> 16;
+export const leaseNumberOf = (state: number): number => state & (NUMBERS - 1);
+
+export class ControlWriter {
+  readonly #words: Int32Array;
+  readonly #ring: Float64Array;
+  #publication = 0;
+  #lease = 0;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory, 0, 1);
+    this.#ring = new Float64Array(memory, RING_AT);
+    this.grant(NO_LEASE);
+  }
+
+  get publication(): number {
+    return this.#publication;
+  }
+
+  nextPublication(): number {
+    return (this.#publication + 1) % NUMBERS;
+  }
+
+  /** Everything that was written before, by this thread, is seen by who reads the state from now on. */
+  publish(publication: number): void {
+    this.#publication = publication;
+    this.#store();
+  }
+
+  grant({ askedAt, leaseMs }: SharedLease): void {
+    this.#lease = (this.#lease + 1) % NUMBERS;
+    const at = (this.#lease % RING_LEASES) * LEASE_NUMBERS;
+    this.#ring[at] = askedAt;
+    this.#ring[at + 1] = leaseMs;
+    this.#store();
+  }
+
+  #store(): void {
+    Atomics.store(this.#words, STATE, (this.#publication << 16) | this.#lease);
+  }
+}
+
+export class ControlReader {
+  readonly #words: Int32Array;
+  readonly #ring: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory, 0, 1);
+    this.#ring = new Float64Array(memory, RING_AT);
+  }
+
+  state(): number {
+    return Atomics.load(this.#words, STATE);
+  }
+
+  /** None when it was so long ago that another has taken its place in the ring. */
+  lease(number: number): SharedLease {
+    const at = (number % RING_LEASES) * LEASE_NUMBERS;
+    const lease = { askedAt: this.#ring[at]!, leaseMs: this.#ring[at + 1]! };
+    const passed = (leaseNumberOf(this.state()) - number + NUMBERS) % NUMBERS;
+    return passed < RING_LEASES - 1 ? lease : NO_LEASE;
+  }
+}

@@ -1,0 +1,113 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import type { RevocationIndex } from "../revocation-index.ts";
+import { ahead, ControlWriter, controlMemory, NO_LEASE, type SharedLease } from "./control.ts";
+import { IndexDescriber } from "./index-describer.ts";
+import type { IndexOrigin, PublishedMessage } from "./messages.ts";
+
+/** What a reading thread starts from: give it as `workerData` or in a message, with `port` in the transfer list. */
+export interface ReaderInit {
+  readonly port: MessagePort;
+  readonly control: SharedArrayBuffer;
+  /** Where the reader notes what it has followed. */
+  readonly progress: SharedArrayBuffer;
+}
+
+interface Reader {
+  readonly port: MessagePort;
+  readonly progress: Uint32Array;
+  /** It was sent so much that it has not followed that nothing more is kept for it; it asks when it notices. */
+  lost: boolean;
+}
+
+/** A thread that has not followed so many messages does something else for long: they must not pile up. */
+const MOST_UNREAD = 1024;
+const LEAST_CHANGE_MS = 1;
+
+/**
+ * Tells readers what they cannot see in the tables. The order is everything: records go into the tables, messages into
+ * the readers' ports, and then the number of the publication into the word that every verdict begins with. A reader
+ * that finds a number greater than its own finds the messages in its port.
+ */
+export class Publisher {
+  readonly #memory = controlMemory();
+  readonly #control = new ControlWriter(this.#memory);
+  readonly #readers = new Set<Reader>();
+  #describer: IndexDescriber | undefined;
+  #origin: IndexOrigin | undefined;
+  #lease: SharedLease = NO_LEASE;
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** Another index for all readers. */
+  replace(index: RevocationIndex, hashKey: Uint8Array): void {
+    const describer = new IndexDescriber(index, hashKey);
+    this.#describer = describer;
+    this.#origin = describer.origin;
+    const publication = this.#control.nextPublication();
+    this.#post({ type: "index", publication, origin: this.#origin, image: describer.all() });
+    this.#control.publish(publication);
+  }
+
+  /** When it returns, every verdict that begins from now on sees what is in the index. */
+  publish(): void {
+    const image = this.#describer?.changes();
+    let { publication } = this.#control;
+    if (image !== undefined) {
+      publication = this.#control.nextPublication();
+      this.#post({ type: "changes", publication, image });
+    }
+    this.#control.publish(publication);
+  }
+
+  grant(lease: SharedLease): void {
+    const before = this.#lease;
+    const younger = lease.askedAt - before.askedAt;
+    // Told several times of the same one; the older is the one to keep.
+    if (lease.leaseMs === before.leaseMs && younger >= 0 && younger < LEAST_CHANGE_MS) return;
+    this.#lease = lease;
+    this.#control.grant(lease);
+    if (Number.isFinite(lease.askedAt) && !Number.isFinite(before.askedAt))
+      this.#post({ type: "lease", publication: this.#control.publication });
+  }
+
+  attach(): ReaderInit {
+    const { port1, port2 } = new MessageChannel();
+    const progress = new SharedArrayBuffer(Uint32Array.BYTES_PER_ELEMENT);
+    const reader: Reader = { port: port1, progress: new Uint32Array(progress), lost: false };
+    port1.on("message", () => this.#sendAll(reader));
+    port1.on("close", () => this.#readers.delete(reader));
+    port1.unref();
+    this.#sendAll(reader);
+    this.#readers.add(reader);
+    return { port: port2, control: this.#memory, progress };
+  }
+
+  close(): void {
+    for (const { port } of this.#readers) port.close();
+    this.#readers.clear();
+  }
+
+  /** What changed since the last publication goes to the others first: after this it would count as told. */
+  #sendAll(reader: Reader): void {
+    this.publish();
+    const { publication } = this.#control;
+    const image = this.#describer?.all();
+    reader.lost = false;
+    Atomics.store(reader.progress, 0, publication);
+    reader.port.postMessage(
+      image === undefined || this.#origin === undefined
+        ? ({ type: "nothing", publication } satisfies PublishedMessage)
+        : ({ type: "index", publication, origin: this.#origin, image } satisfies PublishedMessage),
+    );
+  }
+
+  #post(message: PublishedMessage): void {
+    for (const reader of this.#readers) {
+      const unread = ahead(message.publication, Atomics.load(reader.progress, 0));
+      if (unread > MOST_UNREAD) reader.lost = true;
+      if (!reader.lost) reader.port.postMessage(message);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { RevocableClaims } from "@portcullis/protocol";
+import { createKeySpace, type KeySpace, type TokenCoordinates } from "../coordinates.ts";
+import { revocationError } from "../errors.ts";
+import { deferred } from "../replica/deferred.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import type { Verdict } from "../verdict.ts";
+import type { RevocationView } from "../view.ts";
+import { ahead, ControlReader, leaseNumberOf, NO_LEASE, publicationOf } from "./control.ts";
+import { type IndexImage, type IndexOrigin, type PublishedMessage, SEND_ALL } from "./messages.ts";
+import type { ReaderInit } from "./publisher.ts";
+import { SharedIndex } from "./shared-index.ts";
+import { threadClockMs } from "./thread-clock.ts";
+
+export interface SharedView extends RevocationView {
+  /** Resolves when there is an index and a lease in force. */
+  whenReady(signal?: AbortSignal): Promise<void>;
+  /** Lets go of all memory of the index; the writer forgets this reader. */
+  close(): void;
+}
+
+export interface AttachOptions {
+  /** The writer's clock. */
+  readonly monotonicMs?: () => number;
+}
+
+/** In the thread that reads, with what `attach()` gave in the one that runs the replica. */
+export function attachToReplica(init: ReaderInit, options: AttachOptions = {}): SharedView {
+  return new AttachedView(init, options.monotonicMs ?? threadClockMs);
+}
+
+interface Holding {
+  readonly index: SharedIndex;
+  readonly keySpace: KeySpace;
+  readonly hashKey: Uint8Array;
+}
+
+/** Instead of the number of a lease: none holds, and: no verdict has read one. */
+const NONE = -1;
+const NOT_READ = -2;
+
+class AttachedView implements SharedView {
+  readonly #port: MessagePort;
+  readonly #control: ControlReader;
+  readonly #progress: Uint32Array;
+  readonly #monotonicMs: () => number;
+  readonly #ready = deferred();
+  #holding: Holding | undefined;
+  #publication: number;
+  /** Behind, with nothing to read: what it allows is worth nothing until the writer has sent everything anew. */
+  #lost = false;
+  #closed = false;
+  /**
+   * Read before the verdict and kept for the question how fresh it is. One that came into force in between may rest on
+   * records that the verdict did not see: the writer does not wait for this thread, which may be stopped just there.
+   */
+  #leaseOfVerdict = NOT_READ;
+  #leaseMs: number | undefined;
+
+  constructor(init: ReaderInit, monotonicMs: () => number) {
+    this.#port = init.port;
+    this.#control = new ControlReader(init.control);
+    this.#progress = new Uint32Array(init.progress);
+    this.#monotonicMs = monotonicMs;
+    // One behind what the first message, which lies in the port, brings.
+    this.#publication = (Atomics.load(this.#progress, 0) - 1) & 0xffff;
+    this.#ready.promise.catch(() => {});
+    this.#port.on("message", (message: PublishedMessage) => this.#follow(message));
+    this.#port.on("close", () => this.#end());
+    this.#port.unref();
+  }
+
+  get leaseMs(): number {
+    return this.#leaseMs ?? this.#control.lease(leaseNumberOf(this.#control.state())).leaseMs;
+  }
+
+  whenReady(signal?: AbortSignal): Promise<void> {
+    this.#settle();
+    return signal === undefined ? this.#ready.promise : unlessAborted(this.#ready.promise, signal);
+  }
+
+  coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {
+    this.#look();
+    return this.#held().keySpace.coordinatesOf(claims, header);
+  }
+
+  verdict(at: TokenCoordinates): Verdict {
+    this.#leaseOfVerdict = this.#look();
+    const { index, keySpace } = this.#held();
+    return index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header));
+  }
+
+  /** After a verdict, of that verdict. */
+  freshness(): { ready: boolean; ageMs: number } {
+    const number = this.#leaseOfVerdict === NOT_READ ? this.#look() : this.#leaseOfVerdict;
+    this.#leaseOfVerdict = NOT_READ;
+    const { askedAt, leaseMs } = number === NONE ? NO_LEASE : this.#control.lease(number);
+    this.#leaseMs = leaseMs;
+    const ready = this.#holding !== undefined && !this.#closed;
+    return { ready, ageMs: ready ? this.#monotonicMs() - askedAt : Number.POSITIVE_INFINITY };
+  }
+
+  close(): void {
+    this.#port.close();
+    this.#end();
+    this.#holding = undefined;
+  }
+
+  /** The writer is gone: denials hold on, and no lease comes any more. */
+  #end(): void {
+    this.#closed = true;
+    this.#ready.reject(revocationError("replica_closed"));
+  }
+
+  #held(): Holding {
+    if (this.#holding === undefined) throw revocationError("replica_not_ready");
+    return this.#holding;
+  }
+
+  /** Takes everything that was published before this moment. Gives the number of the lease that was in force then. */
+  #look(): number {
+    const state = this.#control.state();
+    const published = publicationOf(state);
+    if (published !== this.#publication) this.#catchUp(published);
+    return this.#lost ? NONE : leaseNumberOf(state);
+  }
+
+  #catchUp(published: number): void {
+    while (ahead(published, this.#publication) > 0) {
+      const received = this.#closed ? undefined : receiveMessageOnPort(this.#port);
+      if (received === undefined) {
+        if (!this.#lost) this.#port.postMessage(SEND_ALL);
+        this.#lost = true;
+        return;
+      }
+      this.#follow(received.message as PublishedMessage);
+    }
+  }
+
+  #follow(message: PublishedMessage): void {
+    if (message.type === "index") this.#replace(message.origin, message.image);
+    if (message.type === "changes") this.#holding?.index.follow(message.image);
+    if (message.type !== "lease") {
+      this.#publication = message.publication;
+      this.#lost = false;
+      Atomics.store(this.#progress, 0, message.publication);
+    }
+    this.#settle();
+  }
+
+  #replace(origin: IndexOrigin, image: IndexImage): void {
+    const { hashKey } = origin;
+    const held = this.#holding;
+    const sameKey = held !== undefined && Buffer.compare(held.hashKey, hashKey) === 0;
+    const index = new SharedIndex(origin);
+    index.follow(image);
+    this.#holding = { index, hashKey, keySpace: sameKey ? held.keySpace : createKeySpace(hashKey) };
+  }
+
+  #settle(): void {
+    if (this.#holding === undefined) return;
+    const { askedAt, leaseMs } = this.#control.lease(leaseNumberOf(this.#control.state()));
+    if (this.#monotonicMs() - askedAt <= leaseMs) this.#ready.resolve();
+  }
+}
