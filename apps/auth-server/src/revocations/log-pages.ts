@@ -24,19 +24,28 @@ export async function logPage(
   if (query.after > head) throw feedError("ahead_of_head");
   const rows = await rowsFrom(options, query);
   const before = rows[0]?.seq === query.after ? rows.shift() : undefined;
-  const after = rows.length === 0 ? query.after : rows[0]!.seq - 1;
+  const after = before?.seq ?? beginOf(rows, { ...query, pruned: Math.min(log.oldestKept() - 1, head) });
   const chainBefore = before?.chain ?? (await prunedChain(options, after));
-  const newest = rows.at(-1) ?? before;
+  const to = rows.at(-1)?.seq ?? after;
+  const chain = rows.at(-1)?.chain ?? chainBefore;
   return {
     incarnation: log.incarnation,
     head,
     oldestKept: log.oldestKept(),
     after,
-    to: newest?.seq ?? after,
+    to,
     records: encodeBase64url(encodeRecords(rows)),
     ...(chainBefore === undefined ? {} : { chainBefore: encodeBase64url(chainBefore) }),
-    ...(newest === undefined ? {} : await claimsOf(options, newest)),
+    ...(chain === undefined ? {} : await claimsOf(options, { seq: to, chain })),
   };
+}
+
+/** Where a page begins whose row at `after` is not kept. */
+function beginOf(
+  rows: readonly { readonly seq: number }[],
+  { after, pruned }: { readonly after: number; readonly pruned: number },
+): number {
+  return rows.length === 0 ? Math.max(after, pruned) : rows[0]!.seq - 1;
 }
 
 /** One statement, with the row at `after`: pruning between two could take it away. */
@@ -64,13 +73,9 @@ async function prunedChain({ read }: LogPagesOptions, seq: number): Promise<Uint
   return state.anchor_seq === seq ? state.anchor_chain : undefined;
 }
 
-async function claimsOf(
-  { signHead }: LogPagesOptions,
-  { seq, chain }: LogPosition,
-): Promise<Partial<LogPage>> {
-  const position = { seq, chain };
+async function claimsOf({ signHead }: LogPagesOptions, position: LogPosition): Promise<Partial<LogPage>> {
   return {
-    chain: encodeBase64url(chain),
+    chain: encodeBase64url(position.chain),
     ...(signHead === undefined ? {} : { signedHead: await signHead(position) }),
   };
 }

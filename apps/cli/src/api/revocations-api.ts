@@ -1,0 +1,154 @@
+import {
+  API_SCOPES,
+  type LogPage,
+  logPageSchema,
+  type Receipt,
+  type RevocationPage,
+  type RevocationStatus,
+  receiptSchema,
+  revocationPageSchema,
+  revocationStatusSchema,
+  type VerifierList,
+  verifierListSchema,
+} from "@portcullis/protocol";
+import { type Feed, httpFeed } from "@portcullis/revocation";
+import type { JSONWebKeySet } from "jose";
+import { z } from "zod";
+import { cliError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { Credentials } from "./credentials.ts";
+import { discover, type IssuerMetadata } from "./discover.ts";
+import { type Answer, type Sending, send } from "./send.ts";
+
+export interface ApiOptions {
+  readonly settings: Settings;
+  readonly sending: Sending;
+  readonly now: () => number;
+  /** What the verb needs and no more. */
+  readonly scopes: readonly (keyof typeof API_SCOPES)[];
+}
+
+interface Call {
+  readonly method?: "GET" | "POST";
+  readonly path?: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly waitSeconds?: number | undefined;
+  readonly body?: unknown;
+}
+
+const errorSchema = z.object({
+  error: z.string(),
+  error_description: z.string().optional(),
+  problems: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+
+/** The revocations API (docs/reference/revocations-api.md), as one client with the scopes of one verb. */
+export class RevocationsApi {
+  readonly metadata: IssuerMetadata;
+  readonly #options: ApiOptions;
+  readonly #credentials: Credentials;
+
+  static async connect(options: ApiOptions): Promise<RevocationsApi> {
+    return new RevocationsApi(options, await discover(options.settings, options.sending));
+  }
+
+  private constructor(options: ApiOptions, metadata: IssuerMetadata) {
+    this.#options = options;
+    this.metadata = metadata;
+    const scopes = options.scopes.map((name) => API_SCOPES[name]);
+    this.#credentials = new Credentials({ ...options, metadata, scopes });
+  }
+
+  revoke(body: unknown, waitSeconds: number): Promise<Receipt> {
+    return this.#call(receiptSchema, { method: "POST", body, waitSeconds });
+  }
+
+  list(query: NonNullable<Call["query"]>): Promise<RevocationPage> {
+    return this.#call(revocationPageSchema, { query });
+  }
+
+  show(seq: number, waitSeconds?: number): Promise<RevocationStatus> {
+    return this.#call(revocationStatusSchema, { path: `/${seq}`, waitSeconds });
+  }
+
+  verifiers(): Promise<VerifierList> {
+    return this.#call(verifierListSchema, { path: "/verifiers" });
+  }
+
+  batches(after: number, limit: number): Promise<LogPage> {
+    return this.#call(logPageSchema, { path: "/batches", query: { after, limit } });
+  }
+
+  /** The keys that the issuer signs with. */
+  async jwks(): Promise<JSONWebKeySet> {
+    const url = new URL(this.metadata.jwks_uri);
+    const { status, body } = await send(
+      url,
+      { headers: { accept: "application/json" } },
+      this.#options.sending,
+    );
+    const keys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(body);
+    if (status === 200 && keys.success) return keys.data;
+    throw cliError("unreadable_answer", { text: `${url} answered ${status} and no key set.` });
+  }
+
+  feed(): Feed {
+    return httpFeed({
+      endpoint: this.#endpoint,
+      authorization: this.#credentials.authorization,
+      fetch: this.#options.sending.fetch,
+    });
+  }
+
+  get #endpoint(): string {
+    return this.metadata.portcullis_revocations_endpoint.replace(/\/$/, "");
+  }
+
+  async #call<Schema extends z.ZodType>(schema: Schema, call: Call): Promise<z.output<Schema>> {
+    let answer = await this.#send(call, false);
+    if (answer.status === 401) answer = await this.#send(call, true);
+    if (answer.status < 200 || answer.status > 299) throw this.#failureOf(call, answer);
+    const parsed = schema.safeParse(answer.body);
+    if (parsed.success) return parsed.data;
+    throw cliError("unreadable_answer", {
+      text: `${this.#nameOf(call)} answered something that this version of the command does not know. Do their versions fit?`,
+      cause: parsed.error,
+    });
+  }
+
+  async #send(call: Call, refresh: boolean): Promise<Answer> {
+    const { sending } = this.#options;
+    const url = new URL(this.#endpoint + (call.path ?? ""));
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers = {
+      accept: "application/json",
+      authorization: await this.#credentials.authorization({ refresh }),
+      ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      ...(call.waitSeconds === undefined ? {} : { prefer: `wait=${call.waitSeconds}` }),
+    };
+    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
+    // What it was asked to wait comes on top of what the answer may take.
+    const timeoutMs = sending.timeoutMs + (call.waitSeconds ?? 0) * 1000;
+    return send(url, { method: call.method ?? "GET", headers, ...body }, { ...sending, timeoutMs });
+  }
+
+  #failureOf(call: Call, { status, body }: Answer) {
+    const said = errorSchema.safeParse(body).data;
+    const name = this.#nameOf(call);
+    if (status === 403) return this.#credentials.lacks();
+    if (status === 401) {
+      return cliError("not_accepted", { text: `${name} does not accept a token that the issuer just gave.` });
+    }
+    const problems = said?.problems?.map(({ field, message }) => `${field}: ${message}`).join("\n");
+    const text = problems || said?.error_description || `${name} answered ${status}.`;
+    if (status === 404) return cliError("not_found", { text });
+    if (status >= 500) return cliError("issuer_unreachable", { text: `${name} answered ${status}: ${text}` });
+    return cliError("refused", { text });
+  }
+
+  #nameOf({ method = "GET", path = "" }: Call): string {
+    return `${method} ${this.#endpoint}${path}`;
+  }
+}

@@ -1,0 +1,57 @@
+/** One request, with a time limit, whose every failure says which URL it was about and what to do. */
+import { cliError } from "../errors.ts";
+
+export interface Sending {
+  readonly fetch: typeof fetch;
+  readonly timeoutMs: number;
+  /** Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export async function send(url: URL, init: RequestInit, sending: Sending): Promise<Answer> {
+  const limit = AbortSignal.timeout(sending.timeoutMs);
+  const signal = AbortSignal.any([sending.signal, limit]);
+  try {
+    const response = await sending.fetch(url, { ...init, redirect: "error", signal });
+    return { status: response.status, body: jsonOf(await response.text()) };
+  } catch (cause) {
+    if (sending.signal.aborted) throw sending.signal.reason;
+    if (limit.aborted) throw timedOut(url, sending.timeoutMs);
+    throw unreachable(url, cause);
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const timedOut = ({ origin, pathname }: URL, timeoutMs: number) =>
+  cliError("timed_out", {
+    text: `${origin}${pathname} has not answered within ${timeoutMs / 1000} s. Give it more with --timeout.`,
+  });
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refuses the connection. Is the authorization server running, and is --issuer right?",
+  ECONNRESET: "broke the connection off. Is the authorization server just stopping?",
+  UND_ERR_SOCKET: "broke the connection off. Is the authorization server just stopping?",
+  ENOTFOUND: "has no address. Is --issuer right?",
+  EAI_AGAIN: "cannot be looked up at the moment. Does name resolution work here?",
+};
+
+function unreachable({ origin }: URL, cause: unknown) {
+  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : (cause as Error);
+  const failure = FAILURES[(root as NodeJS.ErrnoException).code ?? ""];
+  return cliError("issuer_unreachable", {
+    text: `${origin} ${failure ?? `cannot be asked: ${root.message}.`}`,
+    cause,
+  });
+}

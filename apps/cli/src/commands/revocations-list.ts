@@ -1,0 +1,78 @@
+import { MODES, REASONS, type RevocationEntry, type RevocationPage, SCOPES } from "@portcullis/protocol";
+import { type Command, Option } from "commander";
+import type { RevocationsApi } from "../api/revocations-api.ts";
+import { EXIT } from "../exit-codes.ts";
+import { REVOCATION_COLUMNS } from "../print/revocation.ts";
+import { tableOf } from "../print/table.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { parseCount } from "./numbers.ts";
+
+const MOST_A_PAGE = 500;
+
+interface ListOptions {
+  readonly limit: number;
+  readonly all?: boolean;
+  readonly before?: number;
+  readonly [filter: string]: unknown;
+}
+
+const FILTERS = ["scope", "mode", "reason", "key", "subject", "client", "actor", "since", "until"] as const;
+
+export function addRevocationsList(parent: Command, cli: Cli): void {
+  parent
+    .command("list")
+    .description("list and search revocations, the newest first")
+    .addOption(new Option("--scope <scope>", "of this scope").choices(SCOPES))
+    .addOption(new Option("--mode <mode>", "of this mode").choices(MODES))
+    .addOption(new Option("--reason <reason>", "for this reason").choices(REASONS))
+    .option("--key <key>", "of exactly this token, session, subject ...")
+    .option("--subject <sub>", "of the pair of this subject and --client")
+    .option("--client <id>", "of the pair of this client and --subject")
+    .option("--actor <id>", "made by this client or person")
+    .option("--since <time>", "made then or later, as in 2026-03-01T12:00:00Z")
+    .option("--until <time>", "made then or earlier")
+    .option("--before <seq>", "older than this one", parseCount)
+    .option("--limit <count>", "so many at most", parseCount, 50)
+    .option("--all", "all that match, however many")
+    .addHelpText("after", EXAMPLES)
+    .action(acting(cli, list));
+}
+
+const EXAMPLES = `
+Examples:
+  portcullis revocations list --key alice
+  portcullis revocations list --reason banned --since 2026-03-01T00:00:00Z --all
+  portcullis revocations list --limit 500 --json
+
+Those whose tokens have all expired are forgotten, and no longer listed. Needs the scope revocations.inspect.`;
+
+async function list(session: Session, command: Command): Promise<number> {
+  const options = command.opts<ListOptions>();
+  const api = await session.connect("inspectRevocations");
+  const found = await collect(api, options);
+  if (session.json) printJson(session, found);
+  else print(session, found);
+  return EXIT.ok;
+}
+
+/** Pages are short where little matches; a list is not. */
+async function collect(api: RevocationsApi, options: ListOptions): Promise<RevocationPage> {
+  const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, options[name] as string | undefined]));
+  const revocations: RevocationEntry[] = [];
+  let before = options.before;
+  for (;;) {
+    const limit = Math.min(wanted - revocations.length, MOST_A_PAGE);
+    const page = await api.list({ ...filters, before, limit });
+    for (const entry of page.revocations) revocations.push(entry);
+    if (page.next === undefined) return { head: page.head, revocations };
+    if (revocations.length >= wanted) return { head: page.head, revocations, next: page.next };
+    before = page.next;
+  }
+}
+
+function print({ io, width }: Session, { revocations, head, next }: RevocationPage): void {
+  if (revocations.length === 0) io.stdout.write(`No revocation matches. The log's newest is seq ${head}.\n`);
+  else io.stdout.write(tableOf(REVOCATION_COLUMNS, revocations, width));
+  if (next !== undefined) io.stderr.write(`There are more: add --before ${next}, or --all.\n`);
+}

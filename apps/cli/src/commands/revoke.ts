@@ -1,0 +1,124 @@
+import { MODES, REASONS, type Receipt, SCOPES, type Scope } from "@portcullis/protocol";
+import { Argument, type Command, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
+import { receiptText } from "../print/receipt.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { usage } from "../settings.ts";
+import { parseWait } from "./numbers.ts";
+
+const DEFAULT_WAIT_SECONDS = 5;
+
+interface RevokeOptions {
+  readonly subject?: string;
+  readonly client?: string;
+  readonly mode: string;
+  readonly reason?: string;
+  readonly note?: string;
+  readonly wait: number;
+  readonly quorum?: boolean;
+  readonly yes?: boolean;
+}
+
+/** They reach further than one person: whoever means another scope should hear it before and not after. */
+const DANGEROUS: Partial<Record<Scope, (key: string) => string>> = {
+  issuer: () => "every access token of this issuer, of all people and all clients",
+  audience: (key) => `every access token for the API ${key}, of all people and all clients`,
+  client: (key) => `every session, grant and token of the client ${key}, of all people`,
+};
+
+export function addRevoke(parent: Command, cli: Cli): void {
+  parent
+    .command("revoke")
+    .description("revoke, and say which verifiers enforce it")
+    .addArgument(new Argument("<scope>", "what the key is of").choices(SCOPES))
+    .argument("[key]", "what to revoke; none for issuer and subject-client")
+    .option("--subject <sub>", "subject of a subject-client pair")
+    .option("--client <id>", "client of a subject-client pair")
+    .addOption(
+      new Option("--mode <mode>", "kill ends it; stale makes its client refresh")
+        .choices(MODES)
+        .default("kill"),
+    )
+    .addOption(new Option("--reason <reason>", "what the app is told").choices(REASONS))
+    .option("--note <text>", "why, for the audit")
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
+    .option("--quorum", "be content with more than half of the verifiers")
+    .option("--yes", "do not ask before revoking an issuer, audience or client")
+    .addHelpText("after", EXAMPLES)
+    .action(acting(cli, revoke));
+}
+
+const EXAMPLES = `
+Examples:
+  portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
+  portcullis revoke subject alice --mode stale --note "new role"
+  portcullis revoke subject-client --subject alice --client web
+  portcullis revoke issuer --reason possible_loss --yes --wait 30
+
+Needs the scope revocations.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
+
+async function revoke(session: Session, command: Command): Promise<number> {
+  const [scope, key] = command.processedArgs as [Scope, string | undefined];
+  const options = command.opts<RevokeOptions>();
+  const body = bodyOf(scope, key, options);
+  if (!(await isConfirmed(session, { scope, key, yes: options.yes ?? false }))) return EXIT.error;
+  const api = await session.connect("writeRevocations");
+  const receipt = await api.revoke(body, options.wait);
+  if (session.json) printJson(session, receipt);
+  else printReceipt(session, receipt);
+  return receipt.state === "pending" ? EXIT.pending : EXIT.ok;
+}
+
+function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
+  const { mode, reason, note } = options;
+  return {
+    scope,
+    key: keyOf(scope, key, options),
+    mode,
+    reason,
+    note,
+    require: options.quorum === true ? "quorum" : undefined,
+  };
+}
+
+function keyOf(scope: Scope, key: string | undefined, { subject, client }: RevokeOptions) {
+  const isPair = scope === "subject-client";
+  if (!isPair && (subject !== undefined || client !== undefined)) {
+    throw usage(`--subject and --client are for the scope subject-client; for ${scope} give the key itself.`);
+  }
+  if (isPair || scope === "issuer") {
+    const instead = isPair ? "give --subject and --client" : "it covers all tokens of the issuer";
+    if (key !== undefined)
+      throw usage(`key: found ${JSON.stringify(key)}; the scope ${scope} has none: ${instead}.`);
+    if (!isPair) return undefined;
+    if (!subject || !client) throw usage("--subject, --client: the scope subject-client needs both.");
+    return { subject, client };
+  }
+  if (!key) throw usage(`key: found none; say which ${scope} to revoke.`);
+  return key;
+}
+
+async function isConfirmed(
+  { io }: Session,
+  {
+    scope,
+    key = "",
+    yes,
+  }: { readonly scope: Scope; readonly key: string | undefined; readonly yes: boolean },
+): Promise<boolean> {
+  const reach = DANGEROUS[scope]?.(key);
+  if (reach === undefined || yes) return true;
+  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
+  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
+  if (answer.trim().toLowerCase() === "yes") return true;
+  io.stderr.write("Nothing was revoked.\n");
+  return false;
+}
+
+function printReceipt({ io, paint }: Session, receipt: Receipt): void {
+  const text = receiptText(receipt, io.now());
+  const colour = receipt.state === "pending" ? "yellow" : "green";
+  io.stdout.write(`Revoked (seq ${receipt.seq}). ${paint(colour, text)}\n`);
+  if (receipt.state !== "pending") return;
+  io.stdout.write(`See how it goes on: portcullis revocations show ${receipt.seq} --wait 30\n`);
+}

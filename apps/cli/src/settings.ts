@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { isLoopback } from "@portcullis/access-token";
+import { cliError } from "./errors.ts";
+import type { Io } from "./io.ts";
+
+/** Options that every verb has, as commander gives them. */
+export interface GlobalOptions {
+  readonly issuer?: string;
+  readonly clientId?: string;
+  readonly clientSecretFile?: string;
+  readonly insecure?: boolean;
+  readonly json?: boolean;
+  readonly color: boolean;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+export interface Settings {
+  readonly issuer: URL;
+  /** As given, which is what metadata and tokens must repeat. */
+  readonly issuerText: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly timeoutMs: number;
+}
+
+export function settingsOf(options: GlobalOptions, { env }: Pick<Io, "env">): Settings {
+  const issuerText = options.issuer ?? env.PORTCULLIS_ISSUER;
+  const clientId = options.clientId ?? env.PORTCULLIS_CLIENT_ID;
+  return {
+    issuer: issuerUrl(issuerText, options),
+    issuerText: issuerText!,
+    clientId: clientId || missing("--client-id", "the client to act as", "PORTCULLIS_CLIENT_ID"),
+    clientSecret: secretOf(options, env),
+    timeoutMs: options.timeout * 1000,
+  };
+}
+
+function issuerUrl(text: string | undefined, { insecure = false }: GlobalOptions): URL {
+  if (!text) return missing("--issuer", "the URL of the authorization server", "PORTCULLIS_ISSUER");
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url?.protocol === "http:";
+  if (isPlain && !insecure && !isLoopback(url.hostname)) {
+    throw usage(
+      `--issuer: found ${text}, where the client's secret would travel in the clear. Give an https URL, or --insecure if the way there is safe.`,
+    );
+  }
+  if (url === undefined || !(isPlain || url.protocol === "https:") || url.search !== "" || url.hash !== "") {
+    throw usage(`--issuer: found ${JSON.stringify(text)}; give a URL such as https://login.example.com.`);
+  }
+  return url;
+}
+
+/** Never an argument: those are for everybody on the machine to see. */
+function secretOf({ clientSecretFile: file }: GlobalOptions, env: Io["env"]): string {
+  if (file === undefined) {
+    const hint =
+      "PORTCULLIS_CLIENT_SECRET: found none; set it to the client's secret, or give --client-secret-file.";
+    if (!env.PORTCULLIS_CLIENT_SECRET) throw usage(hint);
+    return env.PORTCULLIS_CLIENT_SECRET;
+  }
+  const secret = readSecret(file).replace(/\r?\n$/, "");
+  if (secret === "") throw usage(`--client-secret-file: ${file} is empty.`);
+  return secret;
+}
+
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw usage(`--client-secret-file: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+}
+
+function missing(flag: string, what: string, variable: string): never {
+  throw usage(`${flag}: found none; give ${what}, or set ${variable}.`);
+}
+
+export const usage = (text: string) => cliError("usage", { text });
