@@ -7,6 +7,7 @@ import type { ArtefactStore } from "./artefact-store.ts";
 import type { Clients } from "./clients.ts";
 import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
+import { assertReuse } from "./refresh-grace.ts";
 import type { SessionPayload, SessionStore } from "./session-store.ts";
 
 export interface Stores {
@@ -93,7 +94,11 @@ function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
 function artefactAdapter(artefacts: ArtefactStore, model: string): AdapterMethods {
   return {
     upsert: (id, payload, ttlSeconds) => artefacts.save({ model, id, payload, ttlSeconds: ttlSeconds! }),
-    find: (id) => artefacts.find(model, id),
+    find: async (id) => {
+      const payload = await artefacts.find(model, id);
+      if (model === "RefreshToken" && payload?.consumed !== undefined) await assertReuse(Provider.ctx);
+      return payload;
+    },
     consume: (id) => artefacts.consume(model, id),
     destroy: (id) => artefacts.destroy(model, id),
     // Whatever hangs below a grant ends with the grant (lineage.ts), in the transaction that logs it. Ending it

@@ -9,6 +9,8 @@ export function authenticateApi(options: {
   readonly audience: string;
   readonly keys: { keys: JWK[] };
   readonly local: LocalRevocations;
+  /** Resolves once `local` counts what any server on the database has committed. */
+  readonly catchUp: () => Promise<unknown>;
   readonly nowSeconds: () => number;
 }): Authenticate {
   const guard = createGuard({
@@ -19,6 +21,7 @@ export function authenticateApi(options: {
     nowSeconds: options.nowSeconds,
   });
   return async (request, reply, scope) => {
+    await options.catchUp();
     // From the list of all: Node would silently take the first of two.
     const authorization = request.raw.headersDistinct.authorization;
     const decision = await guard.authenticate(authorization, { scopes: [scope] });

@@ -88,6 +88,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       endGrant: (id) => endings.endGrant(id),
     }),
     head: () => options.storage.log.head(),
+    catchUp: () => options.storage.log.refresh(),
     verify: verifyOwnTokens({ issuer, keys: publicKeys, nowSeconds: options.nowSeconds }),
     wrapGrantHandler: withTokenRules({ ...options, issuing, endings }),
   });
@@ -101,7 +102,7 @@ function stepsOf(
 ): readonly IssuingStep[] {
   const { storage, users, local, configuration, nowSeconds } = options;
   const steps = issuingSteps({
-    head: () => storage.log.head(),
+    readHead: () => storage.log.refresh(),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
     isSessionLive: async (uid) => (await sessions.findLive(uid)) !== undefined,
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,

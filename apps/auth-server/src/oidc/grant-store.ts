@@ -5,6 +5,7 @@
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
+import { lockSessionOf } from "./lock-parents.ts";
 
 export interface GrantPayload {
   jti: string;
@@ -35,10 +36,14 @@ export class GrantStore {
     return row && payloadOf(row);
   }
 
-  /** In a transaction, since what is put below a grant must see whether it still lives. */
-  async isLive({ db }: WriteTransaction, id: string): Promise<boolean> {
-    const row = await this.#live(db).where("oidc_grants.id", "=", id).executeTakeFirst();
-    return row !== undefined;
+  /**
+   * In a transaction, since what is put below a grant must see whether it still lives, and locked, since the grant must
+   * not end before what is put there is there to end with it.
+   */
+  async isLive(transaction: WriteTransaction, id: string): Promise<boolean> {
+    await lockSessionOf(transaction, id);
+    const grant = this.#live(transaction.db).where("oidc_grants.id", "=", id);
+    return (await transaction.lockRows(grant).executeTakeFirst()) !== undefined;
   }
 
   async idFor(sessionUid: string, clientId: string): Promise<string | undefined> {
@@ -68,26 +73,31 @@ export class GrantStore {
   ): Promise<string> {
     return this.#storage.write(async (transaction) => {
       await this.#assertOwner(transaction, owner);
-      const existing = await this.#live(transaction.db)
+      const grant = this.#live(transaction.db)
         .where("oidc_grants.session_uid", "=", owner.sessionUid)
-        .where("oidc_grants.client_id", "=", owner.clientId)
-        .executeTakeFirst();
+        .where("oidc_grants.client_id", "=", owner.clientId);
+      const existing = await transaction.lockRows(grant).executeTakeFirst();
       const payload = await extend(existing && payloadOf(existing));
       await this.#keep(transaction, owner, payload);
       return payload.jti;
     });
   }
 
-  /** The session ended, or is another user's, since the page was shown: no grant may hang below it. */
-  async #assertOwner({ db }: WriteTransaction, { sessionUid, accountId }: GrantOwner): Promise<void> {
-    const session = await db
+  /**
+   * The session ended, or is another user's, since the page was shown: no grant may hang below it. Locked: it must not
+   * end before the grant is there, and of two tabs that consent at two servers one comes first.
+   */
+  async #assertOwner(
+    { db, lockRows }: WriteTransaction,
+    { sessionUid, accountId }: GrantOwner,
+  ): Promise<void> {
+    const session = db
       .selectFrom("oidc_sessions")
       .select("uid")
       .where("uid", "=", sessionUid)
       .where("account_id", "=", accountId)
-      .where("ended_at", "is", null)
-      .executeTakeFirst();
-    if (session === undefined) throw oidcError("session_over");
+      .where("ended_at", "is", null);
+    if ((await lockRows(session).executeTakeFirst()) === undefined) throw oidcError("session_over");
   }
 
   async #keep({ db }: WriteTransaction, owner: GrantOwner, payload: GrantPayload): Promise<void> {

@@ -28,7 +28,8 @@ export interface IssuingStep {
 }
 
 export interface IssuingSources {
-  readonly head: () => number;
+  /** The newest seq as SQL has it now: another server on the database may be ahead of this one. */
+  readonly readHead: () => Promise<number>;
   readonly isUserActive: (accountId: string) => Promise<boolean>;
   readonly isSessionLive: (uid: string) => Promise<boolean>;
   readonly isGrantLive: (id: string) => Promise<boolean>;
@@ -50,8 +51,8 @@ export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
   ];
 }
 
-function sampleHorizon(issuing: Issuing, { head }: IssuingSources): void {
-  issuing.horizon = head();
+async function sampleHorizon(issuing: Issuing, { readHead }: IssuingSources): Promise<void> {
+  issuing.horizon = await readHead();
 }
 
 async function userActive({ accountId }: Issuing, { isUserActive }: IssuingSources): Promise<void> {

@@ -1,6 +1,7 @@
 /** Signing and cookie keys: made at the first start, kept in the data file, which only its owner can read. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
 import type { RandomBytes } from "./identifiers.ts";
 
 export const SIGNING_ALGORITHM = "ES256";
@@ -17,11 +18,19 @@ export async function loadSigningKeys(options: KeyOptions): Promise<JWK[]> {
   const stored = await readSigningKeys(options);
   if (stored.length > 0) return stored;
   const made = await makeSigningKey();
-  await options.storage.write(async ({ db }) => {
+  await options.storage.write(async (transaction) => {
+    const { db } = transaction;
+    await lockStart(transaction);
+    if ((await db.selectFrom("oidc_signing_keys").select("kid").execute()).length > 0) return;
     const row = { kid: made.kid!, jwk: JSON.stringify(made), created_at: options.nowSeconds() };
     await db.insertInto("oidc_signing_keys").values(row).execute();
   });
-  return [made];
+  return readSigningKeys(options);
+}
+
+/** Servers that start at once on an empty database must come up with the same keys: the first makes them. */
+async function lockStart({ db, lockRows }: WriteTransaction): Promise<void> {
+  await lockRows(db.selectFrom("revocation_state").select("id")).execute();
 }
 
 async function readSigningKeys({ storage }: KeyOptions): Promise<JWK[]> {
@@ -29,6 +38,7 @@ async function readSigningKeys({ storage }: KeyOptions): Promise<JWK[]> {
     .selectFrom("oidc_signing_keys")
     .select("jwk")
     .orderBy("created_at", "desc")
+    .orderBy("kid")
     .execute();
   return rows.map(({ jwk }) => JSON.parse(jwk) as JWK);
 }
@@ -51,9 +61,13 @@ export async function loadCookieKeys({ storage, nowSeconds, randomBytes }: KeyOp
   const read = () =>
     storage.read.selectFrom("oidc_cookie_keys").select("secret").orderBy("id", "desc").execute();
   if ((await read()).length === 0) {
-    const row = { secret: randomBytes(COOKIE_KEY_BYTES), created_at: nowSeconds() };
+    const row = { id: 1, secret: randomBytes(COOKIE_KEY_BYTES), created_at: nowSeconds() };
     await storage.write(async ({ db }) => {
-      await db.insertInto("oidc_cookie_keys").values(row).execute();
+      await db
+        .insertInto("oidc_cookie_keys")
+        .values(row)
+        .onConflict((conflict) => conflict.column("id").doNothing())
+        .execute();
     });
   }
   return (await read()).map(({ secret }) => Buffer.from(secret).toString("base64url"));

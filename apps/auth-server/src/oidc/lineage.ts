@@ -9,6 +9,7 @@ import type { Scope } from "@portcullis/protocol";
 import type { EndBelow, RevocationTarget } from "../revocations/revoker.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { lockAll } from "./lock-parents.ts";
 
 type End = (lineage: Lineage, key: RevocationTarget["key"]) => Promise<void>;
 
@@ -51,13 +52,17 @@ export interface Lineage {
   endEverything(): Promise<void>;
 }
 
-export function lineageIn({ db }: WriteTransaction, nowSeconds: () => number): Lineage {
+export function lineageIn(transaction: WriteTransaction, nowSeconds: () => number): Lineage {
+  const { db } = transaction;
   const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
   const grants = () => db.selectFrom("oidc_grants").select("id");
 
   // One statement a table, however many there are: a round for each of 100,000 sessions would hold up the process
   // for seconds, and leases would end meanwhile.
+  // Parents are locked before children are deleted: a code that is being put below one at this moment comes first, and
+  // is deleted with the others, or comes later, and finds its parent ended.
   async function endSessions(chosen: ReturnType<typeof sessions>): Promise<void> {
+    await lockAll(transaction, chosen.orderBy("uid"));
     await endGrants(grants().where("session_uid", "in", chosen));
     await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("oidc_session_ids").where("session_uid", "in", chosen).execute();
@@ -67,6 +72,7 @@ export function lineageIn({ db }: WriteTransaction, nowSeconds: () => number): L
   }
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
+    await lockAll(transaction, chosen.orderBy("id"));
     await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
     await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
     return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));

@@ -15,6 +15,8 @@ import { ROUTES } from "./routes.ts";
 export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
   readonly receipts: Receipts;
   readonly report: Report;
+  /** Resolves once this server's verdicts count what any server on the database has committed. */
+  readonly catchUp: () => Promise<unknown>;
   /** Goes around the library's handler of each grant type. */
   readonly wrapGrantHandler: (grantType: string, handler: GrantHandler) => GrantHandler;
 }
@@ -79,9 +81,13 @@ const guardPages: Middleware = async (ctx, next) => {
   if (ctx.oidc !== undefined) allowFormTargets(ctx);
 };
 
-function sampleHorizon({ issuing }: ProviderOptions): Middleware {
+/** Where a token's verdict is the answer. */
+const JUDGING: ReadonlySet<string> = new Set([ROUTES.introspection, ROUTES.userinfo, ROUTES.revocation]);
+
+function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
   return async (ctx, next) => {
     if (ctx.path === ROUTES.token) ctx.state.horizon = await issuing.begin();
+    if (JUDGING.has(ctx.path)) await catchUp();
     await next();
   };
 }

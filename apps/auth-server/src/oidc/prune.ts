@@ -68,13 +68,18 @@ function stepsAt(nowMs: number): PruneStep[] {
   ];
 }
 
-async function pruneSessions({ db }: WriteTransaction, before: number, limit: number): Promise<number> {
-  const old = await db
+async function pruneSessions(
+  { db, lockRows }: WriteTransaction,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const expired = db
     .selectFrom("oidc_sessions")
     .select("uid")
     .where("expires_at", "<=", before)
-    .limit(limit)
-    .execute();
+    .orderBy("uid")
+    .limit(limit);
+  const old = await lockRows(expired).execute();
   const uids = old.map(({ uid }) => uid);
   if (uids.length === 0) return 0;
   await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();

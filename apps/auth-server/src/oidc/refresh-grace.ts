@@ -12,11 +12,20 @@ import { hasCode } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { oidcError } from "./errors.ts";
 import { hashOfSecret, type RandomBytes } from "./identifiers.ts";
 import { seal, unseal } from "./seal.ts";
 import { inTokenUnit } from "./token-unit.ts";
 
 export const REFRESH_GRACE_MS = 10_000;
+
+/** Member of `ctx.state`: to be called when a refresh token is found spent; throws if it is no reuse. */
+const FOUND_SPENT = "foundSpent";
+
+export async function assertReuse(ctx: KoaContextWithOIDC | undefined): Promise<void> {
+  const foundSpent = ctx?.state[FOUND_SPENT] as (() => Promise<void>) | undefined;
+  await foundSpent?.();
+}
 
 export type GrantHandler = (ctx: KoaContextWithOIDC) => Promise<void>;
 
@@ -72,6 +81,10 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
 
   async function answer(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<void> {
     if (await answerAgain(ctx, request)) return;
+    // Spent by another server since: not a reuse, though the library would take it for one and end the grant.
+    ctx.state[FOUND_SPENT] = async () => {
+      if (await hasAnswer(request)) throw new errors.InvalidGrant({ cause: oidcError("already_spent") });
+    };
     try {
       await inTokenUnit(
         options.storage,
@@ -84,15 +97,29 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
     }
   }
 
-  async function answerAgain(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<boolean> {
-    const row = await options.storage.read
+  function storedFor(request: RefreshRequest) {
+    return options.storage.read
       .selectFrom("oidc_refresh_successors")
       .selectAll()
       .where("spent_hash", "=", request.spentHash)
       .where("client_id", "=", request.clientId)
       .executeTakeFirst();
-    const ageMs = options.nowMs() - (row?.spent_at ?? 0);
-    if (row === undefined || ageMs < 0 || ageMs >= REFRESH_GRACE_MS) return false;
+  }
+
+  async function hasAnswer(request: RefreshRequest): Promise<boolean> {
+    const row = await storedFor(request);
+    return row !== undefined && isInGrace(row);
+  }
+
+  function isInGrace({ spent_at }: { readonly spent_at: number }): boolean {
+    const ageMs = options.nowMs() - spent_at;
+    return ageMs >= 0 && ageMs < REFRESH_GRACE_MS;
+  }
+
+  async function answerAgain(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<boolean> {
+    const row = await storedFor(request);
+    if (row === undefined || !isInGrace(row)) return false;
+    const ageMs = options.nowMs() - row.spent_at;
     if (!Buffer.from(row.request_hash).equals(request.requestHash)) {
       // An honest app that asks two things with one token at once: refused, but no reuse.
       throw new errors.InvalidGrant({ detail: "repeated with other parameters" });

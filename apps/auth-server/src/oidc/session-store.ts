@@ -6,7 +6,7 @@
  * a sign-in is dropped; an ended session is not brought back; and a replaced id leads on for some
  * seconds, unless it was replaced by a sign-in (an id from before must not lead into the account: fixation).
  */
-import { type Selectable, sql } from "kysely";
+import type { Selectable } from "kysely";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
@@ -112,11 +112,8 @@ export class SessionStore {
   }
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {
-    const stored = await transaction.db
-      .selectFrom("oidc_sessions")
-      .selectAll()
-      .where("uid", "=", session.payload.uid)
-      .executeTakeFirst();
+    const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
+    const stored = await transaction.lockRows(row).executeTakeFirst();
     // Ended while this request ran: its late save must not sign the user in again.
     if (stored !== undefined && stored.ended_at !== null) return;
     const before = stored && (JSON.parse(stored.payload) as SessionPayload);
@@ -126,15 +123,14 @@ export class SessionStore {
     const isSignIn = view === "sign_in";
     const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
     const payload = { ...session.payload, authorizations };
-    await this.#saveRow(transaction, session, payload, isSignIn);
+    await this.#saveRow(transaction, { ...session, payload }, { isSignIn, isNew: stored === undefined });
     await this.#saveId(transaction, session, isSignIn);
   }
 
   async #saveRow(
     { db }: WriteTransaction,
-    { ttlSeconds, userAgent }: SaveSession,
-    payload: SessionPayload,
-    isSignIn: boolean,
+    { payload, ttlSeconds, userAgent }: SaveSession,
+    { isSignIn, isNew }: { readonly isSignIn: boolean; readonly isNew: boolean },
   ): Promise<void> {
     const now = this.#nowSeconds();
     const { jti: _id, ...kept } = payload;
@@ -145,11 +141,13 @@ export class SessionStore {
       expires_at: now + ttlSeconds,
       ...(isSignIn ? { created_at: now, user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null } : {}),
     };
-    await db
-      .insertInto("oidc_sessions")
-      .values({ uid: payload.uid, created_at: now, user_agent: null, ended_at: null, ...change })
-      .onConflict((conflict) => conflict.column("uid").doUpdateSet(change))
-      .execute();
+    if (!isNew) {
+      await db.updateTable("oidc_sessions").set(change).where("uid", "=", payload.uid).execute();
+      return;
+    }
+    // No upsert: one that another server has inserted meanwhile was not looked at. The unit runs again then.
+    const row = { uid: payload.uid, created_at: now, user_agent: null, ended_at: null, ...change };
+    await db.insertInto("oidc_sessions").values(row).execute();
   }
 
   async #saveId(transaction: WriteTransaction, session: SaveSession, isSignIn: boolean): Promise<void> {
@@ -166,7 +164,7 @@ export class SessionStore {
       })
       .onConflict((conflict) => conflict.column("id_hash").doNothing())
       .execute();
-    await this.#boundIds(transaction, uid);
+    await this.#boundIds(transaction, session);
   }
 
   async #replaceId({ db }: WriteTransaction, id: string): Promise<void> {
@@ -178,17 +176,20 @@ export class SessionStore {
       .execute();
   }
 
-  async #boundIds({ db }: WriteTransaction, uid: string): Promise<void> {
+  /** The one that was just saved stays, whatever the others' times. */
+  async #boundIds({ db }: WriteTransaction, { id, payload }: SaveSession): Promise<void> {
     const newest = db
       .selectFrom("oidc_session_ids")
       .select("id_hash")
-      .where("session_uid", "=", uid)
+      .where("session_uid", "=", payload.uid)
+      .where("id_hash", "!=", hashOfId(id))
       .orderBy("created_at", "desc")
-      .orderBy(sql`rowid`, "desc")
-      .limit(MOST_IDS);
+      .orderBy("id_hash")
+      .limit(MOST_IDS - 1);
     await db
       .deleteFrom("oidc_session_ids")
-      .where("session_uid", "=", uid)
+      .where("session_uid", "=", payload.uid)
+      .where("id_hash", "!=", hashOfId(id))
       .where("id_hash", "not in", newest)
       .execute();
   }

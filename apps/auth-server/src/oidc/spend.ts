@@ -2,11 +2,17 @@
 import type { Insertable } from "kysely";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
+import { lockParentsOf } from "./lock-parents.ts";
 import type { ArtefactsTable } from "./tables.ts";
 
 /** Throws `already_spent`. A row that is gone was ended with its grant: that is no use of it either. */
-export async function spend({ db }: WriteTransaction, idHash: Uint8Array, nowSeconds: number): Promise<void> {
-  const { numUpdatedRows } = await db
+export async function spend(
+  transaction: WriteTransaction,
+  idHash: Uint8Array,
+  nowSeconds: number,
+): Promise<void> {
+  await lockParentsOf(transaction, idHash);
+  const { numUpdatedRows } = await transaction.db
     .updateTable("oidc_artefacts")
     .set({ consumed_at: nowSeconds })
     .where("id_hash", "=", idHash)

@@ -42,10 +42,12 @@ export function createGuessLimit(storage: Storage, nowMs: () => number): GuessLi
     take: (attempt) =>
       storage.write(async (transaction) => {
         const now = nowMs();
-        const waits = await Promise.all(
-          countersOf(attempt).map((counter) => waitOf(transaction, counter, now)),
-        );
-        const wait = Math.max(...waits);
+        let wait = 0;
+        // The account first: while it is blocked, new addresses leave no rows behind.
+        for (const counter of countersOf(attempt).toReversed()) {
+          if (wait === 0) await ensureRow(transaction, counter, now);
+          wait = Math.max(wait, await waitOf(transaction, counter, now));
+        }
         if (wait > 0) return wait;
         for (const counter of countersOf(attempt)) await count(transaction, counter, now);
         return undefined;
@@ -53,12 +55,12 @@ export function createGuessLimit(storage: Storage, nowMs: () => number): GuessLi
     succeeded: (attempt) =>
       storage.write(async ({ db }) => {
         const [here, account] = countersOf(attempt);
-        await db.deleteFrom("sign_in_attempts").where("key_hash", "=", here.key).execute();
         await db
           .updateTable("sign_in_attempts")
           .set(({ eb }) => ({ failures: eb("failures", "-", 1), blocked_until: 0 }))
           .where("key_hash", "=", account.key)
           .execute();
+        await db.deleteFrom("sign_in_attempts").where("key_hash", "=", here.key).execute();
       }),
     async prune({ db }, limit) {
       const old = db
@@ -85,26 +87,30 @@ function countersOf({ usernameKey, address }: Attempt): [here: Counter, account:
 const hash = (parts: readonly string[]): Uint8Array =>
   createHash("sha256").update(JSON.stringify(parts)).digest();
 
-async function waitOf({ db }: WriteTransaction, counter: Counter, now: number): Promise<number> {
-  const row = await db
+/** A row that is missing cannot be locked, and guesses at several servers would all pass. */
+async function ensureRow({ db }: WriteTransaction, counter: Counter, now: number): Promise<void> {
+  await db
+    .insertInto("sign_in_attempts")
+    .values({ key_hash: counter.key, failures: 0, blocked_until: 0, updated_at: now })
+    .onConflict((conflict) => conflict.column("key_hash").doNothing())
+    .execute();
+}
+
+async function waitOf({ db, lockRows }: WriteTransaction, counter: Counter, now: number): Promise<number> {
+  const attempts = db
     .selectFrom("sign_in_attempts")
     .select("blocked_until")
-    .where("key_hash", "=", counter.key)
-    .executeTakeFirst();
+    .where("key_hash", "=", counter.key);
+  const row = await lockRows(attempts).executeTakeFirst();
   // A clock set back must not turn a block of seconds into one of years.
   return Math.min((row?.blocked_until ?? 0) - now, counter.longestBlockMs);
 }
 
 async function count({ db }: WriteTransaction, counter: Counter, now: number): Promise<void> {
   const row = await db
-    .insertInto("sign_in_attempts")
-    .values({ key_hash: counter.key, failures: 1, blocked_until: 0, updated_at: now })
-    .onConflict((conflict) =>
-      conflict.column("key_hash").doUpdateSet(({ ref, eb }) => ({
-        failures: eb(ref("sign_in_attempts.failures"), "+", 1),
-        updated_at: now,
-      })),
-    )
+    .updateTable("sign_in_attempts")
+    .set(({ eb }) => ({ failures: eb("failures", "+", 1), updated_at: now }))
+    .where("key_hash", "=", counter.key)
     .returning("failures")
     .executeTakeFirstOrThrow();
   const blockedUntil = now + blockMs(row.failures, counter);
