@@ -158,6 +158,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       audience: configuration.apiResource,
       keys: oidc.publicKeys,
       local: revocations.local,
+      catchUp: () => storage.log.refresh(),
     }),
   });
 }
