@@ -39,6 +39,7 @@ export function createRelayApp(options: RelayAppOptions): FastifyInstance {
 function feedRoutes(options: RelayAppOptions) {
   const { copy } = options;
   return async (app: FastifyInstance): Promise<void> => {
+    app.decorateRequest("caller");
     readJsonOnly(app);
     app.addHook("preHandler", async (request) => checkNotAhead(request, copy));
     const get = () => copy.current?.snapshots.get() ?? Promise.reject(relayError("relay_not_fresh"));
