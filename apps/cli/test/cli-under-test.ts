@@ -1,0 +1,121 @@
+import type { TestContext } from "node:test";
+import { type ConnectedGuard, connect } from "@portcullis/guard";
+import { type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
+import {
+  RESOURCE,
+  type ServerUnderTest,
+  startServer,
+} from "../../auth-server/test/oidc/server-under-test.ts";
+import { type Io, run } from "../src/index.ts";
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RunOptions extends Partial<Omit<Io, "stdout" | "stderr">> {
+  readonly onOut?: (text: string) => void;
+  readonly onErr?: (text: string) => void;
+}
+
+export interface CliUnderTest {
+  readonly server: ServerUnderTest;
+  readonly env: Readonly<Record<string, string>>;
+  run(args: string, options?: RunOptions): Promise<Ended>;
+  /** A real verifier, which acknowledges what it applies. */
+  verifier(name: string): Promise<ConnectedGuard>;
+  /** A verifier that says what it is told to say, and applies nothing. */
+  lease(request: Partial<LeaseRequest> & { readonly replica: string }): Promise<void>;
+}
+
+export const secretOf = (client: string): string => `${client}-secret-0123456789abcdef`;
+
+/** The command, in this process, against a real server with clients for every combination of scopes. */
+export async function cliUnderTest(t: TestContext): Promise<CliUnderTest> {
+  const server = await startServer({ change: giveScopes });
+  t.after(() => server.stop());
+  const env = {
+    PORTCULLIS_ISSUER: server.issuer,
+    PORTCULLIS_CLIENT_ID: "admin",
+    PORTCULLIS_CLIENT_SECRET: secretOf("admin"),
+  };
+  return {
+    server,
+    env,
+    run: (args, options = {}) => runCommand(args, { env, ...options }),
+    verifier: (name) => startVerifier(t, server, name),
+    lease: (request) => lease(server, request),
+  };
+}
+
+type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>>[0];
+
+function giveScopes({ clients, issuer }: Document): void {
+  const admin = clients.find(({ clientId }) => clientId === "admin")!;
+  const api = `${issuer}/api`;
+  admin.resources[api] = ["revocations.read", "revocations.write", "revocations.inspect"];
+  clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
+}
+
+/** Arguments are split at spaces; "_" stands for a space within one. */
+export async function runCommand(args: string, options: RunOptions = {}): Promise<Ended> {
+  const ended = { out: "", err: "" };
+  const { onOut, onErr, ...io } = options;
+  const writer = (name: "out" | "err", listener?: (text: string) => void) => ({
+    write: (text: string) => {
+      ended[name] += text;
+      listener?.(text);
+    },
+  });
+  const code = await run(args === "" ? [] : args.split(" ").map((part) => part.replaceAll("_", " ")), {
+    stdout: writer("out", onOut),
+    stderr: writer("err", onErr),
+    env: {},
+    fetch,
+    isTerminal: false,
+    columns: () => 100,
+    now: Date.now,
+    delay: () => new Promise((resolve) => setImmediate(resolve)),
+    signal: new AbortController().signal,
+    ...io,
+  });
+  return { code, ...ended };
+}
+
+async function startVerifier(t: TestContext, server: ServerUnderTest, name: string): Promise<ConnectedGuard> {
+  const guard = connect({
+    issuer: server.issuer,
+    audience: RESOURCE,
+    clientId: "orders",
+    clientSecret: secretOf("orders"),
+    name,
+  });
+  t.after(() => guard.close());
+  await guard.whenReady(AbortSignal.timeout(10_000));
+  return guard;
+}
+
+async function lease(server: ServerUnderTest, request: Partial<LeaseRequest>): Promise<void> {
+  const { log } = server.server.storage;
+  const response = await fetch(`${server.issuer}/revocations/lease`, {
+    method: "POST",
+    headers: { authorization: await tokenOf(server), "content-type": "application/json" },
+    body: JSON.stringify({ incarnation: log.incarnation, applied: log.head(), leaseMs: 30_000, ...request }),
+  });
+  leaseResponseSchema.parse(await response.json());
+}
+
+async function tokenOf({ issuer }: ServerUnderTest): Promise<string> {
+  const basic = Buffer.from(`orders:${secretOf("orders")}`).toString("base64");
+  const response = await fetch(`${issuer}/token`, {
+    method: "POST",
+    headers: { authorization: `Basic ${basic}` },
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      scope: "revocations.read",
+      resource: `${issuer}/api`,
+    }),
+  });
+  return `Bearer ${(await response.json()).access_token}`;
+}

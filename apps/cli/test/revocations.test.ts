@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { RevocationEntry } from "@portcullis/protocol";
+import { EXIT } from "../src/index.ts";
+import { type CliUnderTest, cliUnderTest } from "./cli-under-test.ts";
+
+const seqsOf = (out: string): number[] => JSON.parse(out).revocations.map(({ seq }: RevocationEntry) => seq);
+
+const appendSubjects = (cli: CliUnderTest, ...keys: string[]) =>
+  cli.server.server.storage.write(async (transaction) =>
+    transaction.append(
+      keys.map((key) => ({ scope: "subject", mode: "kill", reason: "revoked", key, actor: "admin" })),
+    ),
+  );
+
+test("revocations are listed for people, and what others wrote cannot touch the terminal", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.run("revoke subject alice --note \u001b[31mred\u0007\nline");
+  await cli.run("revoke subject-client --subject alice --client web --mode stale");
+  const { code, out, err } = await cli.run("revocations list");
+  assert.deepEqual([code, err], [EXIT.ok, ""]);
+  const [header, ...lines] = out.trimEnd().split("\n");
+  assert.match(header!, /^SEQ +REVOKED +SCOPE +KEY +MODE +REASON +BY +NOTE$/);
+  assert.match(lines[0]!, /^ +2 .* subject-client +alice at web +stale +claims_changed +admin$/);
+  assert.match(lines[1]!, /^ +1 .* subject +alice +kill +revoked +admin +red +line$/);
+});
+
+test("a table fits its terminal, and is whole elsewhere", async (t) => {
+  const cli = await cliUnderTest(t);
+  const long = "x".repeat(120);
+  await cli.run(`revoke subject ${long}`);
+  assert.match((await cli.run("revocations list")).out, new RegExp(long));
+  const narrow = await cli.run("revocations list --no-color", { isTerminal: true, columns: () => 90 });
+  for (const line of narrow.out.trimEnd().split("\n")) assert.ok(line.length <= 90, line);
+  assert.match(narrow.out, /xx…/);
+});
+
+test("a list has as many as were asked for, over all pages, and says how to see more", async (t) => {
+  const cli = await cliUnderTest(t);
+  await appendSubjects(cli, ...Array.from({ length: 1203 }, (_, at) => `s${at}`));
+  const few = await cli.run("revocations list --limit 2");
+  assert.match(few.err, /--before 1202, or --all/);
+  assert.equal(few.out.trimEnd().split("\n").length, 3);
+  assert.deepEqual(
+    seqsOf((await cli.run("revocations list --limit 2 --before 1202 --json")).out),
+    [1201, 1200],
+  );
+  assert.equal(seqsOf((await cli.run("revocations list --limit 700 --json")).out).length, 700);
+  const all = JSON.parse((await cli.run("revocations list --all --json")).out);
+  assert.deepEqual([all.head, all.revocations.length, all.next], [1203, 1203, undefined]);
+});
+
+test("revocations are searched by every filter", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.run("revoke subject alice --reason banned");
+  await cli.run("revoke session alice");
+  await cli.run("revoke subject-client --subject alice --client web");
+  const found = async (filters: string) => seqsOf((await cli.run(`revocations list ${filters} --json`)).out);
+  assert.deepEqual(await found("--key alice"), [2, 1]);
+  assert.deepEqual(await found("--key alice --scope session"), [2]);
+  assert.deepEqual(await found("--subject alice --client web"), [3]);
+  assert.deepEqual(await found("--reason banned --actor admin --mode kill"), [1]);
+  assert.deepEqual(await found("--since 2200-01-01T00:00:00Z"), []);
+  assert.deepEqual(await found("--until 2200-01-01T00:00:00Z"), [3, 2, 1]);
+  assert.match((await cli.run("revocations list --key bob")).out, /No revocation matches/);
+  assert.match((await cli.run("revocations list --subject alice")).err, /client: Is needed beside subject/);
+});
+
+test("one revocation is shown with how far it has got", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  await cli.run("revoke subject alice --note lost_phone");
+  const { code, out } = await cli.run("revocations show 1 --wait 10");
+  assert.equal(code, EXIT.ok);
+  for (const line of [
+    /^Revocation 1$/m,
+    /key +alice/,
+    /by +admin/,
+    /note +lost phone/,
+    /^Enforced by 1 of 1/m,
+  ]) {
+    assert.match(out, line);
+  }
+  const status = JSON.parse((await cli.run("revocations show 1 --json")).out);
+  assert.deepEqual([status.revocation.key, status.receipt.state], ["alice", "enforced"]);
+});
+
+/** Runs `watch` until it has printed something that matches; gives all that it printed. */
+function watching(cli: CliUnderTest, args = "") {
+  const stop = new AbortController();
+  const seen = { out: "", err: "" };
+  const waiters = new Set<() => void>();
+  const told = (name: "out" | "err") => (text: string) => {
+    seen[name] += text;
+    for (const look of waiters) look();
+  };
+  const ended = cli.run(`revocations watch ${args}`.trim(), {
+    signal: stop.signal,
+    onOut: told("out"),
+    onErr: told("err"),
+  });
+  return {
+    until: (name: "out" | "err", expected: RegExp) =>
+      new Promise<void>((resolve, reject) => {
+        const look = () => expected.test(seen[name]) && resolve();
+        waiters.add(look);
+        look();
+        void ended.then(({ err }) => reject(new Error(`ended: ${err}`)), reject);
+      }),
+    async stop() {
+      stop.abort();
+      return await ended;
+    },
+  };
+}
+
+test("watching prints what is committed, and ends cleanly", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.run("revoke subject before");
+  const watch = watching(cli, "--from 1");
+  await watch.until("out", /seq 1 {2}kill subject before {2}\(revoked by admin\)/);
+  await cli.run("revoke session alice --mode stale --note why");
+  await watch.until("out", /seq 2 {2}stale session alice {2}\(claims_changed by admin: why\)/);
+  const { code, out, err } = await watch.stop();
+  assert.deepEqual([code, err], [EXIT.ok, ""]);
+  assert.equal(out.trimEnd().split("\n").length, 2);
+});
+
+test("watching survives a restart of the server, tells all once, and says that it was away", async (t) => {
+  const cli = await cliUnderTest(t);
+  const watch = watching(cli, "--json --from 1");
+  await appendSubjects(cli, "a");
+  await watch.until("out", /"key":"a"/);
+  await cli.server.restart();
+  await appendSubjects(cli, "b", "c");
+  await watch.until("out", /"key":"c"/);
+  await watch.until("err", /Connected again; going on after seq 1/);
+  const { out, err } = await watch.stop();
+  assert.match(err, /^Connection lost \(.*\); trying again in 1 s\./);
+  const seqs = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line).seq);
+  assert.deepEqual(seqs, [1, 2, 3]);
+});

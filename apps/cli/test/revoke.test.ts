@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { receiptSchema } from "@portcullis/protocol";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest, runCommand } from "./cli-under-test.ts";
+
+test("a revocation that a verifier enforces says so and ends well", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  const { code, out, err } = await cli.run("revoke subject alice --reason banned --note sent_spam");
+  assert.deepEqual([code, err], [EXIT.ok, ""]);
+  assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.\n$/);
+  const [record] = await cli.server.server.storage.log.read(0, 1);
+  assert.deepEqual([record?.scope, record?.reason], ["subject", "banned"]);
+});
+
+test("a revocation that a verifier does not confirm names it, and the time by which it must", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-7f3a", applied: 0 });
+  const { code, out } = await cli.run("revoke subject alice --wait 0");
+  assert.equal(code, EXIT.pending);
+  assert.match(
+    out,
+    /^Revoked \(seq 1\)\. Pending: 1 of 1 has not confirmed: gateway-7f3a\. It must by (\S+ )?\d\d:\d\d:\d\d\.\n/,
+  );
+  const asked = await cli.run("revocations show 1");
+  assert.equal(asked.code, EXIT.pending);
+  assert.match(asked.out, /gateway-7f3a/);
+});
+
+test("machines are given the receipt as it is", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1", applied: 0 });
+  const { code, out } = await cli.run("--json revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --mode stale --wait 0");
+  assert.equal(code, EXIT.pending);
+  assert.deepEqual(receiptSchema.parse(JSON.parse(out)).laggards, ["gateway-1"]);
+});
+
+test("every scope takes its key, and without verifiers all is enforced", async (t) => {
+  const cli = await cliUnderTest(t);
+  const commands = [
+    "revoke token x",
+    "revoke subject-client --subject alice --client web",
+    "revoke issuer --yes",
+    "revoke audience https://orders.example --yes",
+    "revoke client web --yes --quorum",
+  ];
+  for (const command of commands) {
+    const { code, out, err } = await cli.run(command);
+    assert.equal(code, EXIT.ok, err);
+    assert.match(out, /no verifier holds a lease/);
+  }
+  const list = JSON.parse((await cli.run("revocations list --json")).out);
+  assert.deepEqual(
+    list.revocations.map(({ key }: { key: unknown }) => key),
+    ["web", "https://orders.example", null, { subject: "alice", client: "web" }, "x"],
+  );
+});
+
+test("what reaches far is asked about at a terminal, and needs --yes elsewhere", async (t) => {
+  const cli = await cliUnderTest(t);
+  const refused = await cli.run("revoke client web");
+  assert.equal(refused.code, EXIT.usage);
+  assert.match(refused.err, /add --yes/);
+  const questions: string[] = [];
+  const answering = (answer: string) => ({
+    ask: async (question: string) => {
+      questions.push(question);
+      return answer;
+    },
+  });
+  const denied = await cli.run("revoke issuer", answering("y"));
+  assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was revoked.\n"]);
+  assert.match(questions[0]!, /every access token of this issuer/);
+  assert.equal(cli.server.server.storage.log.head(), 0);
+  assert.equal((await cli.run("revoke issuer", answering("yes"))).code, EXIT.ok);
+  assert.equal(cli.server.server.storage.log.head(), 1);
+});
+
+test("what is wrong with a command line is said before anybody is asked", async () => {
+  const env = {
+    PORTCULLIS_ISSUER: "https://unreachable.invalid",
+    PORTCULLIS_CLIENT_ID: "a",
+    PORTCULLIS_CLIENT_SECRET: "b",
+  };
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["", /Usage: portcullis/],
+    ["revoke", /missing required argument 'scope'/],
+    ["revoke planet x", /Allowed choices are token/],
+    ["revoke subject", /key: found none; say which subject/],
+    ["revoke issuer x", /the scope issuer has none/],
+    ["revoke subject-client --subject a", /needs both/],
+    ["revoke subject-client x", /give --subject and --client/],
+    ["revoke subject a --client b", /are for the scope subject-client/],
+    ["revoke subject a --wait 31", /whole seconds from 0 to 30/],
+    ["revoke subject a --reason bored", /--reason/],
+    ["revoke subject a --colour", /unknown option '--colour'/],
+    ["revocations list --limit 0", /1 or more/],
+    ["revocations show x", /1 or more/],
+    ["verifiers --watch", /--watch: draws on a terminal/],
+    ["verifiers --timeout 0", /more than 0/],
+    ["verifiers --issuer http://login.example.com", /in the clear/],
+    ["verifiers --issuer nonsense", /--issuer: found "nonsense"/],
+    ["verifiers --client-secret-file /nonexistent", /--client-secret-file: \/nonexistent cannot be read/],
+  ];
+  for (const [command, expected] of wrong) {
+    const { code, err } = await runCommand(command, { env });
+    assert.match(err, expected, command);
+    assert.equal(code, EXIT.usage, command);
+  }
+  for (const name of Object.keys(env)) {
+    const { code, err } = await runCommand("verifiers", { env: { ...env, [name]: undefined } });
+    assert.equal(code, EXIT.usage);
+    assert.match(err, new RegExp(`${name}`));
+  }
+});
+
+test("who cannot be reached, and who is not let in, is said with what to do", async (t) => {
+  const cli = await cliUnderTest(t);
+  const saidBy = async (command: string, change: Record<string, string>) => {
+    const { code, err } = await cli.run(command, { env: { ...cli.env, ...change } });
+    assert.equal(code, EXIT.error, err);
+    return err;
+  };
+  assert.match(
+    await saidBy("verifiers", { PORTCULLIS_CLIENT_SECRET: "wrong" }),
+    /client admin with this secret/,
+  );
+  const verifier = {
+    PORTCULLIS_CLIENT_ID: "orders",
+    PORTCULLIS_CLIENT_SECRET: "orders-secret-0123456789abcdef",
+  };
+  assert.match(await saidBy("verifiers", verifier), /client orders lacks the scope revocations\.inspect/);
+  assert.match(await saidBy("revoke subject a", verifier), /lacks the scope revocations\.write/);
+  const auditor = {
+    PORTCULLIS_CLIENT_ID: "auditor",
+    PORTCULLIS_CLIENT_SECRET: "auditor-secret-0123456789abcdef",
+  };
+  assert.match(await saidBy("log verify", auditor), /lacks the scope revocations\.read\./);
+  assert.match(await saidBy("revocations show 9", {}), /no revocation 9: the newest is 0/);
+  const refused = await cli.run("--json revocations list --since yesterday");
+  assert.match(JSON.parse(refused.err).message, /since: Must be a time/);
+});
+
+test("an issuer that is not there is named", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { app } = cli.server.server;
+  app.server.close();
+  app.server.closeAllConnections();
+  const { code, err } = await cli.run("verifiers");
+  assert.equal(code, EXIT.error);
+  assert.match(err, new RegExp(`${cli.server.issuer} refuses the connection`));
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { verifierListSchema } from "@portcullis/protocol";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+test("verifiers are listed with how far each has got", async (t) => {
+  const cli = await cliUnderTest(t);
+  assert.match((await cli.run("verifiers")).out, /No verifier holds a lease/);
+  await cli.run("revoke subject alice");
+  await cli.verifier("gateway-1");
+  await cli.lease({ replica: "gateway-2", applied: 0 });
+  const { code, out } = await cli.run("verifiers");
+  assert.equal(code, EXIT.ok);
+  assert.match(out, /^NAME +CLIENT +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
+  assert.match(out, /^gateway-1 +orders +live +1 +0 +\d+ ms +5\.0 s/m);
+  assert.match(out, /^gateway-2 +orders +behind +0 +1 +\d+ ms +30\.0 s/m);
+  assert.match(out, /^1 of 2 verifiers up to seq 1, the log's newest\.$/m);
+  const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
+  assert.deepEqual(list.verifiers.map(({ name, behind }) => [name, behind]).sort(), [
+    ["gateway-1", 0],
+    ["gateway-2", 1],
+  ]);
+});
+
+test("watching draws the table anew until it is stopped, through a restart of the server", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1" });
+  const stop = new AbortController();
+  let drawn = 0;
+  let isAway = false;
+  const { code, out, err } = await cli.run("verifiers --watch", {
+    isTerminal: true,
+    signal: stop.signal,
+    fetch: async (...request) => {
+      if (isAway) throw new TypeError("fetch failed");
+      return fetch(...request);
+    },
+    delay: async () => {
+      drawn++;
+      isAway = drawn === 2;
+      if (drawn === 4) stop.abort();
+    },
+  });
+  assert.equal(code, EXIT.ok);
+  assert.match(err, /cannot be asked: fetch failed/);
+  assert.equal(out.split("\u001b[H").length - 1, 3);
+});
+
+test("machines that watch are given a line at a time", async (t) => {
+  const cli = await cliUnderTest(t);
+  const stop = new AbortController();
+  const { out } = await cli.run("verifiers --watch --json", {
+    signal: stop.signal,
+    delay: async () => stop.abort(),
+  });
+  assert.equal(verifierListSchema.parse(JSON.parse(out.split("\n")[0]!)).head, 0);
+});
+
+test("colour is for a terminal whose person has not said no", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1" });
+  const isColoured = async (args: string, options = {}) =>
+    (await cli.run(args, options)).out.includes("\u001b[3");
+  assert.equal(await isColoured("verifiers", { isTerminal: true }), true);
+  assert.equal(await isColoured("verifiers"), false);
+  assert.equal(await isColoured("verifiers --no-color", { isTerminal: true }), false);
+  const env = { ...cli.env, NO_COLOR: "1" };
+  assert.equal(await isColoured("verifiers", { isTerminal: true, env }), false);
+});
