@@ -34,3 +34,19 @@ export const silentBus: Bus = {
   onResume: () => () => undefined,
   close: async () => undefined,
 };
+
+/** Says everything on the first and hears both. Closes the second alone: the first belongs to whoever made it. */
+export function joinedBus(first: Bus, second: Bus): Bus {
+  const both = (join: (bus: Bus) => () => void) => {
+    const leave = [join(first), join(second)];
+    return () => {
+      for (const stop of leave) stop();
+    };
+  };
+  return {
+    publish: (message) => first.publish(message),
+    subscribe: (listener) => both((bus) => bus.subscribe(listener)),
+    onResume: (listener) => both((bus) => bus.onResume(listener)),
+    close: () => second.close(),
+  };
+}

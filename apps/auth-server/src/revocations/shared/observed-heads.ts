@@ -1,0 +1,77 @@
+/** Heads seen in so short a time are remembered as one, by the later time: a receipt then waits so much longer. */
+const JOINED_MS = 5;
+
+interface Sighting {
+  readonly seq: number;
+  /** Monotonic. */
+  readonly at: number;
+  readonly since: number;
+}
+
+export interface ObservedHeadsOptions {
+  readonly monotonicMs: () => number;
+  /** What was seen longer ago is only remembered as long ago. */
+  readonly rememberMs: number;
+}
+
+/**
+ * When this process saw that a seq was committed: never before its commit, so what was granted before the commit was
+ * granted before that time.
+ */
+export class ObservedHeads {
+  readonly #options: ObservedHeadsOptions;
+  #incarnation = "";
+  /** In order, of seqs and times. */
+  #sightings: Sighting[] = [];
+  /** All up to this was seen longer ago than is remembered. */
+  #old = 0;
+
+  constructor(options: ObservedHeadsOptions) {
+    this.#options = options;
+  }
+
+  see(incarnation: string, seq: number): void {
+    const at = this.#options.monotonicMs();
+    // Seqs of another log say nothing about this one's.
+    if (incarnation !== this.#incarnation || seq < (this.#sightings.at(-1)?.seq ?? 0))
+      this.#restart(incarnation);
+    const last = this.#sightings.at(-1);
+    if (last !== undefined && at - last.since < JOINED_MS) {
+      this.#sightings[this.#sightings.length - 1] = { seq, at, since: last.since };
+    } else {
+      this.#sightings.push({ seq, at, since: at });
+    }
+    this.#forgetOld(at);
+  }
+
+  /** Minus infinity: longer ago than is remembered. Infinity: not seen yet. */
+  at(seq: number): number {
+    if (seq <= this.#old) return Number.NEGATIVE_INFINITY;
+    return this.#sightings[this.#indexOf(seq)]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The first sighting that is not before the seq. */
+  #indexOf(seq: number): number {
+    let low = 0;
+    let high = this.#sightings.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#sightings[middle]!.seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #restart(incarnation: string): void {
+    this.#incarnation = incarnation;
+    this.#sightings = [];
+    this.#old = 0;
+  }
+
+  #forgetOld(now: number): void {
+    const kept = this.#sightings.findIndex(({ at }) => now - at <= this.#options.rememberMs);
+    // The newest is kept always: it is what tells the next one apart from that of another log.
+    const gone = Math.min(kept === -1 ? this.#sightings.length : kept, this.#sightings.length - 1);
+    if (gone > 0) this.#old = this.#sightings.splice(0, gone).at(-1)!.seq;
+  }
+}
