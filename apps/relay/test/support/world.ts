@@ -19,6 +19,8 @@ export interface World {
   verifier(name: string, feedEndpoint: string, options?: Partial<ConnectOptions>): Promise<ConnectedGuard>;
   /** Of the machine client `service`: what a revocation of that client denies. */
   token(): Promise<string>;
+  /** Of a verifier: what it reads the feed with. */
+  feedToken(): Promise<string>;
   revokeService(waitSeconds: number): Promise<Receipt>;
   /** Settings of a relay as a process of its own. */
   relayFile(change?: Record<string, unknown>): Promise<string>;
@@ -47,6 +49,7 @@ export async function startWorld(t: TestContext): Promise<World> {
     issuer,
     head: () => server.storage.log.head(),
     token: () => tokenOf(issuer, "service", RESOURCE, "orders.read"),
+    feedToken: () => tokenOf(issuer, "orders", `${issuer}/api`, "revocations.read"),
     async relay({ fetch, ...change } = {}) {
       const configuration = { ...relaySettings(issuer), ...change };
       const relay = await startRelay({ configuration, report: reportOf(t), ...(fetch && { fetch }) });

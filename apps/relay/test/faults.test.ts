@@ -1,0 +1,150 @@
+/** Verifiers that are cut off, and relays that die: real processes, real sockets, and events to wait for. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ConnectedGuard, GuardEvent } from "@portcullis/guard";
+import { freePortBlock, until } from "@portcullis/testing/end-to-end";
+import { RelayProcess } from "./support/relay-process.ts";
+import { TcpProxy } from "./support/tcp-proxy.ts";
+import { startWorld, type World } from "./support/world.ts";
+
+const limit = { timeout: 60_000 };
+
+test(
+  "a verifier that is cut off from the relay holds the receipt until its lease has ended",
+  limit,
+  async (t) => {
+    const world = await startWorld(t);
+    const relay = await world.relay();
+    const { proxy, url } = await TcpProxy.before(relay.endpoint);
+    const cut = await world.verifier("cut", url, { leaseMs: 2000 });
+    const well = await world.verifier("well", relay.endpoint);
+    t.after(() => proxy.close());
+    const token = `Bearer ${await world.token()}`;
+    assert.equal((await cut.authenticate(token)).outcome, "allow");
+    proxy.isDropping = true;
+    const atOnce = await world.revokeService(0);
+    assert.deepEqual([atOnce.state, atOnce.laggards], ["pending", [relay.name]]);
+    const looked = allowsUntil(cut, token);
+    const receipt = await world.revokeService(10);
+    const lastAllowAt = looked.stop();
+    const decision = await cut.authenticate(token);
+    assert.ok(
+      decision.outcome === "deny" && decision.status === 503,
+      "it never heard, and its lease is over",
+    );
+    assert.equal((await well.authenticate(token)).outcome, "deny");
+    assert.equal(receipt.state, "enforced");
+    assert.ok(
+      lastAllowAt !== undefined && lastAllowAt < performance.now(),
+      "it was waited for and not counted out",
+    );
+    assert.ok(receipt.elapsedMs > 500, `${receipt.elapsedMs} ms`);
+  },
+);
+
+test("a relay that is killed is waited for until nobody below it allows any more", limit, async (t) => {
+  const world = await startWorld(t);
+  await using relay = new RelayProcess("--config", await world.relayFile({ leaseMs: 3000 }));
+  const { url, endpoint } = await relay.ready();
+  await untilReady(url);
+  const verifier = await world.verifier("a", endpoint);
+  const token = `Bearer ${await world.token()}`;
+  assert.equal((await verifier.authenticate(token)).outcome, "allow");
+  await relay.kill();
+  const looked = allowsUntil(verifier, token);
+  const receipt = await world.revokeService(10);
+  const decision = await verifier.authenticate(token);
+  assert.ok(decision.outcome === "deny" && decision.status === 503);
+  assert.equal(receipt.state, "enforced");
+  assert.ok(looked.stop() !== undefined, "it went on for as long as it might");
+  assert.ok(
+    receipt.elapsedMs > 500 && receipt.elapsedMs < 3300,
+    `no longer than the lease: ${receipt.elapsedMs} ms`,
+  );
+});
+
+test(
+  "verifiers go on with a relay that was restarted: by their cursor, or by a snapshot",
+  limit,
+  async (t) => {
+    const world = await startWorld(t);
+    const port = await freePortBlock(1);
+    const file = await world.relayFile({ listen: { port }, leaseMs: 2000 });
+    const events: GuardEvent[] = [];
+    const snapshots = () => events.filter(({ event }) => event === "snapshot_applied").length;
+    const first = new RelayProcess("--config", file);
+    t.after(() => first[Symbol.asyncDispose]());
+    const { url, endpoint } = await first.ready();
+    await untilReady(url);
+    const log = (event: GuardEvent) => void events.push(event);
+    const verifier = await world.verifier("a", endpoint, { log });
+
+    await first.kill();
+    const second = new RelayProcess("--config", file);
+    t.after(() => second[Symbol.asyncDispose]());
+    await second.ready();
+    await untilHeard(world, verifier);
+    assert.equal(snapshots(), 1, "nothing had happened: the cursor was enough");
+
+    await second.kill();
+    await world.revokeService(0);
+    await world.revokeService(0);
+    await using third = new RelayProcess("--config", file);
+    await third.ready();
+    await untilHeard(world, verifier);
+    assert.equal(snapshots(), 2, "what happened meanwhile is in the new relay's snapshot only");
+  },
+);
+
+test("as a process: it says when it is ready, and on SIGTERM lets go", limit, async (t) => {
+  const world = await startWorld(t);
+  await using relay = new RelayProcess("--config", await world.relayFile());
+  const { url } = await relay.ready();
+  assert.equal((await fetch(`${url}/health/live`)).status, 200);
+  await untilReady(url);
+  assert.equal((await world.revokeService(5)).leased, 1);
+  relay.child.kill("SIGTERM");
+  assert.deepEqual(await relay.exited, { code: 0, signal: null });
+  assert.equal((await world.revokeService(5)).leased, 0);
+  const lines = relay.errors
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { event: string });
+  assert.deepEqual(
+    ["listening", "ready", "stopping", "stopped"].filter(
+      (event) => !lines.some((line) => line.event === event),
+    ),
+    [],
+  );
+  assert.ok(!relay.errors.includes("relay-secret"), "no secret in what it logs");
+});
+
+const untilReady = (url: string) =>
+  until(async () => (await fetch(`${url}/health/ready`)).status === 200, { what: `${url} to be ready` });
+
+/** A revocation from now on reaches the verifier, and its acknowledgement the server. */
+async function untilHeard(world: World, verifier: ConnectedGuard): Promise<void> {
+  await until(async () => verifier.replica.state === "live", { what: "the verifier to be live again" });
+  const { seq, state } = await world.revokeService(20);
+  assert.equal(state, "enforced");
+  assert.ok(verifier.replica.applied >= seq);
+}
+
+/** Asks again and again whether the token is allowed; `stop` gives when it last was. */
+function allowsUntil(verifier: ConnectedGuard, token: string): { stop(): number | undefined } {
+  let [lastAt, isOver]: [number | undefined, boolean] = [undefined, false];
+  const look = async () => {
+    while (!isOver) {
+      if ((await verifier.authenticate(token)).outcome === "allow") lastAt = performance.now();
+      await nextTurn();
+    }
+  };
+  void look();
+  return {
+    stop() {
+      isOver = true;
+      return lastAt;
+    },
+  };
+}
