@@ -36,7 +36,7 @@ export class StreamConnection {
   readonly #key: string;
   readonly #signal: AbortSignal;
 
-  /** Rejects when `signal` aborts, and so does every call after it. */
+  /** It is closed when `signal` aborts; every call rejects then. */
   static async open(
     client: RedisStreamClient,
     { key, signal }: { readonly key: string; readonly signal: AbortSignal },
@@ -58,6 +58,8 @@ export class StreamConnection {
     this.#signal = signal;
     // It comes out of the call that is under way. Without a listener it would end the process.
     connection.on("error", () => {});
+    // A reader that stops in the middle may never ask for more.
+    signal.addEventListener("abort", () => this.close(), { once: true });
   }
 
   /** Entries after `seq`; none when nothing came for so long. */
