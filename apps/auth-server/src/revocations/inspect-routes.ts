@@ -1,12 +1,8 @@
 import { type Authenticate, requireScope } from "@portcullis/feed-server";
-import {
-  API_SCOPES,
-  type RevocationStatus,
-  type VerifierList,
-  type VerifierStatus,
-} from "@portcullis/protocol";
+import { API_SCOPES, type RevocationStatus, type VerifierList } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkBatchesQuery, checkListQuery, checkNoQuery, checkSeq } from "./check-inspect-query.ts";
+import { compareVerifiers } from "./compare-verifiers.ts";
 import { revocationsError } from "./errors.ts";
 import { findRevocation, findRevocations } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
@@ -73,7 +69,7 @@ async function verifiers(options: InspectRoutesOptions, request: FastifyRequest,
   checkNoQuery(request.query);
   const head = await options.log.refresh();
   const { incarnation } = options.log;
-  const known = await options.verifiers.list();
+  const known = await compareVerifiers(options.read, await options.verifiers.list());
   return notStored(reply).send({ incarnation, head, verifiers: known } satisfies VerifierList);
 }
 

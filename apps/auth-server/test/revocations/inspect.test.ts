@@ -187,16 +187,25 @@ test("what is not there and what is gone are told apart", async (t) => {
   assert.match(await saidOf(1), /pruned/);
 });
 
-test("an operator sees who holds a lease, how far behind it is and what it says of its copy", async (t) => {
+test("an operator sees who holds a lease, how far behind it is, and whether it holds what the log holds", async (t) => {
   const server = await serveRevocations(t);
-  const chain = encodeBase64url(new Uint8Array(32));
-  await server.lease("gateway", { replica: "gateway-1", applied: 0, chain });
   await server.revoke({ scope: "subject", key: "alice" });
+  await server.revoke({ scope: "subject", key: "bob" });
+  const [first] = await server.storage.log.read(0, 1);
+  const chain = encodeBase64url(first!.chain);
+  await server.lease("gateway", { replica: "same", applied: 1, chain });
+  await server.lease("gateway", { replica: "other", applied: 1, chain: encodeBase64url(CHAIN_START) });
+  await server.lease("gateway", { replica: "empty", applied: 0, chain: encodeBase64url(CHAIN_START) });
+  await server.lease("gateway", { replica: "silent", applied: 0 });
   const list = verifierListSchema.parse(await (await get(server, "/verifiers")).json());
-  assert.deepEqual([list.incarnation, list.head], [server.storage.log.incarnation, 1]);
-  const [verifier] = list.verifiers;
-  assert.deepEqual([verifier?.name, verifier?.clientId, verifier?.behind], ["gateway-1", "gateway", 1]);
-  assert.equal(verifier?.leased, true);
+  assert.deepEqual([list.incarnation, list.head], [server.storage.log.incarnation, 2]);
+  const said = list.verifiers.map(({ name, clientId, behind, agrees }) => [name, clientId, behind, agrees]);
+  assert.deepEqual(said.sort(), [
+    ["empty", "gateway", 2, true],
+    ["other", "gateway", 1, false],
+    ["same", "gateway", 1, true],
+    ["silent", "gateway", 2, undefined],
+  ]);
 });
 
 const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
