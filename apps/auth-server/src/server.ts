@@ -13,7 +13,7 @@ import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
 import { interactionRoutes } from "./oidc/interaction-routes.ts";
-import { loadSigningKeys } from "./oidc/keys.ts";
+import { loadCookieKeys, loadSigningKeys, publicKeysOf } from "./oidc/keys.ts";
 import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
 import { pinHost } from "./oidc/pin-host.ts";
@@ -22,8 +22,9 @@ import { REVOCATIONS_PATH } from "./oidc/routes.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
+import { composeRedis } from "./redis/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
-import { createSignHead } from "./revocations/sign-head.ts";
+import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 
 export interface AuthServerOptions {
@@ -90,15 +91,16 @@ interface Parts extends AuthServerOptions, Platform {
 }
 
 async function compose(parts: Parts): Promise<AuthServer> {
-  const { storage, nowSeconds, report, configuration } = parts;
+  const { storage, nowSeconds, configuration } = parts;
   const endBelow = createEndBelow(nowSeconds);
-  const signHead = createSignHead({
-    issuer: configuration.issuer,
-    incarnation: () => storage.log.incarnation,
-    keys: await loadSigningKeys(parts),
-    nowSeconds,
-  });
-  const revocations = await createRevocations({ storage, endBelow, signHead, nowSeconds, report });
+  const { issuer } = configuration;
+  const signingKeys = await loadSigningKeys(parts);
+  const incarnation = () => storage.log.incarnation;
+  const signHead = createSignHead({ issuer, incarnation, keys: signingKeys, nowSeconds });
+  const recognizeHead = createRecognizeHead({ issuer, keys: publicKeysOf(signingKeys) });
+  const heads = { signHead, recognizeHead };
+  const redis = composeRedis({ ...parts, signHead, secrets: await loadCookieKeys(parts) });
+  const revocations = await createRevocations({ ...parts, ...heads, ...redis, endBelow });
   const people = await composePeople(parts);
   const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
   const app = createApp(parts);
@@ -116,6 +118,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
       // Streams first: the app would wait for them. The storage last: a request may still need it.
       await revocations.close();
       await app.close();
+      await redis.close();
       await storage.close();
     },
   };

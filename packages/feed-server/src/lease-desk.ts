@@ -1,4 +1,5 @@
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
 import { type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
@@ -11,8 +12,8 @@ export interface LeaseDeskOptions {
   readonly log: ServedLog;
   readonly leases: LeaseBook;
   readonly leasesPerClient?: number;
-  /** A verifier has applied more of this incarnation than the log holds: committed revocations were lost. */
-  readonly onAheadOfHead?: (claim: AheadOfHead) => void;
+  /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
+  readonly onAheadOfHead?: (claim: AheadOfHead) => Promise<void>;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
 
@@ -51,11 +52,13 @@ export class LeaseDesk {
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
     await this.#checkFollowsThisLog(holder, request);
-    leases.acknowledge(holder, request.applied);
+    leases.acknowledge(holder, request);
     this.#checkAllowance(holder);
     const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
     return this.#enter(holder, leaseMs, async () => {
       await log.refresh();
+      // The log may have become another one meanwhile: what was applied of the former is no acknowledgement.
+      if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
       // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
       const head = log.head();
       const { applied, chain, live } = request;
@@ -75,15 +78,17 @@ export class LeaseDesk {
   }
 
   async #checkFollowsThisLog(holder: Holder, request: LeaseRequest): Promise<void> {
-    const { log } = this.#options;
-    if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
-    // It may have heard from another server what this one has yet to hear.
-    if (request.applied > log.head()) await log.refresh();
-    if (request.applied <= log.head()) return;
+    const { log, onAheadOfHead, report } = this.#options;
     const { applied, signedHead } = request;
-    // Within one incarnation this proves that committed revocations were lost with the database.
-    this.#options.report({ event: "log_rolled_back", ...holder, applied, head: log.head() });
-    this.#options.onAheadOfHead?.({ holder, applied, ...(signedHead === undefined ? {} : { signedHead }) });
+    // It may have heard from another server what this one has yet to hear.
+    if (isElsewhere(request, log) || showsMore(request, log)) await log.refresh();
+    if (isElsewhere(request, log) || showsMore(request, log)) {
+      await onAheadOfHead?.({ holder, applied, ...(signedHead === undefined ? {} : { signedHead }) });
+    }
+    if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
+    // Only its word, or the log would be another one by now. It must take a new snapshot all the same.
+    if (!isElsewhere(request, log)) return;
+    report({ event: "verifier_ahead_of_log", ...holder, applied, head: log.head() });
     throw feedError("ahead_of_head");
   }
 

@@ -1,23 +1,26 @@
+import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import {
   type Authenticate,
   every,
   FeedHub,
   FeedStreams,
   HeadSigner,
+  type LeaseBook,
   LeaseDesk,
-  LeaseTable,
   type SignHead,
   Snapshots,
   setProcessTimer,
 } from "@portcullis/feed-server";
 import type { FastifyInstance } from "fastify";
+import type { Bus } from "../bus/bus.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type LocalRevocations, loadLocalRevocations } from "./local-revocations.ts";
+import { openLeases } from "./open-leases.ts";
 import { pruneExpired } from "./prune.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
 import { createRevoker, type EndBelow, type Revoker } from "./revoker.ts";
+import { createRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
 import { revocationRoutes } from "./routes.ts";
-import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
 import { createVerifiers, type Verifiers } from "./verifiers.ts";
 
 const HEARTBEAT_MS = 2000;
@@ -27,8 +30,14 @@ const PRUNE_MS = 30_000;
 export interface RevocationsOptions {
   readonly storage: Storage;
   readonly endBelow: EndBelow;
+  /** A faster way to the other servers than the database's own. Whoever made it closes it. */
+  readonly bus?: Bus;
   /** Default: heads go out unsigned. */
   readonly signHead?: SignHead;
+  /** Default: a rollback of the database can be declared, and proved by nobody. */
+  readonly recognizeHead?: RollbackOptions["recognizeHead"];
+  /** Default: those of the operating system. */
+  readonly randomBytes?: (size: number) => Uint8Array;
   readonly nowSeconds: () => number;
   /** Default: `performance.now`. Never a wall clock. */
   readonly monotonicMs?: () => number;
@@ -61,6 +70,7 @@ export interface Revocations {
   readonly receipts: Receipts;
   readonly local: LocalRevocations;
   readonly verifiers: Verifiers;
+  readonly rollback: Rollback;
   counters(): RevocationCounters;
   /** Adds the routes of docs/reference/revocations-api.md below `path`, which is `/revocations`. */
   mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
@@ -79,16 +89,16 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
 
   // First of all subscribers: what a follower hears of is already denied here.
   const local = await loadLocalRevocations({ log, nowSeconds });
-  const table = new LeaseTable({ monotonicMs });
-  const leases = await LeaseDesk.open({
-    log,
-    directory: sqlReplicaDirectory(storage),
-    table,
+  const { leases, close: closeLeases } = await openLeases({ ...options, monotonicMs, setTimer, report });
+  const rollback = createRollback({
+    recognizeHead: async () => undefined,
+    randomBytes: cryptoRandomBytes,
+    ...options,
     report,
-    ...limits,
   });
+  const desk = new LeaseDesk({ log, leases, onAheadOfHead: rollback.judge, report, ...limits });
   const receipts = createReceipts({
-    leases: table,
+    leases,
     head: () => log.head(),
     monotonicMs,
     wallClockMs,
@@ -99,26 +109,27 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const snapshots = new Snapshots({ log, monotonicMs, signer });
   const hub = new FeedHub({ log, monotonicMs, setTimer, signer });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
-  const stopTimers = startTimers({ storage, report, hub, leases, snapshots });
+  const stopTimers = startTimers({ storage, report, hub, leases, snapshots, rollback });
 
-  const verifiers = createVerifiers({ leases: table, log, monotonicMs });
+  const verifiers = createVerifiers({ leases, log, monotonicMs });
 
   return {
     revoker,
     receipts,
     local,
     verifiers,
+    rollback,
     counters: () => ({
       head: log.head(),
       followers: hub.size,
-      leases: table.held().length,
+      leases: leases.held().length,
       streamsOpened: streams.counters.opened,
       streamsCutSlow: streams.counters.cutSlow,
       snapshotsBuilt: snapshots.counters.built,
       snapshotsServed: snapshots.counters.served,
     }),
     mount(app, { authenticate, path }) {
-      const feed = { snapshots, leases, streams, monotonicMs, report };
+      const feed = { snapshots, leases: desk, streams, monotonicMs, report };
       const parts = { ...options, ...feed, revoker, receipts, verifiers, log, read: storage.read };
       app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
     },
@@ -126,6 +137,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       receipts.close();
       hub.close();
       await stopTimers();
+      await closeLeases();
     },
   };
 }
@@ -134,10 +146,13 @@ function startTimers(parts: {
   readonly storage: Storage;
   readonly report: NonNullable<RevocationsOptions["report"]>;
   readonly hub: FeedHub;
-  readonly leases: LeaseDesk;
+  readonly leases: LeaseBook;
   readonly snapshots: Snapshots;
+  readonly rollback: Rollback;
 }): () => Promise<void> {
-  const { storage, hub, leases, snapshots, report } = parts;
+  const { storage, hub, leases, snapshots, rollback, report } = parts;
+  const look = () =>
+    rollback.look().catch((error: Error) => report({ event: "rollback_not_settled", error: error.message }));
   const prune = () =>
     pruneExpired({ storage, nowSeconds: storage.log.retention.earliest }).then(
       () => undefined,
@@ -149,6 +164,7 @@ function startTimers(parts: {
       snapshots.forgetOld();
       return leases.sweep();
     }),
+    every(SWEEP_MS, look),
     every(PRUNE_MS, prune),
   ];
   return async () => {

@@ -40,7 +40,7 @@ test("a verifier of another incarnation, or ahead of the log, must take a new sn
   assert.deepEqual(await errorOf(await server.leaseCall("gateway", { applied: 1 })), [409, "ahead_of_head"]);
   assert.deepEqual(
     server.events.map(({ event }) => event),
-    ["log_rolled_back"],
+    ["verifier_ahead_of_log"],
   );
   assert.equal(server.revocations.counters().leases, 0);
 });

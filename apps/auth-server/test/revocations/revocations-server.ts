@@ -10,12 +10,15 @@ import {
   receiptSchema,
 } from "@portcullis/protocol";
 import Fastify from "fastify";
+import type { JWK } from "jose";
+import { publicKeysOf } from "../../src/oidc/keys.ts";
 import {
   createRevocations,
   type EndBelow,
   type RevocationLimits,
   type Revocations,
 } from "../../src/revocations/index.ts";
+import { createRecognizeHead, createSignHead } from "../../src/revocations/sign-head.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
 
@@ -42,7 +45,11 @@ export interface ServerOptions {
   readonly monotonicMs?: () => number;
   readonly endBelow?: EndBelow;
   readonly limits?: RevocationLimits;
+  /** Default: heads go out unsigned. */
+  readonly signingKeys?: readonly JWK[];
 }
+
+export const ISSUER = "https://id.example";
 
 /** The real routes on a free port, on a real file. Only who calls is made up: the token is the client's name. */
 export async function serveRevocations(
@@ -61,6 +68,7 @@ export async function serveRevocations(
     nowSeconds,
     endBelow: options.endBelow ?? (async () => undefined),
     report: (event) => events.push(event),
+    ...(options.signingKeys && headsOf(options.signingKeys, storage, nowSeconds)),
     ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
@@ -80,6 +88,13 @@ export async function serveRevocations(
   };
   t.after(close);
   return { file, storage, revocations, endpoint, events, close, ...callsTo(endpoint, storage) };
+}
+
+function headsOf(keys: readonly JWK[], { log }: Storage, nowSeconds: () => number) {
+  return {
+    signHead: createSignHead({ issuer: ISSUER, keys, incarnation: () => log.incarnation, nowSeconds }),
+    recognizeHead: createRecognizeHead({ issuer: ISSUER, keys: publicKeysOf(keys) }),
+  };
 }
 
 function callsTo(endpoint: string, storage: Storage) {

@@ -1,0 +1,181 @@
+/**
+ * What is done when the database has lost revocations that were committed: it was restored, or a copy took over that had
+ * not everything. It is certain only if this issuer has itself signed a head that the log does not hold, or if this very
+ * process has seen it. Then, in one transaction, the log becomes another one and everything that was issued is void.
+ *
+ * A token can carry any horizon up to the head that was lost, and a cutoff reaches only horizons below its own seq. So
+ * cutoffs are appended until the log is past that head: a single one after the restored head would let through every
+ * token that was issued later than that, among them those whose revocation was lost.
+ *
+ * Fails towards denial: a proof that comes twice, or to two servers at once, costs a second sign-in and nothing else.
+ */
+import type { AheadOfHead } from "@portcullis/feed-server";
+import {
+  encodeBase64url,
+  encodeIdentifier,
+  hasCode,
+  IDENTIFIER_BYTES,
+  type SignedHeadClaims,
+} from "@portcullis/protocol";
+import type { Storage } from "../storage/storage.ts";
+import type { RevocationDraft, WriteTransaction } from "../storage/write-transaction.ts";
+import { revocationsError } from "./errors.ts";
+import type { EndBelow } from "./revoker.ts";
+
+export interface RollbackOptions {
+  readonly storage: Pick<Storage, "log" | "read" | "write">;
+  readonly endBelow: EndBelow;
+  /** The claims of a head that this issuer has signed; undefined for everything else. */
+  readonly recognizeHead: (jws: string) => Promise<SignedHeadClaims | undefined>;
+  readonly randomBytes: (size: number) => Uint8Array;
+  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+export interface Rollback {
+  /** Of a verifier. What is not proved changes nothing. */
+  judge(claim: AheadOfHead): Promise<void>;
+  /** Whether this process has itself seen more than the database holds now; called now and then. */
+  look(): Promise<void>;
+  /**
+   * For an operator who has restored the database by hand. `beyond` is a seq that the lost log did not reach; by default
+   * ten thousand past the head.
+   */
+  declareLoss(declared: {
+    readonly actor: string;
+    readonly beyond?: number;
+  }): Promise<{ readonly incarnation: string }>;
+}
+
+/** Committed, and in tokens perhaps, before anybody was sent it. */
+const UNSEEN = 1000;
+const BEYOND_RESTORED = 10_000;
+const CUTOFFS_A_TRANSACTION = 10_000;
+const REASON = "possible_loss";
+
+interface Loss {
+  /** Of the log that is proved to have had more. */
+  readonly incarnation: string;
+  /** The newest seq that is known to be lost, or to have been in a horizon. */
+  readonly lost: number;
+  readonly how: string;
+  readonly actor?: string;
+}
+
+export function createRollback(options: RollbackOptions): Rollback {
+  const { storage, report } = options;
+  const { log } = storage;
+  let underWay: Promise<void> = Promise.resolve();
+
+  /** One after the other: the second of two that prove the same finds the log past it. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = underWay.then(work);
+    underWay = done.catch(() => undefined);
+    return done;
+  }
+
+  async function judge({ holder, applied, signedHead }: AheadOfHead): Promise<void> {
+    if (signedHead === undefined) return;
+    const claims = await options.recognizeHead(signedHead);
+    if (claims === undefined) {
+      report({ event: "signed_head_refused", ...holder, applied, head: log.head() });
+      return;
+    }
+    if (claims.seq <= log.head() && !(await holdsAnother(options, claims))) return;
+    const lost = Math.max(claims.seq, log.head());
+    await recover(options, { incarnation: claims.incarnation, lost, how: "signed_head" });
+  }
+
+  async function look(): Promise<void> {
+    const { incarnation } = log;
+    const seen = log.head();
+    try {
+      await log.refresh();
+    } catch (error) {
+      // Whatever else keeps it from asking, lease calls will say so.
+      if (hasCode(error, "log_rolled_back"))
+        await recover(options, { incarnation, lost: seen, how: "seen_here" });
+    }
+  }
+
+  return {
+    judge: (claim) => inTurn(() => judge(claim)),
+    look: () => inTurn(look),
+    async declareLoss({ actor, beyond = log.head() + BEYOND_RESTORED }) {
+      const declared = { incarnation: log.incarnation, lost: beyond, how: "declared", actor };
+      await inTurn(() => recover(options, declared));
+      return { incarnation: log.incarnation };
+    },
+  };
+}
+
+/** Whether the log of this incarnation has other records up to that seq than those that were signed. */
+async function holdsAnother({ storage }: RollbackOptions, claims: SignedHeadClaims): Promise<boolean> {
+  if (claims.incarnation !== storage.log.incarnation) return false;
+  const row = await storage.read
+    .selectFrom("revocations")
+    .select("chain")
+    .where("seq", "=", claims.seq)
+    .executeTakeFirst();
+  // Pruned: what it could deny has expired.
+  return row !== undefined && encodeBase64url(row.chain) !== claims.chain;
+}
+
+/** Of a loss that was dealt with already, the log may still have to be brought past a head that is shown only now. */
+async function recover(options: RollbackOptions, loss: Loss): Promise<void> {
+  const { storage, report } = options;
+  const { log } = storage;
+  const from = log.incarnation;
+  if (loss.incarnation === from) await beginIncarnation(options, loss);
+  while (log.head() <= loss.lost) {
+    await storage.write(async ({ append }) => append(cutoffs(loss, log.head())));
+    await log.reload();
+  }
+  report({ event: "log_rolled_back", ...loss, from, to: log.incarnation, head: log.head() });
+}
+
+async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<void> {
+  const { storage, randomBytes } = options;
+  const { log } = storage;
+  const next = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+  // Its commit may be told as a failure: this process can be so far ahead of the database that it cannot follow it.
+  const failure = await storage.write((transaction) => inNextIncarnation(transaction, next)).then(none, asIs);
+  await log.reload();
+  if (log.incarnation === loss.incarnation) throw failure ?? revocationsError("temporarily_unavailable");
+
+  async function inNextIncarnation(transaction: WriteTransaction, incarnation: string): Promise<void> {
+    const { db, append, atGroupEnd } = transaction;
+    const state = await db
+      .selectFrom("revocation_state")
+      .select(["incarnation", "head"])
+      .executeTakeFirstOrThrow();
+    // Another server was faster.
+    if (state.incarnation !== loss.incarnation) return;
+    // Sign-outs were lost too: their sessions are back.
+    await options.endBelow(transaction, { scope: "issuer", key: undefined, mode: "kill", reason: REASON });
+    append(cutoffs(loss, state.head));
+    atGroupEnd(async (last) => {
+      await last
+        .updateTable("revocation_state")
+        .set({ incarnation })
+        .where("incarnation", "=", loss.incarnation)
+        .execute();
+    });
+  }
+}
+
+/** From the head on until one is past every horizon that can be about. */
+function cutoffs({ lost, how, actor = "portcullis" }: Loss, head: number): RevocationDraft[] {
+  const missing = Math.max(1, lost + UNSEEN + 1 - head);
+  const draft: RevocationDraft = {
+    scope: "issuer",
+    mode: "kill",
+    reason: REASON,
+    key: undefined,
+    actor,
+    note: `The database lost revocations up to seq ${lost} (${how}).`,
+  };
+  return Array.from({ length: Math.min(missing, CUTOFFS_A_TRANSACTION) }, () => draft);
+}
+
+const none = (): undefined => undefined;
+const asIs = (error: unknown): unknown => error;
