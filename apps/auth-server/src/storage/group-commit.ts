@@ -11,7 +11,7 @@ const GROUP_LIMIT = 256;
 /** A unit that takes longer waits for something foreign, and every other writer of its lane with it. */
 const UNIT_TIME_LIMIT_MS = 5000;
 /** Tries of a unit that others were in the way of. */
-const MOST_TRIES = 6;
+const MOST_TRIES = 25;
 
 export interface GroupCommitOptions {
   /** Lanes: each runs one group at a time. */
@@ -169,7 +169,7 @@ export class GroupCommit {
       queued.reject(unavailable(cause));
       throw cause;
     }
-    const isRace = connection.isRace(error);
+    const isRace = connection.isRace(error, queued.tries);
     if (isRace && queued.tries < MOST_TRIES) return "again";
     const told = isRace ? storageError("contended", { cause: error }) : connection.asUnitError(error);
     return { unit: undefined, tell: () => queued.reject(told), reject: queued.reject };

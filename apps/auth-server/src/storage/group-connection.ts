@@ -20,7 +20,7 @@ export interface GroupConnection {
   queries(assertAllowed: () => void): Kysely<Database>;
   readonly lockRows: LockRows;
   /** Whether another transaction was in the way: the unit is worth another try. */
-  isRace(error: unknown): boolean;
+  isRace(error: unknown, tries: number): boolean;
   /** A failure of the store becomes `storage_unavailable`; everything else is the unit's own error, as it is. */
   asUnitError(error: unknown): unknown;
   close(): Promise<void>;

@@ -180,13 +180,25 @@ export async function revokeToken(issuer: string, value: string, headers: Record
   return exchange(`${issuer}/revoke`, { body: form({ token: value, ...own }), headers });
 }
 
+const BREAKING = {
+  sqlite: {
+    breaks: "create trigger full before insert on revocations begin select raise(abort, 'full'); end",
+    mends: "drop trigger full",
+  },
+  postgres: {
+    breaks: "alter table revocations add constraint is_full check (false) not valid",
+    mends: "alter table revocations drop constraint is_full",
+  },
+} as const;
+
 /** The log's table refuses every line, as it would on a full disk. */
 export async function withBrokenLog<T>({ server }: ServerUnderTest, run: () => Promise<T>): Promise<T> {
+  const { breaks, mends } = BREAKING[server.storage.dialect];
   const execute = (text: string) => server.storage.write(({ db }) => sql.raw(text).execute(db));
-  await execute("create trigger full before insert on revocations begin select raise(abort, 'full'); end");
+  await execute(breaks);
   try {
     return await run();
   } finally {
-    await execute("drop trigger full");
+    await execute(mends);
   }
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createPostgresDatabase } from "@portcullis/testing/servers";
 import { resolveConfiguration } from "../../src/config/load.ts";
 import { createReport } from "../../src/logging/report.ts";
 import type { OidcTestHooks } from "../../src/oidc/compose.ts";
@@ -35,7 +36,7 @@ export interface ServerOptions {
 export async function startServer(options: ServerOptions = {}): Promise<ServerUnderTest> {
   const dataDirectory = await mkdtemp(join(tmpdir(), "portcullis-oidc-"));
   const port = await freePort();
-  const document = configurationFor(port, dataDirectory);
+  const document = { ...configurationFor(port, dataDirectory), ...(await databaseOf()) };
   options.change?.(document);
   const log: string[] = [];
   let skewMs = 0;
@@ -71,6 +72,14 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
       await rm(dataDirectory, { recursive: true });
     },
   };
+}
+
+/** Set by on-postgres.test.ts, which runs these tests again on PostgreSQL. */
+const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
+
+async function databaseOf(): Promise<{ database?: { kind: "postgres"; url: string; poolSize: number } }> {
+  if (POSTGRES === undefined) return {};
+  return { database: { kind: "postgres", url: await createPostgresDatabase(POSTGRES), poolSize: 8 } };
 }
 
 async function close(server: AuthServer): Promise<void> {

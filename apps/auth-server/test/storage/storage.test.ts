@@ -8,30 +8,7 @@ import { sql } from "kysely";
 import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import {
-  draft,
-  oneTo,
-  storageOptions,
-  storedSeqs,
-  temporaryFile,
-  temporaryStorage,
-} from "./temporary-storage.ts";
-
-test("a restart keeps the revocations, the seqs, the incarnation and the hash key", async (t) => {
-  const file = temporaryFile(t);
-  const first = await openStorage(storageOptions(file));
-  await first.write((transaction) => transaction.append(oneTo(3).map((index) => draft(String(index)))));
-  const { incarnation, hashKey } = first.log;
-  await first.close();
-
-  const second = await openStorage(storageOptions(file));
-  t.after(() => second.close());
-  assert.equal(second.log.incarnation, incarnation);
-  assert.deepEqual(second.log.hashKey, hashKey);
-  assert.equal(second.log.head(), 3);
-  assert.equal((await second.write((transaction) => transaction.append([draft("4")]))).seq, 4);
-  assert.deepEqual(await storedSeqs(second), [1, 2, 3, 4]);
-});
+import { draft, storageOptions, temporaryFile, temporaryStorage } from "./temporary-storage.ts";
 
 test("two databases have two incarnations and two hash keys", async (t) => {
   const [left, right] = [await temporaryStorage(t), await temporaryStorage(t)];
@@ -83,17 +60,6 @@ test("a second server on the same data is refused with a way out", async (t) => 
 test("a data file that cannot be made is refused with its path", async (t) => {
   const file = `${temporaryFile(t)}\0`;
   await assert.rejects(openStorage(storageOptions(file)), (error) => hasCode(error, "data_unusable"));
-});
-
-test("a log with a hole in it is refused at start", async (t) => {
-  const file = temporaryFile(t);
-  const storage = await openStorage(storageOptions(file));
-  await storage.write((transaction) => transaction.append(oneTo(3).map((index) => draft(String(index)))));
-  await storage.close();
-  const editor = new DatabaseSync(file);
-  editor.exec("delete from revocations where seq = 2");
-  editor.close();
-  await assert.rejects(openStorage(storageOptions(file)), (error) => hasCode(error, "log_inconsistent"));
 });
 
 test("migrations happen all or not at all", async () => {

@@ -28,6 +28,17 @@ export function storageOptions(file: string, nowSeconds = () => Date.now() / 100
   };
 }
 
+/** Opens storages with what the test asks for, and closes them when it is over; a storage may be closed before. */
+export function closingStorages(test: TestContext, defaults: StorageOptions) {
+  return async (options: Partial<StorageOptions> = {}): Promise<Storage> => {
+    const storage = await openStorage({ ...defaults, ...options });
+    let closing: Promise<void> | undefined;
+    const close = () => (closing ??= storage.close());
+    test.after(close);
+    return { ...storage, close };
+  };
+}
+
 export async function temporaryStorage(test: TestContext, nowSeconds?: () => number): Promise<Storage> {
   const storage = await openStorage(storageOptions(temporaryFile(test), nowSeconds));
   test.after(() => storage.close());

@@ -1,5 +1,6 @@
 /** A PostgreSQL of one's own on a free loopback port, in a folder that goes with it. Killed and restarted at will. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,7 +42,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const dataFolder = makeDataFolder(options.parentFolder ?? tmpdir());
   const port = await freePortBlock(1);
   let child = await launch(dataFolder, port, options);
-  let databases = 0;
   const killAtExit = () => child.kill("SIGKILL");
   process.once("exit", killAtExit);
   const url = (database = "postgres") => `postgres://postgres@127.0.0.1:${port}/${database}`;
@@ -61,11 +61,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     get pid() {
       return child.pid!;
     },
-    async createDatabase() {
-      const name = `test_${++databases}`;
-      await runStatement(url(), `create database ${name}`);
-      return url(name);
-    },
+    createDatabase: () => createPostgresDatabase(url()),
     async restart() {
       // SIGINT: a fast shutdown, that does not wait for clients.
       await kill("SIGINT");
@@ -148,6 +144,14 @@ function programOf(name: string): string {
   const versions = existsSync(DEBIAN_FOLDER) ? readdirSync(DEBIAN_FOLDER).map(Number) : [];
   const newest = Math.max(0, ...versions.filter(Number.isFinite));
   return newest === 0 ? name : join(DEBIAN_FOLDER, String(newest), "bin", name);
+}
+
+/** Makes an empty database beside the one that the URL leads to, and gives its URL. */
+export async function createPostgresDatabase(besides: string): Promise<string> {
+  const url = new URL(besides);
+  url.pathname = `/test_${randomBytes(6).toString("hex")}`;
+  await runStatement(besides, `create database ${url.pathname.slice(1)}`);
+  return url.href;
 }
 
 async function runStatement(url: string, statement: string): Promise<void> {

@@ -6,19 +6,25 @@ import { queriesThrough, type RawResult } from "./queries.ts";
 import { breaksConnection, isRace, isStoreFailure, unavailable } from "./sql-states.ts";
 
 /** Of units behind others in their group: what those hold may be what the others wait for. */
-const LOCK_LIMIT_MS = 100;
-/** Of the first unit, which makes nobody wait, and of the log's counter. */
-const FIRST_LOCK_LIMIT_MS = 3000;
+const LOCK_LIMIT_MS = 50;
+/**
+ * Of the first unit. Shorter than the time in which PostgreSQL finds a deadlock: the unit gives way, and tries again when
+ * the others are through.
+ */
+const FIRST_LOCK_LIMIT_MS = 200;
+/** Of the log's counter: whoever holds it waits for nothing but the disk. */
+const COUNTER_LIMIT_MS = 3000;
 
 /** One lane. READ COMMITTED: each statement sees what was committed before it, also after it waited for a lock. */
 export function postgresGroupConnection(url: string): GroupConnection {
   const lane = new Lane(url);
   return {
     begin: () => lane.begin(),
-    beginUnit: ({ isFirst }) => lane.run(`savepoint unit; ${lockLimit(isFirst)}`).then(nothing),
+    beginUnit: ({ isFirst }) =>
+      lane.run(`savepoint unit; ${lockLimit(isFirst ? FIRST_LOCK_LIMIT_MS : LOCK_LIMIT_MS)}`).then(nothing),
     endUnit: () => lane.run("release savepoint unit").then(nothing),
     undoUnit: () => lane.run("rollback to savepoint unit; release savepoint unit").then(nothing),
-    beginEnd: () => lane.run(lockLimit(true)).then(nothing),
+    beginEnd: () => lane.run(lockLimit(COUNTER_LIMIT_MS)).then(nothing),
     commit: () => lane.commit(),
     rollback: () => lane.rollback(),
     queries: (assertAllowed) =>
@@ -33,8 +39,7 @@ export function postgresGroupConnection(url: string): GroupConnection {
   };
 }
 
-const lockLimit = (isLong: boolean): string =>
-  `set local lock_timeout = ${isLong ? FIRST_LOCK_LIMIT_MS : LOCK_LIMIT_MS}`;
+const lockLimit = (limitMs: number): string => `set local lock_timeout = ${limitMs}`;
 
 const nothing = (): void => undefined;
 

@@ -3,8 +3,11 @@ import { hasCode } from "@portcullis/protocol";
 import pg from "pg";
 import { storageError } from "../errors.ts";
 
-/** Another transaction was in the way: deadlock, serialization, a lock not had in time, two inserts of one key. */
-const RACES: ReadonlySet<string> = new Set(["40P01", "40001", "55P03", "23505"]);
+/** Another transaction was in the way: deadlock, serialization, a lock not had in time. */
+const RACES: ReadonlySet<string> = new Set(["40P01", "40001", "55P03"]);
+/** A second insert of one key: another server was first, or the unit is wrong. The next try shows which. */
+const TAKEN_KEY = "23505";
+const TRIES_OF_A_TAKEN_KEY = 3;
 
 /**
  * Classes and codes that say the store failed, and not that the statement was wrong: connection, resources (disk
@@ -12,8 +15,9 @@ const RACES: ReadonlySet<string> = new Set(["40P01", "40001", "55P03", "23505"])
  */
 const STORE_FAILURES = /^(08|53|57P|58|F0|XX|25006$|57014$|25P03$|28|3D000$)/;
 
-export function isRace(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && RACES.has(error.code ?? "");
+export function isRace(error: unknown, tries: number): boolean {
+  if (!(error instanceof pg.DatabaseError)) return false;
+  return RACES.has(error.code ?? "") || (error.code === TAKEN_KEY && tries < TRIES_OF_A_TAKEN_KEY);
 }
 
 /** Everything that did not come from the server as an answer came from the way to it. */

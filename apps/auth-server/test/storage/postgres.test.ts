@@ -1,0 +1,325 @@
+/** What only PostgreSQL has: other servers on the same database, and a database that goes away. */
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import type { TestContext } from "node:test";
+import test, { after } from "node:test";
+import { hasCode } from "@portcullis/protocol";
+import { startPostgres } from "@portcullis/testing/servers";
+import { sql } from "kysely";
+import pg from "pg";
+import { GrantStore } from "../../src/oidc/grant-store.ts";
+import { loadCookieKeys, loadSigningKeys } from "../../src/oidc/keys.ts";
+import { lineageIn } from "../../src/oidc/lineage.ts";
+import { createGuessLimit } from "../../src/people/guess-limit.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
+import { closingStorages, draft, oneTo, storageOptions, storedSeqs } from "./temporary-storage.ts";
+
+const postgres = await startPostgres();
+after(() => postgres.stop());
+
+const nowSeconds = () => Math.floor(Date.now() / 1000);
+const randomBytes = storageOptions("unused").randomBytes;
+
+async function twoServers(t: TestContext): Promise<[Storage, Storage]> {
+  const open = opening(t, await postgres.createDatabase());
+  return Promise.all([open(), open()]);
+}
+
+const opening = (t: TestContext, url: string) =>
+  closingStorages(t, { ...storageOptions("unused"), database: { kind: "postgres", url, poolSize: 8 } });
+
+const append = (storage: Storage, key: string) =>
+  storage.write((transaction) => transaction.append([draft(key)]));
+
+function seqsHeardBy(storage: Storage): number[] {
+  const seqs: number[] = [];
+  storage.log.subscribe((records) => seqs.push(...records.map(({ seq }) => seq)));
+  return seqs;
+}
+
+async function otherClient(t: TestContext, storage: Storage): Promise<pg.Client> {
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(storage.read);
+  const client = new pg.Client({ connectionString: postgres.url(rows[0]!.name) });
+  client.on("error", () => undefined);
+  await client.connect();
+  t.after(() => client.end());
+  return client;
+}
+
+test("servers that start at once on an empty database come up as one issuer", async (t) => {
+  const [left, right] = await twoServers(t);
+  assert.equal(left.log.incarnation, right.log.incarnation);
+  assert.deepEqual(left.log.hashKey, right.log.hashKey);
+  const keysOf = async (storage: Storage) => {
+    const options = { storage, nowSeconds, randomBytes };
+    return [await loadSigningKeys(options), await loadCookieKeys(options)];
+  };
+  const [ours, theirs] = await Promise.all([keysOf(left), keysOf(right)]);
+  assert.deepEqual(ours, theirs);
+});
+
+test("two servers that append at once: no gap, one order, one chain, and both hear all of it in order", async (t) => {
+  const servers = await twoServers(t);
+  const heard = servers.map(seqsHeardBy);
+  const given = await Promise.all(
+    oneTo(300).map(async (index) => {
+      const server = servers[index % 2]!;
+      const { seq } = await append(server, String(index));
+      assert.ok(server.log.head() >= seq, "nobody is told before the server itself has got there");
+      return seq;
+    }),
+  );
+  assert.deepEqual(
+    given.toSorted((left, right) => left - right),
+    oneTo(300),
+  );
+  for (const [at, server] of servers.entries()) {
+    await server.log.refresh();
+    assert.deepEqual(heard[at], oneTo(300));
+  }
+  const [left, right] = servers.map(({ log }) => Buffer.from(log.position().chain).toString("hex"));
+  assert.equal(left, right);
+});
+
+test("a refresh reads what another server has committed, also when its notification is lost", async (t) => {
+  const [left, right] = await twoServers(t);
+  const heard = seqsHeardBy(right);
+  await append(left, "a");
+  assert.equal(await right.log.refresh(), 1);
+  assert.deepEqual(heard, [1]);
+});
+
+test("a transaction that somebody else leaves open stalls no append", async (t) => {
+  const [left, right] = await twoServers(t);
+  const other = await otherClient(t, left);
+  await other.query("begin; insert into replicas (client_id, name, lease_ms) values ('x', 'y', 1)");
+  await other.query("select head from revocation_state");
+  assert.equal((await append(left, "a")).seq, 1);
+  assert.equal((await append(right, "b")).seq, 2);
+});
+
+test("a unit that hangs stalls nobody else, and is undone", async (t) => {
+  const [server] = await twoServers(t);
+  let go = () => {};
+  const hanging = server.write(async (transaction) => {
+    transaction.append([draft("late")]);
+    await new Promise<void>((resolve) => {
+      go = resolve;
+    });
+  });
+  for (const index of oneTo(20)) assert.equal((await append(server, String(index))).seq, index);
+  go();
+  await hanging;
+  assert.equal(server.log.head(), 21);
+});
+
+test("units that wait for each other's rows all get through", async (t) => {
+  const [left, right] = await twoServers(t);
+  const names = ["a", "b", "c", "d"];
+  const rows = names.map((name) => ({ client_id: "x", name, lease_ms: 0 }));
+  await left.write(({ db }) => db.insertInto("replicas").values(rows).execute());
+  const touchAll = (storage: Storage, order: readonly string[]) =>
+    storage.write(async ({ db }) => {
+      for (const name of order) {
+        const more = sql<number>`lease_ms + 1`;
+        await db.updateTable("replicas").set({ lease_ms: more }).where("name", "=", name).execute();
+      }
+    });
+  await Promise.all(oneTo(20).flatMap(() => [touchAll(left, names), touchAll(right, names.toReversed())]));
+  const after = await left.read.selectFrom("replicas").select("lease_ms").execute();
+  assert.deepEqual(
+    after.map(({ lease_ms }) => lease_ms),
+    [40, 40, 40, 40],
+  );
+});
+
+test("guesses at two servers are counted together", async (t) => {
+  const servers = await twoServers(t);
+  const limits = servers.map((storage) => createGuessLimit(storage, () => 1_000_000));
+  const attempt = { usernameKey: "alice", address: "127.0.0.1" };
+  const waits = await Promise.all(oneTo(30).map((index) => limits[index % 2]!.take(attempt)));
+  assert.equal(waits.filter((wait) => wait === undefined).length, 6);
+});
+
+const uid = "s".repeat(22);
+const grantId = "g".repeat(22);
+
+async function consented(storage: Storage): Promise<GrantStore> {
+  await storage.write(async ({ db }) => {
+    const session = { uid, account_id: "alice", payload: "{}", created_at: 1, last_seen_at: 1 };
+    await db
+      .insertInto("oidc_sessions")
+      .values({ ...session, expires_at: nowSeconds() + 60 })
+      .execute();
+    const grant = { id: grantId, session_uid: uid, account_id: "alice", client_id: "web", payload: "{}" };
+    await db
+      .insertInto("oidc_grants")
+      .values({ ...grant, created_at: 1 })
+      .execute();
+  });
+  return new GrantStore({ storage, nowSeconds });
+}
+
+test("what is put below a grant while its session ends at another server ends with it", async (t) => {
+  const [left, right] = await twoServers(t);
+  const grants = await consented(left);
+  let ending: Promise<void> | undefined;
+  const outside = AsyncLocalStorage.snapshot();
+  await left.write(async (transaction) => {
+    assert.equal(await grants.isLive(transaction, grantId), true);
+    // It waits for this unit: the row that is inserted below must be there when it deletes.
+    ending ??= outside(() => right.write((other) => lineageIn(other, nowSeconds).endSession(uid)));
+    await lockIsWaitedFor(left);
+    const row = { id_hash: hashOf("code"), model: "RefreshToken", payload: "{}", grant_id: grantId };
+    await transaction.db
+      .insertInto("oidc_artefacts")
+      .values({ ...row, expires_at: 9e9 })
+      .execute();
+  });
+  await ending;
+  assert.deepEqual(await left.read.selectFrom("oidc_artefacts").selectAll().execute(), []);
+  await left.write(async (transaction) => {
+    assert.equal(await grants.isLive(transaction, grantId), false);
+  });
+});
+
+test("two consents at two servers make one grant, and none is lost", async (t) => {
+  const servers = await twoServers(t);
+  await consented(servers[0]);
+  const stores = servers.map((storage) => new GrantStore({ storage, nowSeconds }));
+  const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
+  const ids = await Promise.all(
+    oneTo(12).map((index) =>
+      stores[index % 2]!.consent(owner, async (existing) => {
+        const scopes = [...((existing?.scopes as number[] | undefined) ?? []), index];
+        const jti = existing?.jti ?? String(index).padStart(22, "x");
+        return { ...owner, jti, exp: 0, scopes };
+      }),
+    ),
+  );
+  assert.equal(new Set(ids).size, 1);
+  const grant = await stores[0]!.find(ids[0]!);
+  assert.equal((grant!.scopes as number[]).length, 12);
+});
+
+test("a commit whose answer is lost is told as a failure, and is found later, once", async (t) => {
+  const url = new URL(await postgres.createDatabase());
+  const proxy = await commitCuttingProxy(Number(url.port));
+  t.after(() => proxy.close());
+  url.port = String(proxy.port);
+  const storage = await opening(t, url.href)();
+  const heard = seqsHeardBy(storage);
+  proxy.cutAfterNextCommit();
+  await assert.rejects(append(storage, "a"), (error) => hasCode(error, "storage_unavailable"));
+  assert.equal(await storage.log.refresh(), 1);
+  assert.equal((await append(storage, "b")).seq, 2);
+  assert.deepEqual(heard, [1, 2]);
+});
+
+test("while the database is away everything is 503, and it comes back by itself", async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.stop());
+  const storage = await opening(t, await own.createDatabase())();
+  await append(storage, "a");
+  await own.kill("SIGKILL");
+  const isAway = (error: unknown) => hasCode(error, "storage_unavailable");
+  await assert.rejects(append(storage, "b"), isAway);
+  await assert.rejects(storage.log.refresh(), isAway);
+  await assert.rejects(storage.read.selectFrom("replicas").selectAll().execute(), isAway);
+  await own.restart();
+  assert.equal(await storage.log.refresh(), 1);
+  assert.equal((await append(storage, "b")).seq, 2);
+});
+
+test("PostgreSQL killed in mid-run loses nothing that was answered", async (t) => {
+  const own = await startPostgres();
+  t.after(() => own.stop());
+  const open = opening(t, await own.createDatabase());
+  const servers = await Promise.all([open(), open()]);
+  const heard = servers.map(seqsHeardBy);
+  const answered = new Set<number>();
+  const enough = Promise.withResolvers<void>();
+  let stopping = false;
+  const runs = oneTo(8).map(async (name) => {
+    for (let index = 0; !stopping; index++) {
+      try {
+        answered.add((await append(servers[name % 2]!, `${name}-${index}`)).seq);
+        if (answered.size > 300) enough.resolve();
+      } catch (error) {
+        assert.ok(hasCode(error, "storage_unavailable"), String(error));
+        await once(AbortSignal.timeout(20), "abort");
+      }
+    }
+  });
+  await enough.promise;
+  await own.kill("SIGKILL");
+  await own.restart();
+  const before = answered.size;
+  while (answered.size < before + 50) await once(AbortSignal.timeout(20), "abort");
+  stopping = true;
+  await Promise.all(runs);
+  const stored = await storedSeqs(servers[0]);
+  assert.deepEqual(stored, oneTo(stored.length));
+  assert.deepEqual(
+    [...answered].filter((seq) => seq > stored.length),
+    [],
+  );
+  for (const [at, server] of servers.entries()) {
+    await server.log.refresh();
+    assert.deepEqual(heard[at], stored);
+  }
+});
+
+test("a listener hears other servers, and says when it is back after it was away", async (t) => {
+  const [left, right] = await twoServers(t);
+  const messages: string[] = [];
+  let resumed = Promise.withResolvers<void>();
+  let heard = Promise.withResolvers<void>();
+  const listening = left.listen!(
+    "portcullis",
+    (payload) => {
+      messages.push(payload);
+      heard.resolve();
+    },
+    () => resumed.resolve(),
+  );
+  t.after(() => listening.close());
+  await resumed.promise;
+  await append(right, "a");
+  await heard.promise;
+  const message = { type: "head", incarnation: left.log.incarnation, seq: 1 };
+  assert.deepEqual(JSON.parse(messages[0]!), message);
+  resumed = Promise.withResolvers();
+  heard = Promise.withResolvers();
+  const other = await otherClient(t, left);
+  await other.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%' and datname = current_database()",
+  );
+  await resumed.promise;
+  listening.notify("hello");
+  await heard.promise;
+  assert.equal(messages.at(-1), "hello");
+});
+
+test("connections do not take settings that would lose commits, whatever the URL says", async (t) => {
+  const url = new URL(await postgres.createDatabase());
+  url.searchParams.set("options", "-c synchronous_commit=off");
+  const storage = await opening(t, url.href)();
+  const shown = await storage.write(({ db }) =>
+    sql<{ synchronous_commit: string }>`show synchronous_commit`.execute(db),
+  );
+  assert.equal(shown.rows[0]!.synchronous_commit, "on");
+});
+
+const hashOf = (text: string): Uint8Array => createHash("sha256").update(text).digest();
+
+/** Resolves once somebody waits for a lock. */
+async function lockIsWaitedFor({ read }: Storage): Promise<void> {
+  for (;;) {
+    const { rows } = await sql`select 1 from pg_locks where not granted`.execute(read);
+    if (rows.length > 0) return;
+  }
+}
