@@ -1,3 +1,4 @@
+import { revocationError } from "../errors.ts";
 import { resolveReplicaOptions } from "../replica/create-replica.ts";
 import { FeedReplica } from "../replica/feed-replica.ts";
 import type { Replica, ReplicaOptions } from "../replica/replica.ts";
@@ -33,6 +34,7 @@ class SharedFeedReplica extends FeedReplica implements SharedReplica {
   }
 
   attach(): ReaderInit {
+    if (this.state === "closed") throw revocationError("replica_closed");
     return this.#publisher.attach();
   }
 

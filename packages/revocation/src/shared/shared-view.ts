@@ -13,7 +13,7 @@ import { SharedIndex } from "./shared-index.ts";
 import { threadClockMs } from "./thread-clock.ts";
 
 export interface SharedView extends RevocationView {
-  /** Resolves when there is an index and a lease in force. */
+  /** Resolves when there is an index and a lease in force. Whoever waits keeps the thread alive; else a view does not. */
   whenReady(signal?: AbortSignal): Promise<void>;
   /** Lets go of all memory of the index; the writer forgets this reader. */
   close(): void;
@@ -50,6 +50,7 @@ class AttachedView implements SharedView {
   /** Behind, with nothing to read: what it allows is worth nothing until the writer has sent everything anew. */
   #lost = false;
   #closed = false;
+  #waiting = 0;
   /**
    * Read before the verdict and kept for the question how fresh it is. One that came into force in between may rest on
    * records that the verdict did not see: the writer does not wait for this thread, which may be stopped just there.
@@ -74,9 +75,17 @@ class AttachedView implements SharedView {
     return this.#leaseMs ?? this.#control.lease(leaseNumberOf(this.#control.state())).leaseMs;
   }
 
-  whenReady(signal?: AbortSignal): Promise<void> {
+  async whenReady(signal?: AbortSignal): Promise<void> {
+    const { promise } = this.#ready;
+    this.#look();
     this.#settle();
-    return signal === undefined ? this.#ready.promise : unlessAborted(this.#ready.promise, signal);
+    this.#waiting++;
+    this.#port.ref();
+    try {
+      await (signal === undefined ? promise : unlessAborted(promise, signal));
+    } finally {
+      if (--this.#waiting === 0) this.#port.unref();
+    }
   }
 
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { CHAIN_START, encodeBase64url, encodeRecords, extendChain } from "@portcullis/protocol";
 import { createSharedReplica, type SharedReplica } from "@portcullis/revocation";
 import { MemoryLog, START_SECONDS } from "../memory-log.ts";
-import { ACKNOWLEDGED, type Answers, type Question, SIGNALS } from "./questions.ts";
+import { ACKNOWLEDGED, SIGNALS } from "./questions.ts";
+import { ReadingThread } from "./reading-thread.ts";
 import { identifierOf } from "./tokens.ts";
 
 /** A replica in this thread, its log, and threads that read. Time is real, and nothing depends on it. */
@@ -37,7 +36,7 @@ export class SharedWorld implements AsyncDisposable {
   }
 
   async thread(): Promise<ReadingThread> {
-    const thread = new ReadingThread(this);
+    const thread = new ReadingThread(this.replica.attach(), this.signals);
     this.#threads.push(thread);
     await thread.ask({ type: "ready" });
     return thread;
@@ -74,38 +73,3 @@ const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => {
   for (const part of parts) hash.update(part);
   return hash.digest();
 };
-
-export class ReadingThread {
-  readonly worker: Worker;
-  readonly #pending = new Map<number, (answer: never) => void>();
-  #questions = 0;
-
-  constructor({ replica, signals }: SharedWorld) {
-    const init = replica.attach();
-    this.worker = new Worker(new URL("./reader-thread.ts", import.meta.url), {
-      workerData: { init, signals },
-      transferList: [init.port],
-    });
-    this.worker.on("message", ({ id, answer }) => {
-      this.#pending.get(id)?.(answer as never);
-      this.#pending.delete(id);
-    });
-  }
-
-  ask<Type extends Question["type"]>(question: Extract<Question, { type: Type }>): Promise<Answers[Type]> {
-    const id = ++this.#questions;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, resolve);
-      this.worker.once("error", reject);
-      this.worker.postMessage({ id, question });
-    });
-  }
-
-  async end(): Promise<void> {
-    await this.worker.terminate();
-  }
-
-  ended(): Promise<unknown> {
-    return once(this.worker, "exit");
-  }
-}

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { GO, STANDING } from "./questions.ts";
-import { type ReadingThread, SharedWorld } from "./shared-world.ts";
+import type { ReadingThread } from "./reading-thread.ts";
+import { SharedWorld } from "./shared-world.ts";
 import { sessionToken } from "./tokens.ts";
 
 /** More than any test revokes. */
@@ -56,4 +58,41 @@ test("a thread that stood still sees, with the first verdict after, all that was
     verdicts.map(({ outcome }) => outcome),
     ["killed", "killed", "killed", "allow"],
   );
+});
+
+test("a thread that has ended is forgotten, and nothing waits for it", async () => {
+  await using world = await new SharedWorld().started();
+  const thread = await world.thread();
+  await world.thread();
+  assert.equal(world.replica.readers, 2);
+  await thread.end();
+  while (world.replica.readers > 1) await nextTurn();
+  await world.revoke(1, 10);
+});
+
+test("a thread that comes late sees all there is, and is told as soon as there is a lease", async () => {
+  await using world = await new SharedWorld().started();
+  await world.revoke(1, 3_000);
+  const thread = await world.thread();
+  assert.deepEqual(await outcomes(thread, [1, 3_000, 3_001]), ["killed", "killed", "allow"]);
+  const { ready, ageMs, leaseMs } = await thread.ask({ type: "freshness" });
+  assert.ok(ready && ageMs >= 0 && ageMs <= leaseMs);
+});
+
+test("a view that was closed answers nothing any more", async () => {
+  await using world = await new SharedWorld().started();
+  const thread = await world.thread();
+  await thread.ask({ type: "close" });
+  assert.equal((await thread.ask({ type: "freshness" })).ready, false);
+  await assert.rejects(outcomes(thread, [1]), { code: "replica_not_ready" });
+});
+
+test("a replica that was closed takes the right to allow from all threads, and leaves them what they deny", async () => {
+  await using world = await new SharedWorld().started();
+  const thread = await world.thread();
+  await world.revoke(1, 10);
+  await world.replica.close();
+  assert.equal((await thread.ask({ type: "freshness" })).ageMs, Number.POSITIVE_INFINITY);
+  assert.deepEqual(await outcomes(thread, [1]), ["killed"]);
+  assert.throws(() => world.replica.attach(), { code: "replica_closed" });
 });

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { encodeRecords } from "@portcullis/protocol";
+import {
+  attachToReplica,
+  createKeySpace,
+  createSharedReplica,
+  RevocationIndex,
+  type SharedView,
+} from "@portcullis/revocation";
+import {
+  ahead,
+  ControlReader,
+  ControlWriter,
+  controlMemory,
+  leaseNumberOf,
+  publicationOf,
+} from "../../src/shared/control.ts";
+import { IndexDescriber } from "../../src/shared/index-describer.ts";
+import { Publisher } from "../../src/shared/publisher.ts";
+import { SharedIndex } from "../../src/shared/shared-index.ts";
+import { FakeTime, settled } from "../fake-time.ts";
+import { LIFETIME_SECONDS, MemoryLog, SKEW_SECONDS, START_SECONDS } from "../memory-log.ts";
+import { identifierOf, sessionToken } from "./tokens.ts";
+
+const LEASE_MS = 5000;
+
+/** Writer and reader in one thread: then every order of steps can be chosen. */
+async function sharedInOneThread() {
+  const time = new FakeTime();
+  const log = new MemoryLog();
+  const { monotonicMs } = time;
+  const replica = createSharedReplica({
+    feed: log.feed,
+    name: "gateway-1",
+    leaseMs: LEASE_MS,
+    monotonicMs,
+    nowSeconds: () => START_SECONDS + time.nowMs / 1000,
+    setTimer: time.setTimer,
+    random: () => 0.5,
+  });
+  const view = attachToReplica(replica.attach(), { monotonicMs });
+  replica.start();
+  await time.advance(0);
+  const revoke = (value: number) => log.revoke({ key: identifierOf(value) });
+  return { time, log, replica, view, revoke };
+}
+
+function outcome(view: SharedView, value: number): string {
+  const { claims, header } = sessionToken(value);
+  return view.verdict(view.coordinatesOf(claims, header)).outcome;
+}
+
+/** What a strict route does. */
+function allows(view: SharedView, value: number): boolean {
+  const allowed = outcome(view, value) === "allow";
+  const { ready, ageMs } = view.freshness();
+  return ready && allowed && ageMs <= view.leaseMs;
+}
+
+test("before the first snapshot a view answers nothing", () => {
+  const view = attachToReplica(new Publisher().attach());
+  assert.deepEqual(view.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY });
+  assert.throws(() => outcome(view, 1), { code: "replica_not_ready" });
+  view.close();
+});
+
+test("a view is as fresh as the replica, and its lease ends with the replica's", async () => {
+  const { time, log, replica, view } = await sharedInOneThread();
+  const { onLease } = log;
+  await view.whenReady();
+  assert.deepEqual(view.freshness(), replica.freshness());
+  assert.equal(view.leaseMs, LEASE_MS);
+  log.onLease = () => new Promise(() => {});
+  await time.advance(LEASE_MS - 1000);
+  assert.deepEqual(view.freshness(), replica.freshness());
+  time.sleep(2 * LEASE_MS);
+  assert.ok(view.freshness().ageMs > view.leaseMs);
+  assert.equal(allows(view, 1), false);
+  log.onLease = onLease;
+  await replica.close();
+});
+
+test("when the acknowledgement is sent, the view already denies", async () => {
+  const { time, log, replica, view, revoke } = await sharedInOneThread();
+  const seen: string[] = [];
+  log.onLease = (answer, { applied }) => {
+    if (applied > 0) seen.push(`${applied} ${outcome(view, applied)}`);
+    return answer;
+  };
+  for (let value = 1; value <= 40; value++) {
+    revoke(value);
+    await time.advance(0);
+  }
+  assert.equal(seen.at(-1), "40 killed");
+  assert.deepEqual(
+    seen.filter((what) => !what.endsWith("killed")),
+    [],
+  );
+  await replica.close();
+});
+
+test("another log with another hash key is in the view before it is acknowledged, and no lease of the old one", async () => {
+  const { time, log, replica, view, revoke } = await sharedInOneThread();
+  revoke(1);
+  await time.advance(0);
+  const before = sessionToken(2);
+  const subject = { ...before, claims: { ...before.claims, sub: "ann" } };
+  const coordinates = view.coordinatesOf(subject.claims, subject.header);
+  assert.equal(view.verdict(coordinates).outcome, "allow");
+
+  log.incarnation = "second";
+  log.hashKey = new Uint8Array(32).fill(9);
+  log.records = [];
+  log.commit({
+    scope: "subject",
+    reason: "banned",
+    key: createKeySpace(log.hashKey).keyOf("subject", "ann"),
+  });
+  const seen: unknown[] = [];
+  log.onLease = (answer) => {
+    seen.push([view.verdict(coordinates).outcome, view.freshness().ageMs, outcome(view, 1)]);
+    return answer;
+  };
+  log.cut();
+  await time.advance(10_000);
+  assert.deepEqual(seen[0], ["killed", Number.POSITIVE_INFINITY, "allow"]);
+  assert.equal(allows(view, 3), true);
+  await replica.close();
+});
+
+test("how fresh a verdict is, is said by the lease that was in force when it was given", async () => {
+  const { time, log, replica, view, revoke } = await sharedInOneThread();
+  const lease = log.onLease;
+  log.onLease = () => new Promise(() => {});
+  await time.advance(2 * LEASE_MS);
+  // The lease has run out, so that the log's keeper may say of what follows that it is enforced.
+  assert.equal(outcome(view, 1), "allow");
+  log.onLease = lease;
+  revoke(1);
+  await time.advance(2 * LEASE_MS);
+  assert.ok(view.freshness().ageMs > LEASE_MS, "this thread was stopped between verdict and freshness");
+  assert.equal(outcome(view, 1), "killed");
+  assert.ok(view.freshness().ageMs <= LEASE_MS);
+  await replica.close();
+});
+
+test("a view that missed too much allows nothing until it was sent everything anew", async () => {
+  const publisher = new Publisher();
+  const { index, apply } = sharedIndex();
+  const hashKey = new Uint8Array(32);
+  publisher.replace(index, hashKey);
+  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+  const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+  assert.equal(allows(view, 1), true);
+  apply(7);
+  for (let turn = 0; turn < 1100; turn++) publisher.replace(index, hashKey);
+  apply(1);
+  publisher.publish();
+  assert.equal(outcome(view, 7), "killed");
+  assert.deepEqual(view.freshness(), { ready: true, ageMs: Number.POSITIVE_INFINITY });
+  assert.equal(allows(view, 2), false);
+  await settled();
+  assert.equal(outcome(view, 1), "killed");
+  assert.equal(allows(view, 2), true);
+  publisher.close();
+});
+
+test("numbers of publications and leases go round", () => {
+  const memory = controlMemory();
+  const [writer, reader] = [new ControlWriter(memory), new ControlReader(memory)];
+  for (let turn = 1; turn <= 200_000; turn++) {
+    const before = reader.state();
+    writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
+    writer.publish(writer.nextPublication());
+    const state = reader.state();
+    assert.equal(ahead(publicationOf(state), publicationOf(before)), 1);
+    assert.equal(ahead(publicationOf(before), publicationOf(state)), -1);
+    assert.equal(reader.lease(leaseNumberOf(state)).askedAt, turn);
+    assert.equal(reader.lease(leaseNumberOf(before)).askedAt, turn === 1 ? -Infinity : turn - 1);
+  }
+});
+
+test("a lease that was read long ago is none any more, when others have taken its place", () => {
+  const memory = controlMemory();
+  const [writer, reader] = [new ControlWriter(memory), new ControlReader(memory)];
+  writer.grant({ askedAt: 1, leaseMs: LEASE_MS });
+  const read = leaseNumberOf(reader.state());
+  for (let turn = 2; turn < 200; turn++) writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
+  assert.equal(reader.lease(read).askedAt, 1);
+  for (let turn = 200; turn < 400; turn++) writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
+  assert.equal(reader.lease(read).askedAt, Number.NEGATIVE_INFINITY);
+});
+
+test("the memory of a generation that went is given back on both sides", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const { index, apply, clock } = sharedIndex();
+  const describer = new IndexDescriber(index, new Uint8Array(32));
+  const reader = new SharedIndex(describer.origin);
+  apply(1);
+  const words = wordsOfMembers(describer, reader);
+  clock.seconds += 10 * (LIFETIME_SECONDS + SKEW_SECONDS);
+  index.expire();
+  reader.follow(describer.changes()!);
+  await settled();
+  collect();
+  assert.deepEqual(
+    words.map((held) => held.deref()),
+    words.map(() => undefined),
+  );
+});
+
+test("a seq whose upper half changes is never seen half written", () => {
+  const { index } = sharedIndex();
+  const describer = new IndexDescriber(index, new Uint8Array(32));
+  const reader = new SharedIndex(describer.origin);
+  const key = new Uint8Array(16).fill(5);
+  const keys = createKeySpace(new Uint8Array(32));
+  const ban = (seq: number) =>
+    index.apply({
+      seq,
+      scope: "subject",
+      mode: "kill",
+      reason: "banned",
+      key: keys.keyOf("subject", "ann"),
+      revokedAt: START_SECONDS,
+      expiresAt: START_SECONDS + 630,
+    });
+  const old = 2 ** 32 - 1;
+  ban(old);
+  reader.follow(describer.changes()!);
+  ban(2 ** 32 + key[0]!);
+  const outcomeAt = (rv: number) => {
+    const { claims, header } = sessionToken(1);
+    return reader.verdict(keys.coordinatesOf({ ...claims, sub: "ann", rv }, header)).outcome;
+  };
+  // The old slot stays as it was until the reader is told of the new one.
+  assert.deepEqual([outcomeAt(old - 1), outcomeAt(old)], ["killed", "allow"]);
+  reader.follow(describer.changes()!);
+  assert.deepEqual([outcomeAt(2 ** 32 + 4), outcomeAt(2 ** 32 + 5)], ["killed", "allow"]);
+});
+
+function wordsOfMembers(describer: IndexDescriber, reader: SharedIndex): WeakRef<Int32Array>[] {
+  const image = describer.changes()!;
+  reader.follow(image);
+  const tables = image.members.map(({ id }) => image.tables.get(id)!);
+  return tables.flatMap(({ runs }) => runs.map(({ words }) => new WeakRef(words)));
+}
+
+function sharedIndex() {
+  const clock = { seconds: START_SECONDS };
+  const index = new RevocationIndex({
+    tokenLifetimeSeconds: LIFETIME_SECONDS,
+    clockSkewSeconds: SKEW_SECONDS,
+    nowSeconds: () => clock.seconds,
+    monotonicMs: () => clock.seconds * 1000,
+    shared: true,
+  });
+  const apply = (value: number) =>
+    index.applyEncoded(
+      encodeRecords([
+        {
+          seq: value,
+          scope: "session",
+          mode: "kill",
+          reason: "kicked",
+          key: identifierOf(value),
+          revokedAt: START_SECONDS,
+          expiresAt: START_SECONDS + LIFETIME_SECONDS + SKEW_SECONDS,
+        },
+      ]),
+    );
+  return { index, apply, clock };
+}
