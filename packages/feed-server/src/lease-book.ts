@@ -26,7 +26,7 @@ export interface LeaseBook extends Leases {
   has(key: string): boolean;
   heldBy(clientId: string): number;
   /** An acknowledgement of records that the log holds. It is true at once, whether a lease follows or not. */
-  acknowledge(holder: Holder, applied: number): void;
+  acknowledge(holder: Holder, position: { readonly incarnation: string; readonly applied: number }): void;
   /**
    * Runs `grant` once everybody who may give a receipt will find the holder, with a lease of this length, and sees to
    * it that this stays so until it is over. The head that a grant names must be read within it.

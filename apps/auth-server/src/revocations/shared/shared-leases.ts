@@ -11,7 +11,7 @@ import {
   type SetTimer,
 } from "@portcullis/feed-server";
 import type { Bus } from "../../bus/bus.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
+import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";
 import { DirectoryView } from "./directory-view.ts";
 import { type KnownRow, ROW_TRUSTED_MS, silentAfter } from "./known-rows.ts";
@@ -145,8 +145,7 @@ export class SharedLeases implements LeaseBook {
     return this.held().filter(({ holder }) => holder.clientId === clientId).length;
   }
 
-  acknowledge(holder: Holder, applied: number): void {
-    const { incarnation } = this.#options.log;
+  acknowledge(holder: Holder, { incarnation, applied }: Acknowledged): void {
     if (this.#hear(holder, incarnation, applied)) this.#announcer.announce(holder, incarnation, applied);
   }
 
