@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { ConnectedGuard } from "@portcullis/guard";
-import { leaseResponseSchema } from "@portcullis/protocol";
+import { type Batch, decodeSnapshot, leaseResponseSchema } from "@portcullis/protocol";
 import { startWorld } from "./support/world.ts";
 
 const limit = { timeout: 60_000 };
@@ -51,6 +52,27 @@ test("the records of a burst arrive below as they were committed", limit, async 
   // One that comes later takes a snapshot of the copy, which holds all of them.
   const late = await world.verifier("late", relay.endpoint);
   assert.equal(late.replica.applied, world.head());
+});
+
+test("the issuer's signature is passed on with every snapshot and batch", limit, async (t) => {
+  const world = await startWorld(t);
+  const relay = await world.relay();
+  await world.revokeService(10);
+  const { seq } = await world.revokeService(10);
+  const headers = { authorization: `Bearer ${await world.feedToken()}` };
+  const snapshot = await (await fetch(`${relay.endpoint}/snapshot`, { headers })).arrayBuffer();
+  const digest = createHash("sha256").update(new Uint8Array(snapshot).subarray(0, -32)).digest();
+  const { header } = decodeSnapshot(new Uint8Array(snapshot), () => digest);
+  assert.equal(header.head, seq);
+  const signed = claimsOf(header.signedHead);
+  assert.deepEqual(
+    [signed.iss, signed.incarnation, signed.seq, signed.chain],
+    [world.issuer, header.incarnation, seq, header.chain],
+  );
+  const cursor = { ...headers, "last-event-id": `${header.incarnation}:${seq - 1}` };
+  const stream = await fetch(`${relay.endpoint}/stream`, { headers: cursor });
+  const batch = await firstBatch(stream);
+  assert.equal(claimsOf(batch.signedHead).seq, batch.to);
 });
 
 test("a relay that is cut off gives nothing more, and those below stop in time", limit, async (t) => {
@@ -144,6 +166,20 @@ test("without a token, or with one for something else, nothing is served", limit
   assert.match(metrics, /^portcullis_relay_ready 1$/m);
   assert.match(metrics, /^portcullis_relay_followers 0$/m);
 });
+
+function claimsOf(jws: string | undefined): Record<string, unknown> {
+  return JSON.parse(Buffer.from(jws!.split(".")[1]!, "base64url").toString());
+}
+
+async function firstBatch(stream: Response): Promise<Batch> {
+  let text = "";
+  for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const [, data] = /^data: (.*)$/m.exec(text) ?? [];
+    if (data !== undefined && text.endsWith("\n\n")) return JSON.parse(data) as Batch;
+  }
+  throw new Error(`no batch: ${text}`);
+}
 
 async function assertKilled(verifiers: readonly ConnectedGuard[], token: string): Promise<void> {
   for (const decision of await Promise.all(verifiers.map((verifier) => verifier.authenticate(token)))) {
