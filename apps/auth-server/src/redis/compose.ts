@@ -1,0 +1,51 @@
+/** Everything that a server does with Redis, wired; nothing, when there is none in the configuration. */
+import { type LogPosition, setProcessTimer } from "@portcullis/feed-server";
+import type { Bus } from "../bus/bus.ts";
+import type { Configuration } from "../config/load.ts";
+import type { Report } from "../logging/report.ts";
+import type { Storage } from "../storage/storage.ts";
+import { connectRedis, type RedisConnection } from "./connect-redis.ts";
+import { FeedPublisher } from "./feed-publisher.ts";
+import { PlainKeys } from "./plain-keys.ts";
+import { redisBus } from "./redis-bus.ts";
+
+export interface RedisOptions {
+  readonly configuration: Pick<Configuration, "redis">;
+  readonly storage: Storage;
+  readonly report: Report;
+  readonly nowSeconds: () => number;
+  readonly signHead: (position: LogPosition) => Promise<string>;
+  /** Shared by all servers on one database, through SQL. */
+  readonly secrets: readonly string[];
+}
+
+export interface Redis {
+  readonly bus?: Bus;
+  readonly connection?: RedisConnection;
+  /** Before the storage's. */
+  close(): Promise<void>;
+}
+
+/** Waits for nothing: a server starts and works while Redis is away. */
+export function composeRedis(options: RedisOptions): Redis {
+  const { redis: configuration } = options.configuration;
+  if (configuration === undefined) return { close: async () => undefined };
+  const { storage, report } = options;
+  const { keyPrefix } = configuration;
+  const connection = connectRedis({ configuration, report });
+  const bus = redisBus({ redis: connection, keyPrefix, secrets: options.secrets });
+  const shared = { ...options, redis: connection, keyPrefix, log: storage.log };
+  const writers = [
+    ...(configuration.feed ? [new FeedPublisher({ ...shared, setTimer: setProcessTimer })] : []),
+    ...(configuration.plainKeys ? [new PlainKeys({ ...shared, read: storage.read })] : []),
+  ];
+  return {
+    bus,
+    connection,
+    async close() {
+      await bus.close();
+      await Promise.all(writers.map((writer) => writer.close()));
+      await connection.close();
+    },
+  };
+}
