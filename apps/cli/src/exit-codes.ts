@@ -7,4 +7,6 @@ export const EXIT = {
   pending: 3,
   /** The log and what was compared with it are not the same. */
   difference: 4,
+  /** Ctrl-C while it was doing something; it is how a watch ends, and well then. */
+  interrupted: 130,
 } as const;

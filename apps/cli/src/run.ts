@@ -14,7 +14,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     // Commander has said what was wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (io.signal.aborted) return EXIT.ok;
+    if (io.signal.aborted) {
+      io.stderr.write("Interrupted; what was already sent to the server may have been done.\n");
+      return EXIT.interrupted;
+    }
     return tell(error, { io, json: argv.includes("--json") });
   }
 }

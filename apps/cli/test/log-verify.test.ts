@@ -150,3 +150,13 @@ test("the end of the log cannot be cut off unnoticed", async (t) => {
   assert.equal(code, EXIT.difference);
   assert.match(out, /has a gap: seq 16 to 20 are missing/);
 });
+
+test("a long log shows its progress at a terminal, and is signed", async (t) => {
+  const cli = await cliUnderTest(t);
+  await append(cli, 25_000);
+  const { code, out, err } = await cli.run("log verify --no-color", { isTerminal: true });
+  assert.equal(code, EXIT.ok, out);
+  assert.match(err, /Reading the log: seq 10,000 of 25,000 \(40%\)/);
+  assert.match(out, /^ok +log +25,000 records/m);
+  assert.match(out, /^ok +signature +the issuer signed it at seq 25000/m);
+});

@@ -151,3 +151,29 @@ test("an issuer that is not there is named", async (t) => {
   assert.equal(code, EXIT.error);
   assert.match(err, new RegExp(`${cli.server.issuer} refuses the connection`));
 });
+
+test("an answer that does not come is not called a failure to revoke", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { code, err } = await cli.run("revoke subject alice --wait 0 --timeout 2", {
+    fetch: async (input, init) => {
+      if (!String(input).endsWith("/revocations")) return fetch(input, init);
+      return new Promise((_, reject) => {
+        init?.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+      });
+    },
+  });
+  assert.equal(code, EXIT.error);
+  assert.match(err, /has not answered within 2 s.*may be revoked all the same/);
+});
+
+test("Ctrl-C while it waits is told apart from success", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1", applied: 0 });
+  const stop = new AbortController();
+  const waiting = cli.run("revoke subject alice --wait 20", { signal: stop.signal });
+  while (cli.server.server.storage.log.head() < 1) await new Promise((resolve) => setImmediate(resolve));
+  stop.abort();
+  const { code, err } = await waiting;
+  assert.equal(code, EXIT.interrupted);
+  assert.match(err, /may have been done/);
+});

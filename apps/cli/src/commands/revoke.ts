@@ -1,5 +1,6 @@
-import { MODES, REASONS, type Receipt, SCOPES, type Scope } from "@portcullis/protocol";
+import { hasCode, MODES, REASONS, type Receipt, SCOPES, type Scope } from "@portcullis/protocol";
 import { Argument, type Command, Option } from "commander";
+import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { receiptText } from "../print/receipt.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
@@ -63,10 +64,17 @@ async function revoke(session: Session, command: Command): Promise<number> {
   const body = bodyOf(scope, key, options);
   if (!(await isConfirmed(session, { scope, key, yes: options.yes ?? false }))) return EXIT.error;
   const api = await session.connect("writeRevocations");
-  const receipt = await api.revoke(body, options.wait);
+  const receipt = await api.revoke(body, options.wait).catch(explained);
   if (session.json) printJson(session, receipt);
   else printReceipt(session, receipt);
   return receipt.state === "pending" ? EXIT.pending : EXIT.ok;
+}
+
+/** No answer is not a no. */
+function explained(error: unknown): never {
+  if (!hasCode(error, "timed_out")) throw error;
+  const text = `${error.message} It may be revoked all the same. Repeat the command: that does no harm.`;
+  throw cliError("timed_out", { text, cause: error });
 }
 
 function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {

@@ -45,12 +45,13 @@ async function watch(session: Session, api: RevocationsApi): Promise<void> {
   await print(session, api, session.json ? "" : CLEAR);
   while (!signal.aborted) {
     await delay(REDRAW_MS, signal);
+    if (signal.aborted) return;
     try {
       await print(session, api, session.json ? "" : CLEAR);
     } catch (error) {
+      if (signal.aborted) return;
       // A server that restarts is what one watches for.
-      if (signal.aborted || !(hasCode(error, "issuer_unreachable") || hasCode(error, "timed_out")))
-        throw error;
+      if (!hasCode(error, "issuer_unreachable") && !hasCode(error, "timed_out")) throw error;
       stderr.write(`${error.message}\n`);
     }
   }

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Receipt } from "@portcullis/protocol";
+import { receiptText } from "../src/print/receipt.ts";
+
+const textOf = (receipt: Partial<Receipt>) =>
+  receiptText({ seq: 42, state: "enforced", acked: 12, leased: 12, elapsedMs: 8.2, ...receipt }, 0);
+
+test("a receipt in words says who enforces it, who does not, and by when", () => {
+  assert.equal(textOf({}), "Enforced by 12 of 12 verifiers after 8 ms.");
+  assert.equal(textOf({ acked: 1, leased: 1, elapsedMs: 1240 }), "Enforced by 1 of 1 verifier after 1.2 s.");
+  assert.equal(textOf({ acked: 0, leased: 0 }), "Enforced: no verifier holds a lease, so none can allow it.");
+  assert.equal(
+    textOf({ acked: 11 }),
+    "Enforced by 11 of 12 verifiers after 8 ms. The other has no lease any more, and so allows nothing.",
+  );
+  assert.equal(
+    textOf({ acked: 9 }),
+    "Enforced by 9 of 12 verifiers after 8 ms. The other 3 have no lease any more, and so allow nothing.",
+  );
+  const enforcedBy = new Date(1970, 0, 1, 12, 0, 5).toISOString();
+  const noon = new Date(1970, 0, 1, 12).getTime();
+  const late = { leased: 12, enforcedBy, elapsedMs: 8, seq: 42 };
+  assert.equal(
+    receiptText({ ...late, state: "pending", acked: 11, laggards: ["gateway-7f3a"] }, noon),
+    "Pending: 1 of 12 has not confirmed: gateway-7f3a. It must by 12:00:05.",
+  );
+  assert.equal(
+    receiptText({ ...late, state: "quorum", acked: 10, laggards: ["a", "b"] }, noon),
+    "Enforced by 10 of 12 verifiers after 8 ms, a quorum. Still open: 2 of 12 have not confirmed: a, b. They must by 12:00:05.",
+  );
+});
