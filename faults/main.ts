@@ -1,14 +1,16 @@
 /** `npm run faults`: causes faults on real servers under load, and writes down what held (README.md). */
+import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { FAULTS } from "./faults.ts";
 import { Progress } from "./report/progress.ts";
 import type { Fault } from "./rounds/fault.ts";
 import { runAll } from "./rounds/run-all.ts";
 
-const USAGE = `usage: npm run faults [-- --only NAME]... [--rounds N] [--list] [--help]
+const USAGE = `usage: npm run faults [-- --only NAME]... [--rounds N] [--logs FOLDER] [--list] [--help]
 
   --only NAME   this fault only; may be given more than once
   --rounds N    rounds of each fault (default 10)
+  --logs FOLDER keep there what the servers say
   --list        names and titles of all faults
 
 Results go to faults/results/ and docs/operations/faults.md. Exit status: 0 all held, 1 something did not, 2 wrong use.`;
@@ -18,6 +20,7 @@ const MOST_ROUNDS = 1000;
 interface Choice {
   readonly faults: readonly Fault[];
   readonly rounds: number;
+  readonly logFolder: string | undefined;
 }
 
 function readChoice(): Choice {
@@ -25,13 +28,14 @@ function readChoice(): Choice {
   if (values.help === true) leave(0, USAGE);
   if (values.list === true)
     leave(0, FAULTS.map(({ name, title }) => `${name.padEnd(24)}${title}`).join("\n"));
-  return { faults: chosen(values.only ?? []), rounds: roundsOf(values.rounds) };
+  return { faults: chosen(values.only ?? []), rounds: roundsOf(values.rounds), logFolder: values.logs };
 }
 
 function readArguments() {
   const options = {
     only: { type: "string", multiple: true },
     rounds: { type: "string" },
+    logs: { type: "string" },
     list: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   } as const;
@@ -77,7 +81,8 @@ function endWhenTold(): void {
   process.once("disconnect", () => process.exit(143));
 }
 
-const { faults, rounds } = readChoice();
+const { faults, rounds, logFolder } = readChoice();
+if (logFolder !== undefined) mkdirSync(logFolder, { recursive: true });
 endWhenTold();
 const isRoot = process.getuid?.() === 0;
 const possible = faults.filter(({ needsRoot }) => isRoot || needsRoot !== true);
@@ -87,6 +92,7 @@ for (const { name } of faults.filter((fault) => !possible.includes(fault))) {
 const failed = await runAll({
   faults: possible,
   rounds,
+  logFolder,
   progress: new Progress(process.stderr, possible.length),
 });
 if (failed.length > 0) process.stderr.write(`Did not hold: ${failed.join(", ")}.\n`);

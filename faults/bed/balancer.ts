@@ -2,16 +2,17 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exchange } from "@portcullis/testing/end-to-end";
 import { type Addresses, HOST } from "./addresses.ts";
+import type { Ingredients } from "./configurations.ts";
 import { Part } from "./part.ts";
 
 /** HAProxy in front of the authorization servers: round robin, and only those that say they are ready. */
-export function createBalancer(addresses: Addresses, folder: string): Part {
+export function createBalancer({ addresses, folder, logFolder }: Ingredients): Part {
   const file = join(folder, "haproxy.cfg");
   writeFileSync(file, configuration(addresses));
   return new Part({
     name: "balancer",
     command: ["/usr/sbin/haproxy", "-db", "-f", file],
-    logFolder: folder,
+    logFolder,
     // 503 too is an answer of the balancer.
     isServing: async () => (await exchange(`${addresses.issuer}/health/ready`)).status > 0,
   });

@@ -18,6 +18,11 @@ import { type LogInSql, openPostgresLog, openSqliteLog } from "./sql.ts";
 import { removeAtExit } from "./undo.ts";
 import { startUpstream } from "./upstream.ts";
 
+export interface BedOptions {
+  /** Kept; default: a folder that is removed at the end. */
+  readonly logFolder?: string;
+}
+
 export type BedKind = "cluster" | "small-disk";
 
 /** All that is under fault: the servers, and what they stand on. */
@@ -38,29 +43,32 @@ export interface Bed {
 }
 
 /** `cluster`: two authorization servers on PostgreSQL and Redis. `small-disk`: one, with SQLite on a disk of some MB. */
-export async function startBed(kind: BedKind): Promise<Bed> {
+export async function startBed(kind: BedKind, { logFolder }: BedOptions = {}): Promise<Bed> {
   const folder = mkdtempSync(join(tmpdir(), "portcullis-faults-"));
   const removeFolder = removeAtExit(folder);
-  const stops: (() => Promise<void> | void)[] = [removeFolder];
+  const stops: Stops = [removeFolder];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each();
   };
   try {
-    return { ...(await build(kind, folder, stops)), stop };
+    return { ...(await build({ kind, folder, logFolder: logFolder ?? folder, stops })), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function build(kind: BedKind, folder: string, stops: (() => Promise<void> | void)[]) {
+type Stops = (() => Promise<void> | void)[];
+
+async function build(options: { kind: BedKind; folder: string; logFolder: string; stops: Stops }) {
+  const { kind, folder, logFolder, stops } = options;
   const addresses = await chooseAddresses(kind === "cluster" ? 2 : 1);
-  const common = { addresses, folder, secrets: makeSecrets() };
+  const common = { addresses, folder, logFolder, secrets: makeSecrets() };
   const ground = kind === "cluster" ? await clusterGround(stops) : smallDiskGround(folder, stops);
   const ingredients: Ingredients & { dataDirectory?: string } = { ...common, ...ground.ingredients };
   stops.push(await startUpstream(addresses.upstream));
   const authServers = addresses.authServers.map((_, at) => createAuthServer({ ...ingredients, at }));
-  const balancer = createBalancer(addresses, folder);
+  const balancer = createBalancer(ingredients);
   const gateways = addresses.gateways.map((_, at) =>
     createGateway({ ...ingredients, at, readsRedis: at === 1 }),
   );
@@ -72,7 +80,7 @@ async function build(kind: BedKind, folder: string, stops: (() => Promise<void> 
   return { kind, ...common, ...ground.servers, sql: ground.sql, authServers, gateways, balancer };
 }
 
-async function clusterGround(stops: (() => Promise<void> | void)[]) {
+async function clusterGround(stops: Stops) {
   const postgres = await startPostgres();
   stops.push(() => postgres.stop());
   const redis = await startRedis();
@@ -85,7 +93,7 @@ async function clusterGround(stops: (() => Promise<void> | void)[]) {
   };
 }
 
-function smallDiskGround(folder: string, stops: (() => Promise<void> | void)[]) {
+function smallDiskGround(folder: string, stops: Stops) {
   const disk = new SmallDisk(join(folder, "small-disk"));
   stops.push(() => disk.unmount());
   const dataDirectory = join(disk.path, "data");

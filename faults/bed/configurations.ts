@@ -20,6 +20,8 @@ export interface Ingredients {
   readonly addresses: Addresses;
   readonly secrets: Secrets;
   readonly folder: string;
+  /** Where each server writes what it says. */
+  readonly logFolder: string;
   readonly postgresUrl?: string;
   readonly redisPort?: number;
 }

@@ -42,8 +42,11 @@ export class Part {
     });
     died.catch(() => undefined);
     const serves = until(this.#options.isServing, { what: `${this.name} to serve`, withinMs: START_MS });
-    serves.catch(() => undefined);
-    await Promise.race([serves, died]);
+    const told = serves.catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.lastLines()}`);
+    });
+    told.catch(() => undefined);
+    await Promise.race([told, died]);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -67,7 +67,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     name,
     url,
     command: nodeCommand("apps/auth-server/src/main.ts", "--config", file),
-    logFolder: options.folder,
+    logFolder: options.logFolder,
     isServing: async () => (await exchange(`${url}/health/ready`, { timeoutMs: 2000 })).status === 200,
   });
 }
@@ -85,7 +85,7 @@ export function createGateway(
     url: `http://${HOST}:${ports.port}/orders`,
     groupId: FIRST_GATEWAY_GROUP + options.at,
     command: nodeCommand("apps/gateway/src/main.ts", "--config", file),
-    logFolder: options.folder,
+    logFolder: options.logFolder,
     isServing: async () => (await exchange(`${management}/ready`, { timeoutMs: 2000 })).status === 200,
   });
 }

@@ -9,11 +9,14 @@ export interface RunOptions {
   readonly faults: readonly Fault[];
   readonly rounds: number;
   readonly progress: Progress;
+  /** Keep what the servers say there. */
+  readonly logFolder?: string | undefined;
 }
 
 /** Runs all, one after the other, and keeps each result at once. Gives the names of those that did not hold. */
-export async function runAll({ faults, rounds, progress }: RunOptions): Promise<string[]> {
-  const stages = new Stages(progress);
+export async function runAll(options: RunOptions): Promise<string[]> {
+  const { faults, rounds, progress } = options;
+  const stages = new Stages(options);
   const failed: string[] = [];
   try {
     for (const fault of faults) {
@@ -54,19 +57,20 @@ async function runOn(
 
 /** One at a time, kept from fault to fault: to build one takes seconds. */
 class Stages {
-  readonly #progress: Progress;
+  readonly #options: RunOptions;
   #kind: Fault["bed"] | undefined;
   #stage: Stage | undefined;
 
-  constructor(progress: Progress) {
-    this.#progress = progress;
+  constructor(options: RunOptions) {
+    this.#options = options;
   }
 
   async open(kind: Fault["bed"]): Promise<Stage> {
     if (this.#stage !== undefined && this.#kind === kind) return this.#stage;
     await this.close();
-    this.#progress.say(`starting the servers (${kind})`);
-    this.#stage = await openStage(kind);
+    const { logFolder, progress } = this.#options;
+    progress.say(`starting the servers (${kind})`);
+    this.#stage = await openStage(kind, logFolder === undefined ? {} : { logFolder });
     this.#kind = kind;
     return this.#stage;
   }

@@ -1,4 +1,5 @@
 import type { Agreement } from "../checker/after-round.ts";
+import { measureRecovery } from "../checker/recovery.ts";
 import type { Violation } from "../checker/words.ts";
 import type { Fault, Scene } from "./fault.ts";
 import { runRound } from "./round.ts";
@@ -32,6 +33,7 @@ export async function runFault(run: FaultRun): Promise<FaultFigures> {
   try {
     const restore = await run.fault.prepare?.(run.stage.bed);
     try {
+      await untilWell(run.stage);
       for (let round = 0; round < run.rounds; round++) {
         const scene = { bed: run.stage.bed, round, hold: run.hold };
         tally.add(await runRound(run.fault, scene, run.stage.workload));
@@ -44,6 +46,11 @@ export async function runFault(run: FaultRun): Promise<FaultFigures> {
   } catch (error) {
     return tally.figures(describe(error));
   }
+}
+
+/** Some faults start servers anew to prepare them: the first round begins when they serve. */
+async function untilWell({ workload, bed }: Stage): Promise<void> {
+  if ((await measureRecovery(workload, bed)) === undefined) throw new Error("all was not well at the start");
 }
 
 /** The servers could not even be started. */

@@ -1,5 +1,5 @@
 import { until } from "@portcullis/testing/end-to-end";
-import { type Bed, type BedKind, startBed } from "../bed/bed.ts";
+import { type Bed, type BedKind, type BedOptions, startBed } from "../bed/bed.ts";
 import { type Rates, Workload } from "../workload/workload.ts";
 
 /** A bed with its load. */
@@ -9,13 +9,17 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
+export interface StageOptions extends BedOptions {
+  readonly rates?: Rates;
+}
+
 const WARM_UP_MS = 60_000;
 
-export async function openStage(kind: BedKind, rates?: Rates): Promise<Stage> {
-  const bed = await startBed(kind);
+export async function openStage(kind: BedKind, options: StageOptions = {}): Promise<Stage> {
+  const bed = await startBed(kind, options);
   try {
     const { leaseMs } = await bed.gateways[0]!.replica();
-    const workload = new Workload(bed, { leaseMs, ...(rates === undefined ? {} : { rates }) });
+    const workload = new Workload(bed, { leaseMs, ...options });
     const stop = async () => {
       await workload.stop();
       await bed.stop();
