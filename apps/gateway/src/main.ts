@@ -26,7 +26,7 @@ function readConfiguration(): Configuration {
 async function start(): Promise<Gateway> {
   const configuration = readConfiguration();
   const signingKey = openSigningKey(configuration.transactionToken.keyFile);
-  const { clientId, clientSecret, name } = configuration.verifier;
+  const { clientId, clientSecret, name, feedEndpoint } = configuration.verifier;
   const audiences = configuration.routes.flatMap(({ requirements }) => requirements?.audience ?? []);
   // With public routes only there is nobody to ask; a guard wants an audience all the same.
   if (audiences.length === 0) audiences.push(configuration.issuer);
@@ -38,6 +38,7 @@ async function start(): Promise<Gateway> {
     // A restarted gateway is another replica: what the one before acknowledged says nothing about this one.
     name: `${name}-${randomBytes(4).toString("hex")}`,
     leaseMs: configuration.leaseMs,
+    ...(feedEndpoint === undefined ? {} : { feedEndpoint }),
     log: (event) => logger.info(event),
   });
   return startGateway({

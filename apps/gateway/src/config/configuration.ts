@@ -5,7 +5,13 @@ export interface Configuration {
   readonly issuer: string;
   readonly listen: Address;
   readonly management: Address;
-  readonly verifier: { readonly clientId: string; readonly clientSecret: string; readonly name: string };
+  readonly verifier: {
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly name: string;
+    /** Of a relay; undefined: where the issuer says. */
+    readonly feedEndpoint: string | undefined;
+  };
   readonly transactionToken: {
     readonly issuer: string;
     readonly audience: string;

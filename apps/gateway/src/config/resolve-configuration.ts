@@ -20,6 +20,7 @@ export function resolveConfiguration(
       clientId: written.verifier.clientId,
       clientSecret: from.clientSecret,
       name: written.verifier.name,
+      feedEndpoint: written.verifier.feedEndpoint,
     }),
     transactionToken: Object.freeze({
       issuer: written.transactionToken.issuer ?? `http://${written.listen.host}:${written.listen.port}`,

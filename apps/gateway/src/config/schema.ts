@@ -75,6 +75,9 @@ const verifier = z.strictObject({
     .regex(/^[\w.@-]{1,80}$/, 'must be letters, digits and "_.@-", at most 80')
     .default("gateway")
     .describe("Shown in receipts; a suffix makes it unique for each process."),
+  feedEndpoint: httpUrl
+    .optional()
+    .describe("Base URL of a relay that carries the list. Default: where the issuer says."),
 });
 
 const transactionToken = z.strictObject({
