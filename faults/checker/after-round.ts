@@ -129,7 +129,9 @@ async function askFor(
   const status = await requests.ask(door, token, ANSWER_MS);
   if (status === expected) return;
   const rule =
-    expected === 401 ? "accepted when all was well again" : "live token not accepted when all was well again";
+    expected === 401
+      ? "revoked token not refused when all was well again"
+      : "live token not accepted when all was well again";
   const scopes = token.coveredBy.map(({ target }) => target.scope).join(", ");
   checker.report(
     rule,

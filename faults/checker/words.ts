@@ -47,7 +47,7 @@ export type Rule =
   | "accepted after its receipt"
   | "accepted after a denial"
   | "live token refused"
-  | "accepted when all was well again"
+  | "revoked token not refused when all was well again"
   | "live token not accepted when all was well again"
   | "acknowledged revocation lost"
   | "acknowledged revocation changed"
