@@ -1,0 +1,74 @@
+import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
+import { Publisher } from "../src/shared/publisher.ts";
+import { threadClockMs } from "../src/shared/thread-clock.ts";
+import { LIFETIME_SECONDS, SKEW_SECONDS } from "./memory-log.ts";
+import type { Token } from "./oracle.ts";
+import { ReadingThread } from "./shared/reading-thread.ts";
+
+export const HASH_KEY = new Uint8Array(32).fill(1);
+export const keySpace = createKeySpace(HASH_KEY);
+
+export interface Clock {
+  wallSeconds: number;
+  monotonicSeconds: number;
+}
+
+/** An index that is written here, and asked wherever its readers are. */
+export interface IndexSubject {
+  /** Empty, in the place of the one before. */
+  begin(clock: Clock): RevocationIndex;
+  verdicts(tokens: readonly Token[]): Promise<readonly Verdict[]>;
+  close(): Promise<void>;
+}
+
+const indexOn = (clock: Clock, shared: boolean): RevocationIndex =>
+  new RevocationIndex({
+    tokenLifetimeSeconds: LIFETIME_SECONDS,
+    clockSkewSeconds: SKEW_SECONDS,
+    nowSeconds: () => clock.wallSeconds,
+    monotonicMs: () => clock.monotonicSeconds * 1000,
+    // A run that failed can be run again with the same layout.
+    randomWords: (words) => words.map((_, index) => Math.imul(index + 1, 0x9e37_79b1)),
+    shared,
+  });
+
+export class PlainIndex implements IndexSubject {
+  #index: RevocationIndex | undefined;
+
+  begin(clock: Clock): RevocationIndex {
+    this.#index = indexOn(clock, false);
+    return this.#index;
+  }
+
+  async verdicts(tokens: readonly Token[]): Promise<readonly Verdict[]> {
+    return tokens.map(({ claims, header }) => this.#index!.verdict(keySpace.coordinatesOf(claims, header)));
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Written in this thread, read in another one that follows it from change to change. */
+export class IndexOfAnotherThread implements IndexSubject {
+  readonly #publisher = new Publisher();
+  readonly #thread = new ReadingThread(this.#publisher.attach());
+
+  constructor() {
+    this.#publisher.grant({ askedAt: threadClockMs(), leaseMs: 3_600_000 });
+  }
+
+  begin(clock: Clock): RevocationIndex {
+    const index = indexOn(clock, true);
+    this.#publisher.replace(index, HASH_KEY);
+    return index;
+  }
+
+  verdicts(tokens: readonly Token[]): Promise<readonly Verdict[]> {
+    this.#publisher.publish();
+    return this.#thread.ask({ type: "verdicts", tokens });
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.end();
+    this.#publisher.close();
+  }
+}
