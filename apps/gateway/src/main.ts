@@ -8,6 +8,7 @@ import type { Configuration } from "./config/configuration.ts";
 import { loadConfiguration } from "./config/load-configuration.ts";
 import { gatewayError } from "./errors.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
+import { redisFeedOf } from "./redis/redis-feed-of.ts";
 import { openSigningKey } from "./transaction-token/signing-key.ts";
 
 const logger = pino(
@@ -40,6 +41,7 @@ async function start(): Promise<Gateway> {
     leaseMs: configuration.leaseMs,
     ...(feedEndpoint === undefined ? {} : { feedEndpoint }),
     log: (event) => logger.info(event),
+    ...(configuration.redis && { feed: redisFeedOf(configuration.redis, logger) }),
   });
   return startGateway({
     configuration,

@@ -1,4 +1,5 @@
 import type { Requirements } from "@portcullis/guard";
+import type { RedisSettings } from "./schema.ts";
 
 /** The gateway's settings: resolved, complete, frozen. Durations carry their unit. */
 export interface Configuration {
@@ -12,6 +13,7 @@ export interface Configuration {
     /** Of a relay; undefined: where the issuer says. */
     readonly feedEndpoint: string | undefined;
   };
+  readonly redis: RedisSettings | undefined;
   readonly transactionToken: {
     readonly issuer: string;
     readonly audience: string;

@@ -54,6 +54,8 @@ interface JsonSchema {
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly const?: string;
   readonly default?: unknown;
   readonly description?: string;
 }
@@ -71,6 +73,7 @@ function rowsOf(schema: JsonSchema, prefix: string): string[] {
       row(path, property, isRequired),
       ...rowsOf(property, `${path}.`),
       ...rowsOf(property.items ?? {}, `${path}[].`),
+      ...(property.oneOf ?? []).flatMap((variant) => rowsOf(variant, `${path}.`)),
     ];
   });
 }
@@ -85,7 +88,8 @@ function row(path: string, property: JsonSchema, isRequired: boolean): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-function valueText({ type, enum: choices, items, properties }: JsonSchema): string {
+function valueText({ type, enum: choices, items, properties, ...schema }: JsonSchema): string {
+  if (schema.const !== undefined) return `\`${schema.const}\`: then`;
   if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(", ");
   if (properties !== undefined) return "";
   if (type === "array") return items?.properties === undefined ? "list" : "list, each with:";

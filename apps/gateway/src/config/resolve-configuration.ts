@@ -22,6 +22,7 @@ export function resolveConfiguration(
       name: written.verifier.name,
       feedEndpoint: written.verifier.feedEndpoint,
     }),
+    redis: written.redis,
     transactionToken: Object.freeze({
       issuer: written.transactionToken.issuer ?? `http://${written.listen.host}:${written.listen.port}`,
       audience: written.transactionToken.audience,
