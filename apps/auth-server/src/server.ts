@@ -100,7 +100,13 @@ async function compose(parts: Parts): Promise<AuthServer> {
   const recognizeHead = createRecognizeHead({ issuer, keys: publicKeysOf(signingKeys) });
   const heads = { signHead, recognizeHead };
   const redis = composeRedis({ ...parts, signHead, secrets: await loadCookieKeys(parts) });
-  const revocations = await createRevocations({ ...parts, ...heads, ...redis, endBelow });
+  const revocations = await createRevocations({
+    ...parts,
+    ...heads,
+    ...redis,
+    endBelow,
+    mostLiveRevocations: parts.configuration.mostLiveRevocations,
+  });
   const people = await composePeople(parts);
   const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
   const app = createApp(parts);

@@ -1,4 +1,4 @@
-import { PortcullisError } from "@portcullis/protocol";
+import { hasCode, PortcullisError } from "@portcullis/protocol";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { ProblemsError } from "./problems.ts";
 
@@ -34,7 +34,8 @@ function wireFormOf(error: FastifyError | PortcullisError): { status: number; bo
     return { status: error.status, body: { error: error.code, error_description: error.message } };
   }
   if (error instanceof PortcullisError && error.status === 503) {
-    return { status: 503, body: { error: "temporarily_unavailable", error_description: error.message } };
+    const code = hasCode(error, "log_full") ? error.code : "temporarily_unavailable";
+    return { status: 503, body: { error: code, error_description: error.message } };
   }
   const status = "statusCode" in error && error.statusCode !== undefined ? error.statusCode : 500;
   if (status < 500) return { status, body: unreadableBody(error.message) };

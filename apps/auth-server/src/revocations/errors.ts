@@ -7,6 +7,7 @@ export const revocationsError = errorsOf({
     status: 503,
     text: "Nothing was changed. Try again shortly.",
   },
+  log_full: { status: 503, text: "As many revocations are kept as there may be. Nothing was changed." },
   unknown_record: {
     status: 500,
     text: "The log holds a revocation that this version does not know; a newer version wrote it.",

@@ -15,6 +15,7 @@ import type { FastifyInstance } from "fastify";
 import type { Bus } from "../bus/bus.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type LocalRevocations, loadLocalRevocations } from "./local-revocations.ts";
+import { LogCapacity } from "./log-capacity.ts";
 import { openLeases } from "./open-leases.ts";
 import { pruneExpired } from "./prune.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
@@ -26,6 +27,7 @@ import { createVerifiers, type Verifiers } from "./verifiers.ts";
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;
 const PRUNE_MS = 30_000;
+const MOST_LIVE_REVOCATIONS = 10_000_000;
 
 export interface RevocationsOptions {
   readonly storage: Storage;
@@ -46,6 +48,8 @@ export interface RevocationsOptions {
   /** Private happenings, for the operator's log; never a token or key. */
   readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
   readonly limits?: RevocationLimits;
+  /** Default: ten million. */
+  readonly mostLiveRevocations?: number;
 }
 
 export interface RevocationLimits {
@@ -109,7 +113,9 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const snapshots = new Snapshots({ log, monotonicMs, signer });
   const hub = new FeedHub({ log, monotonicMs, setTimer, signer });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
-  const stopTimers = startTimers({ storage, report, hub, leases, snapshots, rollback });
+  const { mostLiveRevocations = MOST_LIVE_REVOCATIONS } = options;
+  const capacity = new LogCapacity({ log, mostLiveRevocations, report });
+  const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
 
   const verifiers = createVerifiers({ leases, log, monotonicMs });
 
@@ -130,7 +136,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     }),
     mount(app, { authenticate, path }) {
       const feed = { snapshots, leases: desk, streams, monotonicMs, report };
-      const parts = { ...options, ...feed, revoker, receipts, verifiers, log, read: storage.read };
+      const parts = { ...options, ...feed, revoker, capacity, receipts, verifiers, log, read: storage.read };
       app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
     },
     async close() {
@@ -149,8 +155,9 @@ function startTimers(parts: {
   readonly leases: LeaseBook;
   readonly snapshots: Snapshots;
   readonly rollback: Rollback;
+  readonly capacity: LogCapacity;
 }): () => Promise<void> {
-  const { storage, hub, leases, snapshots, rollback, report } = parts;
+  const { storage, hub, leases, snapshots, rollback, capacity, report } = parts;
   const look = () =>
     rollback.look().catch((error: Error) => report({ event: "rollback_not_settled", error: error.message }));
   const prune = () =>
@@ -161,6 +168,7 @@ function startTimers(parts: {
   const stops = [
     every(HEARTBEAT_MS, () => hub.beat()),
     every(SWEEP_MS, () => {
+      capacity.watch();
       snapshots.forgetOld();
       return leases.sweep();
     }),

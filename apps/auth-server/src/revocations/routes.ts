@@ -12,12 +12,14 @@ import { API_SCOPES } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkRevocationRequest } from "./check-revocation-request.ts";
 import { type InspectRoutesOptions, mountInspectRoutes } from "./inspect-routes.ts";
+import type { LogCapacity } from "./log-capacity.ts";
 import { gone, waitOf } from "./prefer-wait.ts";
 import type { Revoker } from "./revoker.ts";
 
 export interface RoutesOptions extends SendErrorOptions, FeedRoutesOptions, InspectRoutesOptions {
   readonly authenticate: Authenticate;
   readonly revoker: Revoker;
+  readonly capacity: Pick<LogCapacity, "check">;
 }
 
 /** The revocations API (docs/reference/revocations-api.md). Every route authenticates before its body is read. */
@@ -33,8 +35,10 @@ export function revocationRoutes(options: RoutesOptions) {
   };
 }
 
-async function revoke({ revoker, receipts }: RoutesOptions, request: FastifyRequest, reply: FastifyReply) {
+async function revoke(options: RoutesOptions, request: FastifyRequest, reply: FastifyReply) {
+  const { revoker, receipts, capacity } = options;
   const command = checkRevocationRequest(request.body);
+  capacity.check(command.scope);
   const waitSeconds = waitOf(request);
   const { seq } = await revoker.revoke({ ...command, actor: callerOf(request).clientId });
   const receipt = await receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply), command.require);

@@ -19,7 +19,7 @@ import {
   type Revocations,
 } from "../../src/revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "../../src/revocations/sign-head.ts";
-import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import { type DatabaseOptions, openStorage, type Storage } from "../../src/storage/storage.ts";
 import { storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
 
 export interface RevocationsServer {
@@ -41,8 +41,11 @@ export interface ServerOptions {
   readonly file?: string;
   /** Port of that server. */
   readonly port?: number;
+  /** Default: the file. */
+  readonly database?: DatabaseOptions;
   readonly nowSeconds?: () => number;
   readonly monotonicMs?: () => number;
+  readonly mostLiveRevocations?: number;
   readonly endBelow?: EndBelow;
   readonly limits?: RevocationLimits;
   /** Default: heads go out unsigned. */
@@ -61,6 +64,7 @@ export async function serveRevocations(
   const events: { event: string }[] = [];
   const storage = await openStorage({
     ...storageOptions(file, nowSeconds),
+    ...(options.database === undefined ? {} : { database: options.database }),
     ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
   });
   const revocations = await createRevocations({
@@ -71,6 +75,9 @@ export async function serveRevocations(
     ...(options.signingKeys && headsOf(options.signingKeys, storage, nowSeconds)),
     ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.mostLiveRevocations === undefined
+      ? {}
+      : { mostLiveRevocations: options.mostLiveRevocations }),
   });
   const app = Fastify();
   revocations.mount(app, { authenticate: authenticateByName(nowSeconds), path: "/revocations" });
