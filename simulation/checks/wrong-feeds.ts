@@ -1,9 +1,23 @@
 import { createHash } from "node:crypto";
-import { decodeSnapshot, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
+import {
+  decodeBase64url,
+  decodeSnapshot,
+  encodeBase64url,
+  encodeSnapshot,
+  extendChain,
+  type LeaseRequest,
+  RECORD_BYTES,
+} from "@portcullis/protocol";
 import type { DecodedBatch, Feed } from "@portcullis/revocation";
 import type { Process } from "../world/process.ts";
 
 const HELD_BACK_MS = 700;
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
+function withoutChain({ chain: _, ...request }: LeaseRequest): LeaseRequest {
+  return request;
+}
 
 /** Acknowledges a batch when it comes in, and lets the index have it later. */
 export function ackBeforeApply(feed: Feed, process: Process): { feed: Feed } {
@@ -22,17 +36,27 @@ export function ackBeforeApply(feed: Feed, process: Process): { feed: Feed } {
       },
       lease: (request, signal) => {
         const applied = Math.max(request.applied, received.get(request.incarnation) ?? 0);
-        return feed.lease({ ...request, applied }, signal);
+        return feed.lease({ ...withoutChain(request), applied }, signal);
       },
     },
   };
 }
 
-/** Makes every batch look as if it followed on the one before: what was lost between is made up. */
+/**
+ * Makes every batch look as if it followed on the one before: what was lost between is made up, and so is the chain.
+ * A verifier that did not check `prev` would check no chain and report none.
+ */
 export function skippedPrevCheck(feed: Feed): { feed: Feed } {
+  let chain = new Uint8Array();
   return {
     feed: {
       ...feed,
+      snapshot: async (signal) => {
+        const bytes = await feed.snapshot(signal);
+        chain = decodeBase64url(decodeSnapshot(bytes, sha256).header.chain)!.slice();
+        return bytes;
+      },
+      lease: (request, signal) => feed.lease(withoutChain(request), signal),
       async *stream(cursor, signal) {
         let applied = cursor.seq;
         for await (const event of feed.stream(cursor, signal)) {
@@ -41,8 +65,10 @@ export function skippedPrevCheck(feed: Feed): { feed: Feed } {
             continue;
           }
           const batch = event.batch.prev > applied ? filled(event.batch, applied) : event.batch;
+          const fresh = batch.records.subarray((applied - batch.prev) * RECORD_BYTES);
+          chain = extendChain(chain, fresh, sha256).slice();
           applied = batch.to;
-          yield { type: "batch", batch };
+          yield { type: "batch", batch: { ...batch, chain: encodeBase64url(chain) } };
         }
       },
     },
@@ -62,7 +88,6 @@ function filled(batch: DecodedBatch, prev: number): DecodedBatch {
 
 /** Its head is read after its records, so that what came between is in neither it nor the stream after it. */
 export function snapshotWithoutTail(feed: Feed): { feed: Feed } {
-  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
   return {
     feed: {
       ...feed,

@@ -13,7 +13,7 @@ export const batchSchema = z.object({
   to: z.int().positive(),
   records: z.string(),
   /** Value of the chain at `to` (chain.ts); base64url of 32 bytes. */
-  chain: z.string().length(43).optional(),
+  chain: z.string().length(43),
   /** The issuer's word on `to` (signed-head.ts). */
   signedHead: z.string().max(2000).optional(),
 });

@@ -26,7 +26,7 @@ export const snapshotHeaderSchema = z.object({
   /** Key of the hash that maps subjects, clients and other texts to 16 bytes; base64url of 32 bytes. */
   hashKey: z.string().length(43),
   /** Value of the chain at `head` (chain.ts); base64url of 32 bytes. */
-  chain: z.string().length(43).optional(),
+  chain: z.string().length(43),
   /** The issuer's word on `head` (signed-head.ts). */
   signedHead: z.string().max(2000).optional(),
   /** Longest life of an access token, seconds; the replica's tables span it. */

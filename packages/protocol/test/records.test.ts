@@ -34,6 +34,7 @@ const header = {
   incarnation: "first",
   head: 7,
   hashKey: "A".repeat(43),
+  chain: "B".repeat(43),
   tokenLifetimeSeconds: 600,
   clockSkewSeconds: 30,
 };

@@ -8,7 +8,7 @@ export interface DecodedBatch {
   readonly to: number;
   readonly records: Uint8Array;
   /** Value of the chain at `to` (protocol/chain.ts); base64url of 32 bytes. */
-  readonly chain?: string | undefined;
+  readonly chain: string;
   /** The issuer's word on `to` (protocol/signed-head.ts). */
   readonly signedHead?: string | undefined;
 }

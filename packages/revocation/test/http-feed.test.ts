@@ -109,7 +109,8 @@ test("credentials that cannot be had make the feed unavailable", async (t) => {
 
 test("events are read as they come, however they are cut", async (t) => {
   const records = Uint8Array.from({ length: 40 }, (_, index) => index * 6);
-  const batch = { incarnation: "first", prev: 3, from: 4, to: 4, records: encodeBase64url(records) };
+  const chain = "C".repeat(43);
+  const batch = { incarnation: "first", prev: 3, from: 4, to: 4, records: encodeBase64url(records), chain };
   const reset = { incarnation: "second", reason: "other_incarnation" };
   const text =
     `: heartbeat\n\nid: first:4\nevent: batch\ndata: ${JSON.stringify(batch)}\n\n` +
@@ -140,7 +141,8 @@ test("an event that cannot be read ends the stream", async (t) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.end(`event: batch\ndata: ${data}\n\n`);
   });
-  const batch = { incarnation: "first", prev: 3, from: 4, to: 4, records: "AAAA" };
+  const chain = "C".repeat(43);
+  const batch = { incarnation: "first", prev: 3, from: 4, to: 4, records: "AAAA", chain };
   for (const bad of [
     "{",
     "{}",

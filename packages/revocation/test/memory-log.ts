@@ -9,6 +9,7 @@ import {
   type LeaseResponse,
   type Reset,
   type RevocationRecord,
+  type SignedHeadClaims,
 } from "@portcullis/protocol";
 import { createKeySpace, type Feed, type FeedCursor, type FeedEvent } from "@portcullis/revocation";
 import { revocationError } from "../src/errors.ts";
@@ -25,6 +26,11 @@ export class MemoryLog {
   readonly leaseCalls: LeaseRequest[] = [];
   readonly cursors: FeedCursor[] = [];
   snapshots = 0;
+  /** The first so many are in no snapshot any more. */
+  expired = 0;
+  /** Whether heads go out with the issuer's word on them. */
+  signs = false;
+  readonly #signed = new Map<string, SignedHeadClaims>();
   /** Called for every lease request; what it gives replaces the answer, and it may throw or wait. */
   onLease: (answer: LeaseResponse, request: LeaseRequest) => LeaseResponse | Promise<LeaseResponse> = (
     answer,
@@ -69,11 +75,34 @@ export class MemoryLog {
 
   batch(prev: number, to: number, incarnation = this.incarnation): FeedEvent {
     const records = encodeRecords(this.records.slice(prev, to));
-    return {
-      type: "batch",
-      batch: { incarnation, prev, from: prev + 1, to, records, chain: this.chainAt(to) },
-    };
+    const proof = { chain: this.chainAt(to), ...(this.signs && { signedHead: this.signedHead(to) }) };
+    return { type: "batch", batch: { incarnation, prev, from: prev + 1, to, records, ...proof } };
   }
+
+  /** Other records than those of the log, after `prev`, and the chain that they would have. */
+  forged(prev: number, to: number): { records: Uint8Array; chain: string } {
+    const honest = this.records.slice(prev, to);
+    const records = encodeRecords(
+      honest.map((record) => ({ ...record, key: new Uint8Array(16).fill(0xee) })),
+    );
+    const before = extendChain(CHAIN_START, encodeRecords(this.records.slice(0, prev)), sha256);
+    return { records, chain: encodeBase64url(extendChain(before, records, sha256)) };
+  }
+
+  /** What only this log can make: a text that `verifyHead` knows. */
+  signedHead(seq: number): string {
+    const chain = this.chainAt(seq);
+    const claims = { iss: "i", incarnation: this.incarnation, seq, chain, iat: START_SECONDS };
+    const jws = JSON.stringify(claims);
+    this.#signed.set(jws, claims);
+    return jws;
+  }
+
+  readonly verifyHead = async (jws: string): Promise<SignedHeadClaims> => {
+    const claims = this.#signed.get(jws);
+    if (claims === undefined) throw revocationError("malformed_feed", { detail: "bad signature" });
+    return claims;
+  };
 
   /** Value of the chain at a seq. */
   chainAt(seq: number): string {
@@ -96,13 +125,14 @@ export class MemoryLog {
     const header = {
       incarnation: this.incarnation,
       head: this.head,
-      count: this.records.length,
+      count: this.records.length - this.expired,
       hashKey: encodeBase64url(this.hashKey),
       chain: this.chainAt(this.head),
+      ...(this.signs && { signedHead: this.signedHead(this.head) }),
       tokenLifetimeSeconds: LIFETIME_SECONDS,
       clockSkewSeconds: SKEW_SECONDS,
     };
-    return encodeSnapshot(header, encodeRecords(this.records), sha256);
+    return encodeSnapshot(header, encodeRecords(this.records.slice(this.expired)), sha256);
   }
 
   readonly feed: Feed = {

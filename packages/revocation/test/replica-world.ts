@@ -1,5 +1,5 @@
 import { encodeIdentifier, type RevocationRecord } from "@portcullis/protocol";
-import { createReplica, type Replica, type ReplicaEvent } from "@portcullis/revocation";
+import { createReplica, type Replica, type ReplicaEvent, type ReplicaOptions } from "@portcullis/revocation";
 import { FakeTime } from "./fake-time.ts";
 import { MemoryLog, START_SECONDS } from "./memory-log.ts";
 
@@ -12,7 +12,7 @@ export class ReplicaWorld {
   readonly events: ReplicaEvent[] = [];
   readonly replica: Replica;
 
-  constructor(leaseMs = LEASE_MS) {
+  constructor(leaseMs = LEASE_MS, options: Partial<ReplicaOptions> = {}) {
     this.replica = createReplica({
       feed: this.log.feed,
       name: "gateway-1",
@@ -22,7 +22,18 @@ export class ReplicaWorld {
       setTimer: this.time.setTimer,
       random: () => 0.5,
       log: (event) => this.events.push(event),
+      ...options,
     });
+  }
+
+  /** One that applies only what its log has signed. */
+  static signed(options: Partial<ReplicaOptions> = {}): ReplicaWorld {
+    const world: ReplicaWorld = new ReplicaWorld(LEASE_MS, {
+      verifyHead: (jws) => world.log.verifyHead(jws),
+      ...options,
+    });
+    world.log.signs = true;
+    return world;
   }
 
   async started(): Promise<this> {

@@ -43,7 +43,6 @@ export async function checkBatch(
   }
   checkSequence(batch.records, from, to);
   checkRecords(batch.records);
-  if (chain === undefined) throw malformed("a batch without a chain");
   // Before the chain is looked at: what nobody signed must not make this replica give its log up.
   await checkHead(batch.signedHead, { incarnation, seq: to, chain }, options);
   const records = batch.records.subarray((at.seq - prev) * RECORD_BYTES);

@@ -219,7 +219,7 @@ export class FeedReplica implements Replica {
     this.#holding = { incarnation, index, hashKey, keySpace, live };
     this.#diverged = false;
     this.#announcer.report("snapshot_applied", { incarnation, head, ...index.statistics() });
-    this.#acknowledge({ incarnation, seq: head, chain: header.chain!, signedHead: header.signedHead });
+    this.#acknowledge({ incarnation, seq: head, chain: header.chain, signedHead: header.signedHead });
   }
 
   /** Before the index holds the records, this would make a receipt say what is not yet so. */
@@ -300,7 +300,7 @@ export class FeedReplica implements Replica {
     signal.throwIfAborted();
     this.#options.onApplied?.({ type: "batch", batch: fresh });
     holding.live.add(fresh.records);
-    this.#acknowledge({ incarnation, seq: fresh.to, chain: fresh.chain!, signedHead: fresh.signedHead });
+    this.#acknowledge({ incarnation, seq: fresh.to, chain: fresh.chain, signedHead: fresh.signedHead });
   }
 
   async #checked(batch: DecodedBatch, incarnation: string, signal: AbortSignal): Promise<DecodedBatch> {
@@ -357,9 +357,8 @@ export class FeedReplica implements Replica {
   }
 
   #evidence(): Pick<LeaseRequest, "live" | "signedHead"> {
-    const { incarnation, live: digester } = this.#holding!;
-    const live = this.#liveReport.due(digester);
-    const signedHead = this.#newestHead.of(incarnation);
+    const live = this.#liveReport.due(this.#holding!.live);
+    const signedHead = this.#newestHead.jws;
     return { ...(live && { live }), ...(signedHead !== undefined && { signedHead }) };
   }
 

@@ -63,7 +63,6 @@ export async function loadSnapshot(bytes: Uint8Array, options: LoadOptions): Pro
 async function checkHeader(header: SnapshotHeader, options: LoadOptions): Promise<void> {
   const { incarnation, head, count, chain, signedHead } = header;
   if (count > head) throw malformed(`${count} records in a log that has ${head}`);
-  if (chain === undefined) throw malformed("a snapshot without a chain");
   chainOf(chain);
   await checkHead(signedHead, { incarnation, seq: head, chain }, options);
 }

@@ -9,22 +9,20 @@ export class NewestHead {
 
   saw(incarnation: string, seq: number, jws: string | undefined): void {
     if (jws === undefined) return;
-    const same = this.#seen?.incarnation === incarnation;
-    if (same && (this.#contradicted || seq < this.#seen!.seq)) return;
-    this.#contradicted = false;
+    if (this.#contradicted || (this.#seen?.incarnation === incarnation && seq < this.#seen.seq)) return;
     this.#seen = { incarnation, seq, jws };
   }
 
   contradicted(): void {
-    this.#contradicted = true;
+    this.#contradicted = this.#seen !== undefined;
   }
 
   judged(): void {
     this.#contradicted = false;
   }
 
-  /** A log of another incarnation cannot be proved wrong by it. */
-  of(incarnation: string): string | undefined {
-    return this.#seen?.incarnation === incarnation ? this.#seen.jws : undefined;
+  /** Perhaps of an earlier incarnation: then it shows how far tokens of that time can be ahead of the new one. */
+  get jws(): string | undefined {
+    return this.#seen?.jws;
   }
 }
