@@ -14,27 +14,54 @@ export async function loadLocalRevocations(options: {
   readonly nowSeconds: () => number;
 }): Promise<LocalRevocations> {
   const { log } = options;
-  const index = new RevocationIndex({
-    tokenLifetimeSeconds: log.tokenLifetimeSeconds,
-    clockSkewSeconds: log.clockSkewSeconds,
-    nowSeconds: options.nowSeconds,
-  });
+  const view = { index: emptyIndex(options) };
   // Subscribed before the load: what is committed meanwhile is applied at once, and order does not matter.
   log.subscribe((records) => {
-    for (const record of records) index.apply(record);
+    for (const record of records) view.index.apply(record);
   });
-  for await (const slice of log.liveRecords(log.head())) index.applyEncoded(slice);
-  return viewOf(index, log);
+  log.onIncarnation(() => void rebuild(view, options));
+  await load(view.index, log);
+  return viewOf(view, log);
 }
 
-function viewOf(index: RevocationIndex, log: SqlRevocationLog): LocalRevocations {
+interface IndexOptions {
+  readonly log: SqlRevocationLog;
+  readonly nowSeconds: () => number;
+}
+
+const emptyIndex = ({ log, nowSeconds }: IndexOptions): RevocationIndex =>
+  new RevocationIndex({
+    tokenLifetimeSeconds: log.tokenLifetimeSeconds,
+    clockSkewSeconds: log.clockSkewSeconds,
+    nowSeconds,
+  });
+
+async function load(index: RevocationIndex, log: SqlRevocationLog): Promise<void> {
+  for await (const slice of log.liveRecords(log.head())) index.applyEncoded(slice);
+}
+
+/**
+ * Tokens may live longer than the index was made for. What it holds stays in force until the new one is complete; should
+ * that fail, the process ends rather than forget too early.
+ */
+async function rebuild(view: { index: RevocationIndex }, options: IndexOptions): Promise<void> {
+  const index = emptyIndex(options);
+  const stop = options.log.subscribe((records) => {
+    for (const record of records) index.apply(record);
+  });
+  await load(index, options.log);
+  stop();
+  view.index = index;
+}
+
+function viewOf(view: { readonly index: RevocationIndex }, log: SqlRevocationLog): LocalRevocations {
   const { keySpace } = log;
   return {
     leaseMs: Number.POSITIVE_INFINITY,
     coordinatesOf: (claims, header) => keySpace.coordinatesOf(claims, header),
     verdict: (at) =>
-      index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header)),
+      view.index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header)),
     freshness: () => ({ ready: true, ageMs: 0 }),
-    statistics: () => index.statistics(),
+    statistics: () => view.index.statistics(),
   };
 }

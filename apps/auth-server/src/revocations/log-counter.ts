@@ -9,6 +9,7 @@ import { encodeRecords, extendChain, type RevocationRecord } from "@portcullis/p
 import { type Kysely, sql } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { LockRows } from "../storage/write-transaction.ts";
+import { revocationsError } from "./errors.ts";
 import { recordOf } from "./revocation-row.ts";
 import type { RevocationsTable } from "./tables.ts";
 
@@ -34,11 +35,15 @@ export interface CounterTransaction {
 export async function placeInLog(
   { db, lockRows }: CounterTransaction,
   all: readonly Placed[],
-  { notifies }: { readonly notifies: boolean },
+  { incarnation, notifies }: { readonly incarnation: string; readonly notifies: boolean },
 ): Promise<RevocationsTable[]> {
   const before = await lockRows(
     db.selectFrom("revocation_state").select(["incarnation", "head", "chain"]),
   ).executeTakeFirstOrThrow();
+  if (before.incarnation !== incarnation) {
+    // With it, tokens may live longer than the rows' ends were computed for. This server catches up first.
+    throw revocationsError("temporarily_unavailable", { detail: "the log has another incarnation" });
+  }
   const numbered = chained(
     all.flatMap(({ rows }) => rows),
     { seq: before.head, chain: before.chain },

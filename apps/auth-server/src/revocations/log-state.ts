@@ -70,7 +70,15 @@ export async function readState(read: Kysely<Database>): Promise<LogState> {
 export function readPosition(read: Kysely<Database>) {
   return read
     .selectFrom("revocation_state")
-    .select(["incarnation", "head", "anchor_seq", "anchor_chain"])
+    .select(({ selectFrom }) => [
+      "incarnation",
+      "head",
+      "anchor_seq",
+      "anchor_chain",
+      selectFrom("token_lifetimes")
+        .select(({ fn }) => fn.max("seconds").as("seconds"))
+        .as("longest_lifetime"),
+    ])
     .executeTakeFirstOrThrow();
 }
 

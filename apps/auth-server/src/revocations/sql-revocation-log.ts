@@ -40,7 +40,6 @@ type Listener = (records: readonly ChainedRecord[]) => void;
 export class SqlRevocationLog implements ServedLog {
   readonly hashKey: Uint8Array;
   readonly keySpace: KeySpace;
-  readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   /** When a revocation may be forgotten. */
   readonly retention: RetentionClock;
@@ -50,6 +49,7 @@ export class SqlRevocationLog implements ServedLog {
   readonly #listeners = new Set<Listener>();
   readonly #incarnationListeners = new Set<() => void>();
   #incarnation: string;
+  #tokenLifetimeSeconds: number;
   #head: number;
   #chain: Uint8Array;
   #oldestKept: number;
@@ -62,7 +62,7 @@ export class SqlRevocationLog implements ServedLog {
 
   private constructor(options: SqlRevocationLogOptions, state: LogState) {
     this.#options = options;
-    this.tokenLifetimeSeconds = options.tokenLifetimeSeconds;
+    this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds;
     this.clockSkewSeconds = options.clockSkewSeconds;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
@@ -76,6 +76,11 @@ export class SqlRevocationLog implements ServedLog {
 
   get incarnation(): string {
     return this.#incarnation;
+  }
+
+  /** The longest of all servers on the database. It grows with a new incarnation only. */
+  get tokenLifetimeSeconds(): number {
+    return this.#tokenLifetimeSeconds;
   }
 
   head(): number {
@@ -126,7 +131,8 @@ export class SqlRevocationLog implements ServedLog {
   /** Throws for what could not be stored or sent: in its own unit, and not at the end of the group that it is in. */
   rowsOf(drafts: readonly RevocationDraft[]): NewRow[] {
     const revokedAt = Math.floor(this.#options.nowSeconds());
-    const times = { ...this.#options, revokedAt, retention: this.retention };
+    const { tokenLifetimeSeconds, clockSkewSeconds, retention } = this;
+    const times = { tokenLifetimeSeconds, clockSkewSeconds, revokedAt, retention };
     const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
     encodeRecords(rows.map((row) => recordOf({ seq: 1, ...row })));
     return rows;
@@ -135,7 +141,8 @@ export class SqlRevocationLog implements ServedLog {
   /** Called by the group commit alone, as the last thing before COMMIT. */
   async place(transaction: CounterTransaction, appends: readonly Placed[]): Promise<ChainedRecord[]> {
     const notifies = this.#options.dialect === "postgres";
-    return (await placeInLog(transaction, appends, { notifies })).map(chainedRecordOf);
+    const rows = await placeInLog(transaction, appends, { incarnation: this.#incarnation, notifies });
+    return rows.map(chainedRecordOf);
   }
 
   /** Called by the group commit alone, right after COMMIT. Other servers may have committed before it: theirs come first. */
@@ -152,11 +159,13 @@ export class SqlRevocationLog implements ServedLog {
   }
 
   async #pull(): Promise<number> {
+    // Own commits may be delivered while this reads: what it finds is never older than what was known before.
+    const known = this.#head;
     const position = await readPosition(this.#options.read);
     const { head } = position;
     if (position.incarnation !== this.#incarnation) await this.#enter(position);
     // Restored, or failed over to a copy that had not everything. Nobody may be called fresh by it.
-    if (head < this.#head) throw this.#rolledBack(`${this.#head}, then ${head}`);
+    else if (head < known) throw this.#rolledBack(`${known}, then ${head}`);
     while (this.#head < head) {
       const records = await this.read(this.#head, ROWS_A_READ);
       // Own commits may have been delivered while this was read.
@@ -187,6 +196,7 @@ export class SqlRevocationLog implements ServedLog {
       this.#chain = position.anchor_chain;
     }
     this.#incarnation = position.incarnation;
+    this.#tokenLifetimeSeconds = Math.max(this.#tokenLifetimeSeconds, position.longest_lifetime ?? 0);
     for (const listener of this.#incarnationListeners) listener();
   }
 

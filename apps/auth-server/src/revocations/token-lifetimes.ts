@@ -20,15 +20,33 @@ export interface TokenLifetimeOptions {
 export async function settleTokenLifetime(options: TokenLifetimeOptions): Promise<number> {
   const { write, tokenLifetimeSeconds: seconds } = options;
   const longestBefore = await longest(write);
-  // Verifiers size their index by the lifetime in their snapshot: with a longer one they need a new snapshot.
-  if (longestBefore !== undefined && seconds > longestBefore) await beginIncarnation(options);
   await write
     .insertInto("token_lifetimes")
     .values({ seconds, until: null })
     .onConflict((conflict) => conflict.column("seconds").doUpdateSet({ until: null }))
     .execute();
+  // Verifiers, and other servers, size their index by the lifetime: with a longer one they need to begin anew. After the
+  // row, so that whoever finds the incarnation finds the lifetime.
+  if (longestBefore !== undefined && seconds > longestBefore) await beginIncarnation(options);
   await retireOthers(options);
   return (await longest(write))!;
+}
+
+/**
+ * Says again that tokens of this life are being issued: another server, with another life in its configuration, may have
+ * taken this one for the past when it started.
+ */
+export async function keepTokenLifetime(
+  write: Kysely<Database>,
+  { seconds, until }: { readonly seconds: number; readonly until: number },
+): Promise<void> {
+  await write
+    .insertInto("token_lifetimes")
+    .values({ seconds, until })
+    .onConflict((conflict) =>
+      conflict.column("seconds").doUpdateSet({ until }).where("token_lifetimes.until", "<", until),
+    )
+    .execute();
 }
 
 async function retireOthers(options: TokenLifetimeOptions): Promise<void> {

@@ -72,7 +72,8 @@ test("a token revoked while the clock was set forward stays revoked at a verifie
   const { log } = storage;
   const exp = time.nowSeconds() + 200;
   const claims = { iss: "issuer", iat: time.nowSeconds(), exp, rv: 0, jti: "AAAAAAAAAAAAAAAAAAAAAA" };
-  const index = new RevocationIndex({ ...log, ...time });
+  const { tokenLifetimeSeconds, clockSkewSeconds } = log;
+  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, ...time });
   time.set(3600);
   const revoked = draft(claims.jti, { scope: "token", tokenExpiresAt: exp });
   await storage.write((transaction) => transaction.append([revoked]));

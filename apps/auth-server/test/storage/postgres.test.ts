@@ -92,6 +92,21 @@ test("a refresh reads what another server has committed, also when its notificat
   assert.deepEqual(heard, [1]);
 });
 
+test("tokens that live longer at another server count at once, and nothing is stored for too short", async (t) => {
+  const open = opening(t, await postgres.createDatabase());
+  const short = await open({ tokenLifetimeSeconds: 300 });
+  const long = await open({ tokenLifetimeSeconds: 600 });
+  let incarnations = 0;
+  short.log.onIncarnation(() => incarnations++);
+  await assert.rejects(append(short, "a"), (error) => hasCode(error, "storage_unavailable"));
+  await short.log.refresh();
+  assert.deepEqual([incarnations, short.log.tokenLifetimeSeconds], [1, 600]);
+  assert.equal(short.log.incarnation, long.log.incarnation);
+  await append(short, "a");
+  const [record] = await short.log.read(0, 1);
+  assert.equal(record!.expiresAt - record!.revokedAt, 605);
+});
+
 test("a transaction that somebody else leaves open stalls no append", async (t) => {
   const [left, right] = await twoServers(t);
   const other = await otherClient(t, left);

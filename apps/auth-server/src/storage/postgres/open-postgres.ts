@@ -1,4 +1,6 @@
+import { sql } from "kysely";
 import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
+import { keepTokenLifetime } from "../../revocations/token-lifetimes.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { migrations } from "../migrations/index.ts";
 import type { Storage, StorageOptions } from "../storage.ts";
@@ -14,6 +16,10 @@ const MOST_LANES = 4;
 const GROUP_LIMIT = 32;
 /** A notification may be lost: then the log is read so much later. */
 const POLL_MS = 1000;
+/** How often this server says that its tokens live as long as they do. */
+const KEEP_MS = 60_000;
+
+type Report = NonNullable<StorageOptions["report"]>;
 
 export async function openPostgres(
   options: StorageOptions,
@@ -29,7 +35,10 @@ export async function openPostgres(
     const counters = { units: 0, commits: 0, failedCommits: 0 };
     const connections = Array.from({ length: lanes }, () => postgresGroupConnection(url));
     const commits = new GroupCommit({ connections, log, counters, groupLimit: GROUP_LIMIT });
-    const stopPolling = pollRegularly(log, options.report ?? (() => undefined));
+    const report = options.report ?? (() => undefined);
+    await reportUnsafeSettings(read, report);
+    const stopPolling = pollRegularly(log, report);
+    const stopKeeping = keepLifetimeRegularly(options, (work) => commits.write(work));
     return {
       dialect: "postgres",
       read,
@@ -39,6 +48,7 @@ export async function openPostgres(
       listen: listenOn(url),
       async close() {
         stopPolling();
+        stopKeeping();
         await commits.close();
         await reader.close();
       },
@@ -51,8 +61,25 @@ export async function openPostgres(
 
 const isOfNetwork = (error: unknown): boolean => typeof (error as { syscall?: unknown }).syscall === "string";
 
+/** Whoever turns it off knows why; whoever did not must hear of it. */
+async function reportUnsafeSettings(read: Storage["read"], report: Report): Promise<void> {
+  const { rows } = await sql<{ fsync: string }>`select current_setting('fsync') as fsync`.execute(read);
+  if (rows[0]?.fsync !== "on") report({ event: "database_may_lose_commits", setting: "fsync" });
+}
+
+function keepLifetimeRegularly(options: StorageOptions, write: Storage["write"]): () => void {
+  const { tokenLifetimeSeconds: seconds, clockSkewSeconds, nowSeconds } = options;
+  const timer = setInterval(() => {
+    // Past the next time or two that this runs: the last token may be issued right before this server ends.
+    const until = Math.floor(nowSeconds()) + seconds + clockSkewSeconds + (3 * KEEP_MS) / 1000;
+    write(({ db }) => keepTokenLifetime(db, { seconds, until })).catch(() => undefined);
+  }, KEEP_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
 /** Reports once when it fails and once when it works again. */
-function pollRegularly(log: SqlRevocationLog, report: NonNullable<StorageOptions["report"]>): () => void {
+function pollRegularly(log: SqlRevocationLog, report: Report): () => void {
   let failing = false;
   const timer = setInterval(() => {
     log.refresh().then(

@@ -1,4 +1,5 @@
 /** The connections that only read. */
+import { hasCode } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import pg from "pg";
 import type { Database } from "../database.ts";
@@ -25,22 +26,34 @@ export function openReader(options: { readonly url: string; readonly connections
   // The pool has dropped the connection already; without a listener the process would end.
   pool.on("error", () => undefined);
   return {
-    read: queriesThrough((text, parameters) => runOn(pool, text, parameters)),
+    read: queriesThrough((text, parameters) => readOn(pool, text, parameters)),
     close: () => pool.end(),
   };
+}
+
+/** Reads change nothing: one on a connection that was idle while the server restarted is asked again, once. */
+async function readOn(pool: pg.Pool, text: string, parameters: readonly unknown[]): Promise<RawResult> {
+  try {
+    return await runOn(pool, text, parameters).catch((error: unknown) => {
+      if (!breaksConnection(error) || hasCode(error, "storage_unavailable")) throw error;
+      return runOn(pool, text, parameters);
+    });
+  } catch (error) {
+    throw isStoreFailure(error) ? unavailable(error) : error;
+  }
 }
 
 async function runOn(pool: pg.Pool, text: string, parameters: readonly unknown[]): Promise<RawResult> {
   const client = await pool.connect().catch((error: unknown) => {
     throw unavailable(error);
   });
-  let failure: unknown;
+  let isBroken = false;
   try {
     return await client.query(text, parameters as unknown[]);
   } catch (error) {
-    failure = error;
-    throw isStoreFailure(error) ? unavailable(error) : error;
+    isBroken = breaksConnection(error);
+    throw error;
   } finally {
-    client.release(failure !== undefined && breaksConnection(failure));
+    client.release(isBroken);
   }
 }
