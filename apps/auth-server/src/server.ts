@@ -8,6 +8,10 @@ import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
+import { limitAuthorizationRequests } from "./limits/limit-authorization-requests.ts";
+import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
+import type { RateLimit } from "./limits/rate-limit.ts";
+import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
 import type { Report } from "./logging/report.ts";
 import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
@@ -18,11 +22,11 @@ import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
 import { pinHost } from "./oidc/pin-host.ts";
 import { pruneOidc } from "./oidc/prune.ts";
-import { REVOCATIONS_PATH } from "./oidc/routes.ts";
+import { REVOCATIONS_PATH, ROUTES } from "./oidc/routes.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
-import { composeRedis } from "./redis/compose.ts";
+import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
@@ -110,6 +114,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
   const people = await composePeople(parts);
   const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
   const app = createApp(parts);
+  limitRequests(app, parts, redis);
   mountAll(app, { ...parts, revocations, people, oidc });
   const stopPruning = pruneRegularly(parts, people);
   return {
@@ -143,6 +148,20 @@ function createApp({ report, configuration }: Parts): FastifyInstance {
     report({ event: "request", method: request.method, route, status, ms });
   });
   return app;
+}
+
+/** Before the routes: what is refused here costs nothing below. */
+function limitRequests(app: FastifyInstance, { configuration }: Parts, redis: Redis): void {
+  const most = configuration.limits.authorizationRequestsPerMinute;
+  if (most === undefined) return;
+  const options = { most, windowMs: 60_000 };
+  const own = new MemoryRateLimit({ ...options, monotonicMs: () => performance.now() });
+  const name = `${configuration.redis?.keyPrefix}:limit:authorization`;
+  const limit: RateLimit =
+    redis.connection === undefined
+      ? own
+      : new RedisRateLimit({ ...options, redis: redis.connection, name, without: own });
+  limitAuthorizationRequests(app, { path: ROUTES.authorization, limit });
 }
 
 interface Mounted extends Parts {

@@ -20,6 +20,7 @@ export interface Configuration {
   readonly dataDirectory: string;
   readonly database: DatabaseConfiguration;
   readonly redis?: RedisConfiguration | undefined;
+  readonly limits: { readonly authorizationRequestsPerMinute?: number | undefined };
   readonly mostLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own API. */

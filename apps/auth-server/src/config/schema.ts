@@ -95,6 +95,12 @@ export const configurationSchema = z.strictObject({
   dataDirectory: z.string().min(1),
   database: databaseSchema.default({ kind: "sqlite" }),
   redis: redisSchema.optional(),
+  limits: z
+    .strictObject({
+      /** From one client address; more get 429. Behind a proxy that is the proxy's: leave it to the proxy there. */
+      authorizationRequestsPerMinute: z.int().min(1).optional(),
+    })
+    .prefault({}),
   /** Live revocations that may be kept; an alarm is reported at four fifths of it. Verifiers hold as many. */
   mostLiveRevocations: z.int().min(1000).default(10_000_000),
   /**

@@ -1,0 +1,8 @@
+import { errorsOf } from "@portcullis/protocol";
+
+export const limitError = errorsOf({
+  too_many_sign_ins: {
+    status: 429,
+    text: "Too many sign-ins were begun from your address. Wait a minute, then go back to the app and start again.",
+  },
+});
