@@ -1,5 +1,7 @@
 import type { Lease, Leases } from "@portcullis/feed-server";
 import type { VerifierStatus } from "@portcullis/protocol";
+import { Agreement } from "./agreement.ts";
+import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 
 /** Who follows the log, how far each has got, and whether it holds what the log holds. */
 export interface Verifiers {
@@ -9,19 +11,26 @@ export interface Verifiers {
 
 export interface VerifiersOptions {
   readonly leases: Pick<Leases, "held">;
-  readonly log: { head(): number };
+  readonly log: SqlRevocationLog;
   readonly monotonicMs: () => number;
 }
 
 export function createVerifiers(options: VerifiersOptions): Verifiers {
+  const agreement = new Agreement(options.log);
   return {
     async list() {
-      return options.leases.held().map((lease) => statusOf(lease, options));
+      const held = options.leases.held();
+      const agrees = await agreement.of(held);
+      return held.map((lease) => statusOf(lease, agrees.get(lease.key), options));
     },
   };
 }
 
-function statusOf(lease: Lease, { log, monotonicMs }: VerifiersOptions): VerifierStatus {
+function statusOf(
+  lease: Lease,
+  agrees: boolean | undefined,
+  { log, monotonicMs }: VerifiersOptions,
+): VerifierStatus {
   const { holder, applied, leaseMs, calledAt, chain, live } = lease;
   return {
     name: holder.name,
@@ -34,5 +43,6 @@ function statusOf(lease: Lease, { log, monotonicMs }: VerifiersOptions): Verifie
     leased: true,
     ...(chain === undefined ? {} : { chain }),
     ...(live === undefined ? {} : { live: live.digest }),
+    ...(agrees === undefined ? {} : { agrees }),
   };
 }
