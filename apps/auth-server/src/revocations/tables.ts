@@ -58,7 +58,10 @@ export interface TokenLifetimesTable {
   until: number | null;
 }
 
-/** Verifiers that may hold a lease. Written when one appears, asks for longer, or leaves; never at a renewal. */
+/**
+ * Verifiers that may hold a lease. On SQLite written when one appears, asks for longer, or leaves; on PostgreSQL, where
+ * other servers must know of it, also about once a second for those that called.
+ */
 export interface ReplicasTable {
   client_id: string;
   name: string;
