@@ -28,7 +28,7 @@ import { identifierOf, sessionToken } from "./tokens.ts";
 const LEASE_MS = 5000;
 
 /** Writer and reader in one thread: then every order of steps can be chosen. */
-async function sharedInOneThread() {
+async function sharedInOneThread(onEvent: (event: string) => void = () => {}) {
   const time = new FakeTime();
   const log = new MemoryLog();
   const { monotonicMs } = time;
@@ -40,6 +40,7 @@ async function sharedInOneThread() {
     nowSeconds: () => START_SECONDS + time.nowMs / 1000,
     setTimer: time.setTimer,
     random: () => 0.5,
+    log: ({ event }) => onEvent(event),
   });
   const view = attachToReplica(replica.attach(), { monotonicMs });
   replica.start();
@@ -128,6 +129,27 @@ test("another log with another hash key is in the view before it is acknowledged
   await time.advance(10_000);
   assert.deepEqual(seen[0], ["killed", Number.POSITIVE_INFINITY, "allow"]);
   assert.equal(allows(view, 3), true);
+  await replica.close();
+});
+
+test("a snapshot of another log comes into the view without the lease of the one before", async () => {
+  const ages: number[] = [];
+  let watched: SharedView | undefined;
+  const { time, log, replica, view } = await sharedInOneThread((event) => {
+    if (event === "snapshot_applied" && watched !== undefined) ages.push(watched.freshness().ageMs);
+  });
+  assert.equal(allows(view, 1), true);
+  watched = view;
+  log.onConnect = () => {
+    log.onConnect = (events) => events;
+    log.incarnation = "second";
+    return [{ type: "reset", reset: { incarnation: "first", reason: "too_old" } }];
+  };
+  log.cut();
+  await time.advance(0);
+  assert.equal(replica.incarnation, "second");
+  assert.deepEqual(ages, [Number.POSITIVE_INFINITY]);
+  assert.equal(allows(view, 1), true);
   await replica.close();
 });
 
