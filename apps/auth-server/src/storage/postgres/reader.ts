@@ -25,6 +25,8 @@ export function openReader(options: { readonly url: string; readonly connections
   });
   // The pool has dropped the connection already; without a listener the process would end.
   pool.on("error", () => undefined);
+  // The pool listens to idle connections alone. One that is in use may end between two statements.
+  pool.on("connect", (connected) => connected.on("error", () => undefined));
   return {
     read: queriesThrough((text, parameters) => readOn(pool, text, parameters)),
     close: () => pool.end(),
