@@ -22,13 +22,13 @@ const SCOPE_OF_CODE = new Map<number, Scope>(
 
 interface StoredRow {
   readonly seq: number | string;
-  readonly scope: number;
+  readonly scope: number | string;
   readonly key_text: string | null;
 }
 
 const asRow = ({ seq, scope, key_text: key }: StoredRow): LogRow => ({
   seq: Number(seq),
-  scope: SCOPE_OF_CODE.get(scope)!,
+  scope: SCOPE_OF_CODE.get(Number(scope))!,
   key,
 });
 

@@ -52,7 +52,8 @@ export type Rule =
   | "acknowledged revocation lost"
   | "acknowledged revocation changed"
   | "replica differs from SQL"
-  | "did not recover";
+  | "did not recover"
+  | "server ended by itself";
 
 export interface Violation {
   readonly rule: Rule;

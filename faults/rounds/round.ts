@@ -19,6 +19,7 @@ export async function runRound(fault: Fault, scene: Scene, workload: Workload): 
   try {
     await scene.hold(BEFORE_MS);
     await fault.strike(scene);
+    await judgeSurvivors(scene, workload);
   } finally {
     workload.revoke(false);
   }
@@ -29,4 +30,13 @@ export async function runRound(fault: Fault, scene: Scene, workload: Workload): 
   await workload.revocations.settled();
   checker.allowances = {};
   return { ...(await judgeAftermath(workload, scene.bed)), recoveryMs };
+}
+
+/** Whatever is broken around it, a server of ours goes on; a supervisor would start it again, and so do we. */
+async function judgeSurvivors({ bed }: Scene, { checker }: Workload): Promise<void> {
+  for (const part of [...bed.authServers, ...bed.gateways]) {
+    if (part.isRunning) continue;
+    checker.report("server ended by itself", `${part.name}: ${part.lastLines().slice(-600)}`);
+    await part.start();
+  }
 }
