@@ -18,7 +18,10 @@ export function sqlReplicaDirectory(storage: Storage): ReplicaDirectory {
           .values({ client_id: holder.clientId, name: holder.name, lease_ms: leaseMs })
           .onConflict((conflict) =>
             conflict.columns(["client_id", "name"]).doUpdateSet(({ fn, ref, val }) => ({
-              lease_ms: fn<number>("max", [ref("replicas.lease_ms"), val(leaseMs)]),
+              lease_ms: fn<number>(storage.dialect === "postgres" ? "greatest" : "max", [
+                ref("replicas.lease_ms"),
+                val(leaseMs),
+              ]),
             })),
           )
           .execute();

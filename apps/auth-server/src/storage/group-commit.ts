@@ -91,17 +91,19 @@ export class GroupCommit {
     do {
       // By the end of this turn of the event loop every request that has arrived has queued its unit.
       await nextTurn();
-      if (this.#queue.length > 0) await this.#runGroup(connection);
+      // Taken before the transaction begins: another lane may be faster, and an empty one would be for nothing.
+      const first = this.#queue.shift();
+      if (first !== undefined) await this.#runGroup(connection, first);
     } while (this.#queue.length > 0);
     this.#idle.push(connection);
   }
 
-  async #runGroup(connection: GroupConnection): Promise<void> {
+  async #runGroup(connection: GroupConnection, first: QueuedUnit): Promise<void> {
     const finished: FinishedUnit[] = [];
     let records: readonly ChainedRecord[];
     try {
-      await this.#begin(connection);
-      await this.#runUnits(connection, finished);
+      await this.#begin(connection, first);
+      await this.#runUnits(connection, first, finished);
       records = await this.#endGroup(connection, finished);
       await connection.commit();
     } catch (cause) {
@@ -113,21 +115,20 @@ export class GroupCommit {
     await this.#tell(finished, records);
   }
 
-  async #begin(connection: GroupConnection): Promise<void> {
+  async #begin(connection: GroupConnection, first: QueuedUnit): Promise<void> {
     try {
       await connection.begin();
     } catch (cause) {
       // Who waits now would only wait for the same in vain, one time limit after the other.
-      for (const queued of this.#queue.splice(0)) queued.reject(unavailable(cause));
+      for (const queued of [first, ...this.#queue.splice(0)]) queued.reject(unavailable(cause));
       throw cause;
     }
   }
 
-  async #runUnits(connection: GroupConnection, finished: FinishedUnit[]): Promise<void> {
+  async #runUnits(connection: GroupConnection, first: QueuedUnit, finished: FinishedUnit[]): Promise<void> {
     const limit = this.#options.groupLimit ?? GROUP_LIMIT;
-    while (finished.length < limit) {
-      const queued = this.#queue.shift();
-      if (queued === undefined) return;
+    let queued: QueuedUnit | undefined = first;
+    while (queued !== undefined) {
       const result = await this.#runUnit(connection, queued, finished.length === 0);
       if (result === "again") {
         // What this group holds may be what the others wait for, and they hold what it waits for: it ends now.
@@ -135,6 +136,7 @@ export class GroupCommit {
         return;
       }
       finished.push(result);
+      queued = finished.length < limit ? this.#queue.shift() : undefined;
     }
   }
 
