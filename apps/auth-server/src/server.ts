@@ -112,7 +112,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     mostLiveRevocations: parts.configuration.mostLiveRevocations,
   });
   const people = await composePeople(parts);
-  const oidc = await composeOidc({ ...parts, ...revocations, users: people.users });
+  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, users: people.users });
   const app = createApp(parts);
   limitRequests(app, parts, redis);
   mountAll(app, { ...parts, revocations, people, oidc });

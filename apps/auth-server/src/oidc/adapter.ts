@@ -7,6 +7,7 @@ import type { ArtefactStore } from "./artefact-store.ts";
 import type { Clients } from "./clients.ts";
 import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
+import { type InteractionCache, interactionAdapter } from "./interaction-adapter.ts";
 import { assertReuse } from "./refresh-grace.ts";
 import type { SessionPayload, SessionStore } from "./session-store.ts";
 
@@ -16,6 +17,8 @@ export interface Stores {
   readonly grants: GrantStore;
   readonly clients: Clients;
   readonly users: Users;
+  /** Default: interactions are in SQL, like everything else. */
+  readonly interactions?: InteractionCache;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<void>;
 }
@@ -38,11 +41,14 @@ const BASE: Adapter = {
 };
 
 export function createAdapter(stores: Stores): (model: string) => Adapter {
-  const special: Readonly<Record<string, AdapterMethods>> = {
+  const special: Record<string, AdapterMethods> = {
     Session: sessionAdapter(stores),
     Grant: grantAdapter(stores),
     Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
   };
+  if (stores.interactions !== undefined) {
+    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions);
+  }
   return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
 }
 

@@ -15,6 +15,7 @@ import { createFormTokens, type FormTokens } from "./form-tokens.ts";
 import { withTokenRules } from "./grant-handlers.ts";
 import { GrantStore } from "./grant-store.ts";
 import type { RandomBytes } from "./identifiers.ts";
+import type { InteractionCache } from "./interaction-adapter.ts";
 import { createIssuingPhase, type Failpoint, type IssuingStep, issuingSteps } from "./issuing-phase.ts";
 import { loadCookieKeys, loadSigningKeys, publicKeysOf } from "./keys.ts";
 import { opaqueTokenCheck, verdictOf } from "./local-verdict.ts";
@@ -40,6 +41,7 @@ export interface OidcOptions {
   readonly nowSeconds: () => number;
   readonly randomBytes: RandomBytes;
   readonly testHooks?: OidcTestHooks;
+  readonly interactions?: InteractionCache;
 }
 
 export interface Oidc {

@@ -3,17 +3,20 @@ import { type LogPosition, setProcessTimer } from "@portcullis/feed-server";
 import type { Bus } from "../bus/bus.ts";
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
+import type { InteractionCache } from "../oidc/interaction-adapter.ts";
 import type { Storage } from "../storage/storage.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";
 import { PlainKeys } from "./plain-keys.ts";
 import { redisBus } from "./redis-bus.ts";
+import { redisInteractions } from "./redis-interactions.ts";
 
 export interface RedisOptions {
   readonly configuration: Pick<Configuration, "redis">;
   readonly storage: Storage;
   readonly report: Report;
   readonly nowSeconds: () => number;
+  readonly randomBytes: (size: number) => Uint8Array;
   readonly signHead: (position: LogPosition) => Promise<string>;
   /** Shared by all servers on one database, through SQL. */
   readonly secrets: readonly string[];
@@ -22,6 +25,7 @@ export interface RedisOptions {
 export interface Redis {
   readonly bus?: Bus;
   readonly connection?: RedisConnection;
+  readonly interactions?: InteractionCache;
   /** Before the storage's. */
   close(): Promise<void>;
 }
@@ -42,6 +46,7 @@ export function composeRedis(options: RedisOptions): Redis {
   return {
     bus,
     connection,
+    interactions: redisInteractions({ ...shared }),
     async close() {
       await bus.close();
       await Promise.all(writers.map((writer) => writer.close()));

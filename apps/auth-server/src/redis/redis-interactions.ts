@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import type { AdapterPayload } from "oidc-provider";
+import type { InteractionCache } from "../oidc/interaction-adapter.ts";
+import { seal, unseal } from "../oidc/seal.ts";
+import type { RedisConnection } from "./connect-redis.ts";
+
+export interface RedisInteractionsOptions {
+  readonly redis: RedisConnection;
+  readonly keyPrefix: string;
+  /** The cookie keys: the first one seals, all are tried. */
+  readonly secrets: readonly string[];
+  readonly randomBytes: (size: number) => Uint8Array;
+}
+
+/** Sealed under a secret that Redis does not have: who can write there must not choose where a code is sent to. */
+export function redisInteractions(options: RedisInteractionsOptions): InteractionCache {
+  const { redis, keyPrefix, secrets, randomBytes } = options;
+  const keyOf = (id: string) =>
+    `${keyPrefix}:interaction:${createHash("sha256").update(`interaction ${id}`).digest("base64url")}`;
+  const secretFor = (secret: string, id: string) => `interaction ${secret} ${id}`;
+  return {
+    async save(id, payload, ttlSeconds) {
+      const sealed = seal(secretFor(secrets[0]!, id), JSON.stringify(payload), randomBytes);
+      const text = Buffer.from(sealed).toString("base64url");
+      const key = keyOf(id);
+      return redis.call(key, "SET", key, text, "EX", String(ttlSeconds)).then(
+        () => true,
+        () => false,
+      );
+    },
+    async find(id) {
+      const key = keyOf(id);
+      const text = await redis.call(key, "GET", key).catch(() => null);
+      if (typeof text !== "string") return undefined;
+      const sealed = Buffer.from(text, "base64url");
+      for (const secret of secrets) {
+        const payload = payloadIn(secretFor(secret, id), sealed);
+        if (payload !== undefined) return { ...payload, jti: id };
+      }
+      return undefined;
+    },
+    async destroy(id) {
+      const key = keyOf(id);
+      await redis.call(key, "DEL", key).catch(() => undefined);
+    },
+  };
+}
+
+function payloadIn(secret: string, sealed: Buffer): AdapterPayload | undefined {
+  try {
+    return JSON.parse(unseal(secret, sealed));
+  } catch {
+    return undefined;
+  }
+}
