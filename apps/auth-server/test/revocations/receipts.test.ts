@@ -147,3 +147,31 @@ test("a seq that is not committed has no receipt", () => {
   const { desk } = receipts();
   assert.throws(() => desk.wait(8, 0), RangeError);
 });
+
+test("with a quorum it answers once more than half have acknowledged, and names the others", async () => {
+  const { desk, grant, commit } = receipts();
+  for (const name of ["a", "b", "c", "d"]) grant(name, 7);
+  const receipt = desk.wait(commit(), 10_000, undefined, "quorum");
+  grant("a", 8);
+  grant("b", 8);
+  assert.equal(await answered(receipt), undefined, "half is not more than half");
+  grant("d", 8);
+  assert.deepEqual(await answered(receipt), {
+    seq: 8,
+    state: "quorum",
+    acked: 3,
+    leased: 4,
+    laggards: ["c"],
+    enforcedBy: "2030-01-01T00:00:05.000Z",
+    elapsedMs: 0,
+  });
+  assert.equal((await desk.wait(8, 0)).state, "pending");
+});
+
+test("when nobody is left who may allow it, that is said, though only a quorum was asked for", async () => {
+  const { desk, grant, commit } = receipts();
+  grant("a", 7);
+  const receipt = desk.wait(commit(), 10_000, undefined, "quorum");
+  grant("a", 8);
+  assert.equal((await answered(receipt))?.state, "enforced");
+});

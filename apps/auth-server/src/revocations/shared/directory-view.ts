@@ -9,6 +9,8 @@ export interface DirectoryViewOptions {
   readonly directory: Pick<SharedDirectory, "all">;
   readonly monotonicMs: () => number;
   readonly setTimer: SetTimer;
+  /** Larger each time: tells what a reading has seen apart from what came after it began. */
+  readonly mark: () => number;
   readonly onRead: (rows: readonly DirectoryRow[], startedAt: number) => void;
   readonly onFailure: (error: unknown) => void;
 }
@@ -17,7 +19,7 @@ export interface DirectoryViewOptions {
 export class DirectoryView {
   readonly rows = new KnownRows();
   readonly #options: DirectoryViewOptions;
-  #startedAt = Number.NEGATIVE_INFINITY;
+  #readSince = 0;
   #reading: Promise<void> | undefined;
   #following: Promise<void> | undefined;
   #watchers = 0;
@@ -27,9 +29,9 @@ export class DirectoryView {
     this.#options = options;
   }
 
-  /** Monotonic: what was committed before is in `rows`. */
-  get startedAt(): number {
-    return this.#startedAt;
+  /** A mark: what was committed before it is in `rows`. */
+  get readSince(): number {
+    return this.#readSince;
   }
 
   /** Reads, beginning after this call. Never rejects. */
@@ -68,14 +70,15 @@ export class DirectoryView {
   }
 
   async #read(): Promise<void> {
-    const { directory, monotonicMs, onRead, onFailure } = this.#options;
+    const { directory, monotonicMs, mark, onRead, onFailure } = this.#options;
     const startedAt = monotonicMs();
+    const since = mark();
     try {
       const rows = await directory.all();
       // What an earlier question brought late is older than what is known.
-      if (startedAt < this.#startedAt) return;
+      if (since < this.#readSince) return;
       this.rows.take(rows, monotonicMs());
-      this.#startedAt = startedAt;
+      this.#readSince = since;
       onRead(rows, startedAt);
     } catch (error) {
       onFailure(error);

@@ -3,6 +3,8 @@ const JOINED_MS = 5;
 
 interface Sighting {
   readonly seq: number;
+  /** Its place among sightings and other events of this process, which the clock may not tell apart. */
+  readonly mark: number;
   /** Monotonic. */
   readonly at: number;
   readonly since: number;
@@ -25,6 +27,7 @@ export class ObservedHeads {
   #sightings: Sighting[] = [];
   /** All up to this was seen longer ago than is remembered. */
   #old = 0;
+  #marks = 0;
 
   constructor(options: ObservedHeadsOptions) {
     this.#options = options;
@@ -32,14 +35,15 @@ export class ObservedHeads {
 
   see(incarnation: string, seq: number): void {
     const at = this.#options.monotonicMs();
+    const mark = this.mark();
     // Seqs of another log say nothing about this one's.
     if (incarnation !== this.#incarnation || seq < (this.#sightings.at(-1)?.seq ?? 0))
       this.#restart(incarnation);
     const last = this.#sightings.at(-1);
     if (last !== undefined && at - last.since < JOINED_MS) {
-      this.#sightings[this.#sightings.length - 1] = { seq, at, since: last.since };
+      this.#sightings[this.#sightings.length - 1] = { seq, mark, at, since: last.since };
     } else {
-      this.#sightings.push({ seq, at, since: at });
+      this.#sightings.push({ seq, mark, at, since: at });
     }
     this.#forgetOld(at);
   }
@@ -48,6 +52,17 @@ export class ObservedHeads {
   at(seq: number): number {
     if (seq <= this.#old) return Number.NEGATIVE_INFINITY;
     return this.#sightings[this.#indexOf(seq)]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Larger each time. */
+  mark(): number {
+    return ++this.#marks;
+  }
+
+  /** What was asked of the database at a later mark was asked after the commit. */
+  markOf(seq: number): number {
+    if (seq <= this.#old) return 0;
+    return this.#sightings[this.#indexOf(seq)]?.mark ?? Number.POSITIVE_INFINITY;
   }
 
   /** The first sighting that is not before the seq. */

@@ -82,6 +82,7 @@ export class SharedLeases implements LeaseBook {
     });
     this.#view = new DirectoryView({
       ...options,
+      mark: () => this.#heads.mark(),
       onRead: (rows, startedAt) => this.#onRead(rows, startedAt),
       onFailure: (error) => this.#onFailure(error),
     });
@@ -123,9 +124,8 @@ export class SharedLeases implements LeaseBook {
   }
 
   strangersUntil(seq: number): number {
-    const committedBefore = this.#heads.at(seq);
-    if (this.#view.startedAt >= committedBefore) return Number.NEGATIVE_INFINITY;
-    return committedBefore + countedFor(LONGEST_LEASE_MS);
+    if (this.#view.readSince > this.#heads.markOf(seq)) return Number.NEGATIVE_INFINITY;
+    return this.#heads.at(seq) + countedFor(LONGEST_LEASE_MS);
   }
 
   /** While somebody listens, the directory is looked at often. */
