@@ -84,6 +84,7 @@ test(
     const second = new RelayProcess("--config", file);
     t.after(() => second[Symbol.asyncDispose]());
     await second.ready();
+    await untilFollowed(url);
     await untilHeard(world, verifier);
     assert.equal(snapshots(), 1, "nothing had happened: the cursor was enough");
 
@@ -92,6 +93,7 @@ test(
     await world.revokeService(0);
     await using third = new RelayProcess("--config", file);
     await third.ready();
+    await untilFollowed(url);
     await untilHeard(world, verifier);
     assert.equal(snapshots(), 2, "what happened meanwhile is in the new relay's snapshot only");
   },
@@ -123,12 +125,23 @@ test("as a process: it says when it is ready, and on SIGTERM lets go", limit, as
 const untilReady = (url: string) =>
   until(async () => (await fetch(`${url}/health/ready`)).status === 200, { what: `${url} to be ready` });
 
-/** A revocation from now on reaches the verifier, and its acknowledgement the server. */
+/** A verifier has come to the relay, for its stream and its lease. */
+const untilFollowed = (url: string) =>
+  until(
+    async () => {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      return /^portcullis_relay_followers 1$/m.test(metrics) && /^portcullis_relay_leases 1$/m.test(metrics);
+    },
+    { what: "a verifier that follows" },
+  );
+
+/** A revocation from now on reaches the verifier, which may say "allow" again. */
 async function untilHeard(world: World, verifier: ConnectedGuard): Promise<void> {
-  await until(async () => verifier.replica.state === "live", { what: "the verifier to be live again" });
   const { seq, state } = await world.revokeService(20);
   assert.equal(state, "enforced");
-  assert.ok(verifier.replica.applied >= seq);
+  await until(() => verifier.replica.applied >= seq && verifier.replica.state === "live", {
+    what: "the verifier to be live again, with the revocation",
+  });
 }
 
 /** Asks again and again whether the token is allowed; `stop` gives when it last was. */
