@@ -1,8 +1,17 @@
 /** The whole verifier over real HTTP: discovery, credentials, feed, replica, keys, guard. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { SIGNED_HEAD_TYPE } from "@portcullis/protocol";
 import { createKeySpace } from "@portcullis/revocation";
-import { AUDIENCE, FakeFeed, FakeIssuer, newIdentifier, VERIFIER } from "@portcullis/testing";
+import {
+  AUDIENCE,
+  FakeFeed,
+  FakeIssuer,
+  generateSigningKey,
+  newIdentifier,
+  signJwt,
+  VERIFIER,
+} from "@portcullis/testing";
 import { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "../src/index.ts";
 
 let issuer: FakeIssuer;
@@ -204,3 +213,32 @@ for (const options of [
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
+
+test(
+  "a feed whose records nobody of the issuer has signed makes nothing ready, and says why",
+  limit,
+  async () => {
+    const stranger = generateSigningKey("ES256", issuer.key.kid);
+    issuer.signHead = (place) =>
+      signJwt(
+        stranger,
+        { alg: "ES256", kid: stranger.kid, typ: SIGNED_HEAD_TYPE },
+        { iss: issuer.issuer, iat: 1, ...place },
+      );
+    const failed = new Promise<GuardEvent>((resolve) => {
+      const guard = connected({ log: (event) => event.event === "snapshot_failed" && resolve(event) });
+      guard.whenReady().catch(() => {});
+    });
+    assert.deepEqual(await failed, { event: "snapshot_failed", replica: "orders-1", code: "bad_signature" });
+    assert.equal(guards[0]!.replica.state, "bootstrap");
+  },
+);
+
+test("a guard that may hold less than there is answers 503, and says so", limit, async () => {
+  for (const sub of ["a", "b", "c"]) feed.revoke({ scope: "subject", key: sub, reason: "banned" });
+  const full = new Promise<GuardEvent>((resolve) => {
+    connected({ mostRevocations: 2, log: (event) => event.event === "capacity_reached" && resolve(event) });
+  });
+  assert.equal((await full).applied, 0);
+  assert.equal((await guards[0]!.authenticate(`Bearer ${issuer.mint()}`)).outcome, "deny");
+});

@@ -22,6 +22,7 @@ export const liveDigestSchema = z.object({
 export type LiveDigest = z.infer<typeof liveDigestSchema>;
 
 interface Stretch {
+  readonly id: number;
   count: number;
   low: number;
   high: number;
@@ -29,6 +30,7 @@ interface Stretch {
 
 export class LiveDigester {
   readonly #stretches = new Map<number, Stretch>();
+  #last: Stretch | undefined;
 
   /** Encoded records (records.ts), each of which is added once in the life of this object. */
   add(records: Uint8Array): void {
@@ -55,22 +57,34 @@ export class LiveDigester {
   forgetBefore(seconds: number): void {
     const first = Math.floor(seconds / LIVE_DIGEST_STRETCH_SECONDS);
     for (const id of this.#stretches.keys()) if (id < first) this.#stretches.delete(id);
+    this.#last = undefined;
   }
 
   #addOne(view: DataView, at: number): void {
-    const id = Math.floor(view.getUint32(at + 16) / LIVE_DIGEST_STRETCH_SECONDS);
-    const stretch = this.#stretches.get(id) ?? { count: 0, low: 0, high: 0 };
-    if (stretch.count === 0) this.#stretches.set(id, stretch);
-    let low = 0x9e37_79b9;
-    let high = 0x85eb_ca6b;
+    let low = 0x9e37_79b9 | 0;
+    let high = 0x85eb_ca6b | 0;
+    // Each step can be undone, so that one bit of one word always makes a difference at the end.
     for (let word = 0; word < RECORD_BYTES; word += 4) {
       const value = view.getInt32(at + word);
-      low = mixed(low ^ value);
-      high = mixed(high + Math.imul(value, 0x27d4_eb2f));
+      low = Math.imul(low ^ value, 0xcc9e_2d51);
+      low ^= low >>> 15;
+      high = Math.imul((high + value) | 0, 0x1b87_3593);
+      high = (high << 13) | (high >>> 19);
     }
+    const stretch = this.#stretchOf(Math.floor(view.getUint32(at + 16) / LIVE_DIGEST_STRETCH_SECONDS));
     stretch.count++;
-    stretch.low = (stretch.low + low) >>> 0;
-    stretch.high = (stretch.high + high) >>> 0;
+    stretch.low = (stretch.low + mixed(low)) | 0;
+    stretch.high = (stretch.high + mixed(high)) | 0;
+  }
+
+  /** Records that come together mostly expire together. */
+  #stretchOf(id: number): Stretch {
+    const last = this.#last;
+    if (last?.id === id) return last;
+    const stretch = this.#stretches.get(id) ?? { id, count: 0, low: 0, high: 0 };
+    if (stretch.count === 0) this.#stretches.set(id, stretch);
+    this.#last = stretch;
+    return stretch;
   }
 }
 
