@@ -1,28 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { encodeRecords } from "@portcullis/protocol";
 import {
   attachToReplica,
   createKeySpace,
   createSharedReplica,
-  RevocationIndex,
   type SharedView,
 } from "@portcullis/revocation";
-import {
-  ahead,
-  ControlReader,
-  ControlWriter,
-  controlMemory,
-  leaseNumberOf,
-  publicationOf,
-} from "../../src/shared/control.ts";
-import { IndexDescriber } from "../../src/shared/index-describer.ts";
 import { Publisher } from "../../src/shared/publisher.ts";
-import { SharedIndex } from "../../src/shared/shared-index.ts";
 import { FakeTime, settled } from "../fake-time.ts";
-import { LIFETIME_SECONDS, MemoryLog, SKEW_SECONDS, START_SECONDS } from "../memory-log.ts";
+import { MemoryLog, START_SECONDS } from "../memory-log.ts";
+import { sharedIndex } from "./shared-index-fixture.ts";
 import { identifierOf, sessionToken } from "./tokens.ts";
 
 const LEASE_MS = 5000;
@@ -189,111 +176,3 @@ test("a view that missed too much allows nothing until it was sent everything an
   assert.equal(allows(view, 2), true);
   publisher.close();
 });
-
-test("numbers of publications and leases go round", () => {
-  const memory = controlMemory();
-  const [writer, reader] = [new ControlWriter(memory), new ControlReader(memory)];
-  for (let turn = 1; turn <= 70_000; turn++) {
-    const before = reader.state();
-    writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
-    writer.publish(writer.nextPublication());
-    const state = reader.state();
-    assert.equal(ahead(publicationOf(state), publicationOf(before)), 1);
-    assert.equal(ahead(publicationOf(before), publicationOf(state)), -1);
-    assert.equal(reader.lease(leaseNumberOf(state)).askedAt, turn);
-    assert.equal(reader.lease(leaseNumberOf(before)).askedAt, turn === 1 ? -Infinity : turn - 1);
-  }
-});
-
-test("a lease that was read long ago is none any more, when others have taken its place", () => {
-  const memory = controlMemory();
-  const [writer, reader] = [new ControlWriter(memory), new ControlReader(memory)];
-  writer.grant({ askedAt: 1, leaseMs: LEASE_MS });
-  const read = leaseNumberOf(reader.state());
-  for (let turn = 2; turn < 200; turn++) writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
-  assert.equal(reader.lease(read).askedAt, 1);
-  for (let turn = 200; turn < 400; turn++) writer.grant({ askedAt: turn, leaseMs: LEASE_MS });
-  assert.equal(reader.lease(read).askedAt, Number.NEGATIVE_INFINITY);
-});
-
-test("the memory of a generation that went is given back on both sides", async () => {
-  setFlagsFromString("--expose-gc");
-  const collect: () => void = runInNewContext("gc");
-  const { index, apply, clock } = sharedIndex();
-  const describer = new IndexDescriber(index, new Uint8Array(32));
-  const reader = new SharedIndex(describer.origin);
-  apply(1);
-  const words = wordsOfMembers(describer, reader);
-  clock.seconds += 10 * (LIFETIME_SECONDS + SKEW_SECONDS);
-  index.expire();
-  reader.follow(describer.changes()!);
-  await settled();
-  collect();
-  assert.deepEqual(
-    words.map((held) => held.deref()),
-    words.map(() => undefined),
-  );
-});
-
-test("a seq whose upper half changes is never seen half written", () => {
-  const { index } = sharedIndex();
-  const describer = new IndexDescriber(index, new Uint8Array(32));
-  const reader = new SharedIndex(describer.origin);
-  const key = new Uint8Array(16).fill(5);
-  const keys = createKeySpace(new Uint8Array(32));
-  const ban = (seq: number) =>
-    index.apply({
-      seq,
-      scope: "subject",
-      mode: "kill",
-      reason: "banned",
-      key: keys.keyOf("subject", "ann"),
-      revokedAt: START_SECONDS,
-      expiresAt: START_SECONDS + 630,
-    });
-  const old = 2 ** 32 - 1;
-  ban(old);
-  reader.follow(describer.changes()!);
-  ban(2 ** 32 + key[0]!);
-  const outcomeAt = (rv: number) => {
-    const { claims, header } = sessionToken(1);
-    return reader.verdict(keys.coordinatesOf({ ...claims, sub: "ann", rv }, header)).outcome;
-  };
-  // The old slot stays as it was until the reader is told of the new one.
-  assert.deepEqual([outcomeAt(old - 1), outcomeAt(old)], ["killed", "allow"]);
-  reader.follow(describer.changes()!);
-  assert.deepEqual([outcomeAt(2 ** 32 + 4), outcomeAt(2 ** 32 + 5)], ["killed", "allow"]);
-});
-
-function wordsOfMembers(describer: IndexDescriber, reader: SharedIndex): WeakRef<Int32Array>[] {
-  const image = describer.changes()!;
-  reader.follow(image);
-  const tables = image.members.map(({ id }) => image.tables.get(id)!);
-  return tables.flatMap(({ runs }) => runs.map(({ words }) => new WeakRef(words)));
-}
-
-function sharedIndex() {
-  const clock = { seconds: START_SECONDS };
-  const index = new RevocationIndex({
-    tokenLifetimeSeconds: LIFETIME_SECONDS,
-    clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => clock.seconds,
-    monotonicMs: () => clock.seconds * 1000,
-    shared: true,
-  });
-  const apply = (value: number) =>
-    index.applyEncoded(
-      encodeRecords([
-        {
-          seq: value,
-          scope: "session",
-          mode: "kill",
-          reason: "kicked",
-          key: identifierOf(value),
-          revokedAt: START_SECONDS,
-          expiresAt: START_SECONDS + LIFETIME_SECONDS + SKEW_SECONDS,
-        },
-      ]),
-    );
-  return { index, apply, clock };
-}
