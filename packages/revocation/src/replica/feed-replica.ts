@@ -1,37 +1,17 @@
-import {
-  hasCode,
-  type LeaseRequest,
-  type LiveDigester,
-  RECORD_BYTES,
-  type RevocableClaims,
-  type SnapshotHeader,
-} from "@portcullis/protocol";
-import { createKeySpace, type KeySpace, type TokenCoordinates } from "../coordinates.ts";
+import { hasCode, type RevocableClaims } from "@portcullis/protocol";
+import type { TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
-import type { IndexStatistics, RevocationIndex } from "../revocation-index.ts";
+import type { IndexStatistics } from "../revocation-index.ts";
 import { backoffMs, pause } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
 import { Announcer, type ReplicaChange, type ReplicaState } from "./announcer.ts";
-import { Capacity, entriesOf } from "./capacity.ts";
-import { type ChainPoint, checkBatch } from "./check-batch.ts";
 import { deferred } from "./deferred.ts";
 import { followStream } from "./follow-stream.ts";
-import { LeaseKeeper, type Position } from "./lease-keeper.ts";
-import { LiveReport } from "./live-report.ts";
-import { type LoadedSnapshot, loadSnapshot } from "./load-snapshot.ts";
-import { NewestHead } from "./newest-head.ts";
+import { HeldLog, type Holding, isUnreadable } from "./held-log.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Replica, ResolvedReplicaOptions } from "./replica.ts";
-
-interface Holding {
-  readonly incarnation: string;
-  readonly index: RevocationIndex;
-  readonly keySpace: KeySpace;
-  readonly hashKey: Uint8Array;
-  /** Of all that the index was given. */
-  readonly live: LiveDigester;
-}
 
 /** A connection that lived so long was a good one: the next failure is the first. */
 const GOOD_CONNECTION_MS = 5000;
@@ -50,15 +30,8 @@ export class FeedReplica implements Replica {
   readonly #life = new AbortController();
   readonly #announcer: Announcer;
   readonly #ready = deferred();
-  readonly #newestHead = new NewestHead();
-  readonly #liveReport: LiveReport;
-  readonly #capacity: Capacity;
-  #holding: Holding | undefined;
-  #applied = 0;
-  /** Value of the chain at what was applied. */
-  #chain = "";
+  readonly #held: HeldLog;
   #full = false;
-  #diverged = false;
   #wasReady = false;
   #started = false;
   #closed = false;
@@ -71,16 +44,15 @@ export class FeedReplica implements Replica {
     this.name = options.name;
     this.#options = options;
     this.#announcer = new Announcer(options.name, options.log);
-    this.#liveReport = new LiveReport(options);
-    this.#capacity = new Capacity({
-      mostEntries: options.mostEntries ?? Number.POSITIVE_INFINITY,
+    this.#held = new HeldLog({
+      ...options,
       report: (event, detail) => this.#announcer.report(event, detail),
     });
     this.#lease = new LeaseKeeper({
       ...options,
-      position: () => this.#position(),
-      evidence: () => this.#evidence(),
-      onAnswer: () => this.#newestHead.judged(),
+      position: () => this.#held.position(),
+      evidence: () => this.#held.evidence(),
+      onAnswer: () => this.#held.evidenceWasJudged(),
       onChange: () => {
         this.#announce();
         this.#options.onFreshness?.();
@@ -94,11 +66,11 @@ export class FeedReplica implements Replica {
   }
 
   get applied(): number {
-    return this.#applied;
+    return this.#held.applied;
   }
 
   get incarnation(): string | undefined {
-    return this.#holding?.incarnation;
+    return this.#held.holding?.incarnation;
   }
 
   get leaseMs(): number {
@@ -108,29 +80,33 @@ export class FeedReplica implements Replica {
   /** Computed at the call: a process that was stopped and wakes up sees at once that its lease has run out. */
   get state(): ReplicaState {
     if (this.#closed) return "closed";
-    if (this.#diverged) return "diverged";
+    if (this.#held.isVoid) return "diverged";
     if (!this.#wasReady) return "bootstrap";
     if (this.#lease.ageMs() > this.#lease.leaseMs) return "stale";
     return this.#lease.isBehind || this.#full ? "lagging" : "live";
   }
 
   freshness(): { ready: boolean; ageMs: number } {
-    return { ready: this.#holding !== undefined && !this.#closed, ageMs: this.#lease.ageMs() };
+    return { ready: this.#held.holding !== undefined && !this.#closed, ageMs: this.#lease.ageMs() };
   }
 
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {
-    if (this.#holding === undefined) throw revocationError("replica_not_ready");
-    return this.#holding.keySpace.coordinatesOf(claims, header);
+    return this.#holding().keySpace.coordinatesOf(claims, header);
   }
 
   verdict(at: TokenCoordinates): Verdict {
-    if (this.#holding === undefined) throw revocationError("replica_not_ready");
-    const { index, keySpace } = this.#holding;
+    const { index, keySpace } = this.#holding();
     return index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header));
   }
 
   statistics(): IndexStatistics {
-    return this.#holding?.index.statistics() ?? { membership: 0, cutoffs: 0, bytes: 0 };
+    return this.#held.holding?.index.statistics() ?? { membership: 0, cutoffs: 0, bytes: 0 };
+  }
+
+  #holding(): Holding {
+    const { holding } = this.#held;
+    if (holding === undefined) throw revocationError("replica_not_ready");
+    return holding;
   }
 
   start(): void {
@@ -182,10 +158,9 @@ export class FeedReplica implements Replica {
     const { signal } = this.#life;
     try {
       const bytes = await unlessAborted(feed.snapshot(signal), signal);
-      const accept = (header: SnapshotHeader) => this.#checkMayReplace(header);
-      const loaded = await loadSnapshot(bytes, { ...this.#options, signal, accept });
-      await this.#untilVisible(signal);
-      this.#swapIn(loaded);
+      const loaded = await this.#held.load(bytes, signal);
+      if (!this.#held.swapIn(loaded)) this.#lease.revoke();
+      this.#acknowledge();
       return true;
     } catch (error) {
       if (this.#closed) return false;
@@ -195,44 +170,9 @@ export class FeedReplica implements Replica {
     }
   }
 
-  #checkMayReplace({ incarnation, head, count }: SnapshotHeader): void {
-    if (this.#holds(incarnation) && head < this.#applied) {
-      // An old copy from somewhere in between: taking it would forget what came since.
-      throw revocationError("malformed_feed", { detail: `snapshot at ${head}, already at ${this.#applied}` });
-    }
-    this.#capacity.check(count);
-  }
-
-  #holds(incarnation: string): boolean {
-    return this.#holding?.incarnation === incarnation && !this.#diverged;
-  }
-
-  #swapIn({ header, records, hashKey, index, live }: LoadedSnapshot): void {
-    this.#life.signal.throwIfAborted();
-    this.#checkMayReplace(header);
-    const { incarnation, head } = header;
-    const holding = this.#holding;
-    this.#options.onApplied?.({ type: "snapshot", header, records });
-    if (!this.#holds(incarnation)) this.#lease.revoke();
-    const sameKey = holding !== undefined && Buffer.compare(holding.hashKey, hashKey) === 0;
-    const keySpace = sameKey ? holding.keySpace : createKeySpace(hashKey);
-    this.#holding = { incarnation, index, hashKey, keySpace, live };
-    this.#diverged = false;
-    this.#announcer.report("snapshot_applied", { incarnation, head, ...index.statistics() });
-    this.#acknowledge({ incarnation, seq: head, chain: header.chain, signedHead: header.signedHead });
-  }
-
   /** Before the index holds the records, this would make a receipt say what is not yet so. */
-  #acknowledge({
-    incarnation,
-    seq,
-    chain,
-    signedHead,
-  }: ChainPoint & { signedHead: string | undefined }): void {
-    this.#applied = seq;
-    this.#chain = chain;
+  #acknowledge(): void {
     this.#full = false;
-    this.#newestHead.saw(incarnation, seq, signedHead);
     this.#lease.reached();
     this.#announce();
   }
@@ -240,14 +180,14 @@ export class FeedReplica implements Replica {
   async #followUntilSnapshotNeeded(): Promise<void> {
     let failures = 0;
     let unreadable = 0;
-    while (!this.#closed && !this.#diverged) {
+    while (!this.#closed && !this.#held.isVoid) {
       await this.#wait(failures);
       const startedAt = this.#options.monotonicMs();
-      const before = this.#applied;
+      const before = this.applied;
       const end = await this.#followOnce();
       const good = this.#options.monotonicMs() - startedAt > GOOD_CONNECTION_MS;
       if (good) this.#attempts = 0;
-      if (this.#applied > before) unreadable = 0;
+      if (this.applied > before) unreadable = 0;
       if (end === "unreadable") unreadable++;
       if (end === "reset" || unreadable === UNREADABLE_BEFORE_SNAPSHOT) return;
       failures = good ? 1 : failures + 1;
@@ -256,8 +196,8 @@ export class FeedReplica implements Replica {
 
   /** After `reset` only a snapshot helps; after the others the stream may go on where it was. */
   async #followOnce(): Promise<"reset" | "unreadable" | "ended"> {
-    const cursor = this.#cursor();
-    if (cursor === undefined || this.#closed || this.#diverged) return "reset";
+    const position = this.#held.position();
+    if (position === undefined || this.#closed) return "reset";
     const connection = new AbortController();
     const stop = () => connection.abort(this.#life.signal.reason);
     this.#life.signal.addEventListener("abort", stop, { once: true });
@@ -266,7 +206,7 @@ export class FeedReplica implements Replica {
       const { signal } = connection;
       const { reason } = await followStream({
         ...this.#options,
-        cursor,
+        cursor: { incarnation: position.incarnation, seq: position.applied },
         signal,
         onBatch: (batch, signal) => this.#applyBatch(batch, signal),
         onHeartbeat: () => this.#announce(),
@@ -275,65 +215,37 @@ export class FeedReplica implements Replica {
       else this.#diverge(reason);
       return "reset";
     } catch (error) {
-      if (this.#closed || this.#diverged) return "reset";
+      if (this.#closed || this.#held.isVoid) return "reset";
       this.#announcer.reportError("stream_ended", error);
       if (this.#noteFull(error)) return "reset";
-      return hasCode(error, "malformed_feed") || hasCode(error, "malformed_records") ? "unreadable" : "ended";
+      return isUnreadable(error) ? "unreadable" : "ended";
     } finally {
       this.#life.signal.removeEventListener("abort", stop);
       this.#connection = undefined;
     }
   }
 
-  /** All or nothing. Only one is under way at a time, and none goes on once its connection was left. */
   async #applyBatch(batch: DecodedBatch, signal: AbortSignal): Promise<void> {
-    const holding = this.#holding;
-    if (holding === undefined || this.#closed) throw revocationError("replica_closed");
-    const { incarnation } = holding;
-    if (batch.incarnation === incarnation && batch.to <= this.#applied) return;
-    const fresh = await this.#checked(batch, incarnation, signal);
-    signal.throwIfAborted();
-    this.#capacity.check(entriesOf(holding.index.statistics()) + fresh.records.length / RECORD_BYTES);
-    holding.index.applyEncoded(fresh.records);
-    // Left here, they are in the index and not acknowledged: they come again, and change nothing.
-    await this.#untilVisible(signal);
-    signal.throwIfAborted();
-    this.#options.onApplied?.({ type: "batch", batch: fresh });
-    holding.live.add(fresh.records);
-    this.#acknowledge({ incarnation, seq: fresh.to, chain: fresh.chain, signedHead: fresh.signedHead });
-  }
-
-  async #checked(batch: DecodedBatch, incarnation: string, signal: AbortSignal): Promise<DecodedBatch> {
     try {
-      if (batch.incarnation !== incarnation) {
-        throw revocationError("feed_conflict", { detail: "other_incarnation" });
-      }
-      const at = { incarnation, seq: this.#applied, chain: this.#chain };
-      return await checkBatch(batch, at, { verifyHead: this.#options.verifyHead, signal });
+      if (await this.#held.extend(batch, signal)) this.#acknowledge();
     } catch (error) {
-      if (hasCode(error, "feed_conflict")) this.#diverge(error.detail ?? "conflict");
+      if (hasCode(error, "feed_conflict") && !signal.aborted) this.#diverge(error.detail ?? "conflict");
       throw error;
     }
-  }
-
-  async #untilVisible(signal: AbortSignal): Promise<void> {
-    const { visible } = this.#options;
-    if (visible !== undefined) await unlessAborted(visible(), signal);
   }
 
   #noteFull(error: unknown): boolean {
     if (!hasCode(error, "capacity_reached")) return false;
     this.#full = true;
-    this.#announcer.report("capacity_reached", { applied: this.#applied, detail: error.detail });
+    this.#announcer.report("capacity_reached", { applied: this.applied, detail: error.detail });
     this.#announce();
     return true;
   }
 
   #diverge(why: string): void {
-    if (this.#diverged || this.#closed) return;
-    this.#announcer.report("diverged", { why, applied: this.#applied });
-    this.#diverged = true;
-    this.#newestHead.contradicted();
+    if (this.#held.isVoid || this.#closed) return;
+    this.#announcer.report("diverged", { why, applied: this.applied });
+    this.#held.contradict();
     this.#lease.revoke();
     this.#connection?.abort(revocationError("feed_conflict", { detail: why }));
     this.#announce();
@@ -342,29 +254,12 @@ export class FeedReplica implements Replica {
   /** A connection that brings heartbeats but not the records that a lease answer told of is of no use. */
   #leaveStuckConnection(): void {
     const now = this.#options.monotonicMs();
-    if (!this.#lease.isBehind || this.#progress.applied !== this.#applied) {
-      this.#progress = { applied: this.#applied, at: now };
+    if (!this.#lease.isBehind || this.#progress.applied !== this.applied) {
+      this.#progress = { applied: this.applied, at: now };
     } else if (now - this.#progress.at > STUCK_MS) {
       this.#progress.at = now;
       this.#connection?.abort(revocationError("feed_unavailable", { detail: "records are not coming" }));
     }
-  }
-
-  /** None while diverged: there is nothing to acknowledge to a log that is another one. */
-  #position(): Position | undefined {
-    if (this.#holding === undefined || this.#diverged) return undefined;
-    return { incarnation: this.#holding.incarnation, applied: this.#applied, chain: this.#chain };
-  }
-
-  #evidence(): Pick<LeaseRequest, "live" | "signedHead"> {
-    const live = this.#liveReport.due(this.#holding!.live);
-    const signedHead = this.#newestHead.jws;
-    return { ...(live && { live }), ...(signedHead !== undefined && { signedHead }) };
-  }
-
-  #cursor(): { incarnation: string; seq: number } | undefined {
-    const position = this.#position();
-    return position && { incarnation: position.incarnation, seq: position.applied };
   }
 
   async #wait(failures: number): Promise<void> {
@@ -379,6 +274,6 @@ export class FeedReplica implements Replica {
       this.#wasReady = true;
       this.#ready.resolve();
     }
-    this.#announcer.announce({ state: this.state, applied: this.#applied });
+    this.#announcer.announce({ state: this.state, applied: this.applied });
   }
 }

@@ -1,0 +1,166 @@
+import {
+  hasCode,
+  type LeaseRequest,
+  type LiveDigester,
+  RECORD_BYTES,
+  type SnapshotHeader,
+} from "@portcullis/protocol";
+import { createKeySpace, type KeySpace } from "../coordinates.ts";
+import { revocationError } from "../errors.ts";
+import type { DecodedBatch } from "../feed.ts";
+import type { RevocationIndex } from "../revocation-index.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import { Capacity, entriesOf } from "./capacity.ts";
+import { checkBatch } from "./check-batch.ts";
+import type { Position } from "./lease-keeper.ts";
+import { LiveReport } from "./live-report.ts";
+import { type LoadedSnapshot, loadSnapshot } from "./load-snapshot.ts";
+import { NewestHead } from "./newest-head.ts";
+import type { ResolvedReplicaOptions } from "./replica.ts";
+
+export interface Holding {
+  readonly incarnation: string;
+  readonly index: RevocationIndex;
+  readonly keySpace: KeySpace;
+  readonly hashKey: Uint8Array;
+  /** Of all that the index was given. */
+  readonly live: LiveDigester;
+}
+
+export interface HeldLogOptions extends ResolvedReplicaOptions {
+  readonly report: (event: string, detail: object) => void;
+}
+
+/**
+ * What a replica holds of the log: everything up to `applied`, and the value of the chain there. It changes only by what
+ * was checked whole, and at once; what is no good leaves it as it was.
+ */
+export class HeldLog {
+  readonly #options: HeldLogOptions;
+  readonly #newestHead = new NewestHead();
+  readonly #liveReport: LiveReport;
+  readonly #capacity: Capacity;
+  #holding: Holding | undefined;
+  #applied = 0;
+  #chain = "";
+  #isVoid = false;
+
+  constructor(options: HeldLogOptions) {
+    const { mostEntries = Number.POSITIVE_INFINITY, report } = options;
+    this.#options = options;
+    this.#liveReport = new LiveReport(options);
+    this.#capacity = new Capacity({ mostEntries, report });
+  }
+
+  get holding(): Holding | undefined {
+    return this.#holding;
+  }
+
+  get applied(): number {
+    return this.#applied;
+  }
+
+  /** The log is another one than this was taken from. Denials hold; nothing else does until a snapshot was swapped in. */
+  get isVoid(): boolean {
+    return this.#isVoid;
+  }
+
+  contradict(): void {
+    this.#isVoid = true;
+    this.#newestHead.contradicted();
+  }
+
+  /** None while void: there is nothing to acknowledge to a log that is another one. */
+  position(): Position | undefined {
+    if (this.#holding === undefined || this.#isVoid) return undefined;
+    return { incarnation: this.#holding.incarnation, applied: this.#applied, chain: this.#chain };
+  }
+
+  evidence(): Pick<LeaseRequest, "live" | "signedHead"> {
+    const live = this.#holding && this.#liveReport.due(this.#holding.live);
+    const signedHead = this.#newestHead.jws;
+    return { ...(live && { live }), ...(signedHead !== undefined && { signedHead }) };
+  }
+
+  evidenceWasJudged(): void {
+    this.#newestHead.judged();
+  }
+
+  /** A snapshot that may be swapped in, checked, loaded and visible to all readers. */
+  async load(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedSnapshot> {
+    const accept = (header: SnapshotHeader) => this.#checkMayReplace(header);
+    const loaded = await loadSnapshot(bytes, { ...this.#options, signal, accept });
+    await this.#untilVisible(signal);
+    signal.throwIfAborted();
+    return loaded;
+  }
+
+  /** Within one turn. False when it is another log than before, so that no lease on that one holds any more. */
+  swapIn({ header, records, hashKey, index, live }: LoadedSnapshot): boolean {
+    this.#checkMayReplace(header);
+    const { incarnation, head, chain, signedHead } = header;
+    this.#options.onApplied?.({ type: "snapshot", header, records });
+    const isSameLog = this.#holds(incarnation);
+    const before = this.#holding;
+    const isSameKey = before !== undefined && Buffer.compare(before.hashKey, hashKey) === 0;
+    const keySpace = isSameKey ? before.keySpace : createKeySpace(hashKey);
+    this.#holding = { incarnation, index, hashKey, keySpace, live };
+    this.#isVoid = false;
+    this.#reach(head, chain, signedHead);
+    this.#options.report("snapshot_applied", { incarnation, head, ...index.statistics() });
+    return isSameLog;
+  }
+
+  /**
+   * All or nothing. Only one is under way at a time, and none goes on once its connection was left. False when all of it
+   * was here already. Throws `feed_conflict` when the log is another one.
+   */
+  async extend(batch: DecodedBatch, signal: AbortSignal): Promise<boolean> {
+    const holding = this.#holding;
+    if (holding === undefined) throw revocationError("replica_not_ready");
+    const { incarnation, index, live } = holding;
+    if (batch.incarnation !== incarnation) {
+      throw revocationError("feed_conflict", { detail: "other_incarnation" });
+    }
+    if (batch.to <= this.#applied) return false;
+    const at = { incarnation, seq: this.#applied, chain: this.#chain };
+    const fresh = await checkBatch(batch, at, { verifyHead: this.#options.verifyHead, signal });
+    signal.throwIfAborted();
+    this.#capacity.check(entriesOf(index.statistics()) + fresh.records.length / RECORD_BYTES);
+    index.applyEncoded(fresh.records);
+    // Left here, they are in the index and not acknowledged: they come again, and change nothing.
+    await this.#untilVisible(signal);
+    signal.throwIfAborted();
+    this.#options.onApplied?.({ type: "batch", batch: fresh });
+    live.add(fresh.records);
+    this.#reach(fresh.to, fresh.chain, fresh.signedHead);
+    return true;
+  }
+
+  #holds(incarnation: string): boolean {
+    return this.#holding?.incarnation === incarnation && !this.#isVoid;
+  }
+
+  #checkMayReplace({ incarnation, head, count }: SnapshotHeader): void {
+    if (this.#holds(incarnation) && head < this.#applied) {
+      // An old copy from somewhere in between: taking it would forget what came since.
+      throw revocationError("malformed_feed", { detail: `snapshot at ${head}, already at ${this.#applied}` });
+    }
+    this.#capacity.check(count);
+  }
+
+  #reach(seq: number, chain: string, signedHead: string | undefined): void {
+    this.#applied = seq;
+    this.#chain = chain;
+    this.#newestHead.saw(this.#holding!.incarnation, seq, signedHead);
+  }
+
+  async #untilVisible(signal: AbortSignal): Promise<void> {
+    const { visible } = this.#options;
+    if (visible !== undefined) await unlessAborted(visible(), signal);
+  }
+}
+
+/** Whether a stream that failed so would bring the same again. */
+export const isUnreadable = (error: unknown): boolean =>
+  hasCode(error, "malformed_feed") || hasCode(error, "malformed_records");
