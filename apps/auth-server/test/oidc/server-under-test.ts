@@ -23,6 +23,8 @@ export interface ServerUnderTest {
   readonly log: string[];
   /** Moves the server's own clock; the library's, which is the machine's, stays. */
   advance(ms: number): void;
+  /** Starts another server of the same issuer on the same database, on a port of its own; gives its URL. */
+  startAnother(): Promise<string>;
   /** Stops it and starts it again on the same data and port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -41,10 +43,10 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   const log: string[] = [];
   let skewMs = 0;
 
-  async function start(): Promise<AuthServer> {
+  async function start(on = port): Promise<AuthServer> {
     const nowMs = () => Date.now() + skewMs;
     const server = await createAuthServer({
-      configuration: resolveConfiguration(document),
+      configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
       report: createReport({ write: (line) => log.push(line), nowMs }),
       nowMs,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
@@ -52,6 +54,8 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     await server.listen();
     return server;
   }
+
+  const others: AuthServer[] = [];
 
   let server = await start();
   return {
@@ -63,12 +67,17 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     advance: (ms) => {
       skewMs += ms;
     },
+    async startAnother() {
+      const on = await freePort();
+      others.push(await start(on));
+      return `http://127.0.0.1:${on}`;
+    },
     async restart() {
       await close(server);
       server = await start();
     },
     async stop() {
-      await close(server);
+      for (const running of [server, ...others]) await close(running);
       await rm(dataDirectory, { recursive: true });
     },
   };
