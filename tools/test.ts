@@ -18,7 +18,7 @@ const wanted = (folders: readonly string[]): string[] =>
 // The end-to-end battery starts whole stacks and measures leases in seconds: it has the machine for itself.
 const groups = [
   { files: wanted(["packages", "apps", "examples", "tools", "simulation"]), concurrency: 2 },
-  { files: wanted(["tests"]), concurrency: 1 },
+  { files: wanted(["tests", "faults"]), concurrency: 1 },
 ].filter((group) => group.files.length > 0);
 
 if (groups.length === 0) {
@@ -26,7 +26,7 @@ if (groups.length === 0) {
   process.exit(1);
 }
 
-ensurePrograms(["chromium", "postgresql", "redis-server"]);
+ensurePrograms(["chromium", "haproxy", "postgresql", "redis-server"]);
 buildPackages();
 
 const failed = groups.filter(({ files, concurrency }) => !runTests(files, concurrency));

@@ -12,7 +12,7 @@ export interface PartOptions {
   readonly isServing: () => Promise<boolean>;
 }
 
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** A server of ours as a process that is killed, paused and started again, on the same port with the same files. */
 export class Part {
