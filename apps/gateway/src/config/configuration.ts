@@ -1,5 +1,5 @@
 import type { Requirements } from "@portcullis/guard";
-import type { RedisSettings } from "./schema.ts";
+import type { RedisSettings } from "./redis-schema.ts";
 
 /** The gateway's settings: resolved, complete, frozen. Durations carry their unit. */
 export interface Configuration {

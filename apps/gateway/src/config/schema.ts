@@ -1,6 +1,7 @@
 /** The configuration file as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
 import { z } from "zod";
 import { METHODS } from "../steps/refuse-ambiguous/refuse-ambiguous.ts";
+import { redisSchema } from "./redis-schema.ts";
 
 const text = z.string().min(1);
 const port = z.int().min(0).max(65_535);
@@ -80,40 +81,6 @@ const verifier = z.strictObject({
     .describe("Base URL of a relay that carries the list. Default: where the issuer says."),
 });
 
-const redisNode = z.strictObject({
-  host: text.describe("Name or address."),
-  port: z.int().min(1).max(65_535).default(6379).describe("TCP port."),
-});
-const redisLogin = {
-  username: text.optional().describe("Of the ACL; it needs `~<keyPrefix>:feed +@read +@connection`."),
-  password: text.optional().describe("Of that user."),
-  tls: z.boolean().default(false).describe("Whether connections are encrypted."),
-};
-
-const redis = z.strictObject({
-  connection: z
-    .discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("single"), ...redisNode.shape, ...redisLogin }),
-      z.strictObject({
-        kind: z.literal("sentinel"),
-        name: text.describe("Of the master, as the Sentinels know it."),
-        sentinels: z.array(redisNode).min(1).describe("Some of them."),
-        ...redisLogin,
-      }),
-      z.strictObject({
-        kind: z.literal("cluster"),
-        nodes: z.array(redisNode).min(1).describe("Some of them; the others are found."),
-        ...redisLogin,
-      }),
-    ])
-    .describe("One server, a group with Sentinels, or a Cluster."),
-  keyPrefix: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/, "may have letters, digits, and . _ - only")
-    .default("portcullis")
-    .describe("As the authorization server has it."),
-});
-
 const transactionToken = z.strictObject({
   issuer: httpUrl.optional().describe("Its `iss`. Default: `http://` and the address of `listen`."),
   audience: text.describe("Its `aud`: the trust domain of the services."),
@@ -178,7 +145,7 @@ export const configurationSchema = z.strictObject({
     "`/ready`, `/live`, `/status` and `/metrics`. Keep it off public networks.",
   ),
   verifier: verifier.describe("How the gateway gets the list of revocations."),
-  redis: redis
+  redis: redisSchema
     .optional()
     .describe("Read the list of revocations out of Redis while it is well, and over HTTP while it is not."),
   transactionToken: transactionToken.describe("The identity that services get, in `Txn-Token`."),
@@ -200,7 +167,6 @@ export const configurationSchema = z.strictObject({
 });
 
 export type WrittenConfiguration = z.output<typeof configurationSchema>;
-export type RedisSettings = z.output<typeof redis>;
 
 function policyMessage(issue: { readonly input?: unknown }): string | undefined {
   if (issue.input !== "online") return undefined;
