@@ -2,8 +2,7 @@ import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-ser
 import { encodeRecords } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
-import type { Dialect } from "../storage/storage.ts";
+import type { Database, Dialect } from "../storage/database.ts";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
 import { coalesced } from "./coalesced.ts";
 import { revocationsError } from "./errors.ts";

@@ -5,3 +5,5 @@ import type { RevocationTables } from "../revocations/tables.ts";
 
 /** All tables: each feature describes its own in its `tables.ts` and is added to the list here. */
 export interface Database extends RevocationTables, OidcTables, PeopleTables, AccountTables {}
+
+export type Dialect = "sqlite" | "postgres";

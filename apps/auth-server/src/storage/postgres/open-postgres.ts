@@ -3,7 +3,7 @@ import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
 import { keepTokenLifetime } from "../../revocations/token-lifetimes.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { migrations } from "../migrations/index.ts";
-import type { Storage, StorageOptions } from "../storage.ts";
+import type { Storage, StorageOptions } from "../storage-port.ts";
 import { postgresGroupConnection } from "./group-connection.ts";
 import { listenOn } from "./listener.ts";
 import { whileStarting } from "./prepare-database.ts";

@@ -1,7 +1,7 @@
 import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { migrations } from "../migrations/index.ts";
-import type { Storage, StorageOptions } from "../storage.ts";
+import type { Storage, StorageOptions } from "../storage-port.ts";
 import { openReader, openWriter, queriesOn } from "./connection.ts";
 import { lockDataFile, prepareDataFile } from "./data-file.ts";
 import { sqliteGroupConnection } from "./group-connection.ts";
