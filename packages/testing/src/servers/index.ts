@@ -1,3 +1,3 @@
+export * from "./postgres.ts";
 export * from "./redis.ts";
 export * from "./redis-groups.ts";
-export * from "./postgres.ts";
