@@ -63,3 +63,10 @@ export class KnownRows {
 /** After this no server gives or has given a lease that counts, unless the row was written again. */
 export const silentAfter = ({ renewedBefore, leaseMs }: KnownRow): number =>
   renewedBefore + countedFor(leaseMs + ROW_TRUSTED_MS);
+
+/** When the holder was last heard of: here, or as the row shows. */
+export function latest(receivedAt: number | undefined, row: KnownRow | undefined): number | undefined {
+  const seen = row?.witnessed === true ? row.renewedBefore : undefined;
+  if (receivedAt === undefined || seen === undefined) return receivedAt ?? seen;
+  return Math.max(receivedAt, seen);
+}

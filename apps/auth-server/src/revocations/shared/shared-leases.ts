@@ -14,11 +14,12 @@ import type { Bus } from "../../bus/bus.ts";
 import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";
 import { DirectoryView } from "./directory-view.ts";
-import { type KnownRow, ROW_TRUSTED_MS, silentAfter } from "./known-rows.ts";
+import { latest, silentAfter } from "./known-rows.ts";
 import { ObservedHeads } from "./observed-heads.ts";
+import { OwnCalls } from "./own-calls.ts";
 import { RowFinder } from "./row-finder.ts";
 import { RowWriter } from "./row-writer.ts";
-import type { DirectoryRow, RowChange, RowReport, SharedDirectory } from "./shared-directory.ts";
+import type { DirectoryRow, RowChange, SharedDirectory } from "./shared-directory.ts";
 
 export interface SharedLeasesOptions {
   readonly directory: SharedDirectory;
@@ -33,14 +34,6 @@ export interface SharedLeasesOptions {
   readonly monotonicMs: () => number;
   readonly setTimer: SetTimer;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
-}
-
-/** The last lease call of a holder to this server. */
-interface Call {
-  readonly holder: Holder;
-  readonly leaseMs: number;
-  readonly receivedAt: number;
-  readonly report: RowReport;
 }
 
 /**
@@ -58,11 +51,7 @@ export class SharedLeases implements LeaseBook {
   readonly #finder: RowFinder;
   readonly #writer: RowWriter;
   readonly #announcer: Announcer;
-  readonly #calls = new Map<string, Call>();
-  /** Keys of those who called since their rows were written. */
-  readonly #unwritten = new Set<string>();
-  /** When this server began to write a row, monotonic, by key. */
-  readonly #writtenAt = new Map<string, number>();
+  readonly #calls = new OwnCalls();
   readonly #listeners = new Set<(change: LeaseChange) => void>();
   readonly #stops: (() => void)[];
   #failing = false;
@@ -77,8 +66,8 @@ export class SharedLeases implements LeaseBook {
     this.#writer = new RowWriter({
       directory,
       monotonicMs,
-      onStored: ({ holder }, at) => this.#writtenAt.set(keyOfHolder(holder), at),
-      onGone: (key) => this.#forget(key),
+      onStored: ({ holder }, at) => this.#calls.written(holder, at),
+      onGone: (key) => this.#calls.forget(key),
     });
     this.#view = new DirectoryView({
       ...options,
@@ -104,9 +93,7 @@ export class SharedLeases implements LeaseBook {
   held(): Lease[] {
     const now = this.#options.monotonicMs();
     const rows = [...this.#view.rows.values()].filter((row) => silentAfter(row) > now);
-    const here = [...this.#calls.values()].filter(
-      (call) => !this.#view.rows.has(keyOfHolder(call.holder)) && endOf(call) > now,
-    );
+    const here = this.#calls.inForce(now).filter(({ holder }) => !this.#view.rows.has(keyOfHolder(holder)));
     return [...rows, ...here].map(({ holder }) => this.#leaseOf(holder));
   }
 
@@ -158,18 +145,12 @@ export class SharedLeases implements LeaseBook {
     const key = keyOfHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
-    this.#calls.set(key, {
-      holder,
-      leaseMs,
-      receivedAt,
-      report: { incarnation, applied, chain, live: newest },
-    });
-    this.#unwritten.add(key);
+    this.#calls.note({ holder, leaseMs, receivedAt, report: { incarnation, applied, chain, live: newest } });
   }
 
   async release(holder: Holder): Promise<void> {
     const lease = this.#leaseOf(holder);
-    this.#forget(lease.key);
+    this.#calls.forget(lease.key);
     this.#view.rows.delete(holder);
     this.#emit({ type: "released", lease });
     await this.#writer.leave(holder).catch((error: unknown) => this.#onFailure(error));
@@ -178,7 +159,7 @@ export class SharedLeases implements LeaseBook {
   async sweep(): Promise<void> {
     await this.#writeCalls().catch((error: unknown) => this.#onFailure(error));
     await this.#view.look();
-    this.#forgetSilent();
+    this.#calls.forgetSilent(this.#options.monotonicMs());
     const gone = this.#view.rows.useless(this.#options.monotonicMs());
     await Promise.all(gone.map(({ holder, renewal }) => this.#writer.leave(holder, renewal))).catch(
       (error: unknown) => this.#onFailure(error),
@@ -200,15 +181,11 @@ export class SharedLeases implements LeaseBook {
    * name. Nor would the look alone: the row may be about to be deleted for its age.
    */
   async #isStored(holder: Holder, leaseMs: number): Promise<boolean> {
-    if (!this.#isTrusted(holder)) return false;
+    if (!this.#calls.isWritten(holder, this.#options.monotonicMs())) return false;
     const stored = await this.#finder.leaseMsOf(holder);
     // Asked again: the process may have been paused meanwhile.
-    return stored !== undefined && stored >= leaseMs && this.#isTrusted(holder);
-  }
-
-  #isTrusted(holder: Holder): boolean {
-    const writtenAt = this.#writtenAt.get(keyOfHolder(holder)) ?? Number.NEGATIVE_INFINITY;
-    return this.#options.monotonicMs() - writtenAt < ROW_TRUSTED_MS;
+    const isWritten = this.#calls.isWritten(holder, this.#options.monotonicMs());
+    return isWritten && stored !== undefined && stored >= leaseMs;
   }
 
   #changeOf(holder: Holder, leaseMs: number): RowChange {
@@ -217,12 +194,11 @@ export class SharedLeases implements LeaseBook {
   }
 
   async #writeCalls(): Promise<void> {
-    const keys = [...this.#unwritten].filter((key) => this.#calls.has(key));
-    this.#unwritten.clear();
+    const calls = this.#calls.takeUnwritten();
     try {
-      await this.#writer.renew(keys.map((key) => this.#calls.get(key)!));
+      await this.#writer.renew(calls);
     } catch (error) {
-      for (const key of keys) this.#unwritten.add(key);
+      this.#calls.putBack(calls);
       throw error;
     }
   }
@@ -251,18 +227,6 @@ export class SharedLeases implements LeaseBook {
     this.#options.report({ event: "replica_directory_unavailable", error: (error as Error).message });
   }
 
-  #forget(key: string): void {
-    this.#calls.delete(key);
-    this.#unwritten.delete(key);
-    this.#writtenAt.delete(key);
-  }
-
-  #forgetSilent(): void {
-    const now = this.#options.monotonicMs();
-    for (const [key, call] of this.#calls) if (endOf(call) <= now) this.#calls.delete(key);
-    for (const [key, at] of this.#writtenAt) if (now - at >= ROW_TRUSTED_MS) this.#writtenAt.delete(key);
-  }
-
   #leaseOf(holder: Holder): Lease {
     const key = keyOfHolder(holder);
     const { incarnation } = this.#options.log;
@@ -284,12 +248,4 @@ export class SharedLeases implements LeaseBook {
   #emit(change: LeaseChange): void {
     for (const listener of this.#listeners) listener(change);
   }
-}
-
-const endOf = ({ receivedAt, leaseMs }: Call): number => receivedAt + countedFor(leaseMs);
-
-function latest(receivedAt: number | undefined, row: KnownRow | undefined): number | undefined {
-  const seen = row?.witnessed === true ? row.renewedBefore : undefined;
-  if (receivedAt === undefined || seen === undefined) return receivedAt ?? seen;
-  return Math.max(receivedAt, seen);
 }
