@@ -1,4 +1,5 @@
-import { RevocationIndex, type RevocationView } from "@portcullis/revocation";
+import type { RevocableClaims } from "@portcullis/protocol";
+import { RevocationIndex, type RevocationView, type TokenCoordinates } from "@portcullis/revocation";
 import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 
 /**
@@ -7,6 +8,8 @@ import type { SqlRevocationLog } from "./sql-revocation-log.ts";
  */
 export interface LocalRevocations extends RevocationView {
   statistics(): { membership: number; cutoffs: number; bytes: number };
+  /** Resolves when it reads nothing out of SQL any more. */
+  settled(): Promise<void>;
 }
 
 export async function loadLocalRevocations(options: {
@@ -19,9 +22,12 @@ export async function loadLocalRevocations(options: {
   log.subscribe((records) => {
     for (const record of records) view.index.apply(record);
   });
-  log.onIncarnation(() => void rebuild(view, options));
+  let rebuilt: Promise<void> = Promise.resolve();
+  log.onIncarnation(() => {
+    rebuilt = rebuild(view, options);
+  });
   await load(view.index, log);
-  return viewOf(view, log);
+  return { ...viewOf(view, log), settled: () => rebuilt };
 }
 
 interface IndexOptions {
@@ -54,12 +60,13 @@ async function rebuild(view: { index: RevocationIndex }, options: IndexOptions):
   view.index = index;
 }
 
-function viewOf(view: { readonly index: RevocationIndex }, log: SqlRevocationLog): LocalRevocations {
+function viewOf(view: { readonly index: RevocationIndex }, log: SqlRevocationLog) {
   const { keySpace } = log;
   return {
     leaseMs: Number.POSITIVE_INFINITY,
-    coordinatesOf: (claims, header) => keySpace.coordinatesOf(claims, header),
-    verdict: (at) =>
+    coordinatesOf: (claims: RevocableClaims, header: { kid?: string }) =>
+      keySpace.coordinatesOf(claims, header),
+    verdict: (at: TokenCoordinates) =>
       view.index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header)),
     freshness: () => ({ ready: true, ageMs: 0 }),
     statistics: () => view.index.statistics(),

@@ -144,6 +144,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       hub.close();
       await stopTimers();
       await closeLeases();
+      await local.settled();
     },
   };
 }
