@@ -1,12 +1,11 @@
-import { type VerifierList, verifierListSchema } from "@portcullis/protocol";
+import { verifierListSchema } from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
 import type { Bed } from "../bed/bed.ts";
 import type { LogRow } from "../bed/sql.ts";
 import type { Workload } from "../workload/workload.ts";
 import type { Revocation, Token } from "./words.ts";
 
-/** `applied`: the servers do not report digests, so only how far each replica has got was compared. */
-export type Agreement = "equal" | "unequal" | "applied";
+export type Agreement = "equal" | "unequal";
 
 export interface Aftermath {
   readonly lost: number;
@@ -53,57 +52,39 @@ function says(row: LogRow, target: Revocation["target"]): boolean {
   return subject === target.key.subject && client === target.key.client;
 }
 
+/** Equal by digest and chain, as the replicas report them and the server computes them from SQL. */
 async function compareReplicas(workload: Workload, bed: Bed): Promise<Agreement> {
-  let last = "";
-  let compared: Agreement = "applied";
-  const agrees = async () => {
-    const { agreement, detail } = await compareOnce(workload, bed);
-    last = detail;
-    compared = agreement;
-    return agreement !== "unequal";
+  let difference: string | undefined;
+  const areEqual = async () => {
+    difference = await findDifference(workload, bed);
+    return difference === undefined;
   };
   try {
-    await until(agrees, { what: "all replicas to equal SQL", withinMs: AGREE_MS, everyMs: 100 });
-    return compared;
-  } catch {
-    workload.checker.report("replica differs from SQL", last);
+    await until(areEqual, { what: "all replicas to equal SQL", withinMs: AGREE_MS, everyMs: 100 });
+    return "equal";
+  } catch (error) {
+    workload.checker.report("replica differs from SQL", difference ?? String((error as Error).cause));
     return "unequal";
   }
 }
 
-async function compareOnce(
-  { administrator }: Workload,
-  bed: Bed,
-): Promise<{ agreement: Agreement; detail: string }> {
+async function findDifference({ administrator }: Workload, bed: Bed): Promise<string | undefined> {
   const head = await bed.sql.head();
   const replicas = await Promise.all(bed.gateways.map((gateway) => gateway.replica()));
   const behind = replicas.filter(({ applied }) => applied !== head);
   if (behind.length > 0) {
     const told = behind.map(({ name, applied }) => `${name} has applied ${applied}`).join(", ");
-    return { agreement: "unequal", detail: `head in SQL is ${head}; ${told}` };
+    return `head in SQL is ${head}; ${told}`;
   }
   const reported = await administrator.read("/revocations/verifiers");
-  if (reported?.status === 404) return { agreement: "applied", detail: "" };
-  if (reported?.status !== 200) {
-    return { agreement: "unequal", detail: `verifiers: ${reported?.status ?? "no answer"}` };
-  }
-  return judgeReports(verifierListSchema.parse(reported.body), replicas, head);
-}
-
-/** What each replica reported of its own digest and chain, beside what the server computes from SQL. */
-function judgeReports(
-  { verifiers }: VerifierList,
-  replicas: readonly { readonly name: string }[],
-  head: number,
-): { agreement: Agreement; detail: string } {
-  const reports = replicas.map(({ name }) => verifiers.find((verifier) => verifier.name === name));
-  const wrong = reports.filter((report) => report?.agrees === false || report?.applied !== head);
-  if (wrong.length > 0) {
-    const told = wrong.map((report) => (report === undefined ? "missing" : JSON.stringify(report)));
-    return { agreement: "unequal", detail: `head ${head}: ${told.join(", ").slice(0, 500)}` };
-  }
-  const silent = reports.some((report) => report?.agrees === undefined);
-  return { agreement: silent ? "applied" : "equal", detail: "" };
+  if (reported?.status !== 200) return `verifiers: ${reported?.status ?? "no answer"}`;
+  const { verifiers } = verifierListSchema.parse(reported.body);
+  const wrong = replicas.flatMap(({ name }) => {
+    const report = verifiers.find((verifier) => verifier.name === name);
+    // A replica that has reported nothing that can be compared has not been shown to be equal.
+    return report?.agrees === true && report.applied === head ? [] : [JSON.stringify(report ?? { name })];
+  });
+  return wrong.length === 0 ? undefined : `head in SQL is ${head}; ${wrong.join(", ").slice(0, 500)}`;
 }
 
 /** Every token that an acknowledged revocation covers is refused at every gateway, and the live ones are accepted. */

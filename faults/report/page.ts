@@ -69,7 +69,6 @@ function row(result: FaultResult): string {
 const AGREEMENTS: Record<FaultResult["replicas"], string> = {
   equal: "equal",
   unequal: "**differ**",
-  applied: "same seq (digests not reported)",
   "not compared": "**not compared**",
 };
 

@@ -127,7 +127,6 @@ class Tally {
   #agreement(): FaultFigures["replicas"] {
     const seen = new Set(this.#results.map(({ replicas }) => replicas));
     if (seen.has("unequal")) return "unequal";
-    if (seen.has("applied")) return "applied";
     return seen.has("equal") ? "equal" : "not compared";
   }
 }

@@ -15,13 +15,15 @@ async function endOfRound(t: TestContext, status: number, world: { rows?: object
   const revocation: Revocation = sentFor(liveToken());
   checker.acknowledged(revocation, receipt("enforced"));
   clock.monotonic = performance.now();
+  const report = { name: "gateway-1-x", clientId: "gateway", applied: 7, behind: 0, leaseMs: 3000, ageMs: 1 };
+  const verifiers = { incarnation: "x", head: 7, verifiers: [{ ...report, leased: true, agrees: true }] };
   const workload = {
     checker,
     requests,
     doors: [door],
     revocations: { made: [revocation] },
     pool: { steady: () => [] },
-    administrator: { read: async () => ({ status: 404, body: undefined }) },
+    administrator: { read: async () => ({ status: 200, body: verifiers }) },
   };
   const rows = world.rows ?? [{ seq: 7, scope: "token", key: "a-token" }];
   const bed = {
@@ -34,7 +36,7 @@ async function endOfRound(t: TestContext, status: number, world: { rows?: object
 
 test("a gateway that keeps to what was revoked passes", async (t) => {
   const { aftermath, rules } = await endOfRound(t, 401);
-  assert.deepEqual(aftermath, { lost: 0, replicas: "applied" });
+  assert.deepEqual(aftermath, { lost: 0, replicas: "equal" });
   assert.deepEqual(rules, []);
 });
 
