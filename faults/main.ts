@@ -1,6 +1,9 @@
 /** `npm run faults`: causes faults on real servers under load, and writes down what held (README.md). */
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { removeAtExit } from "./bed/undo.ts";
 import { FAULTS } from "./faults.ts";
 import { Progress } from "./report/progress.ts";
 import type { Fault } from "./rounds/fault.ts";
@@ -81,9 +84,18 @@ function endWhenTold(): void {
   process.once("disconnect", () => process.exit(143));
 }
 
+/** All folders of all servers in one, which goes when this process goes. PostgreSQL's own user must get through. */
+function useFolderOfOwn(): void {
+  const folder = mkdtempSync(join(tmpdir(), "portcullis-faults-"));
+  chmodSync(folder, 0o711);
+  removeAtExit(folder);
+  process.env.TMPDIR = folder;
+}
+
 const { faults, rounds, logFolder } = readChoice();
 if (logFolder !== undefined) mkdirSync(logFolder, { recursive: true });
 endWhenTold();
+useFolderOfOwn();
 const isRoot = process.getuid?.() === 0;
 const possible = faults.filter(({ needsRoot }) => isRoot || needsRoot !== true);
 for (const { name } of faults.filter((fault) => !possible.includes(fault))) {

@@ -85,6 +85,7 @@ async function clusterGround(stops: Stops) {
   stops.push(() => postgres.stop());
   const redis = await startRedis();
   stops.push(() => redis.stop());
+  stops.push(removeAtExit(postgres.dataFolder));
   const postgresUrl = await postgres.createDatabase();
   return {
     ingredients: { postgresUrl, redisPort: redis.port },
