@@ -55,7 +55,11 @@ describe("the configuration", () => {
   it("adds the server's own API, and knows the longest life of a token", () => {
     const { apiResource, resources, tokenLifetimeSeconds } = resolveConfiguration(valid());
     assert.equal(apiResource, "http://127.0.0.1:8400/api");
-    assert.deepEqual(Object.keys(resources.at(-1)!.scopes), ["revocations.read", "revocations.write", "revocations.inspect"]);
+    assert.deepEqual(Object.keys(resources.at(-1)!.scopes), [
+      "revocations.read",
+      "revocations.write",
+      "revocations.inspect",
+    ]);
     assert.equal(tokenLifetimeSeconds, 600);
   });
 

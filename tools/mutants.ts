@@ -1,0 +1,64 @@
+/**
+ * `npm run mutants [-- NAME...]`: runs tests against mistakes that were put in on purpose (tools/mutants/list.ts).
+ * Every mistake must make a test fail; one that none notices is a hole in the suite.
+ */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ensurePrograms } from "./debian-packages.ts";
+import { MUTANTS, type Mutant } from "./mutants/list.ts";
+import { root } from "./workspace.ts";
+
+const USAGE = `npm run mutants [-- [--list] NAME...]
+
+Runs the tests that must notice each mistake. Without names, all of them.
+  --list   say what there is`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+});
+const unknown = positionals.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
+
+if (values.help) {
+  console.log(USAGE);
+} else if (values.list) {
+  for (const { name, says } of MUTANTS) console.log(`${name}\n    ${says}`);
+} else if (unknown.length > 0) {
+  console.error(`There is no mutant ${unknown.join(", ")}. See them with --list.`);
+  process.exitCode = 2;
+} else {
+  process.exitCode = await runAll(
+    MUTANTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
+  );
+}
+
+async function runAll(mutants: readonly Mutant[]): Promise<number> {
+  ensurePrograms(["postgresql", "redis-server"]);
+  // A test that fails without a mistake would seem to kill every mutant.
+  const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
+  console.log(`${tests.length} test files without a mistake`);
+  if (!(await passes(tests))) {
+    console.error("They do not pass as they are: mend that first.");
+    return 1;
+  }
+  const survivors: string[] = [];
+  for (const [at, mutant] of mutants.entries()) {
+    const survived = await passes(mutant.tests, mutant.name);
+    if (survived) survivors.push(mutant.name);
+    console.log(
+      `${at + 1} of ${mutants.length}  ${survived ? "SURVIVED" : "killed  "}  ${mutant.name}: ${mutant.says}`,
+    );
+  }
+  if (survivors.length > 0) console.error(`No test notices: ${survivors.join(", ")}.`);
+  return survivors.length === 0 ? 0 : 1;
+}
+
+/** One process a file, stopped at its first failure being known by its exit status. */
+function passes(tests: readonly string[], mutant?: string): Promise<boolean> {
+  const hook = mutant === undefined ? [] : ["--import", join(root, "tools", "mutants", "apply.ts")];
+  const flags = ["--conditions=@portcullis/source", ...hook, "--test", "--test-concurrency=2", ...tests];
+  const env = { ...process.env, ...(mutant === undefined ? {} : { PORTCULLIS_MUTANT: mutant }) };
+  const child = spawn(process.execPath, flags, { cwd: root, env, stdio: "ignore" });
+  return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
+}

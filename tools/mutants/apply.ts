@@ -1,0 +1,26 @@
+/**
+ * Loaded before a test (`--import`): changes one source file on its way into the process, as the mutant that the
+ * environment names says. The file on disk stays as it is.
+ */
+import { registerHooks } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "../workspace.ts";
+import { MUTANTS } from "./list.ts";
+
+const name = process.env.PORTCULLIS_MUTANT;
+const mutant = MUTANTS.find((candidate) => candidate.name === name);
+if (mutant === undefined) throw new Error(`PORTCULLIS_MUTANT: there is no mutant ${name}`);
+const target = pathToFileURL(join(root, mutant.file)).href;
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    if (url !== target) return loaded;
+    const source = mutant.edits.reduce(
+      (text, [found, instead]) => text.replace(found, () => instead),
+      String(loaded.source),
+    );
+    return { ...loaded, source };
+  },
+});

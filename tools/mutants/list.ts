@@ -1,0 +1,251 @@
+/**
+ * Mistakes that would break the promise and still look right, each as a change of the source. The suite must fail
+ * with every one of them: a test that cannot tell them from the truth proves nothing.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** What is wrong, and what it would lead to. */
+  readonly says: string;
+  /** Path from the repository's root. */
+  readonly file: string;
+  /** Texts that stand in the file exactly once, and what stands there instead. */
+  readonly edits: readonly (readonly [found: string, instead: string])[];
+  /** Test files of which at least one must fail. */
+  readonly tests: readonly string[];
+}
+
+const HELD_LOG = "packages/revocation/src/replica/held-log.ts";
+const LEASE_KEEPER = "packages/revocation/src/replica/lease-keeper.ts";
+const CHECK_BATCH = "packages/revocation/src/replica/check-batch.ts";
+const LOOKUP = "packages/revocation/src/revocation-lookup.ts";
+const LOG_COUNTER = "apps/auth-server/src/revocations/log-counter.ts";
+const LEASE_TABLE = "packages/feed-server/src/lease-table.ts";
+const SHARED_LEASES = "apps/auth-server/src/revocations/shared/shared-leases.ts";
+
+const REPLICA_TESTS = [
+  "replica.test.ts",
+  "lease.test.ts",
+  "replica-faults.property.test.ts",
+  "integrity.property.test.ts",
+].map((name) => `packages/revocation/test/${name}`);
+const VERDICT_TESTS = ["verdict.property.test.ts", "index-oracle.property.test.ts"].map(
+  (name) => `packages/revocation/test/${name}`,
+);
+const RECEIPT_TESTS = [
+  "packages/feed-server/test/lease-table.test.ts",
+  "apps/auth-server/test/revocations/receipts.test.ts",
+  "apps/auth-server/test/revocations/lease.test.ts",
+];
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "authorize-then-sample",
+    says: "the horizon is sampled after the checks: a revocation in between is behind it and seen by nobody",
+    file: "apps/auth-server/src/oidc/issuing-phase.ts",
+    edits: [
+      [
+        `    { name: "sample_horizon", when: "request", run: (issuing) => sampleHorizon(issuing, sources) },\n`,
+        "",
+      ],
+      [
+        `    { name: "verdict_allows",`,
+        `    { name: "sample_horizon", when: "token", run: (issuing) => sampleHorizon(issuing, sources) },
+    { name: "verdict_allows",`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/oidc/horizon.test.ts"],
+  },
+  {
+    name: "plain-autoincrement",
+    says: "the counter is read without being held: two servers give the same places, or out of commit order",
+    file: LOG_COUNTER,
+    edits: [
+      [
+        `await lockRows(\n    db.selectFrom`,
+        `await ((query: ReturnType<typeof lockRows>) => query)(\n    db.selectFrom`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/storage/postgres-conformance.test.ts"],
+  },
+  {
+    name: "ack-before-apply",
+    says: "a batch is acknowledged before the index holds it: a receipt says what is not yet so",
+    file: HELD_LOG,
+    edits: [
+      [`    index.applyEncoded(fresh.records);\n`, ""],
+      [
+        `    this.#reach(fresh.to, fresh.chain, fresh.signedHead);\n    return true;`,
+        `    this.#reach(fresh.to, fresh.chain, fresh.signedHead);
+    setTimeout(() => index.applyEncoded(fresh.records), 50);
+    return true;`,
+      ],
+    ],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "ack-before-all-threads-see",
+    says: "a batch is acknowledged before every thread of the process can see it",
+    file: "packages/revocation/src/shared/sharing.ts",
+    edits: [
+      [
+        `        this.#publisher.publish();\n        await given.visible?.();`,
+        `        setImmediate(() => this.#publisher.publish());\n        await given.visible?.();`,
+      ],
+    ],
+    tests: ["packages/revocation/test/shared/threads.test.ts"],
+  },
+  {
+    name: "lease-from-receipt",
+    says: "the lease counts from the answer and not from the request: it outlives the server's view of it",
+    file: LEASE_KEEPER,
+    edits: [[`this.#take(answer, askedAt, position)`, `this.#take(answer, monotonicMs(), position)`]],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "relay-age-ignored",
+    says: "the age that a relay adds is not counted: a verifier below it seems fresher than it is",
+    file: LEASE_KEEPER,
+    edits: [[`askedAt: askedAt - (answer.ageMs ?? 0),`, `askedAt,`]],
+    tests: ["packages/revocation/test/lease.test.ts", "apps/relay/test/lease-arithmetic.property.test.ts"],
+  },
+  {
+    name: "fresh-without-the-named-head",
+    says: "a lease answer counts though the index does not hold the head that it named",
+    file: LEASE_KEEPER,
+    edits: [[`if (answer.head > position.applied) continue;`, ``]],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "one-scope-overrides-another",
+    says: "the first scope that has no record decides: a revoked session hides behind a token that is not",
+    file: LOOKUP,
+    edits: [
+      [
+        `      if (reason !== 0) return denial(0, scope, reason);\n`,
+        `      return reason === 0 ? undefined : denial(0, scope, reason);\n`,
+      ],
+    ],
+    tests: VERDICT_TESTS,
+  },
+  {
+    name: "cutoff-by-time",
+    says: "a cutoff is judged by the second in which a token was issued: one issued in the second of the revocation lives",
+    file: LOOKUP,
+    edits: [[`        : at.horizon < match.seq;`, `        : at.issuedAt < match.revokedAt;`]],
+    tests: VERDICT_TESTS,
+  },
+  {
+    name: "cached-allow",
+    says: "a token that was allowed once is allowed while it is remembered, without asking for the verdict again",
+    file: "packages/guard/src/steps.ts",
+    edits: [
+      [
+        `  const verdict = revocations.verdict(entry!.mark.coordinates);\n`,
+        `  const seen = (revocations as { seen?: WeakSet<object> });
+  seen.seen ??= new WeakSet();
+  if (seen.seen.has(entry!)) return undefined;
+  const verdict = revocations.verdict(entry!.mark.coordinates);
+  if (verdict.outcome === "allow") seen.seen.add(entry!);\n`,
+      ],
+    ],
+    tests: ["packages/guard/test/guard.test.ts"],
+  },
+  {
+    name: "freshness-forgotten",
+    says: "an allow is given however old the replica is",
+    file: "packages/guard/src/steps.ts",
+    edits: [
+      [`const confirmed = ageMs <= maxAgeMs && ageMs <= revocations.leaseMs;`, `const confirmed = true;`],
+    ],
+    tests: ["packages/guard/test/guard.test.ts", "packages/guard/test/freshness.test.ts"],
+  },
+  {
+    name: "lease-outlived",
+    says: "a route that accepts an old replica accepts it past its lease, when receipts no longer wait for it",
+    file: "packages/guard/src/steps.ts",
+    edits: [[`ageMs <= maxAgeMs && ageMs <= revocations.leaseMs`, `ageMs <= maxAgeMs`]],
+    tests: ["packages/guard/test/guard.test.ts", "packages/guard/test/freshness.test.ts"],
+  },
+  {
+    name: "gap-accepted",
+    says: "a batch that does not follow on what was applied is applied: what lies between is missed",
+    file: CHECK_BATCH,
+    edits: [[`if (from !== prev + 1 || prev > at.seq) {`, `if (from !== prev + 1) {`]],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "chain-unchecked",
+    says: "a record that was changed on the way is believed",
+    file: CHECK_BATCH,
+    edits: [[`if (value !== chain) throw`, `if (value === "") throw`]],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "signature-unchecked",
+    says: "whoever can write to Redis can invent revocations and hide them",
+    file: CHECK_BATCH,
+    edits: [[`if (verifyHead === undefined) return;`, `if (verifyHead !== undefined) return;`]],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "rolled-back-snapshot",
+    says: "an older snapshot replaces a newer index: what came since is forgotten",
+    file: HELD_LOG,
+    edits: [
+      [
+        `if (this.#holds(incarnation) && head < this.#applied) {`,
+        `if (this.#holds(incarnation) && head < 0) {`,
+      ],
+    ],
+    tests: REPLICA_TESTS,
+  },
+  {
+    name: "receipt-ignores-laggards",
+    says: "a receipt says enforced though somebody has not acknowledged",
+    file: LEASE_TABLE,
+    edits: [[`.filter((entry) => entry.applied < seq)`, `.filter((entry) => entry.applied < 0)`]],
+    tests: RECEIPT_TESTS,
+  },
+  {
+    name: "restart-forgets-leases",
+    says: "a server that starts anew does not wait for verifiers that its former self let say allow",
+    file: LEASE_TABLE,
+    edits: [[`this.#entries.set(key, { ...newEntry(key, holder), leaseMs, grants });`, ``]],
+    tests: RECEIPT_TESTS,
+  },
+  {
+    name: "laggards-of-this-server-alone",
+    says: "a receipt counts the verifiers that this server knows, and not those of the others",
+    file: SHARED_LEASES,
+    edits: [
+      [
+        `    for (const row of this.#view.rows.values()) {`,
+        `    for (const row of [...this.#view.rows.values()].filter(({ holder }) => this.#calls.has(keyOfHolder(holder)))) {`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/revocations/shared/shared-leases.property.test.ts"],
+  },
+  {
+    name: "head-from-memory",
+    says: "a lease answer names the head that this server happens to know, not the newest of all servers",
+    file: "packages/feed-server/src/lease-desk.ts",
+    edits: [[`      await log.refresh();\n      // The log may`, `      // The log may`]],
+    tests: ["apps/auth-server/test/revocations/shared/shared-leases.property.test.ts"],
+  },
+  {
+    name: "told-before-commit",
+    says: "callers hear of a revocation before it is on disk",
+    file: "apps/auth-server/src/storage/group-commit.ts",
+    edits: [
+      [`      await connection.commit();\n`, ``],
+      [
+        `    await this.#tell(finished, records);\n`,
+        `    await this.#tell(finished, records);\n    await connection.commit();\n`,
+      ],
+    ],
+    tests: [
+      "apps/auth-server/test/storage/group-commit.test.ts",
+      "apps/auth-server/test/storage/crash.test.ts",
+    ],
+  },
+];
