@@ -19,16 +19,34 @@ export class SignIns {
     return this.#ready.shift();
   }
 
-  /** While all is well: a sign-in takes many pages, and each may be answered by another server. */
+  /**
+   * While all is well, or nearly: a server may still be on its way back to Redis. Then it says so, or that the sign-in
+   * is to be begun again, and as a user would, this does.
+   */
   async add(count: number): Promise<void> {
     const { issuer, redirectUri } = this.#addresses;
     const web = { clientId: "web", redirectUris: [redirectUri] };
     const party = await RelyingParty.discover({ issuer, resource: RESOURCE, clients: { web } });
     const credentials = { username: USERNAME, password: this.#secrets.password };
     for (let made = 0; made < count; made++) {
-      const { accessToken } = await signIn(party, credentials, { parameters: { scope: `openid ${SCOPE}` } });
+      const { accessToken } = await tried(() =>
+        signIn(party, credentials, { parameters: { scope: `openid ${SCOPE}` } }),
+      );
       const token = asToken(accessToken);
       if (token !== undefined) this.#ready.push(token);
     }
+  }
+}
+
+const MOST_TRIES = 5;
+const PAUSE_MS = 500;
+
+async function tried<T>(work: () => Promise<T>, left = MOST_TRIES): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (left === 1) throw error;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    return tried(work, left - 1);
   }
 }

@@ -1,11 +1,11 @@
 import type { AdapterPayload } from "oidc-provider";
 import type { ArtefactStore } from "./artefact-store.ts";
 
-/** Keeps what may be lost: whoever loses it begins the sign-in again. None of these throws. */
+/** Keeps what may be lost: whoever loses it begins the sign-in again. Only `find` throws. */
 export interface InteractionCache {
   /** False when it could not be kept. */
   save(id: string, payload: AdapterPayload, ttlSeconds: number): Promise<boolean>;
-  /** Only what this server's own saved there. */
+  /** Only what servers of this issuer saved there. Throws when that cannot be said. */
   find(id: string): Promise<AdapterPayload | undefined>;
   destroy(id: string): Promise<void>;
 }

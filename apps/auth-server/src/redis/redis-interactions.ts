@@ -3,6 +3,7 @@ import type { AdapterPayload } from "oidc-provider";
 import type { InteractionCache } from "../oidc/interaction-adapter.ts";
 import { seal, unseal } from "../oidc/seal.ts";
 import type { RedisConnection } from "./connect-redis.ts";
+import { redisError } from "./errors.ts";
 
 export interface RedisInteractionsOptions {
   readonly redis: RedisConnection;
@@ -30,7 +31,10 @@ export function redisInteractions(options: RedisInteractionsOptions): Interactio
     },
     async find(id) {
       const key = keyOf(id);
-      const text = await redis.call(key, "GET", key).catch(() => null);
+      // One that cannot be looked up is not one that is gone: whoever signs in is to try again, and not to begin anew.
+      const text = await redis.call(key, "GET", key).catch((cause: unknown) => {
+        throw redisError("sign_ins_unavailable", { cause });
+      });
       if (typeof text !== "string") return undefined;
       const sealed = Buffer.from(text, "base64url");
       for (const secret of secrets) {
