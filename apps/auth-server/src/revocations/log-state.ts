@@ -73,6 +73,7 @@ export function readPosition(read: Kysely<Database>) {
     .select(({ selectFrom }) => [
       "incarnation",
       "head",
+      "chain",
       "anchor_seq",
       "anchor_chain",
       selectFrom("token_lifetimes")

@@ -65,6 +65,16 @@ export function createRollback(options: RollbackOptions): Rollback {
   const { storage, report } = options;
   const { log } = storage;
   let underWay: Promise<void> = Promise.resolve();
+  /** Newest seq that this process has seen, of whichever incarnation. */
+  let seen = log.head();
+  /** What was seen of a log that is over, when another server has begun the next one: it may have known of less. */
+  let left: Loss = { incarnation: log.incarnation, lost: -1, how: "seen_here" };
+  log.subscribe((records) => {
+    seen = Math.max(seen, records.at(-1)!.seq);
+  });
+  log.onIncarnation(() => {
+    if (log.head() < seen) left = { ...left, lost: seen };
+  });
 
   /** One after the other: the second of two that prove the same finds the log past it. */
   function inTurn(work: () => Promise<void>): Promise<void> {
@@ -87,7 +97,6 @@ export function createRollback(options: RollbackOptions): Rollback {
 
   async function look(): Promise<void> {
     const { incarnation } = log;
-    const seen = log.head();
     try {
       await log.refresh();
     } catch (error) {
@@ -95,6 +104,7 @@ export function createRollback(options: RollbackOptions): Rollback {
       if (hasCode(error, "log_rolled_back"))
         await recover(options, { incarnation, lost: seen, how: "seen_here" });
     }
+    if (log.head() <= left.lost) await bringPast(options, left);
   }
 
   return {
@@ -122,15 +132,18 @@ async function holdsAnother({ storage }: RollbackOptions, claims: SignedHeadClai
 
 /** Of a loss that was dealt with already, the log may still have to be brought past a head that is shown only now. */
 async function recover(options: RollbackOptions, loss: Loss): Promise<void> {
-  const { storage, report } = options;
+  const { log } = options.storage;
+  if (loss.incarnation === log.incarnation) await beginIncarnation(options, loss);
+  await bringPast(options, loss);
+}
+
+async function bringPast({ storage, report }: RollbackOptions, loss: Loss): Promise<void> {
   const { log } = storage;
-  const from = log.incarnation;
-  if (loss.incarnation === from) await beginIncarnation(options, loss);
   while (log.head() <= loss.lost) {
     await storage.write(async ({ append }) => append(cutoffs(loss, log.head())));
     await log.reload();
   }
-  report({ event: "log_rolled_back", ...loss, from, to: log.incarnation, head: log.head() });
+  report({ event: "log_rolled_back", ...loss, to: log.incarnation, head: log.head() });
 }
 
 async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<void> {

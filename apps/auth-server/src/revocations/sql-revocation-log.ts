@@ -147,7 +147,9 @@ export class SqlRevocationLog implements ServedLog {
   /** Called by the group commit alone, right after COMMIT. Other servers may have committed before it: theirs come first. */
   async publish(records: readonly ChainedRecord[]): Promise<void> {
     const last = records.at(-1);
-    if (last === undefined || this.#deliver(records)) return;
+    if (last === undefined) return;
+    // A place that is known here already: another read of SQL was faster, or the database went back and gives it again.
+    if (last.seq > this.#head && this.#deliver(records)) return;
     const head = await this.reload();
     if (head < last.seq) throw this.#rolledBack(`${last.seq}, then ${head}`);
   }
@@ -159,12 +161,15 @@ export class SqlRevocationLog implements ServedLog {
 
   async #pull(): Promise<number> {
     // Own commits may be delivered while this reads: what it finds is never older than what was known before.
-    const known = this.#head;
+    const known = this.position();
     const position = await readPosition(this.#options.read);
     const { head } = position;
     if (position.incarnation !== this.#incarnation) await this.#enter(position);
     // Restored, or failed over to a copy that had not everything. Nobody may be called fresh by it.
-    else if (head < known) throw this.#rolledBack(`${known}, then ${head}`);
+    else if (head < known.seq) throw this.#rolledBack(`${known.seq}, then ${head}`);
+    else if (head === known.seq && !sameBytes(position.chain, known.chain)) {
+      throw this.#rolledBack(`another record at ${head}`);
+    }
     while (this.#head < head) {
       const records = await this.read(this.#head, ROWS_A_READ);
       // Own commits may have been delivered while this was read.

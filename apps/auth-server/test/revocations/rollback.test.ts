@@ -137,7 +137,6 @@ test("a verifier's signed head proves that the database was restored, and everyt
       incarnation,
       lost: 8,
       how: "signed_head",
-      from: incarnation,
       to: undefined,
       head: undefined,
     },
