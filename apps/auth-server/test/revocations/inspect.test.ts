@@ -40,7 +40,10 @@ async function problemFields(server: RevocationsServer, query: string, client = 
 const PAIR = { subject: "alice", client: "app" };
 
 async function serveSome(t: Parameters<typeof serveRevocations>[0]): Promise<RevocationsServer> {
-  const server = await serveRevocations(t, { nowSeconds: () => 1_700_000_000.25 });
+  const server = await serveRevocations(t, {
+    nowSeconds: () => 1_700_000_000.25,
+    monotonicMs: () => 0,
+  });
   await server.revoke({ scope: "subject", key: "alice", reason: "banned", note: "spam" });
   await server.revoke({ scope: "session", key: "alice", mode: "stale" });
   await server.revoke({ scope: "subject-client", key: PAIR });
