@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addLogDeclareLoss } from "./commands/log-declare-loss.ts";
 import { addLogVerify } from "./commands/log-verify.ts";
 import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
@@ -43,8 +44,9 @@ export function createProgram(cli: Cli): Command {
   addRevocationsShow(revocations, cli);
   addRevocationsWatch(revocations, cli);
   addVerifiers(program, cli);
-  const log = program.command("log").description("prove the log").helpCommand(false);
+  const log = program.command("log").description("prove the log, or void it").helpCommand(false);
   addLogVerify(log, cli);
+  addLogDeclareLoss(log, cli);
   return program;
 }
 

@@ -38,6 +38,18 @@ export const revocationRequestSchema = z.discriminatedUnion("scope", [
 ]);
 export type RevocationRequest = z.infer<typeof revocationRequestSchema>;
 
+/** Body of `POST /revocations/loss`: the database lost committed revocations, and nobody else can know. */
+export const lossDeclarationSchema = z.strictObject({
+  note: common.note,
+  /** A seq that the lost log did not reach. */
+  beyond: z.int().nonnegative().optional(),
+});
+export type LossDeclaration = z.infer<typeof lossDeclarationSchema>;
+
+/** The log as it is then: everything that was issued before its head is void. */
+export const declaredLossSchema = z.object({ incarnation: z.string(), head: z.int().nonnegative() });
+export type DeclaredLoss = z.infer<typeof declaredLossSchema>;
+
 /**
  * `enforced`: every replica that held a lease has acknowledged, or its lease has run out, so none of them
  * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest. `quorum`: so it

@@ -136,7 +136,17 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     }),
     mount(app, { authenticate, path }) {
       const feed = { snapshots, leases: desk, streams, monotonicMs, report };
-      const parts = { ...options, ...feed, revoker, capacity, receipts, verifiers, log, read: storage.read };
+      const parts = {
+        ...options,
+        ...feed,
+        revoker,
+        capacity,
+        receipts,
+        verifiers,
+        rollback,
+        log,
+        read: storage.read,
+      };
       app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
     },
     async close() {

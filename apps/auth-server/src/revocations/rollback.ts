@@ -11,6 +11,7 @@
  */
 import type { AheadOfHead } from "@portcullis/feed-server";
 import {
+  type DeclaredLoss,
   encodeBase64url,
   encodeIdentifier,
   hasCode,
@@ -42,8 +43,9 @@ export interface Rollback {
    */
   declareLoss(declared: {
     readonly actor: string;
-    readonly beyond?: number;
-  }): Promise<{ readonly incarnation: string }>;
+    readonly beyond?: number | undefined;
+    readonly note?: string | undefined;
+  }): Promise<DeclaredLoss>;
 }
 
 /** Committed, and in tokens perhaps, before anybody was sent it. */
@@ -59,6 +61,7 @@ interface Loss {
   readonly lost: number;
   readonly how: string;
   readonly actor?: string;
+  readonly note?: string | undefined;
 }
 
 export function createRollback(options: RollbackOptions): Rollback {
@@ -110,10 +113,10 @@ export function createRollback(options: RollbackOptions): Rollback {
   return {
     judge: (claim) => inTurn(() => judge(claim)),
     look: () => inTurn(look),
-    async declareLoss({ actor, beyond = log.head() + BEYOND_RESTORED }) {
-      const declared = { incarnation: log.incarnation, lost: beyond, how: "declared", actor };
+    async declareLoss({ actor, note, beyond = log.head() + BEYOND_RESTORED }) {
+      const declared = { incarnation: log.incarnation, lost: beyond, how: "declared", actor, note };
       await inTurn(() => recover(options, declared));
-      return { incarnation: log.incarnation };
+      return { incarnation: log.incarnation, head: log.head() };
     },
   };
 }
@@ -143,7 +146,8 @@ async function bringPast({ storage, report }: RollbackOptions, loss: Loss): Prom
     await storage.write(async ({ append }) => append(cutoffs(loss, log.head())));
     await log.reload();
   }
-  report({ event: "log_rolled_back", ...loss, to: log.incarnation, head: log.head() });
+  const { note: _note, ...known } = loss;
+  report({ event: "log_rolled_back", ...known, to: log.incarnation, head: log.head() });
 }
 
 async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<void> {
@@ -176,8 +180,8 @@ async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<v
   }
 }
 
-/** From the head on until one is past every horizon that can be about. */
-function cutoffs({ lost, how, actor = "portcullis" }: Loss, head: number): RevocationDraft[] {
+/** From the head on until one is past every horizon that can be about. Words only with the first: there are thousands. */
+function cutoffs({ lost, how, actor = "portcullis", note }: Loss, head: number): RevocationDraft[] {
   const missing = Math.max(1, lost + UNSEEN + 1 - head);
   const draft: RevocationDraft = {
     scope: "issuer",
@@ -185,9 +189,13 @@ function cutoffs({ lost, how, actor = "portcullis" }: Loss, head: number): Revoc
     reason: REASON,
     key: undefined,
     actor,
-    note: `The database lost revocations up to seq ${lost} (${how}).`,
   };
-  return Array.from({ length: Math.min(missing, CUTOFFS_A_TRANSACTION) }, () => draft);
+  const about = `The database lost revocations up to seq ${lost} (${how}).`;
+  const others = Math.min(missing, CUTOFFS_A_TRANSACTION) - 1;
+  return [
+    { ...draft, note: note === undefined ? about : `${about} ${note}` },
+    ...Array.from({ length: others }, () => draft),
+  ];
 }
 
 const none = (): undefined => undefined;

@@ -8,18 +8,21 @@ import {
   requireScope,
   type SendErrorOptions,
 } from "@portcullis/feed-server";
-import { API_SCOPES } from "@portcullis/protocol";
+import { API_SCOPES, type DeclaredLoss } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { checkLossDeclaration } from "./check-loss-declaration.ts";
 import { checkRevocationRequest } from "./check-revocation-request.ts";
 import { type InspectRoutesOptions, mountInspectRoutes } from "./inspect-routes.ts";
 import type { LogCapacity } from "./log-capacity.ts";
 import { gone, waitOf } from "./prefer-wait.ts";
 import type { Revoker } from "./revoker.ts";
+import type { Rollback } from "./rollback.ts";
 
 export interface RoutesOptions extends SendErrorOptions, FeedRoutesOptions, InspectRoutesOptions {
   readonly authenticate: Authenticate;
   readonly revoker: Revoker;
   readonly capacity: Pick<LogCapacity, "check">;
+  readonly rollback: Pick<Rollback, "declareLoss">;
 }
 
 /** The revocations API (docs/reference/revocations-api.md). Every route authenticates before its body is read. */
@@ -32,6 +35,7 @@ export function revocationRoutes(options: RoutesOptions) {
     mountFeedRoutes(app, options);
     mountInspectRoutes(app, options);
     app.post("/", asWriter, (request, reply) => revoke(options, request, reply));
+    app.post("/loss", asWriter, (request, reply) => declareLoss(options, request, reply));
   };
 }
 
@@ -47,4 +51,10 @@ async function revoke(options: RoutesOptions, request: FastifyRequest, reply: Fa
     .code(receipt.state === "pending" ? 202 : 200)
     .header("cache-control", "no-store")
     .send(receipt);
+}
+
+async function declareLoss({ rollback, log }: RoutesOptions, request: FastifyRequest, reply: FastifyReply) {
+  const { note, beyond } = checkLossDeclaration(request.body, log.head());
+  const declared = await rollback.declareLoss({ actor: callerOf(request).clientId, note, beyond });
+  return reply.header("cache-control", "no-store").send(declared satisfies DeclaredLoss);
 }

@@ -251,3 +251,35 @@ test("an operator who has restored a backup by hand declares the loss", async (t
   assert.equal(outcomeHere(server, token), "killed");
   assert.equal(outcomeHere(server, tokenOf(server)), "allow");
 });
+
+test("a loss is declared by call; what is wrong with it is named, and a verifier may not", async (t) => {
+  const server = await serve(t);
+  const { log } = server.storage;
+  const { incarnation } = log;
+  const declare = (body: unknown, client = "admin") =>
+    fetch(`${server.endpoint}/loss`, {
+      method: "POST",
+      headers: { authorization: bearer(client), "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  assert.equal((await declare({}, "gateway")).status, 403);
+  for (const [field, body] of [
+    ["beyond", { beyond: 1_000_001 }],
+    ["beyond", { beyond: -1 }],
+    ["beyond", { beyond: 2 ** 60 }],
+    ["note", { note: "a\0b" }],
+    ["actor", { actor: "me" }],
+    ["body", []],
+  ] as const) {
+    const response = await declare(body);
+    assert.deepEqual([response.status, (await response.json()).problems[0].field], [400, field]);
+  }
+  assert.deepEqual([log.incarnation, log.head()], [incarnation, 0]);
+
+  const token = { ...tokenOf(server), rv: 700 };
+  const response = await declare({ beyond: 700, note: "restored" });
+  assert.equal(response.status, 200);
+  assert.deepEqual(await response.json(), { incarnation: log.incarnation, head: 1701 });
+  assert.notEqual(log.incarnation, incarnation);
+  assert.equal(outcomeHere(server, token), "killed");
+});

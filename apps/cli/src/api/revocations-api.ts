@@ -1,5 +1,7 @@
 import {
   API_SCOPES,
+  type DeclaredLoss,
+  declaredLossSchema,
   type LogPage,
   logPageSchema,
   type Receipt,
@@ -61,6 +63,10 @@ export class RevocationsApi {
 
   revoke(body: unknown, waitSeconds: number): Promise<Receipt> {
     return this.#call(receiptSchema, { method: "POST", body, waitSeconds });
+  }
+
+  declareLoss(body: unknown): Promise<DeclaredLoss> {
+    return this.#call(declaredLossSchema, { method: "POST", path: "/loss", body });
   }
 
   list(query: NonNullable<Call["query"]>): Promise<RevocationPage> {

@@ -1,0 +1,70 @@
+import { hasCode } from "@portcullis/protocol";
+import type { Command } from "commander";
+import { cliError } from "../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { usage } from "../settings.ts";
+import { parseCount } from "./numbers.ts";
+
+interface DeclareLossOptions {
+  readonly note?: string;
+  readonly beyond?: number;
+  readonly yes?: boolean;
+}
+
+export function addLogDeclareLoss(parent: Command, cli: Cli): void {
+  parent
+    .command("declare-loss")
+    .description("say that the database was restored: everybody is signed out")
+    .option("--note <text>", "what happened, for the audit")
+    .option(
+      "--beyond <seq>",
+      "a seq that the lost log did not reach; default: 10000 past the head",
+      parseCount,
+    )
+    .option("--yes", "do not ask")
+    .addHelpText("after", EXAMPLES)
+    .action(acting(cli, declareLoss));
+}
+
+const EXAMPLES = `
+For a database that was restored from a backup, or replaced by a copy that lacked something: revocations that
+were committed may be gone, and what they had ended would be good again. The log begins anew, every session
+ends, and every token that was issued before is refused with the reason possible_loss: everybody signs in again.
+The server does this by itself when a verifier shows what it has lost; say it when none is left that could.
+
+Examples:
+  portcullis log declare-loss --note "restored the backup of Sunday"
+  portcullis log declare-loss --beyond 250000 --yes
+
+Needs the scope revocations.write.`;
+
+async function declareLoss(session: Session, command: Command): Promise<number> {
+  const { note, beyond, yes = false } = command.opts<DeclareLossOptions>();
+  if (!yes && !(await isMeant(session))) return EXIT.error;
+  const api = await session.connect("writeRevocations");
+  const declared = await api.declareLoss({ note, beyond }).catch(explained);
+  if (session.json) printJson(session, declared);
+  else {
+    const { io } = session;
+    io.stdout.write(`A new log has begun (${declared.incarnation}, head ${declared.head}).\n`);
+    io.stdout.write("Everybody has to sign in again. See who has got there: portcullis verifiers\n");
+  }
+  return EXIT.ok;
+}
+
+async function isMeant({ io }: Session): Promise<boolean> {
+  const reach = "every session and every token of this issuer: everybody is signed out";
+  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
+  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
+  if (answer.trim().toLowerCase() === "yes") return true;
+  io.stderr.write("Nothing was changed.\n");
+  return false;
+}
+
+/** No answer is not a no, and to repeat it would sign out those who have just signed in. */
+function explained(error: unknown): never {
+  if (!hasCode(error, "timed_out")) throw error;
+  const text = `${error.message} It may be done all the same: portcullis verifiers --json shows another incarnation then.`;
+  throw cliError("timed_out", { text, cause: error });
+}
