@@ -46,6 +46,10 @@ export class ExclusiveLeases implements LeaseBook {
     return this.#options.table.subscribe(listener);
   }
 
+  get count(): number {
+    return this.#options.table.count;
+  }
+
   has(key: string): boolean {
     return this.#options.table.has(key);
   }

@@ -1,3 +1,4 @@
+export { ackIntervalFor } from "./ack-interval.ts";
 export { type Authenticate, type Caller, callerOf, requireScope } from "./caller.ts";
 export { checkBody, problemsOf } from "./check-body.ts";
 export { feedError } from "./errors.ts";

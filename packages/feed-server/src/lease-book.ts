@@ -23,6 +23,8 @@ export interface Granting extends LeaseReport {
 
 /** Where a desk writes down whom it lets say "allow": for this process alone, or for all servers on one database. */
 export interface LeaseBook extends Leases {
+  /** How many leases there are, about: those that ran out lately are among them. Asked at every call. */
+  readonly count: number;
   has(key: string): boolean;
   heldBy(clientId: string): number;
   /** An acknowledgement of records that the log holds. It is true at once, whether a lease follows or not. */

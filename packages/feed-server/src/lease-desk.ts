@@ -1,4 +1,5 @@
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
@@ -63,7 +64,7 @@ export class LeaseDesk {
       const head = log.head();
       const { applied, chain, live } = request;
       leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live });
-      return { incarnation: log.incarnation, head, leaseMs };
+      return { incarnation: log.incarnation, head, leaseMs, ...ackIntervalFor(leases.count) };
     });
   }
 

@@ -131,6 +131,11 @@ export class LeaseTable implements Leases {
     this.#emit({ type: "released", lease: entry });
   }
 
+  /** Leases, and those that have run out and were not dropped yet. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
   has(key: string): boolean {
     return this.#entries.has(key);
   }

@@ -65,6 +65,11 @@ export const leaseResponseSchema = z.object({
    * as of so much before it asked. Absent means 0.
    */
   ageMs: z.number().nonnegative().optional(),
+  /**
+   * The least time from the sending of one call that only acknowledges to that of the next, so that many verifiers do
+   * not drown the server in a steady stream of records. The first after a quiet time goes at once. Absent means 0.
+   */
+  ackIntervalMs: z.number().nonnegative().max(1000).optional(),
 });
 export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
 

@@ -136,6 +136,114 @@ test("a longer lease than was asked for is not taken", async () => {
   assert.equal(world.replica.leaseMs, LEASE_MS);
 });
 
+/** One that is told to acknowledge so seldom, has a lease, and has been quiet since. */
+async function pacedWorld(ackIntervalMs: number, leaseMs = LEASE_MS): Promise<ReplicaWorld> {
+  const world = new ReplicaWorld(leaseMs);
+  world.log.onLease = (answer) => ({ ...answer, ackIntervalMs });
+  await world.started();
+  await world.pass(1100);
+  world.log.leaseCalls.length = 0;
+  return world;
+}
+
+const acknowledged = (world: ReplicaWorld): number[] => world.log.leaseCalls.map(({ applied }) => applied);
+
+test("after a quiet time an acknowledgement goes at once, and those that follow go together when the log wants them", async () => {
+  const world = await pacedWorld(200);
+  for (let value = 0; value < 20; value++) {
+    world.revoke(value);
+    await world.time.advance(10);
+  }
+  assert.deepEqual(acknowledged(world), [1, 20]);
+  world.revoke(20);
+  await world.time.advance(199);
+  assert.deepEqual(acknowledged(world), [1, 20]);
+  await world.time.advance(1);
+  assert.deepEqual(acknowledged(world), [1, 20, 21]);
+  await world.pass(250);
+  world.revoke(21);
+  await settled();
+  assert.deepEqual(acknowledged(world), [1, 20, 21, 22]);
+});
+
+test("a log that says nothing about it hears of every batch", async () => {
+  const world = await new ReplicaWorld().started();
+  world.log.leaseCalls.length = 0;
+  for (let value = 0; value < 5; value++) {
+    world.revoke(value);
+    await world.time.advance(1);
+  }
+  assert.deepEqual(acknowledged(world), [1, 2, 3, 4, 5]);
+});
+
+test("what is applied while a call is under way keeps to the pace too", async () => {
+  const world = await pacedWorld(200);
+  let answer = (): void => {};
+  world.log.onLease = (response) =>
+    new Promise((resolve) => {
+      answer = () => resolve({ ...response, ackIntervalMs: 200 });
+    });
+  world.revoke(1);
+  await world.time.advance(50);
+  world.revoke(2);
+  await settled();
+  answer();
+  await world.time.advance(149);
+  assert.deepEqual(acknowledged(world), [1]);
+  await world.time.advance(1);
+  assert.deepEqual(acknowledged(world), [1, 2]);
+});
+
+test("the newest answer says how often", async () => {
+  const world = await pacedWorld(1000);
+  world.log.onLease = (answer) => answer;
+  world.revoke(1);
+  await world.time.advance(1);
+  world.revoke(2);
+  await world.time.advance(1);
+  assert.deepEqual(acknowledged(world), [1, 2]);
+});
+
+test("renewals keep their own rhythm, and carry what waits", async () => {
+  const world = await pacedWorld(1000);
+  world.log.leaseCalls.length = 0;
+  for (let turn = 0; turn < 100; turn++) {
+    world.revoke(turn);
+    await world.time.advance(100);
+    const { ageMs } = world.replica.freshness();
+    assert.ok(ageMs <= LEASE_MS / 5, `turn ${turn}: age ${ageMs}`);
+  }
+  const calls = world.log.leaseCalls.length;
+  assert.ok(calls >= 10 && calls <= 22, `${calls} calls in ten seconds`);
+  assert.equal(
+    world.log.leaseCalls.some(({ applied }, at) => at > 0 && applied === 0),
+    false,
+  );
+});
+
+test("a pace that is too slow for the lease is not kept to", async () => {
+  const world = await pacedWorld(1000, 1000);
+  world.revoke(1);
+  await world.time.advance(10);
+  world.revoke(2);
+  await world.time.advance(240);
+  assert.deepEqual(acknowledged(world).at(-1), 2);
+});
+
+test("a replica that took another log acknowledges it at once", async () => {
+  const world = await pacedWorld(1000);
+  world.revoke(1);
+  await settled();
+  world.log.incarnation = "second";
+  world.log.publish({ type: "reset", reset: { incarnation: "second", reason: "other_incarnation" } });
+  await world.time.advance(300);
+  assert.deepEqual(
+    world.log.leaseCalls.map(({ incarnation }) => incarnation),
+    ["first", "second"],
+  );
+  assert.equal(world.replica.state, "live");
+});
+
 test("an answer to a call of before the divergence makes nothing fresh", async () => {
   const world = await new ReplicaWorld().started();
   let answer = (): void => {};

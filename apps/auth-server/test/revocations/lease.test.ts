@@ -171,3 +171,21 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
   );
   assert.deepEqual([table.heldBy("gateway"), table.heldBy("orders")], [3, 1]);
 });
+
+test("the more verifiers there are, the less often each is to acknowledge", async (t) => {
+  const server = await temporaryStorage(t);
+  const desk = await LeaseDesk.open({
+    log: server.log,
+    directory: sqlReplicaDirectory(server),
+    table: new LeaseTable({ monotonicMs: () => 0 }),
+    report: () => undefined,
+  });
+  const { incarnation } = server.log;
+  const intervals: (number | undefined)[] = [];
+  for (let at = 1; at <= 24; at++) {
+    const request = { replica: `g${at}`, incarnation, applied: 0, leaseMs: 1000 };
+    intervals.push((await desk.call({ clientId: "gateway", request, receivedAt: 0 })).ackIntervalMs);
+  }
+  assert.deepEqual(intervals.slice(0, 19), Array(19).fill(undefined));
+  assert.deepEqual(intervals.slice(19), [5, 5.25, 5.5, 5.75, 6]);
+});

@@ -1,4 +1,5 @@
 import {
+  ackIntervalFor,
   countedFor,
   feedError,
   type Holder,
@@ -64,7 +65,7 @@ export class RelayDesk {
     }
     this.#admit(holder);
     table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
-    return { incarnation: log.incarnation, head, ...right };
+    return { incarnation: log.incarnation, head, ...right, ...ackIntervalFor(table.count) };
   }
 
   /** From now on acknowledgements are heard and nobody is given more time. */

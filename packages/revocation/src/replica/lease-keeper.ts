@@ -3,6 +3,7 @@ import { revocationError } from "../errors.ts";
 import type { Feed } from "../feed.ts";
 import type { SetTimer } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
+import { AcknowledgementPace } from "./acknowledgement-pace.ts";
 
 /** What the replica's index holds: every record up to `applied`. */
 export interface Position {
@@ -42,6 +43,8 @@ interface Answer {
 const RENEWALS_A_LEASE = 5;
 /** A call that is lost without a reset is given up while there is still time for another before the lease ends. */
 const CALLS_A_LEASE = 2;
+/** However seldom the log wants acknowledgements: they are told while the lease that they belong to runs. */
+const LEAST_ACKNOWLEDGEMENTS_A_LEASE = 4;
 const LEAST_TIMEOUT_MS = 1000;
 const LEAST_RENEWAL_MS = 20;
 /** Answers that wait for records. Under load the newest may never be reached, so the oldest are kept. */
@@ -65,11 +68,13 @@ export class LeaseKeeper {
     | { readonly abort: AbortController; readonly applied: number; readonly done: Promise<void> }
     | undefined;
   #again = false;
+  readonly #pace: AcknowledgementPace;
   #cancelRenewal = (): void => {};
   #closed = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    this.#pace = new AcknowledgementPace({ ...options, send: () => this.renew() });
   }
 
   /** Infinity without a lease. */
@@ -97,6 +102,7 @@ export class LeaseKeeper {
       return;
     }
     this.#cancelRenewal();
+    this.#pace.carried();
     this.#again = false;
     const abort = new AbortController();
     const call = { abort, applied: position.applied, done: Promise.resolve() };
@@ -107,7 +113,8 @@ export class LeaseKeeper {
   /** After records went into the index: settles the answers that waited for them, and acknowledges. */
   reached(): void {
     this.#settle();
-    this.renew();
+    if (this.#call === undefined) this.#pace.due();
+    else this.#again = true;
   }
 
   /** The index is of another log than the one that granted: nothing of what was granted holds. */
@@ -133,6 +140,7 @@ export class LeaseKeeper {
 
   #stop(): void {
     this.#cancelRenewal();
+    this.#pace.reset();
     this.#again = false;
     this.#call?.abort.abort(revocationError("replica_closed"));
     this.#call = undefined;
@@ -169,11 +177,9 @@ export class LeaseKeeper {
       return false;
     }
     this.#options.onAnswer();
-    const waiting = {
-      askedAt: askedAt - (answer.ageMs ?? 0),
-      head: answer.head,
-      leaseMs: Math.min(answer.leaseMs, this.#options.leaseMs),
-    };
+    const leaseMs = Math.min(answer.leaseMs, this.#options.leaseMs);
+    this.#pace.intervalMs = Math.min(answer.ackIntervalMs ?? 0, leaseMs / LEAST_ACKNOWLEDGEMENTS_A_LEASE);
+    const waiting = { askedAt: askedAt - (answer.ageMs ?? 0), head: answer.head, leaseMs };
     if (this.#waiting.length === MOST_WAITING) this.#waiting.pop();
     this.#waiting.push(waiting);
     this.#settle();
@@ -205,8 +211,9 @@ export class LeaseKeeper {
     this.#call = undefined;
     const applied = this.#options.position()?.applied;
     if (answered && this.#again && applied !== undefined && applied > asked.applied) {
-      this.renew();
-      return;
+      this.#pace.due();
+      // Else it waits for its time, and the renewal beside it.
+      if (this.#call !== undefined) return;
     }
     const { setTimer, random } = this.#options;
     const delayMs = Math.max(LEAST_RENEWAL_MS, this.leaseMs / RENEWALS_A_LEASE) * (0.9 + 0.1 * random());

@@ -37,6 +37,10 @@ export class KnownRows {
     this.#read = true;
   }
 
+  get size(): number {
+    return this.#rows.size;
+  }
+
   has(key: string): boolean {
     return this.#rows.has(key);
   }

@@ -124,6 +124,11 @@ export class SharedLeases implements LeaseBook {
     };
   }
 
+  /** Of all servers: an acknowledgement to one is announced to the others. */
+  get count(): number {
+    return this.#view.rows.size;
+  }
+
   has(key: string): boolean {
     return this.#view.rows.has(key) || this.#calls.has(key);
   }

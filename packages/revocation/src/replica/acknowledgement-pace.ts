@@ -1,0 +1,53 @@
+import type { SetTimer } from "../timers.ts";
+
+export interface AcknowledgementPaceOptions {
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+  readonly send: () => void;
+}
+
+/**
+ * How often the log wants to hear of nothing but progress. After a quiet time it hears at once, since a receipt may be
+ * waiting for just that; what follows within the interval is told together at its end.
+ */
+export class AcknowledgementPace {
+  readonly #options: AcknowledgementPaceOptions;
+  #intervalMs = 0;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #cancelWait: (() => void) | undefined;
+
+  constructor(options: AcknowledgementPaceOptions) {
+    this.#options = options;
+  }
+
+  set intervalMs(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  /** There is something to acknowledge, and no call is under way. */
+  due(): void {
+    if (this.#cancelWait !== undefined) return;
+    const { monotonicMs, setTimer } = this.#options;
+    const leftMs = Math.ceil(this.#sentAt + this.#intervalMs - monotonicMs());
+    if (leftMs > 0) this.#cancelWait = setTimer(() => this.#send(), leftMs);
+    else this.#send();
+  }
+
+  /** A call goes out for whatever reason: what was to be said is in it. */
+  carried(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+  }
+
+  /** Nothing was said yet to the log that is followed from now on. */
+  reset(): void {
+    this.carried();
+    this.#sentAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #send(): void {
+    this.#cancelWait = undefined;
+    this.#sentAt = this.#options.monotonicMs();
+    this.#options.send();
+  }
+}
