@@ -8,17 +8,17 @@ test("verifiers are listed with how far each has got", async (t) => {
   const cli = await cliUnderTest(t);
   assert.match((await cli.run("verifiers")).out, /No verifier holds a lease/);
   await cli.run("revoke subject alice");
-  await cli.verifier("gateway-1");
+  const { replica } = await cli.verifier("gateway-1");
   await cli.lease({ replica: "gateway-2", applied: 0 });
   const { code, out } = await cli.run("verifiers");
   assert.equal(code, EXIT.ok);
   assert.match(out, /^NAME +CLIENT +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
-  assert.match(out, /^gateway-1 +orders +live +1 +0 +\d+ ms +5\.0 s/m);
+  assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +live +1 +0 +\d+ ms +5\.0 s/m);
   assert.match(out, /^gateway-2 +orders +behind +0 +1 +\d+ ms +30\.0 s/m);
   assert.match(out, /^1 of 2 verifiers up to seq 1, the log's newest\.$/m);
   const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
   assert.deepEqual(list.verifiers.map(({ name, behind }) => [name, behind]).sort(), [
-    ["gateway-1", 0],
+    [replica.name, 0],
     ["gateway-2", 1],
   ]);
 });

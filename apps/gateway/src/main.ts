@@ -36,8 +36,7 @@ async function start(): Promise<Gateway> {
     audience: [...new Set(audiences)],
     clientId,
     clientSecret,
-    // A restarted gateway is another replica: what the one before acknowledged says nothing about this one.
-    name: `${name}-${randomBytes(4).toString("hex")}`,
+    name,
     leaseMs: configuration.leaseMs,
     ...(feedEndpoint === undefined ? {} : { feedEndpoint }),
     log: (event) => logger.info(event),

@@ -1,5 +1,4 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
-import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import {
   type Authenticate,
@@ -154,8 +153,9 @@ function connection(configuration: Configuration): ConnectOptions {
     clientId,
     clientSecret,
     leaseMs,
-    // Never the name of a process that was: who is above waits for its lease, which ends after all that it gave.
-    name: `${name}-${randomBytes(4).toString("hex")}`,
+    // `connect` makes it another one at each start: who is above waits for the lease of the process before, which ends
+    // after all that it gave.
+    name,
     ...(upstream === undefined ? {} : { feedEndpoint: upstream }),
   };
 }

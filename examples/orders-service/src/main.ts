@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { connect } from "@portcullis/guard";
 import { readConfig } from "./config.ts";
 import { configFileFromArguments, listen, run, stopOnSignals } from "./lifecycle.ts";
@@ -11,8 +10,7 @@ run(async () => {
     audience: config.audience,
     clientId: config.verifier.clientId,
     clientSecret: config.verifier.clientSecret,
-    // A name is for one life of one process: a successor must not inherit its acknowledgements.
-    name: `orders-${randomBytes(4).toString("hex")}`,
+    name: "orders",
     log: (event) =>
       process.stderr.write(`${JSON.stringify({ level: "info", time: Date.now(), ...event })}\n`),
   });

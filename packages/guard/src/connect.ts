@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   createSignedHeadVerifier,
   isLoopback,
@@ -30,7 +31,7 @@ export interface ConnectOptions {
   readonly clientId: string;
   /** Undefined, as an environment variable can be, is refused when it runs. */
   readonly clientSecret: string | undefined;
-  /** Name of this process, unique for its life: for example `orders-7f3a`. */
+  /** As receipts name this process. A suffix makes it unique: two processes of one name never count as one. */
   readonly name: string;
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
   readonly leaseMs?: number;
@@ -69,8 +70,9 @@ export interface ConnectedGuard extends Guard {
 const LEASE_MS = 5000;
 /** Some 400 MB. */
 const MOST_REVOCATIONS = 20_000_000;
-/** As the lease request has it (protocol/feed.ts). */
-const REPLICA_NAME = /^[\w.@-]{1,100}$/;
+/** As the lease request has it (protocol/feed.ts), with room for the suffix. */
+const REPLICA_NAME = /^[\w.@-]{1,80}$/;
+const SUFFIX_BYTES = 4;
 
 /**
  * A guard from a few settings. It starts at once and never gives up: an issuer that is down only delays it.
@@ -92,7 +94,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   const keys = remoteKeySource(settings);
   const replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
-    name: settings.name,
+    name: nameOfThisLife(settings.name),
     leaseMs: settings.leaseMs,
     mostEntries: options.mostRevocations ?? MOST_REVOCATIONS,
     // Whoever carries the feed: Redis and relays have no key, so they can neither invent a record nor hide one.
@@ -125,6 +127,12 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     },
   };
 }
+
+/**
+ * Under one name a second process, or the one before, would acknowledge what this one has not applied, and give back a
+ * lease that this one still holds.
+ */
+const nameOfThisLife = (name: string): string => `${name}-${randomBytes(SUFFIX_BYTES).toString("hex")}`;
 
 type Settings = ConnectOptions & { readonly clientSecret: string } & Required<
     Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">
@@ -160,7 +168,7 @@ function checkOptions(settings: Settings): void {
   }
   if (!REPLICA_NAME.test(settings.name)) {
     throw guardError("invalid_configuration", {
-      text: `name: found ${JSON.stringify(settings.name)}; give 1 to 100 letters, digits, "_", ".", "@" or "-".`,
+      text: `name: found ${JSON.stringify(settings.name)}; give 1 to 80 letters, digits, "_", ".", "@" or "-".`,
     });
   }
 }

@@ -131,7 +131,7 @@ test("a token that the feed refuses is replaced, and the guard goes on", limit, 
   feed.forgetTokens();
   const seq = feed.revoke({ scope: "session", key: newIdentifier(), reason: "kicked" });
   await applied(guard, seq);
-  await until(() => feed.leases.get("orders-1")?.applied === seq);
+  await until(() => feed.leases.get(guard.replica.name)?.applied === seq);
   assert.equal(feed.requests.token, 2);
 });
 
@@ -143,12 +143,26 @@ test("a token that is about to expire is replaced before it is refused", limit, 
   assert.equal(guard.replica.state, "live");
 });
 
+test(
+  "two processes that were given one name hold a lease each, and neither gives back the other's",
+  limit,
+  async () => {
+    const [first, second] = [connected(), connected()];
+    await Promise.all([first.whenReady(), second.whenReady()]);
+    const names = [first, second].map(({ replica }) => replica.name);
+    for (const name of names) assert.match(name, /^orders-1-[0-9a-f]{8}$/);
+    assert.deepEqual([...feed.leases.keys()].sort(), names.sort());
+    await first.close();
+    assert.deepEqual([...feed.leases.keys()], [second.replica.name]);
+  },
+);
+
 test("closing gives the lease back, also while the issuer is away", limit, async () => {
   const guard = connected();
   await guard.whenReady();
-  assert.ok(feed.leases.has("orders-1"));
+  assert.ok(feed.leases.has(guard.replica.name));
   await guard.close();
-  assert.ok(!feed.leases.has("orders-1"));
+  assert.ok(!feed.leases.has(guard.replica.name));
   const decision = await guard.authenticate(`Bearer ${issuer.mint()}`);
   assert.ok(decision.outcome === "deny" && decision.status === 503);
 
@@ -198,6 +212,7 @@ for (const options of [
   { issuer: "nonsense" },
   { name: "two words" },
   { name: "" },
+  { name: "n".repeat(81) },
   { clientId: "" },
   { clientSecret: "" },
   { audience: [] },
@@ -229,7 +244,11 @@ test(
       const guard = connected({ log: (event) => event.event === "snapshot_failed" && resolve(event) });
       guard.whenReady().catch(() => {});
     });
-    assert.deepEqual(await failed, { event: "snapshot_failed", replica: "orders-1", code: "bad_signature" });
+    assert.deepEqual(await failed, {
+      event: "snapshot_failed",
+      replica: guards[0]!.replica.name,
+      code: "bad_signature",
+    });
     assert.equal(guards[0]!.replica.state, "bootstrap");
   },
 );
