@@ -20,15 +20,16 @@ export function isElsewhere(request: LeaseRequest, log: Compared): boolean {
 
 /**
  * Whether the signed head that the caller shows is worth the check of a signature: it is not simply the word on what
- * the caller has applied, or it says more than this log holds. Whatever its incarnation: a head beyond ours means that
- * tokens may be about with a horizon that no cutoff of ours reaches.
+ * the caller has applied, or it may say more than this log holds. Whatever its incarnation: tokens may be about with a
+ * horizon that no cutoff of ours reaches.
  */
 export function showsMore(request: LeaseRequest, log: Compared): boolean {
   const said = unverifiedHead(request.signedHead);
   if (said === undefined) return false;
   const { seq, chain } = log.position();
   if (said.seq > seq) return true;
-  if (said.incarnation !== log.incarnation) return false;
+  // Of the log before: this one may have grown past it.
+  if (said.incarnation !== log.incarnation) return true;
   if (said.seq === seq) return said.chain !== encodeBase64url(chain);
   return said.seq !== request.applied || said.chain !== request.chain;
 }

@@ -7,6 +7,7 @@ import type { SqlRevocationLog } from "./sql-revocation-log.ts";
  * it is always fresh and its lease never ends.
  */
 export interface LocalRevocations extends RevocationView {
+  isKeyRevoked(kid: string): boolean;
   statistics(): { membership: number; cutoffs: number; bytes: number };
   /** Resolves when it reads nothing out of SQL any more. */
   settled(): Promise<void>;
@@ -60,14 +61,19 @@ async function rebuild(view: { index: RevocationIndex }, options: IndexOptions):
   view.index = index;
 }
 
+/** Of which only the key can be revoked: its horizon is past every cutoff. */
+const NO_TOKEN: RevocableClaims = { iss: "", iat: 0, exp: 0, rv: Number.MAX_SAFE_INTEGER };
+
 function viewOf(view: { readonly index: RevocationIndex }, log: SqlRevocationLog) {
   const { keySpace } = log;
+  const verdict = (at: TokenCoordinates) =>
+    view.index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header));
   return {
     leaseMs: Number.POSITIVE_INFINITY,
     coordinatesOf: (claims: RevocableClaims, header: { kid?: string }) =>
       keySpace.coordinatesOf(claims, header),
-    verdict: (at: TokenCoordinates) =>
-      view.index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header)),
+    verdict,
+    isKeyRevoked: (kid: string) => verdict(keySpace.coordinatesOf(NO_TOKEN, { kid })).outcome !== "allow",
     freshness: () => ({ ready: true, ageMs: 0 }),
     statistics: () => view.index.statistics(),
   };

@@ -97,6 +97,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const rollback = createRollback({
     recognizeHead: async () => undefined,
     randomBytes: cryptoRandomBytes,
+    isKeyRevoked: local.isKeyRevoked,
     ...options,
     report,
   });

@@ -16,18 +16,22 @@ import {
   encodeIdentifier,
   hasCode,
   IDENTIFIER_BYTES,
+  MODE_CODES,
   type SignedHeadClaims,
 } from "@portcullis/protocol";
 import type { Storage } from "../storage/storage.ts";
 import type { RevocationDraft, WriteTransaction } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
 import type { EndBelow } from "./revoker.ts";
+import type { RecognizedHead } from "./sign-head.ts";
 
 export interface RollbackOptions {
   readonly storage: Pick<Storage, "log" | "read" | "write">;
   readonly endBelow: EndBelow;
   /** The claims of a head that this issuer has signed; undefined for everything else. */
-  readonly recognizeHead: (jws: string) => Promise<SignedHeadClaims | undefined>;
+  readonly recognizeHead: (jws: string) => Promise<RecognizedHead | undefined>;
+  /** Whoever stole a signing key must not be able to sign everybody out with it once it is revoked. */
+  readonly isKeyRevoked: (kid: string) => boolean;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
@@ -89,11 +93,11 @@ export function createRollback(options: RollbackOptions): Rollback {
   async function judge({ holder, applied, signedHead }: AheadOfHead): Promise<void> {
     if (signedHead === undefined) return;
     const claims = await options.recognizeHead(signedHead);
-    if (claims === undefined) {
+    if (claims === undefined || options.isKeyRevoked(claims.kid)) {
       report({ event: "signed_head_refused", ...holder, applied, head: log.head() });
       return;
     }
-    if (claims.seq <= log.head() && !(await holdsAnother(options, claims))) return;
+    if (claims.seq <= log.head() && !(await isAstray(options, claims))) return;
     const lost = Math.max(claims.seq, log.head());
     await recover(options, { incarnation: claims.incarnation, lost, how: "signed_head" });
   }
@@ -121,16 +125,33 @@ export function createRollback(options: RollbackOptions): Rollback {
   };
 }
 
-/** Whether the log of this incarnation has other records up to that seq than those that were signed. */
-async function holdsAnother({ storage }: RollbackOptions, claims: SignedHeadClaims): Promise<boolean> {
-  if (claims.incarnation !== storage.log.incarnation) return false;
-  const row = await storage.read
+/**
+ * Whether the log has other records up to that seq than those that were signed, and tokens of that time may be good. It
+ * may have been signed for the log before, and this one grown past it before anybody showed it.
+ */
+async function isAstray({ storage }: RollbackOptions, claims: SignedHeadClaims): Promise<boolean> {
+  const { log, read } = storage;
+  const row = await read
     .selectFrom("revocations")
     .select("chain")
     .where("seq", "=", claims.seq)
     .executeTakeFirst();
   // Pruned: what it could deny has expired.
-  return row !== undefined && encodeBase64url(row.chain) !== claims.chain;
+  if (row === undefined || encodeBase64url(row.chain) === claims.chain) return false;
+  return claims.incarnation === log.incarnation || (await newestCutoff(storage)) <= claims.seq;
+}
+
+/** Everything with a horizon below it is void. */
+async function newestCutoff({ log, read }: RollbackOptions["storage"]): Promise<number> {
+  const newest = await read
+    .selectFrom("revocations")
+    .select("seq")
+    .where("key", "=", log.keySpace.keyOf("issuer", undefined))
+    .where("mode", "=", MODE_CODES.kill)
+    .orderBy("seq", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return newest?.seq ?? 0;
 }
 
 /** Of a loss that was dealt with already, the log may still have to be brought past a head that is shown only now. */

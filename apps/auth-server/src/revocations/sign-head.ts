@@ -44,16 +44,18 @@ export interface RecognizeHeadOptions {
   readonly keys: { readonly keys: JWK[] };
 }
 
+export type RecognizedHead = SignedHeadClaims & { readonly kid: string };
+
 /** The claims of a head that this issuer has signed; undefined for everything else. */
 export function createRecognizeHead({ issuer, keys }: RecognizeHeadOptions) {
   const ownKeys = createLocalJWKSet(keys);
   const algorithms = [...new Set(keys.keys.map(({ alg }) => alg!))];
-  return async (jws: string): Promise<SignedHeadClaims | undefined> => {
+  return async (jws: string): Promise<RecognizedHead | undefined> => {
     try {
       const { payload, protectedHeader } = await compactVerify(jws, ownKeys, { algorithms });
       if (protectedHeader.typ !== SIGNED_HEAD_TYPE) return undefined;
       const claims = signedHeadClaimsSchema.parse(JSON.parse(new TextDecoder().decode(payload)));
-      return claims.iss === issuer ? claims : undefined;
+      return claims.iss === issuer ? { ...claims, kid: protectedHeader.kid! } : undefined;
     } catch {
       return undefined;
     }

@@ -242,6 +242,64 @@ test("a verifier that proves more than the first one did voids the tokens in bet
   assert.equal(outcomeHere(server, between), "killed");
 });
 
+test("a head of the lost log is a proof also when the new log has grown past its seq", async (t) => {
+  const server = await serve(t);
+  const { log, write } = server.storage;
+  const { incarnation } = log;
+  const nowSeconds = () => Date.now() / 1000;
+  const signHead = createSignHead({ issuer: ISSUER, keys, incarnation: () => incarnation, nowSeconds });
+  const show = async (seq: number) => {
+    const signedHead = await signHead({ seq, chain: new Uint8Array(32).fill(7) });
+    return server.leaseCall("gateway", { incarnation, applied: seq, signedHead });
+  };
+  await show(40);
+  const session = { scope: "session", mode: "kill", reason: "kicked" } as const;
+  await write(async ({ append }) =>
+    append(Array.from({ length: 3000 }, () => ({ ...session, key: newIdentifier() }))),
+  );
+  const between = { ...tokenOf(server), rv: 2500 };
+  assert.equal(outcomeHere(server, between), "allow");
+  await show(2600);
+  assert.equal(outcomeHere(server, between), "killed");
+
+  const fresh = tokenOf(server);
+  await show(2600);
+  await show(40);
+  assert.equal(outcomeHere(server, fresh), "allow", "shown again it changes nothing");
+});
+
+test("a head of a log that goes on under another name proves nothing", async (t) => {
+  const server = await serve(t);
+  const { log } = server.storage;
+  const signHead = createSignHead({
+    issuer: ISSUER,
+    keys,
+    incarnation: () => "the-name-before",
+    nowSeconds: () => Date.now() / 1000,
+  });
+  await revokeSession(server);
+  const signedHead = await signHead(log.position());
+  await revokeSession(server);
+  await server.leaseCall("gateway", { applied: 2, signedHead });
+  assert.equal(log.head(), 2);
+});
+
+test("a head that is signed with a revoked key proves nothing", async (t) => {
+  const server = await serve(t);
+  const { log } = server.storage;
+  const { incarnation } = log;
+  await server.receipt({ scope: "key", key: keys[0]!.kid });
+  const signHead = createSignHead({
+    issuer: ISSUER,
+    keys,
+    incarnation: () => incarnation,
+    nowSeconds: () => Date.now() / 1000,
+  });
+  const signedHead = await signHead({ seq: 5000, chain: new Uint8Array(32) });
+  assert.equal((await server.leaseCall("gateway", { applied: 5000, signedHead })).status, 409);
+  assert.deepEqual([log.incarnation, log.head()], [incarnation, 1]);
+});
+
 test("an operator who has restored a backup by hand declares the loss", async (t) => {
   const server = await serve(t);
   const { incarnation } = server.storage.log;
