@@ -15,7 +15,12 @@ const wholeNumber = z
 const seq = wholeNumber.refine((value) => value > 0, "Must be a seq: 1 or more.");
 const upTo = (most: number) =>
   wholeNumber.refine((value) => value >= 1 && value <= most, `Must be from 1 to ${most}.`);
-const text = z.string().min(1, "Must not be empty.").max(512, "Must have at most 512 characters.");
+const text = z
+  .string()
+  .min(1, "Must not be empty.")
+  .max(512, "Must have at most 512 characters.")
+  // PostgreSQL fails on it: no text that is kept has one.
+  .regex(/^[^\0]*$/, "Must not have a NUL character.");
 const time = z.iso
   .datetime({
     offset: true,

@@ -31,6 +31,12 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
   assert.deepEqual(await found({ key: "alice" }), [6002, 6001]);
   assert.deepEqual(await found({ subject: "alice", client: "web" }), [6003]);
   assert.deepEqual(await found({ actor: "admin" }), [6001]);
+  await assert.rejects(found({ actor: "a\0b" }), { code: "invalid_request" });
+  await assert.rejects(found({ key: "a\0b" }), { code: "invalid_request" });
+  for (const extreme of ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"]) {
+    await found({ since: extreme, until: extreme, before: "999999999999999" });
+  }
+  assert.deepEqual(await found({ actor: "%" }), []);
   assert.deepEqual(await found({ until: "2020-01-01T00:00:00Z" }), []);
   assert.deepEqual((await found({ limit: "500" })).at(-1), 5504);
   assert.deepEqual((await findRevocation(read, 6003))?.key, { subject: "alice", client: "web" });
