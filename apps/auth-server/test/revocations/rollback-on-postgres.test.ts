@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test, { after, type TestContext } from "node:test";
-import { encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
+import { setProcessTimer } from "@portcullis/feed-server";
+import { encodeBase64url, encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
+import { until } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
+import { FeedPublisher } from "../../src/redis/feed-publisher.ts";
+import { PlainKeys } from "../../src/redis/plain-keys.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import {
+  clientFor,
+  connectFor,
+  entriesIn,
+  PREFIX,
+  redisForTest,
+  singleOn,
+} from "../redis/redis-under-test.ts";
 import { oneTo } from "../storage/temporary-storage.ts";
 import { ISSUER, type RevocationsServer, serveRevocations } from "./revocations-server.ts";
 
@@ -140,3 +153,56 @@ test("a server that had seen more than the one that recovered voids what lies be
   await other.storage.log.refresh();
   assert.equal(outcomeAt(other, between), "killed");
 });
+
+test("Redis gets the new log from its beginning, and keeps the keys of what was revoked", async (t) => {
+  const { url, serve } = await world(t);
+  const redis = await redisForTest(t);
+  const servers = [await serve(), await serve()] as const;
+  for (const { storage } of servers) publishTo(t, redis, storage);
+  const client = await clientFor(t, redis);
+  const [server] = servers;
+  const { log } = server.storage;
+  const reached = () =>
+    until(
+      async () => {
+        const entries = await entriesIn(client);
+        const last = entries.at(-1);
+        return last?.to === log.head() && last.incarnation === log.incarnation ? entries : undefined;
+      },
+      { what: "the stream of this log" },
+    );
+  const keyOf = async (sid: string) => {
+    await until(async () => (await client.exists(`revoked:sid:${sid}`)) === 1, { what: "the key" });
+  };
+  const [kept, lost, next] = [newIdentifier(), newIdentifier(), newIdentifier()];
+  await revokeSession(server, kept);
+  await revokeSession(server, lost, 30);
+  await reached();
+  await keyOf(lost);
+
+  await restoreTo(1, url);
+  await Promise.all(servers.map(({ revocations }) => revocations.rollback.look()));
+  await revokeSession(server, next);
+  const entries = await reached();
+  for (const entry of entries) {
+    assert.equal(entry.incarnation, log.incarnation);
+    const [record] = await log.read(entry.to - 1, 1);
+    assert.equal(entry.chain, encodeBase64url(record!.chain));
+  }
+  assert.ok(entries.every(({ prev }, at) => at === 0 || entries[at - 1]!.to === prev));
+  for (const sid of [kept, lost, next]) await keyOf(sid);
+});
+
+function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest>>, storage: Storage) {
+  const connected = connectFor(t, singleOn(redis));
+  const shared = {
+    redis: connected.connection,
+    keyPrefix: PREFIX,
+    log: storage.log,
+    report: () => undefined,
+    compareMs: 100,
+  };
+  const publisher = new FeedPublisher({ ...shared, setTimer: setProcessTimer });
+  const plainKeys = new PlainKeys({ ...shared, read: storage.read, nowSeconds: () => Date.now() / 1000 });
+  t.after(() => Promise.all([publisher.close(), plainKeys.close()]));
+}
