@@ -48,13 +48,16 @@ export class ReceiptWait {
   finish(signal: AbortSignal): Promise<Receipt> {
     if (this.#isOver() || signal.aborted) return Promise.resolve(this.#receipt());
     const unsubscribe = this.#options.leases.subscribe((change) => this.#onChange(change));
+    const onAbort = () => this.#over?.(this.#receipt());
     return new Promise<Receipt>((resolve) => {
       this.#over = resolve;
-      signal.addEventListener("abort", () => resolve(this.#receipt()), { once: true });
+      signal.addEventListener("abort", onAbort);
       this.#arm();
     }).finally(() => {
       unsubscribe();
       this.#cancelTimer();
+      // The signal may belong to the process: it would keep this, with all names, for ever.
+      signal.removeEventListener("abort", onAbort);
     });
   }
 

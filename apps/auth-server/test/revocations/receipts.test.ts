@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import test from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
 import type { Receipt } from "@portcullis/protocol";
 import { FakeClock } from "@portcullis/testing";
+import { ReceiptWait } from "../../src/revocations/receipt-wait.ts";
 import { createReceipts } from "../../src/revocations/receipts.ts";
 
 function receipts() {
@@ -141,6 +143,19 @@ test("a caller that hangs up, and a server that stops, end the waiting with what
   desk.close();
   assert.equal((await answered(second))?.state, "pending");
   assert.equal(clock.timers, 0);
+});
+
+test("a receipt that was given is not kept by a signal that lives as long as the server", async () => {
+  const { clock, leases, grant, commit } = receipts();
+  grant("a", 7);
+  const { signal } = new AbortController();
+  const question = { seq: commit(), waitMs: 2000, require: "all" } as const;
+  const wait = new ReceiptWait({ ...clock, leases, setTimer: clock.setTimer }, question);
+  const receipt = wait.finish(signal);
+  assert.equal(getEventListeners(signal, "abort").length, 1);
+  grant("a", 8);
+  assert.equal((await receipt).state, "enforced");
+  assert.deepEqual(getEventListeners(signal, "abort"), []);
 });
 
 test("a seq that is not committed has no receipt", () => {
