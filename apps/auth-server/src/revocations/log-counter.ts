@@ -6,11 +6,12 @@
 import { hash } from "node:crypto";
 import type { LogPosition } from "@portcullis/feed-server";
 import { encodeRecords, extendChain, type RevocationRecord } from "@portcullis/protocol";
-import { type Kysely, sql } from "kysely";
-import type { Database } from "../storage/database.ts";
+import type { Kysely } from "kysely";
+import type { Database, Dialect } from "../storage/database.ts";
 import type { LockRows } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
 import { recordOf } from "./revocation-row.ts";
+import { storeRows } from "./store-rows.ts";
 import type { RevocationsTable } from "./tables.ts";
 
 export type NewRow = Omit<RevocationsTable, "seq" | "chain">;
@@ -21,11 +22,6 @@ export interface Placed {
   place(seq: number): void;
 }
 
-/** Of PostgreSQL's LISTEN and NOTIFY: the other servers hear of a commit through it. */
-export const CHANNEL = "portcullis";
-/** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 12. */
-const ROWS_A_STATEMENT = 200;
-
 export interface CounterTransaction {
   readonly db: Kysely<Database>;
   readonly lockRows: LockRows;
@@ -35,7 +31,7 @@ export interface CounterTransaction {
 export async function placeInLog(
   { db, lockRows }: CounterTransaction,
   all: readonly Placed[],
-  { incarnation, notifies }: { readonly incarnation: string; readonly notifies: boolean },
+  { incarnation, dialect }: { readonly incarnation: string; readonly dialect: Dialect },
 ): Promise<RevocationsTable[]> {
   const before = await lockRows(
     db.selectFrom("revocation_state").select(["incarnation", "head", "chain"]),
@@ -49,14 +45,7 @@ export async function placeInLog(
     { seq: before.head, chain: before.chain },
   );
   tellPlaces(all, before.head);
-  const last = numbered.at(-1);
-  if (last === undefined) return [];
-  for (let at = 0; at < numbered.length; at += ROWS_A_STATEMENT) {
-    const values = numbered.slice(at, at + ROWS_A_STATEMENT);
-    await db.insertInto("revocations").values(values).execute();
-  }
-  await db.updateTable("revocation_state").set({ head: last.seq, chain: last.chain }).execute();
-  if (notifies) await notify(db, { incarnation: before.incarnation, seq: last.seq });
+  if (numbered.length > 0) await storeRows[dialect](db, { incarnation, rows: numbered });
   return numbered;
 }
 
@@ -66,15 +55,6 @@ function tellPlaces(all: readonly Placed[], head: number): void {
     seq += placed.rows.length;
     placed.place(seq);
   }
-}
-
-/** Sent by PostgreSQL at the commit, and never without it. */
-async function notify(
-  db: Kysely<Database>,
-  position: { readonly incarnation: string; readonly seq: number },
-): Promise<void> {
-  const message = JSON.stringify({ type: "head", ...position });
-  await sql`select pg_notify(${CHANNEL}, ${message})`.execute(db);
 }
 
 /** Gives each row its place, and the value of the chain there. */

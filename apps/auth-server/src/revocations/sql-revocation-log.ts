@@ -139,8 +139,8 @@ export class SqlRevocationLog implements ServedLog {
 
   /** Called by the group commit alone, as the last thing before COMMIT. */
   async place(transaction: CounterTransaction, appends: readonly Placed[]): Promise<ChainedRecord[]> {
-    const notifies = this.#options.dialect === "postgres";
-    const rows = await placeInLog(transaction, appends, { incarnation: this.#incarnation, notifies });
+    const { dialect } = this.#options;
+    const rows = await placeInLog(transaction, appends, { incarnation: this.#incarnation, dialect });
     return rows.map(chainedRecordOf);
   }
 

@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainedRecord } from "@portcullis/feed-server";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { storageError } from "./errors.ts";
 import type { GroupConnection } from "./group-connection.ts";
-import { Unit } from "./unit.ts";
+import { type Append, Unit } from "./unit.ts";
+import { withinTimeLimit } from "./within-time-limit.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
 
 /** Units that share one commit at most: bounds how long the first of them waits for the last. */
@@ -18,7 +20,6 @@ export interface GroupCommitOptions {
   readonly connections: readonly GroupConnection[];
   readonly log: SqlRevocationLog;
   readonly counters: { units: number; commits: number; failedCommits: number };
-  readonly groupLimit?: number;
   readonly unitTimeLimitMs?: number;
 }
 
@@ -55,6 +56,8 @@ export class GroupCommit {
   readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
   readonly #idle: GroupConnection[];
   readonly #draining = new Set<Promise<void>>();
+  /** The group that has or wants the log's counter. */
+  #appending: Promise<unknown> | undefined;
   #closed = false;
 
   constructor(options: GroupCommitOptions) {
@@ -89,8 +92,12 @@ export class GroupCommit {
 
   async #drain(connection: GroupConnection): Promise<void> {
     do {
-      // By the end of this turn of the event loop every request that has arrived has queued its unit.
-      await nextTurn();
+      do {
+        // Appends would only queue for the counter behind it, each group with its own wait for the disk.
+        await this.#appending;
+        // By the end of this turn of the event loop every request that has arrived has queued its unit.
+        await nextTurn();
+      } while (this.#appending !== undefined);
       // Taken before the transaction begins: another lane may be faster, and an empty one would be for nothing.
       const first = this.#queue.shift();
       if (first !== undefined) await this.#runGroup(connection, first);
@@ -105,7 +112,6 @@ export class GroupCommit {
       await this.#begin(connection, first);
       await this.#runUnits(connection, first, finished);
       records = await this.#endGroup(connection, finished);
-      await connection.commit();
     } catch (cause) {
       await this.#failGroup(connection, finished, cause);
       return;
@@ -126,30 +132,27 @@ export class GroupCommit {
   }
 
   async #runUnits(connection: GroupConnection, first: QueuedUnit, finished: FinishedUnit[]): Promise<void> {
-    const limit = this.#options.groupLimit ?? GROUP_LIMIT;
     let queued: QueuedUnit | undefined = first;
     while (queued !== undefined) {
-      const result = await this.#runUnit(connection, queued, finished.length === 0);
+      const result = await this.#runUnit(connection, queued);
       if (result === "again") {
         // What this group holds may be what the others wait for, and they hold what it waits for: it ends now.
         this.#queue.unshift(queued);
         return;
       }
       finished.push(result);
-      queued = finished.length < limit ? this.#queue.shift() : undefined;
+      const isFull = finished.length >= GROUP_LIMIT || connection.isFull();
+      queued = isFull ? undefined : this.#queue.shift();
     }
   }
 
-  async #runUnit(
-    connection: GroupConnection,
-    queued: QueuedUnit,
-    isFirst: boolean,
-  ): Promise<FinishedUnit | "again"> {
+  async #runUnit(connection: GroupConnection, queued: QueuedUnit): Promise<FinishedUnit | "again"> {
     const unit = new Unit(connection, this.#options.log);
     queued.tries++;
     try {
-      await connection.beginUnit({ isFirst });
-      const value = await this.#withinTimeLimit(() => runInContext(queued, unit));
+      connection.beginUnit();
+      const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
+      const value = await withinTimeLimit(limitMs, () => runInContext(queued, unit));
       unit.end();
       unit.checkAppends();
       await connection.endUnit();
@@ -177,7 +180,6 @@ export class GroupCommit {
     return { unit: undefined, tell: () => queued.reject(told), reject: queued.reject };
   }
 
-  /** Gives the records of all units their places, in the order of the units. */
   async #endGroup(
     connection: GroupConnection,
     finished: readonly FinishedUnit[],
@@ -185,13 +187,31 @@ export class GroupCommit {
     const units = finished.flatMap(({ unit }) => unit ?? []);
     const appends = units.flatMap((unit) => unit.appends);
     const endings = units.flatMap((unit) => unit.endings);
-    if (appends.length === 0 && endings.length === 0) return [];
-    await connection.beginEnd();
-    const db = connection.queries(() => undefined);
-    const { lockRows } = connection;
-    const records = await this.#options.log.place({ db, lockRows }, appends);
-    for (const ending of endings) await ending(db);
-    return records;
+    if (appends.length > 0 || endings.length > 0) return this.#append(connection, appends, endings);
+    await connection.commit();
+    return [];
+  }
+
+  /** Gives the records of all units their places, in the order of the units, and commits. */
+  async #append(
+    connection: GroupConnection,
+    appends: readonly Append[],
+    endings: Unit["endings"],
+  ): Promise<readonly ChainedRecord[]> {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    this.#appending = over;
+    try {
+      connection.beginEnd();
+      const db = connection.queries(() => undefined);
+      const { lockRows } = connection;
+      const records = await this.#options.log.place({ db, lockRows }, appends);
+      for (const ending of endings) await ending(db);
+      await connection.commit();
+      return records;
+    } finally {
+      if (this.#appending === over) this.#appending = undefined;
+      resolve();
+    }
   }
 
   /** Before anybody is told: who has heard of a revocation's commit must find it in head() and in the verdict. */
@@ -218,16 +238,6 @@ export class GroupCommit {
     await connection.rollback();
     for (const { reject } of finished) reject(unavailable(cause));
   }
-
-  #withinTimeLimit<T>(run: () => Promise<T>): Promise<T> {
-    const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(storageError("unit_timed_out")), limitMs);
-      run()
-        .then(resolve, reject)
-        .finally(() => clearTimeout(timer));
-    });
-  }
 }
 
 /** Asynchronous, so that a unit that throws at once rejects. */
@@ -237,8 +247,4 @@ function runInContext(queued: QueuedUnit, unit: Unit): Promise<unknown> {
 
 function unavailable(cause: unknown): Error {
   return storageError("storage_unavailable", { detail: (cause as Error).message, cause });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

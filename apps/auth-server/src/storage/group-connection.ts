@@ -6,13 +6,15 @@ import type { LockRows } from "./write-transaction.ts";
 export interface GroupConnection {
   /** Connects again first if it must. */
   begin(): Promise<void>;
-  /** `isFirst`: nothing is locked yet in this group, so that waiting for a lock can make nobody wait in a circle. */
-  beginUnit(options: { readonly isFirst: boolean }): Promise<void>;
+  /** Its savepoint is made by its first statement: a unit that only appends costs the database nothing. */
+  beginUnit(): void;
   endUnit(): Promise<void>;
+  /** Enough units have run statements: what they lock is locked until the group's end. */
+  isFull(): boolean;
   /** Undoes this unit alone. Rejects when the whole transaction is lost. */
   undoUnit(): Promise<void>;
   /** Nobody waits in the group any more but for the counter of the log. */
-  beginEnd(): Promise<void>;
+  beginEnd(): void;
   commit(): Promise<void>;
   /** Whatever state it is in. Never rejects. */
   rollback(): Promise<void>;

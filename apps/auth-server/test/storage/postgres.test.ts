@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import test, { after } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { hasCode } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
@@ -149,6 +150,44 @@ test("units that wait for each other's rows all get through", async (t) => {
     after.map(({ lease_ms }) => lease_ms),
     [40, 40, 40, 40],
   );
+});
+
+test("a burst of appends is one group, and not one of each lane", async (t) => {
+  const [server] = await twoServers(t);
+  // All lanes connect.
+  await Promise.all(oneTo(8).map(() => server.write(({ db }) => sql`select pg_sleep(0.05)`.execute(db))));
+  const { commits } = server.counters;
+  await Promise.all(oneTo(200).map((index) => append(server, String(index))));
+  assert.equal(server.counters.commits - commits, 1);
+  // While those are stored, more arrive one after the other, as requests do.
+  const more = oneTo(20).map(async (index) => {
+    for (let turn = 0; turn < index; turn++) await nextTurn();
+    await append(server, `late ${index}`);
+  });
+  await Promise.all([append(server, "first"), ...more]);
+  assert.ok(server.counters.commits - commits <= 4, `${server.counters.commits - commits} commits`);
+});
+
+test("a statement that a unit asked, saw fail and went on after ends that unit, and not the next", async (t) => {
+  const [server] = await twoServers(t);
+  const replica = { client_id: "x", name: "y", lease_ms: 1 };
+  const [careless, next, appended] = await Promise.allSettled([
+    server.write(({ db }) => sql`select nothing`.execute(db).catch(() => undefined)),
+    server.write(({ db }) => db.insertInto("replicas").values(replica).execute()),
+    append(server, "a"),
+  ]);
+  assert.deepEqual([careless.status, next.status, appended.status], ["rejected", "fulfilled", "fulfilled"]);
+});
+
+test("an append after the server has ended every idle connection is stored", async (t) => {
+  const [server] = await twoServers(t);
+  await append(server, "a");
+  const other = await otherClient(t, server);
+  await other.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid != pg_backend_pid()",
+  );
+  assert.equal((await append(server, "b")).seq, 2);
+  assert.equal(await server.log.refresh(), 2);
 });
 
 test("guesses at two servers are counted together", async (t) => {

@@ -12,8 +12,6 @@ import { unavailable } from "./sql-states.ts";
 
 /** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
 const MOST_LANES = 4;
-/** Smaller than on SQLite: locks are held until the group's end, and other servers wait for them. */
-const GROUP_LIMIT = 32;
 /** A notification may be lost: then the log is read so much later. */
 const POLL_MS = 1000;
 /** How often this server says that its tokens live as long as they do. */
@@ -34,7 +32,7 @@ export async function openPostgres(
     );
     const counters = { units: 0, commits: 0, failedCommits: 0 };
     const connections = Array.from({ length: lanes }, () => postgresGroupConnection(url));
-    const commits = new GroupCommit({ connections, log, counters, groupLimit: GROUP_LIMIT });
+    const commits = new GroupCommit({ connections, log, counters });
     const report = options.report ?? (() => undefined);
     await reportUnsafeSettings(read, report);
     const stopPolling = pollRegularly(log, report);

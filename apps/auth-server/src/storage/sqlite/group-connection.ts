@@ -5,21 +5,28 @@ import { asUnitError } from "./failures.ts";
 /** The one writer of the file. Calls are synchronous: nothing of it is awaited, and nothing else can come between. */
 export function sqliteGroupConnection(writer: ReturnType<typeof openWriter>): GroupConnection {
   const { database } = writer;
-  const run = async (statements: string): Promise<void> => database.exec(statements);
+  let unit: "outside" | "untouched" | "saved" = "outside";
+  const endUnit = (statements: string): void => {
+    if (unit === "saved") database.exec(statements);
+    unit = "outside";
+  };
   return {
     async begin() {
       if (database.isTransaction) database.exec("ROLLBACK");
       database.exec("BEGIN IMMEDIATE");
     },
-    beginUnit: () => run("SAVEPOINT unit"),
-    endUnit: () => run("RELEASE unit"),
+    beginUnit() {
+      unit = "untouched";
+    },
+    endUnit: async () => endUnit("RELEASE unit"),
+    isFull: () => false,
     async undoUnit() {
       // Some failures (disk full, I/O) make SQLite undo the whole transaction: then the group is lost.
       if (!database.isTransaction) throw new Error("SQLite has undone the transaction");
-      database.exec("ROLLBACK TO unit; RELEASE unit");
+      endUnit("ROLLBACK TO unit; RELEASE unit");
     },
-    beginEnd: async () => undefined,
-    commit: () => run("COMMIT"),
+    beginEnd: () => undefined,
+    commit: async () => database.exec("COMMIT"),
     async rollback() {
       try {
         if (database.isTransaction) database.exec("ROLLBACK");
@@ -30,6 +37,8 @@ export function sqliteGroupConnection(writer: ReturnType<typeof openWriter>): Gr
     queries: (assertAllowed) =>
       queriesOn((text) => {
         assertAllowed();
+        if (unit === "untouched") database.exec("SAVEPOINT unit");
+        if (unit === "untouched") unit = "saved";
         return writer.prepare(text);
       }),
     lockRows: (query) => query,
