@@ -25,14 +25,21 @@ export interface IndexOrigin {
   readonly stretchSeconds: number;
 }
 
+/** Words of the memory that writer and one reader share: what the reader has followed; how often it was given up. */
+export const FOLLOWED = 0;
+export const LOSSES = 1;
+export const PROGRESS_WORDS = 2;
+
 /** From the writer. `publication` is what a reader has reached once it has followed the message. */
 export type PublishedMessage =
-  | { readonly type: "nothing"; readonly publication: number }
+  | { readonly type: "nothing"; readonly publication: number; readonly makesUpFor: number }
   | {
       readonly type: "index";
       readonly publication: number;
       readonly origin: IndexOrigin;
       readonly image: IndexImage;
+      /** For one reader, that was given up so often: from here on it has been sent everything. */
+      readonly makesUpFor?: number;
     }
   | { readonly type: "changes"; readonly publication: number; readonly image: IndexImage }
   /** A lease has come into force where there was none. */

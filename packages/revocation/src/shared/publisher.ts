@@ -2,13 +2,13 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { RevocationIndex } from "../revocation-index.ts";
 import { ahead, ControlWriter, controlMemory, NO_LEASE, type SharedLease } from "./control.ts";
 import { IndexDescriber } from "./index-describer.ts";
-import type { IndexOrigin, PublishedMessage } from "./messages.ts";
+import { FOLLOWED, type IndexOrigin, LOSSES, PROGRESS_WORDS, type PublishedMessage } from "./messages.ts";
 
 /** What a reading thread starts from: give it as `workerData` or in a message, with `port` in the transfer list. */
 export interface ReaderInit {
   readonly port: MessagePort;
   readonly control: SharedArrayBuffer;
-  /** Where the reader notes what it has followed. */
+  /** Where the reader notes what it has followed, and the writer that it has given it up. */
   readonly progress: SharedArrayBuffer;
 }
 
@@ -17,6 +17,8 @@ interface Reader {
   readonly progress: Uint32Array;
   /** It was sent so much that it has not followed that nothing more is kept for it; it asks when it notices. */
   lost: boolean;
+  /** Which publication, counted from the first, was the last index that was sent to it. */
+  indexAt: number;
 }
 
 /** A thread that has not followed so many messages does something else for long: they must not pile up. */
@@ -35,6 +37,8 @@ export class Publisher {
   #describer: IndexDescriber | undefined;
   #origin: IndexOrigin | undefined;
   #lease: SharedLease = NO_LEASE;
+  /** Publications so far: their numbers go round, this does not. */
+  #publications = 0;
 
   get readers(): number {
     return this.#readers.size;
@@ -47,6 +51,7 @@ export class Publisher {
     this.#origin = describer.origin;
     const publication = this.#control.nextPublication();
     this.#post({ type: "index", publication, origin: this.#origin, image: describer.all() });
+    this.#publications++;
     this.#control.publish(publication);
   }
 
@@ -57,6 +62,7 @@ export class Publisher {
     if (image !== undefined) {
       publication = this.#control.nextPublication();
       this.#post({ type: "changes", publication, image });
+      this.#publications++;
     }
     this.#control.publish(publication);
   }
@@ -74,8 +80,8 @@ export class Publisher {
 
   attach(): ReaderInit {
     const { port1, port2 } = new MessageChannel();
-    const progress = new SharedArrayBuffer(Uint32Array.BYTES_PER_ELEMENT);
-    const reader: Reader = { port: port1, progress: new Uint32Array(progress), lost: false };
+    const progress = new SharedArrayBuffer(PROGRESS_WORDS * Uint32Array.BYTES_PER_ELEMENT);
+    const reader: Reader = { port: port1, progress: new Uint32Array(progress), lost: false, indexAt: 0 };
     port1.on("message", () => this.#sendAll(reader));
     port1.on("close", () => this.#readers.delete(reader));
     port1.unref();
@@ -94,20 +100,38 @@ export class Publisher {
     this.publish();
     const { publication } = this.#control;
     const image = this.#describer?.all();
+    const makesUpFor = Atomics.load(reader.progress, LOSSES);
     reader.lost = false;
-    Atomics.store(reader.progress, 0, publication);
+    Atomics.store(reader.progress, FOLLOWED, publication);
     reader.port.postMessage(
       image === undefined || this.#origin === undefined
-        ? ({ type: "nothing", publication } satisfies PublishedMessage)
-        : ({ type: "index", publication, origin: this.#origin, image } satisfies PublishedMessage),
+        ? ({ type: "nothing", publication, makesUpFor } satisfies PublishedMessage)
+        : ({
+            type: "index",
+            publication,
+            origin: this.#origin,
+            image,
+            makesUpFor,
+          } satisfies PublishedMessage),
     );
   }
 
   #post(message: PublishedMessage): void {
     for (const reader of this.#readers) {
-      const unread = ahead(message.publication, Atomics.load(reader.progress, 0));
-      if (unread > MOST_UNREAD) reader.lost = true;
-      if (!reader.lost) reader.port.postMessage(message);
+      if (!reader.lost && this.#isTooMuch(reader, message)) {
+        reader.lost = true;
+        // Before the publication: the number alone would look right again to whoever stands still while it goes round.
+        Atomics.add(reader.progress, LOSSES, 1);
+      }
+      if (reader.lost) continue;
+      if (message.type === "index") reader.indexAt = this.#publications + 1;
+      reader.port.postMessage(message);
     }
+  }
+
+  /** A whole index is large: a second one is not kept for a reader that has not taken the first. */
+  #isTooMuch({ progress, indexAt }: Reader, { type }: PublishedMessage): boolean {
+    const unread = ahead(this.#control.publication, Atomics.load(progress, FOLLOWED));
+    return unread >= MOST_UNREAD || (type === "index" && indexAt > this.#publications - unread);
   }
 }

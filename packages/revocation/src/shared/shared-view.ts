@@ -7,7 +7,14 @@ import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
 import type { RevocationView } from "../view.ts";
 import { ahead, ControlReader, leaseNumberOf, NO_LEASE, publicationOf } from "./control.ts";
-import { type IndexImage, type IndexOrigin, type PublishedMessage, SEND_ALL } from "./messages.ts";
+import {
+  FOLLOWED,
+  type IndexImage,
+  type IndexOrigin,
+  LOSSES,
+  type PublishedMessage,
+  SEND_ALL,
+} from "./messages.ts";
 import type { ReaderInit } from "./publisher.ts";
 import { SharedIndex } from "./shared-index.ts";
 import { threadClockMs } from "./thread-clock.ts";
@@ -49,6 +56,8 @@ class AttachedView implements SharedView {
   #publication: number;
   /** Behind, with nothing to read: what it allows is worth nothing until the writer has sent everything anew. */
   #lost = false;
+  /** How often the writer had given this reader up when it sent everything anew. */
+  #madeUpFor = 0;
   #closed = false;
   #waiting = 0;
   /**
@@ -64,9 +73,13 @@ class AttachedView implements SharedView {
     this.#progress = new Uint32Array(init.progress);
     this.#monotonicMs = monotonicMs;
     // One behind what the first message, which lies in the port, brings.
-    this.#publication = (Atomics.load(this.#progress, 0) - 1) & 0xffff;
+    this.#publication = (Atomics.load(this.#progress, FOLLOWED) - 1) & 0xffff;
     this.#ready.promise.catch(() => {});
-    this.#port.on("message", (message: PublishedMessage) => this.#follow(message));
+    this.#port.on("message", (message: PublishedMessage) => {
+      this.#follow(message);
+      // Whoever was given up asks now, and not when the first verdict is wanted.
+      this.#look();
+    });
     this.#port.on("close", () => this.#end());
     this.#port.unref();
   }
@@ -130,12 +143,17 @@ class AttachedView implements SharedView {
   #look(): number {
     const state = this.#control.state();
     const published = publicationOf(state);
-    if (published !== this.#publication) this.#catchUp(published);
+    if (published !== this.#publication || this.#isGivenUp()) this.#catchUp(published);
     return this.#lost ? NONE : leaseNumberOf(state);
   }
 
+  /** Read after the state, which was written after it. */
+  #isGivenUp(): boolean {
+    return this.#progress[LOSSES] !== this.#madeUpFor;
+  }
+
   #catchUp(published: number): void {
-    while (ahead(published, this.#publication) > 0) {
+    while (this.#isGivenUp() || ahead(published, this.#publication) > 0) {
       const received = this.#closed ? undefined : receiveMessageOnPort(this.#port);
       if (received === undefined) {
         if (!this.#lost) this.#port.postMessage(SEND_ALL);
@@ -149,10 +167,11 @@ class AttachedView implements SharedView {
   #follow(message: PublishedMessage): void {
     if (message.type === "index") this.#replace(message.origin, message.image);
     if (message.type === "changes") this.#holding?.index.follow(message.image);
+    if ("makesUpFor" in message) this.#madeUpFor = message.makesUpFor ?? this.#madeUpFor;
     if (message.type !== "lease") {
       this.#publication = message.publication;
       this.#lost = false;
-      Atomics.store(this.#progress, 0, message.publication);
+      Atomics.store(this.#progress, FOLLOWED, message.publication);
     }
     this.#settle();
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { receiveMessageOnPort } from "node:worker_threads";
 import {
   attachToReplica,
   createKeySpace,
@@ -175,4 +176,68 @@ test("a view that missed too much allows nothing until it was sent everything an
   assert.equal(outcome(view, 1), "killed");
   assert.equal(allows(view, 2), true);
   publisher.close();
+});
+
+for (const publications of [40_000, 0x1_0000 + 1024]) {
+  test(`a view that stood still while ${publications} publications went by is not taken for one that has all`, async () => {
+    const publisher = new Publisher();
+    const { index } = sharedIndex();
+    const hashKey = new Uint8Array(32);
+    publisher.replace(index, hashKey);
+    publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+    const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+    assert.equal(allows(view, 1), true);
+    const other = sharedIndex();
+    other.apply(1);
+    publisher.replace(other.index, hashKey);
+    for (let turn = 1; turn < publications; turn++) {
+      other.clock.seconds += 2000;
+      other.apply(1);
+      publisher.publish();
+    }
+    assert.equal(allows(view, 3), false);
+    await settled();
+    assert.equal(outcome(view, 1), "killed");
+    assert.equal(allows(view, 3), true);
+    publisher.close();
+  });
+}
+
+test("of many snapshots that come while a thread stands still, one is kept for it", async () => {
+  const publisher = new Publisher();
+  const { index } = sharedIndex();
+  const hashKey = new Uint8Array(32);
+  const init = publisher.attach();
+  for (let turn = 0; turn < 100; turn++) publisher.replace(index, hashKey);
+  let kept = 0;
+  while (receiveMessageOnPort(init.port) !== undefined) kept++;
+  assert.equal(kept, 2, "that there was nothing, and the first");
+  publisher.close();
+});
+
+test("a view that follows is sent every snapshot", async () => {
+  const publisher = new Publisher();
+  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+  const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+  for (let turn = 1; turn <= 3; turn++) {
+    const { index, apply } = sharedIndex();
+    apply(turn);
+    publisher.replace(index, new Uint8Array(32));
+    assert.equal(outcome(view, turn), "killed");
+    assert.equal(allows(view, turn + 1), true);
+  }
+  publisher.close();
+});
+
+test("readers that come and go leave nothing behind", async () => {
+  const publisher = new Publisher();
+  publisher.replace(sharedIndex().index, new Uint8Array(32));
+  for (let turn = 0; turn < 1000; turn++) {
+    const view = attachToReplica(publisher.attach());
+    if (turn % 2 === 0) outcome(view, 1);
+    view.close();
+  }
+  assert.ok(publisher.readers > 0);
+  for (let turn = 0; turn < 100 && publisher.readers > 0; turn++) await settled();
+  assert.equal(publisher.readers, 0);
 });
