@@ -66,6 +66,7 @@ export class FeedHub {
   async follow(stream: EventStream, cursor: FeedCursor, mayFollow: () => boolean): Promise<void> {
     // One that came in while the server stops would keep it from stopping.
     if (this.#closed) return stream.destroy();
+    this.#leaveOldIncarnation(this.#options.log.head());
     const reset = this.#resetFor(cursor);
     if (reset !== undefined) {
       stream.end(resetEvent(reset));
@@ -140,8 +141,8 @@ export class FeedHub {
       return;
     }
     const event = await this.#batch(position, records);
-    // Its reset has been sent.
-    if (incarnation !== log.incarnation) return;
+    // It gets its reset, and not the same batch again and again until the next beat.
+    if (incarnation !== log.incarnation) return this.#leaveOldIncarnation(log.head());
     stream.write(event);
     follower.position = records.at(-1)!.seq;
     await stream.drained();

@@ -118,6 +118,23 @@ test("a cursor of another incarnation, ahead of the log, or too old leads to a r
   reader.close();
 });
 
+test("a follower that has heard of a new incarnation before its server's streams have is served at once", async (t) => {
+  const server = await serveRevocations(t);
+  const { log, write } = server.storage;
+  await append(server, 5);
+  const former = await openStream(server.endpoint, cursor(server, 5));
+  await write(({ db }) => db.updateTable("revocation_state").set({ incarnation: "another" }).execute());
+  await log.reload();
+  const reader = await openStream(server.endpoint, cursor(server, 2));
+  const batches = await readUntil(reader, 5);
+  assert.deepEqual(
+    batches.map(({ batch }) => [batch.incarnation, batch.prev, batch.to]),
+    [["another", 2, 5]],
+  );
+  assert.equal((await firstReset(former)).reason, "other_incarnation");
+  reader.close();
+});
+
 test("a stream without a cursor is refused: it would miss what is live before it", async (t) => {
   const server = await serveRevocations(t);
   for (const bad of [undefined, "", "7", "x:y"]) {
