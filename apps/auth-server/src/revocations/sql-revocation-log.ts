@@ -148,8 +148,9 @@ export class SqlRevocationLog implements ServedLog {
   async publish(records: readonly ChainedRecord[]): Promise<void> {
     const last = records.at(-1);
     if (last === undefined) return;
-    // A place that is known here already: another read of SQL was faster, or the database went back and gives it again.
     if (last.seq > this.#head && this.#deliver(records)) return;
+    // A place that is known here already: a read of SQL was faster, or the database went back and gives it again.
+    if (last.seq === this.#head && sameBytes(last.chain, this.#chain)) return;
     const head = await this.reload();
     if (head < last.seq) throw this.#rolledBack(`${last.seq}, then ${head}`);
   }
