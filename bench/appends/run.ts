@@ -6,15 +6,23 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "@portcullis/testing/servers";
 import { openStorage, type Storage } from "../../apps/auth-server/src/storage/storage.ts";
+import type { RevocationDraft } from "../../apps/auth-server/src/storage/write-transaction.ts";
 import { saveResult } from "../save-result.ts";
 
-const CONCURRENCY = [1, 16, 256];
+/** Units under way at a time, and records that each of them appends. */
+const LOADS = [
+  { concurrency: 1, recordsAUnit: 1 },
+  { concurrency: 16, recordsAUnit: 1 },
+  { concurrency: 256, recordsAUnit: 1 },
+  { concurrency: 4, recordsAUnit: 1000 },
+];
 const WINDOW_MS = 2000;
 
 interface Result {
   readonly driver: string;
   readonly concurrency: number;
-  readonly appendsASecond: number;
+  readonly recordsAUnit: number;
+  readonly recordsASecond: number;
   readonly unitsACommit: number;
 }
 
@@ -39,10 +47,10 @@ const drivers: Record<string, Storage> = {
 };
 const results: Result[] = [];
 try {
-  for (const storage of Object.values(drivers)) await appendsFor(storage, 16, WINDOW_MS / 2);
-  for (const concurrency of CONCURRENCY) {
+  for (const storage of Object.values(drivers)) await appendsFor(storage, LOADS[1]!, WINDOW_MS / 2);
+  for (const load of LOADS) {
     for (const [driver, storage] of Object.entries(drivers))
-      results.push(await measure(driver, storage, concurrency));
+      results.push(await measure(driver, storage, load));
   }
 } finally {
   for (const storage of Object.values(drivers)) await storage.close();
@@ -50,35 +58,39 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 console.table(results);
-const method = `wall time of ${WINDOW_MS} ms with so many units under way, each of which appends one record; commits on disk`;
+const method = `wall time of ${WINDOW_MS} ms with so many units under way, each of which appends so many records; commits on disk`;
 saveResult(values.json, { scenario: "appends", method, ...{ results } });
 
-async function measure(driver: string, storage: Storage, concurrency: number): Promise<Result> {
+type Load = (typeof LOADS)[number];
+
+async function measure(driver: string, storage: Storage, load: Load): Promise<Result> {
   const before = { ...storage.counters };
   const start = performance.now();
-  const appended = await appendsFor(storage, concurrency, WINDOW_MS);
+  const records = await appendsFor(storage, load, WINDOW_MS);
   const seconds = (performance.now() - start) / 1000;
   const commits = storage.counters.commits - before.commits;
   return {
     driver,
-    concurrency,
-    appendsASecond: Math.round(appended / seconds),
+    ...load,
+    recordsASecond: Math.round(records / seconds),
     unitsACommit: Math.round(((storage.counters.units - before.units) / commits) * 10) / 10,
   };
 }
 
-async function appendsFor(storage: Storage, concurrency: number, ms: number): Promise<number> {
+async function appendsFor(storage: Storage, load: Load, ms: number): Promise<number> {
   const end = performance.now() + ms;
   let appended = 0;
   const writer = async (): Promise<void> => {
     while (performance.now() < end) {
-      const key = randomBytes(16).toString("base64url");
-      await storage.write(async (transaction) => {
-        await transaction.append([{ scope: "session", mode: "kill", reason: "kicked", key }]);
-      });
-      appended++;
+      const drafts = Array.from({ length: load.recordsAUnit }, draftOfASession);
+      await storage.write((transaction) => transaction.append(drafts));
+      appended += drafts.length;
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, writer));
+  await Promise.all(Array.from({ length: load.concurrency }, writer));
   return appended;
+}
+
+function draftOfASession(): RevocationDraft {
+  return { scope: "session", mode: "kill", reason: "kicked", key: randomBytes(16).toString("base64url") };
 }

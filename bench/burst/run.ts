@@ -32,6 +32,7 @@ try {
 }
 
 async function burst() {
+  const cpuBefore = await verifierCpuMs();
   const begun = Date.now();
   const times: number[] = [];
   let left = REVOCATIONS;
@@ -53,8 +54,14 @@ async function burst() {
     storedMs,
     storedASecond: Math.round((REVOCATIONS / storedMs) * 1000),
     appliedByAllMs: reachedAt - begun,
+    cpuMicrosecondsAVerifierAndRecord:
+      (((await verifierCpuMs()) - cpuBefore) * 1000) / VERIFIERS / REVOCATIONS,
     ...spreadOf(times),
   };
+}
+
+async function verifierCpuMs(): Promise<number> {
+  return (await verifiers.ask<{ cpuMs: number }>({ cpu: true })).cpuMs;
 }
 
 async function revoke(waitSeconds: number): Promise<Receipt> {

@@ -1,4 +1,4 @@
-/** Guards with a replica each. Answers `{ waitFor: head }`, `{ memory: true }`. */
+/** Guards with a replica each. Answers `{ waitFor: head }`, `{ memory: true }`, `{ cpu: true }`. */
 import { connect } from "@portcullis/guard";
 import { AUDIENCE, VERIFIERS } from "./clients.ts";
 
@@ -27,11 +27,14 @@ const guards = Array.from({ length: options.count }, (_, at) =>
 );
 await Promise.all(guards.map((guard) => guard.whenReady()));
 process.on("disconnect", () => process.exit());
-process.on("message", (question) => void answer(question as { waitFor: number } | { memory: true }));
+process.on("message", (question) => void answer(question as Question));
 process.send!({ readyMs: performance.now() - began });
 
-async function answer(question: { waitFor: number } | { memory: true }): Promise<void> {
+type Question = { readonly waitFor: number } | { readonly memory: true } | { readonly cpu: true };
+
+async function answer(question: Question): Promise<void> {
   if ("memory" in question) return memory();
+  if ("cpu" in question) return cpu();
   await Promise.all(guards.map(({ replica }) => reaches(replica, question.waitFor)));
   process.send!({ reachedAt: Date.now() });
 }
@@ -45,6 +48,11 @@ function reaches(replica: (typeof guards)[number]["replica"], seq: number): Prom
     });
     if (replica.applied >= seq) resolve();
   });
+}
+
+function cpu(): void {
+  const { user, system } = process.cpuUsage();
+  process.send!({ cpuMs: (user + system) / 1000 });
 }
 
 function memory(): void {
