@@ -14,6 +14,9 @@ const USAGE = `npm run mutants [-- [--list] NAME...]
 Runs the tests that must notice each mistake. Without names, all of them.
   --list   say what there is`;
 
+const TEST_LIMIT_MS = 120_000;
+const FAILURE = /^\s*not ok /m;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { list: { type: "boolean" }, help: { type: "boolean", short: "h" } },
@@ -54,11 +57,24 @@ async function runAll(mutants: readonly Mutant[]): Promise<number> {
   return survivors.length === 0 ? 0 : 1;
 }
 
-/** One process a file, stopped at its first failure being known by its exit status. */
+/** Ends with the first failure: one is enough. A test that hangs fails by its time limit. */
 function passes(tests: readonly string[], mutant?: string): Promise<boolean> {
   const hook = mutant === undefined ? [] : ["--import", join(root, "tools", "mutants", "apply.ts")];
-  const flags = ["--conditions=@portcullis/source", ...hook, "--test", "--test-concurrency=2", ...tests];
+  const flags = ["--conditions=@portcullis/source", ...hook, "--test", "--test-reporter=tap"];
+  const bounds = ["--test-concurrency=2", `--test-timeout=${TEST_LIMIT_MS}`];
   const env = { ...process.env, ...(mutant === undefined ? {} : { PORTCULLIS_MUTANT: mutant }) };
-  const child = spawn(process.execPath, flags, { cwd: root, env, stdio: "ignore" });
-  return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
+  const child = spawn(process.execPath, [...flags, ...bounds, ...tests], {
+    cwd: root,
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+    // Its own group: the test runner's children end with it.
+    detached: true,
+  });
+  let failed = false;
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    if (failed || !FAILURE.test(text)) return;
+    failed = true;
+    process.kill(-child.pid!, "SIGTERM");
+  });
+  return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0 && !failed)));
 }

@@ -5,8 +5,12 @@
 import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { configureGlobal } from "fast-check";
 import { root } from "../workspace.ts";
 import { MUTANTS } from "./list.ts";
+
+// That a property fails is all that is asked here; to look for its smallest counterexample can take minutes.
+configureGlobal({ endOnFailure: true });
 
 const name = process.env.PORTCULLIS_MUTANT;
 const mutant = MUTANTS.find((candidate) => candidate.name === name);
