@@ -131,7 +131,7 @@ test("a follower that has heard of a new incarnation before its server's streams
     batches.map(({ batch }) => [batch.incarnation, batch.prev, batch.to]),
     [["another", 2, 5]],
   );
-  assert.equal((await firstReset(former)).reason, "other_incarnation");
+  assert.equal((await firstReset(former))?.reason, "other_incarnation");
   reader.close();
 });
 

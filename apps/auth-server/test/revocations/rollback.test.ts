@@ -6,7 +6,7 @@ import test, { type TestContext } from "node:test";
 import { createSignedHeadVerifier, localKeySource } from "@portcullis/access-token";
 import { encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { publicKeysOf } from "../../src/oidc/keys.ts";
 import { createSignHead } from "../../src/revocations/sign-head.ts";
 import { temporaryFile } from "../storage/temporary-storage.ts";
@@ -195,7 +195,12 @@ test("what this issuer has not signed changes nothing", async (t) => {
       nowSeconds,
     })(position),
   ]);
-  for (const signedHead of [...forged, "rubbish", `${forged[0]}x`]) {
+  // By the right key, for another purpose: a token is no head.
+  const claims = { iss: ISSUER, incarnation, seq: 50, chain: "A".repeat(43), iat: 1 };
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: "ES256", kid: keys[0]!.kid!, typ: "at+jwt" })
+    .sign(await importJWK(keys[0]!));
+  for (const signedHead of [...forged, token, "rubbish", `${forged[0]}x`]) {
     const response = await server.leaseCall("gateway", { applied: 50, signedHead });
     assert.deepEqual([response.status, (await response.json()).error], [409, "ahead_of_head"]);
   }
