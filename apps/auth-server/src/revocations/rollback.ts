@@ -81,6 +81,8 @@ export function createRollback(options: RollbackOptions): Rollback {
   });
   log.onIncarnation(() => {
     if (log.head() < seen) left = { ...left, lost: seen };
+    // The log can also go on further than where it was left: what lay between was pruned.
+    seen = Math.max(seen, log.head());
   });
 
   /** One after the other: the second of two that prove the same finds the log past it. */
