@@ -42,6 +42,10 @@ export class FeedHub {
   #sent: number;
   /** Of the log whose records are sent. */
   #incarnation: string;
+  /** Newest seq that the log has told of. */
+  #told: number;
+  /** Grows when everybody had to begin anew: a batch that is being made is void then. */
+  #beginnings = 0;
   #lastSentAt = Number.NEGATIVE_INFINITY;
   #scheduled = false;
   #closed = false;
@@ -50,9 +54,11 @@ export class FeedHub {
   constructor(options: FeedHubOptions) {
     this.#options = options;
     this.#sent = options.log.head();
+    this.#told = this.#sent;
     this.#incarnation = options.log.incarnation;
     this.#unsubscribe = options.log.subscribe((records) => {
-      this.#leaveOldIncarnation(records[0]!.seq - 1);
+      this.#beginAnewUnlessAt(records[0]!.seq - 1);
+      this.#told = records.at(-1)!.seq;
       for (const record of records) this.#waiting.push(record);
       this.#schedule();
     });
@@ -66,7 +72,7 @@ export class FeedHub {
   async follow(stream: EventStream, cursor: FeedCursor, mayFollow: () => boolean): Promise<void> {
     // One that came in while the server stops would keep it from stopping.
     if (this.#closed) return stream.destroy();
-    this.#leaveOldIncarnation(this.#options.log.head());
+    this.#beginAnewUnlessAt(this.#options.log.head());
     const reset = this.#resetFor(cursor);
     if (reset !== undefined) {
       stream.end(resetEvent(reset));
@@ -80,7 +86,7 @@ export class FeedHub {
 
   /** Called every two seconds: tells readers that the line is alive, and ends streams whose right is over. */
   beat(): void {
-    this.#leaveOldIncarnation(this.#options.log.head());
+    this.#beginAnewUnlessAt(this.#options.log.head());
     for (const { stream, mayFollow } of this.#followers) {
       if (mayFollow()) stream.write(HEARTBEAT);
       // One that reads nothing never gets to the end that it was sent: it is cut at the next beat.
@@ -96,14 +102,20 @@ export class FeedHub {
     this.#followers.clear();
   }
 
-  /** The log is another one now: what waits is void, and everybody needs a new snapshot. `sent` is where it goes on. */
-  #leaveOldIncarnation(sent: number): void {
+  /**
+   * Where the log is another one now, or has left out what was pruned before it came here, what waits is void, and
+   * everybody needs a new snapshot. `seq` is where it goes on.
+   */
+  #beginAnewUnlessAt(seq: number): void {
     const { incarnation } = this.#options.log;
-    if (incarnation === this.#incarnation) return;
+    const isSame = incarnation === this.#incarnation;
+    if (isSame && seq === this.#told) return;
     this.#incarnation = incarnation;
     this.#waiting = [];
-    this.#sent = sent;
-    const event = resetEvent({ incarnation, reason: "other_incarnation" });
+    this.#sent = seq;
+    this.#told = seq;
+    this.#beginnings++;
+    const event = resetEvent({ incarnation, reason: isSame ? "too_old" : "other_incarnation" });
     for (const { stream } of this.#followers) stream.end(event);
     this.#followers.clear();
   }
@@ -133,7 +145,7 @@ export class FeedHub {
   async #sendStored(follower: Follower): Promise<void> {
     const { log } = this.#options;
     const { position, stream } = follower;
-    const incarnation = this.#incarnation;
+    const isVoid = this.#voidness();
     const records = await log.read(position, Math.min(BATCH_LIMIT, this.#sent - position));
     if (records[0]?.seq !== position + 1) {
       // Pruned meanwhile.
@@ -142,7 +154,7 @@ export class FeedHub {
     }
     const event = await this.#batch(position, records);
     // It gets its reset, and not the same batch again and again until the next beat.
-    if (incarnation !== log.incarnation) return this.#leaveOldIncarnation(log.head());
+    if (isVoid()) return this.#beginAnewUnlessAt(log.head());
     stream.write(event);
     follower.position = records.at(-1)!.seq;
     await stream.drained();
@@ -174,13 +186,20 @@ export class FeedHub {
   async #sendLive(records: readonly ChainedRecord[]): Promise<void> {
     const prev = this.#sent;
     const to = records.at(-1)!.seq;
-    const incarnation = this.#incarnation;
+    const isVoid = this.#voidness();
     const event = await this.#batch(prev, records);
-    if (incarnation !== this.#options.log.incarnation) return;
+    if (isVoid()) return;
     // In one turn: who joins sees either what was sent before this batch or this batch as sent.
     this.#sent = to;
     this.#lastSentAt = this.#options.monotonicMs();
     for (const follower of this.#followers) this.#pass(follower, { prev, to, event });
+  }
+
+  /** Asked later, says whether the log has become another one since. */
+  #voidness(): () => boolean {
+    const beginnings = this.#beginnings;
+    const incarnation = this.#incarnation;
+    return () => beginnings !== this.#beginnings || incarnation !== this.#options.log.incarnation;
   }
 
   async #batch(prev: number, records: readonly ChainedRecord[]): Promise<Buffer> {

@@ -121,7 +121,7 @@ export class SqlRevocationLog implements ServedLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Called when another incarnation was found in SQL: whoever follows must begin anew. */
+  /** Called when the log in SQL does not go on where it was left here: whoever follows must begin anew. */
   onIncarnation(listener: () => void): () => void {
     this.#incarnationListeners.add(listener);
     return () => this.#incarnationListeners.delete(listener);
@@ -174,7 +174,7 @@ export class SqlRevocationLog implements ServedLog {
     while (this.#head < head) {
       const records = await this.read(this.#head, ROWS_A_READ);
       // Own commits may have been delivered while this was read.
-      if (!this.#deliver(records) && this.#head < head) throw this.#gap(records);
+      if (!this.#deliver(records) && this.#head < head) await this.#skipPruned(records);
     }
     this.forgetBefore(position.anchor_seq + 1);
     return head;
@@ -187,8 +187,19 @@ export class SqlRevocationLog implements ServedLog {
   #gap(records: readonly ChainedRecord[]): Error {
     const found = records[0]?.seq ?? "nothing";
     return revocationsError("log_inconsistent", {
-      text: `After seq ${this.#head} the revocation log goes on with ${found}. Restart this server; it starts anew from the database.`,
+      text: `After seq ${this.#head} the revocation log goes on with ${found}, and nothing was pruned there. Restore the database from a backup.`,
     });
+  }
+
+  /** This server was away for so long that what follows on its head has expired, and was pruned by others. */
+  async #skipPruned(found: readonly ChainedRecord[]): Promise<void> {
+    const position = await readPosition(this.#options.read);
+    const isPruned = position.incarnation === this.#incarnation && position.anchor_seq > this.#head;
+    if (!isPruned) throw this.#gap(found);
+    this.#head = position.anchor_seq;
+    this.#chain = position.anchor_chain;
+    this.forgetBefore(this.#head + 1);
+    for (const listener of this.#incarnationListeners) listener();
   }
 
   /** What is known is kept if it is the beginning of what is there; otherwise everything is delivered anew. */
@@ -199,6 +210,8 @@ export class SqlRevocationLog implements ServedLog {
     if (!isContinued) {
       this.#head = position.anchor_seq;
       this.#chain = position.anchor_chain;
+      // The lost log may have been pruned further than this one.
+      this.#oldestKept = position.anchor_seq + 1;
     }
     this.#incarnation = position.incarnation;
     this.#tokenLifetimeSeconds = Math.max(this.#tokenLifetimeSeconds, position.longest_lifetime ?? 0);

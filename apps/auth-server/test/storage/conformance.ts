@@ -9,9 +9,10 @@ import { sql } from "kysely";
 import { spend } from "../../src/oidc/spend.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { pruneExpired } from "../../src/revocations/prune.ts";
+import { SqlRevocationLog } from "../../src/revocations/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
-import { draft, oneTo, storedSeqs, withoutChain } from "./temporary-storage.ts";
+import { draft, oneTo, storageOptions, storedSeqs, withoutChain } from "./temporary-storage.ts";
 
 /** Data, on which storages are opened, one after the other. They are closed when the test is over. */
 export interface TestData {
@@ -242,6 +243,53 @@ export function storageConformance(driver: Driver): void {
     assert.equal((await data.open()).log.oldestKept(), 2);
   });
 
+  test("a log that was away while rows after its head were pruned goes on behind them, and says so", async (t) => {
+    let now = 1000;
+    const storage = await open(t, { nowSeconds: () => now });
+    await storage.write((transaction) => transaction.append([draft("known")]));
+    const away = await otherLog(storage, storage.read);
+    const told: (number | string)[] = [];
+    away.onIncarnation(() => told.push(`anew at ${away.head()}`));
+    away.subscribe((records) => told.push(...records.map(({ seq }) => seq)));
+    await storage.write((transaction) => transaction.append([draft("a"), draft("b")]));
+    now = 1e6;
+    await pruneExpired({ storage, nowSeconds: () => now });
+    assert.deepEqual([await away.reload(), away.head(), away.oldestKept()], [3, 3, 4]);
+    await storage.write((transaction) => transaction.append([draft("c")]));
+    assert.equal(await away.reload(), 4);
+    assert.deepEqual(told, ["anew at 3", 4]);
+  });
+
+  test("a log in which a row is missing that was not pruned is not read on", async (t) => {
+    const storage = await open(t);
+    const other = await otherLog(storage, storage.read);
+    await storage.write((transaction) => transaction.append(oneTo(3).map((index) => draft(String(index)))));
+    await storage.write(({ db }) => db.deleteFrom("revocations").where("seq", "=", 1).execute());
+    await assert.rejects(other.reload(), (error) => hasCode(error, "log_inconsistent"));
+    assert.equal(other.head(), 0);
+  });
+
+  test("own commits that are published while the head is read from SQL are no rollback", async (t) => {
+    const storage = await open(t);
+    let whileRead = async () => {};
+    const read = storage.read.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        await whileRead();
+        return result;
+      },
+    });
+    const log = await otherLog(storage, read);
+    whileRead = async () => {
+      whileRead = async () => {};
+      await storage.write((transaction) => transaction.append([draft("a")]));
+      await log.publish(await storage.log.read(0, 1));
+    };
+    // It has read 0, and 1 was published since.
+    assert.equal(await log.reload(), 0);
+    assert.equal(log.head(), 1);
+  });
+
   test("a log with a hole in it is refused at start", async (t) => {
     const data = await driver(t);
     const storage = await data.open();
@@ -305,6 +353,18 @@ export function storageConformance(driver: Driver): void {
     );
   });
 }
+
+/** As another server on the database has it, which hears of nothing until it reads. */
+const otherLog = (storage: Storage, read: Storage["read"]): Promise<SqlRevocationLog> =>
+  storage.write(({ db }) =>
+    SqlRevocationLog.open({
+      ...storageOptions("unused"),
+      dialect: storage.dialect,
+      read,
+      write: db,
+      nowSeconds: () => 1000,
+    }),
+  );
 
 const addReplica = ({ db }: WriteTransaction, name: string) =>
   db.insertInto("replicas").values({ client_id: "gateway", name, lease_ms: 1 }).execute();
