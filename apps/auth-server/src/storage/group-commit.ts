@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainedRecord } from "@portcullis/feed-server";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { storageError } from "./errors.ts";
+import { Gathering } from "./gathering.ts";
 import type { GroupConnection } from "./group-connection.ts";
 import { type Append, Unit } from "./unit.ts";
 import { withinTimeLimit } from "./within-time-limit.ts";
@@ -56,8 +57,7 @@ export class GroupCommit {
   readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
   readonly #idle: GroupConnection[];
   readonly #draining = new Set<Promise<void>>();
-  /** The group that has or wants the log's counter. */
-  #appending: Promise<unknown> | undefined;
+  readonly #gathering = new Gathering();
   #closed = false;
 
   constructor(options: GroupCommitOptions) {
@@ -93,11 +93,10 @@ export class GroupCommit {
   async #drain(connection: GroupConnection): Promise<void> {
     do {
       do {
-        // Appends would only queue for the counter behind it, each group with its own wait for the disk.
-        await this.#appending;
+        await this.#gathering.end();
         // By the end of this turn of the event loop every request that has arrived has queued its unit.
         await nextTurn();
-      } while (this.#appending !== undefined);
+      } while (this.#gathering.isOn);
       // Taken before the transaction begins: another lane may be faster, and an empty one would be for nothing.
       const first = this.#queue.shift();
       if (first !== undefined) await this.#runGroup(connection, first);
@@ -187,7 +186,9 @@ export class GroupCommit {
     const units = finished.flatMap(({ unit }) => unit ?? []);
     const appends = units.flatMap((unit) => unit.appends);
     const endings = units.flatMap((unit) => unit.endings);
-    if (appends.length > 0 || endings.length > 0) return this.#append(connection, appends, endings);
+    if (appends.length > 0 || endings.length > 0) {
+      return this.#gathering.during(() => this.#append(connection, appends, endings));
+    }
     await connection.commit();
     return [];
   }
@@ -198,20 +199,13 @@ export class GroupCommit {
     appends: readonly Append[],
     endings: Unit["endings"],
   ): Promise<readonly ChainedRecord[]> {
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    this.#appending = over;
-    try {
-      connection.beginEnd();
-      const db = connection.queries(() => undefined);
-      const { lockRows } = connection;
-      const records = await this.#options.log.place({ db, lockRows }, appends);
-      for (const ending of endings) await ending(db);
-      await connection.commit();
-      return records;
-    } finally {
-      if (this.#appending === over) this.#appending = undefined;
-      resolve();
-    }
+    connection.beginEnd();
+    const db = connection.queries(() => undefined);
+    const { lockRows } = connection;
+    const records = await this.#options.log.place({ db, lockRows }, appends);
+    for (const ending of endings) await ending(db);
+    await connection.commit();
+    return records;
   }
 
   /** Before anybody is told: who has heard of a revocation's commit must find it in head() and in the verdict. */

@@ -168,6 +168,22 @@ test("a burst of appends is one group, and not one of each lane", async (t) => {
   assert.ok(server.counters.commits - commits <= 4, `${server.counters.commits - commits} commits`);
 });
 
+test("while another server hangs with the log's counter, what appends nothing is still stored", async (t) => {
+  const [server] = await twoServers(t);
+  const other = await otherClient(t, server);
+  await other.query("begin; select 1 from revocation_state for update");
+  const appended = append(server, "a");
+  await lockIsWaitedFor(server);
+  const replica = { client_id: "x", name: "y", lease_ms: 1 };
+  const first = await Promise.race([
+    appended.then(() => "append", String),
+    server.write(({ db }) => db.insertInto("replicas").values(replica).execute()).then(() => "replica"),
+  ]);
+  assert.equal(first, "replica");
+  await other.query("commit");
+  assert.equal((await appended).seq, 1);
+});
+
 test("a statement that a unit asked, saw fail and went on after ends that unit, and not the next", async (t) => {
   const [server] = await twoServers(t);
   const replica = { client_id: "x", name: "y", lease_ms: 1 };
