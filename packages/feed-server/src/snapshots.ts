@@ -5,12 +5,13 @@ import type { HeadSigner } from "./head-signer.ts";
 import type { ServedLog } from "./served-log.ts";
 
 const DIGEST_BYTES = 32;
+const LEAST_REUSE_MS = 2000;
 const HASHED_A_TURN = 4 * 1024 * 1024;
 
 export interface SnapshotsOptions {
   readonly log: ServedLog;
   readonly monotonicMs: () => number;
-  /** A snapshot is given out again for so long. */
+  /** A snapshot is given out again for so long at least, and for as long as it took to make. */
   readonly reuseMs?: number;
   /** Default: the head goes out unsigned. */
   readonly signer?: HeadSigner;
@@ -48,6 +49,8 @@ export class Snapshots {
 
   #build(): Promise<Uint8Array> {
     this.counters.built++;
+    const { monotonicMs, reuseMs = LEAST_REUSE_MS } = this.#options;
+    const startedAt = monotonicMs();
     // While it is being built it is the one that all wait for, however long it takes.
     const latest = {
       incarnation: this.#options.log.incarnation,
@@ -57,7 +60,9 @@ export class Snapshots {
     this.#latest = latest;
     latest.bytes.then(
       () => {
-        latest.usableUntil = this.#options.monotonicMs() + (this.#options.reuseMs ?? 2000);
+        const now = monotonicMs();
+        // One that took half a minute would be made again and again for verifiers that come one after the other.
+        latest.usableUntil = now + Math.max(reuseMs, now - startedAt);
       },
       () => {
         if (this.#latest === latest) this.#latest = undefined;
