@@ -237,10 +237,10 @@ export const MUTANTS: readonly Mutant[] = [
     says: "callers hear of a revocation before it is on disk",
     file: "apps/auth-server/src/storage/group-commit.ts",
     edits: [
-      [`      await connection.commit();\n`, ``],
+      [`await ending(db);\n    await connection.commit();\n`, `await ending(db);\n`],
       [
         `    await this.#tell(finished, records);\n`,
-        `    await this.#tell(finished, records);\n    await connection.commit();\n`,
+        `    await this.#tell(finished, records);\n    if (records.length > 0) await connection.commit();\n`,
       ],
     ],
     tests: [
