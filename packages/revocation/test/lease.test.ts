@@ -22,6 +22,19 @@ test("age is counted from before the call was sent, however late the answer", as
   assert.equal(world.replica.freshness().ageMs, 1700);
 });
 
+test("what a relay adds to the age counts for freshness and for the end of the lease", async () => {
+  const world = new ReplicaWorld();
+  world.log.onLease = async (response) => ({ ...response, ageMs: 700 });
+  await world.started();
+  world.log.onLease = () => new Promise(() => {});
+  const { ageMs } = world.replica.freshness();
+  assert.equal(ageMs, 700);
+  await world.pass(LEASE_MS - 700);
+  assert.ok(world.allows(1));
+  await world.pass(1);
+  assert.equal(world.allows(1), false);
+});
+
 test("a replica that was stopped past its lease allows nothing when it wakes", async () => {
   const world = await new ReplicaWorld().started();
   await world.pass(3000);
