@@ -25,7 +25,12 @@ export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly counters = { built: 0, served: 0 };
   #latest:
-    | { readonly incarnation: string; readonly bytes: Promise<Uint8Array>; usableUntil: number }
+    | {
+        readonly incarnation: string;
+        readonly head: number;
+        readonly bytes: Promise<Uint8Array>;
+        usableUntil: number;
+      }
     | undefined;
 
   constructor(options: SnapshotsOptions) {
@@ -36,9 +41,10 @@ export class Snapshots {
     this.counters.served++;
     const { log, monotonicMs } = this.#options;
     const latest = this.#latest;
-    const usable = latest?.incarnation === log.incarnation && monotonicMs() < latest.usableUntil;
-    if (latest !== undefined && usable) return latest.bytes;
-    return this.#build();
+    if (latest === undefined || latest.incarnation !== log.incarnation) return this.#build();
+    // The stream does not go on from there any more: its verifier would only come back for another.
+    if (latest.head + 1 < log.oldestKept()) return this.#build();
+    return monotonicMs() < latest.usableUntil ? latest.bytes : this.#build();
   }
 
   /** Frees the memory of a snapshot that would not be given out again. */
@@ -54,6 +60,7 @@ export class Snapshots {
     // While it is being built it is the one that all wait for, however long it takes.
     const latest = {
       incarnation: this.#options.log.incarnation,
+      head: this.#options.log.head(),
       bytes: buildSnapshot(this.#options),
       usableUntil: Number.POSITIVE_INFINITY,
     };
@@ -93,7 +100,7 @@ async function buildSnapshot({ log, signer }: SnapshotsOptions): Promise<Uint8Ar
 }
 
 async function collect(log: ServedLog, head: number): Promise<Uint8Array> {
-  let records = new Uint8Array((head - log.oldestKept() + 1) * RECORD_BYTES);
+  let records = new Uint8Array(Math.max(0, head - log.oldestKept() + 1) * RECORD_BYTES);
   let length = 0;
   for await (const slice of log.liveRecords(head)) {
     records = withRoomFor(length + slice.length, records);

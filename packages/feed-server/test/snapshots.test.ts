@@ -37,3 +37,16 @@ test("a snapshot that took long to make is given out again for as long", async (
   await snapshots.get();
   assert.equal(snapshots.counters.built, 2);
 });
+
+test("a snapshot from which the stream does not go on is not given out again", async () => {
+  const clock = new FakeClock();
+  let oldestKept = 1;
+  const log = { ...slowLog(clock, 0), oldestKept: () => oldestKept, head: () => oldestKept - 1 };
+  const snapshots = new Snapshots({ log, monotonicMs: clock.monotonicMs });
+  await snapshots.get();
+  await snapshots.get();
+  assert.equal(snapshots.counters.built, 1);
+  oldestKept = 8;
+  await snapshots.get();
+  assert.equal(snapshots.counters.built, 2);
+});
