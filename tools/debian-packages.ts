@@ -45,7 +45,7 @@ function isInstalled(program: Program): boolean {
     "/usr/sbin",
     "/usr/bin",
     ...postgresFolders(),
-    ...libraryFolders(),
+    ...sharedObjectFolders(),
   ];
   return folders.some((folder) => existsSync(join(folder, PROGRAMS[program].file)));
 }
@@ -56,8 +56,8 @@ function postgresFolders(): string[] {
   return existsSync(parent) ? readdirSync(parent).map((version) => join(parent, version, "bin")) : [];
 }
 
-/** Debian keeps libraries in folders of the processor's kind. */
-function libraryFolders(): string[] {
+/** Debian keeps shared objects in folders of the processor's kind. */
+function sharedObjectFolders(): string[] {
   return existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => join("/usr/lib", name)) : [];
 }
 
