@@ -1,8 +1,8 @@
 /**
  * Imports run one way (docs/decisions/0005-import-direction.md). This prints the import that breaks the rule:
  * a workspace that may not be imported, a relative path that leaves its workspace, a Node module where there
- * must be no I/O, test support outside tests, files that import each other in a circle, or a workspace that no rule
- * is about.
+ * must be no I/O, test support outside tests, a migration that imports what lives, files that import each other in a
+ * circle, or a workspace that no rule is about.
  */
 import { dirname, join } from "node:path";
 import { repository, type Tree } from "./workspace.ts";
@@ -45,6 +45,10 @@ const USES_INSIDES = ["bench", "simulation"];
 /** Without Node: they run in browsers too. */
 const NO_NODE = ["packages/protocol", "packages/client"];
 
+const MIGRATION = /\/storage\/migrations\/\d{4}-[\w-]+\.ts$/;
+/** A released migration does for ever what it did: Kysely, Node, and the migrations before it. */
+const FROZEN = /^(?:kysely(?:\/|$)|node:|\.\/\d{4}-)/;
+
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
 const isTest = (path: string): boolean => /(^|\/)tests?\//.test(path);
@@ -75,6 +79,9 @@ function importsOf(text: string): string[] {
 }
 
 function complaintAbout(workspace: string, path: string, specifier: string): string | undefined {
+  if (MIGRATION.test(path) && !FROZEN.test(specifier)) {
+    return `${path}: imports ${specifier}, which may change; a migration keeps a copy of what it needs`;
+  }
   if (specifier.startsWith(".")) return leavesWorkspace(workspace, path, specifier);
   if (specifier.startsWith("node:") && NO_NODE.includes(workspace) && !isTest(path)) {
     return `${path}: imports ${specifier}, but ${workspace} runs in browsers too`;

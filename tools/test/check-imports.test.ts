@@ -35,6 +35,19 @@ const COMPLAINTS: Record<string, { files: Record<string, string>; complaint: Reg
     files: { "packages/guard/src/a.ts": 'import { FrozenClock } from "@portcullis/testing";' },
     complaint: /guard\/src\/a\.ts: imports @portcullis\/testing/,
   },
+  "a migration that imports what lives": {
+    files: {
+      "apps/auth-server/src/storage/migrations/0002-more.ts":
+        'import type { Kysely } from "kysely";\nimport { hash } from "node:crypto";\nimport { a } from "./0001-first.ts";\nimport { rowOf } from "../../revocations/row.ts";',
+    },
+    complaint: /0002-more\.ts: imports \.\.\/\.\.\/revocations\/row\.ts, which may change/,
+  },
+  "a migration that imports a package of ours": {
+    files: {
+      "apps/auth-server/src/storage/migrations/0002-more.ts": 'import { x } from "@portcullis/protocol";',
+    },
+    complaint: /imports @portcullis\/protocol, which may change/,
+  },
   "files that import each other in a circle": {
     files: {
       "packages/guard/src/a.ts": 'import { b } from "./b.ts";',

@@ -1,15 +1,9 @@
-import { hash, randomBytes } from "node:crypto";
-import {
-  CHAIN_START,
-  encodeIdentifier,
-  encodeRecords,
-  extendChain,
-  IDENTIFIER_BYTES,
-} from "@portcullis/protocol";
+import { randomBytes } from "node:crypto";
 import type { ColumnDefinitionBuilder, Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
-import { CHAINED_COLUMNS, type RecordRow, recordOf } from "../../revocations/revocation-row.ts";
-import { chainRows } from "./0004-chain.ts";
+import { CHAIN_START, chainAfter, chainRows, RECORD_COLUMNS, type RecordRow } from "./0004-chain.ts";
+
+const IDENTIFIER_BYTES = 16;
 
 // A migration sees the tables as they were when it was written, whatever they are now.
 // biome-ignore lint/suspicious/noExplicitAny: there is no type for tables of the past
@@ -41,21 +35,18 @@ interface Anchor {
 async function anchorOf(db: Kysely<AnyTables>): Promise<Anchor> {
   const oldest = (await db
     .selectFrom("revocations")
-    .select(CHAINED_COLUMNS)
+    .select([...RECORD_COLUMNS, "chain"])
     .orderBy("seq")
     .limit(1)
     .executeTakeFirst()) as (RecordRow & { chain: Uint8Array }) | undefined;
   if (oldest === undefined) return anchorAtHead(db);
-  if (!Buffer.from(firstValue(oldest)).equals(oldest.chain)) await chainAnew(db);
+  if (!Buffer.from(chainAfter(CHAIN_START, oldest)).equals(oldest.chain)) await chainAnew(db);
   return { seq: oldest.seq - 1, chain: CHAIN_START };
 }
 
-const firstValue = (row: RecordRow): Uint8Array =>
-  extendChain(CHAIN_START, encodeRecords([recordOf(row)]), (bytes) => hash("sha256", bytes, "buffer"));
-
 /** Rows before the oldest were pruned, and their values with them. Verifiers hold the old ones: they must begin anew. */
 async function chainAnew(db: Kysely<AnyTables>): Promise<void> {
-  const incarnation = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+  const incarnation = randomBytes(IDENTIFIER_BYTES).toString("base64url");
   await db
     .updateTable("revocation_state")
     .set({ chain: await chainRows(db), incarnation })

@@ -1,6 +1,6 @@
 /**
- * All migrations, in order. To add one: a file `NNNN-what.ts` beside this one and a line here. A migration
- * that was released never changes.
+ * All migrations, in order. To add one: a file `NNNN-what.ts` beside this one and a line here. A migration that was
+ * released never changes, and so imports nothing that may: Kysely, Node, and migrations before it (tools/check-imports.ts).
  */
 import type { Migration } from "kysely/migration";
 import { createRevocations } from "./0001-revocations.ts";
