@@ -10,6 +10,7 @@
  *   token that lives for years, and outlast its withdrawal where no other token comes.
  */
 import type { KeyObject } from "node:crypto";
+import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
 import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
 import { accessTokenError } from "./errors.ts";
 import { fetchJson } from "./fetch-json.ts";
@@ -27,7 +28,7 @@ export interface RemoteKeySourceOptions {
   readonly cooldownMs?: number;
   /** Fetch again after this time; default 600,000. */
   readonly maxAgeMs?: number;
-  /** How much longer known keys are good when no fetch succeeds; default 3,600,000. */
+  /** How much longer known keys are good when no fetch succeeds; default 3,600,000. With `maxAgeMs` at most 4,200,000. */
   readonly keepLastKeysMs?: number;
   /** After a failed fetch, the next is at least this much later; default 1,000. */
   readonly retryMs?: number;
@@ -43,10 +44,12 @@ export interface RemoteKeySource extends KeySource {
   refresh(): Promise<void>;
 }
 
+const LONGEST_MS = KEY_CACHE_MAX_AGE_SECONDS * 1000;
+
 const DEFAULTS = {
   cooldownMs: 10_000,
   maxAgeMs: 600_000,
-  keepLastKeysMs: 3_600_000,
+  keepLastKeysMs: LONGEST_MS - 600_000,
   retryMs: 1_000,
   timeoutMs: 5_000,
   allowInsecureRequests: false,
@@ -57,8 +60,17 @@ export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySourc
   const defaults = { ...DEFAULTS, fetch, monotonicMs: () => performance.now() };
   const settings: Settings = { ...defaults, ...withoutUndefined(options) };
   requireIssuerUrl(settings.issuer, settings);
+  requireBoundedAge(settings);
   if (settings.jwksUri !== undefined) requireSecureUrl("jwksUri", settings.jwksUri, settings);
   return new FetchedKeys(settings);
+}
+
+/** The issuer forgets the revocation of a retired key once no verifier can have it any more. */
+function requireBoundedAge({ maxAgeMs, keepLastKeysMs }: Settings): void {
+  if (maxAgeMs >= 0 && keepLastKeysMs >= 0 && maxAgeMs + keepLastKeysMs <= LONGEST_MS) return;
+  throw accessTokenError("invalid_configuration", {
+    text: `maxAgeMs, keepLastKeysMs: found ${maxAgeMs} and ${keepLastKeysMs}; together at most ${LONGEST_MS} (KEY_CACHE_MAX_AGE_SECONDS).`,
+  });
 }
 
 /** A setting that is there and undefined would win over its default. */

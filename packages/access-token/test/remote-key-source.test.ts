@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
 import {
   AUDIENCE,
   FakeIssuer,
@@ -151,6 +152,15 @@ test("a setting that is undefined is a setting left out", async () => {
   const { verifier } = verifierOf(source(unset));
   assert.ok(await verifier.verify(issuer.mint()));
   assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
+});
+
+test("no setting keeps keys longer than the issuer counts with", async () => {
+  const longest = KEY_CACHE_MAX_AGE_SECONDS * 1000;
+  assert.ok(source({ maxAgeMs: 1000, keepLastKeysMs: longest - 1000 }));
+  for (const keepLastKeysMs of [longest - 999, Number.NaN, -1]) {
+    const open = () => source({ maxAgeMs: 1000, keepLastKeysMs });
+    assert.equal(await codeOf(open), "invalid_configuration");
+  }
 });
 
 test("a jwksUri of its own skips discovery", async () => {

@@ -4,6 +4,7 @@ export * from "./errors.ts";
 export * from "./feed.ts";
 export * from "./identifiers.ts";
 export * from "./inspect.ts";
+export * from "./key-cache.ts";
 export * from "./live-digest.ts";
 export * from "./reasons.ts";
 export * from "./receipt.ts";
