@@ -26,6 +26,7 @@ async function startPortcullis(dataDirectory: string): Promise<string> {
     issuer,
     listen: { host: "127.0.0.1", port },
     dataDirectory,
+    limits: { authorizationRequestsPerMinute: 1_000_000, signInAttemptsPerMinute: 1_000_000 },
     resources: [
       {
         identifier: RESOURCE,

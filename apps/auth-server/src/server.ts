@@ -8,10 +8,10 @@ import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
-import { limitAuthorizationRequests } from "./limits/limit-authorization-requests.ts";
+import { LIMIT_WINDOW_MS, limitStoringRequests, type OpenLimit } from "./limits/limit-storing-requests.ts";
 import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
-import type { RateLimit } from "./limits/rate-limit.ts";
 import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
+import { RefusedRequests } from "./logging/refused-requests.ts";
 import type { Report } from "./logging/report.ts";
 import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
@@ -22,7 +22,7 @@ import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
 import { pinHost } from "./oidc/pin-host.ts";
 import { pruneOidc } from "./oidc/prune.ts";
-import { REVOCATIONS_PATH, ROUTES } from "./oidc/routes.ts";
+import { REVOCATIONS_PATH } from "./oidc/routes.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
@@ -139,29 +139,34 @@ function createApp({ report, configuration }: Parts): FastifyInstance {
   const app = Fastify({ logger: false, requestTimeout: 30_000, bodyLimit: 64 * 1024 });
   pinHost(app, configuration.issuer);
   answerErrors(app, report);
+  const refused = new RefusedRequests(report);
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern and not its URL: URLs carry codes and identifiers.
     const route = request.routeOptions.url ?? "(none)";
     const status = reply.raw.statusCode;
     if (route === LEASE_ROUTE && status < 400) return;
     const ms = Math.round(reply.elapsedTime);
-    report({ event: "request", method: request.method, route, status, ms });
+    if (status === 429) refused.count(status, route);
+    else report({ event: "request", method: request.method, route, status, ms });
   });
+  app.addHook("onClose", async () => refused.close());
   return app;
 }
 
 /** Before the routes: what is refused here costs nothing below. */
 function limitRequests(app: FastifyInstance, { configuration }: Parts, redis: Redis): void {
-  const most = configuration.limits.authorizationRequestsPerMinute;
-  if (most === undefined) return;
-  const options = { most, windowMs: 60_000 };
-  const own = new MemoryRateLimit({ ...options, monotonicMs: () => performance.now() });
-  const name = `${configuration.redis?.keyPrefix}:limit:authorization`;
-  const limit: RateLimit =
-    redis.connection === undefined
-      ? own
-      : new RedisRateLimit({ ...options, redis: redis.connection, name, without: own });
-  limitAuthorizationRequests(app, { path: ROUTES.authorization, limit });
+  limitStoringRequests(app, { limits: configuration.limits, open: openLimit(configuration, redis) });
+}
+
+/** Of all servers together where there is a Redis, and otherwise of this one alone. */
+function openLimit({ redis: settings }: Configuration, { connection }: Redis): OpenLimit {
+  return (name, most) => {
+    const options = { most, windowMs: LIMIT_WINDOW_MS };
+    const own = new MemoryRateLimit({ ...options, monotonicMs: () => performance.now() });
+    if (connection === undefined) return own;
+    const key = `${settings?.keyPrefix}:limit:${name}`;
+    return new RedisRateLimit({ ...options, redis: connection, name: key, without: own });
+  };
 }
 
 interface Mounted extends Parts {

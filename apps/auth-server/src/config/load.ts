@@ -8,6 +8,7 @@ import {
   type ConfigurationFile,
   configurationSchema,
   type DatabaseConfiguration,
+  type LimitsConfiguration,
   type RedisConfiguration,
   type ResourceConfiguration,
   type UserConfiguration,
@@ -20,7 +21,7 @@ export interface Configuration {
   readonly dataDirectory: string;
   readonly database: DatabaseConfiguration;
   readonly redis?: RedisConfiguration | undefined;
-  readonly limits: { readonly authorizationRequestsPerMinute?: number | undefined };
+  readonly limits: LimitsConfiguration;
   readonly mostLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own API. */

@@ -7,6 +7,8 @@ const scopeToken = z
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "is not a scope (RFC 6749, section 3.3)");
 const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "may have letters, digits, and . _ @ - only");
 
+const requestsPerMinute = z.int().min(1).max(1_000_000);
+
 export const listenSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free port: for tests. */
@@ -97,8 +99,11 @@ export const configurationSchema = z.strictObject({
   redis: redisSchema.optional(),
   limits: z
     .strictObject({
-      /** From one client address; more get 429. Behind a proxy that is the proxy's: leave it to the proxy there. */
-      authorizationRequestsPerMinute: z.int().min(1).optional(),
+      /** Each from one client address (of IPv6 a /64); more get 429. An office behind one address must fit in. */
+      authorizationRequestsPerMinute: requestsPerMinute.default(1200),
+      pushedRequestsPerMinute: requestsPerMinute.default(3000),
+      signOutsPerMinute: requestsPerMinute.default(1200),
+      signInAttemptsPerMinute: requestsPerMinute.default(6000),
     })
     .prefault({}),
   /** Live revocations that may be kept; an alarm is reported at four fifths of it. Verifiers hold as many. */
@@ -117,5 +122,6 @@ export type ConfigurationFile = z.infer<typeof configurationSchema>;
 export type ResourceConfiguration = z.infer<typeof resourceSchema>;
 export type ClientConfiguration = z.infer<typeof clientSchema>;
 export type DatabaseConfiguration = z.infer<typeof databaseSchema>;
+export type LimitsConfiguration = ConfigurationFile["limits"];
 export type RedisConfiguration = z.infer<typeof redisSchema>;
 export type UserConfiguration = z.infer<typeof userSchema>;

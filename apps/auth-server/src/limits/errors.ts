@@ -5,4 +5,8 @@ export const limitError = errorsOf({
     status: 429,
     text: "Too many sign-ins were begun from your address. Wait a minute, then go back to the app and start again.",
   },
+  too_many_requests: {
+    status: 429,
+    text: "Too many requests of this kind came from your address. Wait a minute, then try again.",
+  },
 });

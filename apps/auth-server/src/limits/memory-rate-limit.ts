@@ -1,7 +1,7 @@
 import { ALLOWED, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 
 /** Callers that are remembered: one who sends from many addresses must not fill the memory. */
-const MOST_CALLERS = 100_000;
+const MOST_CALLERS = 20_000;
 
 interface Window {
   count: number;
