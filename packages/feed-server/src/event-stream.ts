@@ -58,8 +58,10 @@ export class EventStream {
     });
   }
 
+  /** Runs at once when the reader left before: it would be counted as one for ever. */
   onClose(listener: () => void): void {
-    this.#options.response.once("close", listener);
+    if (this.#options.response.closed) listener();
+    else this.#options.response.once("close", listener);
   }
 
   end(bytes?: Uint8Array): void {
