@@ -13,6 +13,8 @@ export class RequestBody extends Transform {
   constructor(request: IncomingMessage, maxBytes: number) {
     super();
     this.#left = maxBytes;
+    // The service may have answered already: nobody reads this body then, and nobody else hears that its client has gone.
+    this.on("error", () => {});
     request.on("error", (error) => this.destroy(error));
     request.pipe(this);
   }
