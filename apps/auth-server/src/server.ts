@@ -1,6 +1,7 @@
 /** The authorization server: what it is made of, and what is mounted where. */
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
+import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
@@ -136,7 +137,12 @@ async function compose(parts: Parts): Promise<AuthServer> {
 }
 
 function createApp({ report, configuration }: Parts): FastifyInstance {
-  const app = Fastify({ logger: false, requestTimeout: 30_000, bodyLimit: 64 * 1024 });
+  const app = Fastify({
+    serverFactory: fastifyServer,
+    logger: false,
+    requestTimeout: 30_000,
+    bodyLimit: 64 * 1024,
+  });
   pinHost(app, configuration.issuer);
   answerErrors(app, report);
   const refused = new RefusedRequests(report);

@@ -6,6 +6,7 @@ import {
   readJsonOnly,
 } from "@portcullis/feed-server";
 import { parseCursor } from "@portcullis/protocol";
+import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { relayError } from "./errors.ts";
 import type { ServedCopy } from "./log/served-copy.ts";
@@ -24,7 +25,12 @@ const REVOCATIONS_PATH = "/revocations";
 
 /** The mount list of the relay. */
 export function createRelayApp(options: RelayAppOptions): FastifyInstance {
-  const app = Fastify({ logger: false, requestTimeout: 30_000, bodyLimit: 16 * 1024 });
+  const app = Fastify({
+    serverFactory: fastifyServer,
+    logger: false,
+    requestTimeout: 30_000,
+    bodyLimit: 16 * 1024,
+  });
   app.setErrorHandler(createErrorHandler({ report: withoutOutages(options.report) }));
   void app.register(feedRoutes(options), { prefix: REVOCATIONS_PATH });
   app.get("/health/live", async () => ({ status: "live" }));

@@ -1,5 +1,6 @@
 import type { Guard, Principal, Requirements } from "@portcullis/guard";
 import { fastifyGuard } from "@portcullis/guard/fastify";
+import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import { checkTransactionToken, type TransactionTokenCheck } from "./check-transaction-token.ts";
 import { CATALOGUE, type OrderRequest, Orders } from "./orders.ts";
@@ -29,7 +30,12 @@ const ORDER_REQUEST = {
 };
 
 export async function createOrdersService(options: OrdersServiceOptions): Promise<FastifyInstance> {
-  const app = Fastify({ logger: options.logger ?? false, bodyLimit: 16_384 });
+  const app = Fastify({
+    serverFactory: fastifyServer,
+    logger: options.logger ?? false,
+    requestTimeout: 30_000,
+    bodyLimit: 16_384,
+  });
   const orders = new Orders();
   app.decorateRequest("transaction", null);
   await app.register(fastifyGuard, { guard: options.guard });

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
+import { fastifyServer } from "@portcullis/service";
 import { build, stop } from "esbuild";
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
 import { type Config, pageConfigOf } from "./config.ts";
@@ -12,7 +13,7 @@ export interface WebAppOptions {
 export async function createWebApp({ config, logger }: WebAppOptions): Promise<FastifyInstance> {
   const script = await bundlePage();
   const headers = securityHeaders(config);
-  const app = Fastify({ logger: logger ?? false });
+  const app = Fastify({ serverFactory: fastifyServer, logger: logger ?? false, requestTimeout: 30_000 });
   app.addHook("onSend", async (_request, reply) => void reply.headers(headers));
   await app.register(fastifyStatic, {
     root: pathOf("../public/"),

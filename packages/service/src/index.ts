@@ -1,1 +1,1 @@
-export {};
+export { createHttpServer, fastifyServer } from "./sockets/http-server.ts";

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { createHttpServer } from "@portcullis/service";
 import { type Answer, refuse } from "../answer.ts";
 import type { Limits } from "../config/configuration.ts";
 import { Exchange } from "../exchange.ts";
@@ -27,7 +28,7 @@ interface Connection {
 
 export function proxyListener(options: ProxyListenerOptions): Server {
   const connections = new WeakMap<Duplex, Connection>();
-  const server = createServer(serverSettings(options.limits));
+  const server = createHttpServer(serverSettings(options.limits));
   server.maxConnections = options.limits.maxConnections;
   // Node would drop what is over its own limit and go on, and with it a second Host header; we count and refuse.
   server.maxHeadersCount = 0;

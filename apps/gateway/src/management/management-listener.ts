@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createHttpServer } from "@portcullis/service";
 import { renderMetrics } from "./metrics.ts";
 import { readStatus, type StatusSources } from "./status.ts";
 
@@ -19,7 +20,7 @@ export function managementListener(sources: StatusSources): Server {
     ["/status", () => json(200, readStatus(sources))],
     ["/metrics", () => ({ status: 200, type: PROMETHEUS_TYPE, text: renderMetrics(readStatus(sources)) })],
   ]);
-  return createServer((request, response) => send(request, response, pageFor(request, pages)));
+  return createHttpServer({}, (request, response) => send(request, response, pageFor(request, pages)));
 }
 
 function pageFor(request: IncomingMessage, pages: ReadonlyMap<string, () => Page>): Page {
