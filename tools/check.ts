@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { checkDocs, writeErrorReference } from "./check-docs.ts";
 import { checkImports } from "./check-imports.ts";
+import { checkServers } from "./check-servers.ts";
 import { root } from "./workspace.ts";
 
 /** Each check gives its complaints, one a line; none means that it passed. */
@@ -10,6 +11,7 @@ const CHECKS: Record<string, () => string[]> = {
   types: () => runTool("typescript/bin/tsc", ["-p", "tsconfig.json"]),
   "lint and format": () => runTool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
   "import direction": () => checkImports(),
+  "servers and logs": () => checkServers(),
   documentation: () => checkDocs(),
 };
 

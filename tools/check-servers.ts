@@ -1,0 +1,43 @@
+/**
+ * What the product's own processes may not do by themselves, since one of them would forget what it takes: a server whose
+ * sockets outlive a reset, and a log that a stalled reader cannot hold up, come from packages/service.
+ */
+import { repository, type Tree } from "./workspace.ts";
+
+interface Rule {
+  readonly found: RegExp;
+  readonly says: string;
+  /** Files of packages/service that are the one place where it is done. */
+  readonly home: RegExp;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    found: /import[^;]*\bcreate(?:Secure)?Server\b[^;]*from\s*["']node:(?:http|https|http2|net|tls)["']/,
+    says: "makes a server by itself; use createHttpServer of @portcullis/service, whose sockets survive a reset",
+    home: /^packages\/service\/src\/sockets\//,
+  },
+  {
+    found: /\b[Ff]astify\((?![^)]*\bserverFactory: fastifyServer\b)/,
+    says: "makes a Fastify app without serverFactory: fastifyServer (@portcullis/service), so a reset could end it",
+    home: /^$/,
+  },
+];
+
+/** Processes that serve, and what they are made of; not what only tests and measurements run. */
+const SOURCES = /^(?:apps\/(?!cli\/)|examples\/|packages\/(?!testing\/|client\/))[\w-]*\/?.*\bsrc\//;
+
+export function checkServers(tree: Tree = repository): string[] {
+  return ["apps", "examples", "packages"]
+    .flatMap((folder) => tree.filesBelow(folder, /\.ts$/))
+    .filter((path) => SOURCES.test(path))
+    .flatMap((path) => complaintsAbout(path, withoutComments(tree.readText(path))));
+}
+
+function complaintsAbout(path: string, text: string): string[] {
+  return RULES.filter(({ found, home }) => found.test(text) && !home.test(path)).map(
+    ({ says }) => `${path}: ${says}`,
+  );
+}
+
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkServers } from "../check-servers.ts";
+import { treeOf } from "./tree-of.ts";
+
+const COMPLAINTS: Record<string, { path: string; text: string; complaint: RegExp }> = {
+  "a server made with Node's own function": {
+    path: "apps/gateway/src/a.ts",
+    text: 'import {\n  createServer,\n  type Server,\n} from "node:http";\ncreateServer();',
+    complaint: /^apps\/gateway\/src\/a\.ts: makes a server by itself/,
+  },
+  "a Fastify app with a server of its own": {
+    path: "examples/orders-service/src/a.ts",
+    text: "const app = Fastify({ logger: false });",
+    complaint: /without serverFactory: fastifyServer/,
+  },
+};
+
+for (const [what, { path, text, complaint }] of Object.entries(COMPLAINTS)) {
+  test(`complains of ${what}`, (t) => {
+    const complaints = checkServers(treeOf({ [path]: text }, t));
+    assert.equal(complaints.length, 1, complaints.join("\n"));
+    assert.match(complaints[0]!, complaint);
+  });
+}
+
+test("has nothing against servers from packages/service, and those of tests", (t) => {
+  const files = {
+    "apps/gateway/src/a.ts": 'import { createHttpServer } from "@portcullis/service";\ncreateHttpServer({});',
+    "apps/relay/src/a.ts": "const app = Fastify({\n  serverFactory: fastifyServer,\n  logger: false,\n});",
+    "apps/relay/test/a.ts": 'import { createServer } from "node:net";\nconst app = Fastify();',
+    "packages/testing/src/a.ts": 'import { createServer } from "node:net";',
+  };
+  assert.deepEqual(checkServers(treeOf(files, t)), []);
+});
+
+test("looks at the files of this repository", () => {
+  assert.deepEqual(checkServers(), []);
+});
