@@ -1,0 +1,3 @@
+export * from "./break-off.ts";
+export * from "./open-sockets.ts";
+export * from "./request-kinds.ts";
