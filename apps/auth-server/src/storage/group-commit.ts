@@ -149,7 +149,7 @@ export class GroupCommit {
     const unit = new Unit(connection, this.#options.log);
     queued.tries++;
     try {
-      connection.beginUnit();
+      connection.beginUnit(queued.tries);
       const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
       const value = await withinTimeLimit(limitMs, () => runInContext(queued, unit));
       unit.end();

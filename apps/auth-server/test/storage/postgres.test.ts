@@ -14,6 +14,7 @@ import { GrantStore } from "../../src/oidc/grant-store.ts";
 import { loadCookieKeys, loadSigningKeys } from "../../src/oidc/keys.ts";
 import { lineageIn } from "../../src/oidc/lineage.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
+import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
 import { closingStorages, draft, oneTo, storageOptions, storedSeqs } from "./temporary-storage.ts";
@@ -150,6 +151,16 @@ test("units that wait for each other's rows all get through", async (t) => {
     after.map(({ lease_ms }) => lease_ms),
     [40, 40, 40, 40],
   );
+});
+
+test("the longest wait for a lock grows with the tries, differs by chance, and ends before the statement's", () => {
+  const limits = (random: number) => oneTo(25).map((tries) => firstLockLimitMs(tries, () => random));
+  const [shortest, longest] = [limits(0), limits(0.999)];
+  for (const [at, limit] of shortest.entries()) {
+    assert.ok(limit < longest[at]! && limit >= (shortest[at - 1] ?? 0));
+  }
+  assert.ok(shortest.at(-1)! > shortest[0]!);
+  assert.ok(Math.max(...longest) < 4000, "PostgreSQL's statement_timeout here");
 });
 
 test("a burst of appends is one group, and not one of each lane", async (t) => {
