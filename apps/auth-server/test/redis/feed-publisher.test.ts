@@ -177,12 +177,12 @@ test("entries go when their records are gone from SQL, and the last one stays", 
   log.prune(4);
   await until(async () => (await entriesIn(client))[0]?.to === 4, { what: "trimming up to 4" });
   log.prune(7);
-  await until(async () => (await entriesIn(client))[0]?.to === 6, { what: "trimming up to the last" });
+  const endsOf = async () => (await entriesIn(client)).map(({ to }) => to);
+  await until(async () => (await endsOf()).join() === "6", { what: "trimming down to the last" });
   log.append(1);
-  assert.deepEqual(
-    (await untilPublished(client, log)).map(({ to }) => to),
-    [6, 7],
-  );
+  await untilPublished(client, log);
+  // Once there is another, the one whose record is gone may stay or go: the next comparison takes it.
+  await until(async () => (await endsOf()).join() === "7", { what: "trimming down to the new last" });
 });
 
 test("Redis that holds its connections and answers nobody is left, and taken up again", async (t) => {
