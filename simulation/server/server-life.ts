@@ -78,6 +78,7 @@ export class ServerLife {
     this.receipts = createReceipts({
       leases: mutations.leasesForReceipts(parts.table),
       head: () => log.head(),
+      refresh: () => log.refresh(),
       monotonicMs,
       wallClockMs: wallMs,
       setTimer,

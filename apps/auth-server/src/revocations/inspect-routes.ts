@@ -49,8 +49,6 @@ async function show(options: InspectRoutesOptions, request: FastifyRequest, repl
   const revocation = await findRevocation(options.read, seq);
   if (revocation === undefined) throw await notFound(options, seq);
   const waitSeconds = waitOf(request);
-  // Another server may have committed it: this one must know of it before it can say who enforces it.
-  await options.log.refresh();
   const receipt = await options.receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply));
   if (waitSeconds !== undefined) reply.header("preference-applied", `wait=${waitSeconds}`);
   return notStored(reply).send({ revocation, receipt } satisfies RevocationStatus);

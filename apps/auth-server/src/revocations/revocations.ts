@@ -105,6 +105,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const receipts = createReceipts({
     leases,
     head: () => log.head(),
+    refresh: () => log.refresh(),
     monotonicMs,
     wallClockMs,
     setTimer,

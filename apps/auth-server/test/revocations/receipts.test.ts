@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import test from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
-import type { Receipt } from "@portcullis/protocol";
+import { hasCode, type Receipt } from "@portcullis/protocol";
 import { FakeClock } from "@portcullis/testing";
 import { ReceiptWait } from "../../src/revocations/receipt-wait.ts";
 import { createReceipts } from "../../src/revocations/receipts.ts";
@@ -10,15 +10,19 @@ import { createReceipts } from "../../src/revocations/receipts.ts";
 function receipts() {
   const clock = new FakeClock();
   const leases = new LeaseTable(clock);
-  const log = { head: 7 };
-  const desk = createReceipts({ ...clock, leases, head: () => log.head, setTimer: clock.setTimer });
+  const log = { head: 7, committedElsewhere: 7 };
+  const refresh = async () => {
+    log.head = Math.max(log.head, log.committedElsewhere);
+    return log.head;
+  };
+  const desk = createReceipts({ ...clock, leases, head: () => log.head, refresh, setTimer: clock.setTimer });
   const grant = (name: string, applied: number, leaseMs = 5000) =>
     leases.grant({ clientId: "gateway", name }, { applied, head: log.head, receivedAt: clock.now, leaseMs });
   const commit = () => {
     log.head++;
     return log.head;
   };
-  return { clock, leases, desk, grant, commit };
+  return { clock, leases, log, desk, grant, commit };
 }
 
 /** What has been answered by now, without waiting for it. */
@@ -158,9 +162,18 @@ test("a receipt that was given is not kept by a signal that lives as long as the
   assert.deepEqual(getEventListeners(signal, "abort"), []);
 });
 
-test("a seq that is not committed has no receipt", () => {
+test("a seq that is not committed has no receipt", async () => {
   const { desk } = receipts();
-  assert.throws(() => desk.wait(8, 0), RangeError);
+  await assert.rejects(desk.wait(8, 0), (error) => hasCode(error, "revocation_not_found"));
+});
+
+test("a seq that another server has committed is read before it is judged", async () => {
+  const { desk, grant, log } = receipts();
+  grant("a", 7);
+  log.committedElsewhere = 9;
+  const { seq, state, laggards } = await desk.wait(9, 0);
+  assert.deepEqual({ seq, state, laggards }, { seq: 9, state: "pending", laggards: ["a"] });
+  await assert.rejects(desk.wait(10, 0), (error) => hasCode(error, "revocation_not_found"));
 });
 
 test("with a quorum it answers once more than half have acknowledged, and names the others", async () => {

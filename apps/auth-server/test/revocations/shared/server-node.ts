@@ -52,6 +52,7 @@ export class ServerNode {
     this.#receipts = createReceipts({
       leases: this.#leases,
       head: () => this.#head,
+      refresh: async () => this.#head,
       monotonicMs,
       setTimer,
       wallClockMs: () => world.now,

@@ -46,7 +46,8 @@ async function server(directory: Partial<SharedDirectory> = {}) {
     report: () => undefined,
   });
   await leases.open();
-  const receipts = createReceipts({ ...clock, leases, head: log.head, setTimer: clock.setTimer });
+  const refresh = async () => log.head();
+  const receipts = createReceipts({ ...clock, leases, head: log.head, refresh, setTimer: clock.setTimer });
   const commit = () => {
     database.append();
     published();
