@@ -16,6 +16,10 @@ export const ACCESS_TOKEN_ERRORS = {
   expired_token: { status: 401, text: "The token has expired." },
   not_yet_valid: { status: 401, text: "The token is not valid yet." },
   keys_unavailable: { status: 503, text: "The issuer's keys cannot be fetched at the moment." },
+  key_not_known_yet: {
+    status: 503,
+    text: "The token's key is not known here. It may be new: whether its issuer publishes it is being asked.",
+  },
   invalid_configuration: { status: 500, text: "The verifier's configuration cannot work." },
 } as const;
 

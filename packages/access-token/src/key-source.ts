@@ -6,7 +6,8 @@ import { importKeySet, type KeySet } from "./key-set.ts";
 export interface KeySource {
   /**
    * The public key of this `kid`, if it is bound to this `alg`. At once when the key is known, so that
-   * verification needs no promise. Throws or rejects with `unknown_key` or `keys_unavailable`.
+   * verification needs no promise. Throws or rejects with `unknown_key`, and with `keys_unavailable` or
+   * `key_not_known_yet` while it cannot be said whether there is such a key.
    */
   keyFor(header: { readonly kid: string; readonly alg: string }): KeyObject | Promise<KeyObject>;
   /**

@@ -2,20 +2,31 @@
  * The keys an issuer publishes, kept in memory.
  *
  * - A known key is served at once. Past `maxAgeMs` it is still served, while the set is fetched again behind.
- * - An unknown `kid` makes one fetch, shared by all who wait, and then none for `cooldownMs`: random kids make
- *   no storm.
- * - When the issuer is down, known keys last for `keepLastKeysMs` more. After that it is `keys_unavailable`
- *   (503): a key that was withdrawn meanwhile must not live on for ever.
+ * - An unknown `kid` may be new. It is called `unknown_key` (401) only after a fetch that began after its token came
+ *   has shown that it is not published. All who wait share that fetch, and two begin `cooldownMs` apart: whatever
+ *   anybody sends, an issuer is asked once a second by each verifier, and an honest token waits that long at most.
+ *   Nothing is remembered of a `kid` that was not found, so random ones fill no memory. Who would have to wait longer
+ *   than `waitMs`, or behind too many others, is told `key_not_known_yet` (503).
+ * - When no fetch succeeds, or what it brings has no usable key, known keys last for `keepLastKeysMs` more. After
+ *   that it is `keys_unavailable` (503): a key that was withdrawn meanwhile must not live on for ever. A key that is
+ *   missing from a set with others was withdrawn, and is gone at once.
  * - Tokens that a verifier remembers keep the set as young as new ones do: a stolen key could otherwise sign one
  *   token that lives for years, and outlast its withdrawal where no other token comes.
  */
 import type { KeyObject } from "node:crypto";
 import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
 import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
-import { accessTokenError } from "./errors.ts";
+import { accessTokenError, isAccessTokenError } from "./errors.ts";
 import { fetchJson } from "./fetch-json.ts";
 import { importKeySet, type KeySet } from "./key-set.ts";
 import type { KeySource } from "./key-source.ts";
+
+type SetTimer = (work: () => void, delayMs: number) => () => void;
+
+const systemTimer: SetTimer = (work, delayMs) => {
+  const timer = setTimeout(work, delayMs);
+  return () => clearTimeout(timer);
+};
 
 export interface RemoteKeySourceOptions {
   /** Where discovery starts, and what it must say. */
@@ -24,8 +35,14 @@ export interface RemoteKeySourceOptions {
   readonly jwksUri?: string;
   readonly fetch?: typeof fetch;
   readonly monotonicMs?: () => number;
-  /** No second fetch for an unknown `kid` within this time; default 10,000. */
+  /** Least time between the beginnings of two fetches for unknown keys; default 1,000. */
   readonly cooldownMs?: number;
+  /** Longest that a token of an unknown key waits for it; default 2,000. */
+  readonly waitMs?: number;
+  /** Gives the function that cancels it; default `setTimeout`. */
+  readonly setTimer?: SetTimer;
+  /** Told when keys are kept because no others come, when others have come, and when they are too old. */
+  readonly log?: (event: KeyEvent) => void;
   /** Fetch again after this time; default 600,000. */
   readonly maxAgeMs?: number;
   /** How much longer known keys are good when no fetch succeeds; default 3,600,000. With `maxAgeMs` at most 4,200,000. */
@@ -38,6 +55,11 @@ export interface RemoteKeySourceOptions {
   readonly allowInsecureRequests?: boolean;
 }
 
+export interface KeyEvent {
+  readonly event: string;
+  readonly [detail: string]: unknown;
+}
+
 export interface RemoteKeySource extends KeySource {
   readonly generation: number;
   /** Fetches now, or joins the fetch under way. Rejects with `keys_unavailable`. */
@@ -47,13 +69,19 @@ export interface RemoteKeySource extends KeySource {
 const LONGEST_MS = KEY_CACHE_MAX_AGE_SECONDS * 1000;
 
 const DEFAULTS = {
-  cooldownMs: 10_000,
+  cooldownMs: 1_000,
+  waitMs: 2_000,
   maxAgeMs: 600_000,
   keepLastKeysMs: LONGEST_MS - 600_000,
   retryMs: 1_000,
   timeoutMs: 5_000,
   allowInsecureRequests: false,
+  setTimer: systemTimer,
+  log: (_event: KeyEvent): void => {},
 };
+
+/** Who waits holds a request open. More are told to come again. */
+const MAX_WAITING = 1000;
 
 /** Throws `invalid_configuration` at once for an issuer that could not be asked safely. */
 export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource {
@@ -88,8 +116,13 @@ class FetchedKeys implements RemoteKeySource {
   #generation = 0;
   #keys: KeySet | undefined;
   #fetchedAtMs = Number.NEGATIVE_INFINITY;
+  #beganAtMs = Number.NEGATIVE_INFINITY;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #underWay: Promise<void> | undefined;
+  /** A fetch that has not begun: whoever comes before it does may rely on it. */
+  #coming: Promise<void> | undefined;
+  #waiting = 0;
+  #isKept = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -97,18 +130,13 @@ class FetchedKeys implements RemoteKeySource {
 
   /** Read for every use of a remembered token. */
   get generation(): number {
-    this.#lookAfter(this.#ageMs());
+    this.#lookAfter();
     return this.#generation;
   }
 
   keyFor(header: { readonly kid: string; readonly alg: string }): KeyObject | Promise<KeyObject> {
-    const ageMs = this.#ageMs();
-    this.#lookAfter(ageMs);
-    const known = this.#keys?.find(header);
-    if (known !== undefined) return known;
-    // Nothing can be new so soon. Being wrong here refuses a good token for `cooldownMs` at most.
-    if (this.#keys !== undefined && ageMs <= this.#settings.cooldownMs) throw accessTokenError("unknown_key");
-    return this.#fetchedKey(header);
+    this.#lookAfter();
+    return this.#keys?.find(header) ?? this.#fetchedKey(header);
   }
 
   #ageMs(): number {
@@ -116,27 +144,66 @@ class FetchedKeys implements RemoteKeySource {
   }
 
   /** Begins to replace keys that are old, and drops those that are too old to be good. */
-  #lookAfter(ageMs: number): void {
-    const { maxAgeMs, keepLastKeysMs } = this.#settings;
-    if (this.#keys === undefined || ageMs <= maxAgeMs) return;
+  #lookAfter(): void {
+    if (this.#keys === undefined) return;
+    const { maxAgeMs, keepLastKeysMs, log } = this.#settings;
+    const ageMs = this.#ageMs();
+    if (ageMs <= maxAgeMs) return;
     if (ageMs > maxAgeMs + keepLastKeysMs) {
       this.#keys = undefined;
       this.#generation++;
+      log({ event: "keys_too_old", ageMs });
     } else this.#refreshBehind();
   }
 
   async #fetchedKey(header: { readonly kid: string; readonly alg: string }): Promise<KeyObject> {
-    await this.#refreshUnlessJustFailed();
+    if (this.#waiting >= MAX_WAITING) {
+      throw accessTokenError("key_not_known_yet", { detail: `${MAX_WAITING} tokens wait already` });
+    }
+    this.#waiting++;
+    try {
+      return await this.#inTime(this.#awaitKey(header));
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #awaitKey(header: { readonly kid: string; readonly alg: string }): Promise<KeyObject> {
+    // It began before this token came: what it brings counts, and what it lacks proves nothing.
+    if (this.#underWay !== undefined) await this.#underWay;
+    const brought = this.#keys?.find(header);
+    if (brought !== undefined) return brought;
+    if (this.#failedLately()) {
+      throw accessTokenError("keys_unavailable", { detail: "the last fetch failed a moment ago" });
+    }
+    await this.#fetchFromNow();
     const key = this.#keys?.find(header);
     if (key === undefined) throw accessTokenError("unknown_key");
     return key;
   }
 
-  #refreshUnlessJustFailed(): Promise<void> {
-    if (this.#underWay === undefined && this.#failedLately()) {
-      throw accessTokenError("keys_unavailable", { detail: "the last fetch failed a moment ago" });
-    }
-    return this.refresh();
+  #fetchFromNow(): Promise<void> {
+    this.#coming ??= this.#turn().then(() => {
+      // In the turn in which it begins: who comes from now on needs another.
+      this.#coming = undefined;
+      return this.#underWay === undefined ? this.refresh() : this.#fetchFromNow();
+    });
+    return this.#coming;
+  }
+
+  async #turn(): Promise<void> {
+    const { monotonicMs, cooldownMs, setTimer } = this.#settings;
+    const leftMs = this.#beganAtMs + cooldownMs - monotonicMs();
+    if (leftMs > 0) await new Promise<void>((resolve) => setTimer(resolve, leftMs));
+    while (this.#underWay !== undefined) await this.#underWay.catch(() => {});
+  }
+
+  #inTime(key: Promise<KeyObject>): Promise<KeyObject> {
+    const { setTimer, waitMs } = this.#settings;
+    return new Promise((resolve, reject) => {
+      const cancel = setTimer(() => reject(accessTokenError("key_not_known_yet")), waitMs);
+      key.then(resolve, reject).finally(cancel);
+    });
   }
 
   #failedLately(): boolean {
@@ -158,16 +225,31 @@ class FetchedKeys implements RemoteKeySource {
 
   async #fetch(): Promise<void> {
     // The age counts from before the fetch: what was published after it began may be missing.
-    const startedAtMs = this.#settings.monotonicMs();
+    this.#beganAtMs = this.#settings.monotonicMs();
+    const startedAtMs = this.#beganAtMs;
     try {
-      const next = await fetchKeySet(this.#settings);
-      if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.#generation++;
-      this.#keys = next;
-      this.#fetchedAtMs = startedAtMs;
+      this.#replace(await fetchKeySet(this.#settings), startedAtMs);
     } catch (error) {
       this.#failedAtMs = this.#settings.monotonicMs();
+      this.#keep(error);
       throw error;
     }
+  }
+
+  #replace(next: KeySet, startedAtMs: number): void {
+    if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.#generation++;
+    this.#keys = next;
+    this.#fetchedAtMs = startedAtMs;
+    if (this.#isKept) this.#settings.log({ event: "keys_renewed" });
+    this.#isKept = false;
+  }
+
+  /** Said once, and not for each of many failures. */
+  #keep(error: unknown): void {
+    if (this.#keys === undefined || this.#isKept) return;
+    this.#isKept = true;
+    const detail = isAccessTokenError(error) ? error.detail : undefined;
+    this.#settings.log({ event: "keys_kept", ageMs: this.#ageMs(), detail });
   }
 }
 
@@ -177,5 +259,10 @@ async function fetchKeySet(settings: Settings): Promise<KeySet> {
   if (!Array.isArray(document?.keys)) {
     throw accessTokenError("keys_unavailable", { detail: `${uri.origin} publishes no key set` });
   }
-  return importKeySet(document.keys);
+  const keys = importKeySet(document.keys);
+  // An issuer signs with something: this is a mistake of its operator, and no reason to refuse every token.
+  if (keys.size === 0) {
+    throw accessTokenError("keys_unavailable", { detail: `${uri.origin} publishes no key that can be used` });
+  }
+  return keys;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
 import {
   AUDIENCE,
+  FakeClock,
   FakeIssuer,
   FrozenClock,
   generateSigningKey,
@@ -14,14 +15,51 @@ import { codeOf } from "./token.ts";
 
 let issuer: FakeIssuer;
 let clock: FrozenClock;
+let timers: FakeClock;
 beforeEach(async () => {
   clock = new FrozenClock();
+  timers = new FakeClock();
   issuer = await FakeIssuer.start({ nowSeconds: clock.nowSeconds });
 });
 afterEach(() => issuer[Symbol.asyncDispose]());
 
 const source = (options: Partial<RemoteKeySourceOptions> = {}) =>
-  remoteKeySource({ issuer: issuer.issuer, monotonicMs: clock.monotonicMs, ...options });
+  remoteKeySource({
+    issuer: issuer.issuer,
+    monotonicMs: clock.monotonicMs,
+    setTimer: timers.setTimer,
+    ...options,
+  });
+
+function advance(ms: number): void {
+  clock.advance(ms);
+  timers.advance(ms);
+}
+
+/** Until so many timers run: whoever waits has one, and a fetch that is to come. */
+async function timeFor(count: number): Promise<void> {
+  while (timers.timers < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Of what waits for the next fetch. */
+async function codeAfterASecond(work: () => unknown): Promise<string> {
+  const code = codeOf(work);
+  await timeFor(2);
+  advance(1_000);
+  return code;
+}
+
+type HeldAnswers = { readonly answers: ((set: object) => void)[] };
+
+function holdJwks(): HeldAnswers {
+  const answers: HeldAnswers["answers"] = [];
+  answerJwks((response) => answers.push((set) => sendJson(response, set)));
+  return { answers };
+}
+
+async function held({ answers }: HeldAnswers, count: number): Promise<void> {
+  while (answers.length < count) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function verifierOf(keys = source()) {
   const verifier = createAccessTokenVerifier({
@@ -49,33 +87,119 @@ test("a hundred first tokens at once make one fetch", async () => {
   assert.deepEqual(issuer.fetches, { discovery: 1, jwks: 1 });
 });
 
-test("a new key is fetched when its first token comes, once the cooldown is over", async () => {
+test("a token of a new key waits for the next fetch, and is not called bad", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   issuer.rotate();
-  assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "unknown_key");
-  clock.advance(10_001);
-  assert.ok(await verifier.verify(issuer.mint()));
+  const verified = verifier.verify(issuer.mint());
+  await timeFor(2);
+  advance(1_000);
+  assert.ok(await verified);
   assert.equal(issuer.fetches.jwks, 2);
 });
 
-test("a storm of random kids makes one fetch a cooldown", async () => {
+test("an unknown kid is called so by a fetch that began after its token came, and not by one before", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  advance(5_000);
+  const publish = holdJwks();
+  const early = codeOf(() => verifier.verify(stranger("nobody")));
+  await held(publish, 1);
+  // Published while the answer of before is on its way.
+  issuer.rotate();
+  const late = verifier.verify(issuer.mint());
+  publish.answers.shift()!({ keys: [issuer.keys[0]!.jwk] });
+  assert.equal(await early, "unknown_key");
+  await timeFor(2);
+  advance(1_000);
+  await held(publish, 1);
+  publish.answers.shift()!({ keys: issuer.keys.map(({ jwk }) => jwk) });
+  assert.ok(await late);
+});
+
+test("whoever sends random kids costs the issuer one fetch a second, and others wait no longer", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   for (let round = 1; round <= 3; round++) {
-    clock.advance(10_001);
+    issuer.rotate();
     const storm = Array.from({ length: 200 }, (_, index) =>
       codeOf(() => verifier.verify(stranger(`k-${round}-${index}`))),
     );
+    const honest = verifier.verify(issuer.mint());
+    await timeFor(202);
+    assert.equal(issuer.fetches.jwks, round, "within the second there is none");
+    advance(1_000);
     assert.deepEqual(new Set(await Promise.all(storm)), new Set(["unknown_key"]));
+    assert.ok(await honest);
     assert.equal(issuer.fetches.jwks, 1 + round);
   }
 });
 
+test("of a million random kids only so many wait, and nothing is remembered", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  const waiting = Array.from({ length: 1_000 }, (_, index) =>
+    codeOf(() => verifier.verify(stranger(`w-${index}`))),
+  );
+  await timeFor(1_001);
+  for (let index = 0; index < 2_000; index++) {
+    assert.equal(await codeOf(() => verifier.verify(stranger(`m-${index}`))), "key_not_known_yet");
+  }
+  advance(1_000);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set(["unknown_key"]));
+  assert.equal(timers.timers, 0);
+});
+
+test("who would wait too long for an issuer that is slow is told to come again", async () => {
+  const { verifier, keys } = verifierOf();
+  await keys.refresh();
+  advance(5_000);
+  const publish = holdJwks();
+  const code = codeOf(() => verifier.verify(stranger("nobody")));
+  await held(publish, 1);
+  advance(2_000);
+  assert.equal(await code, "key_not_known_yet");
+});
+
+for (const [what, set] of [
+  ["no key", { keys: [] }],
+  [
+    "only keys of unknown kinds",
+    {
+      keys: [
+        { kty: "XYZ", kid: "a" },
+        { kty: "oct", kid: "b", k: "AA" },
+      ],
+    },
+  ],
+  ["keys that are no list", { keys: {} }],
+] as const) {
+  test(`a key set with ${what} wipes nothing, is told of, and ends in 503`, async () => {
+    const events: string[] = [];
+    const { verifier, keys } = verifierOf(source({ log: ({ event }) => events.push(event) }));
+    const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+    assert.ok(await verifier.verify(token));
+    answerJwks((response) => sendJson(response, set));
+    await assert.rejects(keys.refresh());
+    assert.ok(await verifier.verify(token));
+    assert.ok(await verifier.verify(issuer.mint()));
+    assert.deepEqual(events, ["keys_kept"]);
+    advance(KEY_CACHE_MAX_AGE_SECONDS * 1000);
+    assert.ok(verifier.verify(token));
+    await keys.refresh().catch(() => {});
+    advance(1_001);
+    assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
+    issuer.routes.pop();
+    advance(1_001);
+    assert.ok(await verifier.verify(token));
+    assert.deepEqual(events, ["keys_kept", "keys_too_old", "keys_renewed"]);
+  });
+}
+
 test("past its age the set is fetched again, behind a token that is answered at once", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
-  clock.advance(600_001);
+  advance(600_001);
   assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
   await keys.refresh();
   assert.equal(issuer.fetches.jwks, 2);
@@ -85,10 +209,10 @@ test("with the issuer down, known keys last as long as documented, then it is ke
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   await issuer.stop();
-  clock.advance(600_000 + 3_600_000);
+  advance(600_000 + 3_600_000);
   assert.ok(await verifier.verify(issuer.mint()));
   await assert.rejects(keys.refresh());
-  clock.advance(1_001);
+  advance(1_001);
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
 });
 
@@ -96,7 +220,7 @@ test("with the issuer down, an unknown kid is no reason to call the token bad", 
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   await issuer.stop();
-  clock.advance(10_001);
+  advance(10_001);
   assert.equal(await codeOf(() => verifier.verify(stranger("new"))), "keys_unavailable");
 });
 
@@ -106,7 +230,7 @@ test("an issuer that comes back is used again without a restart", async () => {
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
   await issuer.startAgain();
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable", "not at once");
-  clock.advance(1_000);
+  advance(1_000);
   assert.ok(await verifier.verify(issuer.mint()));
 });
 
@@ -116,7 +240,7 @@ test("tokens of a key that was withdrawn are forgotten with it", async () => {
   assert.ok(await verifier.verify(token));
   issuer.rotate({ withdraw: true });
   await keys.refresh();
-  assert.equal(await codeOf(() => verifier.verify(token)), "unknown_key");
+  assert.equal(await codeAfterASecond(() => verifier.verify(token)), "unknown_key");
 });
 
 test("a remembered token is enough to notice that its key was withdrawn: no new token has to come", async () => {
@@ -129,12 +253,12 @@ test("a remembered token is enough to notice that its key was withdrawn: no new 
   const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
   assert.ok(await verifier.verify(token));
   issuer.rotate({ withdraw: true });
-  clock.advance(600_001);
+  advance(600_001);
   const before = fetches;
   assert.ok(!(verifier.verify(token) instanceof Promise), "answered at once");
   assert.equal(fetches, before + 1, "while the set is fetched behind");
   await keys.refresh();
-  assert.equal(await codeOf(() => verifier.verify(token)), "unknown_key");
+  assert.equal(await codeAfterASecond(() => verifier.verify(token)), "unknown_key");
 });
 
 test("with the issuer down, a remembered token does not outlast the keys", async () => {
@@ -142,12 +266,23 @@ test("with the issuer down, a remembered token does not outlast the keys", async
   const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
   assert.ok(await verifier.verify(token));
   await issuer.stop();
-  clock.advance(600_000 + 3_600_001);
+  advance(600_000 + 3_600_001);
   assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
 });
 
 test("a setting that is undefined is a setting left out", async () => {
-  const names = ["fetch", "cooldownMs", "maxAgeMs", "keepLastKeysMs", "retryMs", "timeoutMs", "jwksUri"];
+  const names = [
+    "fetch",
+    "cooldownMs",
+    "maxAgeMs",
+    "keepLastKeysMs",
+    "retryMs",
+    "timeoutMs",
+    "jwksUri",
+    "waitMs",
+    "setTimer",
+    "log",
+  ];
   const unset = Object.fromEntries(names.map((name) => [name, undefined]));
   const { verifier } = verifierOf(source(unset));
   assert.ok(await verifier.verify(issuer.mint()));

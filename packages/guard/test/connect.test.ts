@@ -77,6 +77,34 @@ test("a setting that is undefined is a setting left out", limit, async () => {
   assert.equal(refused.headers["www-authenticate"], `Bearer realm="${issuer.issuer}"`);
 });
 
+test(
+  "a key that was rotated a moment ago is waited for, whatever random kids come with it",
+  limit,
+  async () => {
+    const guard = connected();
+    await guard.whenReady();
+    issuer.rotate();
+    const noise = guard.authenticate(`Bearer ${issuer.mint({}, { header: { kid: "random" } })}`);
+    assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
+    const refused = await noise;
+    assert.ok(refused.outcome === "deny" && refused.code === "unknown_key" && refused.status === 401);
+  },
+);
+
+test("an empty key set wipes nothing, and an unknown key is 503 with Retry-After then", limit, async () => {
+  const guard = connected();
+  await guard.whenReady();
+  const { keys } = issuer;
+  const [token, later] = [issuer.mint(), issuer.mint({}, { header: { kid: "later" } })];
+  issuer.keys = [];
+  const refused = await guard.authenticate(`Bearer ${later}`);
+  assert.ok(refused.outcome === "deny");
+  assert.deepEqual([refused.status, refused.headers["retry-after"]], [503, "1"]);
+  assert.equal((await guard.authenticate(`Bearer ${token}`)).outcome, "allow");
+  assert.equal(events.filter(({ event }) => event === "keys_kept").length, 1);
+  issuer.keys = keys;
+});
+
 test("a revocation reaches it through the stream, and is acknowledged", limit, async () => {
   const guard = connected();
   await guard.whenReady();
