@@ -1,8 +1,8 @@
 /** The authorization server: what it is made of, and what is mounted where. */
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
-import { fastifyServer } from "@portcullis/service";
-import Fastify, { type FastifyInstance } from "fastify";
+import { type ClientAddresses, createClientAddresses, fastifyServer } from "@portcullis/service";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
@@ -114,9 +114,11 @@ async function compose(parts: Parts): Promise<AuthServer> {
   });
   const people = await composePeople(parts);
   const oidc = await composeOidc({ ...parts, ...redis, ...revocations, users: people.users });
-  const app = createApp(parts);
-  limitRequests(app, parts, redis);
-  mountAll(app, { ...parts, revocations, people, oidc });
+  const clientAddresses = clientAddressesOf(parts);
+  const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
+  const app = createApp(parts, clientAddresses);
+  limitRequests(app, { parts, redis, clientAddressOf });
+  mountAll(app, { ...parts, revocations, people, oidc, clientAddressOf });
   const stopPruning = pruneRegularly(parts, people);
   return {
     app,
@@ -136,9 +138,13 @@ async function compose(parts: Parts): Promise<AuthServer> {
   };
 }
 
-function createApp({ report, configuration }: Parts): FastifyInstance {
+function createApp({ report, configuration }: Parts, clientAddresses: ClientAddresses): FastifyInstance {
   const app = Fastify({
-    serverFactory: fastifyServer,
+    serverFactory(listener, options) {
+      const server = fastifyServer(listener, options);
+      clientAddresses.watch(server);
+      return server;
+    },
     logger: false,
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,
@@ -159,9 +165,30 @@ function createApp({ report, configuration }: Parts): FastifyInstance {
   return app;
 }
 
+type ClientAddressOf = (request: FastifyRequest) => string;
+
+function clientAddressesOf({ configuration, report }: Parts): ClientAddresses {
+  const { issuer, trustedProxies } = configuration;
+  // This server speaks plain HTTP: somebody else ends the TLS of its issuer.
+  if (trustedProxies === undefined && issuer.startsWith("https:")) report(EVERYBODY_HAS_ONE_ADDRESS);
+  return createClientAddresses(trustedProxies);
+}
+
+const EVERYBODY_HAS_ONE_ADDRESS = {
+  event: "one_address_for_all",
+  text: "the issuer is https and this server is not, so a proxy is in front: all clients seem to have its address, and share what one address may do. Set trustedProxies",
+};
+
+interface Limited {
+  readonly parts: Parts;
+  readonly redis: Redis;
+  readonly clientAddressOf: ClientAddressOf;
+}
+
 /** Before the routes: what is refused here costs nothing below. */
-function limitRequests(app: FastifyInstance, { configuration }: Parts, redis: Redis): void {
-  limitStoringRequests(app, { limits: configuration.limits, open: openLimit(configuration, redis) });
+function limitRequests(app: FastifyInstance, { parts, redis, clientAddressOf }: Limited): void {
+  const { limits } = parts.configuration;
+  limitStoringRequests(app, { limits, open: openLimit(parts.configuration, redis), clientAddressOf });
 }
 
 /** Of all servers together where there is a Redis, and otherwise of this one alone. */
@@ -179,13 +206,14 @@ interface Mounted extends Parts {
   readonly revocations: Revocations;
   readonly people: People;
   readonly oidc: Oidc;
+  readonly clientAddressOf: ClientAddressOf;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, configuration, storage } = parts;
+  const { revocations, people, oidc, configuration, storage, clientAddressOf } = parts;
   void app.register(libraryRoutes(oidc.provider));
-  void app.register(interactionRoutes({ ...oidc, ...people, configuration }));
+  void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf }));
   void app.register(accountRoutes(accountOptions(parts)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
@@ -209,6 +237,7 @@ function accountOptions(parts: Mounted) {
     ...people,
     ...revocations,
     issuer: configuration.issuer,
+    clientAddressOf: parts.clientAddressOf,
     browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
     formTokens: new OneTimeFormTokens(parts),
     signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),

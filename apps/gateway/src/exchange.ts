@@ -10,6 +10,8 @@ export class Exchange {
   readonly response: ServerResponse;
   /** The client waits for `100 Continue` before it sends its body (RFC 9110, section 10.1.1). */
   readonly expectsContinue: boolean;
+  /** Where the client is: behind trusted proxies, what they say. */
+  clientAddress = "unknown";
 
   // Refuse ambiguous requests:
   /** The request target up to `?`: exactly the bytes that are matched and forwarded. */

@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ConnectedGuard } from "@portcullis/guard";
+import { createClientAddresses } from "@portcullis/service";
 import type { Address, Configuration } from "./config/configuration.ts";
 import { gatewayError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -41,6 +42,7 @@ export interface Gateway {
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { configuration, guard, log } = options;
+  warnOfHiddenClients(options);
   const phase = { isReady: false, isDraining: false };
   // Once it was ready, a stale list is for each route's policy; before, nothing is served at all.
   guard.whenReady().then(
@@ -84,6 +86,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+/** The gateway speaks plain HTTP: when it is known as https, somebody else ends the TLS. */
+function warnOfHiddenClients({ configuration, log }: GatewayOptions): void {
+  const { trustedProxies, transactionToken } = configuration;
+  if (trustedProxies !== undefined || !transactionToken.issuer.startsWith("https:")) return;
+  const text = "a proxy is in front, so all clients seem to have its address: set trustedProxies";
+  log.warn({ event: "one_address_for_all", text });
+}
+
 interface ProxyParts {
   readonly counters: Counters;
   readonly upstreams: Upstreams;
@@ -121,6 +131,7 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
   });
   return proxyListener({
     limits: configuration.limits,
+    clientAddresses: createClientAddresses(configuration.trustedProxies),
     writer,
     run: runner(steps),
     onEnd: (exchange: Exchange) => {

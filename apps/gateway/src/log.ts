@@ -16,9 +16,10 @@ export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exc
   };
 }
 
-function accessLine({ request, response, path, route, refusal }: Exchange): LogEvent {
+function accessLine({ request, response, clientAddress, path, route, refusal }: Exchange): LogEvent {
   return {
     event: "request",
+    client: clientAddress,
     method: request.method,
     path: path.slice(0, 200),
     route: route?.name,

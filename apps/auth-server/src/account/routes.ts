@@ -27,6 +27,7 @@ export interface AccountOptions {
   readonly formTokens: OneTimeFormTokens;
   readonly signInCookie: SignInCookie;
   readonly signIn: SignIn;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
@@ -106,7 +107,7 @@ async function signInHere(options: AccountOptions, exchange: Exchange): Promise<
   const isOurs =
     isSameOrigin(request.headers, options.issuer) && options.signInCookie.matches(request, reply, form);
   if (!isOurs) throw oidcError("form_not_ours");
-  const result = await signInThrough(options.signIn, request);
+  const result = await signInThrough(options, request);
   if (result.user === undefined) return showSignIn(options, exchange, result);
   const before = await options.browser.find(exchange);
   if (before !== undefined) await options.endings.endSession(before);

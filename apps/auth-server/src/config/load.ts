@@ -1,4 +1,5 @@
 import { API_SCOPES } from "@portcullis/protocol";
+import type { TrustedProxies } from "@portcullis/service";
 import { parse } from "yaml";
 import { crossFieldProblems } from "./cross-field-rules.ts";
 import { configurationError } from "./errors.ts";
@@ -18,6 +19,7 @@ import {
 export interface Configuration {
   readonly issuer: string;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly trustedProxies?: TrustedProxies | undefined;
   readonly dataDirectory: string;
   readonly database: DatabaseConfiguration;
   readonly redis?: RedisConfiguration | undefined;

@@ -1,4 +1,5 @@
 /** The configuration file as it is written, before the rules across its fields (cross-field-rules.ts). */
+import { trustedProxiesSchema } from "@portcullis/service";
 import { z } from "zod";
 
 const FIVE_MINUTES = 300;
@@ -94,6 +95,8 @@ export const redisSchema = z.strictObject({
 export const configurationSchema = z.strictObject({
   issuer: z.url(),
   listen: listenSchema,
+  /** Without it, a client is where its connection comes from. */
+  trustedProxies: trustedProxiesSchema.optional(),
   dataDirectory: z.string().min(1),
   database: databaseSchema.default({ kind: "sqlite" }),
   redis: redisSchema.optional(),

@@ -1,5 +1,5 @@
+import { addressGroup } from "@portcullis/service";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { callerOf } from "./caller-of.ts";
 import { limitError } from "./errors.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { type LimitSetting, STORING_REQUESTS, type StoringRequest } from "./storing-requests.ts";
@@ -12,8 +12,13 @@ export type OpenLimit = (name: string, most: number) => RateLimit;
 /** Each of these requests leaves something behind, and anybody can send it: before the routes, so that it costs little. */
 export function limitStoringRequests(
   app: FastifyInstance,
-  { limits, open }: { readonly limits: Readonly<Record<LimitSetting, number>>; readonly open: OpenLimit },
+  options: {
+    readonly limits: Readonly<Record<LimitSetting, number>>;
+    readonly open: OpenLimit;
+    readonly clientAddressOf: (request: FastifyRequest) => string;
+  },
 ): void {
+  const { limits, open, clientAddressOf } = options;
   const limited = STORING_REQUESTS.map((kind) => ({
     ...kind,
     limit: open(nameOf(kind), limits[kind.setting]),
@@ -21,7 +26,7 @@ export function limitStoringRequests(
   app.addHook("onRequest", async (request, reply) => {
     const found = limited.find((kind) => isOf(kind, request));
     if (found === undefined) return;
-    const { retryAfterMs } = await found.limit.take(callerOf(request));
+    const { retryAfterMs } = await found.limit.take(addressGroup(clientAddressOf(request)));
     if (retryAfterMs === 0) return;
     reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
     throw limitError(CODES[found.setting]);

@@ -20,6 +20,7 @@ export interface InteractionOptions {
   readonly provider: Provider;
   readonly configuration: Configuration;
   readonly signIn: SignIn;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
   readonly grants: GrantStore;
   readonly forms: FormTokens;
@@ -105,7 +106,7 @@ async function showSignIn(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const result = await signInThrough(options.signIn, exchange.request);
+  const result = await signInThrough(options, exchange.request);
   if (result.user === undefined) return showSignIn(options, exchange, result);
   return goOn(options, exchange, { login: { accountId: result.user.id, amr: ["pwd"] } });
 }

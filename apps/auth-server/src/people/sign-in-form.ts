@@ -17,7 +17,15 @@ export type SignInAttempt = ({ readonly user: User } | { readonly user?: undefin
 
 const BUSY_RETRY_SECONDS = 5;
 
-export async function signInThrough(signIn: SignIn, request: FastifyRequest): Promise<SignInAttempt> {
+export interface SignInFormOptions {
+  readonly signIn: SignIn;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
+}
+
+export async function signInThrough(
+  { signIn, clientAddressOf }: SignInFormOptions,
+  request: FastifyRequest,
+): Promise<SignInAttempt> {
   const { username, password } = textsOf(request.body);
   const fields = {
     username: username === "" ? "Enter your username." : undefined,
@@ -25,7 +33,7 @@ export async function signInThrough(signIn: SignIn, request: FastifyRequest): Pr
   };
   if (fields.username ?? fields.password) return { status: 422, username, fields };
   try {
-    return attemptOf(await signIn({ username, password, address: request.ip }), username);
+    return attemptOf(await signIn({ username, password, address: clientAddressOf(request) }), username);
   } catch (error) {
     if (!hasCode(error, "sign_in_busy")) throw error;
     return { status: 503, username, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };

@@ -1,4 +1,5 @@
 import type { Requirements } from "@portcullis/guard";
+import type { TrustedProxies } from "@portcullis/service";
 import type { RedisSettings } from "./redis-schema.ts";
 
 /** The gateway's settings: resolved, complete, frozen. Durations carry their unit. */
@@ -6,6 +7,8 @@ export interface Configuration {
   readonly issuer: string;
   readonly listen: Address;
   readonly management: Address;
+  /** In front of the proxy's listener. */
+  readonly trustedProxies: TrustedProxies | undefined;
   readonly verifier: {
     readonly clientId: string;
     readonly clientSecret: string;

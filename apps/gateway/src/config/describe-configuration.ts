@@ -34,6 +34,7 @@ Rules between settings:
 - \`name\` and \`path\` are unique among routes, whatever their case;
 - exactly one of \`clientSecret\` and \`clientSecretFile\`;
 - \`listen\` and \`management\` have different ports;
+- \`trustedProxies\` names \`header\`, \`proxyProtocol: true\`, or both; with both, the preface says who wrote the header;
 - \`transactionToken.issuer\` is not \`issuer\`, and must be set when \`listen\` has port 0 or an address for all interfaces;
 - the replica's lease is as long as the longest \`maxAgeSeconds\` of a route, at least 2 seconds.
 

@@ -16,6 +16,7 @@ export function resolveConfiguration(
     issuer: written.issuer,
     listen: Object.freeze(written.listen),
     management: Object.freeze(written.management),
+    trustedProxies: written.trustedProxies && Object.freeze(written.trustedProxies),
     verifier: Object.freeze({
       clientId: written.verifier.clientId,
       clientSecret: from.clientSecret,

@@ -1,4 +1,5 @@
 /** The configuration file as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
+import { trustedProxiesSchema } from "@portcullis/service";
 import { z } from "zod";
 import { METHODS } from "../steps/refuse-ambiguous/refuse-ambiguous.ts";
 import { redisSchema } from "./redis-schema.ts";
@@ -144,6 +145,9 @@ export const configurationSchema = z.strictObject({
   management: address("the management listener").describe(
     "`/ready`, `/live`, `/status` and `/metrics`. Keep it off public networks.",
   ),
+  trustedProxies: trustedProxiesSchema
+    .optional()
+    .describe("Proxies in front of `listen`. Without it, a client is where its connection comes from."),
   verifier: verifier.describe("How the gateway gets the list of revocations."),
   redis: redisSchema
     .optional()

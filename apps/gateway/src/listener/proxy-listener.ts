@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { createHttpServer } from "@portcullis/service";
+import { type ClientAddresses, createHttpServer } from "@portcullis/service";
 import { type Answer, refuse } from "../answer.ts";
 import type { Limits } from "../config/configuration.ts";
 import { Exchange } from "../exchange.ts";
@@ -14,6 +14,7 @@ const TIMEOUT_CHECKS_MS = 1_000;
 
 export interface ProxyListenerOptions {
   readonly limits: Limits;
+  readonly clientAddresses: ClientAddresses;
   readonly writer: AnswerWriter;
   readonly run: (exchange: Exchange) => Answer | undefined | Promise<Answer | undefined>;
   /** The answer is complete, or the client is gone. */
@@ -29,6 +30,7 @@ interface Connection {
 export function proxyListener(options: ProxyListenerOptions): Server {
   const connections = new WeakMap<Duplex, Connection>();
   const server = createHttpServer(serverSettings(options.limits));
+  options.clientAddresses.watch(server);
   server.maxConnections = options.limits.maxConnections;
   // Node would drop what is over its own limit and go on, and with it a second Host header; we count and refuse.
   server.maxHeadersCount = 0;
@@ -39,6 +41,7 @@ export function proxyListener(options: ProxyListenerOptions): Server {
     const connection = connections.get(request.socket)!;
     inTurn(connection, response, () => {
       const exchange = new Exchange(request, response, expectsContinue);
+      exchange.clientAddress = options.clientAddresses.of(request);
       connection.current = exchange;
       begin(exchange, options);
     });

@@ -14,8 +14,14 @@ export function identify(tokens: Pick<TransactionTokens, "tokenFor">): Step {
       const token = tokens.tokenFor(decision.principal, exchange.route!.name);
       forwarded.push(TRANSACTION_TOKEN_HEADER, token);
     }
-    const client = exchange.request.socket.remoteAddress ?? "unknown";
-    forwarded.push("x-forwarded-for", client, "x-forwarded-proto", "http", "x-forwarded-host", exchange.host);
+    forwarded.push(
+      "x-forwarded-for",
+      exchange.clientAddress,
+      "x-forwarded-proto",
+      "http",
+      "x-forwarded-host",
+      exchange.host,
+    );
     return undefined;
   };
 }

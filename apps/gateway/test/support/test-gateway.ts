@@ -22,6 +22,8 @@ export interface TestGatewayOptions {
   /** YAML of one route a line, each beginning with `- `; `$upstream` stands for the echo service. */
   readonly routes?: readonly string[];
   readonly isReadyFirst?: boolean;
+  /** `iss` of its transaction tokens. */
+  readonly tokenIssuer?: string;
 }
 
 const ROUTES = [
@@ -51,7 +53,7 @@ export class TestGateway {
     const guard = connectGuard(issuer, clock);
     const note = (event: LogEvent): void => void logged.push(event);
     const routes = (options.routes ?? ROUTES).map((route) => route.replace("$upstream", upstream.origin));
-    const configuration = parseConfiguration(yaml(issuer.issuer, routes, options.settings), directory);
+    const configuration = parseConfiguration(yaml({ ...options, issuer: issuer.issuer, routes }), directory);
     const gateway = await startGateway({
       configuration,
       guard,
@@ -153,12 +155,17 @@ function setTimer(callback: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
-const yaml = (issuer: string, routes: readonly string[], settings = ""): string => `
+interface Written extends TestGatewayOptions {
+  readonly issuer: string;
+  readonly routes: readonly string[];
+}
+
+const yaml = ({ issuer, routes, settings = "", tokenIssuer = GATEWAY_ISSUER }: Written): string => `
 issuer: ${issuer}
 listen: { host: 127.0.0.1, port: 0 }
 management: { host: 127.0.0.1, port: 0 }
 verifier: { clientId: gateway, clientSecret: a-verifiers-secret }
-transactionToken: { issuer: "${GATEWAY_ISSUER}", audience: ${TRUST_DOMAIN}, keyFile: gateway-key.json }
+transactionToken: { issuer: "${tokenIssuer}", audience: ${TRUST_DOMAIN}, keyFile: gateway-key.json }
 ${settings}
 routes:
 ${routes.map((route) => `  ${route}`).join("\n")}

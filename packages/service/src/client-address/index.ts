@@ -1,0 +1,3 @@
+export { addressGroup, parseAddress } from "./address.ts";
+export { type ClientAddresses, createClientAddresses } from "./client-addresses.ts";
+export { type TrustedProxies, trustedProxiesSchema } from "./trusted-proxies.ts";

@@ -1,0 +1,43 @@
+import ipaddr from "ipaddr.js";
+import { parseAddress } from "./address.ts";
+
+type Network = ReturnType<typeof ipaddr.parseCIDR>;
+
+/** What is wrong with the text as a network that may be trusted, if anything. */
+export function problemOfNetwork(text: string): string | undefined {
+  const [address = "", prefix, ...more] = text.split("/");
+  const parsed = parseAddress(address);
+  if (parsed === undefined || more.length > 0) return "is no address, and no network such as 10.0.0.0/8";
+  // Addresses are compared in their one spelling: such a network would never match.
+  if (parsed.includes(".") && address.includes(":")) return `must be written as IPv4: ${parsed}`;
+  return prefix === undefined ? undefined : problemOfPrefix(text, prefix);
+}
+
+function problemOfPrefix(text: string, prefix: string): string | undefined {
+  if (!/^\d{1,3}$/.test(prefix) || !ipaddr.isValidCIDR(text)) return "is no network such as 10.0.0.0/8";
+  if (Number(prefix) === 0) return "would trust everybody to say where they come from";
+  const network = text.includes(":")
+    ? ipaddr.IPv6.networkAddressFromCIDR(text)
+    : ipaddr.IPv4.networkAddressFromCIDR(text);
+  const written = ipaddr.parse(text.split("/")[0]!);
+  if (network.toString() === written.toString()) return undefined;
+  return `has bits beyond its prefix; write ${network.toString()}/${prefix}`;
+}
+
+/** Whether an address, in its one spelling, is in one of the networks. */
+export function addressesIn(networks: readonly string[]): (address: string) => boolean {
+  const parsed = networks.map(parseNetwork);
+  return (text) => {
+    if (!ipaddr.isValid(text)) return false;
+    const address = ipaddr.parse(text);
+    return parsed.some(
+      ([network, prefix]) => network.kind() === address.kind() && address.match(network, prefix),
+    );
+  };
+}
+
+function parseNetwork(text: string): Network {
+  if (text.includes("/")) return ipaddr.parseCIDR(text);
+  const address = ipaddr.parse(text);
+  return [address, address.kind() === "ipv6" ? 128 : 32];
+}

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { problemOfNetwork } from "./networks.ts";
+
+const network = z.string().check((context) => {
+  const problem = problemOfNetwork(context.value);
+  if (problem !== undefined) context.issues.push({ code: "custom", message: problem, input: context.value });
+});
+
+/** The operator has to say which header the proxy writes: one that it does not write, it passes on from the client. */
+export const trustedProxiesSchema = z
+  .strictObject({
+    addresses: z
+      .array(network)
+      .min(1)
+      .describe("Addresses and networks of the proxies. Nobody else is believed."),
+    header: z
+      .enum(["forwarded", "x-forwarded-for"])
+      .optional()
+      .describe("The header in which they say whom they speak for. They must write it themselves."),
+    proxyProtocol: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether they begin each connection with the PROXY protocol (version 1 or 2): it is then required of them.",
+      ),
+  })
+  .refine(({ header, proxyProtocol }) => header !== undefined || proxyProtocol, {
+    message: "say how they name the client: header, proxyProtocol: true, or both",
+  });
+
+export type TrustedProxies = z.output<typeof trustedProxiesSchema>;
