@@ -18,7 +18,7 @@ const RULES: readonly Rule[] = [
     home: /^packages\/service\/src\/sockets\//,
   },
   {
-    found: /\b[Ff]astify\((?![^)]*\bserverFactory: fastifyServer\b)/,
+    found: /\b[Ff]astify\((?![^)]*\bserverFactory: (?:clientAddresses\.watching\()?fastifyServer\b)/,
     says: "makes a Fastify app without serverFactory: fastifyServer (@portcullis/service), so a reset could end it",
     home: /^$/,
   },

@@ -140,11 +140,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
 
 function createApp({ report, configuration }: Parts, clientAddresses: ClientAddresses): FastifyInstance {
   const app = Fastify({
-    serverFactory(listener, options) {
-      const server = fastifyServer(listener, options);
-      clientAddresses.watch(server);
-      return server;
-    },
+    serverFactory: clientAddresses.watching(fastifyServer),
     logger: false,
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,

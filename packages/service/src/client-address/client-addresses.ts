@@ -8,7 +8,9 @@ import type { TrustedProxies } from "./trusted-proxies.ts";
 
 export interface ClientAddresses {
   /** Before the server listens: each connection's address is taken while it is open. */
-  watch(server: Server): void;
+  watch(server: Server): Server;
+  /** A factory whose servers are all watched: a framework may make more than one. */
+  watching<Input extends unknown[]>(makeServer: (...input: Input) => Server): (...input: Input) => Server;
   /** In its one spelling; `unknown` when the system could not tell. */
   of(request: IncomingMessage): string;
 }
@@ -51,12 +53,19 @@ export function createClientAddresses(
     });
   }
 
+  function watch(server: Server): Server {
+    // Node would silently drop the lines beyond the 2000th: the proxy's own, which comes last, behind those of a client.
+    server.maxHeadersCount = 0;
+    beforeHttp(server, greet);
+    return server;
+  }
+
   return {
-    watch(server) {
-      // Node would silently drop the lines beyond the 2000th: the proxy's own, which comes last, behind those of a client.
-      server.maxHeadersCount = 0;
-      beforeHttp(server, greet);
-    },
+    watch,
+    watching:
+      (makeServer) =>
+      (...input) =>
+        watch(makeServer(...input)),
     of(request) {
       const peer = peers.get(request.socket) ?? peerAt(UNKNOWN);
       if (hopsOf === undefined || !peer.isTrusted) return peer.address;
