@@ -31,11 +31,14 @@ import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
+import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 
 export interface AuthServerOptions {
   readonly configuration: Configuration;
   readonly report: Report;
   readonly nowMs?: () => number;
+  /** Default: `performance.now`. For ages of what is stored alone; leases have a clock of their own. */
+  readonly steadyMs?: () => number;
   readonly randomBytes?: (size: number) => Uint8Array;
   /** For tests of the issuing phase alone. */
   readonly testHooks?: OidcTestHooks;
@@ -49,6 +52,8 @@ export interface AuthServer {
   readonly oidc: Oidc;
   /** Gives the URL that it listens on. */
   listen(): Promise<string>;
+  /** Takes away what has expired. Done every minute without being asked. */
+  prune(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -82,11 +87,18 @@ function databaseOf({ database, dataDirectory }: Configuration): DatabaseOptions
 interface Platform {
   readonly nowMs: () => number;
   readonly nowSeconds: () => number;
+  readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
-function platformOf({ nowMs = Date.now, randomBytes = cryptoRandomBytes }: AuthServerOptions): Platform {
-  return { nowMs, nowSeconds: () => Math.floor(nowMs() / 1000), randomBytes };
+function platformOf({
+  configuration: { clockSkewSeconds },
+  nowMs = Date.now,
+  steadyMs,
+  randomBytes = cryptoRandomBytes,
+}: AuthServerOptions): Platform {
+  const times = createStoredTimes({ nowMs, steadyMs, clockSkewSeconds });
+  return { nowMs, nowSeconds: () => Math.floor(nowMs() / 1000), times, randomBytes };
 }
 
 interface Parts extends AuthServerOptions, Platform {
@@ -119,7 +131,8 @@ async function compose(parts: Parts): Promise<AuthServer> {
   const app = createApp(parts, clientAddresses);
   limitRequests(app, { parts, redis, clientAddressOf });
   mountAll(app, { ...parts, revocations, people, oidc, clientAddressOf });
-  const stopPruning = pruneRegularly(parts, people);
+  const prune = () => pruneOidc({ storage, times: parts.times, more: [people.guesses.prune] });
+  const stopPruning = pruneRegularly(prune, parts.report);
   return {
     app,
     storage,
@@ -127,6 +140,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     people,
     oidc,
     listen: () => app.listen({ ...configuration.listen }),
+    prune,
     async close() {
       stopPruning();
       // Streams first: the app would wait for them. The storage last: a request may still need it.
@@ -240,13 +254,9 @@ function accountOptions(parts: Mounted) {
   };
 }
 
-function pruneRegularly({ storage, nowMs, report }: Parts, { guesses }: People): () => void {
-  const prune = () => {
-    pruneOidc({ storage, nowMs, more: [guesses.prune] }).catch((error: unknown) =>
-      report({ event: "prune_failed", error }),
-    );
-  };
-  const timer = setInterval(prune, PRUNE_MS);
+function pruneRegularly(prune: () => Promise<void>, report: Report): () => void {
+  const run = () => void prune().catch((error: unknown) => report({ event: "prune_failed", error }));
+  const timer = setInterval(run, PRUNE_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -7,6 +7,7 @@ import type { Report } from "../logging/report.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revoker } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import { createAdapter } from "./adapter.ts";
 import { ArtefactStore } from "./artefact-store.ts";
 import { Clients } from "./clients.ts";
@@ -38,6 +39,7 @@ export interface OidcOptions {
   readonly users: Users;
   readonly report: Report;
   readonly nowMs: () => number;
+  readonly times: StoredTimes;
   readonly nowSeconds: () => number;
   readonly randomBytes: RandomBytes;
   readonly testHooks?: OidcTestHooks;

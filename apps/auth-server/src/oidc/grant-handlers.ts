@@ -2,6 +2,7 @@
 import { hasCode } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Storage } from "../storage/storage.ts";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import type { Endings } from "./endings.ts";
 import type { RandomBytes } from "./identifiers.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
@@ -11,6 +12,7 @@ import { inTokenUnit } from "./token-unit.ts";
 export interface TokenRulesOptions {
   readonly storage: Storage;
   readonly nowMs: () => number;
+  readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
   readonly issuing: IssuingPhase;
   readonly endings: Endings;

@@ -4,6 +4,7 @@
  * from that very refusal. Any other error stays what it is.
  */
 import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
+import type { Configuration } from "../config/load.ts";
 import type { LocalRevocations, Revoker } from "../revocations/index.ts";
 import { INTROSPECTS_ANY_TOKEN } from "./clients.ts";
 import { verdictOf } from "./local-verdict.ts";
@@ -16,6 +17,7 @@ export interface JwtEndpointOptions {
   readonly local: LocalRevocations;
   /** Newest seq of the log. */
   readonly head: () => number;
+  readonly configuration: Configuration;
 }
 
 type Answer = (ctx: KoaContextWithOIDC, options: JwtEndpointOptions) => Promise<void>;
@@ -36,9 +38,12 @@ export function answerForJwts(provider: Provider, options: JwtEndpointOptions): 
   });
 }
 
-/** What is not a valid token of ours needs no revoking, and its sender learns nothing (RFC 7009, section 2.2). */
+/**
+ * What is not a valid token of ours needs no revoking, and its sender learns nothing (RFC 7009, section 2.2). Valid is
+ * what a verifier may still take: one whose clock is a skew behind takes it for a skew longer by that.
+ */
 async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Promise<void> {
-  const token = await options.verify(tokenOf(ctx));
+  const token = await options.verify(tokenOf(ctx), 2 * options.configuration.clockSkewSeconds);
   if (token !== undefined && token.claims.client_id !== ctx.oidc.client!.clientId) {
     answer(ctx, 400, {
       error: "invalid_request",

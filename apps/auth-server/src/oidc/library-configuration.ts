@@ -49,6 +49,8 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     jwks: { keys: options.signingKeys.map((key) => ({ ...key })) as never },
     cookies: cookiesOf(options),
     routes: ROUTES,
+    // Its own would be another skew than that of all the rest.
+    clockTolerance: configuration.clockSkewSeconds,
     features: featuresOf(options),
     ...algorithms(),
     scopes: ["openid", "offline_access", "profile", "email"],

@@ -1,9 +1,12 @@
 /** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
 import type { Provider } from "oidc-provider";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import { isClientSecret } from "./clients.ts";
 import { newIdentifier, type RandomBytes } from "./identifiers.ts";
+import { NO_SIGN_IN } from "./session-store.ts";
 
 export interface ModelOptions {
+  readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
   /** Ends the session and all below it and appends it to the log, in one transaction. */
   readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<void>;
@@ -12,6 +15,8 @@ export interface ModelOptions {
 /** Once, right after the provider was made and before its first request. */
 export function adaptModels(provider: Provider, options: ModelOptions): void {
   identifySessions(provider, options);
+  identifySignIns(provider, options.randomBytes);
+  ageSignIns(provider, options);
   identifyGrants(provider, options.randomBytes);
   identifyAccessTokens(provider, options.randomBytes);
   endSessionsThroughLog(provider, options);
@@ -38,11 +43,41 @@ function identifySessions(provider: Provider, { randomBytes }: ModelOptions): vo
   };
 }
 
+/**
+ * Each sign-in of a session has a name, and names the one before it: the store tells by that, and by no clock, whether
+ * what is saved comes from before a sign-in or after it.
+ */
+function identifySignIns(provider: Provider, randomBytes: RandomBytes): void {
+  interface SignedIn {
+    signInId?: string;
+    signedInAfter?: string;
+  }
+  const Session = classOf(provider.Session);
+  addMembers(Session, ["signInId", "signedInAfter"]);
+  const original = Session.prototype.loginAccount as (this: SignedIn, details: object) => void;
+  Session.prototype.loginAccount = function loginAccount(this: SignedIn, details: object) {
+    original.call(this, details);
+    this.signedInAfter = this.signInId ?? NO_SIGN_IN;
+    this.signInId = newIdentifier(randomBytes);
+  };
+}
+
+/** `max_age`: a sign-in later than now, by more than clocks may differ, is of unknown age, and so too old. */
+function ageSignIns(provider: Provider, { times }: ModelOptions): void {
+  classOf(provider.Session).prototype.past = function past(this: { loginTs?: number }, age: number | string) {
+    return this.loginTs === undefined || !times.isWithin(this.loginTs * 1000, (Number(age) + 1) * 1000);
+  };
+}
+
+function addMembers(Model: ModelClass, names: readonly string[]): void {
+  const members = [...Model.IN_PAYLOAD, ...names];
+  Object.defineProperty(Model, "IN_PAYLOAD", { get: () => members });
+}
+
 /** The claim `gid` is the grant's id. A grant knows its session: the two live and end together. */
 function identifyGrants(provider: Provider, randomBytes: RandomBytes): void {
   const Grant = classOf(provider.Grant);
-  const members = [...Grant.IN_PAYLOAD, "sessionUid"];
-  Object.defineProperty(Grant, "IN_PAYLOAD", { get: () => members });
+  addMembers(Grant, ["sessionUid"]);
   Grant.prototype.generateTokenId = () => newIdentifier(randomBytes);
 }
 

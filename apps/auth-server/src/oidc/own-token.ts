@@ -19,8 +19,11 @@ export interface OwnToken {
   readonly kid: string;
 }
 
-/** Undefined for whatever is not a token of ours that is still valid. Decide on its claims, never on its text. */
-export type VerifyOwnToken = (token: string) => Promise<OwnToken | undefined>;
+/**
+ * Undefined for whatever is not a token of ours that is still valid, or was until `lateSeconds` ago. Decide on its
+ * claims, never on its text.
+ */
+export type VerifyOwnToken = (token: string, lateSeconds?: number) => Promise<OwnToken | undefined>;
 
 export function verifyOwnTokens(options: {
   readonly issuer: string;
@@ -28,7 +31,7 @@ export function verifyOwnTokens(options: {
   readonly nowSeconds: () => number;
 }): VerifyOwnToken {
   const keys = createLocalJWKSet(options.keys);
-  return async (token) => {
+  return async (token, lateSeconds = 0) => {
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys, {
         issuer: options.issuer,
@@ -36,6 +39,7 @@ export function verifyOwnTokens(options: {
         typ: ACCESS_TOKEN_TYPE,
         requiredClaims: ["jti", "client_id", "sub", "aud", "exp", "iat"],
         currentDate: new Date(options.nowSeconds() * 1000),
+        clockTolerance: lateSeconds,
       });
       return { claims: payload as unknown as OwnToken["claims"], kid: protectedHeader.kid! };
     } catch (error) {

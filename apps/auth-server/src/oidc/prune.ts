@@ -1,6 +1,10 @@
-/** Takes away what has expired, a little at a time: a long transaction would make all other writers wait. */
+/**
+ * Takes away what has expired, a little at a time: a long transaction would make all other writers wait. Only what has
+ * expired for every server, whatever its clock: deleted too early, it would be missing where it still counts.
+ */
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { REFRESH_GRACE_MS } from "./refresh-grace.ts";
 
@@ -8,15 +12,19 @@ const ROWS_A_STEP = 200;
 /** Ended and expired sessions stay so much longer: nothing that was begun before may still save one. */
 const SESSION_MARGIN_SECONDS = 60 * 60;
 
+/** What a window of some seconds hangs on stays for more than any skew beyond it. */
+const MARGIN_MS = 60_000;
+const KEPT_ANSWER_MS = REFRESH_GRACE_MS + MARGIN_MS;
+
 /** Deletes up to `limit` rows, and gives how many it found. */
 export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<number>;
 
 export async function pruneOidc(options: {
   readonly storage: Storage;
-  readonly nowMs: () => number;
+  readonly times: StoredTimes;
   readonly more?: readonly PruneStep[];
 }): Promise<void> {
-  for (const step of [...stepsAt(options.nowMs()), ...(options.more ?? [])]) {
+  for (const step of [...stepsAt(options.times.overForAllMs()), ...(options.more ?? [])]) {
     await repeat(options.storage, step);
   }
 }
@@ -29,14 +37,14 @@ async function repeat(storage: Storage, step: PruneStep): Promise<void> {
   } while (count === ROWS_A_STEP);
 }
 
-function stepsAt(nowMs: number): PruneStep[] {
-  const now = Math.floor(nowMs / 1000);
+function stepsAt(overMs: number): PruneStep[] {
+  const over = Math.floor(overMs / 1000);
   return [
     async ({ db }, limit) => {
       const old = db
         .selectFrom("oidc_artefacts")
         .select("id_hash")
-        .where("expires_at", "<=", now)
+        .where("expires_at", "<=", over)
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", old));
     },
@@ -44,7 +52,7 @@ function stepsAt(nowMs: number): PruneStep[] {
       const old = db
         .selectFrom("oidc_refresh_successors")
         .select("spent_hash")
-        .where("spent_at", "<=", nowMs - REFRESH_GRACE_MS)
+        .where("spent_at", "<=", overMs - KEPT_ANSWER_MS)
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old));
     },
@@ -52,7 +60,7 @@ function stepsAt(nowMs: number): PruneStep[] {
       const old = db
         .selectFrom("oidc_session_ids")
         .select("id_hash")
-        .where("replaced_until", "<=", nowMs)
+        .where("replaced_until", "<=", overMs - MARGIN_MS)
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_session_ids").where("id_hash", "in", old));
     },
@@ -60,11 +68,11 @@ function stepsAt(nowMs: number): PruneStep[] {
       const old = db
         .selectFrom("account_form_tokens")
         .select("token_hash")
-        .where("expires_at", "<=", now)
+        .where("expires_at", "<=", over)
         .limit(limit);
       return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
     },
-    (transaction, limit) => pruneSessions(transaction, now - SESSION_MARGIN_SECONDS, limit),
+    (transaction, limit) => pruneSessions(transaction, over - SESSION_MARGIN_SECONDS, limit),
   ];
 }
 

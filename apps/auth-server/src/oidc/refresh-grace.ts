@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { hasCode } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Storage } from "../storage/storage.ts";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import { hashOfSecret, type RandomBytes } from "./identifiers.ts";
@@ -32,6 +33,7 @@ export type GrantHandler = (ctx: KoaContextWithOIDC) => Promise<void>;
 export interface RefreshGraceOptions {
   readonly storage: Storage;
   readonly nowMs: () => number;
+  readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
   /** Whether tokens of this answer would still be issued; throws what the client is told. */
   readonly recheck: (answer: StoredAnswer) => Promise<void>;
@@ -111,22 +113,21 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
     return row !== undefined && isInGrace(row);
   }
 
+  /** A reuse ends the grant, so it is one only when no clock that may be right finds the token still in its grace. */
   function isInGrace({ spent_at }: { readonly spent_at: number }): boolean {
-    const ageMs = options.nowMs() - spent_at;
-    return ageMs >= 0 && ageMs < REFRESH_GRACE_MS;
+    return options.times.isWithin(spent_at, REFRESH_GRACE_MS);
   }
 
   async function answerAgain(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<boolean> {
     const row = await storedFor(request);
     if (row === undefined || !isInGrace(row)) return false;
-    const ageMs = options.nowMs() - row.spent_at;
     if (!Buffer.from(row.request_hash).equals(request.requestHash)) {
       // An honest app that asks two things with one token at once: refused, but no reuse.
       throw new errors.InvalidGrant({ detail: "repeated with other parameters" });
     }
     const stored = JSON.parse(unseal(request.token, row.sealed)) as StoredAnswer;
     await options.recheck(stored);
-    ctx.body = agedBy(stored.body, Math.floor(ageMs / 1000));
+    ctx.body = agedBy(stored.body, Math.floor(options.times.ageMs(row.spent_at) / 1000));
     return true;
   }
 

@@ -8,6 +8,7 @@
  */
 import type { Selectable } from "kysely";
 import type { Storage } from "../storage/storage.ts";
+import type { StoredTimes } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "./identifiers.ts";
@@ -18,7 +19,9 @@ export interface SessionPayload {
   uid: string;
   jti?: string;
   accountId?: string;
-  loginTs?: number;
+  /** Of the sign-in that this comes from, and of the one that it took the place of (models.ts). */
+  signInId?: string;
+  signedInAfter?: string;
   authorizations?: Record<string, { sid?: string; grantId?: string }>;
   [member: string]: unknown;
 }
@@ -35,6 +38,7 @@ export interface SaveSession {
 export interface SessionStoreOptions {
   readonly storage: Storage;
   readonly nowMs: () => number;
+  readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
 }
 
@@ -49,11 +53,13 @@ const LONGEST_USER_AGENT = 256;
 export class SessionStore {
   readonly #storage: Storage;
   readonly #nowMs: () => number;
+  readonly #times: StoredTimes;
   readonly #randomBytes: RandomBytes;
 
   constructor(options: SessionStoreOptions) {
     this.#storage = options.storage;
     this.#nowMs = options.nowMs;
+    this.#times = options.times;
     this.#randomBytes = options.randomBytes;
   }
 
@@ -71,10 +77,9 @@ export class SessionStore {
     return this.#payloadOf(row, found.replaced_until === null ? id : newIdentifier(this.#randomBytes));
   }
 
+  /** Not for longer after a clock was set back: a replaced id has ten seconds and the skew, by whichever clock. */
   #stillLeadsOn(until: number): boolean {
-    const left = until - this.#nowMs();
-    // The upper bound: a clock that was set back must not revive an old id for longer than it ever had.
-    return left > 0 && left <= REPLACED_ID_MS;
+    return this.#times.isWithin(until - REPLACED_ID_MS, REPLACED_ID_MS);
   }
 
   /** By the public `uid`: for checks, never to give somebody the session. */
@@ -220,13 +225,20 @@ export async function deleteIds({ db }: WriteTransaction, uid: string): Promise<
 
 type View = "sign_in" | "same_sign_in" | "before_sign_in";
 
-/** How what is saved stands to what is stored. Throws `session_taken`. */
+/** What a first sign-in says it came after. Stored ones from before sign-ins had names say nothing at all. */
+export const NO_SIGN_IN = "none";
+
+/**
+ * How what is saved stands to what is stored. Throws `session_taken`. By which sign-in knew of which, and never by their
+ * times: a sign-in at a server that is seconds behind is not an older one.
+ */
 function viewOf(before: SessionPayload | undefined, saved: SessionPayload): View {
   if (before?.accountId === undefined) return saved.accountId === undefined ? "same_sign_in" : "sign_in";
   if (saved.accountId === undefined) return "before_sign_in";
   // Two tabs signed in as two users at once. One session, and its `sid`, must never stand for both.
   if (saved.accountId !== before.accountId) throw oidcError("session_taken");
-  const newer = (saved.loginTs ?? 0) - (before.loginTs ?? 0);
-  if (newer === 0) return "same_sign_in";
-  return newer > 0 ? "sign_in" : "before_sign_in";
+  if (saved.signInId === before.signInId) return "same_sign_in";
+  if (saved.signedInAfter === (before.signInId ?? NO_SIGN_IN)) return "sign_in";
+  // Two tabs that signed in at once, as one user, neither knowing of the other: the ids of both lead on.
+  return saved.signedInAfter === before.signedInAfter ? "same_sign_in" : "before_sign_in";
 }

@@ -7,7 +7,7 @@ import type { InteractionCache } from "../oidc/interaction-adapter.ts";
 import type { Storage } from "../storage/storage.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";
-import { PlainKeys } from "./plain-keys.ts";
+import { PlainKeys, type PlainKeysOptions } from "./plain-keys.ts";
 import { redisBus } from "./redis-bus.ts";
 import { redisInteractions } from "./redis-interactions.ts";
 
@@ -30,6 +30,11 @@ export interface Redis {
   close(): Promise<void>;
 }
 
+/** A key that was not written because this clock ran ahead would let a revoked token pass: the slower clock decides. */
+function plainKeysOf(shared: Omit<PlainKeysOptions, "read">, { log, read }: Storage): PlainKeys {
+  return new PlainKeys({ ...shared, read, nowSeconds: log.retention.earliest });
+}
+
 /** Waits for nothing: a server starts and works while Redis is away. */
 export function composeRedis(options: RedisOptions): Redis {
   const { redis: configuration } = options.configuration;
@@ -41,7 +46,7 @@ export function composeRedis(options: RedisOptions): Redis {
   const shared = { ...options, redis: connection, keyPrefix, log: storage.log };
   const writers = [
     ...(configuration.feed ? [new FeedPublisher({ ...shared, setTimer: setProcessTimer })] : []),
-    ...(configuration.plainKeys ? [new PlainKeys({ ...shared, read: storage.read })] : []),
+    ...(configuration.plainKeys ? [plainKeysOf(shared, storage)] : []),
   ];
   return {
     bus,

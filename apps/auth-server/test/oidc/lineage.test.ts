@@ -150,10 +150,9 @@ describe("a revocation of mode stale", () => {
 
 describe("what is pruned", () => {
   it("is what has expired, and nothing that lives", async () => {
-    const { pruneOidc } = await import("../../src/oidc/prune.ts");
     const cast = await everybody();
     const { storage } = server.server;
-    await pruneOidc({ storage, nowMs: Date.now });
+    await server.prune();
     assert.deepEqual((await alive(cast)).grants, ALL);
     await storage.write(async ({ db }) => {
       for (let at = 0; at < 1000; at++) {
@@ -165,8 +164,8 @@ describe("what is pruned", () => {
           .execute();
       }
     });
-    const inAMonth = Date.now() + 30 * 24 * 60 * 60 * 1000;
-    await pruneOidc({ storage, nowMs: () => inAMonth });
+    server.advance(30 * 24 * 60 * 60 * 1000);
+    await server.prune();
     for (const table of ["oidc_artefacts", "oidc_sessions", "oidc_grants", "oidc_session_ids"] as const) {
       assert.deepEqual(await storage.read.selectFrom(table).selectAll().execute(), [], table);
     }

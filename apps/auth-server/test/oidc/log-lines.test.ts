@@ -31,7 +31,7 @@ describe("the operator's log", () => {
     await redeem(server.issuer, attempt, callback);
     const again = await signIn(server);
     await refresh(server.issuer, again.refresh_token);
-    server.advance(10_001);
+    server.advance(15_001);
     await refresh(server.issuer, again.refresh_token);
     const api = await machineToken(server.issuer, "admin", `${server.issuer}/api`, "revocations.write");
     secrets.push(

@@ -76,10 +76,10 @@ describe("a refresh token", () => {
     assert.equal(ok(await refresh(server.issuer, first.refresh_token)).refresh_token, next.refresh_token);
   });
 
-  it("that is used again after the grace ends the grant and its access tokens", async () => {
+  it("that is used again after the grace and the skew ends the grant and its access tokens", async () => {
     const first = await signIn(server);
     const next = ok(await refresh(server.issuer, first.refresh_token));
-    server.advance(10_000);
+    server.advance(15_000);
     assertRefused(await refresh(server.issuer, first.refresh_token), "invalid_grant");
     assert.equal(verdictOf(server, next.access_token), "refresh_reuse");
     assert.equal(verdictOf(server, first.access_token), "refresh_reuse");

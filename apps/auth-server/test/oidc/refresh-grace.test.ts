@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type GrantHandler, withRefreshGrace } from "../../src/oidc/refresh-grace.ts";
+import { createStoredTimes } from "../../src/storage/stored-time.ts";
 import { temporaryStorage } from "../storage/temporary-storage.ts";
 
 test("repeats of one token that all fail cost each of them the same, however many they are", async (t) => {
@@ -25,6 +26,7 @@ test("repeats of one token that all fail cost each of them the same, however man
   const refresh = withRefreshGrace(failing, {
     storage,
     nowMs: Date.now,
+    times: createStoredTimes({ nowMs: Date.now, clockSkewSeconds: 5 }),
     randomBytes,
     recheck: async () => undefined,
   });

@@ -27,7 +27,7 @@ describe("after a restart", () => {
     const used = ok(await refresh(server.issuer, lives.refresh_token));
     await revokeToken(server.issuer, dies.access_token);
     const keysBefore = (await exchange(`${server.issuer}/jwks`)).body;
-    server.advance(11_000);
+    server.advance(16_000);
     await server.restart();
 
     assert.equal((await exchange(`${server.issuer}/jwks`)).body, keysBefore);

@@ -7,6 +7,7 @@ import { resolveConfiguration } from "../../src/config/load.ts";
 import { createReport } from "../../src/logging/report.ts";
 import type { OidcTestHooks } from "../../src/oidc/compose.ts";
 import { type AuthServer, createAuthServer } from "../../src/server.ts";
+import { machineNowMs, moveClockOf } from "./moved-clock.ts";
 
 export const RESOURCE = "https://orders.portcullis.example";
 export const OTHER_RESOURCE = "https://billing.portcullis.example";
@@ -21,10 +22,14 @@ export interface ServerUnderTest {
   readonly server: AuthServer;
   /** Lines of the operator's log. */
   readonly log: string[];
-  /** Moves the server's own clock; the library's, which is the machine's, stays. */
+  /** Lets time pass for the servers. */
   advance(ms: number): void;
+  /** Sets the whole clock of one server so far ahead of the machine's, or behind. Default: the first. */
+  setClock(movedMs: number, url?: string): void;
   /** Starts another server of the same issuer on the same database, on a port of its own; gives its URL. */
   startAnother(): Promise<string>;
+  /** What pruning by this server deletes is gone when it resolves. Default: the first. */
+  prune(url?: string): Promise<void>;
   /** Stops it and starts it again on the same data and port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -41,21 +46,25 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   const document = { ...configurationFor(port, dataDirectory), ...(await databaseOf()) };
   options.change?.(document);
   const log: string[] = [];
-  let skewMs = 0;
+  let passedMs = 0;
+  const moved = new Map<string, number>();
 
   async function start(on = port): Promise<AuthServer> {
-    const nowMs = () => Date.now() + skewMs;
+    const movedMs = () => moved.get(urlOf(on)) ?? 0;
+    const nowMs = () => machineNowMs() + passedMs + movedMs();
     const server = await createAuthServer({
       configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
       report: createReport({ write: (line) => log.push(line), nowMs }),
       nowMs,
+      steadyMs: () => performance.now() + passedMs,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
     });
+    moveClockOf(server.app.server, () => passedMs + movedMs());
     await server.listen();
     return server;
   }
 
-  const others: AuthServer[] = [];
+  const others = new Map<string, AuthServer>();
 
   let server = await start();
   return {
@@ -65,19 +74,23 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     },
     log,
     advance: (ms) => {
-      skewMs += ms;
+      passedMs += ms;
     },
+    setClock: (movedMs, url = document.issuer) => void moved.set(url, movedMs),
     async startAnother() {
       const on = await freePort();
-      others.push(await start(on));
-      return `http://127.0.0.1:${on}`;
+      others.set(urlOf(on), await start(on));
+      return urlOf(on);
+    },
+    async prune(url = document.issuer) {
+      await (others.get(url) ?? server).prune();
     },
     async restart() {
       await close(server);
       server = await start();
     },
     async stop() {
-      for (const running of [server, ...others]) await close(running);
+      for (const running of [server, ...others.values()]) await close(running);
       await rm(dataDirectory, { recursive: true });
     },
   };
@@ -95,6 +108,8 @@ async function close(server: AuthServer): Promise<void> {
   server.app.server.closeAllConnections();
   await server.close();
 }
+
+const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");

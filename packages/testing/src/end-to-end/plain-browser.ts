@@ -15,6 +15,8 @@ const MAX_REDIRECTS = 20;
  * judge of the pages; this is for tests that need many devices, and it shows that the pages need no script.
  */
 export class PlainBrowser {
+  /** Origin of the server that answers whatever is asked for, as a load balancer would have it. */
+  via: string | undefined;
   /** By name and path: two interactions at once have cookies of one name under two paths. */
   readonly #cookies = new Map<string, { name: string; path: string; value: string }>();
 
@@ -42,7 +44,7 @@ export class PlainBrowser {
   async request(url: string | URL, options: ExchangeOptions = {}): Promise<Exchange> {
     const target = new URL(url);
     const cookie = this.#cookiesFor(target);
-    const answer = await exchange(target, {
+    const answer = await exchange(this.#answering(target), {
       ...options,
       headers: { accept: "text/html", ...options.headers, ...(cookie !== "" && { cookie }) },
     });
@@ -62,6 +64,18 @@ export class PlainBrowser {
       trail.push(answer);
     }
     return { ...answer, url, forms: formsOf(answer.body), trail };
+  }
+
+  /** Another tab's requests that were under way: with the cookies as they are now, whatever the others are told. */
+  copy(): PlainBrowser {
+    const copy = new PlainBrowser();
+    copy.via = this.via;
+    for (const [slot, cookie] of this.#cookies) copy.#cookies.set(slot, cookie);
+    return copy;
+  }
+
+  #answering(target: URL): URL {
+    return this.via === undefined ? target : new URL(target.pathname + target.search, this.via);
   }
 
   #cookiesFor(url: URL): string {
