@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import {
   Administrator,
+  assertEverywhere,
   assertPageIsSound,
   claimsOf,
   fillLogin,
@@ -99,6 +100,34 @@ describe("the demo web app", () => {
       app.waitForURL(`${stack.info.webApp}/`, { waitUntil: "load" }),
     ]);
     await app.getByRole("button", { name: "Sign in" }).waitFor();
+    await context.close();
+  });
+
+  it("leaves no live token behind when its tab is closed at the question", async () => {
+    const context = await chromium.newContext();
+    const request = Promise.withResolvers<string>();
+    context.on("request", (seen) => {
+      const authorization = seen.headers().authorization ?? "";
+      if (seen.url().startsWith(stack.info.gateway) && authorization !== "") {
+        request.resolve(authorization.slice("Bearer ".length));
+      }
+    });
+    const app = await signedInApp(context);
+    const stored = await app.evaluate(() => Object.values({ ...sessionStorage }));
+    const refreshToken = stored.map((text) => JSON.parse(text).refreshToken).find(Boolean);
+    await app.getByRole("button", { name: "Sign out" }).click();
+    await app.getByRole("heading", { name: "Sign out?" }).waitFor();
+    await app.close();
+    await assertEverywhere(stack, await request.promise, 401, "revoked");
+    const answer = await fetch(`${stack.info.issuer}/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        client_id: String(claimsOf(await request.promise).client_id),
+        refresh_token: refreshToken,
+      }),
+    });
+    assert.equal(((await answer.json()) as { error: string }).error, "invalid_grant");
     await context.close();
   });
 

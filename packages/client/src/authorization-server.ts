@@ -35,8 +35,18 @@ export class AuthorizationServer {
   }
 
   get requestOptions() {
+    return this.#optionsWith({});
+  }
+
+  /** Of a request that is to arrive though its page be left. */
+  get leavingOptions() {
+    return this.#optionsWith({ keepalive: true });
+  }
+
+  #optionsWith(more: RequestInit) {
     return {
-      [oauth.customFetch]: (url: string, init: unknown) => this.#fetch(url, init as RequestInit),
+      [oauth.customFetch]: (url: string, init: unknown) =>
+        this.#fetch(url, { ...(init as RequestInit), ...more }),
       [oauth.allowInsecureRequests]: this.#settings.insecure,
     };
   }

@@ -21,7 +21,10 @@ export interface Client {
   start(): Promise<StartResult>;
   /** Sends the page to the sign-in service. */
   signIn(options?: SignInOptions): Promise<void>;
-  /** Forgets the tokens in all tabs of this session and ends it at the issuer. */
+  /**
+   * Forgets the tokens in all tabs of this session, has the issuer revoke them, and leads on to its page, which asks
+   * whether the user's session there should end too. Throws when the issuer could not be told.
+   */
   signOut(): Promise<void>;
   /** `fetch` with the access token, for `resourceServers` only; refreshes and retries as needed. */
   readonly fetch: typeof fetch;
@@ -108,10 +111,13 @@ class PortcullisClient implements Client {
     // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
     this.#tabs.tell({ type: "signed-out", sessionId: session.id });
     this.#end({ type: "signed-out" });
+    // Then its tokens: at the page that follows, the user may change their mind, or close it, and this app is out of
+    // it all the same.
+    const revoked = await outcomeOf(revokeTokens(this.#server, session));
     const { page } = this.#settings.environment;
     const url = await createSignOutUrl(this.#settings, this.#server, session);
     if (url !== undefined && page !== undefined) page.navigate(url);
-    else await revokeTokens(this.#server, session);
+    else if (revoked.error !== undefined) throw revoked.error;
   }
 
   async accessToken(): Promise<string> {
@@ -179,6 +185,14 @@ class PortcullisClient implements Client {
     if (page === undefined) throw clientError("no_page");
     return page;
   }
+}
+
+/** The page at the issuer ends more than this does: it is tried although this failed. */
+async function outcomeOf(work: Promise<void>): Promise<{ readonly error?: unknown }> {
+  return work.then(
+    () => ({}),
+    (error: unknown) => ({ error }),
+  );
 }
 
 const endedEvent = (reason: Reason | undefined): ClientEvent => ({

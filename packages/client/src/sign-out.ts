@@ -23,7 +23,7 @@ export async function createSignOutUrl(
   return url.href;
 }
 
-/** The second best: end what hangs below the refresh token (RFC 7009). */
+/** Ends what hangs below the refresh token (RFC 7009), also when the page is closed while it is on its way. */
 export async function revokeTokens(server: AuthorizationServer, session: Session): Promise<void> {
   const token = session.refreshToken ?? session.accessToken;
   if (token === undefined) return;
@@ -33,7 +33,7 @@ export async function revokeTokens(server: AuthorizationServer, session: Session
     server.client,
     oauth.None(),
     token,
-    server.requestOptions,
+    server.leavingOptions,
   );
   await oauth.processRevocationResponse(response).catch((cause: unknown) => {
     throw clientError("response_refused", { cause });

@@ -161,6 +161,31 @@ test("signing out forgets the tokens in all tabs of the session and goes to the 
   assert.equal(tab.client.user, undefined);
 });
 
+test("signing out has the tokens revoked before the issuer's page asks anything, and though the tab is closed", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  const refreshToken = browser.issuer.refreshTokens().at(-1);
+  const { navigate } = tab.page;
+  let revokedBefore = 0;
+  tab.page.navigate = (url) => {
+    revokedBefore = browser.issuer.requestsTo("/token/revocation").length;
+    navigate.call(tab.page, url);
+  };
+  await tab.client.signOut();
+  assert.equal(revokedBefore, 1);
+  const [request] = browser.issuer.requestsTo("/token/revocation");
+  assert.equal(request!.keepalive, true);
+  assert.equal(new URLSearchParams(await request!.text()).get("token"), refreshToken);
+});
+
+test("signing out goes on to the issuer's page though the tokens could not be revoked", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  browser.issuer.revocationStatus = 503;
+  await tab.client.signOut();
+  assert.equal(new URL(tab.page.visited[0]!).pathname, "/session/end");
+});
+
 test("signing out while the issuer is down forgets the tokens and says that the session may live on", async () => {
   const browser = new FakeBrowser();
   const storage = (await browser.signedIn()).storage;

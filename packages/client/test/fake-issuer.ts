@@ -21,6 +21,7 @@ export class FakeIssuer {
   refusalReason: Reason | undefined;
   /** Answers instead of the server, to play an outage. */
   outage: (() => Response) | undefined;
+  revocationStatus = 200;
   metadata: Record<string, unknown> = {
     issuer: ISSUER,
     authorization_endpoint: `${ISSUER}/auth`,
@@ -47,7 +48,7 @@ export class FakeIssuer {
     if (origin === API) return this.#api(request);
     if (this.outage !== undefined) return this.outage();
     if (pathname.endsWith("openid-configuration")) return Response.json(this.metadata);
-    if (pathname === "/token/revocation") return new Response(null, { status: 200 });
+    if (pathname === "/token/revocation") return new Response(null, { status: this.revocationStatus });
     await this.beforeToken();
     return this.#token(new URLSearchParams(await request.text()));
   };
@@ -80,6 +81,10 @@ export class FakeIssuer {
 
   /** Access tokens that were given out. */
   readonly given: string[] = [];
+
+  refreshTokens(): string[] {
+    return this.#families.map(({ refreshToken }) => refreshToken);
+  }
 
   requestsTo(path: string): Request[] {
     return this.requests.filter((request) => new URL(request.url).pathname === path);
