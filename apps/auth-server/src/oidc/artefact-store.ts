@@ -6,6 +6,7 @@ import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
 import { hashOfSecret } from "./identifiers.ts";
 import { insertFirst, spend } from "./spend.ts";
+import { rememberSpentCode } from "./spent-codes.ts";
 import { writeInUnit } from "./token-unit.ts";
 
 /** Models that nothing may be made of once their grant has ended. */
@@ -100,8 +101,14 @@ export class ArtefactStore {
 
   async consume(model: string, id: string): Promise<void> {
     await writeInUnit(this.#options.storage, (transaction) =>
-      asLibraryError(model, spend(transaction, hashOfSecret(model, id), this.#options.nowSeconds())),
+      asLibraryError(model, this.#spend(transaction, model, hashOfSecret(model, id))),
     );
+  }
+
+  async #spend(transaction: WriteTransaction, model: string, idHash: Uint8Array): Promise<void> {
+    const now = this.#options.nowSeconds();
+    await spend(transaction, idHash, now);
+    if (model === "AuthorizationCode") await rememberSpentCode(transaction, idHash, now);
   }
 
   async destroy(model: string, id: string): Promise<void> {

@@ -7,6 +7,7 @@ import type { Endings } from "./endings.ts";
 import type { RandomBytes } from "./identifiers.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, type StoredAnswer, withRefreshGrace } from "./refresh-grace.ts";
+import { grantOfReplay, type Redemption } from "./spent-codes.ts";
 import { inTokenUnit } from "./token-unit.ts";
 
 export interface TokenRulesOptions {
@@ -27,7 +28,7 @@ export function withTokenRules(options: TokenRulesOptions) {
           recheck: (answer) => recheck(options.issuing, answer),
         });
       case "authorization_code":
-        return endingReplays(inUnit(handler, options), options.endings);
+        return endingReplays(inUnit(handler, options), options);
       default:
         return inUnit(handler, options);
     }
@@ -40,28 +41,32 @@ const inUnit =
     inTokenUnit(storage, () => handler(ctx));
 
 /**
- * Of several requests with one code, one spends it. The others replay it, at once or later, and RFC 6749, section
- * 4.1.2, wants what was made from it ended. The library sees the later ones; those that ran side by side find
- * out here, when they come to store. Only who has passed every check of the code, PKCE too, gets so far: a
- * stolen code without its verifier ends nothing.
+ * Of several requests with one code, one spends it. The others replay it, at once or weeks later, and RFC 6749, section
+ * 4.1.2, wants what was made from it ended. The library sees those of the code's own minute; those that ran side by side
+ * find out here, when they come to store, and later ones by what is remembered of spent codes. Only who has passed the
+ * checks of the code, PKCE too, gets so far: a stolen code without its verifier ends nothing.
  */
-function endingReplays(handler: GrantHandler, endings: Endings): GrantHandler {
+function endingReplays(handler: GrantHandler, { endings, storage }: TokenRulesOptions): GrantHandler {
   return async (ctx) => {
     try {
       await handler(ctx);
     } catch (error) {
-      if (isReplay(error)) await endGrantOf(ctx, endings);
+      if (error instanceof errors.InvalidGrant) {
+        const grantId = isLostRace(error) ? grantOf(ctx) : await grantOfReplay(storage, redemptionOf(ctx));
+        if (grantId !== undefined) await endings.endGrant(grantId, "code_replay");
+      }
       throw error;
     }
   };
 }
 
-const isReplay = (error: unknown): boolean =>
-  error instanceof errors.InvalidGrant && hasCode(error.cause, "already_spent");
+const isLostRace = (error: errors.InvalidGrant): boolean => hasCode(error.cause, "already_spent");
 
-async function endGrantOf(ctx: KoaContextWithOIDC, endings: Endings): Promise<void> {
-  const grantId = ctx.oidc.entities.AuthorizationCode?.grantId;
-  if (grantId !== undefined) await endings.endGrant(grantId, "code_replay");
+const grantOf = (ctx: KoaContextWithOIDC): string | undefined => ctx.oidc.entities.AuthorizationCode?.grantId;
+
+function redemptionOf({ oidc }: KoaContextWithOIDC): Redemption {
+  const { code, code_verifier: verifier } = oidc.params as Record<string, unknown>;
+  return { code, verifier, clientId: oidc.client!.clientId };
 }
 
 /** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */

@@ -5,6 +5,7 @@ export interface OidcTables {
   oidc_session_ids: SessionIdsTable;
   oidc_grants: GrantsTable;
   oidc_artefacts: ArtefactsTable;
+  oidc_spent_codes: SpentCodesTable;
   oidc_refresh_successors: RefreshSuccessorsTable;
   oidc_clients: ClientsTable;
   oidc_signing_keys: SigningKeysTable;
@@ -60,6 +61,18 @@ export interface ArtefactsTable {
   client_id: string | null;
   consumed_at: number | null;
   expires_at: number;
+}
+
+/** Codes that were redeemed, for as long as the grant lives that they gave tokens of: its row takes these with it. */
+export interface SpentCodesTable {
+  /** SHA-256 of model and code, as in the row of the code. */
+  id_hash: Uint8Array;
+  grant_id: string;
+  client_id: string;
+  /** RFC 7636, `S256`: who replays the code without its verifier has not redeemed it. */
+  code_challenge: string;
+  /** Seconds. Orders those of one grant, and nothing else. */
+  spent_at: number;
 }
 
 /** The answer that a spent refresh token was given, for whoever repeats it within the grace. */

@@ -1,10 +1,24 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type Exchange, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { assertRefused, begin, claimsOf, ok, passPages, redeem, refresh, signIn, verdictOf } from "./app.ts";
+import { MAX_SPENT_CODES_PER_GRANT } from "../../src/oidc/spent-codes.ts";
+import {
+  assertRefused,
+  begin,
+  claimsOf,
+  isEnd,
+  ok,
+  passPages,
+  redeem,
+  refresh,
+  signIn,
+  verdictOf,
+} from "./app.ts";
 import { type ServerUnderTest, startServer } from "./server-under-test.ts";
 
 const AT_ONCE = 50;
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 
 let server: ServerUnderTest;
 before(async () => {
@@ -37,6 +51,60 @@ describe("an authorization code", () => {
     assert.equal(verdictOf(server, access_token), "allow");
     assertRefused(await redeem(server.issuer, attempt, callback), "invalid_grant");
     assert.equal(verdictOf(server, access_token), "code_replay");
+  });
+
+  it("that is replayed a week later, long after its minute, ends what came of it", async () => {
+    const attempt = begin(server.issuer);
+    const callback = await passPages(new PlainBrowser(), attempt.url);
+    const { refresh_token } = ok(await redeem(server.issuer, attempt, callback));
+    server.advance(WEEK_MS);
+    await server.prune();
+    const stolen = { ...attempt, verifier: "x".repeat(43) };
+    assertRefused(await redeem(server.issuer, stolen, callback), "invalid_grant");
+    const foreign = { ...attempt, clientId: "other" };
+    assertRefused(await redeem(server.issuer, foreign, callback), "invalid_grant");
+    const alive = ok(await refresh(server.issuer, refresh_token));
+    assert.equal(verdictOf(server, alive.access_token), "allow");
+    assertRefused(await redeem(server.issuer, attempt, callback), "invalid_grant");
+    assert.equal(verdictOf(server, alive.access_token), "code_replay");
+    assertRefused(await refresh(server.issuer, alive.refresh_token), "invalid_grant");
+    assert.equal(await killsOf(claimsOf(alive.access_token).gid), 1);
+  });
+
+  it("that expired before anybody redeemed it ends nothing", async () => {
+    const browser = new PlainBrowser();
+    const { access_token } = await signIn(server, { browser });
+    const attempt = begin(server.issuer);
+    const callback = await passPages(browser, attempt.url);
+    server.advance(61_000);
+    assertRefused(await redeem(server.issuer, attempt, callback), "invalid_grant");
+    assert.equal(verdictOf(server, access_token), "allow");
+  });
+
+  it("is forgotten with its grant, and the oldest of a great many before", async () => {
+    const { browser, claims } = await signIn(server);
+    const { storage } = server.server;
+    const spent = () =>
+      storage.read
+        .selectFrom("oidc_spent_codes")
+        .select("id_hash")
+        .where("grant_id", "=", claims.gid)
+        .execute();
+    await storage.write(async ({ db }) => {
+      for (let at = 0; at < MAX_SPENT_CODES_PER_GRANT; at++) {
+        const row = { id_hash: randomBytes(32), client_id: "web", code_challenge: "", spent_at: at };
+        await db
+          .insertInto("oidc_spent_codes")
+          .values({ ...row, grant_id: claims.gid })
+          .execute();
+      }
+    });
+    const attempt = begin(server.issuer, { prompt: "none" });
+    const { url } = await browser.open(attempt.url, isEnd);
+    ok(await redeem(server.issuer, attempt, url));
+    assert.equal((await spent()).length, MAX_SPENT_CODES_PER_GRANT);
+    assertRefused(await redeem(server.issuer, attempt, url), "invalid_grant");
+    assert.deepEqual(await spent(), []);
   });
 
   it("that is replayed without its verifier ends nothing", async () => {
