@@ -43,6 +43,25 @@ export interface AllowDecision {
   readonly unconfirmed: boolean;
   /** Times, verdict and freshness again, without verifying: for just before a response starts. */
   recheck(): Decision;
+  /**
+   * For what takes time: tells `ending` when a record or the end of freshness covers the request, in the turn in which
+   * that is so and before it is acknowledged. Ask what it gives before each part that is passed on, and stop it at the
+   * end.
+   */
+  follow(ending: Ending): Following;
+}
+
+/** A request under way. An object and no function, since one is made for each request. */
+export interface Ending {
+  /** Called at most once. Nothing may be passed on after it. */
+  end(denial: DenyDecision): void;
+}
+
+export interface Following {
+  /** Looks now. False when the request was ended, by this look or an earlier one. */
+  stands(): boolean;
+  /** The request is over: nobody is told any more. */
+  stop(): void;
 }
 
 export interface DenyDecision {

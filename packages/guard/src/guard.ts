@@ -5,11 +5,12 @@ import {
   remoteKeySource,
 } from "@portcullis/access-token";
 import type { RevocationView } from "@portcullis/revocation";
-import { deny } from "./challenge.ts";
 import type {
   AllowDecision,
   Decision,
   DenyDecision,
+  Ending,
+  Following,
   Freshness,
   Guard,
   GuardCounters,
@@ -17,10 +18,12 @@ import type {
   Requirements,
 } from "./decision.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
+import { InFlight, type SetTimer } from "./in-flight.ts";
 import { principalOf } from "./principal.ts";
 import {
   AUTHENTICATION,
   type Case,
+  denialBy,
   denyError,
   type Mark,
   RECHECK,
@@ -47,7 +50,16 @@ export interface GuardOptions {
   readonly cacheEntries?: number;
   /** Characters, default 8,192. */
   readonly maxTokenLength?: number;
+  /** For the end of freshness of requests under way. */
+  readonly setTimer?: SetTimer;
 }
+
+/** Keeps no process alive: what is under way does that itself. */
+const systemTimer: SetTimer = (work, delayMs) => {
+  const timer = setTimeout(work, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
+};
 
 const NO_REQUIREMENTS: Requirements = Object.freeze({});
 
@@ -59,6 +71,7 @@ export function createGuard(options: GuardOptions): Guard {
 class RevocationGuard implements Guard {
   readonly counters = { allowed: 0, unconfirmed: 0, killed: 0, stale: 0, unavailable: 0, rejected: 0 };
   readonly #context: StepContext;
+  readonly #inFlight: InFlight;
 
   constructor(options: GuardOptions) {
     const { revocations } = options;
@@ -76,6 +89,11 @@ class RevocationGuard implements Guard {
       realm: options.realm ?? options.issuer,
       freshness: checkFreshness(options.freshness ?? DEFAULT_FRESHNESS, "freshness"),
     };
+    this.#inFlight = new InFlight({
+      context: this.#context,
+      setTimer: options.setTimer ?? systemTimer,
+      onDenial: (denial) => count(this.counters, denial),
+    });
   }
 
   authenticate(
@@ -109,28 +127,26 @@ class RevocationGuard implements Guard {
     if (denied !== undefined) return count(this.counters, denied);
     this.counters.allowed++;
     if (request.unconfirmed) this.counters.unconfirmed++;
-    return new Allowed(request, this.#recheck);
+    return new Allowed(request, this.#again);
   }
 
   readonly #recheck = (request: Case, allowed: Allowed): Decision => {
-    const denied = this.#runRecheck(request);
+    const denied = denialBy(RECHECK, request, this.#context);
     if (denied !== undefined) return count(this.counters, denied);
-    return request.unconfirmed === allowed.unconfirmed ? allowed : new Allowed(request, this.#recheck);
+    return request.unconfirmed === allowed.unconfirmed ? allowed : new Allowed(request, this.#again);
   };
 
-  #runRecheck(request: Case): DenyDecision | undefined {
-    const { realm } = this.#context;
-    try {
-      const denied = runSteps(RECHECK, request, this.#context);
-      // None of these steps waits; one that did must not let anybody pass meanwhile.
-      return denied instanceof Promise ? deny(realm, "check_failed") : denied;
-    } catch (error) {
-      return denyError(error, realm);
-    }
-  }
+  readonly #again: Again = {
+    recheck: (request, allowed) => this.#recheck(request, allowed),
+    follow: (request, ending) => this.#inFlight.register(request, ending),
+  };
 }
 
-type Recheck = (request: Case, allowed: Allowed) => Decision;
+/** How a decision comes back to the guard that made it. */
+interface Again {
+  recheck(request: Case, allowed: Allowed): Decision;
+  follow(request: Case, ending: Ending): Following;
+}
 
 /** A class and no closure: one is made for every request. */
 class Allowed implements AllowDecision {
@@ -138,17 +154,21 @@ class Allowed implements AllowDecision {
   readonly principal: Principal;
   readonly unconfirmed: boolean;
   readonly #request: Case;
-  readonly #recheck: Recheck;
+  readonly #again: Again;
 
-  constructor(request: Case, recheck: Recheck) {
+  constructor(request: Case, again: Again) {
     this.principal = request.entry!.mark.principal;
     this.unconfirmed = request.unconfirmed;
     this.#request = request;
-    this.#recheck = recheck;
+    this.#again = again;
   }
 
   recheck(): Decision {
-    return this.#recheck(this.#request, this);
+    return this.#again.recheck(this.#request, this);
+  }
+
+  follow(ending: Ending): Following {
+    return this.#again.follow(this.#request, ending);
   }
 }
 

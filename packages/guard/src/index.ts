@@ -4,6 +4,8 @@ export type {
   Decision,
   DenialBody,
   DenyDecision,
+  Ending,
+  Following,
   Freshness,
   Guard,
   GuardCounters,

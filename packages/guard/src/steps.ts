@@ -58,6 +58,15 @@ export const RECHECK: Steps = [
   ["the replica is fresh enough to confirm it", isConfirmed],
 ];
 
+/**
+ * What ends a request that is under way, in the middle. Not the token's own end: a request that began before it is
+ * refused at its next `RECHECK`, and a stream of an hour is not what `exp` is about.
+ */
+export const UNDER_WAY: Steps = [
+  ["no revocation covers it", isNotRevoked],
+  ["the replica is fresh enough to confirm it", isConfirmed],
+];
+
 export function runSteps(
   steps: Steps,
   request: Case,
@@ -72,6 +81,17 @@ export function runSteps(
     if (denied !== undefined) return denied;
   }
   return undefined;
+}
+
+/** What steps that wait for nothing say: the same checks again, for a request that was allowed before. */
+export function denialBy(steps: Steps, request: Case, context: StepContext): Denied {
+  try {
+    const denied = runSteps(steps, request, context);
+    // None of these steps waits; one that did must not let anybody pass meanwhile.
+    return denied instanceof Promise ? deny(context.realm, "check_failed") : denied;
+  } catch (error) {
+    return denyError(error, context.realm);
+  }
 }
 
 function replicaIsReady(_: Case, { revocations, realm }: StepContext): Denied {

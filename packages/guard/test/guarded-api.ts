@@ -7,9 +7,10 @@ import { KnownRevocations } from "./known-revocations.ts";
 export const ISSUER = "https://id.example";
 export const key = generateSigningKey("ES256", "key-1");
 
-export function guardedApi(options: Partial<GuardOptions> = {}) {
+/** `tells: false` for a view that does not say when its verdicts change. */
+export function guardedApi(options: Partial<GuardOptions> & { readonly tells?: boolean } = {}) {
   const clock = new FrozenClock();
-  const revocations = new KnownRevocations(clock.nowSeconds);
+  const revocations = new KnownRevocations(clock.nowSeconds, options.tells);
   const guard = createGuard({
     issuer: ISSUER,
     audience: AUDIENCE,

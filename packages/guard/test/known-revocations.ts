@@ -15,9 +15,18 @@ export class KnownRevocations implements RevocationView {
   readonly #keys = createKeySpace(new Uint8Array(32).fill(7));
   readonly #index: RevocationIndex;
   readonly #nowSeconds: () => number;
+  readonly #listeners = new Set<() => void>();
   #seq = 100;
 
-  constructor(nowSeconds: () => number) {
+  readonly onVerdicts?: (listener: () => void) => () => void;
+
+  constructor(nowSeconds: () => number, tells = true) {
+    if (tells) {
+      this.onVerdicts = (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      };
+    }
     this.#nowSeconds = nowSeconds;
     this.#index = new RevocationIndex({ tokenLifetimeSeconds: 3600, clockSkewSeconds: 5, nowSeconds });
   }
@@ -33,6 +42,7 @@ export class KnownRevocations implements RevocationView {
       revokedAt: now,
       expiresAt: now + 3605,
     });
+    for (const listener of this.#listeners) listener();
   }
 
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {

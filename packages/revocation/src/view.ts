@@ -12,4 +12,10 @@ export interface RevocationView {
   freshness(): { ready: boolean; ageMs: number };
   /** Granted length of the lease: no allow is ever valid past it, whatever a route would accept. */
   readonly leaseMs: number;
+  /**
+   * Tells when what was allowed may be denied now: records came, or a lease was lost. A replica tells in the turn in
+   * which that is so, before it acknowledges. A lease that only runs out is not told: whoever minds asks `freshness`.
+   * Gives the function that ends it. A view that has none, as in another thread, has to be asked again and again.
+   */
+  onVerdicts?(listener: () => void): () => void;
 }

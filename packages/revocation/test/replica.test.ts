@@ -52,6 +52,48 @@ test("a record of the stream is enforced, and acknowledged after it is", async (
   assert.deepEqual(enforcedAtAck, ["killed"]);
 });
 
+test("who follows what is under way is told of records before they are acknowledged", async () => {
+  const world = new ReplicaWorld();
+  const seen: string[] = [];
+  world.replica.onVerdicts?.(() => seen.push(`told: ${world.outcome(1)}`));
+  world.log.onLease = (answer, { applied }) => {
+    seen.push(`acknowledged ${applied}`);
+    return answer;
+  };
+  await world.started();
+  seen.length = 0;
+  world.revoke(1);
+  await settled();
+  assert.deepEqual(seen, ["told: killed", "acknowledged 1"]);
+  seen.length = 0;
+  world.log.commit({ key: keyOf(2) });
+  world.log.publish({ type: "reset", reset: { incarnation: "first", reason: "too_old" } });
+  await world.time.advance(0);
+  assert.deepEqual(seen.slice(0, 2), ["told: killed", "acknowledged 2"]);
+});
+
+test("who follows what is under way is told that a lease was lost, and that the replica is closed", async () => {
+  const world = await new ReplicaWorld().started();
+  const ages: number[] = [];
+  world.replica.onVerdicts?.(() => ages.push(world.replica.freshness().ageMs));
+  world.log.publish({ type: "reset", reset: { incarnation: "second", reason: "other_incarnation" } });
+  await settled();
+  assert.deepEqual(ages.slice(0, 1), [Number.POSITIVE_INFINITY]);
+  const before = ages.length;
+  await world.replica.close();
+  assert.ok(ages.length > before);
+});
+
+test("who listens for verdicts cannot stop the replica", async () => {
+  const world = await new ReplicaWorld().started();
+  world.replica.onVerdicts?.(() => {
+    throw new Error("of the listener");
+  });
+  world.revoke(1);
+  await settled();
+  assert.deepEqual([world.replica.applied, world.outcome(1)], [1, "killed"]);
+});
+
 test("acknowledgements do not queue: what is applied during a call makes one more follow", async () => {
   const world = await new ReplicaWorld().started();
   const waiting: (() => void)[] = [];

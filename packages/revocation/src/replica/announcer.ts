@@ -24,6 +24,7 @@ export class Announcer {
   readonly #name: string;
   readonly #log: (event: ReplicaEvent) => void;
   readonly #listeners = new Set<(change: ReplicaChange) => void>();
+  readonly #verdictListeners = new Set<() => void>();
   #last: ReplicaChange = { state: "bootstrap", applied: 0 };
 
   constructor(name: string, log: (event: ReplicaEvent) => void) {
@@ -34,6 +35,16 @@ export class Announcer {
   subscribe(listener: (change: ReplicaChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onVerdicts(listener: () => void): () => void {
+    this.#verdictListeners.add(listener);
+    return () => this.#verdictListeners.delete(listener);
+  }
+
+  /** What was allowed may be denied from here on. */
+  verdictsChanged(): void {
+    for (const listener of this.#verdictListeners) guarded(listener);
   }
 
   announce(change: ReplicaChange): void {

@@ -47,6 +47,7 @@ export class FeedReplica implements Replica {
     this.#held = new HeldLog({
       ...options,
       report: (event, detail) => this.#announcer.report(event, detail),
+      onVerdicts: () => this.#announcer.verdictsChanged(),
     });
     this.#lease = new LeaseKeeper({
       ...options,
@@ -127,9 +128,14 @@ export class FeedReplica implements Replica {
     return this.#announcer.subscribe(listener);
   }
 
+  onVerdicts(listener: () => void): () => void {
+    return this.#announcer.onVerdicts(listener);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#announcer.verdictsChanged();
     this.#ready.reject(revocationError("replica_closed"));
     this.#life.abort(revocationError("replica_closed"));
     this.#announce();
@@ -159,7 +165,7 @@ export class FeedReplica implements Replica {
     try {
       const bytes = await unlessAborted(feed.snapshot(signal), signal);
       const loaded = await this.#held.load(bytes, signal);
-      if (!this.#held.swapIn(loaded)) this.#lease.revoke();
+      if (!this.#held.swapIn(loaded)) this.#loseLease();
       this.#acknowledge();
       return true;
     } catch (error) {
@@ -246,9 +252,15 @@ export class FeedReplica implements Replica {
     if (this.#held.isVoid || this.#closed) return;
     this.#announcer.report("diverged", { why, applied: this.applied });
     this.#held.contradict();
-    this.#lease.revoke();
+    this.#loseLease();
     this.#connection?.abort(revocationError("feed_conflict", { detail: why }));
     this.#announce();
+  }
+
+  /** Nothing of what it allowed is allowed any more, where freshness is asked for. */
+  #loseLease(): void {
+    this.#lease.revoke();
+    this.#announcer.verdictsChanged();
   }
 
   /** A connection that brings heartbeats but not the records that a lease answer told of is of no use. */

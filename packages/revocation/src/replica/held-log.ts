@@ -29,6 +29,8 @@ export interface Holding {
 
 export interface HeldLogOptions extends ResolvedReplicaOptions {
   readonly report: (event: string, detail: object) => void;
+  /** Records are in the index in use, and not yet acknowledged. */
+  readonly onVerdicts: () => void;
 }
 
 /**
@@ -106,6 +108,7 @@ export class HeldLog {
     const keySpace = isSameKey ? before.keySpace : createKeySpace(hashKey);
     this.#holding = { incarnation, index, hashKey, keySpace, live };
     this.#isVoid = false;
+    this.#options.onVerdicts();
     this.#reach(head, chain, signedHead);
     this.#options.report("snapshot_applied", { incarnation, head, ...index.statistics() });
     return isSameLog;
@@ -128,6 +131,7 @@ export class HeldLog {
     signal.throwIfAborted();
     this.#capacity.check(entriesOf(index.statistics()) + fresh.records.length / RECORD_BYTES);
     index.applyEncoded(fresh.records);
+    this.#options.onVerdicts();
     // Left here, they are in the index and not acknowledged: they come again, and change nothing.
     await this.#untilVisible(signal);
     signal.throwIfAborted();
