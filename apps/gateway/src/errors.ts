@@ -46,6 +46,10 @@ export const catalogue = {
   upgrade_not_supported: { status: 501, text: "Upgrading the connection (WebSocket, h2c) is not supported." },
   method_not_allowed: { status: 405, text: "This method is not accepted here." },
   request_timeout: { status: 408, text: "The request did not arrive in time." },
+  client_too_slow: {
+    status: 408,
+    text: "The request was sent, or its answer read, more slowly than this gateway waits for.",
+  },
   body_too_large: { status: 413, text: "The request body is larger than this gateway accepts." },
   target_too_long: { status: 414, text: "The request target is longer than this gateway accepts." },
   expectation_failed: { status: 417, text: "The only expectation supported is 100-continue." },
@@ -56,6 +60,14 @@ export const catalogue = {
   no_route: { status: 404, text: "There is no route for this path." },
   origin_not_allowed: { status: 403, text: "This origin may not call this gateway from a browser." },
   temporarily_unavailable: { status: 503, text: "The gateway has no confirmed list of revocations yet." },
+  upstream_busy: {
+    status: 503,
+    text: "All connections that you may have to the service behind this route are in use. Nothing was sent to it.",
+  },
+  buffers_full: {
+    status: 503,
+    text: "There is no memory for the request body at the moment. Nothing was sent to the service.",
+  },
   shutting_down: { status: 503, text: "The gateway is shutting down." },
   upstream_unreachable: { status: 502, text: "The service behind this route cannot be reached." },
   upstream_failed: { status: 502, text: "The service behind this route broke off its answer." },

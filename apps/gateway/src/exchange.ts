@@ -12,6 +12,8 @@ export class Exchange {
   readonly expectsContinue: boolean;
   /** Where the client is: behind trusted proxies, what they say. */
   clientAddress = "unknown";
+  /** Whose share of connections and memory it takes from: that address, or the /64 it is of. */
+  clientKey = "unknown";
 
   // Refuse ambiguous requests:
   /** The request target up to `?`: exactly the bytes that are matched and forwarded. */
@@ -33,6 +35,9 @@ export class Exchange {
   // Authenticate; stays undefined on a public route.
   decision: AllowDecision | undefined = undefined;
 
+  // Identify the caller: end of the transaction token, in seconds.
+  identityExpiresAt = Number.POSITIVE_INFINITY;
+
   // Forward. An object and no function: V8 keeps closures made for each request over several collections.
   forwarding: Forwarding | undefined = undefined;
   /** The answer is complete, or the client is gone. */
@@ -51,6 +56,8 @@ export class Exchange {
 export interface Forwarding {
   /** Breaks it off. Without a code the client is gone and gets nothing. */
   abandon(code: GatewayErrorCode | undefined): void;
+  /** The answer is complete, or the client is gone. */
+  onExchangeOver(): void;
 }
 
 /** A step of the pipeline: an answer ends it, undefined goes on with the next step. */

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ConnectedGuard } from "@portcullis/guard";
 import { createClientAddresses } from "@portcullis/service";
+import { Buffers } from "./buffers.ts";
 import type { Address, Configuration } from "./config/configuration.ts";
 import { gatewayError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -54,11 +55,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
   const counters = new Counters();
   const fieldNamed = rememberFields();
-  const upstreams = new Upstreams(configuration.routes, configuration.upstreams);
+  const { clientShare, bufferedBytes } = configuration.limits;
+  const upstreams = new Upstreams(configuration.routes, configuration.upstreams, {
+    clientShare,
+    setTimer: options.setTimer,
+  });
+  const buffers = new Buffers({ bufferedBytes, clientShare });
   const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
   const isDraining = (): boolean => phase.isDraining;
-  const proxy = buildProxy(options, { counters, upstreams, fieldNamed, isReady, isDraining });
-  const management = managementListener({ guard, counters, isReady, isDraining });
+  const proxy = buildProxy(options, {
+    counters,
+    upstreams,
+    buffers,
+    fieldNamed,
+    isReady,
+    isDraining,
+  });
+  const management = managementListener({ guard, counters, upstreams, buffers, isReady, isDraining });
   const servers = [
     [proxy, configuration.listen, "listen.port"],
     [management, configuration.management, "management.port"],
@@ -97,6 +110,7 @@ function warnOfHiddenClients({ configuration, log }: GatewayOptions): void {
 interface ProxyParts {
   readonly counters: Counters;
   readonly upstreams: Upstreams;
+  readonly buffers: Buffers;
   readonly fieldNamed: (spelling: string) => Field;
   readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
@@ -104,7 +118,7 @@ interface ProxyParts {
 
 function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
   const { configuration, guard, signingKey, log } = options;
-  const { counters, upstreams, fieldNamed, isReady, isDraining } = parts;
+  const { counters, upstreams, buffers, fieldNamed, isReady, isDraining } = parts;
   const cors = (origin: string | undefined) => corsFields(configuration.cors, origin);
   const writer: AnswerWriter = { corsFields: cors, isDraining };
   const logAccess = accessLogger(configuration.accessLog, log);
@@ -119,8 +133,11 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
       key: signingKey,
     }),
     jwks: { keys: [signingKey.jwk] },
+    nowSeconds: options.nowSeconds,
+    setTimer: options.setTimer,
     forwarding: {
       upstreams,
+      buffers,
       headFields: responseFields({
         fieldNamed,
         corsFields: cors,
@@ -139,6 +156,8 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
       logAccess(exchange);
     },
     onInternalError: (error) => log.error({ event: "internal_error", error }),
+    monotonicMs: options.monotonicMs,
+    setTimer: options.setTimer,
   });
 }
 

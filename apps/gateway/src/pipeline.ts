@@ -9,11 +9,12 @@ import type { Exchange, Step } from "./exchange.ts";
 import type { Field } from "./headers/field-kind.ts";
 import { answerPreflight } from "./steps/answer-preflight.ts";
 import { authenticate } from "./steps/authenticate.ts";
-import { type ForwardOptions, forward } from "./steps/forward/forward.ts";
+import { forward } from "./steps/forward/forward.ts";
+import type { ForwardOptions } from "./steps/forward/service-call.ts";
 import { identify } from "./steps/identify.ts";
 import { matchRoute } from "./steps/match-route.ts";
 import { publishKeys } from "./steps/publish-keys.ts";
-import { recheck } from "./steps/recheck.ts";
+import { lookBeforeSending, recheck } from "./steps/recheck.ts";
 import { refuseAmbiguous } from "./steps/refuse-ambiguous/refuse-ambiguous.ts";
 import { requireReady } from "./steps/require-ready.ts";
 import { stripHeaders } from "./steps/strip-headers.ts";
@@ -26,7 +27,9 @@ export interface PipelineParts {
   readonly fieldNamed: (spelling: string) => Field;
   readonly transactionTokens: Pick<TransactionTokens, "tokenFor">;
   readonly jwks: { readonly keys: readonly object[] };
-  readonly forwarding: Omit<ForwardOptions, "beforeHead" | "maxBodyBytes">;
+  readonly nowSeconds: () => number;
+  readonly setTimer: ForwardOptions["setTimer"];
+  readonly forwarding: Pick<ForwardOptions, "upstreams" | "buffers" | "headFields" | "answer">;
 }
 
 type NamedStep = readonly [name: string, step: Step];
@@ -43,13 +46,21 @@ export function pipeline(parts: PipelineParts): readonly NamedStep[] {
     ["answer CORS preflight", answerPreflight(cors)],
     ["authenticate", authenticate(guard)], // signature, times, audience, scopes, verdict, freshness
     // Limits go here: they need to know who calls, and must come before the service is bothered.
-    ["identify the caller", identify(parts.transactionTokens)],
     [
       "forward and stream back",
       forward({
-        ...parts.forwarding,
+        upstreams: parts.forwarding.upstreams,
+        buffers: parts.forwarding.buffers,
+        headFields: parts.forwarding.headFields,
+        answer: parts.forwarding.answer,
         maxBodyBytes: limits.maxBodyBytes,
-        beforeHead: recheck, // verdict, times and freshness again, right before the first byte of the answer
+        bufferRequestBytes: limits.bufferRequestBytes,
+        bufferResponseBytes: limits.bufferResponseBytes,
+        headersTimeoutMs: configuration.upstreams.headersTimeoutMs,
+        setTimer: parts.setTimer,
+        beforeDispatch: identify(parts.transactionTokens), // once there is a connection
+        beforeSending: lookBeforeSending(parts.nowSeconds), // verdict, times and freshness, right before the first byte
+        beforeHead: recheck, // verdict, times and freshness again, before the answer's
       }),
     ],
   ];

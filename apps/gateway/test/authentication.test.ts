@@ -4,8 +4,7 @@ import { test } from "node:test";
 import { createTransactionTokenVerifier, remoteKeySource } from "@portcullis/access-token";
 import { newIdentifier, spellingsOf } from "@portcullis/testing";
 import { valuesOf } from "./support/echo-upstream.ts";
-import { RawClient } from "./support/raw-client.ts";
-import { GATEWAY_ISSUER, requestText, TestGateway, TRUST_DOMAIN } from "./support/test-gateway.ts";
+import { GATEWAY_ISSUER, TestGateway, TRUST_DOMAIN } from "./support/test-gateway.ts";
 
 test("a good token gets the service's answer; none, a wrong one or one for another API does not", async () => {
   await using gateway = await TestGateway.start();
@@ -114,22 +113,6 @@ test("cut off from the feed, a closed route answers 503 and an open one allows a
   assert.equal((await gateway.get("/orders", [bearer])).status, 503);
   assert.equal((await gateway.get("/catalogue", [bearer])).status, 200);
   assert.equal(gateway.guard.counters.unconfirmed, 1);
-});
-
-test("an answer that has begun goes on to its end", async () => {
-  await using gateway = await TestGateway.start();
-  const sid = newIdentifier();
-  const { asked } = heldAnswers(gateway);
-  const client = await RawClient.connect(gateway.gateway.url);
-  client.send(requestText("GET /orders HTTP/1.1", [gateway.bearer({ sid })]));
-  const service = await asked;
-  service.writeHead(200, { "content-length": 10 });
-  service.write("first");
-  await client.contains("first");
-  await gateway.feed.revoke({ scope: "session", key: sid });
-  service.end("last.");
-  assert.equal((await client.response()).body, "firstlast.");
-  client.close();
 });
 
 test("a public route asks for no token, forwards none of ours, and still needs a ready gateway", async () => {

@@ -98,16 +98,16 @@ test("an answer streams: its head and each part come as the service sends them",
   client.close();
 });
 
-test("a body streams up: its first part arrives before its last is sent", async () => {
+test("a long body streams up: its first part arrives before its last is sent", async () => {
   const { promise: asked, resolve } = Promise.withResolvers<[IncomingMessage, ServerResponse]>();
   gateway.upstream.handler = (...exchange) => resolve(exchange);
   const client = await RawClient.connect(gateway.gateway.url);
-  client.send(requestText("POST /echo HTTP/1.1", ["Content-Length: 10"], "first"));
+  client.send(requestText("POST /echo HTTP/1.1", ["Content-Length: 65537"], "first"));
   const [request, answer] = await asked;
   const [part] = await once(request, "data");
   assert.equal(String(part), "first");
   request.on("end", () => answer.end("done"));
-  client.send("last.");
+  client.send("l".repeat(65_532));
   assert.equal((await client.response()).body, "done");
   gateway.upstream.handler = undefined;
   client.close();
@@ -164,6 +164,21 @@ test("a service that does not read holds the client back", async () => {
   assert.ok(client.socket.writableLength > 8 * MIB, "the gateway swallowed a body that nobody reads");
   service.resume();
   assert.equal((await client.response()).body, "ok");
+  client.close();
+});
+
+test("a chunked body streams up, however short it may turn out to be", async () => {
+  const { promise: asked, resolve } = Promise.withResolvers<[IncomingMessage, ServerResponse]>();
+  gateway.upstream.handler = (...exchange) => resolve(exchange);
+  const client = await RawClient.connect(gateway.gateway.url);
+  client.send(requestText("POST /echo HTTP/1.1", ["Transfer-Encoding: chunked"], "5\r\nfirst\r\n"));
+  const [request, answer] = await asked;
+  const [part] = await once(request, "data");
+  assert.equal(String(part), "first");
+  request.on("end", () => answer.end("done"));
+  client.send("0\r\n\r\n");
+  assert.equal((await client.response()).body, "done");
+  gateway.upstream.handler = undefined;
   client.close();
 });
 

@@ -41,7 +41,7 @@ function principal(clock: FrozenClock, livesSeconds = 300): Principal {
 
 test("header and claims are those of the transaction-token draft", () => {
   const { clock, tokens } = start();
-  const token = tokens.tokenFor(principal(clock), "orders");
+  const token = tokens.tokenFor(principal(clock), "orders").token;
   assert.deepEqual(decodeProtectedHeader(token), { typ: "txntoken+jwt", alg: "ES256", kid: key.kid });
   const now = clock.nowSeconds();
   assert.deepEqual(decodeJwt(token), {
@@ -61,32 +61,43 @@ test("header and claims are those of the transaction-token draft", () => {
 test("it never outlives the access token", () => {
   const { clock, tokens } = start();
   const caller = principal(clock, 12);
-  assert.equal(decodeJwt(tokens.tokenFor(caller, "orders")).exp, caller.expiresAt);
+  assert.equal(decodeJwt(tokens.tokenFor(caller, "orders").token).exp, caller.expiresAt);
+});
+
+test("for an access token that is accepted for the skew's sake it ends when that one is accepted no more", () => {
+  const { clock, tokens } = start();
+  const caller = principal(clock, 3);
+  const before = tokens.tokenFor(caller, "orders");
+  assert.equal(before.expiresAt, caller.expiresAt);
+  clock.advance(4_000);
+  const within = tokens.tokenFor(caller, "orders");
+  assert.equal(within.expiresAt, caller.expiresAt + 5);
+  assert.equal(decodeJwt(within.token).exp, within.expiresAt);
 });
 
 test("it is reused for the same access token and route for at most ten seconds", () => {
   const { clock, tokens } = start();
   const caller = principal(clock);
-  const first = tokens.tokenFor(caller, "orders");
+  const first = tokens.tokenFor(caller, "orders").token;
   clock.advance(9_999);
-  assert.equal(tokens.tokenFor(caller, "orders"), first);
+  assert.equal(tokens.tokenFor(caller, "orders").token, first);
   clock.advance(1);
-  assert.notEqual(tokens.tokenFor(caller, "orders"), first);
+  assert.notEqual(tokens.tokenFor(caller, "orders").token, first);
 });
 
 test("it is not shared between routes, nor between two access tokens of one user", () => {
   const { clock, tokens } = start();
   const caller = principal(clock);
-  const first = tokens.tokenFor(caller, "orders");
-  assert.notEqual(tokens.tokenFor(caller, "other"), first);
-  assert.notEqual(tokens.tokenFor(principal(clock), "orders"), first);
+  const first = tokens.tokenFor(caller, "orders").token;
+  assert.notEqual(tokens.tokenFor(caller, "other").token, first);
+  assert.notEqual(tokens.tokenFor(principal(clock), "orders").token, first);
 });
 
 test("what is remembered is bounded: callers by the ten thousand do not grow it for ever", () => {
   const { clock, tokens } = start();
   const first = principal(clock);
-  const token = tokens.tokenFor(first, "orders");
+  const token = tokens.tokenFor(first, "orders").token;
   // 20,000 callers fill a window; one more opens the next one, where the first caller is unknown.
-  for (let at = 0; at < 20_000; at++) tokens.tokenFor(principal(clock), "orders");
-  assert.notEqual(tokens.tokenFor(first, "orders"), token);
+  for (let at = 0; at < 20_000; at++) tokens.tokenFor(principal(clock), "orders").token;
+  assert.notEqual(tokens.tokenFor(first, "orders").token, token);
 });

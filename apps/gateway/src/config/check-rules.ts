@@ -13,6 +13,7 @@ export function checkRules(written: WrittenConfiguration): Problem[] {
     ...checkPorts(written),
     ...checkRoutes(written),
     ...checkTokenIssuer(written),
+    ...checkBuffers(written),
   ];
 }
 
@@ -43,6 +44,14 @@ function checkTokenIssuer({ issuer, listen, transactionToken }: WrittenConfigura
   return [
     { path, message: `found none; set it, since ${listen.host}:${listen.port} is no URL that services know` },
   ];
+}
+
+// A body of the allowed length would never find room.
+function checkBuffers({ limits }: WrittenConfiguration): Problem[] {
+  const { bufferRequestBytes, bufferedBytes, clientShare } = limits;
+  if (bufferRequestBytes <= bufferedBytes * clientShare) return [];
+  const message = `found ${bufferRequestBytes}, more than one client may have (bufferedBytes times clientShare); lower it, or raise bufferedBytes`;
+  return [{ path: "limits.bufferRequestBytes", message }];
 }
 
 const WILDCARDS = new Set(["0.0.0.0", "::"]);

@@ -54,10 +54,18 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveMs: number;
+  readonly bufferRequestBytes: number;
+  readonly bufferResponseBytes: number;
+  readonly bufferedBytes: number;
+  readonly minBytesPerSecond: number;
+  readonly stallMs: number;
+  readonly clientShare: number;
 }
 
 export interface UpstreamSettings {
   readonly connections: number;
+  readonly queueLength: number;
+  readonly queueTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;

@@ -36,6 +36,7 @@ Rules between settings:
 - \`listen\` and \`management\` have different ports;
 - \`trustedProxies\` names \`header\`, \`proxyProtocol: true\`, or both; with both, the preface says who wrote the header;
 - \`transactionToken.issuer\` is not \`issuer\`, and must be set when \`listen\` has port 0 or an address for all interfaces;
+- \`limits.bufferRequestBytes\` is no more than \`limits.bufferedBytes\` times \`limits.clientShare\`;
 - the replica's lease is as long as the longest \`maxAgeSeconds\` of a route, at least 2 seconds.
 
 Services verify \`Txn-Token\` with the keys at \`/.well-known/jwks.json\` of the gateway. One such token serves the requests

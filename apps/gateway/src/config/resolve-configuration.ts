@@ -65,18 +65,21 @@ function resolveCors(cors: WrittenConfiguration["cors"]): Cors | undefined {
 }
 
 function resolveLimits(limits: WrittenConfiguration["limits"]) {
-  const { headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds, ...rest } = limits;
+  const { headersTimeoutSeconds, requestTimeoutSeconds, keepAliveSeconds, stallSeconds, ...rest } = limits;
   return Object.freeze({
     ...rest,
     headersTimeoutMs: milliseconds(headersTimeoutSeconds),
     requestTimeoutMs: milliseconds(requestTimeoutSeconds),
     keepAliveMs: milliseconds(keepAliveSeconds),
+    stallMs: milliseconds(stallSeconds),
   });
 }
 
 function resolveUpstreams(upstreams: WrittenConfiguration["upstreams"]) {
   return Object.freeze({
     connections: upstreams.connections,
+    queueLength: upstreams.queueLength,
+    queueTimeoutMs: milliseconds(upstreams.queueTimeoutSeconds),
     connectTimeoutMs: milliseconds(upstreams.connectTimeoutSeconds),
     headersTimeoutMs: milliseconds(upstreams.headersTimeoutSeconds),
     bodyTimeoutMs: milliseconds(upstreams.bodyTimeoutSeconds),

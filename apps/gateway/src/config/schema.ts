@@ -121,21 +121,74 @@ const limits = z.strictObject({
     .default(300)
     .describe("For header and body to arrive; then 408."),
   keepAliveSeconds: z.number().positive().default(60).describe("How long an idle client connection is kept."),
+  bufferRequestBytes: z
+    .int()
+    .min(0)
+    .max(1_048_576)
+    .default(65_536)
+    .describe(
+      "A body whose Content-Length is no more is read whole before anything is sent to the service; others are passed on as they come.",
+    ),
+  bufferResponseBytes: z
+    .int()
+    .min(0)
+    .max(1_048_576)
+    .default(65_536)
+    .describe("What is taken from the service of an answer that its client does not read yet."),
+  bufferedBytes: z
+    .int()
+    .min(0)
+    .default(134_217_728)
+    .describe("All that is kept so; beyond it a body gets 503 and an answer waits at the service."),
+  minBytesPerSecond: z
+    .int()
+    .min(0)
+    .default(500)
+    .describe(
+      "A client that sends a body, or reads an answer, more slowly is cut off; 0: as slowly as it likes.",
+    ),
+  stallSeconds: z
+    .number()
+    .positive()
+    .default(20)
+    .describe("How long it may do nothing, or be slower, before that: a body gets 408, an answer is reset."),
+  clientShare: z
+    .number()
+    .positive()
+    .max(1)
+    .default(0.25)
+    .describe(
+      "What one client may have of the connections to a service, of the queue for them and of `bufferedBytes`. One client is an IPv4 address, or the /64 of an IPv6 one: behind a proxy, name it in `trustedProxies`, or all clients are one.",
+    ),
 });
 
 const upstreams = z.strictObject({
   connections: atLeastOne.default(256).describe("Open connections to one service."),
+  queueLength: z
+    .int()
+    .min(0)
+    .default(1_000)
+    .describe("Requests that wait for a connection to one service; further ones get 503 `upstream_busy`."),
+  queueTimeoutSeconds: z
+    .number()
+    .positive()
+    .default(5)
+    .describe("How long they wait; then 503 `upstream_busy`."),
   connectTimeoutSeconds: z.number().positive().default(5).describe("Then 504."),
   headersTimeoutSeconds: z
     .number()
     .positive()
     .default(30)
-    .describe("From request to response header; then 504."),
+    .describe(
+      "From the last byte of the request, as it is sent to the service, to the response header; then 504. Also how long the service may take nothing of a body.",
+    ),
   bodyTimeoutSeconds: z
     .number()
     .min(0)
     .default(300)
-    .describe("Between two parts of a response body; 0: for ever."),
+    .describe(
+      "Between two parts of a response body; 0: for ever. While the client is the one that does not read, `limits.stallSeconds` counts.",
+    ),
 });
 
 export const configurationSchema = z.strictObject({

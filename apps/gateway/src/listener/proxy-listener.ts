@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type ClientAddresses, createHttpServer } from "@portcullis/service";
+import { addressGroup, type ClientAddresses, createHttpServer } from "@portcullis/service";
 import { type Answer, refuse } from "../answer.ts";
 import type { Limits } from "../config/configuration.ts";
 import { Exchange } from "../exchange.ts";
+import { type Direction, Pace, type PacedConnection, type PaceOptions } from "./pace.ts";
 import { unparsableAnswer, writeToSocket } from "./refuse-unparsable.ts";
 import { type AnswerWriter, writeAnswer } from "./write-answer.ts";
 
@@ -20,11 +21,16 @@ export interface ProxyListenerOptions {
   /** The answer is complete, or the client is gone. */
   readonly onEnd: (exchange: Exchange) => void;
   readonly onInternalError: (error: unknown) => void;
+  readonly monotonicMs: () => number;
+  readonly setTimer: PaceOptions["setTimer"];
 }
 
-interface Connection {
+interface Connection extends PacedConnection {
   current: Exchange | undefined;
   waiting: number;
+  /** Of the last request; behind a proxy the next one may be another's. */
+  clientAddress: string;
+  clientKey: string;
 }
 
 export function proxyListener(options: ProxyListenerOptions): Server {
@@ -35,13 +41,30 @@ export function proxyListener(options: ProxyListenerOptions): Server {
   // Node would drop what is over its own limit and go on, and with it a second Host header; we count and refuse.
   server.maxHeadersCount = 0;
   server.maxRequestsPerSocket = options.limits.maxRequestsPerConnection;
-  server.on("connection", (socket: Socket) => connections.set(socket, { current: undefined, waiting: 0 }));
+  const pace = new Pace({
+    minBytesPerSecond: options.limits.minBytesPerSecond,
+    stallMs: options.limits.stallMs,
+    monotonicMs: options.monotonicMs,
+    setTimer: options.setTimer,
+    onTooSlow: endTooSlow,
+  });
+  server.on("connection", (socket: Socket) => {
+    const connection = {
+      socket,
+      current: undefined,
+      waiting: 0,
+      clientAddress: "unknown",
+      clientKey: "unknown",
+    };
+    connections.set(socket, connection);
+    pace.watch(connection);
+  });
 
   const accept = (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(request.socket)!;
     inTurn(connection, response, () => {
       const exchange = new Exchange(request, response, expectsContinue);
-      exchange.clientAddress = options.clientAddresses.of(request);
+      nameClient(exchange, connection, options.clientAddresses.of(request));
       connection.current = exchange;
       begin(exchange, options);
     });
@@ -90,10 +113,30 @@ function inTurn(connection: Connection, response: ServerResponse, start: () => v
   });
 }
 
+function nameClient(exchange: Exchange, connection: Connection, clientAddress: string): void {
+  if (connection.clientAddress !== clientAddress) {
+    connection.clientAddress = clientAddress;
+    connection.clientKey = addressGroup(clientAddress);
+  }
+  exchange.clientAddress = clientAddress;
+  exchange.clientKey = connection.clientKey;
+}
+
+/** Half an answer is cut off by a reset, so that it is not taken for a whole one. */
+function endTooSlow({ socket, current }: PacedConnection, direction: Direction): void {
+  const mayAnswer = direction === "receiving" && current?.response.headersSent === false;
+  if (mayAnswer && current.forwarding !== undefined) {
+    current.forwarding.abandon("client_too_slow");
+    return;
+  }
+  if (current !== undefined && !current.isOver) current.refusal = "client_too_slow";
+  socket.resetAndDestroy();
+}
+
 function begin(exchange: Exchange, options: ProxyListenerOptions): void {
   exchange.response.on("close", () => {
     exchange.isOver = true;
-    if (!exchange.response.writableFinished) exchange.forwarding?.abandon(undefined);
+    exchange.forwarding?.onExchangeOver();
     options.onEnd(exchange);
   });
   const fail = (error: unknown): void => {

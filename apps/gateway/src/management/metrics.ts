@@ -4,7 +4,7 @@ type Sample = readonly [labels: Readonly<Record<string, string | number>>, value
 
 /** Prometheus text format 0.0.4. */
 export function renderMetrics(status: Status): string {
-  const { replica, decisions, requests, refusals } = status;
+  const { replica, decisions, requests, refusals, upstreams } = status;
   return [
     family("gauge", "ready", "Whether requests are served.", [[{}, Number(status.ready)]]),
     family("gauge", "replica_state", "State of the list of revocations.", [[{ state: replica.state }, 1]]),
@@ -33,6 +33,19 @@ export function renderMetrics(status: Status): string {
       "Requests that the gateway answered itself, by error code.",
       refusals.map(({ code, count }) => [{ code }, count]),
     ),
+    family(
+      "gauge",
+      "upstream_connections",
+      "Connections in use, by service.",
+      upstreams.map(({ origin, connections }) => [{ upstream: origin }, connections]),
+    ),
+    family(
+      "gauge",
+      "upstream_waiting",
+      "Requests that wait for a connection, by service.",
+      upstreams.map(({ origin, waiting }) => [{ upstream: origin }, waiting]),
+    ),
+    family("gauge", "buffered_bytes", "Memory for bodies that wait here.", [[{}, status.bufferedBytes]]),
   ].join("");
 }
 

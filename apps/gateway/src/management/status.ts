@@ -1,4 +1,6 @@
 import type { ConnectedGuard, GuardCounters } from "@portcullis/guard";
+import type { Buffers } from "../buffers.ts";
+import type { Upstreams, UpstreamUse } from "../steps/forward/upstreams.ts";
 import type { Counters } from "./counters.ts";
 
 /** What `/status` says; `/metrics` says the same in another form. */
@@ -18,17 +20,24 @@ export interface Status {
   readonly decisions: GuardCounters;
   readonly requests: ReturnType<Counters["requests"]>;
   readonly refusals: ReturnType<Counters["refusals"]>;
+  /** Of each service: connections in use, and requests that wait for one. */
+  readonly upstreams: readonly UpstreamUse[];
+  /** Memory for bodies that wait here. */
+  readonly bufferedBytes: number;
 }
 
 export interface StatusSources {
   readonly guard: Pick<ConnectedGuard, "replica" | "counters">;
   readonly counters: Counters;
+  readonly upstreams: Pick<Upstreams, "inUse">;
+  readonly buffers: Pick<Buffers, "bytes">;
   /** Keys and a confirmed list are there. */
   readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
 }
 
-export function readStatus({ guard, counters, isReady, isDraining }: StatusSources): Status {
+export function readStatus(sources: StatusSources): Status {
+  const { guard, counters, upstreams, buffers, isReady, isDraining } = sources;
   const { replica } = guard;
   const { ageMs } = replica.freshness();
   const { allowed, unconfirmed, killed, stale, unavailable, rejected } = guard.counters;
@@ -46,5 +55,7 @@ export function readStatus({ guard, counters, isReady, isDraining }: StatusSourc
     decisions: { allowed, unconfirmed, killed, stale, unavailable, rejected },
     requests: counters.requests(),
     refusals: counters.refusals(),
+    upstreams: upstreams.inUse(),
+    bufferedBytes: buffers.bytes,
   };
 }

@@ -1,27 +1,21 @@
 import { TRANSACTION_TOKEN_HEADER } from "@portcullis/protocol";
-import type { Exchange, Step } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
 import type { TransactionTokens } from "../transaction-token/transaction-tokens.ts";
 
 /**
- * Says who calls, to the service: a signed transaction token, and where the request came from. It runs after
+ * Runs when there is a connection, so that a transaction token does not grow old in a queue. Says who calls, to the service: a signed transaction token, and where the request came from. It runs after
  * the client's own fields of these names are gone, so a service may rely on both. On a public route there is
  * nobody to name, and the service gets no token at all.
  */
-export function identify(tokens: Pick<TransactionTokens, "tokenFor">): Step {
+export function identify(tokens: Pick<TransactionTokens, "tokenFor">): (exchange: Exchange) => void {
   return (exchange: Exchange) => {
     const { forwarded, decision } = exchange;
     if (decision !== undefined) {
-      const token = tokens.tokenFor(decision.principal, exchange.route!.name);
+      const { token, expiresAt } = tokens.tokenFor(decision.principal, exchange.route!.name);
+      exchange.identityExpiresAt = expiresAt;
       forwarded.push(TRANSACTION_TOKEN_HEADER, token);
     }
-    forwarded.push(
-      "x-forwarded-for",
-      exchange.clientAddress,
-      "x-forwarded-proto",
-      "http",
-      "x-forwarded-host",
-      exchange.host,
-    );
-    return undefined;
+    forwarded.push("x-forwarded-for", exchange.clientAddress);
+    forwarded.push("x-forwarded-proto", "http", "x-forwarded-host", exchange.host);
   };
 }

@@ -1,4 +1,4 @@
-import type { Answer } from "../answer.ts";
+import { type Answer, refuse } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { denial } from "./authenticate.ts";
 
@@ -10,4 +10,16 @@ import { denial } from "./authenticate.ts";
 export function recheck(exchange: Exchange): Answer | undefined {
   const again = exchange.decision?.recheck();
   return again?.outcome === "deny" ? denial(again) : undefined;
+}
+
+/**
+ * The same, right before the first byte of a request is written: it may have waited for its body, for its turn and for
+ * a connection to open, while its token ended. Nor is a transaction token sent that has ended while a connection opened.
+ */
+export function lookBeforeSending(nowSeconds: () => number): (exchange: Exchange) => Answer | undefined {
+  return (exchange) => {
+    const refused = recheck(exchange);
+    if (refused !== undefined) return refused;
+    return exchange.identityExpiresAt > nowSeconds() ? undefined : refuse("upstream_timeout");
+  };
 }

@@ -15,12 +15,12 @@ export function transactionClaims(
   route: string,
   settings: TransactionTokenSettings,
   at: { readonly nowSeconds: number; readonly transaction: string },
-): object {
+): { readonly exp: number } & Readonly<Record<string, unknown>> {
   return {
     iss: settings.issuer,
     aud: settings.audience,
     iat: at.nowSeconds,
-    exp: Math.min(at.nowSeconds + settings.lifetimeSeconds, Math.floor(principal.expiresAt)),
+    exp: Math.min(at.nowSeconds + settings.lifetimeSeconds, endOf(principal, at.nowSeconds)),
     txn: at.transaction,
     sub: principal.subject,
     scope: [...principal.scopes].join(" "),
@@ -33,4 +33,16 @@ export function transactionClaims(
       org: principal.claims.org,
     },
   };
+}
+
+/** What the guard grants to clocks that differ, beyond `exp`. */
+const CLOCK_SKEW_SECONDS = 5;
+
+/**
+ * That of the access token. When it is accepted for the skew's sake, the end is behind us already: then where the guard
+ * stops accepting it, since a token that has ended is of no use to a service.
+ */
+function endOf({ expiresAt }: Principal, nowSeconds: number): number {
+  const end = Math.floor(expiresAt);
+  return end > nowSeconds ? end : Math.ceil(expiresAt) + CLOCK_SKEW_SECONDS;
 }

@@ -16,8 +16,9 @@ export interface TransactionTokenOptions {
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
-interface Reusable {
+export interface TransactionToken {
   readonly token: string;
+  /** Its `exp`, in seconds. */
   readonly expiresAt: number;
 }
 
@@ -29,7 +30,7 @@ export class TransactionTokens {
   readonly #options: TransactionTokenOptions;
   readonly #header: string;
   /** By route, then by caller: the guard hands out one principal for one access token. */
-  readonly #window = new Map<string, Map<Principal, Reusable>>();
+  readonly #window = new Map<string, Map<Principal, TransactionToken>>();
   #entries = 0;
   #windowEndsAt = 0;
 
@@ -38,13 +39,13 @@ export class TransactionTokens {
     this.#header = encode({ typ: TRANSACTION_TOKEN_TYPE, alg: "ES256", kid: options.key.kid });
   }
 
-  tokenFor(principal: Principal, route: string): string {
+  tokenFor(principal: Principal, route: string): TransactionToken {
     if (this.#options.monotonicMs() >= this.#windowEndsAt) this.#openWindow();
     const known = this.#window.get(route)?.get(principal);
-    if (known !== undefined && known.expiresAt > this.#options.nowSeconds()) return known.token;
+    if (known !== undefined && known.expiresAt > this.#options.nowSeconds()) return known;
     const made = this.#make(principal, route);
     this.#remember(principal, route, made);
-    return made.token;
+    return made;
   }
 
   #openWindow(): void {
@@ -53,20 +54,21 @@ export class TransactionTokens {
     this.#windowEndsAt = this.#options.monotonicMs() + REUSE_MS;
   }
 
-  #remember(principal: Principal, route: string, made: Reusable): void {
+  #remember(principal: Principal, route: string, made: TransactionToken): void {
     if (++this.#entries > WINDOW_ENTRIES) this.#openWindow();
-    const callers = this.#window.get(route) ?? new Map<Principal, Reusable>();
+    const callers = this.#window.get(route) ?? new Map<Principal, TransactionToken>();
     this.#window.set(route, callers.set(principal, made));
   }
 
-  #make(principal: Principal, route: string): Reusable {
+  #make(principal: Principal, route: string): TransactionToken {
     const { key, settings, nowSeconds, randomBytes } = this.#options;
     const at = {
       nowSeconds: Math.floor(nowSeconds()),
       transaction: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
     };
-    const signed = `${this.#header}.${encode(transactionClaims(principal, route, settings, at))}`;
-    return { token: `${signed}.${key.sign(signed)}`, expiresAt: principal.expiresAt };
+    const claims = transactionClaims(principal, route, settings, at);
+    const signed = `${this.#header}.${encode(claims)}`;
+    return { token: `${signed}.${key.sign(signed)}`, expiresAt: claims.exp };
   }
 }
 

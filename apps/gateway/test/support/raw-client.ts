@@ -76,7 +76,8 @@ export class RawClient {
 
   /** Resolves when the other side has ended the connection. */
   async closed(): Promise<void> {
-    if (!this.#isClosed) await once(this.socket, "close");
+    // Not by `once`, which takes a reset for a failure of its own.
+    if (!this.#isClosed) await new Promise((resolve) => this.socket.once("close", resolve));
   }
 
   close(): void {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import { type Answer, refuse } from "../../answer.ts";
-import type { GatewayErrorCode } from "../../errors.ts";
-import type { Exchange, Forwarding } from "../../exchange.ts";
+import type { Buffers } from "../../buffers.ts";
+import type { Exchange } from "../../exchange.ts";
 import { failureCode } from "./upstream-failure.ts";
 
 export interface UpstreamHead {
@@ -12,10 +12,23 @@ export interface UpstreamHead {
 }
 
 export interface RelayOptions {
+  /** Asked right before the first byte of the request is written: an answer keeps it from being sent. */
+  readonly beforeSending: (exchange: Exchange) => Answer | undefined;
   /** Asked right before the first byte of the answer: an answer of its own replaces the service's. */
   readonly beforeHead: (exchange: Exchange) => Answer | undefined;
   readonly headFields: (exchange: Exchange, head: UpstreamHead) => string[];
   readonly answer: (exchange: Exchange, answer: Answer) => void;
+  readonly buffers: Buffers;
+  /** What is taken of an answer that its client does not read yet, so that the service is done with it. */
+  readonly bufferResponseBytes: number;
+}
+
+export interface RelayedCall {
+  /** Asked before each part of an answer that has begun. */
+  stands(): boolean;
+  onAnswer(): void;
+  /** Once, after the request was given to the connections: whatever became of it. */
+  onEnd(): void;
 }
 
 type Controller = Dispatcher.DispatchController;
@@ -24,56 +37,70 @@ type Controller = Dispatcher.DispatchController;
  * Carries one answer from a service to its client. The head waits until there is something to send with it,
  * or until the end of the tick: usually head and body leave in one write, and `beforeHead` runs at the last moment.
  */
-export class ResponseRelay implements Dispatcher.DispatchHandler, Forwarding {
+export class ResponseRelay implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
   readonly #options: RelayOptions;
+  readonly #call: RelayedCall;
   readonly #response: ServerResponse;
   #controller: Controller | undefined = undefined;
   #head: UpstreamHead | undefined = undefined;
   /** The client has its answer, or will get no more of it: nothing may be written any more. */
   #isSettled = false;
+  /** What the client has of an answer is the service's, and not ours. */
+  #hasBegun = false;
+  #isPaused = false;
+  #bufferedBytes = 0;
 
-  constructor(exchange: Exchange, options: RelayOptions) {
+  constructor(exchange: Exchange, options: RelayOptions, call: RelayedCall) {
     this.#exchange = exchange;
     this.#options = options;
+    this.#call = call;
     this.#response = exchange.response;
   }
 
+  /** Nothing has been written yet; an abort here keeps it so, and closes the connection. */
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
     // Gone while the request waited for a connection.
-    if (this.#isSettled || this.#exchange.isOver) controller.abort(ABANDONED);
+    const isGone = this.#isSettled || this.#exchange.isOver;
+    const refused = isGone ? undefined : this.#options.beforeSending(this.#exchange);
+    if (isGone || refused !== undefined) this.stop(refused);
   }
 
   onResponseStart(_controller: Controller, status: number, fields: UpstreamHead["fields"]): void {
     if (status < 200) return;
     this.#head = { status, fields };
+    this.#call.onAnswer();
     process.nextTick(flushHead, this);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.#hasBegun && !this.#call.stands()) return;
     if (!this.#sendHead()) return;
     if (this.#head!.fields["content-length"] === String(chunk.length)) {
       this.#isSettled = true;
       endWith(this.#response, chunk);
-    } else if (!this.#response.write(chunk)) {
+    } else if (!this.#response.write(chunk) && !this.#buffer(chunk.length)) {
+      this.#isPaused = true;
       controller.pause();
-      this.#response.once("drain", () => controller.resume());
     }
   }
 
   onResponseEnd(): void {
+    this.#call.onEnd();
     if (!this.#sendHead()) return;
     this.#isSettled = true;
     this.#response.end();
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.#fail(failureCode(error));
+    this.#call.onEnd();
+    if (!this.#isSettled) this.#close(refuse(failureCode(error)));
   }
 
-  abandon(code: GatewayErrorCode | undefined): void {
-    if (code !== undefined) this.#fail(code);
+  /** Ends it here, both ways. Without an answer the client is gone and gets nothing. */
+  stop(answer: Answer | undefined): void {
+    if (answer !== undefined) this.#close(answer);
     this.#isSettled = true;
     this.#controller?.abort(ABANDONED);
   }
@@ -84,27 +111,52 @@ export class ResponseRelay implements Dispatcher.DispatchHandler, Forwarding {
     this.#response.flushHeaders();
   }
 
+  /** The client has taken what was kept for it, or is gone. */
+  release(): void {
+    this.#options.buffers.giveBack(this.#exchange.clientKey, this.#bufferedBytes);
+    this.#bufferedBytes = 0;
+  }
+
+  /** True when there is room for what the client does not read yet. */
+  #buffer(bytes: number): boolean {
+    const { buffers, bufferResponseBytes } = this.#options;
+    if (this.#bufferedBytes === 0) this.#response.once("drain", () => this.#onDrain());
+    const hasRoom =
+      this.#response.writableLength <= bufferResponseBytes && buffers.take(this.#exchange.clientKey, bytes);
+    if (hasRoom) this.#bufferedBytes += bytes;
+    return hasRoom;
+  }
+
+  #onDrain(): void {
+    this.release();
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#controller!.resume();
+  }
+
   /** False when there is nothing to send: the answer was replaced, or the client is gone. */
   #sendHead(): boolean {
     if (this.#isSettled || this.#head === undefined) return false;
     if (this.#response.headersSent) return true;
     const replacement = this.#options.beforeHead(this.#exchange);
     if (replacement === undefined) {
+      this.#hasBegun = true;
       this.#response.writeHead(this.#head.status, this.#options.headFields(this.#exchange, this.#head));
       return true;
     }
-    this.#isSettled = true;
-    this.#options.answer(this.#exchange, replacement);
-    this.#controller?.abort(ABANDONED);
+    this.stop(replacement);
     return false;
   }
 
-  #fail(code: GatewayErrorCode): void {
-    if (this.#isSettled) return;
+  /**
+   * What has not left cannot leave any more. Half an answer cannot be taken back; cut short, by a reset, the client at
+   * least sees that it is not whole.
+   */
+  #close(answer: Answer): void {
+    if (this.#hasBegun) {
+      if (!this.#response.writableFinished) this.#response.socket?.resetAndDestroy();
+    } else if (!this.#isSettled) this.#options.answer(this.#exchange, answer);
     this.#isSettled = true;
-    // Half an answer cannot be taken back; cut short, the client at least sees that it is not whole.
-    if (this.#response.headersSent) this.#response.destroy();
-    else this.#options.answer(this.#exchange, refuse(code));
   }
 }
 

@@ -1,21 +1,52 @@
 import { Pool } from "undici";
 import type { Route, UpstreamSettings } from "../../config/configuration.ts";
+import { ConnectionQueue, type QueueOptions } from "./connection-queue.ts";
+
+/** A service: its connections, and who may use one. */
+export interface Upstream {
+  readonly pool: Pool;
+  readonly queue: ConnectionQueue;
+}
+
+export interface UpstreamUse {
+  readonly origin: string;
+  readonly connections: number;
+  readonly waiting: number;
+}
 
 /** One pool of connections for each service, whichever routes lead to it. */
 export class Upstreams {
-  readonly #pools: ReadonlyMap<string, Pool>;
+  readonly #byOrigin: ReadonlyMap<string, Upstream>;
 
-  constructor(routes: readonly Route[], settings: UpstreamSettings) {
+  constructor(
+    routes: readonly Route[],
+    settings: UpstreamSettings,
+    share: Pick<QueueOptions, "clientShare" | "setTimer">,
+  ) {
+    const { connections, queueLength, queueTimeoutMs } = settings;
+    const { clientShare, setTimer } = share;
+    const open = (origin: string): Upstream => ({
+      pool: openPool(origin, settings),
+      queue: new ConnectionQueue({ connections, queueLength, queueTimeoutMs, clientShare, setTimer }),
+    });
     const origins = new Set(routes.map((route) => route.upstream));
-    this.#pools = new Map([...origins].map((origin) => [origin, openPool(origin, settings)]));
+    this.#byOrigin = new Map([...origins].map((origin) => [origin, open(origin)]));
   }
 
-  of(route: Route): Pool {
-    return this.#pools.get(route.upstream)!;
+  of(route: Route): Upstream {
+    return this.#byOrigin.get(route.upstream)!;
+  }
+
+  inUse(): UpstreamUse[] {
+    return [...this.#byOrigin].map(([origin, { queue }]) => ({
+      origin,
+      connections: queue.held,
+      waiting: queue.waiting,
+    }));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    await Promise.all([...this.#byOrigin.values()].map(({ pool }) => pool.destroy()));
   }
 }
 
