@@ -41,12 +41,12 @@ describe("issuing that races a revocation", () => {
       const { receipt } = await admin.revoke({
         scope: "subject",
         key: devices[0]!.claims.sub,
-        reason: "banned",
+        reason: "kicked",
       });
       assert.equal(receipt.state, "enforced");
       await Promise.all(chains);
       for (const token of tokens) {
-        await assertEverywhere(stack, token, 401, "banned");
+        await assertEverywhere(stack, token, 401, "kicked");
       }
     }
   });
@@ -62,13 +62,13 @@ describe("issuing that races a revocation", () => {
       const outcomes: PromiseSettledResult<Tokens>[] = [];
       const redeeming = inTurn(codes, outcomes);
       await until(() => outcomes.length > 0, { what: "the first code to be redeemed", everyMs: 1 });
-      const { receipt } = await admin.revoke({ scope: "subject", key: claims.sub, reason: "banned" });
+      const { receipt } = await admin.revoke({ scope: "subject", key: claims.sub, reason: "kicked" });
       assert.equal(receipt.state, "enforced");
       await redeeming;
       assert.equal(outcomes[0]?.status, "fulfilled");
       for (const outcome of outcomes) {
         if (outcome.status === "fulfilled") {
-          await assertEverywhere(stack, outcome.value.accessToken, 401, "banned");
+          await assertEverywhere(stack, outcome.value.accessToken, 401, "kicked");
         } else {
           assert.equal(outcome.reason.error, "invalid_grant");
         }

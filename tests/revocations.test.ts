@@ -51,10 +51,10 @@ describe("POST /revocations", () => {
       stack,
       dead: phone.accessToken,
       alive: [machine],
-      reason: "banned",
-      revoke: () => admin.revoke({ scope: "subject", key: phone.claims.sub, reason: "banned" }),
+      reason: "kicked",
+      revoke: () => admin.revoke({ scope: "subject", key: phone.claims.sub, reason: "kicked" }),
     });
-    await assertEverywhere(stack, laptop.accessToken, 401, "banned");
+    await assertEverywhere(stack, laptop.accessToken, 401, "kicked");
     for (const { refreshToken } of [phone, laptop]) {
       await assert.rejects(party.refresh(refreshToken!), { error: "invalid_grant" });
     }
@@ -73,18 +73,18 @@ describe("POST /revocations", () => {
     await assert.rejects(party.refresh(first.refreshToken!), { error: "invalid_grant" });
   });
 
-  it("disables a client's tokens, and those of other clients live on", async () => {
+  it("ends a client's tokens, and those of other clients live on", async () => {
     const machine = await clientCredentials(stack.info, stack.info.clients.service);
     await proveRevocation({
       stack,
       dead: machine,
       alive: [await newToken()],
-      reason: "client_disabled",
+      reason: "revoked",
       revoke: () =>
         admin.revoke({
           scope: "client",
           key: stack.info.clients.service.clientId,
-          reason: "client_disabled",
+          reason: "revoked",
         }),
     });
     const fresh = await clientCredentials(stack.info, stack.info.clients.service);
@@ -203,11 +203,11 @@ describe("POST /revocations", () => {
       for (let round = 0; round < 12 && inOneSecond < 4; round++) {
         const old = await newDevice();
         await startOfSecond();
-        const { receipt } = await admin.revoke({ scope: "subject", key: old.claims.sub, reason: "banned" });
+        const { receipt } = await admin.revoke({ scope: "subject", key: old.claims.sub, reason: "kicked" });
         const revokedInSecond = Math.floor(Date.now() / 1000);
         assert.equal(receipt.state, "enforced");
         const fresh = await newDevice();
-        await assertEverywhere(stack, old.accessToken, 401, "banned");
+        await assertEverywhere(stack, old.accessToken, 401, "kicked");
         await assertEverywhere(stack, fresh.accessToken, 200);
         if (fresh.claims.iat === revokedInSecond) inOneSecond++;
       }

@@ -68,7 +68,12 @@ async function revoke(waitSeconds: number): Promise<Receipt> {
   const response = await fetch(`${issuer}/revocations`, {
     method: "POST",
     headers: { authorization, "content-type": "application/json", prefer: `wait=${waitSeconds}` },
-    body: JSON.stringify({ scope: "session", key: randomBytes(16).toString("base64url"), reason: "kicked" }),
+    body: JSON.stringify({
+      scope: "session",
+      key: randomBytes(16).toString("base64url"),
+      reason: "kicked",
+      foreign: true,
+    }),
   });
   if (response.status >= 300) throw new Error(`${response.status} ${await response.text()}`);
   return (await response.json()) as Receipt;

@@ -68,7 +68,12 @@ async function revokeSession(authorization: string): Promise<Receipt> {
   const response = await fetch(`${issuer}/revocations`, {
     method: "POST",
     headers: { authorization, "content-type": "application/json", prefer: "wait=5" },
-    body: JSON.stringify({ scope: "session", key: randomBytes(16).toString("base64url"), reason: "kicked" }),
+    body: JSON.stringify({
+      scope: "session",
+      key: randomBytes(16).toString("base64url"),
+      reason: "kicked",
+      foreign: true,
+    }),
   });
   return (await response.json()) as Receipt;
 }

@@ -24,6 +24,11 @@ async function isWell({ requests, pool, doors, administrator }: Workload, bed: B
   if (live === undefined) return false;
   const statuses = await Promise.all(doors.map((door) => requests.ask(door, live, 2000)));
   if (!statuses.every((status) => status === 200)) return false;
-  const receipt = await administrator.revoke({ scope: "token", key: "nobody-has-this-one", mode: "kill" });
+  const receipt = await administrator.revoke({
+    scope: "token",
+    key: "nobody-has-this-one",
+    mode: "kill",
+    foreign: true,
+  });
   return receipt?.state === "enforced" && receipt.acked >= bed.gateways.length;
 }

@@ -8,6 +8,7 @@ import {
   createRevoker,
   type RevokeCommand,
   type Revoker,
+  takeAsItIs,
 } from "../../apps/auth-server/src/revocations/revoker.ts";
 import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/sql-replica-directory.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
@@ -83,7 +84,13 @@ export class ServerLife {
       wallClockMs: wallMs,
       setTimer,
     });
-    this.#revoker = createRevoker({ write: storage.write, endBelow: async () => {} });
+    this.#revoker = createRevoker({
+      write: storage.write,
+      read: storage.read,
+      log,
+      endBelow: async () => {},
+      findTarget: takeAsItIs,
+    });
     this.#snapshots = new Snapshots({ log, monotonicMs });
     const hub = new FeedHub({ log, monotonicMs, setTimer });
     this.#streams = new FeedStreams({ hub, local: parts.local, nowSeconds, setTimer, writableLimitBytes });

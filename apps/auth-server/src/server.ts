@@ -17,6 +17,7 @@ import type { Report } from "./logging/report.ts";
 import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
+import { createFindTarget } from "./oidc/find-target.ts";
 import { interactionRoutes } from "./oidc/interaction-routes.ts";
 import { loadCookieKeys, loadSigningKeys, publicKeysOf } from "./oidc/keys.ts";
 import { createEndBelow } from "./oidc/lineage.ts";
@@ -27,6 +28,7 @@ import { REVOCATIONS_PATH } from "./oidc/routes.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
+import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type Revocations } from "./revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
@@ -122,6 +124,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     ...heads,
     ...redis,
     endBelow,
+    findTarget: createFindTarget({ users: new Users(parts), resources: configuration.resources }),
     mostLiveRevocations: parts.configuration.mostLiveRevocations,
   });
   const people = await composePeople(parts);

@@ -15,8 +15,8 @@ const appendSubjects = (cli: CliUnderTest, ...keys: string[]) =>
 
 test("revocations are listed for people, and what others wrote cannot touch the terminal", async (t) => {
   const cli = await cliUnderTest(t);
-  await cli.run("revoke subject alice --note \u001b[31mred\u0007\nline");
-  await cli.run("revoke subject-client --subject alice --client web --mode stale");
+  await cli.run("revoke subject alice --note \u001b[31mred\u0007\nline --foreign");
+  await cli.run("revoke subject-client --subject alice --client web --mode stale --foreign");
   const { code, out, err } = await cli.run("revocations list");
   assert.deepEqual([code, err], [EXIT.ok, ""]);
   const [header, ...lines] = out.trimEnd().split("\n");
@@ -28,7 +28,7 @@ test("revocations are listed for people, and what others wrote cannot touch the 
 test("a table fits its terminal, and is whole elsewhere", async (t) => {
   const cli = await cliUnderTest(t);
   const long = "x".repeat(120);
-  await cli.run(`revoke subject ${long}`);
+  await cli.run(`revoke subject ${long} --foreign`);
   assert.match((await cli.run("revocations list")).out, new RegExp(long));
   const narrow = await cli.run("revocations list --no-color", { isTerminal: true, columns: () => 90 });
   for (const line of narrow.out.trimEnd().split("\n")) assert.ok(line.length <= 90, line);
@@ -52,9 +52,9 @@ test("a list has as many as were asked for, over all pages, and says how to see 
 
 test("revocations are searched by every filter", async (t) => {
   const cli = await cliUnderTest(t);
-  await cli.run("revoke subject alice --reason banned");
-  await cli.run("revoke session alice");
-  await cli.run("revoke subject-client --subject alice --client web");
+  await cli.run("revoke subject alice --reason banned --foreign");
+  await cli.run("revoke session alice --foreign");
+  await cli.run("revoke subject-client --subject alice --client web --foreign");
   const found = async (filters: string) => seqsOf((await cli.run(`revocations list ${filters} --json`)).out);
   assert.deepEqual(await found("--key alice"), [2, 1]);
   assert.deepEqual(await found("--key alice --scope session"), [2]);
@@ -69,7 +69,7 @@ test("revocations are searched by every filter", async (t) => {
 test("one revocation is shown with how far it has got", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
-  await cli.run("revoke subject alice --note lost_phone");
+  await cli.run("revoke subject alice --note lost_phone --foreign");
   const { code, out } = await cli.run("revocations show 1 --wait 10");
   assert.equal(code, EXIT.ok);
   for (const line of [
@@ -116,10 +116,10 @@ function watching(cli: CliUnderTest, args = "") {
 
 test("watching prints what is committed, and ends cleanly", async (t) => {
   const cli = await cliUnderTest(t);
-  await cli.run("revoke subject before");
+  await cli.run("revoke subject before --foreign");
   const watch = watching(cli, "--from 1");
   await watch.until("out", /seq 1 {2}kill subject before {2}\(revoked by admin\)/);
-  await cli.run("revoke session alice --mode stale --note why");
+  await cli.run("revoke session alice --mode stale --note why --foreign");
   await watch.until("out", /seq 2 {2}stale session alice {2}\(claims_changed by admin: why\)/);
   const { code, out, err } = await watch.stop();
   assert.deepEqual([code, err], [EXIT.ok, ""]);

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { receiptSchema } from "@portcullis/protocol";
+import { revocationAnswerSchema } from "@portcullis/protocol";
+import { signIn } from "../../auth-server/test/oidc/app.ts";
+import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../src/index.ts";
 import { cliUnderTest, runCommand } from "./cli-under-test.ts";
 
 test("a revocation that a verifier enforces says so and ends well", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
-  const { code, out, err } = await cli.run("revoke subject alice --reason banned --note sent_spam");
+  const { code, out, err } = await cli.run("revoke subject alice --reason kicked --note sent_spam");
   assert.deepEqual([code, err], [EXIT.ok, ""]);
-  assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.\n$/);
+  assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.\n/);
+  assert.match(out, /^alice is the user with the sub [\w-]{22}\.$/m);
   const [record] = await cli.server.server.storage.log.read(0, 1);
-  assert.deepEqual([record?.scope, record?.reason], ["subject", "banned"]);
+  assert.deepEqual([record?.scope, record?.reason], ["subject", "kicked"]);
 });
 
 test("a revocation that a verifier does not confirm names it, and the time by which it must", async (t) => {
@@ -31,18 +34,21 @@ test("a revocation that a verifier does not confirm names it, and the time by wh
 test("machines are given the receipt as it is", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.lease({ replica: "gateway-1", applied: 0 });
-  const { code, out } = await cli.run("--json revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --mode stale --wait 0");
+  const { code, out } = await cli.run(
+    "--json revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --foreign --mode stale --wait 0",
+  );
   assert.equal(code, EXIT.pending);
-  assert.deepEqual(receiptSchema.parse(JSON.parse(out)).laggards, ["gateway-1"]);
+  const { laggards, key, known } = revocationAnswerSchema.parse(JSON.parse(out));
+  assert.deepEqual([laggards, key, known], [["gateway-1"], "Vt8Vt7mGQf2bqfYkq0hZ0A", false]);
 });
 
 test("every scope takes its key, and without verifiers all is enforced", async (t) => {
   const cli = await cliUnderTest(t);
   const commands = [
-    "revoke token x",
+    "revoke token x --foreign",
     "revoke subject-client --subject alice --client web",
     "revoke issuer --yes",
-    "revoke audience https://orders.example --yes",
+    `revoke audience ${RESOURCE} --yes`,
     "revoke client web --yes --quorum",
   ];
   for (const command of commands) {
@@ -51,9 +57,10 @@ test("every scope takes its key, and without verifiers all is enforced", async (
     assert.match(out, /no verifier holds a lease/);
   }
   const list = JSON.parse((await cli.run("revocations list --json")).out);
+  const subject = (await cli.server.server.people.users.findByUsername("alice"))!.id;
   assert.deepEqual(
     list.revocations.map(({ key }: { key: unknown }) => key),
-    ["web", "https://orders.example", null, { subject: "alice", client: "web" }, "x"],
+    ["web", RESOURCE, null, { subject, client: "web" }, "x"],
   );
 });
 
@@ -91,6 +98,7 @@ test("what is wrong with a command line is said before anybody is asked", async 
     ["revoke issuer x", /the scope issuer has none/],
     ["revoke subject-client --subject a", /needs both/],
     ["revoke subject-client x", /give --subject and --client/],
+    ["revoke issuer --foreign", /--foreign: the scope issuer is about the tokens of this issuer/],
     ["revoke subject a --client b", /are for the scope subject-client/],
     ["revoke subject a --wait 31", /whole seconds from 0 to 30/],
     ["revoke subject a --reason bored", /--reason/],
@@ -176,4 +184,36 @@ test("Ctrl-C while it waits is told apart from success", async (t) => {
   const { code, err } = await waiting;
   assert.equal(code, EXIT.interrupted);
   assert.match(err, /may have been done/);
+});
+
+test("what is not there is an error that says what was found and what to do", async (t) => {
+  const cli = await cliUnderTest(t);
+  const unknown: readonly (readonly [string, RegExp])[] = [
+    ["revoke subject nobody", /Found "nobody", and no user has that sub/],
+    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here.*foreign/],
+    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A_", /key: Found "Vt8Vt7mGQf2bqfYkq0hZ0A ".*22 characters/],
+    ["revoke client WEB --yes", /Found "WEB", and there is no such client/],
+  ];
+  for (const [command, expected] of unknown) {
+    const { code, out, err } = await cli.run(command);
+    assert.deepEqual([code, out], [EXIT.error, ""], command);
+    assert.match(err, expected);
+  }
+  assert.equal(cli.server.server.storage.log.head(), 0);
+});
+
+test("what has ended already says so, with the place of the record that ended it", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { claims } = await signIn(cli.server);
+  assert.match((await cli.run(`revoke session ${claims.sid}`)).out, /^Revoked \(seq 1\)\./);
+  const again = await cli.run(`revoke session ${claims.sid}`);
+  assert.equal(again.code, EXIT.ok);
+  assert.match(again.out, /^It had ended already \(seq 1\)\./);
+});
+
+test("a jti is taken, and it is said that nobody knows whether there is such a token", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { code, out } = await cli.run("revoke token Vt8Vt7mGQf2bqfYkq0hZ0A");
+  assert.equal(code, EXIT.ok);
+  assert.match(out, /Nobody here knows whether this token exists/);
 });

@@ -79,6 +79,10 @@ export const API_SCOPES = {
   writeRevocations: "revocations.write",
   /** Who was revoked, by whom and why, and which verifiers there are: personal data, so never for a verifier. */
   inspectRevocations: "revocations.inspect",
+  /** Disable and enable users. */
+  writeUsers: "users.write",
+  /** Disable and enable apps (clients). */
+  writeApps: "apps.write",
 } as const;
 
 /** Members that the discovery document (RFC 8414) has beside the standard ones. */

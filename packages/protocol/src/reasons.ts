@@ -17,6 +17,7 @@ export const REASON_CODES = {
   claims_changed: 12,
   account_deleted: 13,
   possible_loss: 14,
+  user_disabled: 15,
 } as const;
 
 export type Reason = keyof typeof REASON_CODES;

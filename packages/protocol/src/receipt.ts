@@ -6,6 +6,8 @@ import { MODES } from "./scopes.ts";
 /** PostgreSQL's texts cannot hold the character NUL. */
 const WITHOUT_NUL = { pattern: /^[^\0]*$/, says: "has a NUL character, which cannot be stored" };
 const text = z.string().min(1).max(512).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says);
+/** The key is of another issuer's tokens: it is taken as it is, and nothing here is asked whether it exists. */
+const foreign = z.boolean().optional();
 const common = {
   mode: z.enum(MODES).default("kill"),
   reason: z.enum(REASONS).optional(),
@@ -22,16 +24,19 @@ export const revocationRequestSchema = z.discriminatedUnion("scope", [
     key: text,
     /** The token's own `exp`, seconds; without it the record is kept for the longest token lifetime. */
     exp: z.int().positive().optional(),
+    foreign,
     ...common,
   }),
   z.strictObject({
     scope: z.literal("subject-client"),
     key: z.strictObject({ subject: text, client: text }),
+    foreign,
     ...common,
   }),
   z.strictObject({
     scope: z.enum(["session", "grant", "subject", "client", "audience", "organization", "key", "dpop-key"]),
     key: text,
+    foreign,
     ...common,
   }),
   z.strictObject({ scope: z.literal("issuer"), ...common }),
@@ -70,6 +75,39 @@ export const receiptSchema = z.object({
   elapsedMs: z.number().nonnegative(),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
+
+/** Answer of `POST /revocations`: the receipt, and what it is about. */
+export const revocationAnswerSchema = receiptSchema.extend({
+  /** As tokens name it: a username or an e-mail address has become a `sub`. Absent for `issuer`. */
+  key: z.union([z.string(), z.object({ subject: z.string(), client: z.string() })]).optional(),
+  /** False when nothing here can know whether it exists: a raw `jti` or `jkt`, and what other issuers made. */
+  known: z.boolean(),
+  /** It had ended before: nothing was written, and this is the receipt of the record that ended it. */
+  repeated: z.literal(true).optional(),
+});
+export type RevocationAnswer = z.infer<typeof revocationAnswerSchema>;
+
+/** Answer of `POST /api/v1/users/{user}/disable` and `/enable`. */
+export const userStateSchema = z.object({
+  sub: z.string(),
+  username: z.string(),
+  status: z.enum(["active", "disabled"]),
+  /** False when it was so before. */
+  changed: z.boolean(),
+  /** Of what the change has ended; absent when a change ends nothing. */
+  receipt: receiptSchema.optional(),
+});
+export type UserState = z.infer<typeof userStateSchema>;
+
+/** Answer of `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
+export const appStateSchema = z.object({
+  clientId: z.string(),
+  name: z.string(),
+  status: z.enum(["enabled", "disabled"]),
+  changed: z.boolean(),
+  receipt: receiptSchema.optional(),
+});
+export type AppState = z.infer<typeof appStateSchema>;
 
 /** Header that carries the receipt where a standard fixes the body, as an RFC 8941 dictionary. */
 export const RECEIPT_HEADER = "portcullis-receipt";

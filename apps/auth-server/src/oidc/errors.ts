@@ -8,6 +8,14 @@ export const oidcError = errorsOf({
     text: "This page was open for too long, or was used already. Go back to the app and start again.",
   },
   form_not_ours: { status: 403, text: "This form did not come from our page. Go back and try again." },
+  unknown_session: { status: 404, text: "There is no such session." },
+  unknown_grant: { status: 404, text: "There is no such grant." },
+  unknown_client: { status: 404, text: "There is no such client." },
+  unknown_audience: { status: 404, text: "There is no such API." },
+  unknown_key: { status: 404, text: "There is no such signing key." },
+  unknown_organization: { status: 404, text: "There is no such organization." },
+  /** It would tell apps, and their users, of something that does not last: they could come back at once. */
+  reason_not_true: { status: 409, text: "The reason claims a state that is not so. Nothing was changed." },
   unknown_model: {
     status: 500,
     text: "The library asks for a kind of artefact that this server does not keep.",

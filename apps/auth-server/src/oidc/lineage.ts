@@ -6,6 +6,7 @@
  * Fails closed: a scope that is added later and not named here does not compile.
  */
 import type { Scope } from "@portcullis/protocol";
+import { sql } from "kysely";
 import type { EndBelow, RevocationTarget } from "../revocations/revoker.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -73,9 +74,23 @@ export function lineageIn(transaction: WriteTransaction, nowSeconds: () => numbe
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
+    await remember(chosen);
     await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
     await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
     return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));
+  }
+
+  async function remember(chosen: ReturnType<typeof grants>): Promise<void> {
+    const ended = db
+      .selectFrom("oidc_grants")
+      .select(["id", "session_uid", "account_id", "client_id", sql<number>`${nowSeconds()}`.as("ended_at")])
+      .where("id", "in", chosen);
+    await db
+      .insertInto("oidc_ended_grants")
+      .columns(["id", "session_uid", "account_id", "client_id", "ended_at"])
+      .expression(ended)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
   }
 
   return {

@@ -9,7 +9,10 @@ import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { REFRESH_GRACE_MS } from "./refresh-grace.ts";
 
 const ROWS_A_STEP = 200;
-/** Ended and expired sessions stay so much longer: nothing that was begun before may still save one. */
+/**
+ * Ended and expired sessions stay so much longer: nothing that was begun before may still save one. And as long as their
+ * last access token may live, or nobody could end that by its session or grant.
+ */
 const SESSION_MARGIN_SECONDS = 60 * 60;
 
 /** What a window of some seconds hangs on stays for more than any skew beyond it. */
@@ -24,7 +27,10 @@ export async function pruneOidc(options: {
   readonly times: StoredTimes;
   readonly more?: readonly PruneStep[];
 }): Promise<void> {
-  for (const step of [...stepsAt(options.times.overForAllMs()), ...(options.more ?? [])]) {
+  const { tokenLifetimeSeconds, clockSkewSeconds } = options.storage.log;
+  const marginSeconds = SESSION_MARGIN_SECONDS + tokenLifetimeSeconds + clockSkewSeconds;
+  const steps = stepsAt(options.times.overForAllMs(), marginSeconds);
+  for (const step of [...steps, ...(options.more ?? [])]) {
     await repeat(options.storage, step);
   }
 }
@@ -37,7 +43,7 @@ async function repeat(storage: Storage, step: PruneStep): Promise<void> {
   } while (count === ROWS_A_STEP);
 }
 
-function stepsAt(overMs: number): PruneStep[] {
+function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
   const over = Math.floor(overMs / 1000);
   return [
     async ({ db }, limit) => {
@@ -72,7 +78,7 @@ function stepsAt(overMs: number): PruneStep[] {
         .limit(limit);
       return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
     },
-    (transaction, limit) => pruneSessions(transaction, over - SESSION_MARGIN_SECONDS, limit),
+    (transaction, limit) => pruneSessions(transaction, over - marginSeconds, limit),
   ];
 }
 
@@ -92,6 +98,7 @@ async function pruneSessions(
   if (uids.length === 0) return 0;
   await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_grants").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_ended_grants").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_sessions").where("uid", "in", uids).execute();
   return uids.length;
 }

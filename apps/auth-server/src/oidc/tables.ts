@@ -4,6 +4,7 @@ export interface OidcTables {
   oidc_sessions: SessionsTable;
   oidc_session_ids: SessionIdsTable;
   oidc_grants: GrantsTable;
+  oidc_ended_grants: EndedGrantsTable;
   oidc_artefacts: ArtefactsTable;
   oidc_spent_codes: SpentCodesTable;
   oidc_refresh_successors: RefreshSuccessorsTable;
@@ -47,6 +48,15 @@ export interface GrantsTable {
   client_id: string;
   payload: string;
   created_at: number;
+}
+
+/** A grant that has ended, so that ending it again is known from ending what never was. Goes with its session. */
+export interface EndedGrantsTable {
+  id: string;
+  session_uid: string;
+  account_id: string;
+  client_id: string;
+  ended_at: number;
 }
 
 /** Codes, refresh tokens, opaque access tokens, interactions, pushed requests, replay marks. */
@@ -96,7 +106,12 @@ export interface ClientsTable {
   /** JSON of the client's metadata, without its secret. */
   metadata: string;
   secret_hash: Uint8Array | null;
+  /** Set by hand, and undone by hand alone. */
   disabled_at: number | null;
+  /** What brought it here, and so may take it away. */
+  origin: Generated<"file">;
+  /** Set when the file of the last start did not have it any more. It can do nothing until a file has it again. */
+  removed_at: number | null;
 }
 
 export interface SigningKeysTable {

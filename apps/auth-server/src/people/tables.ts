@@ -1,3 +1,5 @@
+import type { Generated } from "kysely";
+
 export interface PeopleTables {
   users: UsersTable;
   sign_in_attempts: SignInAttemptsTable;
@@ -18,6 +20,8 @@ export interface UsersTable {
   created_at: number;
   /** Seconds; set while the user may not sign in nor refresh. */
   disabled_at: number | null;
+  /** What brought the user here. */
+  origin: Generated<"file">;
 }
 
 /** Failed attempts, by account and address since the last success from there, and by account alone. */

@@ -1,8 +1,10 @@
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
-import type { Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import type { UserConfiguration } from "../config/schema.ts";
+import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { peopleError } from "./errors.ts";
 import { hashPassword } from "./password-hash.ts";
 import type { UsersTable } from "./tables.ts";
 import { usernameKey } from "./username.ts";
@@ -35,6 +37,24 @@ export class Users {
     return this.#select().where("username_key", "=", key).executeTakeFirst();
   }
 
+  /**
+   * By whatever people call a user: a `sub`, a username, an e-mail address; a `sub` wins. In the transaction that goes
+   * on to change something about the user. Throws `ambiguous_user` rather than guess.
+   */
+  async search({ db }: Pick<WriteTransaction, "db">, name: string): Promise<User | undefined> {
+    const [bySub] = await db.selectFrom("users").selectAll().where("id", "=", name).execute();
+    if (bySub !== undefined) return bySub;
+    const found = await withName(db, name);
+    const subs = found.map(({ id, username }) => `${id} (${username})`);
+    if (found.length > 1) throw ambiguousUser(name, subs);
+    return found[0];
+  }
+
+  /** As `search`. Throws `unknown_subject`. */
+  async findNamed(transaction: Pick<WriteTransaction, "db">, name: string): Promise<User> {
+    return (await this.search(transaction, name)) ?? unknown(name);
+  }
+
   #select() {
     return this.#options.storage.read.selectFrom("users").selectAll();
   }
@@ -54,7 +74,7 @@ export class Users {
     });
   }
 
-  async #newRow(user: NewUser, key: string): Promise<User> {
+  async #newRow(user: NewUser, key: string): Promise<Omit<User, "origin">> {
     const { randomBytes, nowSeconds } = this.#options;
     return {
       id: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
@@ -80,4 +100,29 @@ export class Users {
   async enable({ db }: WriteTransaction, id: string): Promise<void> {
     await db.updateTable("users").set({ disabled_at: null }).where("id", "=", id).execute();
   }
+}
+
+/** A username is in one spelling; an e-mail address is compared without letter case. */
+function withName(db: Kysely<Database>, name: string): Promise<User[]> {
+  const key = usernameKey(name) ?? "";
+  return db
+    .selectFrom("users")
+    .selectAll()
+    .where(({ eb, or }) =>
+      or([eb("username_key", "=", key), eb(sql<string>`lower(email)`, "=", sql<string>`lower(${name})`)]),
+    )
+    .limit(3)
+    .execute();
+}
+
+function unknown(name: string): never {
+  throw peopleError("unknown_subject", {
+    text: `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed. A sub of another issuer is revoked as foreign.`,
+  });
+}
+
+export function ambiguousUser(name: string, subs: readonly string[]) {
+  return peopleError("ambiguous_user", {
+    text: `Found ${JSON.stringify(name)}, which may mean any of these: ${subs.join(", ")}. Give the sub of the user who is meant. Nothing was changed.`,
+  });
 }

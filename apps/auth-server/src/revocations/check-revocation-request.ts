@@ -1,5 +1,11 @@
-import { ProblemsError, problemsOf } from "@portcullis/feed-server";
-import { revocationRequestSchema } from "@portcullis/protocol";
+import { type Problem, ProblemsError, problemsOf } from "@portcullis/feed-server";
+import {
+  decodeBase64url,
+  decodeIdentifier,
+  type Reason,
+  revocationRequestSchema,
+  type Scope,
+} from "@portcullis/protocol";
 import type { z } from "zod";
 
 /**
@@ -8,14 +14,71 @@ import type { z } from "zod";
  */
 export function checkRevocationRequest(body: unknown): z.output<typeof revocationRequestSchema> {
   const result = revocationRequestSchema.safeParse(body);
-  if (result.success) return result.data;
   const problems = problemsOf(result.error);
   if (problems.some(({ field }) => field === "scope")) {
     const assumed = revocationRequestSchema.safeParse({ ...(body as object), scope: "issuer" });
     const common = problemsOf(assumed.error).filter(({ field }) => COMMON_FIELDS.has(field));
     problems.push(...common);
   }
-  throw new ProblemsError(problems);
+  const named = new Set(problems.map(({ field }) => field));
+  problems.push(...ownProblems(body).filter(({ field }) => !named.has(field)));
+  if (problems.length > 0) throw new ProblemsError(problems);
+  return result.data!;
 }
 
 const COMMON_FIELDS: ReadonlySet<string> = new Set(["mode", "reason", "note"]);
+
+/** Of what is about ourselves: our ids have one spelling, and our reasons their scopes. */
+function ownProblems(body: unknown): Problem[] {
+  const { scope, key, reason, foreign } = (body ?? {}) as Record<string, unknown>;
+  if (foreign === true) return [];
+  return [...spellingProblems(scope as Scope, key), ...reasonProblems(scope as Scope, reason as Reason)];
+}
+
+interface Spelling {
+  readonly what: string;
+  readonly says: string;
+  readonly isRight: (text: string) => boolean;
+}
+
+const THUMBPRINT_BYTES = 32;
+const identifier = (what: string): Spelling => ({
+  what,
+  says: "those are 22 characters of base64url in their one spelling",
+  isRight: (text) => decodeIdentifier(text) !== undefined,
+});
+
+/** Scopes whose ids are made by us, or by a standard, in one spelling alone: any other would reach no token. */
+const SPELLINGS: Partial<Record<Scope, Spelling>> = {
+  token: identifier("jti"),
+  session: identifier("sid"),
+  grant: identifier("gid"),
+  "dpop-key": {
+    what: "jkt",
+    says: "those are 43 characters of base64url (RFC 7638) in their one spelling",
+    isRight: (text) => decodeBase64url(text)?.length === THUMBPRINT_BYTES,
+  },
+};
+
+function spellingProblems(scope: Scope, key: unknown): Problem[] {
+  const spelling = Object.hasOwn(SPELLINGS, scope) ? SPELLINGS[scope] : undefined;
+  if (spelling === undefined || typeof key !== "string" || spelling.isRight(key)) return [];
+  const { what, says } = spelling;
+  const message = `Found ${JSON.stringify(key)}, which is no ${what} of ours: ${says}. Give it exactly as the token's claim has it, or set foreign for a token of another issuer.`;
+  return [{ field: "key", message }];
+}
+
+/** Reasons that tell of a lasting state, and the scope of what has it. */
+export const STATE_REASONS: Partial<Record<Reason, "client" | "subject">> = {
+  client_disabled: "client",
+  user_disabled: "subject",
+  banned: "subject",
+  account_deleted: "subject",
+};
+
+function reasonProblems(scope: Scope, reason: Reason): Problem[] {
+  const holder = Object.hasOwn(STATE_REASONS, reason) ? STATE_REASONS[reason] : undefined;
+  if (holder === undefined || scope === holder) return [];
+  const message = `Found ${reason}, which tells of a lasting state and goes with scope ${holder} alone. Give another reason.`;
+  return [{ field: "reason", message }];
+}

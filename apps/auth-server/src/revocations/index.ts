@@ -1,4 +1,5 @@
 export type { Authenticate, Caller } from "@portcullis/feed-server";
+export { STATE_REASONS } from "./check-revocation-request.ts";
 export type { LocalRevocations } from "./local-revocations.ts";
 export type { Receipts } from "./receipts.ts";
 export {
@@ -8,5 +9,18 @@ export {
   type Revocations,
   type RevocationsOptions,
 } from "./revocations.ts";
-export type { EndBelow, RevocationTarget, RevokeCommand, Revoker } from "./revoker.ts";
+export {
+  type EndBelow,
+  type FindTarget,
+  type FoundTarget,
+  findKill,
+  keyOf,
+  type Reach,
+  type RevocationTarget,
+  type RevokeCommand,
+  type Revoked,
+  type Revoker,
+  reasonOf,
+  takeAsItIs,
+} from "./revoker.ts";
 export type { RevocationTables } from "./tables.ts";

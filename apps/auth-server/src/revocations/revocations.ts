@@ -19,7 +19,7 @@ import { LogCapacity } from "./log-capacity.ts";
 import { openLeases } from "./open-leases.ts";
 import { pruneExpired } from "./prune.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
-import { createRevoker, type EndBelow, type Revoker } from "./revoker.ts";
+import { createRevoker, type EndBelow, type FindTarget, type Revoker } from "./revoker.ts";
 import { createRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
 import { revocationRoutes } from "./routes.ts";
 import { createVerifiers, type Verifiers } from "./verifiers.ts";
@@ -32,6 +32,8 @@ const MOST_LIVE_REVOCATIONS = 10_000_000;
 export interface RevocationsOptions {
   readonly storage: Storage;
   readonly endBelow: EndBelow;
+  /** What a revocation names, looked up where it ends: what is not there is no success. */
+  readonly findTarget: FindTarget;
   /** A faster way to the other servers than the database's own. Whoever made it closes it. */
   readonly bus?: Bus;
   /** Default: heads go out unsigned. */
@@ -110,7 +112,8 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     wallClockMs,
     setTimer,
   });
-  const revoker = createRevoker({ write: storage.write, endBelow: options.endBelow });
+  const { endBelow, findTarget } = options;
+  const revoker = createRevoker({ write: storage.write, read: storage.read, log, endBelow, findTarget });
   const signer = new HeadSigner({ signHead: options.signHead, report });
   const snapshots = new Snapshots({ log, monotonicMs, signer });
   const hub = new FeedHub({ log, monotonicMs, setTimer, signer });

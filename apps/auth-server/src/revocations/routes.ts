@@ -8,7 +8,7 @@ import {
   requireScope,
   type SendErrorOptions,
 } from "@portcullis/feed-server";
-import { API_SCOPES, type DeclaredLoss } from "@portcullis/protocol";
+import { API_SCOPES, type DeclaredLoss, type RevocationAnswer } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkLossDeclaration } from "./check-loss-declaration.ts";
 import { checkRevocationRequest } from "./check-revocation-request.ts";
@@ -44,13 +44,17 @@ async function revoke(options: RoutesOptions, request: FastifyRequest, reply: Fa
   const command = checkRevocationRequest(request.body);
   capacity.check(command.scope);
   const waitSeconds = waitOf(request);
-  const { seq } = await revoker.revoke({ ...command, actor: callerOf(request).clientId });
+  const { seq, key, known, repeated } = await revoker.revoke({
+    ...command,
+    actor: callerOf(request).clientId,
+  });
   const receipt = await receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply), command.require);
   if (waitSeconds !== undefined) reply.header("preference-applied", `wait=${waitSeconds}`);
+  const answer: RevocationAnswer = { ...receipt, key, known, ...(repeated ? { repeated } : {}) };
   return reply
     .code(receipt.state === "pending" ? 202 : 200)
     .header("cache-control", "no-store")
-    .send(receipt);
+    .send(answer);
 }
 
 async function declareLoss({ rollback, log }: RoutesOptions, request: FastifyRequest, reply: FastifyReply) {

@@ -35,7 +35,7 @@ const cutOffClient = () =>
     scope: "client",
     key: "service",
     mode: "kill",
-    reason: "client_disabled",
+    reason: "logged_out",
   });
 
 async function serviceToken(): Promise<string> {
@@ -53,7 +53,7 @@ describe("a revocation that lands while a token is being issued", () => {
     server = await startServer({ testHooks: { failpoint: point.failpoint } });
     point.arm(cutOffClient);
     const issued = await serviceToken();
-    assert.equal(verdictOf(server, issued), "client_disabled");
+    assert.equal(verdictOf(server, issued), "logged_out");
     assert.equal(verdictOf(server, await serviceToken()), "allow", "the next one passes");
   });
 
@@ -86,7 +86,7 @@ describe("a revocation that lands while a token is being issued", () => {
         scope: "subject",
         key: first.claims.sub,
         mode: "kill",
-        reason: "banned",
+        reason: "logged_out",
       }),
     );
     assertRefused(await refresh(server.issuer, first.refresh_token), "invalid_grant");

@@ -16,6 +16,7 @@ const BATTERIES = [
   "restart",
   "revoke-and-introspect",
   "tabs",
+  "unknown-targets",
 ];
 
 test("the server does on PostgreSQL what it does on SQLite", async (t) => {

@@ -13,7 +13,7 @@ test("a revocation without verifiers is enforced at once", async (t) => {
   assert.equal(response.headers.get("cache-control"), "no-store");
   assert.equal(response.headers.get("preference-applied"), null);
   const { elapsedMs, ...receipt } = await response.json();
-  assert.deepEqual(receipt, { seq: 1, state: "enforced", acked: 0, leased: 0 });
+  assert.deepEqual(receipt, { seq: 1, state: "enforced", acked: 0, leased: 0, key: "alice", known: false });
   assert.ok(elapsedMs >= 0);
 });
 
@@ -132,7 +132,7 @@ test("all problems of a request are told at once, each with its dotted path", as
     "key.client",
     "key.subject",
   ]);
-  assert.deepEqual(await fieldsOf({ scope: "issuer", key: "x", extra: 1 }), ["extra", "key"]);
+  assert.deepEqual(await fieldsOf({ scope: "issuer", key: 1, extra: 1 }), ["extra", "foreign", "key"]);
   assert.deepEqual(await fieldsOf({ scope: "token", key: "x", exp: -1 }), ["exp"]);
   assert.deepEqual(await fieldsOf("[]"), ["body"]);
   assert.deepEqual(await fieldsOf("null"), ["body"]);

@@ -15,8 +15,10 @@ import { publicKeysOf } from "../../src/oidc/keys.ts";
 import {
   createRevocations,
   type EndBelow,
+  type FindTarget,
   type RevocationLimits,
   type Revocations,
+  takeAsItIs,
 } from "../../src/revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "../../src/revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "../../src/storage/storage.ts";
@@ -47,6 +49,7 @@ export interface ServerOptions {
   readonly monotonicMs?: () => number;
   readonly mostLiveRevocations?: number;
   readonly endBelow?: EndBelow;
+  readonly findTarget?: FindTarget;
   readonly limits?: RevocationLimits;
   /** Default: heads go out unsigned. */
   readonly signingKeys?: readonly JWK[];
@@ -71,6 +74,7 @@ export async function serveRevocations(
     storage,
     nowSeconds,
     endBelow: options.endBelow ?? (async () => undefined),
+    findTarget: options.findTarget ?? takeAsItIs,
     report: (event) => events.push(event),
     ...(options.signingKeys && headsOf(options.signingKeys, storage, nowSeconds)),
     ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
@@ -111,7 +115,8 @@ function callsTo(endpoint: string, storage: Storage) {
       headers: { authorization: bearer(client), "content-type": "application/json", ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
-  const revoke = (body: unknown, headers?: Record<string, string>) => post("", "admin", body, headers);
+  const revoke = (body: unknown, headers?: Record<string, string>) =>
+    post("", "admin", ofNobodyHere(body), headers);
   const leaseCall = (client: string, request: Partial<LeaseRequest>) =>
     post("/lease", client, {
       replica: "a",
@@ -128,6 +133,12 @@ function callsTo(endpoint: string, storage: Storage) {
     lease: async (client: string, request: Partial<LeaseRequest>) =>
       leaseResponseSchema.parse(await (await leaseCall(client, request)).json()),
   };
+}
+
+/** There are no users and sessions here: what is revoked is made up, and so of another issuer. */
+function ofNobodyHere(body: unknown): unknown {
+  const isKeyed = typeof body === "object" && body !== null && "key" in body;
+  return isKeyed ? { foreign: true, ...body } : body;
 }
 
 export const bearer = (client: string): string => `Bearer ${client}`;

@@ -4,10 +4,10 @@ import {
   declaredLossSchema,
   type LogPage,
   logPageSchema,
-  type Receipt,
+  type RevocationAnswer,
   type RevocationPage,
   type RevocationStatus,
-  receiptSchema,
+  revocationAnswerSchema,
   revocationPageSchema,
   revocationStatusSchema,
   type VerifierList,
@@ -61,8 +61,8 @@ export class RevocationsApi {
     this.#credentials = new Credentials({ ...options, metadata, scopes });
   }
 
-  revoke(body: unknown, waitSeconds: number): Promise<Receipt> {
-    return this.#call(receiptSchema, { method: "POST", body, waitSeconds });
+  revoke(body: unknown, waitSeconds: number): Promise<RevocationAnswer> {
+    return this.#call(revocationAnswerSchema, { method: "POST", body, waitSeconds });
   }
 
   declareLoss(body: unknown): Promise<DeclaredLoss> {

@@ -1,8 +1,9 @@
-import { hasCode, MODES, REASONS, type Receipt, SCOPES, type Scope } from "@portcullis/protocol";
+import { hasCode, MODES, REASONS, type RevocationAnswer, SCOPES, type Scope } from "@portcullis/protocol";
 import { Argument, type Command, Option } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { receiptText } from "../print/receipt.ts";
+import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
 import { parseWait } from "./numbers.ts";
@@ -17,6 +18,7 @@ interface RevokeOptions {
   readonly note?: string;
   readonly wait: number;
   readonly quorum?: boolean;
+  readonly foreign?: boolean;
   readonly yes?: boolean;
 }
 
@@ -33,7 +35,7 @@ export function addRevoke(parent: Command, cli: Cli): void {
     .description("revoke, and say which verifiers enforce it")
     .addArgument(new Argument("<scope>", "what the key is of").choices(SCOPES))
     .argument("[key]", "what to revoke; none for issuer and subject-client")
-    .option("--subject <sub>", "subject of a subject-client pair")
+    .option("--subject <user>", "subject of a subject-client pair")
     .option("--client <id>", "client of a subject-client pair")
     .addOption(
       new Option("--mode <mode>", "kill ends it; stale makes its client refresh")
@@ -44,16 +46,20 @@ export function addRevoke(parent: Command, cli: Cli): void {
     .option("--note <text>", "why, for the audit")
     .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
     .option("--quorum", "be content with more than half of the verifiers")
+    .option("--foreign", "the key is of another issuer's tokens: take it as it is")
     .option("--yes", "do not ask before revoking an issuer, audience or client")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, revoke));
 }
 
 const EXAMPLES = `
+A user may be named by sub, username or e-mail address. What is not there is an error: nothing is revoked for nobody.
+
 Examples:
   portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
   portcullis revoke subject alice --mode stale --note "new role"
   portcullis revoke subject-client --subject alice --client web
+  portcullis revoke session 1f0c-their-session --foreign
   portcullis revoke issuer --reason possible_loss --yes --wait 30
 
 Needs the scope revocations.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
@@ -64,10 +70,10 @@ async function revoke(session: Session, command: Command): Promise<number> {
   const body = bodyOf(scope, key, options);
   if (!(await isConfirmed(session, { scope, key, yes: options.yes ?? false }))) return EXIT.error;
   const api = await session.connect("writeRevocations");
-  const receipt = await api.revoke(body, options.wait).catch(explained);
-  if (session.json) printJson(session, receipt);
-  else printReceipt(session, receipt);
-  return receipt.state === "pending" ? EXIT.pending : EXIT.ok;
+  const answer = await api.revoke(body, options.wait).catch(explained);
+  if (session.json) printJson(session, answer);
+  else printAnswer(session, answer, body);
+  return answer.state === "pending" ? EXIT.pending : EXIT.ok;
 }
 
 /** No answer is not a no. */
@@ -86,13 +92,18 @@ function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
     reason,
     note,
     require: options.quorum === true ? "quorum" : undefined,
+    foreign: options.foreign,
   };
 }
 
-function keyOf(scope: Scope, key: string | undefined, { subject, client }: RevokeOptions) {
+function keyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
+  const { subject, client } = options;
   const isPair = scope === "subject-client";
   if (!isPair && (subject !== undefined || client !== undefined)) {
     throw usage(`--subject and --client are for the scope subject-client; for ${scope} give the key itself.`);
+  }
+  if (scope === "issuer" && options.foreign === true) {
+    throw usage("--foreign: the scope issuer is about the tokens of this issuer alone.");
   }
   if (isPair || scope === "issuer") {
     const instead = isPair ? "give --subject and --client" : "it covers all tokens of the issuer";
@@ -123,10 +134,27 @@ async function isConfirmed(
   return false;
 }
 
-function printReceipt({ io, paint }: Session, receipt: Receipt): void {
-  const text = receiptText(receipt, io.now());
-  const colour = receipt.state === "pending" ? "yellow" : "green";
-  io.stdout.write(`Revoked (seq ${receipt.seq}). ${paint(colour, text)}\n`);
-  if (receipt.state !== "pending") return;
-  io.stdout.write(`See how it goes on: portcullis revocations show ${receipt.seq} --wait 30\n`);
+function printAnswer({ io, paint }: Session, answer: RevocationAnswer, asked: Asked): void {
+  const text = receiptText(answer, io.now());
+  const colour = answer.state === "pending" ? "yellow" : "green";
+  const what = answer.repeated ? "It had ended already" : "Revoked";
+  io.stdout.write(`${what} (seq ${answer.seq}). ${paint(colour, text)}\n`);
+  for (const line of [...meantText(answer, asked), ...unknownText(answer, asked)])
+    io.stdout.write(`${line}\n`);
+  if (answer.state !== "pending") return;
+  io.stdout.write(`See how it goes on: portcullis revocations show ${answer.seq} --wait 30\n`);
+}
+
+type Asked = ReturnType<typeof bodyOf>;
+
+/** Whom a name was taken for, so that nobody takes one person for another. */
+function meantText({ key }: RevocationAnswer, { key: asked }: Asked): string[] {
+  const [found, given] = [key, asked].map((one) => (typeof one === "object" ? one.subject : one));
+  if (found === undefined || found === given) return [];
+  return [`${visible(given ?? "")} is the user with the sub ${visible(found)}.`];
+}
+
+function unknownText({ known }: RevocationAnswer, { scope, foreign }: Asked): string[] {
+  if (known || foreign === true) return [];
+  return [`Nobody here knows whether this ${scope} exists: if it does, it is refused.`];
 }

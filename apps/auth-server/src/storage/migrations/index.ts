@@ -10,6 +10,7 @@ import { addChain } from "./0004-chain.ts";
 import { addManyNodes } from "./0005-many-nodes.ts";
 import { addSearchByKey } from "./0006-search-by-key.ts";
 import { addSpentCodes } from "./0009-spent-codes.ts";
+import { addRemovals } from "./0011-removals.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -19,4 +20,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0005-many-nodes": addManyNodes,
   "0006-search-by-key": addSearchByKey,
   "0009-spent-codes": addSpentCodes,
+  "0011-removals": addRemovals,
 };
