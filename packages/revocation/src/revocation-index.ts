@@ -9,9 +9,9 @@ import {
 import type { TokenCoordinates } from "./coordinates.ts";
 import { checkRecords, EncodedRecord } from "./encoded-record.ts";
 import { revocationError } from "./errors.ts";
-import { RevocationLookup } from "./revocation-lookup.ts";
+import { RevocationLookup, STANDING_SCOPES } from "./revocation-lookup.ts";
 import { CutoffTable } from "./tables/cutoff-table.ts";
-import { ExpiryBuckets, type Moment, Rotation } from "./tables/generations.ts";
+import { ExpiryBuckets, Generation, type Moment, Rotation } from "./tables/generations.ts";
 import { MEMBERSHIP_TAGS, MembershipTable } from "./tables/membership-table.ts";
 import { type Seeds, seedsFrom } from "./tables/segmented-table.ts";
 import type { Verdict } from "./verdict.ts";
@@ -35,6 +35,7 @@ export interface IndexParts {
   readonly stalingScopes: number;
   readonly tokens: ExpiryBuckets<MembershipTable>;
   readonly members: Rotation<MembershipTable>;
+  readonly keys: Generation<MembershipTable>;
   readonly cutoffs: Rotation<CutoffTable>;
 }
 
@@ -61,6 +62,7 @@ export class RevocationIndex extends RevocationLookup {
   readonly #clock: () => Moment;
   readonly #tokens: ExpiryBuckets<MembershipTable>;
   readonly #members: Rotation<MembershipTable>;
+  readonly #keys: Generation<MembershipTable>;
   readonly #cutoffs: Rotation<CutoffTable>;
   readonly #seeds: Seeds;
   #verdicts = 0;
@@ -74,12 +76,14 @@ export class RevocationIndex extends RevocationLookup {
     const membership = () => new MembershipTable(seeds, shared);
     const tokens = new ExpiryBuckets(membership, Math.ceil(span / BUCKETS_A_LIFETIME));
     const members = new Rotation(membership, span, clock());
+    const keys = new Generation(membership(), clock());
     const cutoffs = new Rotation(() => new CutoffTable(seeds, shared), span, clock());
-    super({ skewSeconds: clockSkewSeconds, tokens, members, cutoffs });
+    super({ skewSeconds: clockSkewSeconds, tokens, members, keys, cutoffs });
     this.#seeds = seeds;
     this.#clock = clock;
     this.#tokens = tokens;
     this.#members = members;
+    this.#keys = keys;
     this.#cutoffs = cutoffs;
   }
 
@@ -105,13 +109,18 @@ export class RevocationIndex extends RevocationLookup {
   }
 
   #addMember(record: EncodedRecord, now: Moment): void {
-    const withBucket = record.scope === TOKEN && record.tokenExpiresAt !== 0;
-    const bucket = withBucket ? this.#tokens.findOrOpen(record.tokenExpiresAt, now) : undefined;
-    const generation = bucket ?? this.#members.current;
+    const generation = this.#generationFor(record, now);
     generation.table.add(record);
     generation.retain(record, now);
     generation.kinds |= 1 << record.scope;
     this.killingScopes |= 1 << record.scope;
+  }
+
+  #generationFor(record: EncodedRecord, now: Moment): Generation<MembershipTable> {
+    if (((1 << record.scope) & STANDING_SCOPES) !== 0) return this.#keys;
+    const withBucket = record.scope === TOKEN && record.tokenExpiresAt !== 0;
+    const bucket = withBucket ? this.#tokens.findOrOpen(record.tokenExpiresAt, now) : undefined;
+    return bucket ?? this.#members.current;
   }
 
   #addCutoff(record: EncodedRecord, now: Moment): void {
@@ -141,22 +150,30 @@ export class RevocationIndex extends RevocationLookup {
     this.#cutoffs.turn(now);
     const cutoffs = this.#cutoffs.kinds;
     const tokens = this.#tokens.count === 0 ? 0 : 1 << TOKEN;
-    this.killingScopes = tokens | this.#members.kinds | (cutoffs & KILL_KINDS);
+    this.killingScopes = tokens | this.#members.kinds | this.#keys.kinds | (cutoffs & KILL_KINDS);
     this.stalingScopes = cutoffs >>> STALE_KINDS_SHIFT;
   }
 
   /** What another thread's view is made of: shared/. */
   parts(): IndexParts {
-    const [seeds, tokens, members, cutoffs] = [this.#seeds, this.#tokens, this.#members, this.#cutoffs];
     const { skewSeconds, killingScopes, stalingScopes } = this;
-    return { seeds, skewSeconds, killingScopes, stalingScopes, tokens, members, cutoffs };
+    return {
+      seeds: this.#seeds,
+      skewSeconds,
+      killingScopes,
+      stalingScopes,
+      tokens: this.#tokens,
+      members: this.#members,
+      keys: this.#keys,
+      cutoffs: this.#cutoffs,
+    };
   }
 
   statistics(): IndexStatistics {
     return {
-      membership: this.#tokens.count + this.#members.count,
+      membership: this.#tokens.count + this.#members.count + this.#keys.table.count,
       cutoffs: this.#cutoffs.count,
-      bytes: this.#tokens.bytes + this.#members.bytes + this.#cutoffs.bytes,
+      bytes: this.#tokens.bytes + this.#members.bytes + this.#keys.table.bytes + this.#cutoffs.bytes,
     };
   }
 }

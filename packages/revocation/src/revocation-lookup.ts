@@ -21,10 +21,14 @@ export interface LookupTables {
   /** By the token's own `exp`. */
   readonly tokens: { find(expiresAt: number): Held<MembershipTable> | undefined };
   readonly members: HeldPair<MembershipTable>;
+  /** Signing keys, and keys that tokens are bound to. Nothing leaves it: whoever stole a key goes on making tokens. */
+  readonly keys: Held<MembershipTable>;
   readonly cutoffs: HeldPair<CutoffTable>;
 }
 
 const TOKEN = SCOPE_CODES.token;
+/** Bits of the scopes that are kept for good. */
+export const STANDING_SCOPES = (1 << SCOPE_CODES.key) | (1 << SCOPE_CODES["dpop-key"]);
 
 /**
  * The reading half of the index: the same for the thread that writes it and for those that only read. Another thread
@@ -35,16 +39,18 @@ export class RevocationLookup {
   protected readonly skewSeconds: number;
   protected readonly tokens: LookupTables["tokens"];
   protected readonly members: LookupTables["members"];
+  protected readonly keys: LookupTables["keys"];
   protected readonly cutoffs: LookupTables["cutoffs"];
   /** Bit `scope code` for every scope that something is known of: the others need no lookup. */
   protected killingScopes = 0;
   protected stalingScopes = 0;
   readonly #match = new CutoffMatch();
 
-  constructor({ skewSeconds, tokens, members, cutoffs }: LookupTables) {
+  constructor({ skewSeconds, tokens, members, keys, cutoffs }: LookupTables) {
     this.skewSeconds = skewSeconds;
     this.tokens = tokens;
     this.members = members;
+    this.keys = keys;
     this.cutoffs = cutoffs;
   }
 
@@ -85,6 +91,7 @@ export class RevocationLookup {
     const { places } = at;
     const { current, previous } = this.members;
     const scope = places[place]!;
+    if (((1 << scope) & STANDING_SCOPES) !== 0) return this.keys.table.reasonAt(places, place);
     let reason = scope === TOKEN ? this.#tokenReason(at, place) : 0;
     if ((current.kinds & (1 << scope)) !== 0) reason = lesser(reason, current.table.reasonAt(places, place));
     if (previous === undefined) return reason;

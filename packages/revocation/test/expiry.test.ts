@@ -214,3 +214,22 @@ test("under any flow of records and time nothing is dropped while it lives, and 
     { numRuns: 200 },
   );
 });
+
+test("a refused key stays refused, however long the replica hears nothing, and gives no session a longer life", () => {
+  const { index, pass } = clockedIndex();
+  const kid = keySpace.keyOf("key", "stolen");
+  const thumbprint = keySpace.keyOf("dpop-key", "bound");
+  index.apply(record(1, { scope: "key", key: kid, reason: "key_retired" }));
+  index.apply(record(2, { scope: "dpop-key", key: thumbprint }));
+  index.apply(record(3));
+  for (let day = 0; day < 30; day++) {
+    pass(86_400);
+    index.expire();
+    index.apply(record(100 + day, { revokedAt: START_SECONDS + (day + 1) * 86_400 }));
+  }
+  const claims = { iss: "i", iat: 0, exp: START_SECONDS + 400 * 86_400, rv: Number.MAX_SAFE_INTEGER };
+  const signed = index.verdict(keySpace.coordinatesOf(claims, { kid: "stolen" }));
+  const bound = index.verdict(keySpace.coordinatesOf({ ...claims, cnf: { jkt: "bound" } }, {}));
+  assert.deepEqual([signed.outcome, bound.outcome], ["killed", "killed"]);
+  assert.equal(outcome(index, session(3)), "allow");
+});

@@ -54,12 +54,13 @@ export class IndexDescriber {
   #describe(): Frame {
     const parts = this.#index.parts();
     this.#remember(parts);
-    const { killingScopes, stalingScopes, tokens, members, cutoffs } = parts;
+    const { killingScopes, stalingScopes, tokens, members, keys, cutoffs } = parts;
     const frame = {
       killingScopes,
       stalingScopes,
       tokens: [...tokens].map(([stretch, generation]) => [stretch, this.#image(generation)] as const),
       members: pair(members).map((generation) => this.#image(generation)),
+      keys: this.#image(keys),
       cutoffs: pair(cutoffs).map((generation) => this.#image(generation)),
     };
     this.#frame = JSON.stringify(frame);
@@ -70,10 +71,10 @@ export class IndexDescriber {
     return { id: this.#known.get(table)!.id, kinds };
   }
 
-  #remember({ tokens, members, cutoffs }: IndexParts): void {
+  #remember({ tokens, members, keys, cutoffs }: IndexParts): void {
     const buckets = [...tokens].map(([, generation]) => generation);
     const known = new Map<SegmentedTable, Known>();
-    for (const { table } of [...buckets, ...pair(members), ...pair(cutoffs)]) {
+    for (const { table } of [...buckets, ...pair(members), keys, ...pair(cutoffs)]) {
       known.set(table, this.#knownOf(table));
     }
     this.#known = known;

@@ -13,6 +13,7 @@ export interface IndexImage {
   readonly tokens: readonly (readonly [stretch: number, generation: GenerationImage])[];
   /** The current one, then the previous one if there is one. */
   readonly members: readonly GenerationImage[];
+  readonly keys: GenerationImage;
   readonly cutoffs: readonly GenerationImage[];
   readonly tables: ReadonlyMap<number, TableImage>;
 }

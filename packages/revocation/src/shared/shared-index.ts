@@ -44,6 +44,7 @@ export class SharedIndex extends RevocationLookup {
   readonly #cutoffTables: FollowedGenerations<CutoffTable>;
   readonly #stretches: Map<number, Followed<MembershipTable>>;
   readonly #members: FollowedPair<MembershipTable>;
+  readonly #keys: Followed<MembershipTable>;
   readonly #cutoffs: FollowedPair<CutoffTable>;
 
   constructor({ seeds, skewSeconds, stretchSeconds }: IndexOrigin) {
@@ -52,10 +53,12 @@ export class SharedIndex extends RevocationLookup {
     const membership = () => new MembershipTable(seeds, true);
     const cutoff = () => new CutoffTable(seeds, true);
     const members = emptyPair(membership);
+    const keys = { table: membership(), kinds: 0 };
     const cutoffs = emptyPair(cutoff);
-    super({ skewSeconds, tokens, members, cutoffs });
+    super({ skewSeconds, tokens, members, keys, cutoffs });
     this.#stretches = stretches;
     this.#members = members;
+    this.#keys = keys;
     this.#cutoffs = cutoffs;
     this.#memberships = new FollowedGenerations(membership);
     this.#cutoffTables = new FollowedGenerations(cutoff);
@@ -70,9 +73,15 @@ export class SharedIndex extends RevocationLookup {
     }
     const members = image.members.map((generation) => this.#memberships.follow(generation, tables));
     [this.#members.current, this.#members.previous] = [members[0]!, members[1]];
+    const keys = this.#memberships.follow(image.keys, tables);
+    [this.#keys.table, this.#keys.kinds] = [keys.table, keys.kinds];
     const cutoffs = image.cutoffs.map((generation) => this.#cutoffTables.follow(generation, tables));
     [this.#cutoffs.current, this.#cutoffs.previous] = [cutoffs[0]!, cutoffs[1]];
-    this.#memberships.keepOnly([...image.members, ...image.tokens.map(([, generation]) => generation)]);
+    this.#memberships.keepOnly([
+      ...image.members,
+      image.keys,
+      ...image.tokens.map(([, generation]) => generation),
+    ]);
     this.#cutoffTables.keepOnly(image.cutoffs);
     this.killingScopes = image.killingScopes;
     this.stalingScopes = image.stalingScopes;

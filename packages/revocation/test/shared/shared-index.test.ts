@@ -65,3 +65,27 @@ function wordsOfMembers(describer: IndexDescriber, reader: SharedIndex): WeakRef
   const tables = image.members.map(({ id }) => image.tables.get(id)!);
   return tables.flatMap(({ runs }) => runs.map(({ words }) => new WeakRef(words)));
 }
+
+test("a refused key is refused in every thread, and stays so when the generations around it go", () => {
+  const { index, apply, clock } = sharedIndex();
+  const keys = createKeySpace(new Uint8Array(32));
+  const describer = new IndexDescriber(index, new Uint8Array(32));
+  const reader = new SharedIndex(describer.origin);
+  apply(1);
+  index.apply({
+    seq: 2,
+    scope: "key",
+    mode: "kill",
+    reason: "key_retired",
+    key: keys.keyOf("key", "stolen"),
+    revokedAt: START_SECONDS,
+    expiresAt: START_SECONDS + 630,
+  });
+  const outcome = () => reader.verdict(keys.coordinatesOf(sessionToken(7).claims, { kid: "stolen" })).outcome;
+  reader.follow(describer.changes()!);
+  assert.equal(outcome(), "killed");
+  clock.seconds += 10 * (LIFETIME_SECONDS + SKEW_SECONDS);
+  index.expire();
+  reader.follow(describer.changes()!);
+  assert.equal(outcome(), "killed");
+});
