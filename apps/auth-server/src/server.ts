@@ -9,6 +9,7 @@ import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
+import { KeyRing } from "./keys/key-ring.ts";
 import { LIMIT_WINDOW_MS, limitStoringRequests, type OpenLimit } from "./limits/limit-storing-requests.ts";
 import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
 import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
@@ -17,9 +18,9 @@ import type { Report } from "./logging/report.ts";
 import { authenticateApi } from "./oidc/api-authentication.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
+import { loadCookieKeys } from "./oidc/cookie-keys.ts";
 import { createFindTarget } from "./oidc/find-target.ts";
 import { interactionRoutes } from "./oidc/interaction-routes.ts";
-import { loadCookieKeys, loadSigningKeys, publicKeysOf } from "./oidc/keys.ts";
 import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
 import { pinHost } from "./oidc/pin-host.ts";
@@ -52,6 +53,7 @@ export interface AuthServer {
   readonly revocations: Revocations;
   readonly people: People;
   readonly oidc: Oidc;
+  readonly ring: KeyRing;
   /** Gives the URL that it listens on. */
   listen(): Promise<string>;
   /** Takes away what has expired. Done every minute without being asked. */
@@ -111,12 +113,16 @@ interface Parts extends AuthServerOptions, Platform {
 
 async function compose(parts: Parts): Promise<AuthServer> {
   const { storage, nowSeconds, configuration } = parts;
-  const endBelow = createEndBelow(nowSeconds);
   const { issuer } = configuration;
-  const signingKeys = await loadSigningKeys(parts);
+  // First of all that follow the log: see key-ring.ts.
+  const ring = await KeyRing.open({ storage, nowSeconds, report: parts.report });
+  const endBelow = createEndBelow({
+    nowSeconds,
+    retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
+  });
   const incarnation = () => storage.log.incarnation;
-  const signHead = createSignHead({ issuer, incarnation, keys: signingKeys, nowSeconds });
-  const recognizeHead = createRecognizeHead({ issuer, keys: publicKeysOf(signingKeys) });
+  const signHead = createSignHead({ issuer, incarnation, key: () => ring.signing(), nowSeconds });
+  const recognizeHead = createRecognizeHead({ issuer, keys: () => ring.state().publicKeys });
   const heads = { signHead, recognizeHead };
   const redis = composeRedis({ ...parts, signHead, secrets: await loadCookieKeys(parts) });
   const revocations = await createRevocations({
@@ -124,17 +130,22 @@ async function compose(parts: Parts): Promise<AuthServer> {
     ...heads,
     ...redis,
     endBelow,
+    settle: () => ring.refresh(),
+    onKeysChanged: (listener) => ring.onChange(listener),
     findTarget: createFindTarget({ users: new Users(parts), resources: configuration.resources }),
     mostLiveRevocations: parts.configuration.mostLiveRevocations,
   });
   const people = await composePeople(parts);
-  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, users: people.users });
+  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, ring, users: people.users });
   const clientAddresses = clientAddressesOf(parts);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const app = createApp(parts, clientAddresses);
   limitRequests(app, { parts, redis, clientAddressOf });
-  mountAll(app, { ...parts, revocations, people, oidc, clientAddressOf });
-  const prune = () => pruneOidc({ storage, times: parts.times, more: [people.guesses.prune] });
+  mountAll(app, { ...parts, revocations, people, oidc, ring, clientAddressOf });
+  const prune = async () => {
+    await pruneOidc({ storage, times: parts.times, more: [people.guesses.prune] });
+    await ring.tidy();
+  };
   const stopPruning = pruneRegularly(prune, parts.report);
   return {
     app,
@@ -142,6 +153,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     revocations,
     people,
     oidc,
+    ring,
     listen: () => app.listen({ ...configuration.listen }),
     prune,
     async close() {
@@ -220,12 +232,13 @@ interface Mounted extends Parts {
   readonly people: People;
   readonly oidc: Oidc;
   readonly clientAddressOf: ClientAddressOf;
+  readonly ring: KeyRing;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, configuration, storage, clientAddressOf } = parts;
-  void app.register(libraryRoutes(oidc.provider));
+  const { revocations, people, oidc, ring, configuration, storage, clientAddressOf } = parts;
+  void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf }));
   void app.register(accountRoutes(accountOptions(parts)));
   void app.register(healthRoutes({ storage }));
@@ -236,9 +249,9 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       ...parts,
       issuer: configuration.issuer,
       audience: configuration.apiResource,
-      keys: oidc.publicKeys,
+      keys: () => ring.state().publicKeys,
       local: revocations.local,
-      catchUp: () => storage.log.refresh(),
+      catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
     }),
   });
 }

@@ -37,6 +37,11 @@ export class HeadSigner {
     return signed;
   }
 
+  /** What was signed before is signed anew: its key may be dead by now. */
+  forget(): void {
+    this.#signed.clear();
+  }
+
   async #guarded(key: string, signHead: SignHead, position: LogPosition): Promise<string | undefined> {
     try {
       return await signHead(position);

@@ -53,6 +53,11 @@ export class Snapshots {
     if (this.#options.monotonicMs() >= usableUntil) this.#latest = undefined;
   }
 
+  /** The next is made anew: the head of this one is signed with a key that may be dead by now. */
+  forget(): void {
+    this.#latest = undefined;
+  }
+
   #build(): Promise<Uint8Array> {
     this.counters.built++;
     const { monotonicMs, reuseMs = LEAST_REUSE_MS } = this.#options;

@@ -1,16 +1,17 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
 import type { RevocableClaims } from "@portcullis/protocol";
-import type { JWK } from "jose";
 import type { Provider } from "oidc-provider";
 import type { Configuration } from "../config/load.ts";
+import type { KeyRing, RingState } from "../keys/key-ring.ts";
 import type { Report } from "../logging/report.ts";
 import type { Users } from "../people/users.ts";
-import type { LocalRevocations, Receipts, Revoker } from "../revocations/index.ts";
+import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import { createAdapter } from "./adapter.ts";
 import { ArtefactStore } from "./artefact-store.ts";
 import { Clients } from "./clients.ts";
+import { loadCookieKeys } from "./cookie-keys.ts";
 import { createEndings, type Endings } from "./endings.ts";
 import { createFormTokens, type FormTokens } from "./form-tokens.ts";
 import { withTokenRules } from "./grant-handlers.ts";
@@ -18,10 +19,11 @@ import { GrantStore } from "./grant-store.ts";
 import type { RandomBytes } from "./identifiers.ts";
 import type { InteractionCache } from "./interaction-adapter.ts";
 import { createIssuingPhase, type Failpoint, type IssuingStep, issuingSteps } from "./issuing-phase.ts";
-import { loadCookieKeys, loadSigningKeys, publicKeysOf } from "./keys.ts";
 import { opaqueTokenCheck, verdictOf } from "./local-verdict.ts";
+import type { LibraryHandler } from "./mount.ts";
 import { verifyOwnTokens } from "./own-token.ts";
 import { createProvider } from "./provider.ts";
+import { renewSignatures } from "./renew-signature.ts";
 import { SessionStore } from "./session-store.ts";
 
 export interface OidcTestHooks {
@@ -33,9 +35,11 @@ export interface OidcTestHooks {
 export interface OidcOptions {
   readonly configuration: Configuration;
   readonly storage: Storage;
+  readonly ring: KeyRing;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
   readonly local: LocalRevocations;
+  readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
   readonly report: Report;
   readonly nowMs: () => number;
@@ -47,21 +51,21 @@ export interface OidcOptions {
 }
 
 export interface Oidc {
+  /** For what signs nothing and verifies nothing: cookies, sessions, interactions. */
   readonly provider: Provider;
+  /** The library with the signing keys of this moment. */
+  readonly currentHandler: () => Promise<LibraryHandler>;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
   readonly clients: Clients;
   readonly endings: Endings;
   readonly forms: FormTokens;
-  readonly publicKeys: { keys: JWK[] };
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
-  const { configuration, local } = options;
+  const { configuration, local, ring, storage } = options;
   const { issuer } = configuration;
-  const signingKeys = await loadSigningKeys(options);
   const cookieKeys = await loadCookieKeys(options);
-  const publicKeys = publicKeysOf(signingKeys);
   const sessions = new SessionStore(options);
   const grants = new GrantStore(options);
   const clients = new Clients(options);
@@ -76,41 +80,82 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     grants,
     allowsOpaqueToken: opaqueTokenCheck(local, issuer),
   });
-  const provider = createProvider({
+  const adapter = createAdapter({
     ...options,
-    ...endings,
+    artefacts,
+    sessions,
     grants,
-    issuing,
-    signingKeys,
-    cookieKeys,
-    adapter: createAdapter({
-      ...options,
-      artefacts,
-      sessions,
-      grants,
-      clients,
-      endGrant: (id) => endings.endGrant(id),
-    }),
-    head: () => options.storage.log.head(),
-    catchUp: () => options.storage.log.refresh(),
-    verify: verifyOwnTokens({ issuer, keys: publicKeys, nowSeconds: options.nowSeconds }),
-    wrapGrantHandler: withTokenRules({ ...options, issuing, endings }),
+    clients,
+    endGrant: (id) => endings.endGrant(id),
   });
+  const verify = verifyOwnTokens({
+    issuer,
+    keys: () => ring.state().publicKeys,
+    nowSeconds: options.nowSeconds,
+  });
+  const renewSignature = renewSignatures(ring);
+  const providerOf = ({ keys: signingKeys }: RingState) =>
+    createProvider({
+      ...options,
+      ...endings,
+      grants,
+      issuing,
+      signingKeys,
+      cookieKeys,
+      adapter,
+      head: () => storage.log.head(),
+      catchUp: () => storage.log.refresh(),
+      verify,
+      wrapGrantHandler: withTokenRules({
+        ...options,
+        issuing,
+        endings,
+        kid: signingKeys[0]!.kid,
+        renewSignature,
+      }),
+    });
+  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, report: options.report });
   const forms = createFormTokens(cookieKeys[0]!);
-  return { provider, sessions, grants, clients, endings, forms, publicKeys };
+  return { provider, currentHandler, sessions, grants, clients, endings, forms };
+}
+
+/** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */
+async function withKeysOf(
+  ring: KeyRing,
+  { providerOf, report }: { providerOf: (state: RingState) => Provider; report: Report },
+): Promise<Pick<Oidc, "provider" | "currentHandler">> {
+  await ring.signing();
+  let state = ring.state();
+  const provider = providerOf(state);
+  let handle: LibraryHandler = provider.callback();
+  return {
+    provider,
+    async currentHandler() {
+      // The database is away: what is known is shown, and nothing is issued (issuing-phase.ts reads it again).
+      await ring.refresh().catch((error: unknown) => report({ event: "keys_not_read", error }));
+      const now = ring.state();
+      if (now === state || now.signing === undefined) return handle;
+      handle = providerOf(now).callback();
+      state = now;
+      return handle;
+    },
+  };
 }
 
 function stepsOf(
   options: OidcOptions,
   { sessions, grants, clients }: { sessions: SessionStore; grants: GrantStore; clients: Clients },
 ): readonly IssuingStep[] {
-  const { storage, users, local, configuration, nowSeconds } = options;
+  const { storage, users, local, ring, isRefusedForGood, configuration, nowSeconds } = options;
   const steps = issuingSteps({
     readHead: () => storage.log.refresh(),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
     isSessionLive: async (uid) => (await sessions.findLive(uid)) !== undefined,
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,
     isClientEnabled: (id) => clients.isEnabled(id),
+    isKeyLive: (kid) => ring.isLive(kid),
+    refreshKeys: () => ring.refresh(),
+    isProofKeyRefused: (thumbprint) => isRefusedForGood("dpop-key", thumbprint),
     isDenied: (claims: RevocableClaims) => verdictOf(local, claims) === "killed",
     issuer: configuration.issuer,
     nowSeconds,

@@ -7,6 +7,7 @@
  */
 import type { Scope } from "@portcullis/protocol";
 import type { ResourceConfiguration } from "../config/schema.ts";
+import { ROTATED } from "../keys/key-rows.ts";
 import { ambiguousUser, type Users } from "../people/users.ts";
 import { type FindTarget, type FoundTarget, keyOf, type RevokeCommand } from "../revocations/index.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -141,8 +142,15 @@ async function findPair(
 }
 
 async function findKey({ transaction }: Looking, key: string): Promise<FoundTarget> {
-  const query = transaction.db.selectFrom("oidc_signing_keys").select("kid").where("kid", "=", key);
-  return (await query.executeTakeFirst()) === undefined ? notThere("key", key) : there(key);
+  const query = transaction.db
+    .selectFrom("oidc_signing_keys")
+    .select("retired_reason")
+    .where("kid", "=", key);
+  const found = await query.executeTakeFirst();
+  if (found === undefined) return notThere("key", key);
+  // One that was rotated out is not refused by any record: it can still be.
+  const isRefused = found.retired_reason !== null && found.retired_reason !== ROTATED;
+  return isRefused ? { key, state: "ended", reachedBy: [{ scope: "key", key }] } : there(key);
 }
 
 async function findAudience({ resources }: Looking, key: string): Promise<FoundTarget> {

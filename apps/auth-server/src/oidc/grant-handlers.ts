@@ -7,6 +7,7 @@ import type { Endings } from "./endings.ts";
 import type { RandomBytes } from "./identifiers.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, type StoredAnswer, withRefreshGrace } from "./refresh-grace.ts";
+import { accessTokenHash, type RenewSignature } from "./renew-signature.ts";
 import { grantOfReplay, type Redemption } from "./spent-codes.ts";
 import { inTokenUnit } from "./token-unit.ts";
 
@@ -17,21 +18,33 @@ export interface TokenRulesOptions {
   readonly randomBytes: RandomBytes;
   readonly issuing: IssuingPhase;
   readonly endings: Endings;
+  /** Of the key that the library was given to sign with. */
+  readonly kid: string;
+  readonly renewSignature: RenewSignature;
 }
 
 export function withTokenRules(options: TokenRulesOptions) {
-  return (grantType: string, handler: GrantHandler): GrantHandler => {
+  return (grantType: string, library: GrantHandler): GrantHandler => {
+    const handler = keptFromDeadKeys(library, options);
     switch (grantType) {
       case "refresh_token":
         return withRefreshGrace(handler, {
           ...options,
-          recheck: (answer) => recheck(options.issuing, answer),
+          recheck: (answer) => recheck(options, answer),
         });
       case "authorization_code":
         return endingReplays(inUnit(handler, options), options);
       default:
         return inUnit(handler, options);
     }
+  };
+}
+
+/** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */
+function keptFromDeadKeys(handler: GrantHandler, { issuing, kid }: TokenRulesOptions): GrantHandler {
+  return async (ctx) => {
+    await handler(ctx);
+    await issuing.finish(kid);
   };
 }
 
@@ -70,7 +83,26 @@ function redemptionOf({ oidc }: KoaContextWithOIDC): Redemption {
 }
 
 /** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */
-async function recheck(issuing: IssuingPhase, { horizon, ...facts }: StoredAnswer): Promise<void> {
+async function recheck(
+  { issuing, kid, renewSignature }: TokenRulesOptions,
+  { horizon, body, ...facts }: StoredAnswer,
+): Promise<StoredAnswer["body"]> {
   const { accountId, clientId, sessionUid, grantId } = facts;
-  await issuing.check({ accountId, clientId, sessionUid, grantId }, horizon);
+  await issuing.check({ accountId, clientId, sessionUid, grantId, kid }, horizon);
+  return withLiveSignatures(body, renewSignature);
+}
+
+/**
+ * The key of the stored tokens may have been retired since. To refuse the repeat would end the session of somebody who lost
+ * an answer in just these seconds, so that the same tokens are signed with the key of today.
+ */
+async function withLiveSignatures(
+  body: StoredAnswer["body"],
+  renewSignature: RenewSignature,
+): Promise<StoredAnswer["body"]> {
+  const access_token = await renewSignature(body.access_token);
+  if (access_token === body.access_token) return body;
+  const id_token =
+    body.id_token && (await renewSignature(body.id_token, { at_hash: accessTokenHash(access_token) }));
+  return { ...body, access_token, ...(id_token === undefined ? {} : { id_token }) };
 }

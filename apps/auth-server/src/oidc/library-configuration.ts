@@ -1,6 +1,5 @@
 /** What oidc-provider is told. Each departure from its defaults says why, or is named in docs/decisions/0002. */
 import type { DiscoveryExtension, RevocableClaims } from "@portcullis/protocol";
-import type { JWK } from "jose";
 import {
   type AdapterFactory,
   type Client,
@@ -9,12 +8,12 @@ import {
   type Configuration as LibraryConfiguration,
 } from "oidc-provider";
 import { type Configuration, USERINFO_TOKEN_TTL_SECONDS } from "../config/load.ts";
+import { SIGNING_ALGORITHM, type SigningKey } from "../keys/signing-key.ts";
 import type { Users } from "../people/users.ts";
 import { accountOf } from "./account-claims.ts";
 import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "./clients.ts";
 import type { GrantStore } from "./grant-store.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
-import { SIGNING_ALGORITHM } from "./keys.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 import { resourceFor, resourcesOf } from "./resources.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "./routes.ts";
@@ -35,7 +34,8 @@ export const TTL = {
 export interface LibraryConfigurationOptions {
   readonly configuration: Configuration;
   readonly adapter: AdapterFactory;
-  readonly signingKeys: readonly JWK[];
+  /** Private, the one that signs first. */
+  readonly signingKeys: readonly SigningKey[];
   readonly cookieKeys: readonly string[];
   readonly users: Users;
   readonly grants: GrantStore;
@@ -69,7 +69,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     },
     findAccount: (_ctx, id) => accountOf(users, id),
     loadExistingGrant: (ctx) => existingGrant(ctx, grants),
-    extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options.issuing),
+    extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options),
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
@@ -156,17 +156,19 @@ interface IssuedToken {
   accountId?: string | undefined;
   sessionUid?: string | undefined;
   grantId?: string | undefined;
+  jkt?: string | undefined;
 }
 
 /** Called for every access token that is made: see issuing-phase.ts. */
 function revocableClaims(
   ctx: KoaContextWithOIDC,
   token: IssuedToken,
-  issuing: IssuingPhase,
+  { issuing, signingKeys }: LibraryConfigurationOptions,
 ): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid">> {
-  const { clientId, accountId, sessionUid, grantId } = token;
+  const { clientId, accountId, sessionUid, grantId, jkt } = token;
+  const { kid } = signingKeys[0]!;
   return issuing.check(
-    { clientId: clientId!, accountId, sessionUid, grantId },
+    { clientId: clientId!, accountId, sessionUid, grantId, kid, proofKey: jkt },
     ctx.state.horizon as number | undefined,
   );
 }

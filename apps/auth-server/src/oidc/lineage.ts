@@ -17,7 +17,7 @@ type End = (lineage: Lineage, key: RevocationTarget["key"]) => Promise<void>;
 const nothing: End = async () => {};
 
 /** What a `kill` of each scope ends here. `stale` ends nothing: the next refresh brings what is current. */
-const BELOW: Readonly<Record<Scope, End>> = {
+const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
   session: (lineage, key) => lineage.endSession(text(key)),
   grant: async (lineage, key) => {
     await lineage.endGrant(text(key));
@@ -31,15 +31,25 @@ const BELOW: Readonly<Record<Scope, End>> = {
   /** Tokens for one API: their sessions reach other APIs too. */
   audience: nothing,
   organization: nothing,
-  key: nothing,
   "dpop-key": nothing,
 };
 
 const text = (key: RevocationTarget["key"]): string => key as string;
 
-export function createEndBelow(nowSeconds: () => number): EndBelow {
-  return async (transaction, { scope, key, mode }) => {
-    if (mode === "kill") await BELOW[scope](lineageIn(transaction, nowSeconds), key);
+export interface EndBelowOptions {
+  readonly nowSeconds: () => number;
+  /** Makes a successor, and retires the key, if it is one of ours. */
+  readonly retireKey: (
+    transaction: WriteTransaction,
+    retirement: { readonly kid: string; readonly reason: string; readonly actor?: string | undefined },
+  ) => Promise<void>;
+}
+
+export function createEndBelow({ nowSeconds, retireKey }: EndBelowOptions): EndBelow {
+  return async (transaction, { scope, key, mode, reason, actor }) => {
+    if (mode !== "kill") return;
+    if (scope === "key") await retireKey(transaction, { kid: text(key), reason, actor });
+    else await BELOW[scope](lineageIn(transaction, nowSeconds), key);
   };
 }
 

@@ -1,10 +1,11 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
-import type { Provider } from "oidc-provider";
 import { LIBRARY_PATHS } from "./routes.ts";
 
-/** The library's endpoints: it reads bodies and writes answers by itself, so Fastify keeps its hands off both. */
-export function libraryRoutes(provider: Provider) {
-  const handle = provider.callback();
+export type LibraryHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** The library's endpoints, with the signing keys of this moment: it reads bodies and writes answers by itself, so Fastify keeps its hands off both. */
+export function libraryRoutes(currentHandler: () => Promise<LibraryHandler>) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _payload, done) => done(null));
@@ -13,7 +14,8 @@ export function libraryRoutes(provider: Provider) {
         method: ["GET", "POST", "OPTIONS"],
         url,
         exposeHeadRoute: true,
-        handler: (request, reply) => {
+        handler: async (request, reply) => {
+          const handle = await currentHandler();
           reply.hijack();
           return handle(request.raw, reply.raw);
         },

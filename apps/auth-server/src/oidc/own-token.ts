@@ -6,7 +6,7 @@
 import type { RevocableClaims } from "@portcullis/protocol";
 import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
 import { createLocalJWKSet, type JWK, errors as joseErrors, jwtVerify } from "jose";
-import { SIGNING_ALGORITHM } from "./keys.ts";
+import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 
 export interface OwnToken {
   readonly claims: RevocableClaims & {
@@ -27,13 +27,14 @@ export type VerifyOwnToken = (token: string, lateSeconds?: number) => Promise<Ow
 
 export function verifyOwnTokens(options: {
   readonly issuer: string;
-  readonly keys: { keys: JWK[] };
+  /** Asked at every call; another object when they have changed. */
+  readonly keys: () => { keys: JWK[] };
   readonly nowSeconds: () => number;
 }): VerifyOwnToken {
-  const keys = createLocalJWKSet(options.keys);
+  const current = localKeySet(options.keys);
   return async (token, lateSeconds = 0) => {
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, keys, {
+      const { payload, protectedHeader } = await jwtVerify(token, current(), {
         issuer: options.issuer,
         algorithms: [SIGNING_ALGORITHM],
         typ: ACCESS_TOKEN_TYPE,
@@ -46,5 +47,17 @@ export function verifyOwnTokens(options: {
       if (error instanceof joseErrors.JOSEError) return undefined;
       throw error;
     }
+  };
+}
+
+/** Imported again only when the keys have changed. */
+function localKeySet(keys: () => { keys: JWK[] }): () => ReturnType<typeof createLocalJWKSet> {
+  let known = keys();
+  let set = createLocalJWKSet(known);
+  return () => {
+    const now = keys();
+    if (now !== known) set = createLocalJWKSet(now);
+    known = now;
+    return set;
   };
 }

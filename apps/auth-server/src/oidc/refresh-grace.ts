@@ -35,13 +35,15 @@ export interface RefreshGraceOptions {
   readonly nowMs: () => number;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
-  /** Whether tokens of this answer would still be issued; throws what the client is told. */
-  readonly recheck: (answer: StoredAnswer) => Promise<void>;
+  /** The answer as it would be given today; throws what the client is told when it would not be. */
+  readonly recheck: (answer: StoredAnswer) => Promise<StoredAnswer["body"]>;
 }
 
 export interface StoredAnswer {
   readonly body: {
     readonly refresh_token: string;
+    readonly access_token: string;
+    readonly id_token?: string;
     readonly expires_in?: number;
     readonly [member: string]: unknown;
   };
@@ -126,8 +128,8 @@ export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOpt
       throw new errors.InvalidGrant({ detail: "repeated with other parameters" });
     }
     const stored = JSON.parse(unseal(request.token, row.sealed)) as StoredAnswer;
-    await options.recheck(stored);
-    ctx.body = agedBy(stored.body, Math.floor(options.times.ageMs(row.spent_at) / 1000));
+    const body = await options.recheck(stored);
+    ctx.body = agedBy(body, Math.floor(options.times.ageMs(row.spent_at) / 1000));
     return true;
   }
 

@@ -1,8 +1,8 @@
 /** What a client may ask an access token for: RFC 8707 resources, each with the scopes that it is configured for. */
 import { type Client, errors, type ResourceServer } from "oidc-provider";
 import type { ResourceConfiguration } from "../config/schema.ts";
+import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 import { CLIENT_RESOURCES } from "./clients.ts";
-import { SIGNING_ALGORITHM } from "./keys.ts";
 
 /** Throws `invalid_target`, the same for a resource that is not there and one that is not for this client. */
 export function resourceFor(

@@ -9,7 +9,6 @@ export interface OidcTables {
   oidc_spent_codes: SpentCodesTable;
   oidc_refresh_successors: RefreshSuccessorsTable;
   oidc_clients: ClientsTable;
-  oidc_signing_keys: SigningKeysTable;
   oidc_cookie_keys: CookieKeysTable;
 }
 
@@ -112,13 +111,6 @@ export interface ClientsTable {
   origin: Generated<"file">;
   /** Set when the file of the last start did not have it any more. It can do nothing until a file has it again. */
   removed_at: number | null;
-}
-
-export interface SigningKeysTable {
-  kid: string;
-  /** Private JWK. */
-  jwk: string;
-  created_at: number;
 }
 
 export interface CookieKeysTable {

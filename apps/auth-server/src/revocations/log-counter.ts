@@ -10,6 +10,7 @@ import type { Kysely } from "kysely";
 import type { Database, Dialect } from "../storage/database.ts";
 import type { LockRows } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
+import { noteStandingRefusals } from "./note-standing-refusals.ts";
 import { recordOf } from "./revocation-row.ts";
 import { storeRows } from "./store-rows.ts";
 import type { RevocationsTable } from "./tables.ts";
@@ -46,6 +47,7 @@ export async function placeInLog(
   );
   tellPlaces(all, before.head);
   if (numbered.length > 0) await storeRows[dialect](db, { incarnation, rows: numbered });
+  await noteStandingRefusals(db, numbered, dialect);
   return numbered;
 }
 

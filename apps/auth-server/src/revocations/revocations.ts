@@ -22,6 +22,7 @@ import { createReceipts, type Receipts } from "./receipts.ts";
 import { createRevoker, type EndBelow, type FindTarget, type Revoker } from "./revoker.ts";
 import { createRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
 import { revocationRoutes } from "./routes.ts";
+import { isRefusedForGood, renewStandingRefusals } from "./standing-refusals.ts";
 import { createVerifiers, type Verifiers } from "./verifiers.ts";
 
 const HEARTBEAT_MS = 2000;
@@ -34,6 +35,10 @@ export interface RevocationsOptions {
   readonly endBelow: EndBelow;
   /** What a revocation names, looked up where it ends: what is not there is no success. */
   readonly findTarget: FindTarget;
+  /** As of the revoker: the receipt of a retired key is given when its successor signs here. */
+  readonly settle?: () => Promise<void>;
+  /** Called with what to do when heads that were signed before may be of a dead key. */
+  readonly onKeysChanged?: (listener: () => void) => void;
   /** A faster way to the other servers than the database's own. Whoever made it closes it. */
   readonly bus?: Bus;
   /** Default: heads go out unsigned. */
@@ -77,6 +82,8 @@ export interface Revocations {
   readonly local: LocalRevocations;
   readonly verifiers: Verifiers;
   readonly rollback: Rollback;
+  /** Whether nothing may ever be signed with the key, or bound to it, again. Reads SQL. */
+  isRefusedForGood(scope: "key" | "dpop-key", key: string): Promise<boolean>;
   counters(): RevocationCounters;
   /** Adds the routes of docs/reference/revocations-api.md below `path`, which is `/revocations`. */
   mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
@@ -93,7 +100,9 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const report = options.report ?? (() => undefined);
   const setTimer = setProcessTimer;
 
-  // First of all subscribers: what a follower hears of is already denied here.
+  // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
+  await renewStandingRefusals(storage);
+  // Before all that tell others: what a follower hears of is already denied here.
   const local = await loadLocalRevocations({ log, nowSeconds });
   const { leases, close: closeLeases } = await openLeases({ ...options, monotonicMs, setTimer, report });
   const rollback = createRollback({
@@ -112,11 +121,22 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     wallClockMs,
     setTimer,
   });
-  const { endBelow, findTarget } = options;
-  const revoker = createRevoker({ write: storage.write, read: storage.read, log, endBelow, findTarget });
+  const { endBelow, findTarget, settle } = options;
+  const revoker = createRevoker({
+    write: storage.write,
+    read: storage.read,
+    log,
+    endBelow,
+    findTarget,
+    ...(settle === undefined ? {} : { settle }),
+  });
   const signer = new HeadSigner({ signHead: options.signHead, report });
   const snapshots = new Snapshots({ log, monotonicMs, signer });
   const hub = new FeedHub({ log, monotonicMs, setTimer, signer });
+  options.onKeysChanged?.(() => {
+    signer.forget();
+    snapshots.forget();
+  });
   const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
   const { mostLiveRevocations = MOST_LIVE_REVOCATIONS } = options;
   const capacity = new LogCapacity({ log, mostLiveRevocations, report });
@@ -130,6 +150,8 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     local,
     verifiers,
     rollback,
+    isRefusedForGood: (scope, key) =>
+      isRefusedForGood(storage.read, { scope, key: log.keySpace.keyOf(scope, key) }),
     counters: () => ({
       head: log.head(),
       followers: hub.size,
@@ -176,11 +198,14 @@ function startTimers(parts: {
   const { storage, hub, leases, snapshots, rollback, capacity, report } = parts;
   const look = () =>
     rollback.look().catch((error: Error) => report({ event: "rollback_not_settled", error: error.message }));
-  const prune = () =>
-    pruneExpired({ storage, nowSeconds: storage.log.retention.earliest }).then(
-      () => undefined,
-      (error: Error) => report({ event: "prune_failed", error: error.message }),
-    );
+  const prune = async () => {
+    try {
+      await renewStandingRefusals(storage);
+      await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+    } catch (error) {
+      report({ event: "prune_failed", error: (error as Error).message });
+    }
+  };
   const stops = [
     every(HEARTBEAT_MS, () => hub.beat()),
     every(SWEEP_MS, () => {

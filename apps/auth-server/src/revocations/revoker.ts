@@ -44,6 +44,7 @@ export interface RevocationTarget {
   readonly key: RevocationKey;
   readonly mode: Mode;
   readonly reason: Reason;
+  readonly actor?: string;
 }
 
 /** Ends what hangs below the target (sessions, grants, refresh tokens, codes), in the same transaction. */
@@ -86,6 +87,8 @@ export interface RevokerOptions {
   readonly log: Pick<SqlRevocationLog, "keySpace" | "refresh">;
   readonly endBelow: EndBelow;
   readonly findTarget: FindTarget;
+  /** Resolves once this server acts by what was committed, beside its verdicts: a signing key has its successor. */
+  readonly settle?: () => Promise<void>;
 }
 
 export function createRevoker(options: RevokerOptions): Revoker {
@@ -101,6 +104,7 @@ export function createRevoker(options: RevokerOptions): Revoker {
           appended: isOver ? undefined : await end(transaction, { command, target }, options),
         };
       });
+      await options.settle?.();
       const seq = appended?.seq ?? (await seqOfEnding(target, options));
       const known = !foreign && target.state !== "unknowable";
       return { seq, key: target.key, known, repeated: appended === undefined };
@@ -128,8 +132,8 @@ async function end(
   { endBelow }: RevokerOptions,
 ): Promise<Appended> {
   const draft = draftOf(command, target.key);
-  const { scope, key, mode, reason } = draft;
-  await endBelow(transaction, { scope, key, mode, reason });
+  const { scope, key, mode, reason, actor } = draft;
+  await endBelow(transaction, { scope, key, mode, reason, ...(actor === undefined ? {} : { actor }) });
   return transaction.append([draft]);
 }
 

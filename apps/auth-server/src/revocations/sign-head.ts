@@ -12,18 +12,18 @@ export interface SignHeadOptions {
   readonly issuer: string;
   /** Read at every call: after a restore by hand it is another one. */
   readonly incarnation: () => string;
-  /** Private, the one to sign with first. */
-  readonly keys: readonly JWK[];
+  /** Private; asked at every call. Never one that the log refused before the head that is signed. */
+  readonly key: () => JWK | Promise<JWK>;
   readonly nowSeconds: () => number;
 }
 
-export function createSignHead({ issuer, incarnation, keys, nowSeconds }: SignHeadOptions): SignHead {
-  const key = keys[0]!;
-  const { alg, kid } = key;
+export function createSignHead({ issuer, incarnation, key, nowSeconds }: SignHeadOptions): SignHead {
   // Once, and not for each of many batches a second.
-  const imported = importJWK(key) as Promise<CryptoKey>;
-  // Who signs hears of it.
-  imported.catch(() => {});
+  let last: { readonly jwk: JWK; readonly imported: Promise<CryptoKey> } | undefined;
+  function importedOf(jwk: JWK): Promise<CryptoKey> {
+    if (last?.jwk !== jwk) last = { jwk, imported: importJWK(jwk) as Promise<CryptoKey> };
+    return last.imported;
+  }
   return async ({ seq, chain }: LogPosition) => {
     const claims: SignedHeadClaims = {
       iss: issuer,
@@ -32,27 +32,29 @@ export function createSignHead({ issuer, incarnation, keys, nowSeconds }: SignHe
       chain: encodeBase64url(chain),
       iat: Math.floor(nowSeconds()),
     };
+    const jwk = await key();
+    const { alg, kid } = jwk;
     const header = { alg: alg!, kid: kid!, typ: SIGNED_HEAD_TYPE };
     const payload = new TextEncoder().encode(JSON.stringify(claims));
-    return new CompactSign(payload).setProtectedHeader(header).sign(await imported);
+    return new CompactSign(payload).setProtectedHeader(header).sign(await importedOf(jwk));
   };
 }
 
 export interface RecognizeHeadOptions {
   readonly issuer: string;
-  /** Public, all that may have signed. */
-  readonly keys: { readonly keys: JWK[] };
+  /** Public, all that may have signed; asked at every call. */
+  readonly keys: () => { readonly keys: JWK[] };
 }
 
 export type RecognizedHead = SignedHeadClaims & { readonly kid: string };
 
 /** The claims of a head that this issuer has signed; undefined for everything else. */
 export function createRecognizeHead({ issuer, keys }: RecognizeHeadOptions) {
-  const ownKeys = createLocalJWKSet(keys);
-  const algorithms = [...new Set(keys.keys.map(({ alg }) => alg!))];
   return async (jws: string): Promise<RecognizedHead | undefined> => {
     try {
-      const { payload, protectedHeader } = await compactVerify(jws, ownKeys, { algorithms });
+      const own = keys();
+      const algorithms = [...new Set(own.keys.map(({ alg }) => alg!))];
+      const { payload, protectedHeader } = await compactVerify(jws, createLocalJWKSet(own), { algorithms });
       if (protectedHeader.typ !== SIGNED_HEAD_TYPE) return undefined;
       const claims = signedHeadClaimsSchema.parse(JSON.parse(new TextDecoder().decode(payload)));
       return claims.iss === issuer ? { ...claims, kid: protectedHeader.kid! } : undefined;

@@ -7,6 +7,7 @@ export interface RevocationTables {
   revocation_state: RevocationStateTable;
   replicas: ReplicasTable;
   token_lifetimes: TokenLifetimesTable;
+  standing_refusals: StandingRefusalsTable;
 }
 
 /** One row a revocation. Rows are inserted, never updated, and deleted only from the old end once expired. */
@@ -49,6 +50,23 @@ export interface RevocationStateTable {
   anchor_seq: number;
   /** 32 bytes. */
   anchor_chain: Uint8Array;
+}
+
+/**
+ * What is refused for good: signing keys, and keys that tokens are bound to. The log forgets, since whatever it denies
+ * expires; whoever has stolen a key goes on making tokens. So each has a record in the log that is made anew before the
+ * last one expires (standing-refusals.ts).
+ */
+export interface StandingRefusalsTable {
+  scope: number;
+  /** 16 bytes, as verifiers see it. */
+  key: Uint8Array;
+  key_text: string | null;
+  reason: number;
+  /** Seconds. */
+  since: number;
+  /** Seconds: of the newest record in the log. 0 when there is none yet. */
+  expires_at: number;
 }
 
 /** Longest lives of access tokens, as they were configured (token-lifetimes.ts). */

@@ -7,8 +7,8 @@ import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "./server-u
 
 /** The horizon after the checks of SQL: what must never be. */
 function horizonAfterChecks([horizon, ...checks]: readonly IssuingStep[]): readonly IssuingStep[] {
-  const verdict = checks.pop()!;
-  return [...checks, { ...horizon!, when: "token" }, verdict];
+  const verdict = checks.findIndex(({ name }) => name === "verdict_allows");
+  return checks.toSpliced(verdict, 0, { ...horizon!, when: "token" });
 }
 
 let server: ServerUnderTest;
@@ -118,7 +118,10 @@ describe("the issuing phase", () => {
       "session_live",
       "grant_live",
       "client_enabled",
+      "proof_key_allowed",
+      "signing_key_live",
       "verdict_allows",
+      "signing_key_still_live",
     ];
     assert.deepEqual(done, all);
   });
@@ -131,7 +134,7 @@ describe("the issuing phase", () => {
       done.length = 0;
       await issue();
       assert.equal(done[0], "sample_horizon");
-      assert.equal(done.at(-1), "verdict_allows");
+      assert.deepEqual(done.slice(-2), ["verdict_allows", "signing_key_still_live"]);
     }
   });
 

@@ -8,6 +8,8 @@ import { startPostgres } from "@portcullis/testing/servers";
 
 const BATTERIES = [
   "code-flow",
+  "../keys/revoke-key",
+  "../keys/ring",
   "horizon",
   "lineage",
   "logout",

@@ -28,7 +28,7 @@ test("repeats of one token that all fail cost each of them the same, however man
     nowMs: Date.now,
     times: createStoredTimes({ nowMs: Date.now, clockSkewSeconds: 5 }),
     randomBytes,
-    recheck: async () => undefined,
+    recheck: async ({ body }) => body,
   });
   const ctx = { oidc: { params: { refresh_token: "spent" }, client: { clientId: "web" } } } as never;
   const results = await Promise.allSettled(Array.from({ length: 200 }, () => refresh(ctx)));

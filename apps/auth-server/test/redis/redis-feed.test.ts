@@ -32,13 +32,11 @@ async function signer(log: MemoryLog) {
   const signHead = createSignHead({
     issuer,
     incarnation: () => log.incarnation,
-    keys: [{ ...(await exportJWK(privateKey)), ...naming }],
+    key: async () => ({ ...(await exportJWK(privateKey)), ...naming }),
     nowSeconds: () => Date.now() / 1000,
   });
-  const recognize = createRecognizeHead({
-    issuer,
-    keys: { keys: [{ ...(await exportJWK(publicKey)), ...naming }] },
-  });
+  const published = { keys: [{ ...(await exportJWK(publicKey)), ...naming }] };
+  const recognize = createRecognizeHead({ issuer, keys: () => published });
   const verifyHead = async (jws: string) => {
     const claims = await recognize(jws);
     if (claims === undefined) throw new Error("not signed by the issuer");

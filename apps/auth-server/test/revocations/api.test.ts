@@ -90,7 +90,7 @@ test("what hangs below the target ends in the same transaction, and is told what
     },
   });
   assert.equal((await server.revoke({ scope: "session", key: "s", reason: "kicked" })).status, 200);
-  assert.deepEqual(targets, [{ scope: "session", key: "s", mode: "kill", reason: "kicked" }]);
+  assert.deepEqual(targets, [{ scope: "session", key: "s", mode: "kill", reason: "kicked", actor: "admin" }]);
   await server.storage.write(({ db }) => db.deleteFrom("replicas").execute());
   assert.equal((await server.revoke({ scope: "session", key: "fails" })).status, 500);
   assert.equal(server.storage.log.head(), 1);

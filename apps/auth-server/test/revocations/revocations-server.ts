@@ -11,7 +11,7 @@ import {
 } from "@portcullis/protocol";
 import Fastify from "fastify";
 import type { JWK } from "jose";
-import { publicKeysOf } from "../../src/oidc/keys.ts";
+import { publicKeysOf } from "../../src/keys/signing-key.ts";
 import {
   createRevocations,
   type EndBelow,
@@ -103,8 +103,13 @@ export async function serveRevocations(
 
 function headsOf(keys: readonly JWK[], { log }: Storage, nowSeconds: () => number) {
   return {
-    signHead: createSignHead({ issuer: ISSUER, keys, incarnation: () => log.incarnation, nowSeconds }),
-    recognizeHead: createRecognizeHead({ issuer: ISSUER, keys: publicKeysOf(keys) }),
+    signHead: createSignHead({
+      issuer: ISSUER,
+      key: () => keys[0]!,
+      incarnation: () => log.incarnation,
+      nowSeconds,
+    }),
+    recognizeHead: createRecognizeHead({ issuer: ISSUER, keys: () => publicKeysOf(keys) }),
   };
 }
 

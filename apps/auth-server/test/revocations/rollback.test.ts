@@ -7,7 +7,7 @@ import { createSignedHeadVerifier, localKeySource } from "@portcullis/access-tok
 import { encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import { publicKeysOf } from "../../src/oidc/keys.ts";
+import { publicKeysOf } from "../../src/keys/signing-key.ts";
 import { createSignHead } from "../../src/revocations/sign-head.ts";
 import { temporaryFile } from "../storage/temporary-storage.ts";
 import {
@@ -162,7 +162,7 @@ test("it is proved when the restored log has grown to other records at the same 
   const { incarnation } = server.storage.log;
   const signHead = createSignHead({
     issuer: ISSUER,
-    keys,
+    key: () => keys[0]!,
     incarnation: () => incarnation,
     nowSeconds: () => Date.now() / 1000,
   });
@@ -184,13 +184,18 @@ test("what this issuer has not signed changes nothing", async (t) => {
   const position = { seq: 50, chain: new Uint8Array(32).fill(9) };
   const nowSeconds = () => Date.now() / 1000;
   const forged = await Promise.all([
-    createSignHead({ issuer: ISSUER, keys: foreign, incarnation: () => incarnation, nowSeconds })(position),
-    createSignHead({ issuer: "https://other.example", keys, incarnation: () => incarnation, nowSeconds })(
+    createSignHead({ issuer: ISSUER, key: () => foreign[0]!, incarnation: () => incarnation, nowSeconds })(
       position,
     ),
     createSignHead({
+      issuer: "https://other.example",
+      key: () => keys[0]!,
+      incarnation: () => incarnation,
+      nowSeconds,
+    })(position),
+    createSignHead({
       issuer: ISSUER,
-      keys: [{ ...foreign[0]!, kid: keys[0]!.kid! }],
+      key: () => ({ ...foreign[0]!, kid: keys[0]!.kid! }),
       incarnation: () => incarnation,
       nowSeconds,
     })(position),
@@ -218,7 +223,7 @@ test("a head that was really signed, and that the log still holds, changes nothi
   await revokeSession(server);
   const signHead = createSignHead({
     issuer: ISSUER,
-    keys,
+    key: () => keys[0]!,
     incarnation: () => log.incarnation,
     nowSeconds: () => Date.now() / 1000,
   });
@@ -236,7 +241,12 @@ test("a verifier that proves more than the first one did voids the tokens in bet
   await revokeSession(server);
   const nowSeconds = () => Date.now() / 1000;
   const before = log.incarnation;
-  const signHead = createSignHead({ issuer: ISSUER, keys, incarnation: () => before, nowSeconds });
+  const signHead = createSignHead({
+    issuer: ISSUER,
+    key: () => keys[0]!,
+    incarnation: () => before,
+    nowSeconds,
+  });
   const proofOf = (seq: number) => signHead({ seq, chain: new Uint8Array(32).fill(seq % 256) });
   await server.leaseCall("gateway", { applied: 40, signedHead: await proofOf(40) });
   const between = { ...tokenOf(server), rv: 2500 };
@@ -252,7 +262,12 @@ test("a head of the lost log is a proof also when the new log has grown past its
   const { log, write } = server.storage;
   const { incarnation } = log;
   const nowSeconds = () => Date.now() / 1000;
-  const signHead = createSignHead({ issuer: ISSUER, keys, incarnation: () => incarnation, nowSeconds });
+  const signHead = createSignHead({
+    issuer: ISSUER,
+    key: () => keys[0]!,
+    incarnation: () => incarnation,
+    nowSeconds,
+  });
   const show = async (seq: number) => {
     const signedHead = await signHead({ seq, chain: new Uint8Array(32).fill(7) });
     return server.leaseCall("gateway", { incarnation, applied: seq, signedHead });
@@ -278,7 +293,7 @@ test("a head of a log that goes on under another name proves nothing", async (t)
   const { log } = server.storage;
   const signHead = createSignHead({
     issuer: ISSUER,
-    keys,
+    key: () => keys[0]!,
     incarnation: () => "the-name-before",
     nowSeconds: () => Date.now() / 1000,
   });
@@ -296,7 +311,7 @@ test("a head that is signed with a revoked key proves nothing", async (t) => {
   await server.receipt({ scope: "key", key: keys[0]!.kid });
   const signHead = createSignHead({
     issuer: ISSUER,
-    keys,
+    key: () => keys[0]!,
     incarnation: () => incarnation,
     nowSeconds: () => Date.now() / 1000,
   });

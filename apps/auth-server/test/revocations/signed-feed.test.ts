@@ -3,13 +3,13 @@ import test from "node:test";
 import { batchEvent, HeadSigner } from "@portcullis/feed-server";
 import { formatCursor } from "@portcullis/protocol";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
-import { publicKeysOf } from "../../src/oidc/keys.ts";
+import { publicKeysOf } from "../../src/keys/signing-key.ts";
 import { createRecognizeHead } from "../../src/revocations/sign-head.ts";
 import { ISSUER, serveRevocations } from "./revocations-server.ts";
 import { firstReset, openStream, readUntil } from "./stream-reader.ts";
 
 const keys: JWK[] = [await newKey()];
-const recognize = createRecognizeHead({ issuer: ISSUER, keys: publicKeysOf(keys) });
+const recognize = createRecognizeHead({ issuer: ISSUER, keys: () => publicKeysOf(keys) });
 
 async function newKey(): Promise<JWK> {
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });

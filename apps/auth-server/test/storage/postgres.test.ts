@@ -10,8 +10,9 @@ import { hasCode } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
 import pg from "pg";
+import { KeyRing } from "../../src/keys/key-ring.ts";
+import { loadCookieKeys } from "../../src/oidc/cookie-keys.ts";
 import { GrantStore } from "../../src/oidc/grant-store.ts";
-import { loadCookieKeys, loadSigningKeys } from "../../src/oidc/keys.ts";
 import { lineageIn } from "../../src/oidc/lineage.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
@@ -57,7 +58,8 @@ test("servers that start at once on an empty database come up as one issuer", as
   assert.deepEqual(left.log.hashKey, right.log.hashKey);
   const keysOf = async (storage: Storage) => {
     const options = { storage, nowSeconds, randomBytes };
-    return [await loadSigningKeys(options), await loadCookieKeys(options)];
+    const ring = await KeyRing.open({ storage, nowSeconds, report: () => undefined });
+    return [ring.state().keys, await loadCookieKeys(options)];
   };
   const [ours, theirs] = await Promise.all([keysOf(left), keysOf(right)]);
   assert.deepEqual(ours, theirs);

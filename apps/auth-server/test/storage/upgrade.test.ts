@@ -6,7 +6,9 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, it, type TestContext, test } from "node:test";
 import { CHAIN_START, encodeRecords, extendChain } from "@portcullis/protocol";
+import { exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
+import type { JWK } from "jose";
 import pg from "pg";
 import { loadLocalRevocations } from "../../src/revocations/local-revocations.ts";
 import { recordOf } from "../../src/revocations/revocation-row.ts";
@@ -14,8 +16,9 @@ import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrateToLatest as migratePostgres } from "../../src/storage/postgres/prepare-database.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
 import type { DatabaseOptions, Storage } from "../../src/storage/storage.ts";
+import { apiToken, forge, useApi } from "../keys/stolen-key.ts";
 import { signIn } from "../oidc/app.ts";
-import { ALICE, startServer } from "../oidc/server-under-test.ts";
+import { ALICE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { RELEASED } from "./released/tokens.ts";
 import { closingStorages, storageOptions, temporaryFile } from "./temporary-storage.ts";
 
@@ -66,9 +69,26 @@ const LEFT: Readonly<Record<Driver, (test: TestContext) => Promise<DatabaseOptio
   },
 };
 
+/** The private key that signed when the database was dumped. */
+function keyInDump(driver: Driver): JWK & { kid: string } {
+  return JSON.parse(/\{"kty":"EC"[^}]*\}/.exec(dumpOf(driver))![0]);
+}
+
 async function upgraded(t: TestContext, driver: Driver): Promise<Storage> {
   const options = storageOptions("unused", () => RELEASED[driver].now);
   return closingStorages(t, { ...options, database: await LEFT[driver](t) })();
+}
+
+async function serverOn(t: TestContext, driver: Driver): Promise<ServerUnderTest> {
+  const database = driver === "postgres" ? await LEFT.postgres(t) : undefined;
+  const server = await startServer({
+    change(configuration) {
+      if (database !== undefined) Object.assign(configuration, { database });
+      else fill(join(configuration.dataDirectory, "auth-server.sqlite"), dumpOf("sqlite"));
+    },
+  });
+  t.after(() => server.stop());
+  return server;
 }
 
 for (const driver of DRIVERS) {
@@ -106,15 +126,33 @@ for (const driver of DRIVERS) {
       assert.equal(local.verdict(forged).outcome, "killed");
     });
 
+    it("replaces its signing key, since the record of a revoked one may have been pruned", async (t) => {
+      const server = await serverOn(t, driver);
+      const old = keyInDump(driver);
+      const published = json<{ keys: { kid: string }[] }>(await exchange(`${server.issuer}/jwks`)).keys;
+      assert.equal(published.length, 1);
+      assert.notEqual(published[0]!.kid, old.kid);
+      const audience = `${server.issuer}/api`;
+      const forged = await forge(old, { issuer: server.issuer, audience, nowSeconds: Date.now() / 1000 });
+      assert.equal((await useApi(server.issuer, forged)).status, 401);
+      const { storage, revocations } = server.server;
+      assert.ok(revocations.local.isKeyRevoked(old.kid), "the record is in the log, for every verifier");
+      assert.equal(await revocations.isRefusedForGood("key", "stolen-key"), true);
+      const rows = await storage.read
+        .selectFrom("oidc_signing_keys")
+        .select(["status", "retired_reason", "jwk"])
+        .where("kid", "=", old.kid)
+        .execute();
+      assert.deepEqual(
+        rows.map(({ status, retired_reason, jwk }) => [status, retired_reason, "d" in JSON.parse(jwk)]),
+        [["retired", "unvouched", false]],
+      );
+      assert.ok(server.log.some((line) => line.includes('"signing_key_replaced"')));
+      assert.equal((await useApi(server.issuer, await apiToken(server.issuer, audience))).status, 200);
+    });
+
     it("lets its users sign in with the passwords that they have", async (t) => {
-      const database = driver === "postgres" ? await LEFT.postgres(t) : undefined;
-      const server = await startServer({
-        change(configuration) {
-          if (database !== undefined) Object.assign(configuration, { database });
-          else fill(join(configuration.dataDirectory, "auth-server.sqlite"), dumpOf("sqlite"));
-        },
-      });
-      t.after(() => server.stop());
+      const server = await serverOn(t, driver);
       const { claims } = await signIn(server, { credentials: ALICE });
       assert.equal(claims.sub, RELEASED[driver].alive[0]!.sub);
     });
@@ -163,6 +201,68 @@ describe("the migrations of the release", () => {
     });
     assert.ok(left[0]!.length > 50);
     assert.deepEqual(made, left);
+  });
+});
+
+describe("the upgrade of signing keys", () => {
+  async function statusesAfter(statements: string): Promise<unknown[]> {
+    const database = new DatabaseSync(":memory:");
+    await migrateToLatest(database, released);
+    database.exec(
+      `insert into revocation_state (id, incarnation, head, chain, hash_key, anchor_seq, anchor_chain)
+       values (1, 'AAAAAAAAAAAAAAAAAAAAAA', 0, zeroblob(32), zeroblob(32), 0, zeroblob(32));
+       insert into oidc_signing_keys values ('old', '{"kid":"old","d":"secret"}', 1), ('new', '{"kid":"new","d":"secret"}', 2);
+       ${statements}`,
+    );
+    await migrateToLatest(database, migrations);
+    const keys = database
+      .prepare(
+        "select kid, status, retired_reason, json_extract(jwk, '$.d') is null as isPublic from oidc_signing_keys",
+      )
+      .all();
+    const refusals = database
+      .prepare("select key_text, expires_at from standing_refusals order by key_text")
+      .all();
+    return [keys.map((row) => Object.values(row)), refusals.map((row) => Object.values(row))];
+  }
+
+  it("keeps a key when nothing was pruned and nothing revokes it; one signs", async () => {
+    assert.deepEqual(await statusesAfter(""), [
+      [
+        ["old", "retiring", null, 0],
+        ["new", "active", null, 0],
+      ],
+      [],
+    ]);
+  });
+
+  it("retires a key whose record is still in the log, and refuses it and foreign ones for good", async () => {
+    const record = (seq: number, kid: string) =>
+      `insert into revocations (seq, scope, mode, reason, key, key_text, revoked_at, expires_at, chain)
+       values (${seq}, 9, 1, 11, randomblob(16), '${kid}', 5, 99, zeroblob(32));`;
+    assert.deepEqual(await statusesAfter(`${record(1, "new")}${record(2, "foreign")}`), [
+      [
+        ["old", "active", null, 0],
+        ["new", "retired", "revoked", 1],
+      ],
+      [
+        ["foreign", 99],
+        ["new", 99],
+      ],
+    ]);
+  });
+
+  it("vouches for no key of a log that was pruned", async () => {
+    assert.deepEqual(await statusesAfter("update revocation_state set head = 3, anchor_seq = 3;"), [
+      [
+        ["old", "retired", "unvouched", 1],
+        ["new", "retired", "unvouched", 1],
+      ],
+      [
+        ["new", 0],
+        ["old", 0],
+      ],
+    ]);
   });
 });
 

@@ -9,6 +9,7 @@ import { createTokenLifetimes } from "./0003-token-lifetimes.ts";
 import { addChain } from "./0004-chain.ts";
 import { addManyNodes } from "./0005-many-nodes.ts";
 import { addSearchByKey } from "./0006-search-by-key.ts";
+import { addKeyRing } from "./0007-key-ring.ts";
 import { addSpentCodes } from "./0009-spent-codes.ts";
 import { addRemovals } from "./0011-removals.ts";
 
@@ -19,6 +20,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0004-chain": addChain,
   "0005-many-nodes": addManyNodes,
   "0006-search-by-key": addSearchByKey,
+  "0007-key-ring": addKeyRing,
   "0009-spent-codes": addSpentCodes,
   "0011-removals": addRemovals,
 };

@@ -1,0 +1,256 @@
+import type { RevocationRecord } from "@portcullis/protocol";
+import { isMembership } from "@portcullis/protocol";
+import type { JWK } from "jose";
+import type { Report } from "../logging/report.ts";
+import { coalesced } from "../revocations/coalesced.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { keysError } from "./errors.ts";
+import {
+  activeKid,
+  addSigningKey,
+  isOurs,
+  lockRing,
+  markRetired,
+  type RingRows,
+  ROTATED,
+  readRevision,
+  readRing,
+} from "./key-rows.ts";
+import { publicKeysOf, type SigningKey } from "./signing-key.ts";
+
+export interface KeyRingOptions {
+  readonly storage: Storage;
+  readonly nowSeconds: () => number;
+  readonly report: Report;
+}
+
+/** What this server signs with and verifies by. Another object after every change. */
+export interface RingState {
+  /** Absent for the moment between a retirement and the reading of its successor: nothing is signed then. */
+  readonly signing: SigningKey | undefined;
+  /** Private, the one that signs first. */
+  readonly keys: readonly SigningKey[];
+  readonly publicKeys: { keys: JWK[] };
+}
+
+export interface KeyRetirement {
+  readonly kid: string;
+  readonly reason: string;
+  readonly actor?: string | undefined;
+}
+
+/** ID tokens are the longest that are signed beside access tokens. */
+const ID_TOKEN_SECONDS = 60 * 60;
+/** A retiring key is published so much longer: requests that were under way, and clocks that are off. */
+const RETIRING_MARGIN_SECONDS = 10 * 60;
+
+/**
+ * The signing keys, loaded once and handed to everything that signs, publishes or verifies. SQL is the truth; `refresh`
+ * brings what another server has changed. A key that is refused by the log is dead here in the same turn in which the
+ * record is: before any other subscriber, and so before anybody is told.
+ *
+ * Fails towards denial: without a key that signs nothing is issued, and what a dead key signed is nobody's token.
+ */
+export class KeyRing {
+  readonly #options: KeyRingOptions;
+  readonly #dead = new Set<string>();
+  readonly #listeners = new Set<() => void>();
+  #rows: RingRows = { revision: -1, keys: [], kids: new Set() };
+  #state: RingState = { signing: undefined, keys: [], publicKeys: { keys: [] } };
+  #isBehind = true;
+  readonly #reload = coalesced(() => this.#read());
+  readonly #compare = coalesced(() => this.#readIfChanged());
+
+  /** Makes the first key, and one in the place of keys that are all dead; says so. */
+  static async open(options: KeyRingOptions): Promise<KeyRing> {
+    const ring = new KeyRing(options);
+    await ring.#reload();
+    return ring;
+  }
+
+  private constructor(options: KeyRingOptions) {
+    this.#options = options;
+    options.storage.log.subscribe((records) => this.#follow(records));
+  }
+
+  state(): RingState {
+    return this.#state;
+  }
+
+  /** Of ours, in whatever state. */
+  knows(kid: string): boolean {
+    return this.#rows.kids.has(kid);
+  }
+
+  /** Whether what was signed with it may leave this server: it is published, and will be until that has ended. */
+  isLive(kid: string): boolean {
+    return this.#state.keys.some((key) => key.kid === kid);
+  }
+
+  /** Throws `no_signing_key`, which is temporary. */
+  async signing(): Promise<SigningKey> {
+    if (this.#isBehind) await this.#reload();
+    const { signing } = this.#state;
+    if (signing === undefined) throw keysError("no_signing_key");
+    return signing;
+  }
+
+  /** Resolves once what any server on the database has committed counts here. */
+  async refresh(): Promise<void> {
+    if (this.#isBehind) await this.#reload();
+    // On SQLite one process has the file to itself.
+    else if (this.#options.storage.dialect !== "sqlite") await this.#compare();
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Makes and publishes a successor, which signs from then on. The old one stays published until its tokens have ended. */
+  async rotate(actor?: string): Promise<string> {
+    const { storage, report } = this.#options;
+    const kid = await storage.write(async (transaction) => {
+      await lockRing(transaction);
+      await this.#letActiveRetire(transaction);
+      return addSigningKey(transaction, this.#now());
+    });
+    await this.#reload();
+    report({ event: "signing_key_rotated", key: shortOf(kid), actor });
+    return kid;
+  }
+
+  /**
+   * The part of a retirement that belongs in the transaction of its record: the successor comes first. Does nothing for
+   * keys that are not ours, and again nothing for one that is retired already. `refresh` before anybody is told.
+   */
+  async retireIn(transaction: WriteTransaction, { kid, reason, actor }: KeyRetirement): Promise<void> {
+    if (!(await isOurs(transaction, kid))) return;
+    await lockRing(transaction);
+    await markRetired(transaction, { kid, reason, at: this.#now(), by: actor });
+    if ((await activeKid(transaction)) === undefined) await addSigningKey(transaction, this.#now());
+  }
+
+  /** Retiring keys whose tokens have ended leave by themselves. Called now and then. */
+  async tidy(): Promise<void> {
+    const { storage } = this.#options;
+    const now = storage.log.retention.earliest();
+    const over = await storage.read
+      .selectFrom("oidc_signing_keys")
+      .select("kid")
+      .where("status", "=", "retiring")
+      .where("published_until", "<", now)
+      .execute();
+    if (over.length === 0) return;
+    await storage.write(async (transaction) => {
+      await lockRing(transaction);
+      for (const { kid } of over) await markRetired(transaction, { kid, reason: ROTATED, at: now });
+    });
+    await this.#reload();
+  }
+
+  async #letActiveRetire({ db }: WriteTransaction): Promise<void> {
+    const { log } = this.#options.storage;
+    const longest = Math.max(log.tokenLifetimeSeconds, ID_TOKEN_SECONDS) + log.clockSkewSeconds;
+    await db
+      .updateTable("oidc_signing_keys")
+      .set({
+        status: "retiring",
+        published_until: log.retention.latest() + longest + RETIRING_MARGIN_SECONDS,
+      })
+      .where("status", "=", "active")
+      .execute();
+  }
+
+  #now(): number {
+    return Math.floor(this.#options.nowSeconds());
+  }
+
+  /** Of all subscribers of the log the first: see above. */
+  #follow(records: readonly RevocationRecord[]): void {
+    const refused = records.filter(({ scope, mode }) => scope === "key" && isMembership(scope, mode));
+    if (refused.length === 0) return;
+    for (const { key } of this.#rows.keys) {
+      if (!refused.some((record) => this.#isRecordOf(key.kid, record))) continue;
+      this.#dead.add(key.kid);
+      this.#options.report({ event: "signing_key_retired", key: shortOf(key.kid) });
+    }
+    if (!this.#rows.keys.some(({ key }) => this.#dead.has(key.kid))) return;
+    this.#isBehind = true;
+    this.#settle();
+    // Whoever needs a key waits for it, and hears of a failure; it is read again then.
+    this.#reload().catch(() => undefined);
+  }
+
+  #isRecordOf(kid: string, { key }: RevocationRecord): boolean {
+    return Buffer.compare(this.#options.storage.log.keySpace.keyOf("key", kid), key) === 0;
+  }
+
+  async #readIfChanged(): Promise<void> {
+    if ((await readRevision(this.#options.storage.read)) !== this.#rows.revision) await this.#reload();
+  }
+
+  async #read(): Promise<void> {
+    const { read } = this.#options.storage;
+    this.#rows = await readRing(read);
+    await this.#markRefused();
+    const isWhole = this.#rows.keys[0]?.status === "active" && !this.#hasDead();
+    if (!isWhole) {
+      await this.#mend();
+      this.#rows = await readRing(read);
+    }
+    this.#isBehind = false;
+    this.#settle();
+  }
+
+  #hasDead(): boolean {
+    return this.#rows.keys.some(({ key }) => this.#dead.has(key.kid));
+  }
+
+  /** Keys that SQL refuses: a server of an older version has written their record, and knew no more to do. */
+  async #markRefused(): Promise<void> {
+    const kids = this.#rows.keys.map(({ key }) => key.kid);
+    if (kids.length === 0) return;
+    const refused = await this.#options.storage.read
+      .selectFrom("standing_refusals")
+      .select("key_text")
+      .where("key_text", "in", kids)
+      .execute();
+    for (const { key_text: kid } of refused) this.#dead.add(kid!);
+  }
+
+  /** Retires what is dead and not retired, and makes a key if none signs. */
+  async #mend(): Promise<void> {
+    const { storage, report } = this.#options;
+    const made = await storage.write(async (transaction) => {
+      await lockRing(transaction);
+      for (const { key } of this.#rows.keys) {
+        if (!this.#dead.has(key.kid)) continue;
+        await markRetired(transaction, { kid: key.kid, reason: "revoked", at: this.#now() });
+      }
+      if ((await activeKid(transaction)) !== undefined) return undefined;
+      return addSigningKey(transaction, this.#now());
+    });
+    if (made === undefined) return;
+    const before = this.#rows.kids.size;
+    report(
+      before === 0
+        ? { event: "signing_key_made", key: shortOf(made) }
+        : { event: "signing_key_replaced", key: shortOf(made), retired: before, text: REPLACED },
+    );
+  }
+
+  #settle(): void {
+    const live = this.#rows.keys.filter(({ key }) => !this.#dead.has(key.kid));
+    const keys = live.map(({ key }) => key);
+    const signing = live[0]?.status === "active" ? live[0].key : undefined;
+    this.#state = { signing, keys, publicKeys: publicKeysOf(keys) };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** What the operator's log shows of a `kid`: it cuts all that is as long as a secret. */
+const shortOf = (kid: string): string => kid.slice(0, 8);
+
+const REPLACED =
+  "No signing key was left that may be used: all are retired, revoked, or of a database from which the record of a revoked key may have been pruned. Tokens that they signed are refused; clients get new ones by themselves.";

@@ -1,0 +1,32 @@
+export interface KeyTables {
+  oidc_signing_keys: SigningKeysTable;
+  oidc_key_ring: KeyRingTable;
+}
+
+/**
+ * `active`: signs, one at most. `retiring`: another has taken its place; published until its last token has ended.
+ * `retired`: never published, never loaded, and never anything else again.
+ */
+export type KeyStatus = "active" | "retiring" | "retired";
+
+export interface SigningKeysTable {
+  kid: string;
+  /** Private JWK; the public part alone once retired. */
+  jwk: string;
+  /** Seconds, as all times here. */
+  created_at: number;
+  status: KeyStatus;
+  /** Of a retiring one. */
+  published_until: number | null;
+  retired_at: number | null;
+  retired_reason: string | null;
+  /** Who did it: a client id or a subject. */
+  retired_by: string | null;
+}
+
+/** One row. */
+export interface KeyRingTable {
+  id: 1;
+  /** Grows with every change of a key, in its transaction. Locked by whoever changes one. */
+  revision: number;
+}

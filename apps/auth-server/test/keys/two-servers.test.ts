@@ -1,0 +1,113 @@
+/** Two servers of one issuer on one PostgreSQL database: what one does to the keys holds at the other at once. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { exchange, json } from "@portcullis/testing/end-to-end";
+import { startPostgres } from "@portcullis/testing/servers";
+import { introspect, machineToken, ok, refresh, revokeByApi, signIn, token } from "../oidc/app.ts";
+import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { apiToken, forge, kidOf, stealKey, useApi } from "./stolen-key.ts";
+
+let postgres: Awaited<ReturnType<typeof startPostgres>>;
+let server: ServerUnderTest;
+let other: string;
+
+before(async () => {
+  postgres = await startPostgres({ fsync: false });
+  const database = { kind: "postgres", url: await postgres.createDatabase(), poolSize: 8 } as const;
+  server = await startServer({ change: (configuration) => Object.assign(configuration, { database }) });
+  other = await server.startAnother();
+});
+after(async () => {
+  await server.stop();
+  await postgres.stop();
+});
+
+const audience = (): string => `${server.issuer}/api`;
+
+async function jwksAt(at: string): Promise<string[]> {
+  const { keys } = json<{ keys: { kid: string }[] }>(await exchange(`${at}/jwks`));
+  return keys.map(({ kid }) => kid);
+}
+
+async function retireAt(kid: string): Promise<void> {
+  const answer = await revokeByApi(server, { scope: "key", key: kid });
+  assert.equal(answer.status, 200, answer.body);
+}
+
+describe("a key that is retired at one server", () => {
+  it("is dead at the other with the receipt: it signs with the successor, and publishes it", async () => {
+    const device = await signIn(server);
+    const key = await stealKey(server);
+    await retireAt(key.kid);
+    const [successor, ...more] = await jwksAt(other);
+    assert.deepEqual([await jwksAt(server.issuer), more], [[successor], []]);
+    assert.equal(kidOf(await machineToken(other, "service", RESOURCE, "orders.read")), successor);
+    const next = ok(await refresh(other, device.refresh_token));
+    assert.deepEqual([kidOf(next.access_token), kidOf(next.id_token)], [successor, successor]);
+    assert.equal((await introspect(server.issuer, "orders", next.access_token)).active, true);
+
+    const forged = await forge(key, {
+      issuer: server.issuer,
+      audience: audience(),
+      nowSeconds: Date.now() / 1000,
+    });
+    assert.equal((await useApi(other, forged)).status, 401);
+    assert.equal((await useApi(other, await apiToken(other, audience()))).status, 200);
+  });
+
+  it("makes no token there that is dead when it is answered after the receipt", async () => {
+    const { kid } = await stealKey(server);
+    let hasReceipt = false;
+    let late = 0;
+    const ask = async () => {
+      const startedLate = hasReceipt;
+      const answer = await token(
+        other,
+        { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
+        { authorization: basicOf("service") },
+      );
+      if (answer.status === 503) return;
+      const signedWith = kidOf(ok(answer).access_token);
+      if (startedLate) late++;
+      assert.ok(!startedLate || signedWith !== kid);
+    };
+    const ends = performance.now() + 30_000;
+    const worker = async () => {
+      while (late < 40 && performance.now() < ends) await ask();
+    };
+    const workers = Array.from({ length: 8 }, worker);
+    await retireAt(kid);
+    hasReceipt = true;
+    await Promise.all(workers);
+    assert.ok(late >= 40);
+  });
+
+  it("leaves one key that signs, though both retire it at once", async () => {
+    const { kid } = await stealKey(server);
+    const retire = async (at: string) => {
+      const accessToken = await machineToken(at, "admin", audience(), "revocations.write");
+      return exchange(`${at}/revocations`, {
+        method: "POST",
+        body: JSON.stringify({ scope: "key", key: kid }),
+        headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+      });
+    };
+    const answers = await Promise.all([server.issuer, other, server.issuer, other].map(retire));
+    // The token of one may have been signed with the key that another has just retired.
+    assert.ok(answers.some(({ status }) => status < 300));
+    const [left, right] = await Promise.all([jwksAt(server.issuer), jwksAt(other)]);
+    assert.deepEqual(left, right);
+    assert.equal(left.length, 1);
+    assert.notEqual(left[0], kid);
+  });
+});
+
+describe("a key that is rotated at one server", () => {
+  it("signs no more at the other, and is still published by both", async () => {
+    const before = await machineToken(other, "service", RESOURCE, "orders.read");
+    const kid = await server.server.ring.rotate();
+    assert.equal(kidOf(await machineToken(other, "service", RESOURCE, "orders.read")), kid);
+    assert.deepEqual(await jwksAt(other), [kid, kidOf(before)]);
+    assert.equal((await introspect(other, "orders", before)).active, true);
+  });
+});
