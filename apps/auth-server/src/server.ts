@@ -7,6 +7,8 @@ import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
+import { keysRoutes } from "./api/keys-routes.ts";
+import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
@@ -243,19 +245,19 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(accountRoutes(accountOptions(parts)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
-  revocations.mount(app, {
-    path: REVOCATIONS_PATH,
-    authenticate: authenticateApi({
-      ...parts,
-      issuer: configuration.issuer,
-      audience: configuration.apiResource,
-      keys: () => ring.state().publicKeys,
-      local: revocations.local,
-      catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
-    }),
+  const authenticate = authenticateApi({
+    issuer: configuration.issuer,
+    audience: configuration.apiResource,
+    keys: () => ring.state().publicKeys,
+    local: revocations.local,
+    catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
+    nowSeconds: parts.nowSeconds,
   });
+  revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
+  const { revoker, receipts } = revocations;
+  const features = [keysRoutes({ ring, revoker, receipts })];
+  void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
 }
-
 function accountOptions(parts: Mounted) {
   const { oidc, people, revocations, configuration } = parts;
   return {

@@ -79,6 +79,10 @@ export const API_SCOPES = {
   writeRevocations: "revocations.write",
   /** Who was revoked, by whom and why, and which verifiers there are: personal data, so never for a verifier. */
   inspectRevocations: "revocations.inspect",
+  /** See which signing keys there are. */
+  readKeys: "keys.read",
+  /** Rotate and retire signing keys: every token of a retired one is refused. */
+  writeKeys: "keys.write",
   /** Disable and enable users. */
   writeUsers: "users.write",
   /** Disable and enable apps (clients). */

@@ -11,5 +11,6 @@ export * from "./receipt.ts";
 export * from "./records.ts";
 export * from "./scopes.ts";
 export * from "./signed-head.ts";
+export * from "./signing-keys.ts";
 export * from "./snapshot.ts";
 export * from "./wire-codes.ts";

@@ -88,6 +88,8 @@ function ownApi(issuer: string): ResourceConfiguration {
       [API_SCOPES.readRevocations]: "Follow the revocation feed",
       [API_SCOPES.writeRevocations]: "Revoke tokens, sessions and access of anybody",
       [API_SCOPES.inspectRevocations]: "See all revocations and verifiers",
+      [API_SCOPES.readKeys]: "See which signing keys there are",
+      [API_SCOPES.writeKeys]: "Rotate and retire signing keys",
     },
     accessTokenTtlSeconds: 300,
   };

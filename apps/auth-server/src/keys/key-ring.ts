@@ -1,5 +1,4 @@
-import type { RevocationRecord } from "@portcullis/protocol";
-import { isMembership } from "@portcullis/protocol";
+import { isMembership, type RevocationRecord, type SigningKeyEntry } from "@portcullis/protocol";
 import type { JWK } from "jose";
 import type { Report } from "../logging/report.ts";
 import { coalesced } from "../revocations/coalesced.ts";
@@ -10,6 +9,7 @@ import {
   activeKid,
   addSigningKey,
   isOurs,
+  listKeys,
   lockRing,
   markRetired,
   type RingRows,
@@ -105,6 +105,10 @@ export class KeyRing {
 
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
+  }
+
+  list(): Promise<SigningKeyEntry[]> {
+    return listKeys(this.#options.storage.read);
   }
 
   /** Makes and publishes a successor, which signs from then on. The old one stays published until its tokens have ended. */

@@ -1,9 +1,10 @@
 /** The keys in SQL, which are the truth. Whoever changes one holds the row of the ring until the commit. */
+import type { SigningKeyEntry } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import { makeSigningKey, publicPartOf, type SigningKey } from "./signing-key.ts";
-import type { KeyStatus } from "./tables.ts";
+import { makeSigningKey, publicPartOf, SIGNING_ALGORITHM, type SigningKey } from "./signing-key.ts";
+import type { KeyStatus, SigningKeysTable } from "./tables.ts";
 
 /** Why a key was retired that nobody has reason to refuse: its tokens had ended. */
 export const ROTATED = "rotated";
@@ -31,6 +32,35 @@ export async function readRing(read: Kysely<Database>): Promise<RingRows> {
     .map(({ status, jwk }) => ({ status, key: JSON.parse(jwk) as SigningKey }));
   return { revision, keys, kids: new Set(rows.map(({ kid }) => kid)) };
 }
+
+/** For administrators: all that there ever were, without what signs. */
+export async function listKeys(read: Kysely<Database>): Promise<SigningKeyEntry[]> {
+  const rows = await read
+    .selectFrom("oidc_signing_keys")
+    .selectAll()
+    .orderBy("created_at", "desc")
+    .orderBy("kid")
+    .execute();
+  return STATUSES.flatMap((status) => rows.filter((row) => row.status === status)).map(entryOf);
+}
+
+const STATUSES: readonly KeyStatus[] = ["active", "retiring", "retired"];
+
+function entryOf(row: SigningKeysTable): SigningKeyEntry {
+  const { kid, status, created_at, published_until, retired_at, retired_reason, retired_by } = row;
+  return {
+    kid,
+    algorithm: SIGNING_ALGORITHM,
+    status,
+    createdAt: timeText(created_at),
+    ...(published_until === null ? {} : { publishedUntil: timeText(published_until) }),
+    ...(retired_at === null ? {} : { retiredAt: timeText(retired_at) }),
+    ...(retired_reason === null ? {} : { retiredReason: retired_reason }),
+    ...(retired_by === null ? {} : { retiredBy: retired_by }),
+  };
+}
+
+const timeText = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 export async function readRevision(read: Kysely<Database>): Promise<number> {
   const { revision } = await read.selectFrom("oidc_key_ring").select("revision").executeTakeFirstOrThrow();

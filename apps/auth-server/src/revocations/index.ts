@@ -1,6 +1,7 @@
 export type { Authenticate, Caller } from "@portcullis/feed-server";
 export { STATE_REASONS } from "./check-revocation-request.ts";
 export type { LocalRevocations } from "./local-revocations.ts";
+export { gone, waitOf } from "./prefer-wait.ts";
 export type { Receipts } from "./receipts.ts";
 export {
   createRevocations,

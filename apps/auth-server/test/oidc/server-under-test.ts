@@ -144,7 +144,7 @@ function configurationFor(port: number, dataDirectory: string) {
       machine("service", { [RESOURCE]: ["orders.read"] }),
       machine("orders", { [RESOURCE]: ["orders.read"], [api]: ["revocations.read"] }),
       machine("billing", { [OTHER_RESOURCE]: ["bills.read"] }),
-      machine("admin", { [api]: ["revocations.read", "revocations.write"] }),
+      machine("admin", { [api]: ["revocations.read", "revocations.write", "keys.read", "keys.write"] }),
       { ...machine("auditor", { [api]: ["revocations.read"] }), introspectsAnyToken: true },
     ],
     users: [

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { keyListSchema, revocationAnswerSchema, rotatedKeySchema } from "@portcullis/protocol";
+import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
+import { machineToken } from "../oidc/app.ts";
+import { RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { kidOf } from "./stolen-key.ts";
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+const BOTH = "keys.read keys.write";
+
+interface Call {
+  readonly method?: "GET" | "POST";
+  readonly body?: unknown;
+  readonly scope?: string;
+  readonly headers?: Record<string, string>;
+}
+
+async function call(
+  path: string,
+  { method = "GET", body, scope = BOTH, headers = {} }: Call = {},
+): Promise<Exchange> {
+  const accessToken = await machineToken(server.issuer, "admin", `${server.issuer}/api`, scope);
+  const json = body === undefined ? {} : { "content-type": "application/json" };
+  return exchange(`${server.issuer}/api/v1${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: { authorization: `Bearer ${accessToken}`, ...json, ...headers },
+  });
+}
+
+const keys = async () => keyListSchema.parse(json(await call("/keys"))).items;
+const serviceKid = async () => kidOf(await machineToken(server.issuer, "service", RESOURCE, "orders.read"));
+
+describe("the keys API", () => {
+  it("lists keys without what signs, rotates, and retires with a receipt that repeats", async () => {
+    const [first, ...none] = await keys();
+    assert.deepEqual([first!.status, none], ["active", []]);
+    const rotated = await call("/keys/rotate", { method: "POST" });
+    const { kid } = rotatedKeySchema.parse(json(rotated));
+    assert.equal(await serviceKid(), kid);
+    const after = await call("/keys");
+    assert.deepEqual(
+      keyListSchema.parse(json(after)).items.map((key) => [key.kid, key.status, "publishedUntil" in key]),
+      [
+        [kid, "active", false],
+        [first!.kid, "retiring", true],
+      ],
+    );
+    assert.doesNotMatch(after.body, /"[dxy]":/);
+    assert.equal(after.headers["cache-control"], "no-store");
+
+    const path = `/keys/${kid}/retire`;
+    const retired = await call(path, {
+      method: "POST",
+      body: { note: "leaked" },
+      headers: { prefer: "wait=2" },
+    });
+    assert.equal(retired.status, 200, retired.body);
+    assert.equal(retired.headers["preference-applied"], "wait=2");
+    const receipt = revocationAnswerSchema.parse(json(retired));
+    assert.deepEqual([receipt.key, receipt.known, receipt.state], [kid, true, "enforced"]);
+    assert.ok(![kid, first!.kid].includes(await serviceKid()));
+    const entry = (await keys()).find((key) => key.kid === kid)!;
+    assert.deepEqual(
+      [entry.status, entry.retiredReason, entry.retiredBy],
+      ["retired", "key_retired", "admin"],
+    );
+
+    const again = revocationAnswerSchema.parse(json(await call(path, { method: "POST" })));
+    assert.deepEqual([again.seq, again.repeated], [receipt.seq, true]);
+  });
+
+  it("retires a key that was rotated out, too: refused, and not only unpublished", async () => {
+    const [active] = await keys();
+    await call("/keys/rotate", { method: "POST" });
+    const answer = await call(`/keys/${active!.kid}/retire`, { method: "POST" });
+    assert.equal(answer.status, 200);
+    assert.ok(server.server.revocations.local.isKeyRevoked(active!.kid));
+    assert.equal((await keys()).filter(({ status }) => status === "active").length, 1);
+  });
+
+  it("says what is wrong as RFC 9457 has it", async () => {
+    const problemOf = (answer: Exchange) => {
+      const { status, code } = json<{ status: number; code: string }>(answer);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.equal(status, answer.status);
+      return [status, code];
+    };
+    const retire = (kid: string, more: Call = {}) => call(`/keys/${kid}/retire`, { method: "POST", ...more });
+    assert.deepEqual(problemOf(await retire("no-such-key")), [404, "unknown_key"]);
+    const [active] = await keys();
+    assert.deepEqual(problemOf(await retire(active!.kid, { body: { why: 1, reason: "x" } })), [
+      400,
+      "invalid_request",
+    ]);
+    const form = { headers: { "content-type": "text/plain" } };
+    assert.deepEqual(problemOf(await retire(active!.kid, { body: "x", ...form })), [415, "invalid_request"]);
+    assert.deepEqual(problemOf(await call("/keys/rotate", { method: "POST", body: { a: 1 } })), [
+      400,
+      "invalid_request",
+    ]);
+    assert.equal(await serviceKid(), active!.kid, "nothing was changed");
+  });
+
+  it("is for those with the scope alone", async () => {
+    const [active] = await keys();
+    const asReader = { method: "POST", scope: "keys.read" } as const;
+    assert.equal((await call("/keys/rotate", asReader)).status, 403);
+    assert.equal((await call(`/keys/${active!.kid}/retire`, asReader)).status, 403);
+    assert.equal((await call("/keys", { scope: "keys.write" })).status, 403);
+    assert.equal((await exchange(`${server.issuer}/api/v1/keys`)).status, 401);
+    assert.equal(await serviceKid(), active!.kid);
+  });
+});
