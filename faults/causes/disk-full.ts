@@ -5,7 +5,8 @@ const FULL_MS = 4000;
 export const diskFull: Fault = {
   name: "disk-full",
   title: "Disk full 4 s (SQLite on a small tmpfs)",
-  expected: "Revoking answers 503 and acknowledges nothing; existing tokens verify on.",
+  expected:
+    "Revoking goes on, on the reserve; what is not stored is not acknowledged; existing tokens verify on.",
   bed: "small-disk",
   needsRoot: true,
   async strike({ bed: { disk }, hold }) {

@@ -75,6 +75,8 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
     database: databaseOf(configuration),
     tokenLifetimeSeconds: configuration.tokenLifetimeSeconds,
     clockSkewSeconds: configuration.clockSkewSeconds,
+    diskSpace: diskSpaceOf(configuration),
+    report,
     ...platform,
   });
   try {
@@ -88,6 +90,16 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
 
 function databaseOf({ database, dataDirectory }: Configuration): DatabaseOptions {
   return database.kind === "sqlite" ? { ...database, file: join(dataDirectory, DATA_FILE) } : database;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+function diskSpaceOf({ diskSpace }: Configuration) {
+  return {
+    reserveBytes: diskSpace.reserveMiB * MEBIBYTE,
+    refuseStrangersBelow: diskSpace.refuseStrangersBelowMiB * MEBIBYTE,
+    alarmBelow: diskSpace.alarmBelowMiB * MEBIBYTE,
+  };
 }
 
 interface Platform {

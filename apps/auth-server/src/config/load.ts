@@ -9,6 +9,7 @@ import {
   type ConfigurationFile,
   configurationSchema,
   type DatabaseConfiguration,
+  type DiskSpaceConfiguration,
   type LimitsConfiguration,
   type RedisConfiguration,
   type ResourceConfiguration,
@@ -24,6 +25,7 @@ export interface Configuration {
   readonly database: DatabaseConfiguration;
   readonly redis?: RedisConfiguration | undefined;
   readonly limits: LimitsConfiguration;
+  readonly diskSpace: DiskSpaceConfiguration;
   readonly mostLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own API. */

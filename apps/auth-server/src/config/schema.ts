@@ -8,6 +8,7 @@ const scopeToken = z
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "is not a scope (RFC 6749, section 3.3)");
 const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "may have letters, digits, and . _ @ - only");
 
+const mebibytes = z.int().min(1).max(1_048_576);
 const requestsPerMinute = z.int().min(1).max(1_000_000);
 
 export const listenSchema = z.strictObject({
@@ -109,6 +110,15 @@ export const configurationSchema = z.strictObject({
       signInAttemptsPerMinute: requestsPerMinute.default(6000),
     })
     .prefault({}),
+  /** With SQLite. Mebibytes; on a small disk smaller shares of it (storage/sqlite/disk-room.ts). */
+  diskSpace: z
+    .strictObject({
+      /** Held for revoking, signing out and pruning when nothing else is left. */
+      reserveMiB: mebibytes.default(16),
+      refuseStrangersBelowMiB: mebibytes.default(64),
+      alarmBelowMiB: mebibytes.default(256),
+    })
+    .prefault({}),
   /** Live revocations that may be kept; an alarm is reported at four fifths of it. Verifiers hold as many. */
   mostLiveRevocations: z.int().min(1000).default(10_000_000),
   /**
@@ -125,6 +135,7 @@ export type ConfigurationFile = z.infer<typeof configurationSchema>;
 export type ResourceConfiguration = z.infer<typeof resourceSchema>;
 export type ClientConfiguration = z.infer<typeof clientSchema>;
 export type DatabaseConfiguration = z.infer<typeof databaseSchema>;
+export type DiskSpaceConfiguration = ConfigurationFile["diskSpace"];
 export type LimitsConfiguration = ConfigurationFile["limits"];
 export type RedisConfiguration = z.infer<typeof redisSchema>;
 export type UserConfiguration = z.infer<typeof userSchema>;

@@ -7,17 +7,14 @@ import type { GrantStore } from "./grant-store.ts";
 import { hashOfSecret } from "./identifiers.ts";
 import { insertFirst, spend } from "./spend.ts";
 import { rememberSpentCode } from "./spent-codes.ts";
+import type { ArtefactsTable } from "./tables.ts";
 import { writeInUnit } from "./token-unit.ts";
 
 /** Models that nothing may be made of once their grant has ended. */
 const BELOW_A_GRANT = new Set(["AuthorizationCode", "RefreshToken", "AccessToken"]);
-const KINDS = new Set([
-  ...BELOW_A_GRANT,
-  "ClientCredentials",
-  "Interaction",
-  "PushedAuthorizationRequest",
-  "ReplayDetection",
-]);
+/** What somebody can have made who has proved nothing, as long as no account is named in it. */
+const OF_STRANGERS = new Set(["Interaction", "PushedAuthorizationRequest"]);
+const KINDS = new Set([...BELOW_A_GRANT, ...OF_STRANGERS, "ClientCredentials", "ReplayDetection"]);
 
 /** Whether an opaque access token is still good: asked each time one is looked up. */
 export type AllowsOpaqueToken = (payload: AdapterPayload) => boolean;
@@ -35,6 +32,8 @@ interface SaveArtefact {
   readonly payload: AdapterPayload;
   readonly ttlSeconds: number;
 }
+
+type ArtefactRow = Omit<ArtefactsTable, "consumed_at">;
 
 export class ArtefactStore {
   readonly #options: ArtefactStoreOptions;
@@ -59,13 +58,16 @@ export class ArtefactStore {
 
   async save(artefact: SaveArtefact): Promise<void> {
     if (!KINDS.has(artefact.model)) throw new TypeError(`artefacts of kind ${artefact.model} are not kept`);
-    await writeInUnit(this.#options.storage, (transaction) =>
-      asLibraryError(artefact.model, this.#save(transaction, artefact)),
+    const row = this.#rowOf(artefact);
+    const isOfStranger = OF_STRANGERS.has(artefact.model) && row.account_id === null;
+    await writeInUnit(
+      this.#options.storage,
+      (transaction) => asLibraryError(artefact.model, this.#save(transaction, artefact, row)),
+      { onBehalfOf: isOfStranger ? "stranger" : "client" },
     );
   }
 
-  async #save(transaction: WriteTransaction, artefact: SaveArtefact): Promise<void> {
-    const row = this.#rowOf(artefact);
+  async #save(transaction: WriteTransaction, artefact: SaveArtefact, row: ArtefactRow): Promise<void> {
     if (artefact.model === "ReplayDetection") return insertFirst(transaction, row);
     if (BELOW_A_GRANT.has(artefact.model) && !(await this.#hasLiveGrant(transaction, row.grant_id))) {
       // The grant ended while this was being made: what is made now must not outlive it.
@@ -83,7 +85,7 @@ export class ArtefactStore {
     return grantId !== null && this.#options.grants.isLive(transaction, grantId);
   }
 
-  #rowOf({ model, id, payload, ttlSeconds }: SaveArtefact) {
+  #rowOf({ model, id, payload, ttlSeconds }: SaveArtefact): ArtefactRow {
     const { jti: _jti, consumed: _consumed, ...kept } = payload;
     const session = payload.session as { uid?: string } | undefined;
     return {

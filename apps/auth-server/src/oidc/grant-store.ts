@@ -71,16 +71,19 @@ export class GrantStore {
     owner: GrantOwner,
     extend: (existing: GrantPayload | undefined) => Promise<GrantPayload>,
   ): Promise<string> {
-    return this.#storage.write(async (transaction) => {
-      await this.#assertOwner(transaction, owner);
-      const grant = this.#live(transaction.db)
-        .where("oidc_grants.session_uid", "=", owner.sessionUid)
-        .where("oidc_grants.client_id", "=", owner.clientId);
-      const existing = await transaction.lockRows(grant).executeTakeFirst();
-      const payload = await extend(existing && payloadOf(existing));
-      await this.#keep(transaction, owner, payload);
-      return payload.jti;
-    });
+    return this.#storage.write(
+      async (transaction) => {
+        await this.#assertOwner(transaction, owner);
+        const grant = this.#live(transaction.db)
+          .where("oidc_grants.session_uid", "=", owner.sessionUid)
+          .where("oidc_grants.client_id", "=", owner.clientId);
+        const existing = await transaction.lockRows(grant).executeTakeFirst();
+        const payload = await extend(existing && payloadOf(existing));
+        await this.#keep(transaction, owner, payload);
+        return payload.jti;
+      },
+      { onBehalfOf: "client" },
+    );
   }
 
   /**

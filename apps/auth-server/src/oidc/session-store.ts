@@ -113,7 +113,9 @@ export class SessionStore {
   }
 
   save(session: SaveSession): Promise<void> {
-    return this.#storage.write((transaction) => this.#save(transaction, session));
+    // Of somebody signed in: a sign-out changes it first. There are no more of them than people who sign in.
+    const options = session.payload.accountId === undefined ? ({ onBehalfOf: "stranger" } as const) : {};
+    return this.#storage.write((transaction) => this.#save(transaction, session), options);
   }
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {

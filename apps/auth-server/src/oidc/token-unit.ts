@@ -7,7 +7,7 @@
  * request fails.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Storage } from "../storage/storage.ts";
+import type { Storage, WriteOptions } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 
 type Step = (transaction: WriteTransaction) => Promise<void>;
@@ -15,9 +15,9 @@ type Step = (transaction: WriteTransaction) => Promise<void>;
 const current = new AsyncLocalStorage<Step[]>();
 
 /** Now, or with the token request that this belongs to. */
-export async function writeInUnit(storage: Storage, step: Step): Promise<void> {
+export async function writeInUnit(storage: Storage, step: Step, options?: WriteOptions): Promise<void> {
   const steps = current.getStore();
-  if (steps === undefined) await storage.write(step);
+  if (steps === undefined) await storage.write(step, options);
   else steps.push(step);
 }
 
@@ -30,8 +30,11 @@ export async function inTokenUnit(storage: Storage, work: () => Promise<void>, l
   await current.run(steps, work);
   // Client credentials leave nothing behind: a commit to disk for nothing would be most of their cost.
   if (steps.length === 0 && last === undefined) return;
-  await storage.write(async (transaction) => {
-    for (const step of steps) await step(transaction);
-    await last?.(transaction);
-  });
+  await storage.write(
+    async (transaction) => {
+      for (const step of steps) await step(transaction);
+      await last?.(transaction);
+    },
+    { onBehalfOf: "client" },
+  );
 }

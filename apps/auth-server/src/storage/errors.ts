@@ -6,6 +6,11 @@ export const storageError = errorsOf({
     status: 503,
     text: "The server cannot store changes at the moment. Nothing was changed; try again shortly.",
   },
+  /** Told before anything was tried: what is left is kept for revoking, signing out and pruning. */
+  storage_full: {
+    status: 503,
+    text: "The server's disk is full. Nothing was changed; signing out and revoking still work. Try again later.",
+  },
   storage_closed: {
     status: 503,
     text: "The server is shutting down. Nothing was changed; try again shortly.",

@@ -1,10 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainedRecord } from "@portcullis/feed-server";
+import { hasCode, type PortcullisError } from "@portcullis/protocol";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import { storageError } from "./errors.ts";
 import { Gathering } from "./gathering.ts";
 import type { GroupConnection } from "./group-connection.ts";
+import { type OnBehalfOf, type Room, UNLIMITED } from "./space/room.ts";
+import type { WriteHealth } from "./space/write-health.ts";
+import type { WriteOptions } from "./storage-port.ts";
 import { type Append, Unit } from "./unit.ts";
 import { withinTimeLimit } from "./within-time-limit.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
@@ -22,12 +26,16 @@ export interface GroupCommitOptions {
   readonly log: SqlRevocationLog;
   readonly counters: { units: number; commits: number; failedCommits: number };
   readonly unitTimeLimitMs?: number;
+  readonly room?: Room;
+  /** Told of each transaction that was stored, or was not. */
+  readonly health?: WriteHealth;
 }
 
 type Work = (transaction: WriteTransaction) => unknown;
 
 interface QueuedUnit {
   readonly work: Work;
+  readonly onBehalfOf: OnBehalfOf | undefined;
   /** Runs in the asynchronous context of the caller, whoever's turn started the drain. */
   readonly inContext: <T>(run: () => T) => T;
   readonly resolve: (value: unknown) => void;
@@ -38,8 +46,10 @@ interface QueuedUnit {
 /** A unit that ran, and how to tell its caller. Nobody is told before the commit. */
 interface FinishedUnit {
   readonly unit: Unit | undefined;
+  readonly queued: QueuedUnit;
   readonly tell: () => void;
-  readonly reject: (error: unknown) => void;
+  /** Why the store did not take it, though it took the rest of the group. */
+  readonly storeFailure?: PortcullisError | undefined;
 }
 
 const currentUnit = new AsyncLocalStorage<Unit>();
@@ -58,20 +68,27 @@ export class GroupCommit {
   readonly #idle: GroupConnection[];
   readonly #draining = new Set<Promise<void>>();
   readonly #gathering = new Gathering();
+  readonly #room: Room;
   #closed = false;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
     this.#idle = [...options.connections];
+    this.#room = options.room ?? UNLIMITED;
   }
 
-  write<T>(work: (transaction: WriteTransaction) => T | Promise<T>): Promise<T> {
+  write<T>(
+    work: (transaction: WriteTransaction) => T | Promise<T>,
+    { onBehalfOf }: WriteOptions = {},
+  ): Promise<T> {
     // It would wait for the group that waits for it.
     if (currentUnit.getStore()?.isOver === false) return Promise.reject(storageError("nested_write"));
     if (this.#closed) return Promise.reject(storageError("storage_closed"));
     return new Promise<T>((resolve, reject) => {
+      this.#room.admit(onBehalfOf);
       const inContext = AsyncLocalStorage.snapshot();
-      this.#queue.push({ work, inContext, resolve: resolve as (value: unknown) => void, reject, tries: 0 });
+      const told = { resolve: resolve as (value: unknown) => void, reject };
+      this.#queue.push({ work, onBehalfOf, inContext, ...told, tries: 0 });
       this.#wakeLane();
     });
   }
@@ -115,15 +132,26 @@ export class GroupCommit {
       await this.#failGroup(connection, finished, cause);
       return;
     }
+    this.#noteHealth(finished);
     this.#options.counters.commits++;
     this.#options.counters.units += finished.filter(({ unit }) => unit !== undefined).length;
     await this.#tell(finished, records);
+  }
+
+  #noteHealth(finished: readonly FinishedUnit[]): void {
+    const failure = finished.find(({ storeFailure }) => storeFailure !== undefined)?.storeFailure;
+    if (failure !== undefined) this.#options.health?.failed(failure);
+    else if (finished.some(({ unit }) => unit !== undefined)) this.#options.health?.stored();
   }
 
   async #begin(connection: GroupConnection, first: QueuedUnit): Promise<void> {
     try {
       await connection.begin();
     } catch (cause) {
+      if (this.#room.makeRoom(cause)) {
+        this.#queue.unshift(first);
+        throw cause;
+      }
       // Who waits now would only wait for the same in vain, one time limit after the other.
       for (const queued of [first, ...this.#queue.splice(0)]) queued.reject(unavailable(cause));
       throw cause;
@@ -149,13 +177,15 @@ export class GroupCommit {
     const unit = new Unit(connection, this.#options.log);
     queued.tries++;
     try {
+      // Again: what runs once more because the disk was full may be what filled it.
+      this.#room.admit(queued.onBehalfOf);
       connection.beginUnit(queued.tries);
       const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
       const value = await withinTimeLimit(limitMs, () => runInContext(queued, unit));
       unit.end();
       unit.checkAppends();
       await connection.endUnit();
-      return { unit, tell: () => queued.resolve(value), reject: queued.reject };
+      return { unit, queued, tell: () => queued.resolve(value) };
     } catch (error) {
       unit.end();
       return this.#undoUnit(connection, queued, error);
@@ -170,13 +200,16 @@ export class GroupCommit {
     try {
       await connection.undoUnit();
     } catch (cause) {
-      queued.reject(unavailable(cause));
+      // The whole transaction is lost, and with it what this unit did: it goes with its group.
+      if (this.#room.makeRoom(error)) this.#queue.unshift(queued);
+      else queued.reject(unavailable(cause));
       throw cause;
     }
-    const isRace = connection.isRace(error, queued.tries);
+    const isRace = connection.isRace(error, queued.tries) || this.#room.makeRoom(error);
     if (isRace && queued.tries < MOST_TRIES) return "again";
     const told = isRace ? storageError("contended", { cause: error }) : connection.asUnitError(error);
-    return { unit: undefined, tell: () => queued.reject(told), reject: queued.reject };
+    const storeFailure = hasCode(told, "storage_unavailable") ? told : undefined;
+    return { unit: undefined, queued, tell: () => queued.reject(told), storeFailure };
   }
 
   async #endGroup(
@@ -214,8 +247,8 @@ export class GroupCommit {
       await this.#options.log.publish(records);
     } catch (cause) {
       // On disk, but this server has not got there: nobody may be told of a revocation that it does not enforce.
-      for (const { unit, tell, reject } of finished) {
-        if (unit !== undefined && unit.appends.length > 0) reject(unavailable(cause));
+      for (const { unit, queued, tell } of finished) {
+        if (unit !== undefined && unit.appends.length > 0) queued.reject(unavailable(cause));
         else tell();
       }
       return;
@@ -230,7 +263,13 @@ export class GroupCommit {
   ): Promise<void> {
     this.#options.counters.failedCommits++;
     await connection.rollback();
-    for (const { reject } of finished) reject(unavailable(cause));
+    if (this.#room.makeRoom(cause)) {
+      // Nothing of it is stored and nobody was told: all of it runs once more, on the reserve.
+      this.#queue.unshift(...finished.map(({ queued }) => queued));
+      return;
+    }
+    this.#options.health?.failed(cause);
+    for (const { queued } of finished) queued.reject(unavailable(cause));
   }
 }
 

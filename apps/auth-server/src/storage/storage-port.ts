@@ -2,6 +2,8 @@ import type { Kysely } from "kysely";
 import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import type { Database, Dialect } from "./database.ts";
 import type { Listen } from "./postgres/listener.ts";
+import type { OnBehalfOf, SpaceState } from "./space/room.ts";
+import type { DiskRoomOptions } from "./sqlite/disk-room.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
 
 export interface Storage {
@@ -14,13 +16,21 @@ export interface Storage {
    * Keep foreign waiting (network, passwords) out of it: other writers wait for it. It may run again when another
    * server was in its way, so it changes nothing but the database.
    */
-  write<T>(work: (transaction: WriteTransaction) => T | Promise<T>): Promise<T>;
+  write<T>(work: (transaction: WriteTransaction) => T | Promise<T>, options?: WriteOptions): Promise<T>;
   readonly log: SqlRevocationLog;
   readonly counters: StorageCounters;
+  readonly space: SpaceState;
+  /** Rejects as `write` would. Asks the store only when nothing was stored in the last seconds, or something was not. */
+  checkWritable(): Promise<void>;
   /** What other servers on the database say. Undefined on SQLite, where there are none. */
   readonly listen?: Listen;
   /** Stores what is queued, then closes. */
   close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Rejects with `storage_full` while there is no space for this. Default: for the server itself (space/room.ts). */
+  readonly onBehalfOf?: OnBehalfOf;
 }
 
 export interface StorageCounters {
@@ -46,6 +56,16 @@ export interface StorageOptions {
   /** Default: `performance.now`. */
   readonly monotonicMs?: () => number;
   readonly randomBytes: (size: number) => Uint8Array;
+  /** With SQLite: default none, so that nothing is refused before the disk is full. */
+  readonly diskSpace?: DiskRoomOptions | undefined;
   /** Private happenings, for the operator's log. */
   readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+/** What the operator's log and the steady clock are, where nobody said. */
+export function observersOf({
+  report = () => undefined,
+  monotonicMs = () => performance.now(),
+}: StorageOptions) {
+  return { report, monotonicMs };
 }

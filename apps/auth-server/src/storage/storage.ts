@@ -2,7 +2,14 @@ import { openPostgres } from "./postgres/open-postgres.ts";
 import { openSqlite } from "./sqlite/open-sqlite.ts";
 import type { Storage, StorageOptions } from "./storage-port.ts";
 
-export type { DatabaseOptions, Storage, StorageCounters, StorageOptions } from "./storage-port.ts";
+export type { OnBehalfOf, SpaceState } from "./space/room.ts";
+export type {
+  DatabaseOptions,
+  Storage,
+  StorageCounters,
+  StorageOptions,
+  WriteOptions,
+} from "./storage-port.ts";
 
 export function openStorage(options: StorageOptions): Promise<Storage> {
   const { database } = options;

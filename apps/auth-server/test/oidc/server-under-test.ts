@@ -130,6 +130,7 @@ function configurationFor(port: number, dataDirectory: string) {
     issuer,
     listen: { host: "127.0.0.1", port },
     dataDirectory,
+    diskSpace: { reserveMiB: 1 },
     resources: [
       {
         identifier: RESOURCE,

@@ -12,6 +12,7 @@ import { addSearchByKey } from "./0006-search-by-key.ts";
 import { addKeyRing } from "./0007-key-ring.ts";
 import { addSpentCodes } from "./0009-spent-codes.ts";
 import { addRemovals } from "./0011-removals.ts";
+import { addSpace } from "./0013-space.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -23,4 +24,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0007-key-ring": addKeyRing,
   "0009-spent-codes": addSpentCodes,
   "0011-removals": addRemovals,
+  "0013-space": addSpace,
 };

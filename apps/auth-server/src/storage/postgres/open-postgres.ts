@@ -3,7 +3,9 @@ import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
 import { keepTokenLifetime } from "../../revocations/token-lifetimes.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { migrations } from "../migrations/index.ts";
-import type { Storage, StorageOptions } from "../storage-port.ts";
+import { WriteHealth } from "../space/write-health.ts";
+import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { DatabaseRoom } from "./database-room.ts";
 import { postgresGroupConnection } from "./group-connection.ts";
 import { listenOn } from "./listener.ts";
 import { whileStarting } from "./prepare-database.ts";
@@ -32,17 +34,24 @@ export async function openPostgres(
     );
     const counters = { units: 0, commits: 0, failedCommits: 0 };
     const connections = Array.from({ length: lanes }, () => postgresGroupConnection(url));
-    const commits = new GroupCommit({ connections, log, counters });
+    const room = new DatabaseRoom(observersOf(options));
+    const health = new WriteHealth(observersOf(options));
+    const commits = new GroupCommit({ connections, log, counters, room, health });
+    const write: Storage["write"] = (work, how) => commits.write(work, how);
     const report = options.report ?? (() => undefined);
     await reportUnsafeSettings(read, report);
     const stopPolling = pollRegularly(log, report);
-    const stopKeeping = keepLifetimeRegularly(options, (work) => commits.write(work));
+    const stopKeeping = keepLifetimeRegularly(options, write);
     return {
       dialect: "postgres",
       read,
-      write: (work) => commits.write(work),
+      write,
       log,
       counters,
+      get space() {
+        return room.state;
+      },
+      checkWritable: () => health.check(write),
       listen: listenOn(url),
       async close() {
         stopPolling();

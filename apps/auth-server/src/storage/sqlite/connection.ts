@@ -6,6 +6,9 @@ import { preparedStatements } from "./prepared-statements.ts";
 /** How long a statement waits, blocking this process, for another one (a backup, a shell) to release a lock. */
 const BUSY_TIMEOUT_MS = 500;
 
+/** Bytes to which the journal is cut back after a transaction made it longer. It is written over, not deleted. */
+const LONGEST_JOURNAL = 8 * 1024 * 1024;
+
 export interface SqliteConnection {
   readonly database: DatabaseSync;
   readonly prepare: SqliteDatabase["prepare"];
@@ -18,6 +21,7 @@ export interface SqliteConnection {
 export function openWriter(file: string): SqliteConnection {
   const database = open(file);
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  database.exec(`PRAGMA journal_size_limit = ${LONGEST_JOURNAL}`);
   return { database, prepare: preparedStatements(database) };
 }
 

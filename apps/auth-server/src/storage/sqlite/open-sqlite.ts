@@ -1,9 +1,13 @@
+import type { DatabaseSync } from "node:sqlite";
 import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { migrations } from "../migrations/index.ts";
-import type { Storage, StorageOptions } from "../storage-port.ts";
-import { openReader, openWriter, queriesOn } from "./connection.ts";
+import { type Room, UNLIMITED } from "../space/room.ts";
+import { WriteHealth } from "../space/write-health.ts";
+import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { openReader, openWriter, queriesOn, type SqliteConnection } from "./connection.ts";
 import { lockDataFile, prepareDataFile } from "./data-file.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { sqliteGroupConnection } from "./group-connection.ts";
 import { migrateToLatest } from "./migrate.ts";
 
@@ -23,23 +27,70 @@ async function openLocked(
   { file, release }: { readonly file: string; readonly release: () => void },
 ): Promise<Storage> {
   const writer = openWriter(file);
-  await migrateToLatest(writer.database, migrations);
-  const reader = openReader(file);
-  const read = queriesOn(reader.prepare);
-  const write = queriesOn(writer.prepare);
-  const log = await SqlRevocationLog.open({ ...options, dialect: "sqlite", read, write });
+  const room = roomOf(options, file, writer.database);
+  const opening = () => openLog(options, file, writer);
+  const { reader, read, log } = await opening().catch((error: unknown) => {
+    // A server that is started on a full disk has the reserve that the one before it left.
+    if (!room.makeRoom((error as Error).cause ?? error)) throw error;
+    return opening();
+  });
   const counters = { units: 0, commits: 0, failedCommits: 0 };
-  const commits = new GroupCommit({ connections: [sqliteGroupConnection(writer)], log, counters });
+  const health = new WriteHealth(observersOf(options));
+  const connections = [sqliteGroupConnection(writer)];
+  const commits = new GroupCommit({ connections, log, counters, room, health });
+  const write: Storage["write"] = (work, how) => commits.write(work, how);
   return {
     dialect: "sqlite",
     read,
-    write: (work) => commits.write(work),
+    write,
     log,
     counters,
+    get space() {
+      return room.state;
+    },
+    checkWritable: () => health.check(write),
     async close() {
+      room.close();
       await commits.close();
       reader.database.close();
       release();
     },
   };
 }
+
+async function openLog(options: StorageOptions, file: string, writer: SqliteConnection) {
+  await migrateToLatest(writer.database, migrations);
+  const reader = openReader(file);
+  const read = queriesOn(reader.prepare);
+  const write = queriesOn(writer.prepare);
+  const log = await SqlRevocationLog.open({ ...options, dialect: "sqlite", read, write });
+  return { reader, read, log };
+}
+
+function roomOf(options: StorageOptions, file: string, database: DatabaseSync): Room {
+  const { diskSpace, randomBytes } = options;
+  if (diskSpace === undefined) return UNLIMITED;
+  const { report } = observersOf(options);
+  const freeInFile = () => numberOf(database, "freelist_count") * numberOf(database, "page_size");
+  return new DiskRoom({
+    reserveBytes: diskSpace.reserveBytes,
+    refuseStrangersBelow: diskSpace.refuseStrangersBelow,
+    alarmBelow: diskSpace.alarmBelow,
+    file,
+    freeInFile,
+    shrinkJournal: () => shrinkJournal(database),
+    randomBytes,
+    report,
+  });
+}
+
+/** Fails while a transaction is under way, and where there is no space for it: then the next look tries again. */
+function shrinkJournal(database: DatabaseSync): void {
+  if (database.isTransaction) return;
+  try {
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {}
+}
+
+const numberOf = (database: DatabaseSync, pragma: "freelist_count" | "page_size"): number =>
+  Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma]);

@@ -1,0 +1,44 @@
+import { storageError } from "../errors.ts";
+import type { OnBehalfOf, ReportSpace, Room, SpaceState } from "../space/room.ts";
+
+/** `disk_full`. */
+const DISK_FULL = "53100";
+/** Strangers are refused for so long after the database last said that its disk is full. */
+const REFUSE_MS = 30_000;
+
+/**
+ * The disk is the database's, and cannot be looked at from here: what it says is all that is known. No reserve can be
+ * kept there either, so what ends something is tried each time, and has the space that others leave.
+ */
+export class DatabaseRoom implements Room {
+  readonly #report: ReportSpace;
+  readonly #monotonicMs: () => number;
+  #fullUntil = Number.NEGATIVE_INFINITY;
+  #wasFull = false;
+
+  constructor(options: { readonly report: ReportSpace; readonly monotonicMs: () => number }) {
+    this.#report = options.report;
+    this.#monotonicMs = options.monotonicMs;
+  }
+
+  get state(): SpaceState {
+    const isFull = this.#monotonicMs() < this.#fullUntil;
+    if (this.#wasFull && !isFull) this.#report({ event: "storage_takes_all_again" });
+    this.#wasFull = isFull;
+    return isFull ? "low" : "ample";
+  }
+
+  admit(onBehalfOf: OnBehalfOf | undefined): void {
+    if (onBehalfOf === "stranger" && this.state !== "ample") throw storageError("storage_full");
+  }
+
+  makeRoom(failure: unknown): boolean {
+    if ((failure as { code?: unknown } | null)?.code !== DISK_FULL) return false;
+    if (this.state === "ample") this.#report({ event: "storage_refuses_strangers" });
+    this.#wasFull = true;
+    this.#fullUntil = this.#monotonicMs() + REFUSE_MS;
+    return false;
+  }
+
+  close(): void {}
+}

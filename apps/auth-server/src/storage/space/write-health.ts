@@ -1,0 +1,52 @@
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
+import type { Storage } from "../storage-port.ts";
+import type { ReportSpace } from "./room.ts";
+
+/** What was stored in the last seconds says that the store can be written. */
+const TRUSTED_MS = 5000;
+/** Anybody may ask for readiness, as often as they like. */
+const PAUSE_MS = 500;
+
+/** Whether what is written gets stored. A store that can be read says nothing about that. */
+export class WriteHealth {
+  readonly #report: ReportSpace;
+  readonly #monotonicMs: () => number;
+  #storedAt = Number.NEGATIVE_INFINITY;
+  #isFailing = false;
+  #last: { readonly at: number; readonly answer: Promise<void> } | undefined;
+
+  constructor(options: { readonly report: ReportSpace; readonly monotonicMs: () => number }) {
+    this.#report = options.report;
+    this.#monotonicMs = options.monotonicMs;
+  }
+
+  stored(): void {
+    this.#storedAt = this.#monotonicMs();
+    if (this.#isFailing) this.#report({ event: "storage_written_again" });
+    this.#isFailing = false;
+  }
+
+  failed(error: unknown): void {
+    if (!this.#isFailing) this.#report({ event: "storage_not_written", error });
+    this.#isFailing = true;
+  }
+
+  /** Rejects when a revocation could not be stored now. */
+  check(write: Storage["write"]): Promise<void> {
+    const now = this.#monotonicMs();
+    if (!this.#isFailing && now - this.#storedAt < TRUSTED_MS) return Promise.resolve();
+    if (this.#last === undefined || now - this.#last.at >= PAUSE_MS) {
+      this.#last = { at: now, answer: write(({ db }) => writeOver(db, now)) };
+    }
+    return this.#last.answer;
+  }
+}
+
+/** The one row of its table. */
+async function writeOver(db: Kysely<Database>, value: number): Promise<void> {
+  await db
+    .updateTable("write_checks")
+    .set({ value: Math.floor(value) })
+    .execute();
+}
