@@ -6,7 +6,7 @@ import type { Demo, SecretClient } from "./demo.ts";
 export const RESOURCE = "https://orders.portcullis.example";
 export const ROUTES = { orders: "/orders", open: "/catalogue" } as const;
 export const ORDERS_SCOPE = "orders.read orders.write";
-export const ADMIN_SCOPE = "revocations.read revocations.write revocations.inspect";
+export const ADMIN_SCOPE = "revocations.read revocations.write revocations.inspect keys.read keys.write";
 const TRUST_DOMAIN = "portcullis.example";
 
 export const apiResourceOf = ({ issuer }: Addresses): string => `${issuer}/api`;

@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addKeysList } from "./commands/keys-list.ts";
+import { addKeysRetire } from "./commands/keys-retire.ts";
+import { addKeysRotate } from "./commands/keys-rotate.ts";
 import { addLogDeclareLoss } from "./commands/log-declare-loss.ts";
 import { addLogVerify } from "./commands/log-verify.ts";
 import { addRevocationsList } from "./commands/revocations-list.ts";
@@ -44,6 +47,10 @@ export function createProgram(cli: Cli): Command {
   addRevocationsShow(revocations, cli);
   addRevocationsWatch(revocations, cli);
   addVerifiers(program, cli);
+  const keys = program.command("keys").description("see, rotate and retire signing keys").helpCommand(false);
+  addKeysList(keys, cli);
+  addKeysRotate(keys, cli);
+  addKeysRetire(keys, cli);
   const log = program.command("log").description("prove the log, or void it").helpCommand(false);
   addLogVerify(log, cli);
   addLogDeclareLoss(log, cli);

@@ -54,7 +54,13 @@ type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer
 function giveScopes({ clients, issuer }: Document): void {
   const admin = clients.find(({ clientId }) => clientId === "admin")!;
   const api = `${issuer}/api`;
-  admin.resources[api] = ["revocations.read", "revocations.write", "revocations.inspect"];
+  admin.resources[api] = [
+    "revocations.read",
+    "revocations.write",
+    "revocations.inspect",
+    "keys.read",
+    "keys.write",
+  ];
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }
 

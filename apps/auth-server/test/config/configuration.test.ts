@@ -59,6 +59,8 @@ describe("the configuration", () => {
       "revocations.read",
       "revocations.write",
       "revocations.inspect",
+      "keys.read",
+      "keys.write",
     ]);
     assert.equal(tokenLifetimeSeconds, 600);
   });

@@ -2,14 +2,18 @@ import {
   API_SCOPES,
   type DeclaredLoss,
   declaredLossSchema,
+  type KeyList,
+  keyListSchema,
   type LogPage,
   logPageSchema,
   type RevocationAnswer,
   type RevocationPage,
   type RevocationStatus,
+  type RotatedKey,
   revocationAnswerSchema,
   revocationPageSchema,
   revocationStatusSchema,
+  rotatedKeySchema,
   type VerifierList,
   verifierListSchema,
 } from "@portcullis/protocol";
@@ -31,6 +35,8 @@ export interface ApiOptions {
 }
 
 interface Call {
+  /** Below which URL `path` is; default: the revocations. */
+  readonly at?: "api";
   readonly method?: "GET" | "POST";
   readonly path?: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
@@ -38,13 +44,15 @@ interface Call {
   readonly body?: unknown;
 }
 
+/** Of the revocations, and of what is below `/api/v1` (RFC 9457). */
 const errorSchema = z.object({
-  error: z.string(),
+  error: z.string().optional(),
   error_description: z.string().optional(),
+  detail: z.string().optional(),
   problems: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
 });
 
-/** The revocations API (docs/reference/revocations-api.md), as one client with the scopes of one verb. */
+/** The revocations API (docs/reference/revocations-api.md) and that of signing keys (docs/reference/api.md), as one client with the scopes of one verb. */
 export class RevocationsApi {
   readonly metadata: IssuerMetadata;
   readonly #options: ApiOptions;
@@ -85,6 +93,19 @@ export class RevocationsApi {
     return this.#call(logPageSchema, { path: "/batches", query: { after, limit } });
   }
 
+  keys(): Promise<KeyList> {
+    return this.#call(keyListSchema, { at: "api", path: "/keys" });
+  }
+
+  rotateKey(): Promise<RotatedKey> {
+    return this.#call(rotatedKeySchema, { at: "api", method: "POST", path: "/keys/rotate" });
+  }
+
+  retireKey(kid: string, body: unknown, waitSeconds: number): Promise<RevocationAnswer> {
+    const path = `/keys/${encodeURIComponent(kid)}/retire`;
+    return this.#call(revocationAnswerSchema, { at: "api", method: "POST", path, body, waitSeconds });
+  }
+
   /** The keys that the issuer signs with. */
   async jwks(): Promise<JSONWebKeySet> {
     const url = new URL(this.metadata.jwks_uri);
@@ -110,6 +131,11 @@ export class RevocationsApi {
     return this.metadata.portcullis_revocations_endpoint.replace(/\/$/, "");
   }
 
+  #urlOf({ at, path = "" }: Call): string {
+    const base = at === "api" ? `${this.metadata.issuer.replace(/\/$/, "")}/api/v1` : this.#endpoint;
+    return base + path;
+  }
+
   async #call<Schema extends z.ZodType>(schema: Schema, call: Call): Promise<z.output<Schema>> {
     let answer = await this.#send(call, false);
     if (answer.status === 401) answer = await this.#send(call, true);
@@ -124,7 +150,7 @@ export class RevocationsApi {
 
   async #send(call: Call, refresh: boolean): Promise<Answer> {
     const { sending } = this.#options;
-    const url = new URL(this.#endpoint + (call.path ?? ""));
+    const url = new URL(this.#urlOf(call));
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
@@ -148,13 +174,13 @@ export class RevocationsApi {
       return cliError("not_accepted", { text: `${name} does not accept a token that the issuer just gave.` });
     }
     const problems = said?.problems?.map(({ field, message }) => `${field}: ${message}`).join("\n");
-    const text = problems || said?.error_description || `${name} answered ${status}.`;
+    const text = problems || said?.error_description || said?.detail || `${name} answered ${status}.`;
     if (status === 404) return cliError("not_found", { text });
     if (status >= 500) return cliError("issuer_unreachable", { text: `${name} answered ${status}: ${text}` });
     return cliError("refused", { text });
   }
 
-  #nameOf({ method = "GET", path = "" }: Call): string {
-    return `${method} ${this.#endpoint}${path}`;
+  #nameOf(call: Call): string {
+    return `${call.method ?? "GET"} ${this.#urlOf(call)}`;
   }
 }

@@ -2,11 +2,11 @@ import { hasCode, MODES, REASONS, type RevocationAnswer, SCOPES, type Scope } fr
 import { Argument, type Command, Option } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
-import { receiptText } from "../print/receipt.ts";
 import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
 import { parseWait } from "./numbers.ts";
+import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
@@ -26,6 +26,7 @@ interface RevokeOptions {
 const DANGEROUS: Partial<Record<Scope, (key: string) => string>> = {
   issuer: () => "every access token of this issuer, of all people and all clients",
   audience: (key) => `every access token for the API ${key}, of all people and all clients`,
+  key: (key) => `every token that is signed with the key ${key}, of all people and all clients`,
   client: (key) => `every session, grant and token of the client ${key}, of all people`,
 };
 
@@ -47,7 +48,7 @@ export function addRevoke(parent: Command, cli: Cli): void {
     .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
     .option("--quorum", "be content with more than half of the verifiers")
     .option("--foreign", "the key is of another issuer's tokens: take it as it is")
-    .option("--yes", "do not ask before revoking an issuer, audience or client")
+    .option("--yes", "do not ask before revoking an issuer, audience, client or key")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, revoke));
 }
@@ -134,15 +135,12 @@ async function isConfirmed(
   return false;
 }
 
-function printAnswer({ io, paint }: Session, answer: RevocationAnswer, asked: Asked): void {
-  const text = receiptText(answer, io.now());
-  const colour = answer.state === "pending" ? "yellow" : "green";
-  const what = answer.repeated ? "It had ended already" : "Revoked";
-  io.stdout.write(`${what} (seq ${answer.seq}). ${paint(colour, text)}\n`);
+function printAnswer(session: Session, answer: RevocationAnswer, asked: Asked): void {
+  const { io } = session;
+  printReceipt(session, answer, answer.repeated ? "It had ended already" : "Revoked");
   for (const line of [...meantText(answer, asked), ...unknownText(answer, asked)])
     io.stdout.write(`${line}\n`);
-  if (answer.state !== "pending") return;
-  io.stdout.write(`See how it goes on: portcullis revocations show ${answer.seq} --wait 30\n`);
+  printHowItGoesOn(session, answer);
 }
 
 type Asked = ReturnType<typeof bodyOf>;

@@ -1,0 +1,56 @@
+import type { KeyList, SigningKeyEntry } from "@portcullis/protocol";
+import type { Command } from "commander";
+import { EXIT } from "../exit-codes.ts";
+import { type Column, tableOf } from "../print/table.ts";
+import { dateTime } from "../print/times.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+
+export function addKeysList(parent: Command, cli: Cli): void {
+  parent
+    .command("list")
+    .description("list the keys that the issuer signs with, or has signed with")
+    .addHelpText("after", EXAMPLES)
+    .action(acting(cli, list));
+}
+
+const EXAMPLES = `
+active: signs. retiring: another has taken its place; published until its last token has ended. retired: neither
+published nor loaded any more. One with the reason rotated has had its time; with any other its tokens are refused
+for good.
+
+Examples:
+  portcullis keys list
+  portcullis keys list --json
+
+Needs the scope keys.read.`;
+
+async function list(session: Session): Promise<number> {
+  const api = await session.connect("readKeys");
+  const found = await api.keys();
+  if (session.json) printJson(session, found);
+  else session.io.stdout.write(keysText(found, session));
+  return EXIT.ok;
+}
+
+const STYLES = { active: "green", retiring: "yellow", retired: "dim" } as const;
+
+function keysText({ items }: KeyList, { paint, width }: Session): string {
+  const columns: readonly Column<SigningKeyEntry>[] = [
+    { title: "KID", value: ({ kid }) => kid },
+    {
+      title: "STATUS",
+      value: ({ status }) => status,
+      style: (text, { status }) => paint(STYLES[status], text),
+    },
+    { title: "CREATED", value: ({ createdAt }) => dateTime(createdAt) },
+    { title: "UNTIL", value: untilOf },
+    { title: "REASON", value: ({ retiredReason }) => retiredReason ?? "-", least: 8 },
+    { title: "BY", value: ({ retiredBy }) => retiredBy ?? "-", least: 8 },
+  ];
+  return tableOf(columns, items, width);
+}
+
+function untilOf({ publishedUntil, retiredAt }: SigningKeyEntry): string {
+  const time = publishedUntil ?? retiredAt;
+  return time === undefined ? "-" : dateTime(time);
+}

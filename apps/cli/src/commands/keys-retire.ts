@@ -1,0 +1,68 @@
+import { hasCode } from "@portcullis/protocol";
+import type { Command } from "commander";
+import { cliError } from "../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { usage } from "../settings.ts";
+import { parseWait } from "./numbers.ts";
+import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
+
+const DEFAULT_WAIT_SECONDS = 5;
+
+interface RetireOptions {
+  readonly note?: string;
+  readonly wait: number;
+  readonly yes?: boolean;
+}
+
+export function addKeysRetire(parent: Command, cli: Cli): void {
+  parent
+    .command("retire")
+    .description("refuse a signing key for good, and say which verifiers enforce it")
+    .argument("<kid>", "which: see portcullis keys list")
+    .option("--note <text>", "why, for the audit")
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
+    .option("--yes", "do not ask")
+    .addHelpText("after", EXAMPLES)
+    .action(acting(cli, retire));
+}
+
+const EXAMPLES = `
+For a key that somebody else has, or may have. If it is the one that signs, its successor is made first and signs in
+its place. Every token that was signed with it is refused with the reason key_retired; sessions live on, and clients
+get new tokens by themselves.
+
+Examples:
+  portcullis keys retire h5e-kLS6ngpL8GtoC2RTzaZYVk7_b4ZDIJSJs0ARDNE --note "in a public repository"
+
+Needs the scope keys.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
+
+async function retire(session: Session, command: Command): Promise<number> {
+  const [kid] = command.processedArgs as [string];
+  const { note, wait, yes = false } = command.opts<RetireOptions>();
+  if (!yes && !(await isMeant(session, kid))) return EXIT.error;
+  const api = await session.connect("writeKeys");
+  const answer = await api.retireKey(kid, { note }, wait).catch(explained);
+  if (session.json) printJson(session, answer);
+  else {
+    printReceipt(session, answer, answer.repeated ? "It was retired already" : "Retired");
+    printHowItGoesOn(session, answer);
+  }
+  return answer.state === "pending" ? EXIT.pending : EXIT.ok;
+}
+
+async function isMeant({ io }: Session, kid: string): Promise<boolean> {
+  const reach = `every token that was signed with the key ${kid}, of all people and all clients`;
+  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
+  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
+  if (answer.trim().toLowerCase() === "yes") return true;
+  io.stderr.write("Nothing was changed.\n");
+  return false;
+}
+
+/** No answer is not a no. */
+function explained(error: unknown): never {
+  if (!hasCode(error, "timed_out")) throw error;
+  const text = `${error.message} It may be retired all the same. Repeat the command: that does no harm.`;
+  throw cliError("timed_out", { text, cause: error });
+}

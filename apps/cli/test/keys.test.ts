@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { keyListSchema, revocationAnswerSchema } from "@portcullis/protocol";
+import { EXIT } from "../src/exit-codes.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+test("keys are listed, rotated and retired, and the command that retires the key of its own token goes on", async (t) => {
+  const cli = await cliUnderTest(t);
+  const keys = async () => keyListSchema.parse(JSON.parse((await cli.run("keys list --json")).out)).items;
+  const [first] = await keys();
+  const rotated = await cli.run("keys rotate --json");
+  const { kid } = JSON.parse(rotated.out);
+  const table = (await cli.run("keys list")).out;
+  assert.match(table, new RegExp(`${kid} +active`));
+  assert.match(table, new RegExp(`${first!.kid} +retiring`));
+
+  const retired = await cli.run(`keys retire ${kid} --yes --note leaked`);
+  assert.equal(retired.code, EXIT.ok, retired.err);
+  assert.match(retired.out, /^Retired \(seq 1\)\. Enforced/);
+  const again = await cli.run(`keys retire ${kid} --yes --json`);
+  assert.equal(revocationAnswerSchema.parse(JSON.parse(again.out)).repeated, true);
+  assert.deepEqual(
+    (await keys()).map(({ status }) => status),
+    ["active", "retiring", "retired"],
+  );
+});
+
+test("a key that is not there is an error, and one that is is asked about first", async (t) => {
+  const cli = await cliUnderTest(t);
+  const unknown = await cli.run("keys retire no-such-key --yes --json");
+  assert.deepEqual([unknown.code, JSON.parse(unknown.err).error], [EXIT.error, "not_found"]);
+  const refused = await cli.run("keys retire any");
+  assert.equal(refused.code, EXIT.usage);
+  assert.match(refused.err, /every token that was signed with the key any.*add --yes/s);
+  const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
+  const denied = await cli.run(`keys retire ${active.kid}`, { ask: async () => "no" });
+  assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
+  assert.equal((await cli.run(`revoke key ${active.kid}`)).code, EXIT.usage, "no less than by its own verb");
+  assert.equal(cli.server.server.storage.log.head(), 0);
+});
+
+test("a verifier goes on when the key of its own token, and of the heads that it checks, is retired", async (t) => {
+  const cli = await cliUnderTest(t);
+  const guard = await cli.verifier("orders");
+  const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
+  const retired = await cli.run(`keys retire ${active.kid} --yes --wait 20 --json`);
+  assert.equal(retired.code, EXIT.ok, retired.err);
+  const { acked } = JSON.parse(retired.out);
+  assert.equal(acked, 1, "it has acknowledged, and not only lost its lease");
+  const revoked = await cli.run("revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --foreign --wait 20 --json");
+  assert.equal(JSON.parse(revoked.out).acked, 1, revoked.err);
+  assert.equal(guard.replica.state, "live");
+});
