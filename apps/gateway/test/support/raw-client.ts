@@ -18,9 +18,11 @@ export class RawClient {
   #isClosed = false;
   #changed = Promise.withResolvers<void>();
 
-  static async connect(origin: string): Promise<RawClient> {
+  /** `from`: another address of this machine, as another client would have. */
+  static async connect(origin: string, from?: string): Promise<RawClient> {
     const { hostname, port } = new URL(origin);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const local = from === undefined ? {} : { localAddress: from };
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...local });
     await once(socket, "connect");
     return new RawClient(socket);
   }

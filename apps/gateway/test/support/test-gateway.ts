@@ -59,7 +59,7 @@ export class TestGateway {
       guard,
       signingKey: openSigningKey(configuration.transactionToken.keyFile),
       log: { info: note, warn: note, error: note },
-      nowSeconds: () => Date.now() / 1000,
+      nowSeconds: clock.nowSeconds,
       monotonicMs: clock.monotonicMs,
       randomBytes,
       setTimer,
@@ -121,7 +121,10 @@ export function requestText(requestLine: string, fields: readonly string[] = [],
 /** Real time, until it is told to jump: what a stopped process sees when it is woken. */
 export class TestClock {
   #jumpedMs = 0;
+  /** What the gateway's wall clock is ahead. */
+  aheadSeconds = 0;
 
+  readonly nowSeconds = (): number => Date.now() / 1000 + this.aheadSeconds;
   readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
 
   jump(ms: number): void {
