@@ -41,6 +41,14 @@ async function statusOf(gateway: TestGateway) {
 const useOf = async (gateway: TestGateway, origin: string) =>
   (await statusOf(gateway)).upstreams.find((upstream) => upstream.origin === origin)!;
 
+/** Where all those who came are. */
+async function placesOf(gateway: TestGateway, origin: string) {
+  const { upstreams, refusals } = await statusOf(gateway);
+  const { connections, waiting } = upstreams.find((upstream) => upstream.origin === origin)!;
+  const busy = refusals.find(({ code }) => code === "upstream_busy")?.count ?? 0;
+  return { connections, waiting, busy, total: connections + waiting + busy };
+}
+
 /** Asks again and again, some 20 s at the most, until what is asked for is so. */
 async function eventually(condition: () => Promise<boolean>): Promise<void> {
   for (let round = 0; round < 400; round++) {
@@ -64,7 +72,13 @@ test("300 clients of one address that do not read hold their share of a service,
   const { origin } = gateway.upstream;
   const clients = await connectAll(gateway, CLIENTS, requestText("GET /echo/long HTTP/1.1"));
   for (const client of clients) client.socket.pause();
-  await eventually(async () => (await useOf(gateway, origin)).connections === 10);
+  await eventually(async () => (await placesOf(gateway, origin)).total === CLIENTS);
+  assert.deepEqual(await placesOf(gateway, origin), {
+    connections: 10,
+    waiting: 250,
+    busy: 40,
+    total: CLIENTS,
+  });
   for (let round = 0; round < 5; round++) assert.equal((await gateway.get("/echo/short")).body, "short");
   assert.equal((await useOf(gateway, origin)).connections, 10);
   for (const client of clients) client.close();
@@ -110,11 +124,18 @@ test("300 uploads of one address that stand still hold their share, and are told
   await using service = await RawService.start();
   await using gateway = await start(
     service,
-    "limits: { stallSeconds: 1 }\nupstreams: { connections: 40, queueTimeoutSeconds: 30 }",
+    "limits: { stallSeconds: 3 }\nupstreams: { connections: 40, queueTimeoutSeconds: 30 }",
   );
   const upload = requestText("POST /echo HTTP/1.1", ["Transfer-Encoding: chunked"], "1\r\nx\r\n");
   const clients = await connectAll(gateway, CLIENTS, upload);
-  await eventually(async () => (await useOf(gateway, gateway.upstream.origin)).connections === 10);
+  const { origin } = gateway.upstream;
+  await eventually(async () => (await placesOf(gateway, origin)).total === CLIENTS);
+  assert.deepEqual(await placesOf(gateway, origin), {
+    connections: 10,
+    waiting: 250,
+    busy: 40,
+    total: CLIENTS,
+  });
   assert.equal((await gateway.get("/echo")).status, 200);
   const first = await Promise.any(clients.map((client) => client.response()));
   assert.ok(first.status === 408 || first.json().error === "upstream_busy", String(first.status));
