@@ -4,6 +4,8 @@ export interface BuffersOptions {
   readonly clientShare: number;
 }
 
+const MAX_IDLE_CLIENTS = 10_000;
+
 /** The memory for bodies that wait here, on their way to a service or to a client that reads slowly. */
 export class Buffers {
   readonly #maxBytes: number;
@@ -32,7 +34,8 @@ export class Buffers {
   giveBack(clientKey: string, bytes: number): void {
     if (bytes === 0) return;
     const held = this.#byClient.get(clientKey)! - bytes;
-    if (held === 0) this.#byClient.delete(clientKey);
+    // Most clients come again, and a map that changes all the time costs the collector dear.
+    if (held === 0 && this.#byClient.size > MAX_IDLE_CLIENTS) this.#byClient.delete(clientKey);
     else this.#byClient.set(clientKey, held);
     this.#bytes -= bytes;
   }

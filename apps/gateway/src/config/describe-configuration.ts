@@ -40,8 +40,8 @@ Rules between settings:
 - the replica's lease is as long as the longest \`maxAgeSeconds\` of a route, at least 2 seconds.
 
 Services verify \`Txn-Token\` with the keys at \`/.well-known/jwks.json\` of the gateway. One such token serves the requests
-that bring the same access token to the same route, for at most 10 seconds and never past the access token's end, since
-signing costs as much CPU as the rest of a request; each request is authenticated all the same. Its \`txn\` therefore
+that bring the same access token to the same route, for at most 10 seconds and never past the time when the access token is accepted no more,
+since signing costs as much CPU as the rest of a request; each request is authenticated all the same. Its \`txn\` therefore
 identifies those seconds of one caller, not a single request.
 
 This page is generated from the schema in \`apps/gateway/src/config\`.

@@ -85,7 +85,12 @@ const verifier = z.strictObject({
 const transactionToken = z.strictObject({
   issuer: httpUrl.optional().describe("Its `iss`. Default: `http://` and the address of `listen`."),
   audience: text.describe("Its `aud`: the trust domain of the services."),
-  lifetimeSeconds: z.int().min(15).max(300).default(30).describe("Never past the access token's own end."),
+  lifetimeSeconds: z
+    .int()
+    .min(15)
+    .max(300)
+    .default(30)
+    .describe("Never past the time when the access token is accepted no more."),
   keyFile: text.describe("Private key, made at the first start with mode 0600; relative to this file."),
 });
 

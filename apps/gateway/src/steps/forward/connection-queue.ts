@@ -139,10 +139,14 @@ export class ConnectionQueue {
     return true;
   }
 
+  /** Most clients come again, and a map that changes all the time costs the collector dear. */
   #forget(key: string, client: Client): void {
+    if (this.#clients.size <= MAX_IDLE_CLIENTS) return;
     if (client.held === 0 && client.waiting.size === 0) this.#clients.delete(key);
   }
 }
+
+const MAX_IDLE_CLIENTS = 10_000;
 
 const serve = (queue: ConnectionQueue): void => queue.serve();
 
