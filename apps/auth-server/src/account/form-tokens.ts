@@ -1,10 +1,15 @@
 /** One-time tokens for the account page's forms: each is good once, in the session that it was made for. */
 import { encodeBase64url } from "@portcullis/protocol";
+import type { Kysely } from "kysely";
 import { hashOfSecret, type RandomBytes } from "../oidc/identifiers.ts";
+import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { FormTokensTable } from "./tables.ts";
 
 const LIFE_SECONDS = 60 * 60;
 const TOKEN_BYTES = 24;
+/** Pages of one session that are open at once: loading it again and again must not fill the disk. */
+const MOST_A_SESSION = 32;
 
 export class OneTimeFormTokens {
   readonly #storage: Storage;
@@ -26,6 +31,7 @@ export class OneTimeFormTokens {
     };
     await this.#storage.write(async ({ db }) => {
       await db.insertInto("account_form_tokens").values(row).execute();
+      await boundTokens(db, row);
     });
     return token;
   }
@@ -43,6 +49,27 @@ export class OneTimeFormTokens {
       return numDeletedRows === 1n;
     });
   }
+}
+
+/** The newest stay, the one just made among them. */
+async function boundTokens(
+  db: Kysely<Database>,
+  { token_hash, session_uid }: FormTokensTable,
+): Promise<void> {
+  const newest = db
+    .selectFrom("account_form_tokens")
+    .select("token_hash")
+    .where("session_uid", "=", session_uid)
+    .where("token_hash", "!=", token_hash)
+    .orderBy("expires_at", "desc")
+    .orderBy("token_hash")
+    .limit(MOST_A_SESSION - 1);
+  await db
+    .deleteFrom("account_form_tokens")
+    .where("session_uid", "=", session_uid)
+    .where("token_hash", "!=", token_hash)
+    .where("token_hash", "not in", newest)
+    .execute();
 }
 
 const hashOf = (token: string): Uint8Array => hashOfSecret("account form", token);

@@ -108,6 +108,10 @@ export const configurationSchema = z.strictObject({
       pushedRequestsPerMinute: requestsPerMinute.default(3000),
       signOutsPerMinute: requestsPerMinute.default(1200),
       signInAttemptsPerMinute: requestsPerMinute.default(6000),
+      /** What one request may have stored. Real ones take a tenth of it. */
+      requestBytes: z.int().min(1024).max(57_344).default(8192),
+      /** Of each kind that strangers make; the oldest make way. */
+      rowsOfStrangers: z.int().min(100).max(100_000_000).default(100_000),
     })
     .prefault({}),
   /** With SQLite. Mebibytes; on a small disk smaller shares of it (storage/sqlite/disk-room.ts). */

@@ -5,6 +5,10 @@ export const limitError = errorsOf({
     status: 429,
     text: "Too many sign-ins were begun from your address. Wait a minute, then go back to the app and start again.",
   },
+  request_too_large: {
+    status: 414,
+    text: "The address that you were sent to is longer than this server stores. The app must send less.",
+  },
   too_many_requests: {
     status: 429,
     text: "Too many requests of this kind came from your address. Wait a minute, then try again.",

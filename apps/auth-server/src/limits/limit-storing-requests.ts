@@ -13,7 +13,7 @@ export type OpenLimit = (name: string, most: number) => RateLimit;
 export function limitStoringRequests(
   app: FastifyInstance,
   options: {
-    readonly limits: Readonly<Record<LimitSetting, number>>;
+    readonly limits: Readonly<Record<LimitSetting | "requestBytes", number>>;
     readonly open: OpenLimit;
     readonly clientAddressOf: (request: FastifyRequest) => string;
   },
@@ -26,6 +26,8 @@ export function limitStoringRequests(
   app.addHook("onRequest", async (request, reply) => {
     const found = limited.find((kind) => isOf(kind, request));
     if (found === undefined) return;
+    // A session keeps parameters of a sign-out. What is in a body is looked at where it is stored.
+    if (request.raw.url!.length > limits.requestBytes) throw limitError("request_too_large");
     const { retryAfterMs } = await found.limit.take(addressGroup(clientAddressOf(request)));
     if (retryAfterMs === 0) return;
     reply.header("retry-after", Math.ceil(retryAfterMs / 1000));

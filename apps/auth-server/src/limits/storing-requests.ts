@@ -46,4 +46,5 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   "/health": "writes over one row, every few seconds at most",
   "/assets": "only reads",
   "/revocations": "stores for a client that proved itself",
+  "/api": "stores for a client that proved itself",
 };

@@ -19,6 +19,7 @@ export interface Stores {
   readonly users: Users;
   /** Default: interactions are in SQL, like everything else. */
   readonly interactions?: InteractionCache;
+  readonly mostStoredBytes: number;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<void>;
 }
@@ -47,7 +48,7 @@ export function createAdapter(stores: Stores): (model: string) => Adapter {
     Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
   };
   if (stores.interactions !== undefined) {
-    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions);
+    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions, stores.mostStoredBytes);
   }
   return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
 }

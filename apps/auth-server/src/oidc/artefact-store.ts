@@ -1,20 +1,22 @@
 import { hasCode, type PortcullisError } from "@portcullis/protocol";
 import { type AdapterPayload, errors } from "oidc-provider";
+import type { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
 import { hashOfSecret } from "./identifiers.ts";
+import { ARTEFACTS_OF_STRANGERS, type RowsOfStrangers } from "./rows-of-strangers.ts";
 import { insertFirst, spend } from "./spend.ts";
 import { rememberSpentCode } from "./spent-codes.ts";
+import { checkStoredSize } from "./stored-size.ts";
 import type { ArtefactsTable } from "./tables.ts";
 import { writeInUnit } from "./token-unit.ts";
 
 /** Models that nothing may be made of once their grant has ended. */
 const BELOW_A_GRANT = new Set(["AuthorizationCode", "RefreshToken", "AccessToken"]);
-/** What somebody can have made who has proved nothing, as long as no account is named in it. */
-const OF_STRANGERS = new Set(["Interaction", "PushedAuthorizationRequest"]);
-const KINDS = new Set([...BELOW_A_GRANT, ...OF_STRANGERS, "ClientCredentials", "ReplayDetection"]);
+/** A kind that is not named here is not kept: whoever adds one that strangers can make adds it to theirs, with its cap. */
+const KINDS = new Set([...BELOW_A_GRANT, ...ARTEFACTS_OF_STRANGERS, "ClientCredentials", "ReplayDetection"]);
 
 /** Whether an opaque access token is still good: asked each time one is looked up. */
 export type AllowsOpaqueToken = (payload: AdapterPayload) => boolean;
@@ -24,6 +26,9 @@ export interface ArtefactStoreOptions {
   readonly grants: GrantStore;
   readonly nowSeconds: () => number;
   readonly allowsOpaqueToken: AllowsOpaqueToken;
+  readonly ofStrangers: RowsOfStrangers;
+  /** Of one artefact, without the session that it remembers. */
+  readonly mostStoredBytes: number;
 }
 
 interface SaveArtefact {
@@ -58,13 +63,21 @@ export class ArtefactStore {
 
   async save(artefact: SaveArtefact): Promise<void> {
     if (!KINDS.has(artefact.model)) throw new TypeError(`artefacts of kind ${artefact.model} are not kept`);
+    const { session: _session, grant: _grant, ...requested } = artefact.payload as Record<string, unknown>;
+    checkStoredSize(requested, this.#options.mostStoredBytes);
     const row = this.#rowOf(artefact);
-    const isOfStranger = OF_STRANGERS.has(artefact.model) && row.account_id === null;
+    const ofStrangers = row.account_id === null ? this.#capOf(artefact.model) : undefined;
+    await ofStrangers?.makeWay();
     await writeInUnit(
       this.#options.storage,
       (transaction) => asLibraryError(artefact.model, this.#save(transaction, artefact, row)),
-      { onBehalfOf: isOfStranger ? "stranger" : "client" },
+      { onBehalfOf: ofStrangers === undefined ? "client" : "stranger" },
     );
+  }
+
+  #capOf(model: string): RowCap | undefined {
+    const kind = ARTEFACTS_OF_STRANGERS.find((candidate) => candidate === model);
+    return kind && this.#options.ofStrangers[kind];
   }
 
   async #save(transaction: WriteTransaction, artefact: SaveArtefact, row: ArtefactRow): Promise<void> {
@@ -87,7 +100,7 @@ export class ArtefactStore {
 
   #rowOf({ model, id, payload, ttlSeconds }: SaveArtefact): ArtefactRow {
     const { jti: _jti, consumed: _consumed, ...kept } = payload;
-    const session = payload.session as { uid?: string } | undefined;
+    const session = payload.session as { uid?: string; accountId?: string } | undefined;
     return {
       id_hash: hashOfSecret(model, id),
       model,
@@ -95,7 +108,7 @@ export class ArtefactStore {
       // An interaction names a grant too, but does not hang below it: it goes on when another user signs in.
       grant_id: BELOW_A_GRANT.has(model) ? (payload.grantId ?? null) : null,
       session_uid: payload.sessionUid ?? session?.uid ?? null,
-      account_id: payload.accountId ?? signedInBy(payload),
+      account_id: payload.accountId ?? session?.accountId ?? signedInBy(payload),
       client_id: payload.clientId ?? null,
       expires_at: this.#options.nowSeconds() + ttlSeconds,
     };

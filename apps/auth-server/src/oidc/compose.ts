@@ -24,6 +24,7 @@ import type { LibraryHandler } from "./mount.ts";
 import { verifyOwnTokens } from "./own-token.ts";
 import { createProvider } from "./provider.ts";
 import { renewSignatures } from "./renew-signature.ts";
+import { rowsOfStrangers } from "./rows-of-strangers.ts";
 import { SessionStore } from "./session-store.ts";
 
 export interface OidcTestHooks {
@@ -66,7 +67,9 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const { configuration, local, ring, storage } = options;
   const { issuer } = configuration;
   const cookieKeys = await loadCookieKeys(options);
-  const sessions = new SessionStore(options);
+  const { requestBytes: mostStoredBytes, rowsOfStrangers: most } = configuration.limits;
+  const ofStrangers = rowsOfStrangers({ storage: options.storage, most, report: options.report });
+  const sessions = new SessionStore({ ...options, ofStrangers });
   const grants = new GrantStore(options);
   const clients = new Clients(options);
   await clients.configure(configuration.clients);
@@ -78,10 +81,13 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const artefacts = new ArtefactStore({
     ...options,
     grants,
+    ofStrangers,
+    mostStoredBytes,
     allowsOpaqueToken: opaqueTokenCheck(local, issuer),
   });
   const adapter = createAdapter({
     ...options,
+    mostStoredBytes,
     artefacts,
     sessions,
     grants,

@@ -1,5 +1,6 @@
 import type { AdapterPayload } from "oidc-provider";
 import type { ArtefactStore } from "./artefact-store.ts";
+import { checkStoredSize } from "./stored-size.ts";
 
 /** Keeps what may be lost: whoever loses it begins the sign-in again. Only `find` throws. */
 export interface InteractionCache {
@@ -14,10 +15,15 @@ export interface InteractionCache {
  * Interactions that name nobody yet are kept in the cache, since anybody can make any number of them. From the moment
  * at which somebody has signed in they are in SQL alone: ending a user or a session ends them, too.
  */
-export function interactionAdapter(artefacts: ArtefactStore, cache: InteractionCache) {
+export function interactionAdapter(
+  artefacts: ArtefactStore,
+  cache: InteractionCache,
+  mostStoredBytes: number,
+) {
   const model = "Interaction";
   return {
     upsert: async (id: string, payload: AdapterPayload, ttlSeconds: number): Promise<void> => {
+      checkStoredSize(payload.params, mostStoredBytes);
       if (namesNobody(payload) && (await cache.save(id, payload, ttlSeconds))) return;
       await artefacts.save({ model, id, payload, ttlSeconds });
     },

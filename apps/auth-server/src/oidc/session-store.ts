@@ -7,11 +7,13 @@
  * seconds, unless it was replaced by a sign-in (an id from before must not lead into the account: fixation).
  */
 import type { Selectable } from "kysely";
+import type { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "./identifiers.ts";
+import type { RowsOfStrangers } from "./rows-of-strangers.ts";
 import type { SessionsTable } from "./tables.ts";
 
 /** What the library saves, as far as it is looked into here. */
@@ -36,6 +38,7 @@ export interface SaveSession {
 }
 
 export interface SessionStoreOptions {
+  readonly ofStrangers: RowsOfStrangers;
   readonly storage: Storage;
   readonly nowMs: () => number;
   readonly times: StoredTimes;
@@ -55,12 +58,14 @@ export class SessionStore {
   readonly #nowMs: () => number;
   readonly #times: StoredTimes;
   readonly #randomBytes: RandomBytes;
+  readonly #ofStrangers: RowCap;
 
   constructor(options: SessionStoreOptions) {
     this.#storage = options.storage;
     this.#nowMs = options.nowMs;
     this.#times = options.times;
     this.#randomBytes = options.randomBytes;
+    this.#ofStrangers = options.ofStrangers.Session;
   }
 
   /** By the cookie's value. Gives the payload under the id to go on with: a fresh one for a replaced id. */
@@ -112,10 +117,12 @@ export class SessionStore {
     return { ...payload, authorizations, ...(id === undefined ? {} : { jti: id }) };
   }
 
-  save(session: SaveSession): Promise<void> {
+  async save(session: SaveSession): Promise<void> {
     // Of somebody signed in: a sign-out changes it first. There are no more of them than people who sign in.
-    const options = session.payload.accountId === undefined ? ({ onBehalfOf: "stranger" } as const) : {};
-    return this.#storage.write((transaction) => this.#save(transaction, session), options);
+    const isOfStranger = session.payload.accountId === undefined;
+    if (isOfStranger) await this.#ofStrangers.makeWay();
+    const options = isOfStranger ? ({ onBehalfOf: "stranger" } as const) : {};
+    await this.#storage.write((transaction) => this.#save(transaction, session), options);
   }
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {

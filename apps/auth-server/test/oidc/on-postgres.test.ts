@@ -17,6 +17,7 @@ const BATTERIES = [
   "refresh-grace",
   "restart",
   "revoke-and-introspect",
+  "strangers",
   "tabs",
   "unknown-targets",
 ];
