@@ -1,4 +1,4 @@
-/** `main.ts --config FILE`: starts the server, says when it is ready, and stops when told to or when its parent is gone. */
+/** `main.ts --config FILE [--accept-removals]`: starts the server, says when it is ready, and stops when told to or when its parent is gone. */
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { hasCode, PortcullisError } from "@portcullis/protocol";
@@ -11,16 +11,16 @@ const report = createReport({ write: (line) => process.stderr.write(line), nowMs
 async function main(): Promise<void> {
   // Whatever this process makes is for its owner alone: the data file holds the signing keys.
   process.umask(0o077);
-  const configuration = await readConfiguration();
-  const server = await createAuthServer({ configuration, report });
+  const { file, acceptRemovals } = readOptions();
+  const configuration = await readConfiguration(file);
+  const server = await createAuthServer({ configuration, report, acceptRemovals });
   const url = await listen(server, configuration);
   stopWhenTold(server);
   report({ event: "ready", issuer: configuration.issuer, port: Number(new URL(url).port) });
   process.send?.({ type: "ready", url });
 }
 
-async function readConfiguration(): Promise<Configuration> {
-  const file = configurationFile();
+async function readConfiguration(file: string): Promise<Configuration> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) =>
     stop(`${file} cannot be read: ${error.code ?? error.message}`),
   );
@@ -32,14 +32,24 @@ async function readConfiguration(): Promise<Configuration> {
   }
 }
 
-function configurationFile(): string {
+interface Options {
+  readonly file: string;
+  readonly acceptRemovals: boolean;
+}
+
+function readOptions(): Options {
+  const { config: file, "accept-removals": acceptRemovals = false } = parseOptions();
+  if (file === undefined) return stop("give a configuration file: --config FILE");
+  return { file, acceptRemovals };
+}
+
+function parseOptions() {
   try {
-    const { values } = parseArgs({ options: { config: { type: "string" } } });
-    if (values.config !== undefined) return values.config;
+    const options = { config: { type: "string" }, "accept-removals": { type: "boolean" } } as const;
+    return parseArgs({ options }).values;
   } catch (error) {
     return stop((error as Error).message);
   }
-  return stop("give a configuration file: --config FILE");
 }
 
 async function listen(server: AuthServer, { listen: { host, port } }: Configuration): Promise<string> {

@@ -18,6 +18,7 @@ import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
 import { RefusedRequests } from "./logging/refused-requests.ts";
 import type { Report } from "./logging/report.ts";
 import { authenticateApi } from "./oidc/api-authentication.ts";
+import { Clients, type NamedClient } from "./oidc/clients.ts";
 import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
 import { loadCookieKeys } from "./oidc/cookie-keys.ts";
@@ -33,7 +34,7 @@ import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
-import { createRevocations, type Revocations } from "./revocations/index.ts";
+import { createRevocations, type EndBelow, type Revocations } from "./revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
@@ -41,6 +42,8 @@ import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 export interface AuthServerOptions {
   readonly configuration: Configuration;
   readonly report: Report;
+  /** Default: a file that would remove more than half of the clients is refused. */
+  readonly acceptRemovals?: boolean;
   readonly nowMs?: () => number;
   /** Default: `performance.now`. For ages of what is stored alone; leases have a clock of their own. */
   readonly steadyMs?: () => number;
@@ -134,6 +137,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     nowSeconds,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
   });
+  const clients = await configuredClients(parts, endBelow);
   const incarnation = () => storage.log.incarnation;
   const signHead = createSignHead({ issuer, incarnation, key: () => ring.signing(), nowSeconds });
   const recognizeHead = createRecognizeHead({ issuer, keys: () => ring.state().publicKeys });
@@ -150,7 +154,8 @@ async function compose(parts: Parts): Promise<AuthServer> {
     mostLiveRevocations: parts.configuration.mostLiveRevocations,
   });
   const people = await composePeople(parts);
-  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, ring, users: people.users });
+  const { users } = people;
+  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, ring, users, clients });
   const clientAddresses = clientAddressesOf(parts);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const app = createApp(parts, clientAddresses);
@@ -172,6 +177,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
     prune,
     async close() {
       stopPruning();
+      await people.close();
       // Streams first: the app would wait for them. The storage last: a request may still need it.
       await revocations.close();
       await app.close();
@@ -180,6 +186,24 @@ async function compose(parts: Parts): Promise<AuthServer> {
     },
   };
 }
+
+/** Before users are made: a file that is refused has changed nothing. Verifiers hear of it from the log, like any reader of it. */
+async function configuredClients(parts: Parts, endBelow: EndBelow): Promise<Clients> {
+  const { configuration, acceptRemovals = false, report } = parts;
+  const clients = new Clients(parts);
+  const { removed, returned } = await clients.configure(configuration.clients, { acceptRemovals, endBelow });
+  if (removed.length > 0) report({ event: "clients_removed", ...namesOf(removed), text: REMOVED });
+  if (returned.length > 0) report({ event: "clients_returned", ...namesOf(returned), text: RETURNED });
+  return clients;
+}
+
+const namesOf = (clients: readonly NamedClient[]) => ({
+  clients: clients.map(({ clientId }) => clientId),
+  names: clients.map(({ name }) => name),
+});
+
+const REMOVED = "no longer in the configuration file: disabled, and all their tokens and grants have ended";
+const RETURNED = "in the configuration file again: enabled, for new tokens only";
 
 function createApp({ report, configuration }: Parts, clientAddresses: ClientAddresses): FastifyInstance {
   const app = Fastify({

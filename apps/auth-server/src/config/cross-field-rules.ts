@@ -1,5 +1,6 @@
 /** Rules that one field alone cannot tell. Each gives the problems it finds; all of them are run. */
 
+import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import type { Problem } from "./problems.ts";
@@ -21,10 +22,12 @@ export function crossFieldProblems(
       "clientId",
       file.clients.map(({ clientId }) => clientId),
     ),
+    ...file.users.flatMap(({ username }, index) => usernameProblems(username, `users.${index}.username`)),
+    // In their one spelling: of two twins the second would never be made.
     ...duplicates(
       "users",
       "username",
-      file.users.map(({ username }) => username),
+      file.users.map(({ username }) => usernameKey(username) ?? username),
     ),
     ...file.clients.flatMap((client, index) => clientProblems(client, `clients.${index}`, resources)),
   ];
@@ -38,6 +41,13 @@ function issuerProblems(issuer: string): Problem[] {
   }
   if (url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname))) return [];
   return problem("must be https; plain http is for loopback addresses only, since tokens travel over it");
+}
+
+function usernameProblems(username: string, path: string): Problem[] {
+  const message = problemOfUsername(username);
+  return message === undefined
+    ? []
+    : [{ path, message: `found ${JSON.stringify(username)}, which ${message}` }];
 }
 
 function duplicates(list: string, field: string, values: readonly string[]): Problem[] {

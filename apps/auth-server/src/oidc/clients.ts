@@ -1,12 +1,15 @@
 /**
- * Registered clients in SQL. Secrets are kept as hashes. A client that is disabled, or is no longer in the
- * configuration file, is not found, so it can do nothing.
+ * Registered clients in SQL. Secrets are kept as hashes. A client that is disabled, or that the configuration file of
+ * the last start had no more, is not found, so it can do nothing. The last start is any server's on the database.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { CompiledQuery } from "kysely";
+import type { CompiledQuery, Selectable } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
+import type { EndBelow } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
+import { oidcError } from "./errors.ts";
+import type { ClientsTable } from "./tables.ts";
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
 export const CLIENT_RESOURCES = "portcullis_resources";
@@ -31,7 +34,6 @@ export class Clients {
   /** Compiled once, with the client id as their parameter: every request of a client asks both. */
   readonly #queries: ReturnType<typeof compileQueries>;
   readonly #nowSeconds: () => number;
-  #configured: ReadonlySet<string> = new Set();
 
   constructor(options: { storage: Storage; nowSeconds: () => number }) {
     this.#storage = options.storage;
@@ -48,30 +50,87 @@ export class Clients {
   }
 
   async isEnabled(clientId: string): Promise<boolean> {
-    const [row] = await this.#ask(this.#queries.isEnabled, clientId);
-    return row?.disabled_at === null;
+    return (await this.#ask(this.#queries.isEnabled, clientId)).length > 0;
   }
 
   async #ask<Row>(query: CompiledQuery<Row>, clientId: string): Promise<Row[]> {
-    if (!this.#configured.has(clientId)) return [];
     const { rows } = await this.#storage.read.executeQuery<Row>({ ...query, parameters: [clientId] });
     return rows;
   }
 
-  /** Registers what the configuration file says, over what was there, and no others. A disabled client stays so. */
-  async configure(clients: readonly ClientConfiguration[]): Promise<void> {
-    await this.#storage.write(async ({ db }) => {
-      // In one order at every server, so that two that start at once do not wait for each other.
-      for (const client of clients.toSorted((left, right) => (left.clientId < right.clientId ? -1 : 1))) {
-        const change = { metadata: JSON.stringify(metadataOf(client)), secret_hash: secretHashOf(client) };
-        await db
-          .insertInto("oidc_clients")
-          .values({ client_id: client.clientId, disabled_at: null, ...change })
-          .onConflict((conflict) => conflict.column("client_id").doUpdateSet(change))
-          .execute();
-      }
+  /**
+   * Registers what the configuration file says, over what was there. Whoever came from a file and is not in this one is
+   * out of it: its tokens and grants end with it, in the same transaction. A client that was disabled by hand stays so.
+   * Throws `removals_not_accepted`, with nothing changed, when more than half would go: that is a wrong file more often
+   * than it is meant.
+   */
+  configure(clients: readonly ClientConfiguration[], rules: ConfigureRules): Promise<ConfiguredChange> {
+    return this.#storage.write(async (transaction) => {
+      const change = await this.#changeOf(transaction, clients);
+      if (!rules.acceptRemovals) assertAcceptable(change);
+      await this.#register(transaction, clients);
+      await this.#remove(transaction, change.removed, rules.endBelow);
+      return change;
     });
-    this.#configured = new Set(clients.map(({ clientId }) => clientId));
+  }
+
+  async #changeOf(
+    { db, lockRows }: WriteTransaction,
+    clients: readonly ClientConfiguration[],
+  ): Promise<ConfiguredChange> {
+    const named = new Set(clients.map(({ clientId }) => clientId));
+    const ofFile = db
+      .selectFrom("oidc_clients")
+      .select(["client_id", "metadata", "removed_at"])
+      .where("origin", "=", "file")
+      .orderBy("client_id");
+    const rows = await lockRows(ofFile).execute();
+    const there = rows.filter(({ removed_at }) => removed_at === null);
+    const away = rows.filter(({ removed_at }) => removed_at !== null);
+    return {
+      before: there.length,
+      removed: there.filter(({ client_id }) => !named.has(client_id)).map(namedClientOf),
+      returned: away.filter(({ client_id }) => named.has(client_id)).map(namedClientOf),
+    };
+  }
+
+  async #register({ db }: WriteTransaction, clients: readonly ClientConfiguration[]): Promise<void> {
+    // In one order at every server, so that two that start at once do not wait for each other.
+    for (const client of clients.toSorted((left, right) => (left.clientId < right.clientId ? -1 : 1))) {
+      const change = {
+        metadata: JSON.stringify(metadataOf(client)),
+        secret_hash: secretHashOf(client),
+        removed_at: null,
+      };
+      await db
+        .insertInto("oidc_clients")
+        .values({ client_id: client.clientId, disabled_at: null, ...change })
+        .onConflict((conflict) => conflict.column("client_id").doUpdateSet(change))
+        .execute();
+    }
+  }
+
+  async #remove(
+    transaction: WriteTransaction,
+    clients: readonly NamedClient[],
+    endBelow: EndBelow,
+  ): Promise<void> {
+    const change = { removed_at: this.#nowSeconds() };
+    for (const { clientId } of clients) {
+      const query = transaction.db.updateTable("oidc_clients").set(change);
+      await query.where("client_id", "=", clientId).execute();
+      await endClient(transaction, { clientId, note: "no longer in the configuration file" }, endBelow);
+    }
+  }
+
+  /** Locked, in the transaction that goes on to change it. Throws `unknown_client`. */
+  async findRow({ db, lockRows }: WriteTransaction, clientId: string): Promise<ClientRow> {
+    const query = db.selectFrom("oidc_clients").selectAll().where("client_id", "=", clientId);
+    const row = await lockRows(query).executeTakeFirst();
+    if (row !== undefined) return row;
+    throw oidcError("unknown_client", {
+      text: `Found ${JSON.stringify(clientId)}, and there is no such client here. Nothing was changed.`,
+    });
   }
 
   /** Only the row: whoever calls this ends what hangs below the client in the same transaction. */
@@ -79,14 +138,66 @@ export class Clients {
     const change = { disabled_at: this.#nowSeconds() };
     await db.updateTable("oidc_clients").set(change).where("client_id", "=", clientId).execute();
   }
+
+  async enable({ db }: WriteTransaction, clientId: string): Promise<void> {
+    await db
+      .updateTable("oidc_clients")
+      .set({ disabled_at: null })
+      .where("client_id", "=", clientId)
+      .execute();
+  }
+}
+
+export type ClientRow = Selectable<ClientsTable>;
+
+export interface ConfigureRules {
+  readonly acceptRemovals: boolean;
+  readonly endBelow: EndBelow;
+}
+
+export interface ConfiguredChange {
+  /** How many clients the files of before had. */
+  readonly before: number;
+  readonly removed: readonly NamedClient[];
+  readonly returned: readonly NamedClient[];
+}
+
+export interface NamedClient {
+  readonly clientId: string;
+  readonly name: string;
+}
+
+export const namedClientOf = (row: Pick<ClientRow, "client_id" | "metadata">): NamedClient => ({
+  clientId: row.client_id,
+  name: (JSON.parse(row.metadata) as ClientMetadata).client_name,
+});
+
+function assertAcceptable({ before, removed }: ConfiguredChange): void {
+  if (removed.length * 2 <= before) return;
+  throw oidcError("removals_not_accepted", {
+    text: `clients: the file lacks ${removed.length} of the ${before} clients that were there: ${removed.map(({ clientId }) => clientId).join(", ")}. They would be disabled, and all their tokens and grants would end. Nothing was changed. If that is meant, start once with --accept-removals.`,
+  });
+}
+
+/** Ends all that a client has, with its line in the log. New tokens are up to what the same transaction says of it. */
+export async function endClient(
+  transaction: WriteTransaction,
+  { clientId, actor, note }: { readonly clientId: string; readonly actor?: string; readonly note?: string },
+  endBelow: EndBelow,
+): Promise<Appended> {
+  const target = { scope: "client", key: clientId, mode: "kill", reason: "client_disabled" } as const;
+  await endBelow(transaction, target);
+  const by = { ...(actor === undefined ? {} : { actor }), ...(note === undefined ? {} : { note }) };
+  return transaction.append([{ ...target, ...by }]);
 }
 
 function compileQueries(read: Storage["read"]) {
-  const client = read.selectFrom("oidc_clients").where("client_id", "=", "");
-  return {
-    findEnabled: client.selectAll().where("disabled_at", "is", null).compile(),
-    isEnabled: client.select("disabled_at").compile(),
-  };
+  const enabled = read
+    .selectFrom("oidc_clients")
+    .where("client_id", "=", "")
+    .where("disabled_at", "is", null)
+    .where("removed_at", "is", null);
+  return { findEnabled: enabled.selectAll().compile(), isEnabled: enabled.select("client_id").compile() };
 }
 
 function metadataOf(client: ClientConfiguration): ClientMetadata {

@@ -10,7 +10,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import { createAdapter } from "./adapter.ts";
 import { ArtefactStore } from "./artefact-store.ts";
-import { Clients } from "./clients.ts";
+import type { Clients } from "./clients.ts";
 import { loadCookieKeys } from "./cookie-keys.ts";
 import { createEndings, type Endings } from "./endings.ts";
 import { createFormTokens, type FormTokens } from "./form-tokens.ts";
@@ -42,6 +42,7 @@ export interface OidcOptions {
   readonly local: LocalRevocations;
   readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
+  readonly clients: Clients;
   readonly report: Report;
   readonly nowMs: () => number;
   readonly times: StoredTimes;
@@ -64,15 +65,13 @@ export interface Oidc {
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
-  const { configuration, local, ring, storage } = options;
+  const { configuration, local, ring, storage, clients } = options;
   const { issuer } = configuration;
   const cookieKeys = await loadCookieKeys(options);
   const { requestBytes: mostStoredBytes, rowsOfStrangers: most } = configuration.limits;
   const ofStrangers = rowsOfStrangers({ storage: options.storage, most, report: options.report });
   const sessions = new SessionStore({ ...options, ofStrangers });
   const grants = new GrantStore(options);
-  const clients = new Clients(options);
-  await clients.configure(configuration.clients);
   const endings = createEndings(options);
   const issuing = createIssuingPhase(
     stepsOf(options, { sessions, grants, clients }),

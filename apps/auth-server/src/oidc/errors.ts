@@ -14,6 +14,12 @@ export const oidcError = errorsOf({
   unknown_audience: { status: 404, text: "There is no such API." },
   unknown_key: { status: 404, text: "There is no such signing key." },
   unknown_organization: { status: 404, text: "There is no such organization." },
+  removals_not_accepted: {
+    status: 500,
+    text: "The configuration file would remove more than half of the clients. Nothing was changed.",
+  },
+  own_app: { status: 409, text: "An app cannot disable itself. Nothing was changed." },
+  app_removed: { status: 409, text: "The app is no longer in the configuration file. Nothing was changed." },
   /** It would tell apps, and their users, of something that does not last: they could come back at once. */
   reason_not_true: { status: 409, text: "The reason claims a state that is not so. Nothing was changed." },
   unknown_model: {

@@ -126,6 +126,8 @@ export class SessionStore {
   }
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {
+    // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
+    if (!(await isOfActiveUser(transaction, session.payload.accountId))) return;
     const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
     const stored = await transaction.lockRows(row).executeTakeFirst();
     // Ended while this request ran: its late save must not sign the user in again.
@@ -227,6 +229,20 @@ export class SessionStore {
 
 /** Values that could be read out of the database and used; a cookie's hash cannot. */
 const hashOfId = (id: string): Uint8Array => hashOfSecret("Session", id);
+
+/** Locked, and before the session: of a sign-in and a disabling at two servers one comes first. */
+async function isOfActiveUser(
+  { db, lockRows }: WriteTransaction,
+  accountId: string | undefined,
+): Promise<boolean> {
+  if (accountId === undefined) return true;
+  const user = db
+    .selectFrom("users")
+    .select("id")
+    .where("id", "=", accountId)
+    .where("disabled_at", "is", null);
+  return (await lockRows(user).executeTakeFirst()) !== undefined;
+}
 
 export async function deleteIds({ db }: WriteTransaction, uid: string): Promise<void> {
   await db.deleteFrom("oidc_session_ids").where("session_uid", "=", uid).execute();

@@ -55,6 +55,11 @@ export class Users {
     return (await this.search(transaction, name)) ?? unknown(name);
   }
 
+  /** Whoever a configuration file has made, by name. */
+  ofFile(): Promise<User[]> {
+    return this.#select().where("origin", "=", "file").orderBy("username_key").execute();
+  }
+
   #select() {
     return this.#options.storage.read.selectFrom("users").selectAll();
   }
@@ -86,6 +91,13 @@ export class Users {
       created_at: nowSeconds(),
       disabled_at: null,
     };
+  }
+
+  /** Locked, in the transaction that goes on to change it. Throws as `findNamed`. */
+  async findRow(transaction: WriteTransaction, name: string): Promise<User> {
+    const { id } = await this.findNamed(transaction, name);
+    const { db, lockRows } = transaction;
+    return lockRows(db.selectFrom("users").selectAll().where("id", "=", id)).executeTakeFirstOrThrow();
   }
 
   /** Only the row: whoever calls this ends what hangs below the user in the same transaction. */

@@ -31,7 +31,9 @@ export interface ServerUnderTest {
   /** What pruning by this server deletes is gone when it resolves. Default: the first. */
   prune(url?: string): Promise<void>;
   /** Stops it and starts it again on the same data and port. */
-  restart(): Promise<void>;
+  restart(options?: { readonly acceptRemovals?: boolean }): Promise<void>;
+  /** After a restart that was refused. */
+  startAgain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,13 +51,14 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   let passedMs = 0;
   const moved = new Map<string, number>();
 
-  async function start(on = port): Promise<AuthServer> {
+  async function start(on = port, acceptRemovals = false): Promise<AuthServer> {
     const movedMs = () => moved.get(urlOf(on)) ?? 0;
     const nowMs = () => machineNowMs() + passedMs + movedMs();
     const server = await createAuthServer({
       configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
       report: createReport({ write: (line) => log.push(line), nowMs }),
       nowMs,
+      acceptRemovals,
       steadyMs: () => performance.now() + passedMs,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
     });
@@ -85,8 +88,11 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     async prune(url = document.issuer) {
       await (others.get(url) ?? server).prune();
     },
-    async restart() {
+    async restart({ acceptRemovals = false } = {}) {
       await close(server);
+      server = await start(port, acceptRemovals);
+    },
+    async startAgain() {
       server = await start();
     },
     async stop() {
