@@ -6,7 +6,8 @@ import type { Demo, SecretClient } from "./demo.ts";
 export const RESOURCE = "https://orders.portcullis.example";
 export const ROUTES = { orders: "/orders", open: "/catalogue" } as const;
 export const ORDERS_SCOPE = "orders.read orders.write";
-export const ADMIN_SCOPE = "revocations.read revocations.write revocations.inspect keys.read keys.write";
+export const ADMIN_SCOPE =
+  "revocations.read revocations.write revocations.inspect keys.read keys.write users.write apps.write";
 const TRUST_DOMAIN = "portcullis.example";
 
 export const apiResourceOf = ({ issuer }: Addresses): string => `${issuer}/api`;

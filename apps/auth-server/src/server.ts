@@ -7,8 +7,10 @@ import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
+import { appsRoutes } from "./api/apps-routes.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
+import { usersRoutes } from "./api/users-routes.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
@@ -160,7 +162,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const app = createApp(parts, clientAddresses);
   limitRequests(app, { parts, redis, clientAddressOf });
-  mountAll(app, { ...parts, revocations, people, oidc, ring, clientAddressOf });
+  mountAll(app, { ...parts, revocations, people, oidc, ring, endBelow, clientAddressOf });
   const prune = async () => {
     await pruneOidc({ storage, times: parts.times, more: [people.guesses.prune] });
     await ring.tidy();
@@ -209,6 +211,8 @@ function createApp({ report, configuration }: Parts, clientAddresses: ClientAddr
   const app = Fastify({
     serverFactory: clientAddresses.watching(fastifyServer),
     logger: false,
+    // A username of 128 characters in a path, percent-encoded or not.
+    routerOptions: { maxParamLength: 2048 },
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,
   });
@@ -271,11 +275,12 @@ interface Mounted extends Parts {
   readonly oidc: Oidc;
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
+  readonly endBelow: EndBelow;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, ring, configuration, storage, clientAddressOf } = parts;
+  const { revocations, people, oidc, ring, endBelow, configuration, storage, clientAddressOf } = parts;
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf }));
   void app.register(accountRoutes(accountOptions(parts)));
@@ -291,7 +296,14 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   });
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
   const { revoker, receipts } = revocations;
-  const features = [keysRoutes({ ring, revoker, receipts })];
+  const { users } = people;
+  const { clients } = oidc;
+  const ending = { storage, endBelow, revoker, receipts };
+  const features = [
+    keysRoutes({ ring, revoker, receipts }),
+    usersRoutes({ ...ending, users }),
+    appsRoutes({ ...ending, clients }),
+  ];
   void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
 }
 function accountOptions(parts: Mounted) {

@@ -92,6 +92,8 @@ function ownApi(issuer: string): ResourceConfiguration {
       [API_SCOPES.inspectRevocations]: "See all revocations and verifiers",
       [API_SCOPES.readKeys]: "See which signing keys there are",
       [API_SCOPES.writeKeys]: "Rotate and retire signing keys",
+      [API_SCOPES.writeUsers]: "Disable and enable users",
+      [API_SCOPES.writeApps]: "Disable and enable apps",
     },
     accessTokenTtlSeconds: 300,
   };

@@ -126,8 +126,7 @@ export class SessionStore {
   }
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {
-    // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
-    if (!(await isOfActiveUser(transaction, session.payload.accountId))) return;
+    const isActive = await isOfActiveUser(transaction, session.payload.accountId);
     const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
     const stored = await transaction.lockRows(row).executeTakeFirst();
     // Ended while this request ran: its late save must not sign the user in again.
@@ -136,6 +135,8 @@ export class SessionStore {
     const view = viewOf(before, session.payload);
     // An id put in now would lead into an account that this request never proved to know: fixation.
     if (view === "before_sign_in") return;
+    // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
+    if (!isActive) return;
     const isSignIn = view === "sign_in";
     const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
     const payload = { ...session.payload, authorizations };

@@ -27,6 +27,8 @@ export interface Revoker {
    * error (`unknown_session` and the like) when there is no such thing: nobody must be told that it has ended.
    */
   revoke(command: RevokeCommand): Promise<Revoked>;
+  /** Of the record that ended what has ended already, for its receipt. */
+  seqOf(reachedBy: readonly Reach[]): Promise<number>;
 }
 
 export interface Revoked {
@@ -92,7 +94,9 @@ export interface RevokerOptions {
 }
 
 export function createRevoker(options: RevokerOptions): Revoker {
+  const seqOf = (reachedBy: readonly Reach[]) => seqOfEnding(reachedBy, options);
   return {
+    seqOf,
     async revoke(command) {
       const foreign = isForeign(command);
       const find = foreign ? takeAsItIs : options.findTarget;
@@ -105,7 +109,7 @@ export function createRevoker(options: RevokerOptions): Revoker {
         };
       });
       await options.settle?.();
-      const seq = appended?.seq ?? (await seqOfEnding(target, options));
+      const seq = appended?.seq ?? (await seqOf(target.reachedBy));
       const known = !foreign && target.state !== "unknowable";
       return { seq, key: target.key, known, repeated: appended === undefined };
     },
@@ -141,7 +145,7 @@ async function end(
  * After the write, when a record of the same group has its place too. Once it was pruned everything that it covered has
  * expired; then, and where a wider record did it that is not among these, the head's receipt covers it.
  */
-async function seqOfEnding({ reachedBy }: FoundTarget, { read, log }: RevokerOptions): Promise<number> {
+async function seqOfEnding(reachedBy: readonly Reach[], { read, log }: RevokerOptions): Promise<number> {
   const head = await log.refresh();
   return (await findKill(read, log.keySpace, reachedBy)) ?? head;
 }

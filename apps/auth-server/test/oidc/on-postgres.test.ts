@@ -8,6 +8,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 
 const BATTERIES = [
   "code-flow",
+  "disabling",
   "../keys/revoke-key",
   "../keys/ring",
   "horizon",
@@ -15,6 +16,7 @@ const BATTERIES = [
   "logout",
   "one-time",
   "refresh-grace",
+  "removals",
   "restart",
   "revoke-and-introspect",
   "strangers",

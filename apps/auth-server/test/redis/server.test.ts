@@ -55,7 +55,7 @@ async function revoke({ issuer }: ServerUnderTest, body: object) {
 }
 
 const endSession = (server: ServerUnderTest) =>
-  revoke(server, { scope: "session", key: newIdentifier(), reason: "kicked" });
+  revoke(server, { scope: "session", key: newIdentifier(), reason: "kicked", foreign: true });
 
 test("a verifier that reads Redis enforces what the server revokes, whatever becomes of Redis", async (t) => {
   const redis = await startRedis();
@@ -86,7 +86,7 @@ test("a server starts without Redis, and publishes when there is one", async (t)
   await redis.kill();
   const server = await serverOn(t, redis);
   const sid = newIdentifier();
-  await revoke(server, { scope: "session", key: sid, reason: "kicked" });
+  await revoke(server, { scope: "session", key: sid, reason: "kicked", foreign: true });
   await redis.restart();
   const client = await clientFor(t, redis);
   await until(async () => (await client.xLen(FEED)) === 1, { what: "the entry" });
