@@ -61,8 +61,24 @@ describe("the configuration", () => {
       "revocations.inspect",
       "keys.read",
       "keys.write",
+      "users.write",
+      "apps.write",
     ]);
     assert.equal(tokenLifetimeSeconds, 600);
+  });
+
+  it("takes no username that could be a sub or an e-mail address, and no twins of one", () => {
+    const user = { name: "X", password: "long enough a password" };
+    const names = ["alice@example.com", "Vt8Vt7mGQf2bqfYkq0hZ0A", "a\u0000b", "Dora", "dora"];
+    const problems = problemsOf((document) => {
+      document.users = names.map((username) => ({ ...user, username }));
+    });
+    const said = names.map((_, at) => new RegExp(`users\\.${at}\\.username: ([^;]*)`).exec(problems)?.[1]);
+    const expected = [/have no @/, /like a sub/, /control characters/, undefined, /there twice/];
+    for (const [at, what] of expected.entries()) {
+      if (what === undefined) assert.equal(said[at], undefined);
+      else assert.match(said[at] ?? "", what);
+    }
   });
 
   it("names every problem at once, each with its path", () => {
