@@ -58,6 +58,14 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     await page.getByRole("heading", { name: /signed out/i }).waitFor();
     return page;
   },
+  "sign-out-without-session": async (context) => {
+    const { idToken } = await signedIn(context);
+    await context.clearCookies();
+    const page = await open(context, party.endSessionUrl(idToken).href);
+    await page.getByRole("heading", { name: "Nothing was ended" }).waitFor();
+    return page;
+  },
+  "sign-out-of-nobody": async (context) => open(context, `${stack.info.issuer}/logout`),
   error: async (context) => {
     const { url } = await party.begin();
     url.searchParams.set("client_id", "nobody");

@@ -38,6 +38,7 @@ import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type EndBelow, type Revocations } from "./revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
+import { signOutRoutes } from "./sign-out/routes.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 
@@ -284,6 +285,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf }));
   void app.register(accountRoutes(accountOptions(parts)));
+  void app.register(signOutRoutes(signOutOptions(parts)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
   const authenticate = authenticateApi({
@@ -306,6 +308,27 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   ];
   void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
 }
+
+function signOutOptions({ oidc, people, revocations, configuration, storage, ring, ...parts }: Mounted) {
+  return {
+    issuer: configuration.issuer,
+    provider: oidc.provider,
+    sessions: oidc.sessions,
+    grants: oidc.grants,
+    endings: oidc.endings,
+    forms: oidc.forms,
+    receipts: revocations.receipts,
+    head: () => storage.log.head(),
+    async keys() {
+      await ring.refresh();
+      return ring.state().publicKeys;
+    },
+    signIn: people.signIn,
+    clientAddressOf: parts.clientAddressOf,
+    browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
+  };
+}
+
 function accountOptions(parts: Mounted) {
   const { oidc, people, revocations, configuration } = parts;
   return {

@@ -24,11 +24,12 @@ export const STORING_REQUESTS: readonly StoringRequest[] = [
   { method: "any", route: `${ROUTES.authorization}/:uid`, setting: "authorizationRequestsPerMinute" },
   // A pushed request: for a public client anybody sends it.
   { method: "any", route: ROUTES.pushed_authorization_request, setting: "pushedRequestsPerMinute" },
-  // A session with the question and where to go after it.
+  // Nothing any more for strangers; a signature is verified.
   { method: "any", route: ROUTES.end_session, setting: "signOutsPerMinute" },
   { method: "any", route: `${ROUTES.end_session}/confirm`, setting: "signOutsPerMinute" },
   // Counts of wrong guesses.
   { method: "POST", route: "/interaction/:uid", setting: "signInAttemptsPerMinute" },
+  { method: "POST", route: `${ROUTES.end_session}/sign-in`, setting: "signInAttemptsPerMinute" },
   { method: "POST", route: "/account/sign-in", setting: "signInAttemptsPerMinute" },
 ];
 

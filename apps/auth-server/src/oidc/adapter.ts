@@ -21,7 +21,7 @@ export interface Stores {
   readonly interactions?: InteractionCache;
   readonly mostStoredBytes: number;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
-  readonly endGrant: (grantId: string) => Promise<void>;
+  readonly endGrant: (grantId: string) => Promise<unknown>;
 }
 
 type AdapterMethods = Partial<Adapter>;
@@ -94,7 +94,7 @@ async function asLibraryError<T>(work: Promise<T>): Promise<T> {
 function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
   return {
     find: async (id) => (await grants.find(id)) as AdapterPayload | undefined,
-    destroy: endGrant,
+    destroy: async (id) => void (await endGrant(id)),
   };
 }
 

@@ -5,8 +5,9 @@ import type { Storage } from "../storage/storage.ts";
 import { lineageIn } from "./lineage.ts";
 
 export interface Endings {
-  endSession(session: { uid: string; accountId?: string | undefined }): Promise<void>;
-  endGrant(grantId: string, cause?: Reason): Promise<void>;
+  /** Each gives its place in the log; nothing when there was nothing left to end. */
+  endSession(session: { uid: string; accountId?: string | undefined }): Promise<number | undefined>;
+  endGrant(grantId: string, cause?: Reason): Promise<number | undefined>;
 }
 
 export function createEndings(options: { storage: Storage; nowSeconds: () => number }): Endings {
@@ -14,39 +15,32 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
   return {
     async endSession({ uid, accountId }) {
       const appended = await storage.write(async (transaction) => {
-        await lineageIn(transaction, nowSeconds).endSession(uid);
-        // Nobody signed in: there never was a token.
-        if (accountId === undefined) return undefined;
+        const isEnding = await lineageIn(transaction, nowSeconds).endSession(uid);
+        // Nobody signed in: there never was a token. Or it has ended before, with its own line: by a double click.
+        if (!isEnding || accountId === undefined) return undefined;
         return transaction.append([
           { scope: "session", mode: "kill", reason: "logged_out", key: uid, actor: accountId },
         ]);
       });
-      noteSeq(appended?.seq);
+      return noteSeq(appended?.seq);
     },
     async endGrant(grantId, cause) {
-      const ctx = Provider.ctx;
-      // The library ends the grants of a logout one by one and the session last: the session's ending covers
-      // them all, in one transaction. If it fails, nothing has ended, and the answer is an error.
-      if (ctx !== undefined && isLogoutOfAll(ctx)) return;
-      const reason = cause ?? reasonOf(ctx);
+      const reason = cause ?? reasonOf(Provider.ctx);
       const appended = await storage.write(async (transaction) => {
         const isEnding = await lineageIn(transaction, nowSeconds).endGrant(grantId);
         return isEnding
           ? transaction.append([{ scope: "grant", mode: "kill", reason, key: grantId }])
           : undefined;
       });
-      noteSeq(appended?.seq);
+      return noteSeq(appended?.seq);
     },
   };
 }
 
-function noteSeq(seq: number | undefined): void {
+function noteSeq(seq: number | undefined): number | undefined {
   const ctx = Provider.ctx;
   if (ctx !== undefined && seq !== undefined) ctx.state.revocationSeq = seq;
-}
-
-function isLogoutOfAll({ oidc }: KoaContextWithOIDC): boolean {
-  return oidc.route === "end_session_confirm" && Boolean((oidc.params as { logout?: string }).logout);
+  return seq;
 }
 
 /** Why the library ends a grant: it does not say, but each way has its own endpoint. */
@@ -56,8 +50,6 @@ function reasonOf(ctx: KoaContextWithOIDC | undefined): Reason {
       return (ctx.oidc.params as { grant_type?: string }).grant_type === "refresh_token"
         ? "refresh_reuse"
         : "code_replay";
-    case "end_session_confirm":
-      return "logged_out";
     default:
       return "revoked";
   }

@@ -22,6 +22,22 @@ export const oidcError = errorsOf({
   app_removed: { status: 409, text: "The app is no longer in the configuration file. Nothing was changed." },
   /** It would tell apps, and their users, of something that does not last: they could come back at once. */
   reason_not_true: { status: 409, text: "The reason claims a state that is not so. Nothing was changed." },
+  sign_out_app_unknown: {
+    status: 400,
+    text: "The app that sent you here is not registered with this server. Nothing was ended. You can sign out in your account.",
+  },
+  sign_out_hint_refused: {
+    status: 400,
+    text: "The app that sent you here did not say whom to sign out in a way that can be checked (id_token_hint). Nothing was ended. You can sign out in your account.",
+  },
+  sign_out_target_refused: {
+    status: 400,
+    text: "The app that sent you here asked to lead you on to an address that is not its own (post_logout_redirect_uri). Nothing was ended. You can sign out in your account.",
+  },
+  sign_out_request_unclear: {
+    status: 400,
+    text: "The app that sent you here asked for one thing twice. Nothing was ended. You can sign out in your account.",
+  },
   unknown_model: {
     status: 500,
     text: "The library asks for a kind of artefact that this server does not keep.",

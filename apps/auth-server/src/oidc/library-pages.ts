@@ -2,18 +2,13 @@
 import type { Configuration, KoaContextWithOIDC } from "oidc-provider";
 import { errorPage } from "../pages/error-page.ts";
 import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
-import { confirmSignOutPage, signedOutPage, stillSignedInPage } from "../pages/sign-out-pages.ts";
+import { signedOutPage, stillSignedInPage } from "../pages/sign-out-pages.ts";
 import { rememberedReceipt } from "./receipts.ts";
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration["features"]>["rpInitiatedLogout"]>;
 
-export const logoutPages: Required<Pick<RpInitiatedLogout, "logoutSource" | "postLogoutSuccessSource">> = {
-  logoutSource(ctx) {
-    const { secret } = ctx.oidc.session!.state as { secret: string };
-    const action = ctx.oidc.urlFor("end_session_confirm");
-    const clientName = ctx.oidc.client?.clientName ?? ctx.oidc.client?.clientId;
-    show(ctx, confirmSignOutPage({ action, xsrf: secret, clientName }));
-  },
+/** What leads here is ours (sign-out/routes.ts). */
+export const logoutPages: Required<Pick<RpInitiatedLogout, "postLogoutSuccessSource">> = {
   async postLogoutSuccessSource(ctx) {
     const { client, provider } = ctx.oidc;
     // Anybody can be led here by a link, so the page says what is so, and not what may have been done before.
@@ -65,10 +60,8 @@ function registeredTargets({ oidc }: KoaContextWithOIDC): string[] {
   const params = (oidc.params ?? {}) as Record<string, unknown>;
   const begun = entities.Interaction?.params.redirect_uri;
   const redirect = params.redirect_uri;
-  const logout = params.post_logout_redirect_uri;
   return [
     typeof begun === "string" && begun,
     typeof redirect === "string" && client?.redirectUriAllowed(redirect) === true && redirect,
-    typeof logout === "string" && client?.postLogoutRedirectUriAllowed(logout) === true && logout,
   ].filter((target) => typeof target === "string");
 }

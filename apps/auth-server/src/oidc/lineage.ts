@@ -18,7 +18,9 @@ const nothing: End = async () => {};
 
 /** What a `kill` of each scope ends here. `stale` ends nothing: the next refresh brings what is current. */
 const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
-  session: (lineage, key) => lineage.endSession(text(key)),
+  session: async (lineage, key) => {
+    await lineage.endSession(text(key));
+  },
   grant: async (lineage, key) => {
     await lineage.endGrant(text(key));
   },
@@ -54,8 +56,8 @@ export function createEndBelow({ nowSeconds, retireKey }: EndBelowOptions): EndB
 }
 
 export interface Lineage {
-  endSession(uid: string): Promise<void>;
   /** Whether there was something to end. */
+  endSession(uid: string): Promise<boolean>;
   endGrant(id: string): Promise<boolean>;
   endSubject(accountId: string): Promise<void>;
   endClient(clientId: string): Promise<void>;
@@ -72,14 +74,19 @@ export function lineageIn(transaction: WriteTransaction, nowSeconds: () => numbe
   // for seconds, and leases would end meanwhile.
   // Parents are locked before children are deleted: a code that is being put below one at this moment comes first, and
   // is deleted with the others, or comes later, and finds its parent ended.
-  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<void> {
+  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("uid"));
     await endGrants(grants().where("session_uid", "in", chosen));
     await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("oidc_session_ids").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("account_form_tokens").where("session_uid", "in", chosen).execute();
     const ended = { ended_at: nowSeconds(), payload: "{}" };
-    await db.updateTable("oidc_sessions").set(ended).where("uid", "in", chosen).execute();
+    const { numUpdatedRows } = await db
+      .updateTable("oidc_sessions")
+      .set(ended)
+      .where("uid", "in", chosen)
+      .executeTakeFirstOrThrow();
+    return Number(numUpdatedRows);
   }
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
@@ -104,7 +111,7 @@ export function lineageIn(transaction: WriteTransaction, nowSeconds: () => numbe
   }
 
   return {
-    endSession: (uid) => endSessions(sessions().where("uid", "=", uid)),
+    endSession: async (uid) => (await endSessions(sessions().where("uid", "=", uid))) > 0,
     endGrant: async (id) => (await endGrants(grants().where("id", "=", id))) > 0,
     async endSubject(accountId) {
       await endSessions(sessions().where("account_id", "=", accountId));

@@ -9,12 +9,13 @@ export interface ModelOptions {
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
   /** Ends the session and all below it and appends it to the log, in one transaction. */
-  readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<void>;
+  readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<unknown>;
 }
 
 /** Once, right after the provider was made and before its first request. */
 export function adaptModels(provider: Provider, options: ModelOptions): void {
   identifySessions(provider, options);
+  nameSessionsInIdTokens(provider);
   identifySignIns(provider, options.randomBytes);
   ageSignIns(provider, options);
   identifyGrants(provider, options.randomBytes);
@@ -40,6 +41,21 @@ function identifySessions(provider: Provider, { randomBytes }: ModelOptions): vo
     const session = original.call(this, payload) as { uid: string };
     if (payload?.uid === undefined) session.uid = newIdentifier(randomBytes);
     return session;
+  };
+}
+
+/**
+ * ID tokens carry the same `sid` as access tokens: as a hint at sign-out they name the session that is meant. The library
+ * would have one for each client, and give it to few.
+ */
+function nameSessionsInIdTokens(provider: Provider): void {
+  classOf(provider.Client).prototype.includeSid = () => true;
+  classOf(provider.Session).prototype.sidFor = function sidFor(
+    this: { uid: string },
+    _client: string,
+    set?: string,
+  ) {
+    return set === undefined ? this.uid : undefined;
   };
 }
 

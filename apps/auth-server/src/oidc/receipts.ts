@@ -3,8 +3,6 @@ import { formatReceiptHeader, parsePreferWait, RECEIPT_HEADER, type Receipt } fr
 import type { KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Receipts } from "../revocations/index.ts";
 
-/** A logout waits so long by itself: the page that follows says what is enforced. */
-const LOGOUT_WAIT_MS = 2000;
 const LONGEST_WAIT_SECONDS = 30;
 
 /** Leads the receipt of a logout to the page that follows it. It is no secret, but nobody else's business. */
@@ -17,11 +15,9 @@ export function addReceipts(provider: Provider, receipts: Receipts): void {
     const seq: unknown = ctx.state.revocationSeq;
     // An error stays an error: a receipt would say that the request was done.
     if (typeof seq !== "number" || ctx.status >= 400) return;
-    const isLogout = (ctx as KoaContextWithOIDC).oidc.route === "end_session_confirm";
-    const receipt = await receipts.wait(seq, isLogout ? LOGOUT_WAIT_MS : waitMs(ctx.get("prefer")));
+    const receipt = await receipts.wait(seq, waitMs(ctx.get("prefer")));
     ctx.set(RECEIPT_HEADER, formatReceiptHeader(receipt));
     ctx.append("Access-Control-Expose-Headers", RECEIPT_HEADER);
-    if (isLogout) rememberReceipt(ctx as KoaContextWithOIDC, receipt);
   });
 }
 
@@ -29,15 +25,19 @@ function waitMs(prefer: string): number {
   return Math.min(parsePreferWait(prefer) ?? 0, LONGEST_WAIT_SECONDS) * 1000;
 }
 
-function rememberReceipt(ctx: KoaContextWithOIDC, { laggards: _names, ...receipt }: Receipt): void {
+export function rememberReceipt(
+  cookies: KoaContextWithOIDC["cookies"],
+  { laggards: _names, ...receipt }: Receipt,
+  { secure, path }: { readonly secure: boolean; readonly path: string },
+): void {
   // Without names: hundreds of them would make the header longer than browsers and proxies take.
   const value = Buffer.from(JSON.stringify(receipt)).toString("base64url");
-  ctx.cookies.set(RECEIPT_COOKIE, value, {
+  cookies.set(RECEIPT_COOKIE, value, {
     signed: true,
     httpOnly: true,
     sameSite: "lax",
-    secure: ctx.secure,
-    path: new URL(ctx.oidc.urlFor("end_session_success")).pathname,
+    secure,
+    path,
     maxAge: RECEIPT_COOKIE_MS,
   });
 }

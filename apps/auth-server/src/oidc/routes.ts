@@ -10,11 +10,10 @@ export const ROUTES = {
   pushed_authorization_request: "/par",
 } as const;
 
-/** All paths that belong to the library, as Fastify spells them. */
+/** All paths that belong to the library, as Fastify spells them. Signing out is ours, all but the page after it. */
 export const LIBRARY_PATHS = [
-  ...Object.values(ROUTES),
+  ...Object.values(ROUTES).filter((path) => path !== ROUTES.end_session),
   `${ROUTES.authorization}/:uid`,
-  `${ROUTES.end_session}/confirm`,
   `${ROUTES.end_session}/success`,
   "/.well-known/openid-configuration",
   "/.well-known/oauth-authorization-server",

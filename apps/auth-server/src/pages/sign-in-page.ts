@@ -1,19 +1,20 @@
 import { type Content, html } from "./html.ts";
 import { alert, page } from "./layout.ts";
 
-export interface SignInPage {
+export interface SignInFields {
+  readonly username?: string | undefined;
+  readonly fields?: { readonly username?: string | undefined; readonly password?: string | undefined };
+}
+
+export interface SignInPage extends SignInFields {
   readonly action: string;
   readonly formToken: string;
   /** Absent when somebody signs in to the account page itself. */
   readonly clientName?: string | undefined;
-  readonly username?: string | undefined;
   readonly problem?: string | undefined;
-  readonly fields?: { readonly username?: string | undefined; readonly password?: string | undefined };
 }
 
 export function signInPage(content: SignInPage): string {
-  const { fields = {} } = content;
-  const isFirstTry = content.username === undefined;
   return page({
     title: "Sign in",
     main: html`<h1>Sign in</h1>
@@ -21,11 +22,16 @@ ${content.clientName !== undefined && html`<p>to go on to <strong>${content.clie
 ${alert(content.problem)}
 <form method="post" action="${content.action}" novalidate>
 <input type="hidden" name="form" value="${content.formToken}">
-${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: content.username, focus: isFirstTry })}
-${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isFirstTry })}
+${signInFields(content)}
 <button type="submit" class="primary">Sign in</button>
 </form>`,
   });
+}
+
+export function signInFields({ username, fields = {} }: SignInFields): Content {
+  const isFirstTry = username === undefined;
+  return html`${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: username, focus: isFirstTry })}
+${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isFirstTry })}`;
 }
 
 interface Field {

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Form, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { assertRefused, begin, isEnd, ok, refresh, type SignedIn, signIn, verdictOf } from "../oidc/app.ts";
+import {
+  assertRefused,
+  begin,
+  isEnd,
+  nobodysBrowser,
+  ok,
+  refresh,
+  type SignedIn,
+  signIn,
+  verdictOf,
+} from "../oidc/app.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
 let server: ServerUnderTest;
@@ -55,8 +65,7 @@ describe("the account page", () => {
   });
 
   it("gives the browser a new session: an identifier planted before leads nowhere", async () => {
-    const browser = new PlainBrowser();
-    await browser.open(`${server.issuer}/logout?client_id=web`);
+    const { browser } = await nobodysBrowser(server);
     const anonymous = await anonymousSessions();
     assert.ok(anonymous.length > 0);
     await signInHere(ALICE, browser);
@@ -134,8 +143,7 @@ describe("an action of the account page", () => {
 
 describe("the time that a device is said to have signed in at", () => {
   it("is that of the sign-in, though the browser had a session of nobody before", async () => {
-    const browser = new PlainBrowser();
-    await browser.open(`${server.issuer}/logout?client_id=web`);
+    const { browser } = await nobodysBrowser(server);
     server.advance(30 * 60 * 1000);
     const { claims } = await signIn(server, { browser });
     const row = (await server.server.oidc.sessions.findLive(claims.sid))!;

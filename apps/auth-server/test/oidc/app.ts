@@ -114,6 +114,15 @@ export async function signIn(
   return { ...tokens, browser, claims: claimsOf(tokens.access_token) };
 }
 
+/** A browser with a saved session in which nobody is signed in: its own has ended, and it went to sign in again. */
+export async function nobodysBrowser(
+  server: ServerUnderTest,
+): Promise<{ browser: PlainBrowser; page: Page }> {
+  const { browser, claims } = await signIn(server);
+  await server.server.oidc.endings.endSession({ uid: claims.sid, accountId: claims.sub });
+  return { browser, page: await browser.open(begin(server.issuer).url, isEnd) };
+}
+
 export function ok(answer: Exchange): TokenAnswer {
   assert.equal(answer.status, 200, answer.body);
   return json<TokenAnswer>(answer);

@@ -251,6 +251,23 @@ describe("oidc-provider", () => {
     assert.deepEqual(writes, ["RefreshToken.consume", "RefreshToken.upsert"]);
   });
 
+  it("asks Client.includeSid and Session.sidFor for the sid of an ID token, and validates hints by IdToken.validate", () => {
+    const { Client, Session, IdToken } = provider as unknown as Record<string, { prototype: object }>;
+    assert.equal(typeof Reflect.get(Client!.prototype, "includeSid"), "function");
+    assert.equal(typeof Reflect.get(Session!.prototype, "sidFor"), "function");
+    assert.equal(typeof Reflect.get(IdToken!, "validate"), "function");
+  });
+
+  it("keeps one secret a session for its page that asks whether to log out, which is why that page is ours", async () => {
+    const { browser } = await authorize();
+    const [first] = [
+      await browser.open(`${issuer}/session/end`),
+      await browser.open(`${issuer}/session/end`),
+    ];
+    const answer = await browser.submit(first, first.forms[0]!, { fill: { logout: "yes" } });
+    assert.match(answer.body, /xsrf token invalid/);
+  });
+
   it("logs out by ending each grant and then the session through Session.prototype.destroy", async () => {
     const { browser } = await authorize();
     const page = await browser.open(`${issuer}/session/end`);

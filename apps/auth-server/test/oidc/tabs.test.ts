@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import {
   begin,
   claimsOf,
   isEnd,
+  nobodysBrowser,
   ok,
   passPages,
   pressFirst,
@@ -72,9 +72,9 @@ describe("the session's cookie", () => {
       .map((cookie) => cookie.slice("_session=".length).split(";")[0]!);
 
   it("changes with a sign-in, and the value from before leads nowhere at once", async () => {
-    const browser = new PlainBrowser();
     // Signs nobody in, but saves a session: what an attacker would plant.
-    const planted = cookieOf(await browser.open(`${server.issuer}/logout?client_id=web`)).at(-1);
+    const { browser, page } = await nobodysBrowser(server);
+    const planted = cookieOf(page).at(-1);
     const { sessions } = server.server.oidc;
     assert.ok(planted !== undefined);
     assert.notEqual(await sessions.find(planted), undefined);
@@ -83,8 +83,8 @@ describe("the session's cookie", () => {
   });
 
   it("that was planted is not let in by a request that began before the sign-in", async () => {
-    const browser = new PlainBrowser();
-    const planted = cookieOf(await browser.open(`${server.issuer}/logout?client_id=web`)).at(-1)!;
+    const { browser, page } = await nobodysBrowser(server);
+    const planted = cookieOf(page).at(-1)!;
     const { sessions } = server.server.oidc;
     const before = (await sessions.find(planted))!;
     const { claims } = await signIn(server, { browser });
@@ -94,8 +94,7 @@ describe("the session's cookie", () => {
   });
 
   it("of nobody is kept for an hour, since anybody can ask for one", async () => {
-    const browser = new PlainBrowser();
-    const value = cookieOf(await browser.open(`${server.issuer}/logout?client_id=web`)).at(-1)!;
+    const value = cookieOf((await nobodysBrowser(server)).page).at(-1)!;
     const { uid } = (await server.server.oidc.sessions.find(value))!;
     const row = (await server.server.oidc.sessions.findLive(uid))!;
     assert.equal(row.expires_at - row.last_seen_at, 3600);

@@ -249,7 +249,7 @@ async function consented(storage: Storage): Promise<GrantStore> {
 test("what is put below a grant while its session ends at another server ends with it", async (t) => {
   const [left, right] = await twoServers(t);
   const grants = await consented(left);
-  let ending: Promise<void> | undefined;
+  let ending: Promise<boolean> | undefined;
   const outside = AsyncLocalStorage.snapshot();
   await left.write(async (transaction) => {
     assert.equal(await grants.isLive(transaction, grantId), true);

@@ -1,0 +1,216 @@
+import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Endings } from "../oidc/endings.ts";
+import { oidcError } from "../oidc/errors.ts";
+import type { FormTokens } from "../oidc/form-tokens.ts";
+import type { GrantStore } from "../oidc/grant-store.ts";
+import { rememberReceipt } from "../oidc/receipts.ts";
+import { ROUTES } from "../oidc/routes.ts";
+import { isSameOrigin } from "../oidc/same-origin.ts";
+import type { SessionStore } from "../oidc/session-store.ts";
+import { readForms } from "../pages/read-forms.ts";
+import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
+import {
+  confirmSignOutPage,
+  nothingEndedPage,
+  notSignedInPage,
+  signedOutPage,
+} from "../pages/sign-out-pages.ts";
+import type { SignIn } from "../people/sign-in.ts";
+import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
+import type { Receipts } from "../revocations/index.ts";
+import {
+  openRequest,
+  type RequestReader,
+  readSignOutRequest,
+  type SignOutRequest,
+  sealRequest,
+} from "./sign-out-request.ts";
+
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+interface SignedIn {
+  readonly uid: string;
+  readonly accountId: string;
+}
+
+export interface SignOutOptions extends RequestReader {
+  readonly sessions: SessionStore;
+  readonly grants: GrantStore;
+  readonly endings: Endings;
+  readonly forms: FormTokens;
+  readonly receipts: Receipts;
+  /** Newest seq of the log: a receipt for it covers whatever ended before. */
+  readonly head: () => number;
+  readonly signIn: SignIn;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
+  readonly browser: {
+    find(exchange: Exchange): Promise<SignedIn | undefined>;
+    forget(exchange: Exchange): void;
+  };
+}
+
+const CONFIRM_PATH = `${ROUTES.end_session}/confirm`;
+const SIGN_IN_PATH = `${ROUTES.end_session}/sign-in`;
+const SUCCESS_PATH = `${ROUTES.end_session}/success`;
+
+/** How long an answer waits, so that the page that follows can say what is enforced. */
+const RECEIPT_WAIT_MS = 2000;
+
+export function signOutRoutes(options: SignOutOptions) {
+  return async (app: FastifyInstance): Promise<void> => {
+    readForms(app);
+    app.get(ROUTES.end_session, (request, reply) => ask(options, { request, reply }));
+    app.post(CONFIRM_PATH, (request, reply) => confirm(options, { request, reply }));
+    app.post(SIGN_IN_PATH, (request, reply) => signInAndEnd(options, { request, reply }));
+  };
+}
+
+async function ask(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
+  const request = await readSignOutRequest(options, exchange.request.query);
+  const here = await options.browser.find(exchange);
+  const { subject = here?.accountId } = request;
+  if (here !== undefined && here.accountId === subject)
+    return askHere(options, exchange, { ...request, session: here.uid, subject });
+  if (subject === undefined) return send(exchange, request, notSignedInPage(request));
+  if (!(await mayLive(options, request))) return leadOnAsDone(exchange, request);
+  return offerSignIn(options, exchange, request);
+}
+
+function askHere(options: SignOutOptions, exchange: Exchange, request: SignOutRequest): FastifyReply {
+  const sealed = sealRequest(options.forms, "confirm", request);
+  return send(
+    exchange,
+    request,
+    confirmSignOutPage({ ...sealed, ...namesOf(request), action: CONFIRM_PATH }),
+  );
+}
+
+const namesOf = ({ clientName, redirectTo }: SignOutRequest) => ({ clientName, redirectTo });
+
+/** Whether the session that the app means goes on. One that it does not name may. */
+async function mayLive({ sessions }: SignOutOptions, { hinted }: SignOutRequest): Promise<boolean> {
+  return hinted === undefined || (await sessions.findLive(hinted)) !== undefined;
+}
+
+function leadOnAsDone(exchange: Exchange, request: SignOutRequest): FastifyReply {
+  const { redirectTo } = request;
+  if (redirectTo === undefined) return send(exchange, request, signedOutPage(undefined));
+  return exchange.reply.headers(securityHeaders()).redirect(redirectTo, 303);
+}
+
+/** By signing in on the page itself: that ends the session there, and begins none here. */
+function offerSignIn(
+  options: SignOutOptions,
+  exchange: Exchange,
+  request: SignOutRequest,
+  form: SignInForm = {},
+): FastifyReply {
+  const sealed = request.hinted === undefined ? undefined : sealRequest(options.forms, "sign in", request);
+  if (form.retryAfterSeconds !== undefined) exchange.reply.header("retry-after", form.retryAfterSeconds);
+  const content = { ...namesOf(request), action: SIGN_IN_PATH, sealed, form };
+  return send(exchange, request, nothingEndedPage(content), form.status);
+}
+
+async function confirm(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
+  const { body, headers } = exchange.request;
+  if (!isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
+  const request = openRequest(options.forms, "confirm", body) ?? (await requestOfLibrary(options, exchange));
+  if (request === undefined) throw oidcError("form_not_ours");
+  const endsAll = (body as { logout?: unknown }).logout !== undefined;
+  const seq = endsAll ? await endSessions(options, request) : await endGrant(options, request);
+  return answerEnded(options, exchange, {
+    seq,
+    redirectTo: request.redirectTo ?? (endsAll ? SUCCESS_PATH : successOf(request)),
+  });
+}
+
+const successOf = ({ clientId }: SignOutRequest): string =>
+  clientId === undefined ? SUCCESS_PATH : `${SUCCESS_PATH}?${new URLSearchParams({ client_id: clientId })}`;
+
+/** The library's own form, by which another user who signs in here takes the place of the first. */
+async function requestOfLibrary(
+  { browser, sessions, forms }: SignOutOptions,
+  exchange: Exchange,
+): Promise<SignOutRequest | undefined> {
+  const { xsrf } = (exchange.request.body ?? {}) as { xsrf?: unknown };
+  const here = await browser.find(exchange);
+  const payload = here && (await sessions.findByUid(here.uid));
+  const state = payload?.state as { secret?: string; postLogoutRedirectUri?: string } | undefined;
+  if (here === undefined || state?.secret === undefined || typeof xsrf !== "string") return undefined;
+  // Compared by their keyed hashes: in a time that says nothing of where they differ.
+  if (!forms.isTokenFor(state.secret, forms.tokenFor(xsrf))) return undefined;
+  return {
+    session: here.uid,
+    subject: here.accountId,
+    ...(state.postLogoutRedirectUri === undefined ? {} : { redirectTo: state.postLogoutRedirectUri }),
+  };
+}
+
+/** The browser's, and the one that the app means. What has ended already is no failure: the answer is the same. */
+async function endSessions(options: SignOutOptions, request: SignOutRequest): Promise<number> {
+  const { sessions, endings, head } = options;
+  let last: number | undefined;
+  for (const uid of new Set([request.session, request.hinted])) {
+    const live = uid === undefined ? undefined : await sessions.findLive(uid);
+    if (live === undefined || live.account_id !== request.subject) continue;
+    last = (await endings.endSession({ uid: live.uid, accountId: live.account_id ?? undefined })) ?? last;
+  }
+  return last ?? head();
+}
+
+async function endGrant(options: SignOutOptions, { session, clientId }: SignOutRequest): Promise<number> {
+  const { grants, endings, head } = options;
+  if (session === undefined || clientId === undefined) return head();
+  const grantId = await grants.idFor(session, clientId);
+  const seq = grantId === undefined ? undefined : await endings.endGrant(grantId, "logged_out");
+  return seq ?? head();
+}
+
+async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
+  const { body, headers } = exchange.request;
+  const request = openRequest(options.forms, "sign in", body);
+  if (request === undefined || !isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
+  const result = await signInThrough(options, exchange.request);
+  if (result.user === undefined) return offerSignIn(options, exchange, request, result);
+  if (result.user.id !== request.subject) {
+    return offerSignIn(options, exchange, request, { status: 422, username: "", problem: OTHER_ACCOUNT });
+  }
+  const seq = await endSessions(options, request);
+  return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
+}
+
+const OTHER_ACCOUNT =
+  "This is another account than the one that the app is signed in with. Nothing was ended.";
+
+async function answerEnded(
+  options: SignOutOptions,
+  exchange: Exchange,
+  { seq, redirectTo }: { readonly seq: number; readonly redirectTo: string },
+): Promise<FastifyReply> {
+  const receipt = await options.receipts.wait(seq, RECEIPT_WAIT_MS);
+  const { reply } = exchange;
+  reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
+  if ((await options.browser.find(exchange)) === undefined) options.browser.forget(exchange);
+  keepReceipt(options, exchange, receipt);
+  return reply.headers(securityHeaders()).redirect(redirectTo, 303);
+}
+
+/** For the page that follows. */
+function keepReceipt({ provider, issuer }: SignOutOptions, exchange: Exchange, receipt: Receipt): void {
+  const { cookies } = provider.createContext(exchange.request.raw, exchange.reply.raw);
+  rememberReceipt(cookies, receipt, { secure: issuer.startsWith("https:"), path: SUCCESS_PATH });
+}
+
+function send(
+  { reply }: Exchange,
+  { redirectTo }: SignOutRequest,
+  markup: string,
+  status = 200,
+): FastifyReply {
+  const targets = redirectTo === undefined ? [] : [formTargetOf(redirectTo)];
+  return reply.code(status).headers(securityHeaders(targets)).type("text/html; charset=utf-8").send(markup);
+}
