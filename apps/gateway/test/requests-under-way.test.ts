@@ -11,7 +11,7 @@ const start = (service: RawService, settings: string): Promise<TestGateway> =>
     settings,
     routes: [
       `- { name: raw, path: /raw, upstream: "${service.origin}", audience: "${AUDIENCE}" }`,
-      `- { name: hasty, path: /hasty, upstream: "${service.origin}", audience: "${AUDIENCE}", freshness: { maxAgeSeconds: 1 } }`,
+      `- { name: hasty, path: /hasty, upstream: "${service.origin}", audience: "${AUDIENCE}", freshness: { maxAgeSeconds: 3 } }`,
       `- { name: lenient, path: /lenient, upstream: "${service.origin}", audience: "${AUDIENCE}", freshness: { policy: open } }`,
       `- { name: public, path: /public, upstream: "${service.origin}", public: true }`,
     ],
