@@ -20,6 +20,7 @@ import { guardError } from "./errors.ts";
 import { FeedCredentials } from "./feed-credentials.ts";
 import { firstKeys } from "./first-keys.ts";
 import { createGuard } from "./guard.ts";
+import { withoutRefusedKeys } from "./refused-keys.ts";
 import { remembered } from "./remembered.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
@@ -92,13 +93,17 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   checkOptions(settings);
   const http = issuerFeed(settings, log);
   const keys = remoteKeySource(settings);
-  const replica = createReplica({
+  const replica: Replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
     name: nameOfThisLife(settings.name),
     leaseMs: settings.leaseMs,
     mostEntries: options.mostRevocations ?? MOST_REVOCATIONS,
     // Whoever carries the feed: Redis and relays have no key, so they can neither invent a record nor hide one.
-    verifyHead: createSignedHeadVerifier({ issuer: settings.issuer, keys }),
+    // Nor does whoever stole a key that is refused here already.
+    verifyHead: createSignedHeadVerifier({
+      issuer: settings.issuer,
+      keys: withoutRefusedKeys(keys, () => replica),
+    }),
     log,
     ...(options.onApplied && { onApplied: options.onApplied }),
   });

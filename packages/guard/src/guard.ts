@@ -20,6 +20,7 @@ import type {
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
 import { InFlight, type SetTimer } from "./in-flight.ts";
 import { principalOf } from "./principal.ts";
+import { withoutRefusedKeys } from "./refused-keys.ts";
 import {
   AUTHENTICATION,
   type Case,
@@ -75,9 +76,10 @@ class RevocationGuard implements Guard {
 
   constructor(options: GuardOptions) {
     const { revocations } = options;
+    const keys = options.keys ?? remoteKeySource({ issuer: options.issuer });
     const verifier = createAccessTokenVerifier<Mark>({
       ...options,
-      keys: options.keys ?? remoteKeySource({ issuer: options.issuer }),
+      keys: withoutRefusedKeys(keys, () => revocations),
       prepare: (token) => ({
         principal: principalOf(token),
         coordinates: revocations.coordinatesOf(token.claims, token.header),

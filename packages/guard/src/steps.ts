@@ -6,7 +6,7 @@
  * be confirmed.
  */
 import { type AccessTokenVerifier, isAccessTokenError, type VerifiedEntry } from "@portcullis/access-token";
-import { hasCode } from "@portcullis/protocol";
+import { hasCode, type PortcullisError, type Reason } from "@portcullis/protocol";
 import type { RevocationView, TokenCoordinates } from "@portcullis/revocation";
 import { bearerTokenOf } from "./bearer-token.ts";
 import { type DenialDetails, deny } from "./challenge.ts";
@@ -188,9 +188,14 @@ function isConfirmed(request: Case, { revocations, realm, freshness }: StepConte
   return confirmed || policy === "open" ? undefined : deny(realm, "replica_too_old");
 }
 
+function denyRefusedKey({ detail }: PortcullisError, realm: string): DenyDecision {
+  return deny(realm, "killed", { reason: detail as Reason, mode: "kill" });
+}
+
 /** What nobody foresaw is a 503: it must not let anybody in, nor make a client throw its token away. */
 export function denyError(error: unknown, realm: string): DenyDecision {
   if (hasCode(error, "replica_not_ready")) return deny(realm, "replica_not_ready");
+  if (hasCode(error, "key_refused")) return denyRefusedKey(error as PortcullisError, realm);
   if (!isAccessTokenError(error) || error.code === "invalid_configuration")
     return deny(realm, "check_failed");
   const details: DenialDetails = error.status === 503 ? {} : { text: error.message };

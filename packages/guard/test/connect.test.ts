@@ -117,6 +117,32 @@ test("a revocation reaches it through the stream, and is acknowledged", limit, a
   assert.ok(decision.outcome === "deny" && decision.body.reason === "logged_out");
 });
 
+test(
+  "a token of a retired key is told so, when the key has left the JWKS too; its thief signs no heads",
+  limit,
+  async () => {
+    const guard = connected();
+    await guard.whenReady();
+    const old = issuer.key;
+    const token = `Bearer ${issuer.mint()}`;
+    issuer.rotate({ withdraw: true });
+    await applied(guard, feed.revoke({ scope: "key", key: old.kid, reason: "key_retired" }));
+    const fetches = issuer.fetches.jwks;
+    for (const authorization of [token, `Bearer ${issuer.mint({ rv: 2 ** 50 }, { key: old })}`]) {
+      const decision = await guard.authenticate(authorization);
+      assert.ok(decision.outcome === "deny" && decision.status === 401);
+      assert.deepEqual([decision.code, decision.body.reason], ["killed", "key_retired"]);
+    }
+    assert.equal(issuer.fetches.jwks, fetches, "nobody is asked for it");
+    assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
+
+    issuer.keys = [issuer.key, old];
+    const seq = feed.revoke({ scope: "session", key: newIdentifier(), reason: "logged_out" });
+    await until(() => events.some(({ event, code }) => event === "stream_ended" && code === "key_refused"));
+    assert.ok(guard.replica.applied < seq, "what only the thief has signed is not applied");
+  },
+);
+
 test("what was revoked before it started is in its snapshot", limit, async () => {
   feed.revoke({ scope: "subject", key: "user-1", reason: "banned" });
   const guard = connected();

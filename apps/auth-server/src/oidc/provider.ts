@@ -28,6 +28,7 @@ export function createProvider(options: ProviderOptions): Provider {
   adaptModels(provider, options);
   provider.use(failSafely(options.report));
   provider.use(guardPages);
+  provider.use(keepKeysFresh);
   addReceipts(provider, options.receipts);
   provider.use(sampleHorizon(options));
   answerForJwts(provider, options);
@@ -79,6 +80,15 @@ const guardPages: Middleware = async (ctx, next) => {
   setSecurityHeaders(ctx);
   await next();
   if (ctx.oidc !== undefined) allowFormTargets(ctx);
+};
+
+/**
+ * A new key signs from the moment on that it is there, and a retired one is published no more: a copy of the JWKS that is
+ * kept in between would refuse the one and show the other. Verifiers keep it for ten minutes by themselves.
+ */
+const keepKeysFresh: Middleware = async (ctx, next) => {
+  await next();
+  if (ctx.path === ROUTES.jwks) ctx.set("Cache-Control", "no-cache");
 };
 
 /** Where a token's verdict is the answer. */

@@ -29,8 +29,12 @@ describe("a signing key that is revoked", () => {
     server = await startServer();
     const device = await signIn(server);
     const key = await stealKey(server);
+    const old = await apiToken(server.issuer, audience());
     await revokeKey(key.kid);
 
+    const refused = await useApi(server.issuer, old);
+    assert.deepEqual([refused.status, json(refused).reason], [401, "revoked"]);
+    assert.equal((await exchange(`${server.issuer}/jwks`)).headers["cache-control"], "no-cache");
     const published = await jwks();
     assert.ok(!published.includes(key.kid), "the key has left the JWKS");
     const accessToken = await apiToken(server.issuer, audience());
