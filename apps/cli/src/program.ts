@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
 import { addKeysList } from "./commands/keys-list.ts";
 import { addKeysRetire } from "./commands/keys-retire.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
@@ -47,6 +48,8 @@ export function createProgram(cli: Cli): Command {
   addRevocationsShow(revocations, cli);
   addRevocationsWatch(revocations, cli);
   addVerifiers(program, cli);
+  addUsersVerbs(program.command("users").description("disable and enable users").helpCommand(false), cli);
+  addAppsVerbs(program.command("apps").description("disable and enable apps").helpCommand(false), cli);
   const keys = program.command("keys").description("see, rotate and retire signing keys").helpCommand(false);
   addKeysList(keys, cli);
   addKeysRotate(keys, cli);

@@ -60,6 +60,8 @@ function giveScopes({ clients, issuer }: Document): void {
     "revocations.inspect",
     "keys.read",
     "keys.write",
+    "users.write",
+    "apps.write",
   ];
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }

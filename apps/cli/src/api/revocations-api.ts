@@ -1,5 +1,7 @@
 import {
   API_SCOPES,
+  type AppState,
+  appStateSchema,
   type DeclaredLoss,
   declaredLossSchema,
   type KeyList,
@@ -14,6 +16,8 @@ import {
   revocationPageSchema,
   revocationStatusSchema,
   rotatedKeySchema,
+  type UserState,
+  userStateSchema,
   type VerifierList,
   verifierListSchema,
 } from "@portcullis/protocol";
@@ -42,6 +46,14 @@ interface Call {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly waitSeconds?: number | undefined;
   readonly body?: unknown;
+}
+
+export type StateVerb = "disable" | "enable";
+
+export interface ChangeOptions {
+  readonly body: object;
+  /** Seconds. */
+  readonly wait: number;
 }
 
 /** Of the revocations, and of what is below `/api/v1` (RFC 9457). */
@@ -104,6 +116,16 @@ export class RevocationsApi {
   retireKey(kid: string, body: unknown, waitSeconds: number): Promise<RevocationAnswer> {
     const path = `/keys/${encodeURIComponent(kid)}/retire`;
     return this.#call(revocationAnswerSchema, { at: "api", method: "POST", path, body, waitSeconds });
+  }
+
+  changeUser(user: string, verb: StateVerb, { body, wait }: ChangeOptions): Promise<UserState> {
+    const path = `/users/${encodeURIComponent(user)}/${verb}`;
+    return this.#call(userStateSchema, { at: "api", method: "POST", path, body, waitSeconds: wait });
+  }
+
+  changeApp(clientId: string, verb: StateVerb, { body, wait }: ChangeOptions): Promise<AppState> {
+    const path = `/apps/${encodeURIComponent(clientId)}/${verb}`;
+    return this.#call(appStateSchema, { at: "api", method: "POST", path, body, waitSeconds: wait });
   }
 
   /** The keys that the issuer signs with. */

@@ -1,14 +1,14 @@
-import type { RevocationAnswer } from "@portcullis/protocol";
+import type { Receipt } from "@portcullis/protocol";
 import { receiptText } from "../print/receipt.ts";
 import type { Session } from "../session.ts";
 
 /** One line: what was done, and how far it has got. */
-export function printReceipt({ io, paint }: Session, answer: RevocationAnswer, done: string): void {
+export function printReceipt({ io, paint }: Session, answer: Receipt, done: string): void {
   const colour = answer.state === "pending" ? "yellow" : "green";
   io.stdout.write(`${done} (seq ${answer.seq}). ${paint(colour, receiptText(answer, io.now()))}\n`);
 }
 
-export function printHowItGoesOn({ io }: Session, { state, seq }: RevocationAnswer): void {
+export function printHowItGoesOn({ io }: Session, { state, seq }: Receipt): void {
   if (state !== "pending") return;
   io.stdout.write(`See how it goes on: portcullis revocations show ${seq} --wait 30\n`);
 }

@@ -1,0 +1,157 @@
+/** `users disable`, `users enable`, `apps disable`, `apps enable`: one way to say it, to ask, and to tell what came of it. */
+import { type AppState, hasCode, type UserState } from "@portcullis/protocol";
+import type { Command } from "commander";
+import { cliError } from "../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { visible } from "../print/table.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { usage } from "../settings.ts";
+import { parseWait } from "./numbers.ts";
+import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
+
+const DEFAULT_WAIT_SECONDS = 5;
+
+type State = UserState | AppState;
+
+interface Thing {
+  readonly path: "users" | "apps";
+  readonly scope: "writeUsers" | "writeApps";
+  readonly scopeName: string;
+  readonly argument: readonly [name: string, says: string];
+  readonly example: string;
+  readonly disabling: string;
+  readonly enabling: string;
+  /** What disabling it ends, when that is more than one person's; asked before. */
+  readonly reach?: (key: string) => string;
+  readonly nameOf: (state: State) => string;
+}
+
+const USERS: Thing = {
+  path: "users",
+  scope: "writeUsers",
+  scopeName: "users.write",
+  argument: ["<user>", "a sub, a username or an e-mail address"],
+  example: "alice",
+  disabling: `The user cannot sign in any more, and every session, grant, refresh token and access token of the user ends.`,
+  enabling: `The user may sign in again. What has ended stays ended.`,
+  nameOf: (state) => ("sub" in state ? `${visible(state.username)} (${state.sub})` : ""),
+};
+
+const APPS: Thing = {
+  path: "apps",
+  scope: "writeApps",
+  scopeName: "apps.write",
+  argument: ["<client-id>", "the client_id of the app"],
+  example: "mail",
+  disabling: `The app gets no tokens any more, for anybody, and every grant, refresh token and access token that it has ends. It
+cannot be the app that the command acts as.`,
+  enabling: `The app may ask for tokens again. What has ended stays ended: its users sign in once more. An app that is no longer
+in the configuration file is enabled there.`,
+  reach: (key) => `every grant and token of the app ${key}, of all people`,
+  nameOf: (state) => ("clientId" in state ? visible(state.clientId) : ""),
+};
+
+export const addUsersVerbs = (parent: Command, cli: Cli): void => addVerbs(parent, cli, USERS);
+export const addAppsVerbs = (parent: Command, cli: Cli): void => addVerbs(parent, cli, APPS);
+
+function addVerbs(parent: Command, cli: Cli, thing: Thing): void {
+  const { path, argument, example, scopeName } = thing;
+  const one = path === "users" ? "a user" : "an app";
+  const disable = parent
+    .command("disable")
+    .description(`disable ${one}, and say which verifiers enforce it`)
+    .argument(...argument)
+    .option("--note <text>", "why, for the audit")
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS);
+  if (thing.reach !== undefined) disable.option("--yes", "do not ask");
+  disable
+    .addHelpText(
+      "after",
+      `
+${thing.disabling}
+
+Examples:
+  portcullis ${path} disable ${example} --note "left the company"
+
+Needs the scope ${scopeName}. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`,
+    )
+    .action(acting(cli, (session, command) => runDisable(session, command, thing)));
+  parent
+    .command("enable")
+    .description(`enable ${one} that was disabled`)
+    .argument(...argument)
+    .addHelpText(
+      "after",
+      `
+${thing.enabling}
+
+Examples:
+  portcullis ${path} enable ${example}
+
+Needs the scope ${scopeName}.`,
+    )
+    .action(acting(cli, (session, command) => runEnable(session, command, thing)));
+}
+
+interface DisableOptions {
+  readonly note?: string;
+  readonly wait: number;
+  readonly yes?: boolean;
+}
+
+async function runDisable(session: Session, command: Command, thing: Thing): Promise<number> {
+  const [key] = command.processedArgs as [string];
+  const { note, wait, yes = false } = command.opts<DisableOptions>();
+  if (!yes && !(await isMeant(session, thing.reach?.(visible(key))))) return EXIT.error;
+  const state = await change(session, thing, { key, verb: "disable", body: { note }, wait });
+  const { receipt } = state;
+  if (session.json) printJson(session, state);
+  else if (receipt !== undefined) {
+    const did = state.changed ? "Disabled" : "Was disabled already";
+    session.io.stdout.write(`${did}: ${thing.nameOf(state)}.\n`);
+    printReceipt(session, receipt, "Revoked");
+    printHowItGoesOn(session, receipt);
+  }
+  return receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
+}
+
+async function runEnable(session: Session, command: Command, thing: Thing): Promise<number> {
+  const [key] = command.processedArgs as [string];
+  const state = await change(session, thing, { key, verb: "enable", body: {}, wait: 0 });
+  const did = state.changed ? "Enabled" : "Was enabled already";
+  if (session.json) printJson(session, state);
+  else session.io.stdout.write(`${did}: ${thing.nameOf(state)}.\n`);
+  return EXIT.ok;
+}
+
+interface Asked {
+  readonly key: string;
+  readonly verb: "disable" | "enable";
+  readonly body: object;
+  readonly wait: number;
+}
+
+async function change(session: Session, { path, scope, argument }: Thing, asked: Asked): Promise<State> {
+  const { key, verb, body, wait } = asked;
+  if (key === "") throw usage(`${argument[0]}: found nothing; give ${argument[1]}.`);
+  const api = await session.connect(scope);
+  const sending =
+    path === "users" ? api.changeUser(key, verb, { body, wait }) : api.changeApp(key, verb, { body, wait });
+  return sending.catch(explained);
+}
+
+async function isMeant({ io }: Session, reach: string | undefined): Promise<boolean> {
+  if (reach === undefined) return true;
+  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
+  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
+  if (answer.trim().toLowerCase() === "yes") return true;
+  io.stderr.write("Nothing was changed.\n");
+  return false;
+}
+
+/** No answer is not a no. */
+function explained(error: unknown): never {
+  if (!hasCode(error, "timed_out")) throw error;
+  const text = `${error.message} It may be done all the same. Repeat the command: that does no harm.`;
+  throw cliError("timed_out", { text, cause: error });
+}

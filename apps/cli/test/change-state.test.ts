@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { appStateSchema, userStateSchema } from "@portcullis/protocol";
+import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+test("a user is disabled by any name, with a receipt, and enabled again", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  const { claims, access_token } = await signIn(cli.server);
+  const { code, out, err } = await cli.run("users disable alice@example.com --note left");
+  assert.deepEqual([code, err], [EXIT.ok, ""]);
+  assert.match(out, new RegExp(`^Disabled: alice \\(${claims.sub}\\)\\.\n`));
+  assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.$/m);
+  assert.equal(verdictOf(cli.server, access_token), "user_disabled");
+  const again = userStateSchema.parse(JSON.parse((await cli.run(`--json users disable ${claims.sub}`)).out));
+  assert.deepEqual([again.changed, again.status, again.receipt?.seq], [false, "disabled", 1]);
+  const enabled = await cli.run("users enable ALICE");
+  assert.deepEqual([enabled.code, enabled.out], [EXIT.ok, `Enabled: alice (${claims.sub}).\n`]);
+  assert.match((await cli.run("users enable alice")).out, /^Was enabled already: alice/);
+  await signIn(cli.server);
+});
+
+test("an app is disabled once it is asked for and meant, and enabled again", async (t) => {
+  const cli = await cliUnderTest(t);
+  const refused = await cli.run("apps disable web");
+  assert.equal(refused.code, EXIT.usage);
+  assert.match(refused.err, /every grant and token of the app web, of all people.*add --yes/);
+  const denied = await cli.run("apps disable web", { ask: async () => "no" });
+  assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
+  const { access_token } = await signIn(cli.server);
+  await cli.lease({ replica: "gateway-1", applied: 0 });
+  const pending = await cli.run("apps disable web --yes --wait 0");
+  assert.equal(pending.code, EXIT.pending);
+  assert.match(pending.out, /^Disabled: web\.\nRevoked \(seq 1\)\. Pending: .*gateway-1/);
+  assert.equal(verdictOf(cli.server, access_token), "client_disabled");
+  const enabled = appStateSchema.parse(JSON.parse((await cli.run("apps enable web --json")).out));
+  assert.deepEqual(enabled, { clientId: "web", name: "Demo shop", status: "enabled", changed: true });
+});
+
+test("who is not there, and what locks its caller out, is an error that says what to do", async (t) => {
+  const cli = await cliUnderTest(t);
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["users disable nobody", /Found "nobody", and no user has that sub/],
+    ["users enable nobody", /Found "nobody"/],
+    ["apps disable WEB --yes", /Found "WEB", and there is no such client/],
+    ["apps disable admin --yes", /the app that makes this call/],
+  ];
+  for (const [command, expected] of wrong) {
+    const { code, out, err } = await cli.run(command);
+    assert.deepEqual([code, out], [EXIT.error, ""], command);
+    assert.match(err, expected);
+  }
+  assert.equal(cli.server.server.storage.log.head(), 0);
+  const auditor = {
+    ...cli.env,
+    PORTCULLIS_CLIENT_ID: "auditor",
+    PORTCULLIS_CLIENT_SECRET: "auditor-secret-0123456789abcdef",
+  };
+  const { err } = await cli.run("users disable alice", { env: auditor });
+  assert.match(err, /client auditor lacks the scope users\.write/);
+});
