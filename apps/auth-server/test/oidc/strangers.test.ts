@@ -54,6 +54,13 @@ async function rowsOf(model: string): Promise<number> {
   return rows.length;
 }
 
+const sessionsOfNobody = () =>
+  server.server.storage.read
+    .selectFrom("oidc_sessions")
+    .select("uid")
+    .where("account_id", "is", null)
+    .execute();
+
 describe("a flood of", () => {
   test("pushed requests leaves a bounded number, and the newest work", async () => {
     const first = json<{ request_uri: string }>(await push()).request_uri;
@@ -79,14 +86,18 @@ describe("a flood of", () => {
     assert.ok(isEnd(end.url), `${end.status} at ${end.url.pathname}: ${end.body}`);
   });
 
-  test("sign-outs leaves a bounded number of sessions, and nobody's who signed in", async () => {
-    const { browser } = await signIn(server);
+  test("sign-outs leaves nothing", async () => {
+    const before = (await sessionsOfNobody()).length;
     await flood(() => exchange(`${server.issuer}/logout`));
-    const rows = await server.server.storage.read
-      .selectFrom("oidc_sessions")
-      .select("uid")
-      .where("account_id", "is", null)
-      .execute();
+    assert.equal((await sessionsOfNobody()).length, before);
+  });
+
+  test("cookies of ended sessions leaves a bounded number of sessions, and nobody's who signed in", async () => {
+    const { browser } = await signIn(server);
+    const { browser: ended, claims } = await signIn(server);
+    await server.server.oidc.endings.endSession({ uid: claims.sid, accountId: claims.sub });
+    await flood(() => ended.copy().request(begin(server.issuer).url));
+    const rows = await sessionsOfNobody();
     assert.ok(rows.length >= MOST / 2 && rows.length <= MOST + SLACK, String(rows.length));
     assert.ok(isEnd(await passPages(browser, begin(server.issuer).url)));
   });
