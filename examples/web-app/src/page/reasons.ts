@@ -15,6 +15,7 @@ const TEXTS: Readonly<Record<string, ReasonText>> = {
   },
   replaced: { title: "You signed in elsewhere", text: "A newer session took the place of this one." },
   banned: { title: "Your account was locked", text: "An administrator has locked the account." },
+  user_disabled: { title: "Your account was disabled", text: "An administrator has disabled the account." },
   consent_withdrawn: { title: "This app lost its access", text: "The consent for this app was withdrawn." },
   client_disabled: { title: "This app was switched off", text: "An administrator has disabled the app." },
   password_changed: { title: "The password was changed", text: "Sign in again with the new password." },
