@@ -6,4 +6,14 @@ export {
   type TrustedProxies,
   trustedProxiesSchema,
 } from "./client-address/index.ts";
+export { describeError, withoutSecrets } from "./log/describe-error.ts";
+export { LogDestination, type LogDestinationOptions, type WriteText } from "./log/log-destination.ts";
+export { renderLogMetric } from "./log/render-log-metric.ts";
+export { openStandardError } from "./log/standard-error.ts";
+export {
+  EndOfProcess,
+  type EndOfProcessOptions,
+  type FatalEvent,
+  type Stop,
+} from "./process/end-of-process.ts";
 export { createHttpServer, fastifyServer } from "./sockets/http-server.ts";

@@ -1,0 +1,46 @@
+import { fstatSync, write, writeSync } from "node:fs";
+import { LogDestination, type WriteText } from "./log-destination.ts";
+
+const STANDARD_ERROR = 2;
+
+/** Returns the one destination of this process's lines. Called once, before anything is written. */
+export function openStandardError(): LogDestination {
+  // Whoever read it may be gone (EPIPE): that is the loss of lines, and not the end of the process.
+  process.stderr.on("error", () => {});
+  const destination = new LogDestination({ writeText: isPipe() ? writeToPipe : writeToFile });
+  process.on("exit", () => writeLast(destination));
+  return destination;
+}
+
+function isPipe(): boolean {
+  const status = fstatSync(STANDARD_ERROR);
+  return status.isFIFO() || status.isSocket();
+}
+
+/** libuv waits for room in a pipe without a thread. A thread that waits in `write` could not even be ended. */
+const writeToPipe: WriteText = (text, done) => void process.stderr.write(text, done);
+
+/** Node writes to files and terminals synchronously; this goes through a thread, one at most. */
+const writeToFile: WriteText = (text, done) => writeAll(Buffer.from(text), done);
+
+function writeAll(bytes: Buffer, done: (error?: Error | null) => void): void {
+  write(STANDARD_ERROR, bytes, (error, written) => {
+    if (error !== null || written === bytes.length) done(error);
+    else writeAll(bytes.subarray(written), done);
+  });
+}
+
+/**
+ * What was said in the turn that ends the process. With a reader that has stalled, a pipe gives EAGAIN, and the rest is lost:
+ * libuv has made it non-blocking.
+ */
+function writeLast(destination: LogDestination): void {
+  if (process.stderr.writableLength > 0) return;
+  const text = destination.takeQueued();
+  if (text === "") return;
+  try {
+    writeSync(STANDARD_ERROR, text);
+  } catch {
+    // Nobody is left to tell.
+  }
+}
