@@ -2,11 +2,15 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { hasCode, PortcullisError } from "@portcullis/protocol";
+import { EndOfProcess, openStandardError } from "@portcullis/service";
 import { type Configuration, parseConfiguration } from "./config/load.ts";
 import { createReport } from "./logging/report.ts";
 import { type AuthServer, createAuthServer } from "./server.ts";
 
-const report = createReport({ write: (line) => process.stderr.write(line), nowMs: Date.now });
+const log = openStandardError();
+const report = createReport({ write: (line) => log.write(line), nowMs: Date.now });
+log.whenFlowingAgain((lines) => report({ event: "log_lines_dropped", lines }));
+const end = new EndOfProcess({ log, reportFatal: report });
 
 async function main(): Promise<void> {
   // Whatever this process makes is for its owner alone: the data file holds the signing keys.
@@ -66,12 +70,10 @@ async function listen(server: AuthServer, { listen: { host, port } }: Configurat
 }
 
 function stopWhenTold(server: AuthServer): void {
-  let isStopping = false;
-  const stopOnce = (cause: string) => {
-    if (isStopping) return;
-    isStopping = true;
-    void close(server, cause);
-  };
+  let closing: Promise<void> | undefined;
+  const closeOnce = (cause: string) => (closing ??= close(server, cause));
+  end.stopWith(() => closeOnce("fault"));
+  const stopOnce = (cause: string) => void closeOnce(cause).then(() => end.exit());
   process.once("SIGTERM", () => stopOnce("SIGTERM"));
   process.once("SIGINT", () => stopOnce("SIGINT"));
   process.once("disconnect", () => stopOnce("disconnect"));
@@ -86,13 +88,11 @@ async function close(server: AuthServer, cause: string): Promise<void> {
     report({ event: "stop_failed", error });
     process.exitCode = 1;
   }
-  // Only the channel to the parent could still hold the process.
-  if (process.connected) process.disconnect?.();
 }
 
 /** One clear line and no stack: what is wrong is in front of the program, not in it. */
 function stop(text: string): never {
-  process.stderr.write(`portcullis auth-server: ${text}\n`);
+  log.write(`portcullis auth-server: ${text}\n`);
   process.exit(1);
 }
 

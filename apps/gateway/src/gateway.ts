@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly guard: ConnectedGuard;
   readonly signingKey: SigningKey;
   readonly log: Log;
+  /** Lines that the log had no room for. Default: none. */
+  readonly droppedLogLines?: () => number;
   readonly nowSeconds: () => number;
   readonly monotonicMs: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
@@ -71,7 +73,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isReady,
     isDraining,
   });
-  const management = managementListener({ guard, counters, upstreams, buffers, isReady, isDraining });
+  const management = managementListener({
+    guard,
+    counters,
+    upstreams,
+    buffers,
+    isReady,
+    isDraining,
+    droppedLogLines: options.droppedLogLines ?? (() => 0),
+  });
   const servers = [
     [proxy, configuration.listen, "listen.port"],
     [management, configuration.management, "management.port"],

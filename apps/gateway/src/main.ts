@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { connect } from "@portcullis/guard";
 import { PortcullisError } from "@portcullis/protocol";
+import { describeError, EndOfProcess, openStandardError } from "@portcullis/service";
 import { pino } from "pino";
 import type { Configuration } from "./config/configuration.ts";
 import { loadConfiguration } from "./config/load-configuration.ts";
@@ -11,10 +12,13 @@ import { type Gateway, startGateway } from "./gateway.ts";
 import { redisFeedOf } from "./redis/redis-feed-of.ts";
 import { openSigningKey } from "./transaction-token/signing-key.ts";
 
+const lines = openStandardError();
 const logger = pino(
-  { name: "gateway", base: { pid: process.pid } },
-  pino.destination({ dest: 2, sync: true }),
+  { name: "gateway", base: { pid: process.pid }, serializers: { error: describeError } },
+  lines,
 );
+lines.whenFlowingAgain((dropped) => logger.warn({ event: "log_lines_dropped", lines: dropped }));
+const end = new EndOfProcess({ log: lines, reportFatal: (event) => logger.fatal(event) });
 
 function readConfiguration(): Configuration {
   const { values } = parseArgs({ options: { config: { type: "string" } } });
@@ -47,6 +51,7 @@ async function start(): Promise<Gateway> {
     guard,
     signingKey,
     log: logger,
+    droppedLogLines: () => lines.dropped,
     nowSeconds: () => Date.now() / 1000,
     monotonicMs: () => performance.now(),
     randomBytes,
@@ -58,11 +63,12 @@ async function start(): Promise<Gateway> {
 }
 
 function stopOnSignals(gateway: Gateway): void {
+  end.stopWith(() => gateway.stop());
   const stop = async (why: string): Promise<void> => {
     logger.info({ event: "stopping", why });
     await gateway.stop();
     logger.info({ event: "stopped" });
-    process.exit(0);
+    await end.exit();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
   // A parent that started us over IPC and is gone would leave us running with nobody to stop us.
@@ -77,6 +83,6 @@ try {
 } catch (error) {
   // Mistakes that an operator can put right need their text, not our stack.
   if (!(error instanceof PortcullisError)) throw error;
-  process.stderr.write(`gateway: ${error.message}\n`);
+  lines.write(`gateway: ${error.message}\n`);
   process.exit(1);
 }

@@ -1,6 +1,7 @@
 /** `main.ts --config relay.yaml`: the relay as a process. */
 import { parseArgs } from "node:util";
 import { PortcullisError } from "@portcullis/protocol";
+import { describeError, EndOfProcess, openStandardError } from "@portcullis/service";
 import { type Configuration, loadConfiguration } from "./config/load-configuration.ts";
 import { relayError } from "./errors.ts";
 import { createReport } from "./log-line.ts";
@@ -11,14 +12,20 @@ const USAGE = `usage: main.ts --config relay.yaml
 Takes the revocation feed of an authorization server and serves it to many verifiers.
 docs/reference/relay-configuration.md explains every setting.
 `;
-const report = createReport({ write: (line) => process.stderr.write(line), nowMs: Date.now });
+const log = openStandardError();
+const report = createReport({ write: (line) => log.write(line), nowMs: Date.now });
+log.whenFlowingAgain((lines) => report({ event: "log_lines_dropped", lines }));
+const end = new EndOfProcess({
+  log,
+  reportFatal: (event) => report({ ...event, error: describeError(event.error) }),
+});
 
 async function main(): Promise<void> {
   // Whatever this process makes is for its owner alone.
   process.umask(0o077);
   const configuration = readConfiguration();
   if (configuration === undefined) return;
-  const relay = await startRelay({ configuration, report });
+  const relay = await startRelay({ configuration, report, droppedLogLines: () => log.dropped });
   stopWhenTold(relay);
   report({ event: "listening", url: relay.url, replica: relay.name });
   process.send?.({ type: "ready", url: relay.url });
@@ -51,6 +58,7 @@ function readParameters(): { readonly config?: string | undefined; readonly help
 }
 
 function stopWhenTold(relay: Relay): void {
+  end.stopWith(() => relay.stop());
   let isStopping = false;
   const stop = async (why: string): Promise<void> => {
     // Told twice, it does not wait for its verifiers: those above then wait for them, by the relay's lease.
@@ -59,7 +67,7 @@ function stopWhenTold(relay: Relay): void {
     report({ event: "stopping", why });
     await relay.stop();
     report({ event: "stopped" });
-    process.exit(0);
+    await end.exit();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
   // A parent that started us over IPC and is gone would leave us running with nobody to stop us.
@@ -69,6 +77,6 @@ function stopWhenTold(relay: Relay): void {
 main().catch((error: unknown) => {
   // Mistakes that an operator can put right need their text, not our stack.
   const text = error instanceof PortcullisError ? error.message : String((error as Error).stack ?? error);
-  process.stderr.write(`relay: ${text}\n`);
+  log.write(`relay: ${text}\n`);
   process.exit(1);
 });

@@ -31,6 +31,8 @@ export interface RelayOptions {
   readonly report: Report;
   /** For calls to the issuer and to the feed above. */
   readonly fetch?: typeof fetch;
+  /** Lines that the log had no room for. Default: none. */
+  readonly droppedLogLines?: () => number;
 }
 
 export interface Relay {
@@ -62,7 +64,8 @@ interface Parts {
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const parts = compose(options);
   const phase = { isStopping: false };
-  const status = () => statusOf(parts, phase.isStopping);
+  const { droppedLogLines = () => 0 } = options;
+  const status = () => ({ ...statusOf(parts, phase.isStopping), logLinesDropped: droppedLogLines() });
   const app = createRelayApp({
     ...parts,
     leases: parts.desk,
@@ -173,7 +176,10 @@ function authenticateVerifiers(guard: ConnectedGuard, { leaseMs }: Configuration
   };
 }
 
-function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: boolean): Status {
+function statusOf(
+  { guard, copy, table, enforced, streams }: Parts,
+  isStopping: boolean,
+): Omit<Status, "logLinesDropped"> {
   const { replica } = guard;
   const { ageMs } = replica.freshness();
   const right = passOnLease({ ageMs, leaseMs: replica.leaseMs }, replica.leaseMs);

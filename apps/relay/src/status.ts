@@ -1,3 +1,5 @@
+import { renderLogMetric } from "@portcullis/service";
+
 /** What a relay says of itself: to whoever probes it, and to Prometheus. */
 export interface Status {
   readonly ready: boolean;
@@ -13,6 +15,7 @@ export interface Status {
   readonly leases: number;
   readonly streamsOpened: number;
   readonly streamsCutSlow: number;
+  readonly logLinesDropped: number;
 }
 
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,10 +49,11 @@ const FAMILIES: readonly [
 
 /** Prometheus text format 0.0.4. */
 export function renderMetrics(status: Status): string {
-  return FAMILIES.map(([shortName, type, help, read]) => {
+  const families = FAMILIES.map(([shortName, type, help, read]) => {
     const name = `portcullis_relay_${shortName}`;
     const value = read(status);
     const sample = value === undefined ? "" : `${name} ${value}\n`;
     return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${sample}`;
-  }).join("");
+  });
+  return [...families, renderLogMetric(status.logLinesDropped)].join("");
 }

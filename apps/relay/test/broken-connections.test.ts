@@ -19,7 +19,7 @@ const FEW = 4;
 
 test("the relay outlives connections that break off at any byte, and holds nothing afterwards", async (t) => {
   const world = await startWorld(t);
-  await using relay = new RelayProcess("--config", await world.relayFile());
+  await using relay = new RelayProcess({}, "--config", await world.relayFile());
   const { url, endpoint } = await relay.ready();
   await until(async () => (await fetch(`${url}/health/ready`)).ok, { what: "the relay to be ready" });
   const cursor = `Last-Event-ID: ${await newestCursor(endpoint, await world.feedToken())}`;

@@ -62,13 +62,13 @@ test("the reference describes every setting, with the words of the schema", () =
 });
 
 test("asked for help it explains itself; without a file, or with a taken port, it says what to do", async () => {
-  await using helped = new RelayProcess("--help");
+  await using helped = new RelayProcess({}, "--help");
   assert.equal((await helped.exited).code, 0);
   assert.match(helped.output, /usage: .*--config/);
-  await using unnamed = new RelayProcess();
+  await using unnamed = new RelayProcess({});
   assert.equal((await unnamed.exited).code, 1);
   assert.match(unnamed.errors, /usage: .*--config/);
-  await using unknown = new RelayProcess("--port", "1");
+  await using unknown = new RelayProcess({}, "--port", "1");
   assert.equal((await unknown.exited).code, 1);
   assert.match(unknown.errors, /--port/);
 });

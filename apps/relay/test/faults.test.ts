@@ -45,7 +45,7 @@ test(
 
 test("a relay that is killed is waited for until nobody below it allows any more", limit, async (t) => {
   const world = await startWorld(t);
-  await using relay = new RelayProcess("--config", await world.relayFile({ leaseMs: 3000 }));
+  await using relay = new RelayProcess({}, "--config", await world.relayFile({ leaseMs: 3000 }));
   const { url, endpoint } = await relay.ready();
   await untilReady(url);
   const verifier = await world.verifier("a", endpoint);
@@ -70,7 +70,7 @@ test(
     const file = await world.relayFile({ listen: { port }, leaseMs: 2000 });
     const events: GuardEvent[] = [];
     const snapshots = () => events.filter(({ event }) => event === "snapshot_applied").length;
-    const first = new RelayProcess("--config", file);
+    const first = new RelayProcess({}, "--config", file);
     t.after(() => first[Symbol.asyncDispose]());
     const { url, endpoint } = await first.ready();
     await untilReady(url);
@@ -78,7 +78,7 @@ test(
     const verifier = await world.verifier("a", endpoint, { log });
 
     await first.kill();
-    const second = new RelayProcess("--config", file);
+    const second = new RelayProcess({}, "--config", file);
     t.after(() => second[Symbol.asyncDispose]());
     await second.ready();
     await untilFollowed(url);
@@ -88,7 +88,7 @@ test(
     await second.kill();
     await world.revokeService(0);
     await world.revokeService(0);
-    await using third = new RelayProcess("--config", file);
+    await using third = new RelayProcess({}, "--config", file);
     await third.ready();
     await untilFollowed(url);
     await untilHeard(world, verifier);
@@ -98,7 +98,7 @@ test(
 
 test("as a process: it says when it is ready, and on SIGTERM lets go", limit, async (t) => {
   const world = await startWorld(t);
-  await using relay = new RelayProcess("--config", await world.relayFile());
+  await using relay = new RelayProcess({}, "--config", await world.relayFile());
   const { url } = await relay.ready();
   assert.equal((await fetch(`${url}/health/live`)).status, 200);
   await untilReady(url);

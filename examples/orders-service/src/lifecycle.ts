@@ -1,6 +1,21 @@
+import { describeError, EndOfProcess, openStandardError } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
 
 const GRACE_MS = 8_000;
+
+/** Where the lines of this process go, those of Fastify's logger too. */
+export const lines = openStandardError();
+
+/** One line of JSON an event, as Fastify's logger writes them. */
+export function say(level: "info" | "warn" | "fatal", event: object): void {
+  lines.write(`${JSON.stringify({ level, time: Date.now(), ...event })}\n`);
+}
+
+lines.whenFlowingAgain((dropped) => say("warn", { event: "log_lines_dropped", lines: dropped }));
+const end = new EndOfProcess({
+  log: lines,
+  reportFatal: (event) => say("fatal", { ...event, error: describeError(event.error) }),
+});
 
 /** Listens, and says so to the parent process if there is one. A taken port is one clear line. */
 export async function listen(app: FastifyInstance, at: { host: string; port: number }): Promise<void> {
@@ -15,15 +30,16 @@ export async function listen(app: FastifyInstance, at: { host: string; port: num
 
 /** On SIGTERM, on Ctrl-C, and when the parent is gone: `close` once, then exit; hung, exit all the same. */
 export function stopOnSignals(close: () => Promise<void>): void {
-  let stopping = false;
+  let closing: Promise<void> | undefined;
+  const closeOnce = () => (closing ??= close());
+  end.stopWith(closeOnce);
   const stop = () => {
-    if (stopping) return;
-    stopping = true;
     setTimeout(() => process.exit(1), GRACE_MS).unref();
-    close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    closeOnce()
+      .catch(() => {
+        process.exitCode = 1;
+      })
+      .then(() => end.exit());
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
   process.on("disconnect", stop);
@@ -39,7 +55,7 @@ export function configFileFromArguments(argv: readonly string[]): string {
 /** Runs `main`; whatever stops it is one readable line, and exit status 1. */
 export function run(main: () => Promise<void>): void {
   main().catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    lines.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   });
 }

@@ -1,6 +1,6 @@
 import { connect } from "@portcullis/guard";
 import { readConfig } from "./config.ts";
-import { configFileFromArguments, listen, run, stopOnSignals } from "./lifecycle.ts";
+import { configFileFromArguments, lines, listen, run, say, stopOnSignals } from "./lifecycle.ts";
 import { createOrdersService } from "./server.ts";
 
 run(async () => {
@@ -11,14 +11,13 @@ run(async () => {
     clientId: config.verifier.clientId,
     clientSecret: config.verifier.clientSecret,
     name: "orders",
-    log: (event) =>
-      process.stderr.write(`${JSON.stringify({ level: "info", time: Date.now(), ...event })}\n`),
+    log: (event) => say("info", event),
   });
   const app = await createOrdersService({
     guard,
     isReady: () => guard.replica.state === "live" || guard.replica.state === "lagging",
     gateway: config.gateway,
-    logger: { level: "info", stream: process.stderr },
+    logger: { level: "info", stream: lines },
   });
   stopOnSignals(async () => {
     await app.close();

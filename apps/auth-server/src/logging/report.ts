@@ -1,3 +1,5 @@
+import { describeError, withoutSecrets } from "@portcullis/service";
+
 /** One thing that happened. Values are names, codes and numbers: never a token, a code, a password or a URL. */
 export interface ReportedEvent {
   readonly event: string;
@@ -24,22 +26,4 @@ export function createReport({ write, nowMs }: ReportOptions): Report {
       `${JSON.stringify(line, (_key, value) => (typeof value === "string" ? withoutSecrets(value) : value))}\n`,
     );
   };
-}
-
-function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { text: String(error) };
-  const { code, detail } = error as { code?: unknown; detail?: unknown };
-  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
-  const at = error.stack
-    ?.split("\n")
-    .slice(1, 4)
-    .map((line) => line.trim().replace(/^at /, ""));
-  return { type: error.name, code, text: error.message, detail, at, ...cause };
-}
-
-/** Whatever is as long and as random as our secrets. Paths of source files, with their dots and slashes, stay. */
-function withoutSecrets(text: string): string {
-  return text.replace(/(?<![\w/.-])[\w-]{20,}(?:\.[\w-]{10,})*(?![\w/])/g, (word) =>
-    /\d/.test(word) && /[A-Za-z]/.test(word) ? "[cut]" : word,
-  );
 }

@@ -1,3 +1,4 @@
+import { renderLogMetric } from "@portcullis/service";
 import type { Status } from "./status.ts";
 
 type Sample = readonly [labels: Readonly<Record<string, string | number>>, value: number];
@@ -46,6 +47,7 @@ export function renderMetrics(status: Status): string {
       upstreams.map(({ origin, waiting }) => [{ upstream: origin }, waiting]),
     ),
     family("gauge", "buffered_bytes", "Memory for bodies that wait here.", [[{}, status.bufferedBytes]]),
+    renderLogMetric(status.logLinesDropped),
   ].join("");
 }
 

@@ -24,6 +24,8 @@ export interface Status {
   readonly upstreams: readonly UpstreamUse[];
   /** Memory for bodies that wait here. */
   readonly bufferedBytes: number;
+  /** Since the process started, because nobody read the log fast enough. */
+  readonly logLinesDropped: number;
 }
 
 export interface StatusSources {
@@ -34,10 +36,11 @@ export interface StatusSources {
   /** Keys and a confirmed list are there. */
   readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
+  readonly droppedLogLines: () => number;
 }
 
 export function readStatus(sources: StatusSources): Status {
-  const { guard, counters, upstreams, buffers, isReady, isDraining } = sources;
+  const { guard, counters, upstreams, buffers, isReady, isDraining, droppedLogLines } = sources;
   const { replica } = guard;
   const { ageMs } = replica.freshness();
   const { allowed, unconfirmed, killed, stale, unavailable, rejected } = guard.counters;
@@ -57,5 +60,6 @@ export function readStatus(sources: StatusSources): Status {
     refusals: counters.refusals(),
     upstreams: upstreams.inUse(),
     bufferedBytes: buffers.bytes,
+    logLinesDropped: droppedLogLines(),
   };
 }

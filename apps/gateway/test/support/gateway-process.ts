@@ -12,6 +12,13 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface GatewayProcessOptions {
+  /** A file descriptor that takes its lines; `errors` stays empty then. */
+  readonly standardError?: number;
+  /** Source text that is run before the gateway is: how a fault gets in. */
+  readonly injected?: string;
+}
+
 /** The gateway as an operator starts it. */
 export class GatewayProcess {
   readonly child: ChildProcess;
@@ -20,21 +27,21 @@ export class GatewayProcess {
   errors = "";
   readonly #directory: string;
 
-  constructor(yaml: string | undefined) {
+  constructor(yaml: string | undefined, options: GatewayProcessOptions = {}) {
     this.#directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-process-"));
     const file = join(this.#directory, "gateway.yaml");
     if (yaml !== undefined) writeFileSync(file, yaml);
     this.child = fork(MAIN, yaml === undefined ? [] : ["--config", file], {
-      silent: true,
-      execArgv: ["--conditions=@portcullis/source"],
+      stdio: ["ignore", "ignore", options.standardError ?? "pipe", "ipc"],
+      execArgv: ["--conditions=@portcullis/source", ...importing(options.injected)],
     });
-    this.child.stderr!.on("data", (chunk) => {
+    this.child.stderr?.on("data", (chunk) => {
       this.errors += chunk;
     });
+    const { stderr } = this.child;
     // Node gives no "close" for a child whose channel was disconnected; the end of its errors is what it says last.
-    this.exited = Promise.all([once(this.child, "exit"), once(this.child.stderr!, "end")]).then(
-      ([[code, signal]]) => ({ code, signal }),
-    );
+    const ends = [once(this.child, "exit"), ...(stderr === null ? [] : [once(stderr, "end")])];
+    this.exited = Promise.all(ends).then(([exit]) => ({ code: exit![0], signal: exit![1] }));
   }
 
   /** The message that it listens; throws with its last words when it exits instead. */
@@ -50,6 +57,9 @@ export class GatewayProcess {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
+
+const importing = (source: string | undefined): string[] =>
+  source === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(source)}`];
 
 export interface ProcessSettings {
   readonly issuer: string;

@@ -9,6 +9,13 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface RelayProcessOptions {
+  /** A file descriptor that takes its lines; `errors` stays empty then. */
+  readonly standardError?: number;
+  /** Source text that is run before the relay is: how a fault gets in. */
+  readonly injected?: string;
+}
+
 /** The relay as an operator starts it. */
 export class RelayProcess {
   readonly child: ChildProcess;
@@ -17,17 +24,20 @@ export class RelayProcess {
   output = "";
   errors = "";
 
-  constructor(...parameters: string[]) {
-    this.child = fork(MAIN, parameters, { silent: true, execArgv: ["--conditions=@portcullis/source"] });
+  constructor(options: RelayProcessOptions, ...parameters: string[]) {
+    this.child = fork(MAIN, parameters, {
+      stdio: ["ignore", "pipe", options.standardError ?? "pipe", "ipc"],
+      execArgv: ["--conditions=@portcullis/source", ...importing(options.injected)],
+    });
     this.child.stdout!.on("data", (chunk) => {
       this.output += chunk;
     });
-    this.child.stderr!.on("data", (chunk) => {
+    this.child.stderr?.on("data", (chunk) => {
       this.errors += chunk;
     });
-    this.exited = Promise.all([once(this.child, "exit"), once(this.child.stderr!, "end")]).then(
-      ([[code, signal]]) => ({ code, signal }),
-    );
+    const { stderr } = this.child;
+    const ends = [once(this.child, "exit"), ...(stderr === null ? [] : [once(stderr, "end")])];
+    this.exited = Promise.all(ends).then(([exit]) => ({ code: exit![0], signal: exit![1] }));
   }
 
   /** The message that it listens; throws with its last words when it exits instead. */
@@ -48,3 +58,6 @@ export class RelayProcess {
     await this.exited;
   }
 }
+
+const importing = (source: string | undefined): string[] =>
+  source === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(source)}`];
