@@ -22,6 +22,11 @@ const RULES: readonly Rule[] = [
     says: "makes a Fastify app without serverFactory: fastifyServer (@portcullis/service), so a reset could end it",
     home: /^$/,
   },
+  {
+    found: /\bprocess\.stderr\b|\bconsole\.\w+\(|\bpino\.destination\(/,
+    says: "writes to standard error by itself; write to openStandardError() of @portcullis/service, which waits for nobody",
+    home: /^packages\/service\/src\/log\//,
+  },
 ];
 
 /** Processes that serve, and what they are made of; not what only tests and measurements run. */

@@ -14,6 +14,11 @@ const COMPLAINTS: Record<string, { path: string; text: string; complaint: RegExp
     text: "const app = Fastify({ logger: false });",
     complaint: /without serverFactory: fastifyServer/,
   },
+  "a line that is written past the log's destination": {
+    path: "apps/relay/src/a.ts",
+    text: 'process.stderr.write("a line\\n");',
+    complaint: /^apps\/relay\/src\/a\.ts: writes to standard error by itself/,
+  },
 };
 
 for (const [what, { path, text, complaint }] of Object.entries(COMPLAINTS)) {
