@@ -1,6 +1,6 @@
 /** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
 import type { EventEmitter } from "node:events";
-import { PortcullisError } from "@portcullis/protocol";
+import { hasCode, PortcullisError } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Report } from "../logging/report.ts";
 import type { Receipts } from "../revocations/index.ts";
@@ -55,7 +55,7 @@ function failSafely(report: Report): Middleware {
     try {
       await next();
     } catch (error) {
-      report({ event: "request_failed", route: ctx.oidc?.route, error });
+      if (!hasCode(error, "storage_full")) report({ event: "request_failed", route: ctx.oidc?.route, error });
       answerUnavailable(ctx);
       return;
     }
@@ -105,7 +105,8 @@ function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
 function reportErrors(provider: Provider, report: Report): void {
   provider.on("server_error", (ctx, error) => {
     ctx.state.failure = error;
-    report({ event: "server_error", route: ctx.oidc?.route, error });
+    // A full disk is reported once, not with each request that it turns away.
+    if (!hasCode(error, "storage_full")) report({ event: "server_error", route: ctx.oidc?.route, error });
   });
   provider.on("grant.error", (ctx, error) => {
     if (!(error instanceof errors.OIDCProviderError)) return;

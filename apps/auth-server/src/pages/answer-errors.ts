@@ -15,7 +15,9 @@ interface Answer {
 export function answerErrors(app: FastifyInstance, report: Report): void {
   app.setErrorHandler((error: FastifyError | PortcullisError, request, reply) => {
     const answer = answerOf(error);
-    if (answer.status >= 500) report({ event: "request_failed", route: request.routeOptions.url, error });
+    // A full disk is reported once, not with each request that it turns away.
+    if (answer.status >= 500 && answer.code !== "storage_full")
+      report({ event: "request_failed", route: request.routeOptions.url, error });
     return send(request, reply, answer);
   });
   app.setNotFoundHandler((request, reply) =>

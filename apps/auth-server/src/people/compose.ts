@@ -1,6 +1,7 @@
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
+import { boundedAttempts } from "./bounded-attempts.ts";
 import { compareWithFile } from "./compare-with-file.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
 import { createSignIn, type SignIn } from "./sign-in.ts";
@@ -27,7 +28,8 @@ export async function composePeople(options: {
   const file = options.configuration.users;
   for (const user of file) await users.ensure(user);
   const { compared, close } = compareWithFile({ users, file, report: options.report });
-  const guesses = createGuessLimit(options.storage, options.nowMs);
+  const attempts = boundedAttempts({ storage: options.storage, report: options.report });
+  const guesses = createGuessLimit(attempts, options.nowMs);
   const signIn = await createSignIn({ users, guesses, randomBytes: options.randomBytes });
   return { users, signIn, guesses, compared, close };
 }

@@ -37,7 +37,7 @@ export interface Attempt {
   readonly address: string;
 }
 
-export function createGuessLimit(storage: Storage, nowMs: () => number): GuessLimit {
+export function createGuessLimit(storage: Pick<Storage, "write">, nowMs: () => number): GuessLimit {
   return {
     take: (attempt) =>
       storage.write(async (transaction) => {

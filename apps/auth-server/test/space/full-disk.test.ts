@@ -102,6 +102,11 @@ test("on a full disk revoking goes on, strangers are refused, and with space eve
   assertRefused(await refresh(server.issuer, user.refresh_token), "temporarily_unavailable", 503);
   assert.ok(server.log.some((line) => line.includes('"storage_reserve_used"')));
 
+  assert.ok(
+    !server.log.some((line) => line.includes("storage_full")),
+    "no line with a stack for each of them",
+  );
+
   assert.equal(await signOut(world, user), 200);
   assert.equal(verdictOf(server, user.access_token), "logged_out");
 
