@@ -14,6 +14,7 @@ import { usersRoutes } from "./api/users-routes.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
+import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
 import { LIMIT_WINDOW_MS, limitStoringRequests, type OpenLimit } from "./limits/limit-storing-requests.ts";
 import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
 import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
@@ -25,6 +26,7 @@ import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
 import { composeOidc } from "./oidc/compose.ts";
 import { loadCookieKeys } from "./oidc/cookie-keys.ts";
 import { createFindTarget } from "./oidc/find-target.ts";
+import type { InteractionCache } from "./oidc/interaction-adapter.ts";
 import { interactionRoutes } from "./oidc/interaction-routes.ts";
 import { createEndBelow } from "./oidc/lineage.ts";
 import { libraryRoutes } from "./oidc/mount.ts";
@@ -158,7 +160,8 @@ async function compose(parts: Parts): Promise<AuthServer> {
   });
   const people = await composePeople(parts);
   const { users } = people;
-  const oidc = await composeOidc({ ...parts, ...redis, ...revocations, ring, users, clients });
+  const interactions = interactionsIn(configuration, redis);
+  const oidc = await composeOidc({ ...parts, ...interactions, ...revocations, ring, users, clients });
   const clientAddresses = clientAddressesOf(parts);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const app = createApp(parts, clientAddresses);
@@ -257,6 +260,13 @@ interface Limited {
 function limitRequests(app: FastifyInstance, { parts, redis, clientAddressOf }: Limited): void {
   const { limits } = parts.configuration;
   limitStoringRequests(app, { limits, open: openLimit(parts.configuration, redis), clientAddressOf });
+}
+
+function interactionsIn(configuration: Configuration, redis: Redis): { interactions?: InteractionCache } {
+  if (redis.interactions === undefined) return {};
+  const most = interactionsPerMinute(configuration.limits.rowsOfStrangers);
+  const limit = openLimit(configuration, redis)("interactions", most);
+  return { interactions: boundedInteractions(redis.interactions, limit) };
 }
 
 /** Of all servers together where there is a Redis, and otherwise of this one alone. */
