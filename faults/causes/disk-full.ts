@@ -1,6 +1,7 @@
 import type { Fault } from "../rounds/fault.ts";
 
 const FULL_MS = 4000;
+const RESERVE_MS = 4500;
 
 export const diskFull: Fault = {
   name: "disk-full",
@@ -12,6 +13,7 @@ export const diskFull: Fault = {
   async strike({ bed: { disk }, hold }) {
     disk!.fill();
     await hold(FULL_MS).finally(() => disk!.free());
-    await hold(500);
+    // Sign-ins are refused until the reserve is made anew.
+    await hold(RESERVE_MS);
   },
 };
