@@ -14,7 +14,9 @@ test("a user is disabled by any name, with a receipt, and enabled again", async 
   assert.match(out, new RegExp(`^Disabled: alice \\(${claims.sub}\\)\\.\n`));
   assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.$/m);
   assert.equal(verdictOf(cli.server, access_token), "user_disabled");
-  const again = userStateSchema.parse(JSON.parse((await cli.run(`--json users disable ${claims.sub}`)).out));
+  const again = userStateSchema.parse(
+    JSON.parse((await cli.run(["--json", "users", "disable", "--", claims.sub])).out),
+  );
   assert.deepEqual([again.changed, again.status, again.receipt?.seq], [false, "disabled", 1]);
   const enabled = await cli.run("users enable ALICE");
   assert.deepEqual([enabled.code, enabled.out], [EXIT.ok, `Enabled: alice (${claims.sub}).\n`]);

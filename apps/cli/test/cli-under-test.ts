@@ -22,7 +22,7 @@ export interface RunOptions extends Partial<Omit<Io, "stdout" | "stderr">> {
 export interface CliUnderTest {
   readonly server: ServerUnderTest;
   readonly env: Readonly<Record<string, string>>;
-  run(args: string, options?: RunOptions): Promise<Ended>;
+  run(args: string | readonly string[], options?: RunOptions): Promise<Ended>;
   /** A real verifier, which acknowledges what it applies. */
   verifier(name: string): Promise<ConnectedGuard>;
   /** A verifier that says what it is told to say, and applies nothing. */
@@ -66,8 +66,8 @@ function giveScopes({ clients, issuer }: Document): void {
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }
 
-/** Arguments are split at spaces; "_" stands for a space within one. */
-export async function runCommand(args: string, options: RunOptions = {}): Promise<Ended> {
+/** A text is split at spaces, and "_" stands for a space within an argument; ids have one, and go in a list. */
+export async function runCommand(args: string | readonly string[], options: RunOptions = {}): Promise<Ended> {
   const ended = { out: "", err: "" };
   const { onOut, onErr, ...io } = options;
   const writer = (name: "out" | "err", listener?: (text: string) => void) => ({
@@ -76,7 +76,7 @@ export async function runCommand(args: string, options: RunOptions = {}): Promis
       listener?.(text);
     },
   });
-  const code = await run(args === "" ? [] : args.split(" ").map((part) => part.replaceAll("_", " ")), {
+  const code = await run(typeof args === "string" ? argumentsOf(args) : args, {
     stdout: writer("out", onOut),
     stderr: writer("err", onErr),
     env: {},
@@ -90,6 +90,9 @@ export async function runCommand(args: string, options: RunOptions = {}): Promis
   });
   return { code, ...ended };
 }
+
+const argumentsOf = (text: string): string[] =>
+  text === "" ? [] : text.split(" ").map((part) => part.replaceAll("_", " "));
 
 async function startVerifier(t: TestContext, server: ServerUnderTest, name: string): Promise<ConnectedGuard> {
   const guard = connect({

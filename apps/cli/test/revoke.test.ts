@@ -205,8 +205,8 @@ test("what is not there is an error that says what was found and what to do", as
 test("what has ended already says so, with the place of the record that ended it", async (t) => {
   const cli = await cliUnderTest(t);
   const { claims } = await signIn(cli.server);
-  assert.match((await cli.run(`revoke session ${claims.sid}`)).out, /^Revoked \(seq 1\)\./);
-  const again = await cli.run(`revoke session ${claims.sid}`);
+  assert.match((await cli.run(["revoke", "session", "--", claims.sid])).out, /^Revoked \(seq 1\)\./);
+  const again = await cli.run(["revoke", "session", "--", claims.sid]);
   assert.equal(again.code, EXIT.ok);
   assert.match(again.out, /^It had ended already \(seq 1\)\./);
 });

@@ -54,7 +54,8 @@ export function addRevoke(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-A user may be named by sub, username or e-mail address. What is not there is an error: nothing is revoked for nobody.
+A user may be named by sub, username or e-mail address. What is not there is an error: nothing is revoked for nobody. A
+key that begins with - comes after --, as in: portcullis revoke session -- -t8Vt7mGQf2bqfYkq0hZ0A
 
 Examples:
   portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
