@@ -11,7 +11,7 @@ import { DiskRoom } from "../../src/storage/sqlite/disk-room.ts";
 const MEBIBYTE = 1024 * 1024;
 
 /** On a disk of a gibibyte of which as much is free as the test says. */
-async function roomWith(t: TestContext) {
+async function roomWith(t: TestContext, allBytes = 1024 * MEBIBYTE) {
   const directory = mkdtempSync(join(tmpdir(), "portcullis-room-"));
   const events: string[] = [];
   const free = { onDisk: 900 * MEBIBYTE, inFile: 0 };
@@ -24,7 +24,7 @@ async function roomWith(t: TestContext) {
     shrinkJournal: () => undefined,
     randomBytes,
     report: ({ event }) => events.push(event),
-    statfs: () => ({ bavail: free.onDisk / 4096, blocks: (1024 * MEBIBYTE) / 4096, bsize: 4096 }),
+    statfs: () => ({ bavail: free.onDisk / 4096, blocks: allBytes / 4096, bsize: 4096 }),
   });
   t.after(() => {
     room.close();
@@ -109,4 +109,11 @@ test("once the store is full only the server's own writes go on, and the reserve
     false,
   );
   assert.deepEqual(events, ["storage_reserve_used"]);
+});
+
+test("on a disk whose share is no whole number of bytes the reserve is made once, and all are taken", async (t) => {
+  const { room } = await roomWith(t, 4096 * 2001);
+  room.look();
+  assert.equal(room.reserveBytes, Math.floor(4096 * 2001 * 0.1));
+  assert.equal(room.state, "ample");
 });

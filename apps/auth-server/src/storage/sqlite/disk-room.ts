@@ -150,7 +150,8 @@ export class DiskRoom implements Room {
     const { bavail, blocks, bsize } = statfs(dirname(file));
     const [onDisk, all] = [bavail * bsize, blocks * bsize];
     const marks = {
-      reserve: Math.min(reserveBytes, all * SHARES.reserve),
+      // Whole bytes: a file can have no part of one, and would never be as long as is wanted.
+      reserve: Math.floor(Math.min(reserveBytes, all * SHARES.reserve)),
       refuseStrangers: Math.min(refuseStrangersBelow, all * SHARES.refuseStrangers),
       alarm: Math.min(alarmBelow, all * SHARES.alarm),
       journal: Math.min(JOURNAL_BYTES, all * SHARES.journal),
