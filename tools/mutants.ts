@@ -3,6 +3,7 @@
  * Every mistake must make a test fail; one that none notices is a hole in the suite.
  */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePrograms } from "./debian-packages.ts";
@@ -37,6 +38,11 @@ if (values.help) {
 }
 
 async function runAll(mutants: readonly Mutant[]): Promise<number> {
+  const misplaced = mutants.filter((mutant) => !isApplicable(mutant));
+  if (misplaced.length > 0) {
+    console.error(`These no longer fit the source: ${misplaced.map(({ name }) => name).join(", ")}.`);
+    return 1;
+  }
   ensurePrograms(["postgresql", "redis-server"]);
   // A test that fails without a mistake would seem to kill every mutant.
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
@@ -55,6 +61,12 @@ async function runAll(mutants: readonly Mutant[]): Promise<number> {
   }
   if (survivors.length > 0) console.error(`No test notices: ${survivors.join(", ")}.`);
   return survivors.length === 0 ? 0 : 1;
+}
+
+/** A text that is gone would change nothing, and its mutant would seem to survive; one that stands twice says too little. */
+function isApplicable({ file, edits }: Mutant): boolean {
+  const source = readFileSync(join(root, file), "utf8");
+  return edits.every(([found]) => source.split(found).length === 2);
 }
 
 /** Ends with the first failure: one is enough. A test that hangs fails by its time limit. */

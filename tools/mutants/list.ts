@@ -248,4 +248,122 @@ export const MUTANTS: readonly Mutant[] = [
       "apps/auth-server/test/storage/crash.test.ts",
     ],
   },
+  {
+    name: "forgotten-key-record",
+    says: "what a thief of a key can sign is denied until the record expires, and allowed again after it",
+    file: "apps/auth-server/src/revocations/note-standing-refusals.ts",
+    edits: [
+      [
+        `if (!STANDING.has(row.scope) || row.mode !== MODE_CODES.kill) continue;`,
+        `if (STANDING.has(row.scope)) continue;`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/revocations/standing-refusals.test.ts"],
+  },
+  {
+    name: "retired-key-signs-on",
+    says: "a revoked signing key stays published, and signs",
+    file: "apps/auth-server/src/keys/key-rows.ts",
+    edits: [[`      status: "retired",`, `      status: "active",`]],
+    tests: ["apps/auth-server/test/keys/revoke-key.test.ts"],
+  },
+  {
+    name: "no-look-at-the-key-before-the-answer",
+    says: "a token that was signed while its key was retired leaves the server, dead on arrival",
+    file: "apps/auth-server/src/oidc/grant-handlers.ts",
+    edits: [[`    await issuing.finish(kid);\n`, ""]],
+    tests: ["apps/auth-server/test/keys/ring.test.ts"],
+  },
+  {
+    name: "keys-that-rotate-away",
+    says: "a verifier that was cut off for long forgets a refused key with the tokens of its time",
+    file: "packages/revocation/src/revocation-index.ts",
+    edits: [[`if (((1 << record.scope) & STANDING_SCOPES) !== 0) return this.#keys;`, ""]],
+    tests: ["packages/revocation/test/expiry.test.ts"],
+  },
+  {
+    name: "no-second-look-before-dispatch",
+    says: "a request that waited for a connection is sent although its token died meanwhile",
+    file: "apps/gateway/src/steps/forward/response-relay.ts",
+    edits: [
+      [
+        `isGone ? undefined : this.#options.beforeSending(this.#exchange);`,
+        `undefined as Answer | undefined;`,
+      ],
+    ],
+    tests: ["apps/gateway/test/requests-under-way.test.ts"],
+  },
+  {
+    name: "requests-under-way-not-told",
+    says: "a body goes on being passed to a service after the receipt",
+    file: "packages/revocation/src/replica/held-log.ts",
+    edits: [
+      [
+        `    index.applyEncoded(fresh.records);\n    this.#options.onVerdicts();\n`,
+        `    index.applyEncoded(fresh.records);\n`,
+      ],
+    ],
+    tests: ["packages/revocation/test/replica.test.ts"],
+  },
+  {
+    name: "no-share-of-a-service",
+    says: "one client may hold every connection of a service",
+    file: "apps/gateway/src/steps/forward/connection-queue.ts",
+    edits: [[`const mayHave = client.held < this.#maxHeldPerClient;`, `const mayHave = true;`]],
+    tests: ["apps/gateway/test/connection-queue.test.ts", "apps/gateway/test/shares.test.ts"],
+  },
+  {
+    name: "negative-age-is-reuse",
+    says: "a refresh token that a server with a faster clock has just spent counts as stolen, and signs the user out",
+    file: "apps/auth-server/src/storage/stored-time.ts",
+    edits: [[`now - atMs >= -skewMs`, `now - atMs >= 0`]],
+    tests: ["apps/auth-server/test/storage/stored-time.test.ts"],
+  },
+  {
+    name: "late-replay-unnoticed",
+    says: "a code that is replayed after it has expired ends nothing of what a thief made from it",
+    file: "apps/auth-server/src/oidc/artefact-store.ts",
+    edits: [[`if (model === "AuthorizationCode") await rememberSpentCode(transaction, idHash, now);`, ""]],
+    tests: ["apps/auth-server/test/oidc/one-time.test.ts"],
+  },
+  {
+    name: "app-signs-out-alone",
+    says: "an app that signs out keeps its tokens until the user has answered the issuer's question",
+    file: "packages/client/src/client.ts",
+    edits: [[`await outcomeOf(revokeTokens(this.#server, session))`, `await outcomeOf(Promise.resolve())`]],
+    tests: ["packages/client/test/authorized-fetch.test.ts"],
+  },
+  {
+    name: "signed-out-without-the-session",
+    says: "a browser without the session's cookie is sent back as signed out while all tokens live",
+    file: "apps/auth-server/src/sign-out/routes.ts",
+    edits: [
+      [
+        `return hinted === undefined || (await sessions.findLive(hinted)) !== undefined;`,
+        `return hinted === undefined;`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/oidc/logout.test.ts"],
+  },
+  {
+    name: "success-for-nobody",
+    says: "a revocation of something that does not exist is answered as done",
+    file: "apps/auth-server/src/revocations/revoker.ts",
+    edits: [[`if (!isRecorded && unknown !== undefined) throw unknown();`, ""]],
+    tests: ["apps/auth-server/test/oidc/unknown-targets.test.ts"],
+  },
+  {
+    name: "removed-client-lives-on",
+    says: "a client that was taken out of the configuration keeps its tokens",
+    file: "apps/auth-server/src/oidc/clients.ts",
+    edits: [[`await this.#remove(transaction, change.removed, rules.endBelow);`, ""]],
+    tests: ["apps/auth-server/test/oidc/removals.test.ts"],
+  },
+  {
+    name: "removals-not-asked-for",
+    says: "a configuration file that lost most of its clients ends all of them without a question",
+    file: "apps/auth-server/src/oidc/clients.ts",
+    edits: [[`if (!rules.acceptRemovals) assertAcceptable(change);`, ""]],
+    tests: ["apps/auth-server/test/oidc/removals.test.ts"],
+  },
 ];
