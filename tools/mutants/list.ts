@@ -366,4 +366,46 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [[`if (!rules.acceptRemovals) assertAcceptable(change);`, ""]],
     tests: ["apps/auth-server/test/oidc/removals.test.ts"],
   },
+  {
+    name: "sockets-without-a-listener",
+    says: "a client that resets a CONNECT ends the process",
+    file: "packages/service/src/sockets/http-server.ts",
+    edits: [[`  server.prependListener("connection", surviveReset);\n`, ""]],
+    tests: ["packages/service/test/sockets/http-server.test.ts"],
+  },
+  {
+    name: "log-without-bound",
+    says: "lines that nobody reads fill the memory",
+    file: "packages/service/src/log/log-destination.ts",
+    edits: [
+      [`if (this.#isFull || this.#held + line.length > this.#maxHeldCharacters) {`, `if (this.#held < 0) {`],
+    ],
+    tests: ["packages/service/test/log/log-destination.test.ts"],
+  },
+  {
+    name: "reserve-not-given-back",
+    says: "a full disk stops revoking, although space was kept for it",
+    file: "apps/auth-server/src/storage/sqlite/disk-room.ts",
+    edits: [[`const made = this.#reserve.release();`, `const made = false;`]],
+    tests: ["apps/auth-server/test/space/disk-room.test.ts"],
+  },
+  {
+    name: "revoking-counts-as-a-stranger",
+    says: "with little space left, a logout is refused as a stranger's sign-in page is",
+    file: "apps/auth-server/src/storage/sqlite/disk-room.ts",
+    edits: [
+      [
+        `if (this.#state === "ample" || onBehalfOf === undefined) return;`,
+        `if (this.#state === "ample") return;`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/space/disk-room.test.ts"],
+  },
+  {
+    name: "strangers-without-bound",
+    says: "anybody may leave as many rows behind as the disk takes",
+    file: "apps/auth-server/src/oidc/artefact-store.ts",
+    edits: [[`await ofStrangers?.makeWay();`, ""]],
+    tests: ["apps/auth-server/test/oidc/strangers.test.ts"],
+  },
 ];
