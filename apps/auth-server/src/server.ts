@@ -36,6 +36,7 @@ import { REVOCATIONS_PATH } from "./oidc/routes.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { composePeople, type People } from "./people/compose.ts";
+import { DeviceCookie } from "./people/device-cookie.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type EndBelow, type Revocations } from "./revocations/index.ts";
@@ -168,7 +169,7 @@ async function compose(parts: Parts): Promise<AuthServer> {
   limitRequests(app, { parts, redis, clientAddressOf });
   mountAll(app, { ...parts, revocations, people, oidc, ring, endBelow, clientAddressOf });
   const prune = async () => {
-    await pruneOidc({ storage, times: parts.times, more: [people.guesses.prune] });
+    await pruneOidc({ storage, times: parts.times, more: [people.guesses.prune, people.knownPlaces.prune] });
     await ring.tidy();
   };
   const stopPruning = pruneRegularly(prune, parts.report);
@@ -292,10 +293,11 @@ interface Mounted extends Parts {
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
   const { revocations, people, oidc, ring, endBelow, configuration, storage, clientAddressOf } = parts;
+  const deviceCookie = deviceCookieOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
-  void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf }));
-  void app.register(accountRoutes(accountOptions(parts)));
-  void app.register(signOutRoutes(signOutOptions(parts)));
+  void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf, deviceCookie }));
+  void app.register(accountRoutes(accountOptions(parts, deviceCookie)));
+  void app.register(signOutRoutes(signOutOptions(parts, deviceCookie)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
   const authenticate = authenticateApi({
@@ -319,7 +321,8 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
 }
 
-function signOutOptions({ oidc, people, revocations, configuration, storage, ring, ...parts }: Mounted) {
+function signOutOptions(parts: Mounted, deviceCookie: DeviceCookie) {
+  const { oidc, people, revocations, configuration, storage, ring } = parts;
   return {
     issuer: configuration.issuer,
     provider: oidc.provider,
@@ -334,12 +337,20 @@ function signOutOptions({ oidc, people, revocations, configuration, storage, rin
       return ring.state().publicKeys;
     },
     signIn: people.signIn,
+    deviceCookie,
     clientAddressOf: parts.clientAddressOf,
     browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
   };
 }
 
-function accountOptions(parts: Mounted) {
+function deviceCookieOf({ oidc: { provider }, configuration: { issuer } }: Mounted): DeviceCookie {
+  return new DeviceCookie({
+    issuer,
+    cookiesOf: ({ request, reply }) => provider.createContext(request.raw, reply.raw).cookies,
+  });
+}
+
+function accountOptions(parts: Mounted, deviceCookie: DeviceCookie) {
   const { oidc, people, revocations, configuration } = parts;
   return {
     ...oidc,
@@ -347,6 +358,7 @@ function accountOptions(parts: Mounted) {
     ...revocations,
     issuer: configuration.issuer,
     clientAddressOf: parts.clientAddressOf,
+    deviceCookie,
     browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
     formTokens: new OneTimeFormTokens(parts),
     signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),

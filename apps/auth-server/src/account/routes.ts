@@ -12,6 +12,7 @@ import { receiptText } from "../pages/receipt-text.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
 import { signedOutPage } from "../pages/sign-out-pages.ts";
+import type { DeviceCookie } from "../people/device-cookie.ts";
 import type { SignIn } from "../people/sign-in.ts";
 import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { User, Users } from "../people/users.ts";
@@ -27,6 +28,7 @@ export interface AccountOptions {
   readonly formTokens: OneTimeFormTokens;
   readonly signInCookie: SignInCookie;
   readonly signIn: SignIn;
+  readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
   readonly sessions: SessionStore;
@@ -107,7 +109,7 @@ async function signInHere(options: AccountOptions, exchange: Exchange): Promise<
   const isOurs =
     isSameOrigin(request.headers, options.issuer) && options.signInCookie.matches(request, reply, form);
   if (!isOurs) throw oidcError("form_not_ours");
-  const result = await signInThrough(options, request);
+  const result = await signInThrough(options, exchange);
   if (result.user === undefined) return showSignIn(options, exchange, result);
   const before = await options.browser.find(exchange);
   if (before !== undefined) await options.endings.endSession(before);

@@ -6,6 +6,7 @@ import { consentPage } from "../pages/consent-page.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
+import type { DeviceCookie } from "../people/device-cookie.ts";
 import type { SignIn } from "../people/sign-in.ts";
 import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { Users } from "../people/users.ts";
@@ -20,6 +21,7 @@ export interface InteractionOptions {
   readonly provider: Provider;
   readonly configuration: Configuration;
   readonly signIn: SignIn;
+  readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
   readonly grants: GrantStore;
@@ -106,7 +108,7 @@ async function showSignIn(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const result = await signInThrough(options, exchange.request);
+  const result = await signInThrough(options, exchange);
   if (result.user === undefined) return showSignIn(options, exchange, result);
   return goOn(options, exchange, { login: { accountId: result.user.id, amr: ["pwd"] } });
 }

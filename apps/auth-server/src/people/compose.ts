@@ -4,6 +4,7 @@ import type { Storage } from "../storage/storage.ts";
 import { boundedAttempts } from "./bounded-attempts.ts";
 import { compareWithFile } from "./compare-with-file.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
+import { KnownPlaces } from "./known-places.ts";
 import { createSignIn, type SignIn } from "./sign-in.ts";
 import { Users } from "./users.ts";
 
@@ -11,6 +12,7 @@ export interface People {
   readonly users: Users;
   readonly signIn: SignIn;
   readonly guesses: GuessLimit;
+  readonly knownPlaces: KnownPlaces;
   /** Resolves once all that the file says of users was compared with what is stored. */
   readonly compared: Promise<void>;
   close(): Promise<void>;
@@ -24,12 +26,16 @@ export async function composePeople(options: {
   readonly nowSeconds: () => number;
   readonly randomBytes: (size: number) => Uint8Array;
 }): Promise<People> {
+  const { configuration, storage, report, nowMs, nowSeconds, randomBytes } = options;
+  const knownPlaces = new KnownPlaces({ storage, nowSeconds });
   const users = new Users(options);
-  const file = options.configuration.users;
-  for (const user of file) await users.ensure(user);
-  const { compared, close } = compareWithFile({ users, file, report: options.report });
-  const attempts = boundedAttempts({ storage: options.storage, report: options.report });
-  const guesses = createGuessLimit(attempts, options.nowMs);
-  const signIn = await createSignIn({ users, guesses, randomBytes: options.randomBytes });
-  return { users, signIn, guesses, compared, close };
+  for (const user of configuration.users) await users.ensure(user);
+  const { compared, close } = compareWithFile({ users, file: configuration.users, report });
+  const guesses = createGuessLimit({
+    storage: boundedAttempts({ storage, report }),
+    nowMs,
+    clockSkewMs: configuration.clockSkewSeconds * 1000,
+  });
+  const signIn = await createSignIn({ storage, users, guesses, knownPlaces, randomBytes });
+  return { users, signIn, guesses, knownPlaces, compared, close };
 }

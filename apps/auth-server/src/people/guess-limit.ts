@@ -1,67 +1,79 @@
 /**
- * Back-off against guessing, in SQL, so that a restart forgives nobody. Counted before the password is looked
- * at: guesses sent in parallel are all counted. A success takes the account-and-address count away, and of the
- * account's only itself: those who guess from elsewhere gain nothing by the user's own signing in.
+ * Back-off against guessing, in SQL, so that a restart forgives nobody. Who has to wait depends on where an attempt comes
+ * from (known-places.ts), so that strangers slow down each other and not the user:
  *
- * A block ends by itself and never grows beyond its longest, and attempts during a block neither count nor
- * lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
+ * - a device that signed in before is counted by itself, whatever else is guessed;
+ * - an address is counted for each account, and for how many accounts fail from it;
+ * - strangers at strange addresses are counted together for each account, too. Beyond what is free they take turns: each
+ *   address gets one, at a time that is its own. Who asks more often gets no more.
+ *
+ * Counted before the password is looked at: guesses sent in parallel are all counted. A success takes back what was
+ * counted of it, and nothing of what others guessed. Every block ends by itself and is bounded, and attempts during it
+ * neither count nor lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
  */
 import { createHash } from "node:crypto";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { Standing } from "./known-places.ts";
+import type { SignInAttemptsTable } from "./tables.ts";
 
-interface Limit {
-  readonly name: string;
-  readonly freeFailures: number;
-  readonly longestBlockMs: number;
-}
-
-const PER_ACCOUNT_AND_ADDRESS: Limit = { name: "address", freeFailures: 5, longestBlockMs: 60_000 };
-/** Many addresses guessing at one account. Short, since the user behind it has to wait too. */
-const PER_ACCOUNT: Limit = { name: "account", freeFailures: 50, longestBlockMs: 5_000 };
+/** Of one device, or of one address at one account: 1 s, 2 s, 4 s and so on from the first failure that is not free. */
+const OWN = { freeFailures: 5, longestBlockMs: 60_000 };
+/** Of strangers at one account: then one at a time. */
+const STRANGERS = {
+  freeFailures: 50,
+  manyFailures: 500,
+  turnMs: 2_000,
+  slowTurnMs: 5_000,
+  longestQueueMs: 60_000,
+};
+/** How long a turn is kept for whoever comes late. */
+const TURN_LIFE_MS = 60_000;
+/** Accounts that fail from one address: an office mistypes, and then succeeds, which is forgiven. */
+const ACCOUNTS_PER_ADDRESS = { freeAccounts: 30, forgivenEachMs: 60_000 };
 
 /** Failures older than this are forgotten. */
 const MEMORY_MS = 24 * 60 * 60 * 1000;
 
 export interface GuessLimit {
+  /** Milliseconds to wait, or 0: without counting, for what needs no look at the password. */
+  look(attempt: Attempt): Promise<number>;
   /** Takes one attempt. Undefined when it may go on, otherwise the milliseconds to wait. */
   take(attempt: Attempt): Promise<number | undefined>;
-  succeeded(attempt: Attempt): Promise<void>;
+  /** Takes back what was counted of it. */
+  succeeded(transaction: WriteTransaction, attempt: Attempt): Promise<void>;
   /** Gives the number of rows that it forgot. */
   prune(transaction: WriteTransaction, limit: number): Promise<number>;
 }
 
 export interface Attempt {
   readonly usernameKey: string;
+  /** Group of addresses. */
   readonly address: string;
+  readonly standing: Standing;
 }
 
-export function createGuessLimit(storage: Pick<Storage, "write">, nowMs: () => number): GuessLimit {
+export interface GuessLimitOptions {
+  readonly storage: Pick<Storage, "read" | "write">;
+  readonly nowMs: () => number;
+  /** How far the clocks of two servers may be apart. */
+  readonly clockSkewMs: number;
+}
+
+export function createGuessLimit({ storage, nowMs, clockSkewMs }: GuessLimitOptions): GuessLimit {
   return {
+    async look(attempt) {
+      const counter = new Counters({ db: storage.read, now: nowMs(), clockSkewMs });
+      return ownWait(counter, await counter.find(keysOf(attempt).own));
+    },
     take: (attempt) =>
-      storage.write(async (transaction) => {
-        const now = nowMs();
-        let wait = 0;
-        // The account first: while it is blocked, new addresses leave no rows behind.
-        for (const counter of countersOf(attempt).toReversed()) {
-          if (wait === 0) await ensureRow(transaction, counter, now);
-          wait = Math.max(wait, await waitOf(transaction, counter, now));
-        }
-        if (wait > 0) return wait;
-        for (const counter of countersOf(attempt)) await count(transaction, counter, now);
-        return undefined;
+      storage.write((transaction) => {
+        const { db, lockRows } = transaction;
+        return take(new Counters({ db, lockRows, now: nowMs(), clockSkewMs }), attempt);
       }),
-    succeeded: (attempt) =>
-      storage.write(async ({ db }) => {
-        const [here, account] = countersOf(attempt);
-        await db
-          .updateTable("sign_in_attempts")
-          .set(({ eb }) => ({ failures: eb("failures", "-", 1), blocked_until: 0 }))
-          .where("key_hash", "=", account.key)
-          .execute();
-        await db.deleteFrom("sign_in_attempts").where("key_hash", "=", here.key).execute();
-      }),
+    succeeded: ({ db, lockRows }, attempt) =>
+      succeeded(new Counters({ db, lockRows, now: nowMs(), clockSkewMs }), attempt),
     async prune({ db }, limit) {
       const old = db
         .selectFrom("sign_in_attempts")
@@ -73,57 +85,189 @@ export function createGuessLimit(storage: Pick<Storage, "write">, nowMs: () => n
   };
 }
 
-interface Counter extends Limit {
-  readonly key: Uint8Array;
+/** Rows are always locked in the order: accounts of the address, own, strangers of the account, turn. */
+async function take(counters: Counters, attempt: Attempt): Promise<number | undefined> {
+  const keys = keysOf(attempt);
+  if (attempt.standing.kind === "device") return takeOwn(counters, await counters.lock(keys.own));
+  const ofAddress = await counters.lock(keys.accountsOfAddress);
+  const own = await counters.find(keys.own);
+  const wait = ownWait(counters, own);
+  if (wait > 0) return wait;
+  const failing = leaked(counters, ofAddress);
+  if (own === undefined && failing.failures >= ACCOUNTS_PER_ADDRESS.freeAccounts)
+    return waitForForgiving(counters, failing);
+  if (attempt.standing.kind === "stranger") {
+    const waitForTurn = await takeTurn(counters, keys);
+    if (waitForTurn > 0) return waitForTurn;
+  }
+  if (own === undefined) await counters.save({ ...failing, failures: failing.failures + 1 });
+  return takeOwn(counters, own ?? counters.emptyRow(keys.own));
 }
 
-function countersOf({ usernameKey, address }: Attempt): [here: Counter, account: Counter] {
-  return [
-    { ...PER_ACCOUNT_AND_ADDRESS, key: hash(["address", usernameKey, address]) },
-    { ...PER_ACCOUNT, key: hash(["account", usernameKey]) },
-  ];
+/** Undefined, or the milliseconds to wait. */
+async function takeOwn(counters: Counters, row: Row): Promise<number | undefined> {
+  const wait = ownWait(counters, row);
+  if (wait > 0) return wait;
+  const failures = row.failures + 1;
+  await counters.save({
+    ...row,
+    failures,
+    blocked_until: counters.now + blockMs(failures),
+    updated_at: counters.now,
+  });
+  return undefined;
+}
+
+/** A row that promises more than its block can be long is of a clock that was set back: it is blocked no more. */
+function ownWait({ now, clockSkewMs }: Counters, row: Row | undefined): number {
+  const length = blockMs(row?.failures ?? 0);
+  const wait = (row?.blocked_until ?? 0) - now;
+  return wait > length + clockSkewMs ? 0 : Math.max(0, Math.min(wait, length));
+}
+
+function blockMs(failures: number): number {
+  const beyond = failures - OWN.freeFailures;
+  return beyond <= 0 ? 0 : Math.min(1000 * 2 ** Math.min(beyond - 1, 20), OWN.longestBlockMs);
+}
+
+/** One failing account is forgiven each minute. */
+function leaked({ now, clockSkewMs }: Counters, row: Row): Row {
+  const { forgivenEachMs } = ACCOUNTS_PER_ADDRESS;
+  // A clock that was set back would otherwise forgive nothing until it is where it was.
+  const since = row.updated_at > now + clockSkewMs ? now : row.updated_at;
+  const forgiven = Math.max(0, Math.floor((now - since) / forgivenEachMs));
+  const failures = Math.max(0, row.failures - forgiven);
+  return { ...row, failures, updated_at: failures === 0 ? now : since + forgiven * forgivenEachMs };
+}
+
+async function waitForForgiving(counters: Counters, failing: Row): Promise<number> {
+  const { forgivenEachMs } = ACCOUNTS_PER_ADDRESS;
+  await counters.save(failing);
+  return Math.min(Math.max(1, forgivenEachMs - (counters.now - failing.updated_at)), forgivenEachMs);
+}
+
+/** Milliseconds until the turn that this address has now, or 0 when it is here. */
+async function takeTurn(counters: Counters, keys: Keys): Promise<number> {
+  const { now, clockSkewMs } = counters;
+  const account = await counters.lock(keys.strangersOfAccount);
+  const counted = { ...account, failures: account.failures + 1, updated_at: now };
+  if (account.failures < STRANGERS.freeFailures) {
+    await counters.save(counted);
+    return 0;
+  }
+  const turn = await counters.find(keys.turn);
+  const untilTurn = (turn?.blocked_until ?? 0) - now;
+  if (turn !== undefined && untilTurn <= 0 && untilTurn > -TURN_LIFE_MS) {
+    await counters.remove(keys.turn);
+    await counters.save(counted);
+    return 0;
+  }
+  if (untilTurn > 0 && untilTurn <= STRANGERS.longestQueueMs + clockSkewMs) return untilTurn;
+  const next = nextTurn(counters, account);
+  if (next - now >= STRANGERS.longestQueueMs) return STRANGERS.longestQueueMs;
+  await counters.save({ ...(next === now ? counted : account), blocked_until: next + turnMs(account) });
+  if (next === now) return 0;
+  await counters.save({ ...counters.emptyRow(keys.turn), blocked_until: next });
+  return next - now;
+}
+
+/** `blocked_until` of an account is when the first turn is that nobody has. */
+function nextTurn({ now, clockSkewMs }: Counters, { blocked_until }: Row): number {
+  const longest = STRANGERS.longestQueueMs + STRANGERS.slowTurnMs + clockSkewMs;
+  return blocked_until - now > longest ? now : Math.max(now, blocked_until);
+}
+
+const turnMs = ({ failures }: Row): number =>
+  failures < STRANGERS.manyFailures ? STRANGERS.turnMs : STRANGERS.slowTurnMs;
+
+async function succeeded(counters: Counters, { standing, ...attempt }: Attempt): Promise<void> {
+  const keys = keysOf({ standing, ...attempt });
+  if (standing.kind !== "device") {
+    const ofAddress = leaked(counters, await counters.lock(keys.accountsOfAddress));
+    // One more for a user who is new here: an office in which all come in the morning must not be held for a sprayer.
+    const forgiven = standing.kind === "stranger" ? 2 : 1;
+    await counters.save({ ...ofAddress, failures: Math.max(0, ofAddress.failures - forgiven) });
+  }
+  await counters.remove(keys.own);
+  if (standing.kind !== "stranger") return;
+  const account = await counters.lock(keys.strangersOfAccount);
+  await counters.save({ ...account, failures: Math.max(0, account.failures - 1) });
+}
+
+interface Keys {
+  /** Of the device, or of the address at this account. */
+  readonly own: Uint8Array;
+  readonly accountsOfAddress: Uint8Array;
+  readonly strangersOfAccount: Uint8Array;
+  readonly turn: Uint8Array;
+}
+
+function keysOf({ usernameKey, address, standing }: Attempt): Keys {
+  return {
+    own:
+      standing.kind === "device"
+        ? hash(["device", usernameKey, standing.token])
+        : hash(["address", usernameKey, address]),
+    accountsOfAddress: hash(["accounts of address", address]),
+    strangersOfAccount: hash(["account", usernameKey]),
+    turn: hash(["turn", usernameKey, address]),
+  };
 }
 
 const hash = (parts: readonly string[]): Uint8Array =>
   createHash("sha256").update(JSON.stringify(parts)).digest();
 
-/** A row that is missing cannot be locked, and guesses at several servers would all pass. */
-async function ensureRow({ db }: WriteTransaction, counter: Counter, now: number): Promise<void> {
-  await db
-    .insertInto("sign_in_attempts")
-    .values({ key_hash: counter.key, failures: 0, blocked_until: 0, updated_at: now })
-    .onConflict((conflict) => conflict.column("key_hash").doNothing())
-    .execute();
+type Row = SignInAttemptsTable;
+
+interface CountersOptions extends Pick<WriteTransaction, "db"> {
+  /** Absent where rows are only looked at. */
+  readonly lockRows?: WriteTransaction["lockRows"];
+  readonly now: number;
+  readonly clockSkewMs: number;
 }
 
-async function waitOf({ db, lockRows }: WriteTransaction, counter: Counter, now: number): Promise<number> {
-  const attempts = db
-    .selectFrom("sign_in_attempts")
-    .select("blocked_until")
-    .where("key_hash", "=", counter.key);
-  const row = await lockRows(attempts).executeTakeFirst();
-  // A clock set back must not turn a block of seconds into one of years.
-  return Math.min((row?.blocked_until ?? 0) - now, counter.longestBlockMs);
-}
+/** The rows, at one moment. */
+class Counters {
+  readonly #options: CountersOptions;
+  readonly now: number;
+  readonly clockSkewMs: number;
 
-async function count({ db }: WriteTransaction, counter: Counter, now: number): Promise<void> {
-  const row = await db
-    .updateTable("sign_in_attempts")
-    .set(({ eb }) => ({ failures: eb("failures", "+", 1), updated_at: now }))
-    .where("key_hash", "=", counter.key)
-    .returning("failures")
-    .executeTakeFirstOrThrow();
-  const blockedUntil = now + blockMs(row.failures, counter);
-  if (blockedUntil === now) return;
-  await db
-    .updateTable("sign_in_attempts")
-    .set({ blocked_until: blockedUntil })
-    .where("key_hash", "=", counter.key)
-    .execute();
-}
+  constructor(options: CountersOptions) {
+    this.#options = options;
+    this.now = options.now;
+    this.clockSkewMs = options.clockSkewMs;
+  }
 
-/** 1 s, 2 s, 4 s and so on from the first failure that is not free. */
-function blockMs(failures: number, limit: Limit): number {
-  const beyond = failures - limit.freeFailures;
-  return beyond <= 0 ? 0 : Math.min(1000 * 2 ** Math.min(beyond - 1, 20), limit.longestBlockMs);
+  async find(key: Uint8Array): Promise<Row | undefined> {
+    const { db, lockRows } = this.#options;
+    const query = db.selectFrom("sign_in_attempts").selectAll().where("key_hash", "=", key);
+    return (lockRows === undefined ? query : lockRows(query)).executeTakeFirst();
+  }
+
+  /** A row that is missing cannot be locked, and guesses at several servers would all pass. */
+  async lock(key: Uint8Array): Promise<Row> {
+    await this.#options.db
+      .insertInto("sign_in_attempts")
+      .values(this.emptyRow(key))
+      .onConflict((conflict) => conflict.column("key_hash").doNothing())
+      .execute();
+    return (await this.find(key)) ?? this.emptyRow(key);
+  }
+
+  emptyRow(key: Uint8Array): Row {
+    return { key_hash: key, failures: 0, blocked_until: 0, updated_at: this.now };
+  }
+
+  /** `updated_at` never goes back behind what is kept: rows are forgotten by it. */
+  async save({ key_hash, ...values }: Row): Promise<void> {
+    await this.#options.db
+      .insertInto("sign_in_attempts")
+      .values({ key_hash, ...values })
+      .onConflict((conflict) => conflict.column("key_hash").doUpdateSet(values))
+      .execute();
+  }
+
+  async remove(key: Uint8Array): Promise<void> {
+    await this.#options.db.deleteFrom("sign_in_attempts").where("key_hash", "=", key).execute();
+  }
 }

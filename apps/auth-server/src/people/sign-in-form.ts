@@ -1,6 +1,7 @@
 /** The sign-in form, wherever it is shown: what was typed in, and what to say about it. */
 import { hasCode } from "@portcullis/protocol";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn, SignInResult } from "./sign-in.ts";
 import type { User } from "./users.ts";
 
@@ -19,12 +20,18 @@ const BUSY_RETRY_SECONDS = 5;
 
 export interface SignInFormOptions {
   readonly signIn: SignIn;
+  readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
 }
 
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
 export async function signInThrough(
-  { signIn, clientAddressOf }: SignInFormOptions,
-  request: FastifyRequest,
+  { signIn, deviceCookie, clientAddressOf }: SignInFormOptions,
+  { request, reply }: Exchange,
 ): Promise<SignInAttempt> {
   const { username, password } = textsOf(request.body);
   const fields = {
@@ -33,7 +40,15 @@ export async function signInThrough(
   };
   if (fields.username ?? fields.password) return { status: 422, username, fields };
   try {
-    return attemptOf(await signIn({ username, password, address: clientAddressOf(request) }), username);
+    const result = await signIn({
+      username,
+      password,
+      address: clientAddressOf(request),
+      deviceTokens: deviceCookie.tokensIn({ request, reply }),
+      signal: request.signal,
+    });
+    if (result.outcome === "signed_in") deviceCookie.remember({ request, reply }, result.deviceToken);
+    return attemptOf(result, username);
   } catch (error) {
     if (!hasCode(error, "sign_in_busy")) throw error;
     return { status: 503, username, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
@@ -56,7 +71,7 @@ function attemptOf(result: SignInResult, username: string): SignInAttempt {
       return { status: 422, username, problem: "The username or the password is wrong." };
     case "wait": {
       const seconds = Math.max(1, Math.ceil(result.waitMs / 1000));
-      const problem = `Too many attempts. Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
+      const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then send your password again: trying sooner does not help.`;
       return { status: 429, username, problem, retryAfterSeconds: seconds };
     }
   }

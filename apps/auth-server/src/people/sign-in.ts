@@ -1,7 +1,11 @@
 import { availableParallelism } from "node:os";
-import { boundedConcurrency } from "./bounded-concurrency.ts";
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { addressGroup } from "@portcullis/service";
+import type { Storage } from "../storage/storage.ts";
 import { peopleError } from "./errors.ts";
-import type { GuessLimit } from "./guess-limit.ts";
+import { fairQueue } from "./fair-queue.ts";
+import type { Attempt, GuessLimit } from "./guess-limit.ts";
+import type { KnownPlaces, Owner, Standing } from "./known-places.ts";
 import { hashPassword, LONGEST_PASSWORD, verifyPassword } from "./password-hash.ts";
 import { usernameKey } from "./username.ts";
 import type { User, Users } from "./users.ts";
@@ -11,24 +15,32 @@ export interface Credentials {
   readonly password: string;
   /** Network address that the attempt comes from. */
   readonly address: string;
+  /** Of the browser's cookie. */
+  readonly deviceTokens?: readonly string[];
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 export type SignInResult =
-  | { readonly outcome: "signed_in"; readonly user: User }
+  /** With the token by which this device is known from now on. */
+  | { readonly outcome: "signed_in"; readonly user: User; readonly deviceToken: string }
   /** Nothing more is said: not whether the user exists, nor whether the user is disabled. */
   | { readonly outcome: "refused" }
   | { readonly outcome: "wait"; readonly waitMs: number };
 
-/** Throws `sign_in_busy`. */
+/** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
 export type SignIn = (credentials: Credentials) => Promise<SignInResult>;
 
 export interface SignInOptions {
+  readonly storage: Storage;
   readonly users: Users;
   readonly guesses: GuessLimit;
+  readonly knownPlaces: KnownPlaces;
   readonly randomBytes: (size: number) => Uint8Array;
-  /** Password checks at once, and those that may wait. */
+  /** Password checks at once, and those that may wait, in all and of one address. */
   readonly running?: number;
   readonly waiting?: number;
+  readonly waitingPerGroup?: number;
 }
 
 /**
@@ -38,26 +50,64 @@ export interface SignInOptions {
 export const checksAtOnce = (cores: number): number => Math.max(1, Math.min(2, cores - 1));
 
 export async function createSignIn(options: SignInOptions): Promise<SignIn> {
-  const { users, guesses, randomBytes } = options;
-  const inTurn = boundedConcurrency({
+  const { storage, users, guesses, knownPlaces, randomBytes } = options;
+  const inTurn = fairQueue({
     running: options.running ?? checksAtOnce(availableParallelism()),
     waiting: options.waiting ?? 64,
+    waitingPerGroup: options.waitingPerGroup ?? 32,
     full: () => peopleError("sign_in_busy"),
   });
   // What a password for nobody is compared with: an unknown name must take as long as a known one.
-  const nobody = await hashPassword(Buffer.from(randomBytes(32)).toString("hex"), randomBytes);
+  const nobody: Owner = {
+    id: "",
+    password_hash: await hashPassword(Buffer.from(randomBytes(32)).toString("hex"), randomBytes),
+  };
 
-  return async function signIn({ username, password, address }) {
+  async function attemptOf(credentials: Credentials, key: string, owner: Owner): Promise<Attempt> {
+    const address = addressGroup(credentials.address);
+    const deviceTokens = credentials.deviceTokens ?? [];
+    const standing = await knownPlaces.standingOf(owner, { deviceTokens, address });
+    return { usernameKey: key, address, standing };
+  }
+
+  /** Counted when its turn has come, so that whoever is sent away as busy, or leaves, has not guessed. */
+  async function check(attempt: Attempt, password: string, owner: Owner): Promise<boolean | number> {
+    return (await guesses.take(attempt)) ?? verifyPassword(password, owner.password_hash);
+  }
+
+  function welcome(user: User, attempt: Attempt): Promise<SignInResult> {
+    const deviceToken =
+      attempt.standing.kind === "device"
+        ? attempt.standing.token
+        : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+    return storage.write(async (transaction) => {
+      await guesses.succeeded(transaction, attempt);
+      await knownPlaces.remember(transaction, user, { deviceToken, address: attempt.address });
+      return { outcome: "signed_in", user, deviceToken };
+    });
+  }
+
+  return async function signIn(credentials) {
+    const { username, password, signal } = credentials;
     const key = usernameKey(username);
     if (key === undefined || password === "" || password.length > LONGEST_PASSWORD)
       return { outcome: "refused" };
-    const attempt = { usernameKey: key, address };
-    const waitMs = await guesses.take(attempt);
-    if (waitMs !== undefined) return { outcome: "wait", waitMs };
     const user = await users.findByUsername(username);
-    const matches = await inTurn(() => verifyPassword(password, user?.password_hash ?? nobody));
-    if (!matches || user === undefined || user.disabled_at !== null) return { outcome: "refused" };
-    await guesses.succeeded(attempt);
-    return { outcome: "signed_in", user };
+    const owner = user ?? nobody;
+    const attempt = await attemptOf(credentials, key, owner);
+    const waitMs = await guesses.look(attempt);
+    if (waitMs > 0) return { outcome: "wait", waitMs };
+    const place = { ...placeOf(attempt), signal };
+    const result = await inTurn(place, () => check(attempt, password, owner));
+    if (typeof result === "number") return { outcome: "wait", waitMs: result };
+    if (!result || user === undefined || user.disabled_at !== null) return { outcome: "refused" };
+    return welcome(user, attempt);
   };
+}
+
+/** A device that is known waits behind itself alone. */
+function placeOf({ address, standing }: { address: string; standing: Standing }) {
+  return standing.kind === "device"
+    ? { group: `device ${standing.token}`, isKnown: true }
+    : { group: `address ${address}`, isKnown: false };
 }

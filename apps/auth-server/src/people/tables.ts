@@ -3,6 +3,7 @@ import type { Generated } from "kysely";
 export interface PeopleTables {
   users: UsersTable;
   sign_in_attempts: SignInAttemptsTable;
+  known_places: KnownPlacesTable;
 }
 
 export interface UsersTable {
@@ -24,12 +25,22 @@ export interface UsersTable {
   origin: Generated<"file">;
 }
 
-/** Failed attempts, by account and address since the last success from there, and by account alone. */
+/** Devices and groups of addresses that users signed in from, a bounded number of each a user. */
+export interface KnownPlacesTable {
+  /** SHA-256 of the place, the user and the user's password hash: a changed password forgets them all. */
+  place_hash: Uint8Array;
+  user_id: string;
+  kind: "device" | "address";
+  /** Seconds. */
+  last_used_at: number;
+}
+
+/** Failed attempts (guess-limit.ts says by what they are counted), and turns that were given out. */
 export interface SignInAttemptsTable {
   /** SHA-256 of what is counted: no address and no mistyped name is kept in clear. */
   key_hash: Uint8Array;
   failures: number;
-  /** Milliseconds. No attempt is looked at before. */
+  /** Milliseconds. No attempt is looked at before; of a turn, when it comes. */
   blocked_until: number;
   /** Milliseconds. */
   updated_at: number;

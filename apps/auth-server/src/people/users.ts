@@ -5,6 +5,7 @@ import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { peopleError } from "./errors.ts";
+import { forgetPlaces } from "./known-places.ts";
 import { hashPassword } from "./password-hash.ts";
 import type { UsersTable } from "./tables.ts";
 import { usernameKey } from "./username.ts";
@@ -100,9 +101,10 @@ export class Users {
     return lockRows(db.selectFrom("users").selectAll().where("id", "=", id)).executeTakeFirstOrThrow();
   }
 
-  /** Only the row: whoever calls this ends what hangs below the user in the same transaction. */
-  async disable({ db }: WriteTransaction, id: string): Promise<void> {
-    await db
+  /** Only the row and the known places: whoever calls this ends what hangs below the user in the same transaction. */
+  async disable(transaction: WriteTransaction, id: string): Promise<void> {
+    await forgetPlaces(transaction, id);
+    await transaction.db
       .updateTable("users")
       .set({ disabled_at: this.#options.nowSeconds() })
       .where("id", "=", id)

@@ -16,6 +16,7 @@ import {
   notSignedInPage,
   signedOutPage,
 } from "../pages/sign-out-pages.ts";
+import type { DeviceCookie } from "../people/device-cookie.ts";
 import type { SignIn } from "../people/sign-in.ts";
 import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { Receipts } from "../revocations/index.ts";
@@ -46,6 +47,7 @@ export interface SignOutOptions extends RequestReader {
   /** Newest seq of the log: a receipt for it covers whatever ended before. */
   readonly head: () => number;
   readonly signIn: SignIn;
+  readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly browser: {
     find(exchange: Exchange): Promise<SignedIn | undefined>;
@@ -174,7 +176,7 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const { body, headers } = exchange.request;
   const request = openRequest(options.forms, "sign in", body);
   if (request === undefined || !isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
-  const result = await signInThrough(options, exchange.request);
+  const result = await signInThrough(options, exchange);
   if (result.user === undefined) return offerSignIn(options, exchange, request, result);
   if (result.user.id !== request.subject) {
     return offerSignIn(options, exchange, request, { status: 422, username: "", problem: OTHER_ACCOUNT });

@@ -2,21 +2,27 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { createGuessLimit, type GuessLimit } from "../../src/people/guess-limit.ts";
-import { checksAtOnce, createSignIn, type SignIn } from "../../src/people/sign-in.ts";
-import { ALICE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { KnownPlaces } from "../../src/people/known-places.ts";
+import { checksAtOnce, createSignIn, type SignIn, type SignInOptions } from "../../src/people/sign-in.ts";
+import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
 let server: ServerUnderTest;
 let guesses: GuessLimit;
+let parts: SignInOptions;
 let signIn: SignIn;
 let now = 1_800_000_000_000;
 
 before(async () => {
   server = await startServer();
   const { storage, people } = server.server;
-  guesses = createGuessLimit(storage, () => now);
-  signIn = await createSignIn({ users: people.users, guesses, randomBytes });
+  guesses = createGuessLimit({ storage, nowMs: () => now, clockSkewMs: 5000 });
+  const knownPlaces = new KnownPlaces({ storage, nowSeconds: () => now / 1000 });
+  parts = { storage, users: people.users, guesses, knownPlaces, randomBytes };
+  signIn = await createSignIn(parts);
 });
 after(() => server.stop());
+
+const STRANGER = { kind: "stranger" } as const;
 
 const attempt = (more: Partial<Parameters<SignIn>[0]> = {}) =>
   signIn({ ...ALICE, address: "192.0.2.1", ...more });
@@ -92,24 +98,128 @@ describe("guessing", () => {
     assert.equal((await attempt({ address: "192.0.2.6" })).outcome, "signed_in");
   });
 
-  it("from many addresses slows down for the account as a whole", async () => {
-    for (let at = 0; at <= 50; at++) {
-      await guesses.take({ usernameKey: "bob", address: `198.51.100.${at}` });
+  it("by strangers from many addresses is done one at a time, in turns, and never longer waited for than a minute", async () => {
+    const at = (address: string) => ({ usernameKey: "bob", address, standing: STRANGER });
+    for (let guess = 0; guess < 50; guess++) {
+      assert.equal(await guesses.take(at(`198.51.100.${guess}`)), undefined);
     }
-    const waitMs = await guesses.take({ usernameKey: "bob", address: "203.0.113.1" });
-    assert.ok(waitMs !== undefined && waitMs > 0 && waitMs <= 5000, String(waitMs));
+    assert.equal(await guesses.take(at("203.0.113.0")), undefined);
+    const waits: unknown[] = [];
+    for (let guess = 1; guess < 40; guess++) waits.push(await guesses.take(at(`203.0.113.${guess}`)));
+    assert.deepEqual(waits.slice(0, 3), [2000, 4000, 6000]);
+    assert.deepEqual(waits.slice(-3), [60_000, 60_000, 60_000]);
+    assert.equal(await guesses.take(at("203.0.113.2")), 4000, "asking again gains no other turn");
+    now += 4000;
+    assert.equal(await guesses.take(at("203.0.113.2")), undefined, "the turn was kept");
+    const again = await guesses.take(at("203.0.113.2"));
+    assert.ok(again! > 50_000, `one turn is one guess: ${again}`);
+  });
+
+  it("from an address that the user came from does not wait for strangers", async () => {
+    const from = (address: string) => ({ usernameKey: "bert", address, standing: STRANGER });
+    for (let guess = 0; guess < 51; guess++) await guesses.take(from(`198.51.100.${guess}`));
+    assert.ok((await guesses.take(from("203.0.113.1")))! > 0);
+    const known = { usernameKey: "bert", address: "203.0.113.2", standing: { kind: "address" } } as const;
+    assert.equal(await guesses.take(known), undefined);
+  });
+
+  it("of one password for many names is limited for an address, and an office that succeeds is not", async () => {
+    const spray = (names: number, prefix: string) =>
+      Promise.all(
+        Array.from({ length: names }, (_, at) =>
+          guesses.take({ usernameKey: `${prefix}${at}`, address: "192.0.2.60", standing: STRANGER }),
+        ),
+      );
+    const first = await spray(60, "name");
+    assert.equal(first.filter((wait) => wait === undefined).length, 30);
+    assert.ok(first.every((wait) => wait === undefined || (wait > 0 && wait <= 60_000)));
+    now += 3 * 60_000;
+    assert.equal((await spray(10, "later")).filter((wait) => wait === undefined).length, 3, "one a minute");
+    const { storage } = server.server;
+    for (let at = 0; at < 100; at++) {
+      const attempt = { usernameKey: `clerk${at}`, address: "192.0.2.61", standing: STRANGER };
+      assert.equal(await guesses.take(attempt), undefined);
+      await storage.write((transaction) => guesses.succeeded(transaction, attempt));
+    }
+  });
+
+  it("of a device that is known is counted by itself, and slowly, whoever has its token", async () => {
+    const device = {
+      usernameKey: "dora",
+      address: "192.0.2.62",
+      standing: { kind: "device", token: "t" },
+    } as const;
+    const waits: unknown[] = [];
+    for (let guess = 0; guess < 8; guess++) waits.push(await guesses.take(device));
+    assert.deepEqual(waits, [...Array(6).fill(undefined), 1000, 1000]);
+    assert.equal(await guesses.take({ ...device, standing: STRANGER }), undefined);
+  });
+
+  it("never waits longer than a block is, when the clock was set back or another server's is slow", async () => {
+    const more = { password: "wrong", address: "192.0.2.63" };
+    await outcomes(6, more);
+    now -= 4000;
+    const behind = await attempt(more);
+    assert.equal(behind.outcome === "wait" && behind.waitMs, 1000);
+    now -= 60 * 60_000;
+    assert.equal((await attempt({ address: "192.0.2.63" })).outcome, "signed_in");
+    const strangers = { usernameKey: "eve", address: "192.0.2.64", standing: STRANGER };
+    for (let guess = 0; guess < 52; guess++)
+      await guesses.take({ ...strangers, address: `198.51.100.${guess}` });
+    assert.ok((await guesses.take(strangers))! > 0);
+    now -= 60 * 60_000;
+    assert.equal(await guesses.take(strangers), undefined);
+    now += 2 * 60 * 60_000;
   });
 });
 
 describe("a success", () => {
   it("takes nothing from what others have guessed at the account", async () => {
-    const at = (address: string) => ({ usernameKey: "carol", address });
+    const at = (address: string) => ({ usernameKey: "carol", address, standing: STRANGER });
     for (let guess = 0; guess <= 50; guess++) await guesses.take(at(`198.51.100.${guess}`));
     now += 5000;
     assert.equal(await guesses.take(at("203.0.113.1")), undefined);
-    await guesses.succeeded(at("203.0.113.1"));
-    assert.equal(await guesses.take(at("203.0.113.2")), undefined, "the user is not made to wait for it");
-    assert.ok((await guesses.take(at("203.0.113.3")))! > 0);
+    await server.server.storage.write((transaction) => guesses.succeeded(transaction, at("203.0.113.1")));
+    assert.ok((await guesses.take(at("203.0.113.2")))! > 0);
+  });
+
+  it("makes the device and the address known to this user alone, until the password changes", async () => {
+    const { knownPlaces, storage } = parts;
+    const [alice, bob] = await Promise.all(
+      [ALICE, BOB].map(async ({ username }) => (await parts.users.findByUsername(username))!),
+    );
+    const result = await attempt({ address: "2001:db8:5::1" });
+    assert.equal(result.outcome, "signed_in");
+    const deviceTokens = result.outcome === "signed_in" ? [result.deviceToken] : [];
+    const standing = async (owner: typeof alice, address: string, tokens = deviceTokens) =>
+      (await knownPlaces.standingOf(owner!, { deviceTokens: tokens, address })).kind;
+    const [here, elsewhere] = ["2001:db8:5::/64", "203.0.113.9"];
+    assert.equal(await standing(alice, elsewhere), "device");
+    assert.equal(await standing(alice, here, []), "address");
+    assert.equal(await standing(alice, elsewhere, []), "stranger");
+    assert.equal(await standing(bob, here), "stranger");
+    assert.equal(await standing({ ...alice!, password_hash: "changed" }, here), "stranger");
+    await storage.write((transaction) => parts.users.disable(transaction, alice!.id));
+    await storage.write((transaction) => parts.users.enable(transaction, alice!.id));
+    assert.equal(await standing(alice, here), "stranger");
+    assert.equal((await attempt({ address: here, deviceTokens })).outcome, "signed_in");
+    now += 181 * 24 * 60 * 60_000;
+    assert.equal(await standing(alice, here), "stranger");
+    await storage.write((transaction) => knownPlaces.prune(transaction, 1000));
+    assert.deepEqual(await storage.read.selectFrom("known_places").select("kind").execute(), []);
+  });
+
+  it("keeps the twenty places of each kind that were used last", async () => {
+    for (let at = 0; at < 25; at++) {
+      now += 1000;
+      assert.equal((await attempt({ address: `198.51.100.${at}` })).outcome, "signed_in");
+    }
+    const rows = await parts.storage.read.selectFrom("known_places").selectAll().execute();
+    for (const kind of ["device", "address"]) {
+      const kept = rows.filter((row) => row.kind === kind);
+      assert.equal(kept.length, 20);
+      assert.equal(Math.min(...kept.map((row) => row.last_used_at)), now / 1000 - 19);
+    }
   });
 });
 
@@ -118,14 +228,54 @@ describe("many sign-ins at once", () => {
     assert.deepEqual([1, 2, 3, 4, 64].map(checksAtOnce), [1, 1, 2, 2, 2]);
   });
 
-  it("are refused as busy beyond what may wait", async () => {
-    const { users } = server.server.people;
-    const busy = await createSignIn({ users, guesses, randomBytes, running: 1, waiting: 2 });
-    const results = await Promise.allSettled(
-      Array.from({ length: 20 }, (_, at) => busy({ ...ALICE, username: `user${at}`, address: "192.0.2.7" })),
-    );
+  it("are refused as busy beyond what may wait, which counts as no guess", async () => {
+    const busy = await createSignIn({ ...parts, running: 1, waiting: 2 });
+    const guess = () => busy({ ...ALICE, password: "wrong", address: "192.0.2.7" });
+    const results = await Promise.allSettled(Array.from({ length: 20 }, guess));
     const refused = results.filter((result) => result.status === "rejected");
     assert.equal(refused.length, 17);
     for (const { reason } of refused) assert.equal(reason.code, "sign_in_busy");
+    assert.equal((await attempt({ address: "192.0.2.7" })).outcome, "signed_in");
+  });
+
+  it("of one address do not keep another from its turn", async () => {
+    const fair = await createSignIn({ ...parts, running: 1, waiting: 20, waitingPerGroup: 20 });
+    const flood = Array.from({ length: 20 }, (_, at) =>
+      fair({ username: `user${at}`, password: "wrong", address: "192.0.2.8" }).catch(({ code }) => code),
+    );
+    const order: string[] = [];
+    for (const one of flood) void one.then(() => order.push("flood"));
+    const owner = await fair({ ...ALICE, address: "203.0.113.8" });
+    assert.equal(owner.outcome, "signed_in");
+    assert.ok(order.length < 10, `${order.length} of the flood came first`);
+    await Promise.all(flood);
+  });
+
+  it("of people who left are neither checked nor counted", async () => {
+    const slow = await createSignIn({ ...parts, running: 1 });
+    const leaving = new AbortController();
+    const first = slow({ ...ALICE, address: "192.0.2.9" });
+    const left = Array.from({ length: 10 }, () =>
+      slow({ ...ALICE, password: "wrong", address: "192.0.2.10", signal: leaving.signal }),
+    );
+    leaving.abort();
+    for (const one of await Promise.allSettled(left)) assert.equal(one.status, "rejected");
+    assert.equal((await first).outcome, "signed_in");
+    assert.equal((await attempt({ address: "192.0.2.10" })).outcome, "signed_in");
+  });
+});
+
+describe("nobody", () => {
+  it("is answered as a user is, at every step of the back-off", async () => {
+    await parts.users.ensure({ username: "frank", name: "Frank", password: "a password of frank" });
+    const answers = async (username: string) => {
+      const results: unknown[] = [];
+      for (let guess = 0; guess < 60; guess++) {
+        const address = guess < 53 ? `198.51.100.${guess}` : "203.0.113.20";
+        results.push(await attempt({ username, password: "wrong", address }));
+      }
+      return results;
+    };
+    assert.deepEqual(await answers("frank"), await answers("nobody at all"));
   });
 });

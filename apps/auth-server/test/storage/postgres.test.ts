@@ -221,8 +221,10 @@ test("an append after the server has ended every idle connection is stored", asy
 
 test("guesses at two servers are counted together", async (t) => {
   const servers = await twoServers(t);
-  const limits = servers.map((storage) => createGuessLimit(storage, () => 1_000_000));
-  const attempt = { usernameKey: "alice", address: "127.0.0.1" };
+  const limits = servers.map((storage) =>
+    createGuessLimit({ storage, nowMs: () => 1_000_000, clockSkewMs: 5000 }),
+  );
+  const attempt = { usernameKey: "alice", address: "127.0.0.1", standing: { kind: "stranger" } } as const;
   const waits = await Promise.all(oneTo(30).map((index) => limits[index % 2]!.take(attempt)));
   assert.equal(waits.filter((wait) => wait === undefined).length, 6);
 });

@@ -13,6 +13,7 @@ import { addKeyRing } from "./0007-key-ring.ts";
 import { addSpentCodes } from "./0009-spent-codes.ts";
 import { addRemovals } from "./0011-removals.ts";
 import { addSpace } from "./0013-space.ts";
+import { addKnownPlaces } from "./0014-known-places.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -25,4 +26,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0009-spent-codes": addSpentCodes,
   "0011-removals": addRemovals,
   "0013-space": addSpace,
+  "0014-known-places": addKnownPlaces,
 };

@@ -1,0 +1,114 @@
+/**
+ * Where users signed in before: devices, by a random token in a cookie, and groups of addresses. Strangers' guesses do
+ * not make these wait. Knowing one is no credential: whoever stole a device's token may guess as slowly as that device.
+ */
+import { createHash } from "node:crypto";
+import { countDeleted } from "../storage/count-deleted.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { KnownPlacesTable } from "./tables.ts";
+
+const DAY_SECONDS = 24 * 60 * 60;
+/** Since it was last used. */
+export const PLACE_LIFE_SECONDS = 180 * DAY_SECONDS;
+const MAX_PLACES_PER_KIND_AND_USER = 20;
+
+/** The user, or what stands for nobody: the questions to the database are the same. */
+export interface Owner {
+  readonly id: string;
+  readonly password_hash: string;
+}
+
+export interface Place {
+  readonly deviceTokens: readonly string[];
+  /** Group of addresses. */
+  readonly address: string;
+}
+
+export type Standing =
+  | { readonly kind: "device"; readonly token: string }
+  | { readonly kind: "address" }
+  | { readonly kind: "stranger" };
+
+export class KnownPlaces {
+  readonly #storage: Storage;
+  readonly #nowSeconds: () => number;
+
+  constructor(options: { readonly storage: Storage; readonly nowSeconds: () => number }) {
+    this.#storage = options.storage;
+    this.#nowSeconds = options.nowSeconds;
+  }
+
+  async standingOf(owner: Owner, { deviceTokens, address }: Place): Promise<Standing> {
+    const places = [
+      ...deviceTokens.map((token) => ({
+        hash: deviceHash(owner, token),
+        standing: { kind: "device", token } as const,
+      })),
+      { hash: addressHash(owner, address), standing: { kind: "address" } as const },
+    ];
+    const hashes = places.map(({ hash }) => hash);
+    const rows = await this.#storage.read
+      .selectFrom("known_places")
+      .select("place_hash")
+      .where("place_hash", "in", hashes)
+      .where("last_used_at", ">", this.#nowSeconds() - PLACE_LIFE_SECONDS)
+      .execute();
+    const known = places.find(({ hash }) => rows.some((row) => Buffer.compare(row.place_hash, hash) === 0));
+    return known?.standing ?? { kind: "stranger" };
+  }
+
+  /** After a success. */
+  async remember(
+    transaction: WriteTransaction,
+    owner: Owner,
+    { deviceToken, address }: { readonly deviceToken: string; readonly address: string },
+  ): Promise<void> {
+    const last_used_at = this.#nowSeconds();
+    const of = { user_id: owner.id, last_used_at };
+    await keep(transaction, { ...of, kind: "device", place_hash: deviceHash(owner, deviceToken) });
+    await keep(transaction, { ...of, kind: "address", place_hash: addressHash(owner, address) });
+  }
+
+  /** Gives the number of rows that it forgot. */
+  readonly prune = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
+    const old = db
+      .selectFrom("known_places")
+      .select("place_hash")
+      .where("last_used_at", "<=", this.#nowSeconds() - PLACE_LIFE_SECONDS)
+      .limit(limit);
+    return countDeleted(db.deleteFrom("known_places").where("place_hash", "in", old));
+  };
+}
+
+/** Of a user who may not sign in any more. */
+export async function forgetPlaces({ db }: WriteTransaction, userId: string): Promise<void> {
+  await db.deleteFrom("known_places").where("user_id", "=", userId).execute();
+}
+
+async function keep({ db }: WriteTransaction, row: KnownPlacesTable): Promise<void> {
+  await db
+    .insertInto("known_places")
+    .values(row)
+    .onConflict((conflict) => conflict.column("place_hash").doUpdateSet({ last_used_at: row.last_used_at }))
+    .execute();
+  const beyond = db
+    .selectFrom("known_places")
+    .select("place_hash")
+    .where("user_id", "=", row.user_id)
+    .where("kind", "=", row.kind)
+    .orderBy("last_used_at", "desc")
+    .orderBy("place_hash")
+    .limit(MAX_PLACES_PER_KIND_AND_USER)
+    .offset(MAX_PLACES_PER_KIND_AND_USER);
+  await db.deleteFrom("known_places").where("place_hash", "in", beyond).execute();
+}
+
+const deviceHash = (owner: Owner, token: string) => placeHash(owner, ["device", token]);
+const addressHash = (owner: Owner, address: string) => placeHash(owner, ["address", address]);
+
+/** With the password's hash in it, a changed password makes strangers of all: no caller can forget to. */
+const placeHash = ({ id, password_hash }: Owner, place: readonly string[]): Uint8Array =>
+  createHash("sha256")
+    .update(JSON.stringify([id, password_hash, ...place]))
+    .digest();
