@@ -140,6 +140,7 @@ function leaked({ now, clockSkewMs }: Counters, row: Row): Row {
   return { ...row, failures, updated_at: failures === 0 ? now : since + forgiven * forgivenEachMs };
 }
 
+/** Stored, since a clock that was set back begins to forgive from now on. */
 async function waitForForgiving(counters: Counters, failing: Row): Promise<number> {
   const { forgivenEachMs } = ACCOUNTS_PER_ADDRESS;
   await counters.save(failing);

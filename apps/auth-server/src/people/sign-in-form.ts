@@ -45,7 +45,7 @@ export async function signInThrough(
       password,
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
-      signal: request.signal,
+      signal: leavingOf(reply),
     });
     if (result.outcome === "signed_in") deviceCookie.remember({ request, reply }, result.deviceToken);
     return attemptOf(result, username);
@@ -53,6 +53,13 @@ export async function signInThrough(
     if (!hasCode(error, "sign_in_busy")) throw error;
     return { status: 503, username, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
   }
+}
+
+/** Aborted when the client leaves. Fastify's own signal hears nothing once the body has been read. */
+function leavingOf({ raw }: FastifyReply): AbortSignal {
+  const leaving = new AbortController();
+  raw.once("close", () => leaving.abort());
+  return leaving.signal;
 }
 
 /** A field that is missing, or came twice, is an empty one. */

@@ -15,6 +15,8 @@ const BATTERIES = [
   "lineage",
   "logout",
   "one-time",
+  "../people/kept-out",
+  "../people/sign-in",
   "refresh-grace",
   "removals",
   "restart",

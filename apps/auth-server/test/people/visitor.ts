@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { formsOf, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { ALICE, type ServerOptions, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
@@ -22,24 +23,28 @@ export interface Tried {
 export class Visitor {
   readonly #server: ServerUnderTest;
   readonly #browser: PlainBrowser;
+  readonly #cookie: string;
   #form: string;
   address: string;
 
   static async arrive(server: ServerUnderTest, address: string): Promise<Visitor> {
     const browser = new PlainBrowser();
     const page = await browser.open(`${server.issuer}/account`);
-    return new Visitor({ server, browser, form: formsOf(page.body)[0]!.fields.form!, address });
+    const cookie = page.headers["set-cookie"]!.map((text) => text.split(";")[0]).join("; ");
+    return new Visitor({ server, browser, form: formsOf(page.body)[0]!.fields.form!, cookie, address });
   }
 
   private constructor(parts: {
     server: ServerUnderTest;
     browser: PlainBrowser;
     form: string;
+    cookie: string;
     address: string;
   }) {
     this.#server = parts.server;
     this.#browser = parts.browser;
     this.#form = parts.form;
+    this.#cookie = parts.cookie;
     this.address = parts.address;
   }
 
@@ -53,6 +58,21 @@ export class Visitor {
     // Each page that is shown again has a form of its own.
     this.#form = formsOf(body)[0]?.fields.form ?? this.#form;
     return { status, body, retryAfterSeconds: Number(headers["retry-after"] ?? 0) };
+  }
+
+  /** A wrong guess over a connection that can be reset. */
+  guessOver(socket: Socket, username: string): void {
+    const body = new URLSearchParams({ form: this.#form, username, password: "wrong" }).toString();
+    const lines = [
+      "POST /account/sign-in HTTP/1.1",
+      "Host: x",
+      `Origin: ${this.#server.issuer}`,
+      `X-Forwarded-For: ${this.address}`,
+      `Cookie: ${this.#cookie}`,
+      "Content-Type: application/x-www-form-urlencoded",
+      `Content-Length: ${body.length}`,
+    ];
+    socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
   }
 
   guess(username = ALICE.username): Promise<Tried> {
