@@ -408,4 +408,56 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [[`await ofStrangers?.makeWay();`, ""]],
     tests: ["apps/auth-server/test/oidc/strangers.test.ts"],
   },
+  {
+    name: "stranger-keeps-a-device-out",
+    says: "whoever guesses at a user's address makes the user's own device wait",
+    file: "apps/auth-server/src/people/known-places.ts",
+    edits: [[`return known?.standing ?? { kind: "stranger" };`, `return { kind: "stranger" };`]],
+    tests: ["apps/auth-server/test/people/kept-out.test.ts"],
+  },
+  {
+    name: "turns-not-kept",
+    says: "an address that waited for its turn has to wait again, and whoever asks most often gets in",
+    file: "apps/auth-server/src/people/guess-limit.ts",
+    edits: [[`untilTurn <= 0 && untilTurn > -TURN_LIFE_MS`, `untilTurn === 1`]],
+    tests: ["apps/auth-server/test/people/sign-in.test.ts"],
+  },
+  {
+    name: "names-sprayed-without-limit",
+    says: "one address tries a password for any number of names",
+    file: "apps/auth-server/src/people/guess-limit.ts",
+    edits: [[`failing.failures >= ACCOUNTS_PER_ADDRESS.freeAccounts`, `failing.failures < 0`]],
+    tests: ["apps/auth-server/test/people/sign-in.test.ts"],
+  },
+  {
+    name: "largest-group-first",
+    says: "one address keeps all others from having their passwords checked",
+    file: "apps/auth-server/src/people/fair-queue.ts",
+    edits: [
+      [
+        `    groups.delete(group);\n    if (others.length > 0) groups.set(group, others);`,
+        `    if (others.length > 0) groups.set(group, others);\n    else groups.delete(group);`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/people/fair-queue.test.ts"],
+  },
+  {
+    name: "header-read-from-the-left",
+    says: "a client chooses its own address in front of what the proxy wrote",
+    file: "packages/service/src/client-address/client-addresses.ts",
+    edits: [[`if (!isTrusted(address)) return address;`, ``]],
+    tests: ["packages/service/test/client-address/client-addresses.test.ts"],
+  },
+  {
+    name: "header-of-anybody",
+    says: "a client that is no proxy chooses its own address",
+    file: "packages/service/src/client-address/client-addresses.ts",
+    edits: [
+      [
+        `if (hopsOf === undefined || !peer.isTrusted) return peer.address;`,
+        `if (hopsOf === undefined) return peer.address;`,
+      ],
+    ],
+    tests: ["packages/service/test/client-address/client-addresses.test.ts"],
+  },
 ];
