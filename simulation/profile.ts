@@ -10,6 +10,8 @@ export interface Profile {
   /** Mean time between two faults, revocations, requests, tokens. */
   readonly faultEveryMs: number;
   readonly revokeEveryMs: number;
+  /** Where it does not, some tokens live to their own end: what a wrong clock is dangerous for. */
+  readonly revokesBroadly: boolean;
   readonly requestEveryMs: number;
   readonly tokenEveryMs: number;
   /** Bytes that wait for one stream before the server cuts it. */
@@ -34,6 +36,7 @@ export function profileFrom(random: SeededRandom): Profile {
     diskMs: random.magnitude(0.05, 50),
     faultEveryMs: random.magnitude(700, 6000),
     revokeEveryMs: random.magnitude(150, 1500),
+    revokesBroadly: random.chance(0.6),
     requestEveryMs: 60,
     tokenEveryMs: 400,
     writableLimitBytes: random.pick([3000, 1024 * 1024]),

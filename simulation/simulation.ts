@@ -169,8 +169,9 @@ class Run {
 
   #observed(): Observed {
     const { now } = this.#schedule;
-    const server = this.#surroundings.server.life;
-    return { now, history: this.#history, server, enforcedSeq: this.#enforcedSeq };
+    const { server, serverClock } = this.#surroundings;
+    const enforcedSeq = this.#enforcedSeq;
+    return { now, history: this.#history, server: server.life, serverClock, enforcedSeq };
   }
 
   #check(): void {

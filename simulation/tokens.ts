@@ -2,7 +2,6 @@ import { createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { encodeIdentifier, type RevocableClaims, type Scope } from "@portcullis/protocol";
 import type { RevocationKey } from "@portcullis/revocation";
 import { LIFETIME_SECONDS } from "./server/data-file.ts";
-import { START_MS } from "./world/node-clock.ts";
 import type { SeededRandom } from "./world/seeded-random.ts";
 
 export const ISSUER = "https://issuer.example";
@@ -48,13 +47,14 @@ export interface Revoked {
 export function issueToken(options: {
   readonly random: SeededRandom;
   readonly head: number;
-  readonly atMs: number;
+  /** On the clock of whoever issues it. */
+  readonly nowMs: number;
   /** A second token of a session that another one is of. */
   readonly sibling: TokenClaims | undefined;
 }): IssuedToken {
   const { random, head, sibling } = options;
   const identifier = () => encodeIdentifier(random.bytes(16));
-  const iat = Math.floor((START_MS + options.atMs) / 1000);
+  const iat = Math.floor(options.nowMs / 1000);
   const claims: TokenClaims = {
     iss: ISSUER,
     aud: AUDIENCE,

@@ -2,9 +2,9 @@ import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Decision, type Guard } from "@portcullis/guard";
 import { createReplica, httpFeed, type Replica, type RevocationView } from "@portcullis/revocation";
 import type { Mutations } from "./checks/mutations.ts";
+import { SKEW_SECONDS } from "./server/data-file.ts";
 import { AUDIENCE, ISSUER, PUBLIC_KEYS } from "./tokens.ts";
 import { Exchange, type NetworkEnd } from "./world/exchange.ts";
-import { START_MS } from "./world/node-clock.ts";
 import type { SeededRandom } from "./world/seeded-random.ts";
 
 const ENDPOINT = "http://server";
@@ -28,7 +28,7 @@ export class VerifierLife {
 
   constructor(options: VerifierLifeOptions) {
     const { end, random, mutations } = options;
-    const { process, schedule } = end;
+    const { process } = end;
     this.end = end;
     const feed = httpFeed({
       endpoint: ENDPOINT,
@@ -60,8 +60,8 @@ export class VerifierLife {
       keys: localKeySource(PUBLIC_KEYS),
       revocations: this.view,
       freshness: { policy: "closed", maxAgeMs: Number.MAX_SAFE_INTEGER },
-      // The true time: a guard whose clock is wrong only refuses tokens that the revocation engine would let pass.
-      nowSeconds: () => (START_MS + schedule.now) / 1000,
+      clockSkewSeconds: SKEW_SECONDS,
+      nowSeconds: process.clock.nowSeconds,
     });
     this.replica.start();
   }

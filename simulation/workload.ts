@@ -22,9 +22,10 @@ export interface WorkloadOptions {
 
 /** More are not looked at: every one is asked of every index after every change. */
 const MOST_TOKENS = 40;
+const NARROW_SCOPES: readonly Scope[] = ["token", "token", "session", "session", "grant"];
 const SCOPES: readonly Scope[] = [
-  ...(["token", "token", "session", "session", "grant", "subject", "client"] as const),
-  ...(["subject-client", "audience", "organization", "issuer"] as const),
+  ...NARROW_SCOPES,
+  ...(["subject", "client", "subject-client", "audience", "organization", "issuer"] as const),
 ];
 const WAITS_MS = [0, 0, 500, 2000, 10_000];
 
@@ -101,7 +102,7 @@ export class Workload {
   }
 
   #issue(): void {
-    const { server, history, random, schedule } = this.#options;
+    const { server, history, random } = this.#options;
     const life = server();
     history.forgetExpiredTokens();
     if (!life?.process.isRunning || history.tokens.length >= MOST_TOKENS) return;
@@ -109,14 +110,21 @@ export class Workload {
     const other = random.chance(0.3) ? random.pick([undefined, ...history.tokens]) : undefined;
     // What was killed as a whole issues no more tokens.
     const sibling = other !== undefined && other.killedFrom === Infinity ? other.claims : undefined;
-    history.tokens.push(issueToken({ random, head, atMs: schedule.now, sibling }));
+    const nowMs = life.process.clock.untouchedMs();
+    history.tokens.push(issueToken({ random, head, nowMs, sibling }));
   }
 
   #requestAnywhere(): void {
     const { verifiers, history, random } = this.#options;
     const running = verifiers().filter(({ end }) => end.process.isRunning);
-    if (running.length === 0 || history.tokens.length === 0) return;
-    this.request(random.pick(running), random.pick(history.tokens));
+    // Where a clock is wrong, what has expired is worth a try.
+    const wrong = running.filter(({ end }) => end.process.clock.isSetWrong);
+    const isLate = history.expiredTokens.length > 0 && random.chance(wrong.length > 0 ? 0.7 : 0.3);
+    const [asked, tokens] = isLate
+      ? [wrong.length > 0 ? wrong : running, history.expiredTokens]
+      : [running, history.tokens];
+    if (asked.length === 0 || tokens.length === 0) return;
+    this.request(random.pick(asked), random.pick(tokens));
   }
 
   #revoke(): void {
@@ -151,8 +159,8 @@ export class Workload {
   }
 
   #choose({ claims }: IssuedToken): Revoked {
-    const { random } = this.#options;
-    const scope = random.pick(SCOPES);
+    const { random, profile } = this.#options;
+    const scope = random.pick(profile.revokesBroadly ? SCOPES : NARROW_SCOPES);
     const mode = random.chance(0.25) ? "stale" : "kill";
     const keys: Partial<Record<Scope, Revoked["key"]>> = {
       token: claims.jti,

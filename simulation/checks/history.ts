@@ -5,6 +5,9 @@ import { covers, type IssuedToken, type Revoked } from "../tokens.ts";
 import { START_MS } from "../world/node-clock.ts";
 import type { Schedule } from "../world/schedule.ts";
 
+/** Of those that were revoked, and of the fewer that were not. */
+const MOST_EXPIRED_TOKENS = 12;
+
 interface Committed {
   /** True time, ms. */
   readonly at: number;
@@ -22,6 +25,8 @@ export class History {
   readonly #asked = new Map<string, Revoked>();
   readonly acknowledged = new Set<number>();
   tokens: IssuedToken[] = [];
+  /** Expired: somebody tries them still, where a clock is slow. */
+  expiredTokens: IssuedToken[] = [];
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
@@ -55,7 +60,7 @@ export class History {
       const { expiresAt } = record;
       const bytes = Buffer.from(encodeRecords([record]));
       this.#committed.push({ at: this.#schedule.now, bytes, expiresAt });
-      for (const token of this.tokens) markToken(token, revoked, record.seq);
+      for (const token of [...this.tokens, ...this.expiredTokens]) markToken(token, revoked, record.seq);
     }
     return undefined;
   }
@@ -77,7 +82,15 @@ export class History {
 
   forgetExpiredTokens(): void {
     const { nowSeconds } = this;
-    this.tokens = this.tokens.filter(({ claims }) => claims.exp + SKEW_SECONDS > nowSeconds);
+    const isAlive = ({ claims }: IssuedToken) => claims.exp + SKEW_SECONDS > nowSeconds;
+    const expired = this.tokens.filter((token) => !isAlive(token));
+    const all = [...this.expiredTokens, ...expired];
+    const isRevoked = ({ killedFrom, staleFrom }: IssuedToken) => Math.min(killedFrom, staleFrom) < Infinity;
+    this.expiredTokens = [
+      ...all.filter(isRevoked).slice(-MOST_EXPIRED_TOKENS),
+      ...all.filter((token) => !isRevoked(token)).slice(-MOST_EXPIRED_TOKENS),
+    ];
+    this.tokens = this.tokens.filter(isAlive);
   }
 }
 

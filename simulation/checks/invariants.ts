@@ -1,12 +1,18 @@
 /** What must hold after every event, whatever has happened. Each check throws the `Violation` it finds. */
-import type { Decision } from "@portcullis/guard";
+import type { Decision, DenyDecision } from "@portcullis/guard";
 import type { TokenCoordinates } from "@portcullis/revocation";
+import { SKEW_SECONDS } from "../server/data-file.ts";
 import type { ServerLife } from "../server/server-life.ts";
 import type { IssuedToken } from "../tokens.ts";
 import type { VerifierLife } from "../verifier-life.ts";
+import type { NodeClock } from "../world/node-clock.ts";
 import { expectedOutcome, type History } from "./history.ts";
 import { Violation } from "./violation.ts";
 
+/** After so long with a server whose clock is right, every lease in force rests on what that clock showed. */
+const CLOCK_KNOWN_AFTER_MS = 10_000;
+/** Longer than any call takes that is still answered. */
+const FRESH_MARGIN_SECONDS = 3;
 /** What is lost in double precision. */
 const ROUNDING_MS = 1e-3;
 
@@ -14,6 +20,7 @@ export interface Observed {
   readonly now: number;
   readonly history: History;
   readonly server: ServerLife | undefined;
+  readonly serverClock: NodeClock;
   /** Newest seq whose receipt says that it is enforced by now. */
   readonly enforcedSeq: number;
 }
@@ -95,8 +102,9 @@ export function checkDecision(
   verifier: VerifierLife,
   token: IssuedToken,
   decision: Decision,
-  { enforcedSeq }: Observed,
+  observed: Observed,
 ): void {
+  const { enforcedSeq } = observed;
   const { applied } = verifier.replica;
   const expected = expectedOutcome(token, applied);
   const enforced = expectedOutcome(token, enforcedSeq);
@@ -105,12 +113,42 @@ export function checkDecision(
     if (enforced !== "allow") throw new Violation("no allow after an enforced receipt", who);
     if (expected !== "allow") throw new Violation("no allow against the verdict", who);
     if (!verifier.mayAllow) throw new Violation("no allow without a lease", who);
+    if (isLongExpired(token, observed)) throw new Violation("no allow after the end of a token", who);
+  } else if (hasExpired(token, observed)) {
+    // Of what was revoked some may be forgotten by now: any denial is right.
   } else if ((decision.code === "killed" || decision.code === "stale") && decision.code !== expected) {
     throw new Violation("no denial without a revocation", `${who}: ${decision.code}`);
   } else if (decision.code === "replica_too_old" && verifier.mayAllow) {
     throw new Violation("a leased verifier answers", who);
+  } else if (isCalledOutOfTime(decision) && isFresh(token, observed)) {
+    throw new Violation("a fresh token is not called bad by a wrong clock", `${who}: ${decision.code}`);
   }
 }
+
+const isCalledOutOfTime = ({ code }: DenyDecision): boolean =>
+  code === "expired_token" || code === "not_yet_valid";
+
+/** By the clock that dated it. While somebody has set that, or lately had, verifiers may go by the wrong one. */
+function issuerSeconds({ serverClock, now }: Observed): number | undefined {
+  const isKnown = !serverClock.isSetWrong && now - serverClock.setAt > CLOCK_KNOWN_AFTER_MS;
+  return isKnown ? serverClock.nowSeconds() : undefined;
+}
+
+/** Its verifiers are at most the skew behind the issuer, and accept it for the skew longer than its `exp`. */
+function isLongExpired({ claims }: IssuedToken, observed: Observed): boolean {
+  return (issuerSeconds(observed) ?? 0) > claims.exp + 2 * SKEW_SECONDS;
+}
+
+/** So that not even the round trip by which a verifier knows the time less well makes a difference. */
+function isFresh({ claims }: IssuedToken, observed: Observed): boolean {
+  const now = issuerSeconds(observed);
+  return (
+    now !== undefined && claims.iat <= now - FRESH_MARGIN_SECONDS && now < claims.exp - FRESH_MARGIN_SECONDS
+  );
+}
+
+const hasExpired = ({ claims }: IssuedToken, { history }: Observed): boolean =>
+  claims.exp + SKEW_SECONDS <= history.nowSeconds;
 
 function about({ claims, killedFrom, staleFrom }: IssuedToken): string {
   return `token ${claims.jti} of rv ${claims.rv}, killed from ${killedFrom}, stale from ${staleFrom}`;

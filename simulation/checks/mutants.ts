@@ -13,7 +13,7 @@ import {
   type VerifierParts,
 } from "./mutations.ts";
 import { ackBeforeApply, skippedPrevCheck, snapshotWithoutTail } from "./wrong-feeds.ts";
-import { cachedAllow, freshnessFromHeartbeats, leaseFromReceipt } from "./wrong-views.ts";
+import { cachedAllow, freshnessFromHeartbeats, leaseFromReceipt, noClockCheck } from "./wrong-views.ts";
 
 const wrongServer = (make: () => Partial<ServerMutations>): Mutations => ({
   ...HONEST,
@@ -37,6 +37,7 @@ export const MUTANTS: Readonly<Record<string, Mutations>> = {
   "skipped-prev-check": wrongVerifier(skippedPrevCheck),
   "snapshot-without-tail": wrongVerifier(snapshotWithoutTail),
   "cached-allow": wrongVerifier(cachedAllow),
+  "no-clock-check": wrongVerifier(noClockCheck),
   "wall-clock-lease": wrongVerifier((_, { clock }) => ({ monotonicMs: clock.wallMs })),
   "receipts-ignore-laggards": wrongServer(() => ({
     leasesForReceipts: (table) => changed(table, { laggardsOf: () => [] }),

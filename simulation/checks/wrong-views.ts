@@ -1,4 +1,11 @@
-import type { Feed, Replica, RevocationView, TokenCoordinates, Verdict } from "@portcullis/revocation";
+import type {
+  Feed,
+  Replica,
+  RevocationView,
+  TokenCoordinates,
+  Verdict,
+  ViewFreshness,
+} from "@portcullis/revocation";
 import type { Process } from "../world/process.ts";
 import type { VerifierParts } from "./mutations.ts";
 
@@ -66,14 +73,23 @@ export function cachedAllow(feed: Feed, { clock }: Process): Partial<VerifierPar
   };
 }
 
-function withAge(replica: Replica, ageOf: (ageMs: number) => number): RevocationView {
+/** Believes its own clock, whatever the issuer's shows. */
+export function noClockCheck(feed: Feed): Partial<VerifierParts> {
+  return {
+    feed,
+    view: (replica) => withFreshness(replica, (found) => ({ ...found, isClockOff: false })),
+  };
+}
+
+const withAge = (replica: Replica, ageOf: (ageMs: number) => number): RevocationView =>
+  withFreshness(replica, (found) => ({ ...found, ageMs: ageOf(found.ageMs) }));
+
+function withFreshness(replica: Replica, change: (found: ViewFreshness) => ViewFreshness): RevocationView {
   return {
     coordinatesOf: (claims, header) => replica.coordinatesOf(claims, header),
     verdict: (at) => replica.verdict(at),
-    freshness: () => {
-      const { ready, ageMs } = replica.freshness();
-      return { ready, ageMs: ageOf(ageMs) };
-    },
+    freshness: (wallSeconds) => change(replica.freshness(wallSeconds)),
+    clockOffsetMs: (wallSeconds) => replica.clockOffsetMs?.(wallSeconds),
     get leaseMs() {
       return replica.leaseMs;
     },

@@ -54,6 +54,7 @@ export class ServerLife {
       log,
       directory: sqlReplicaDirectory(storage),
       table,
+      nowSeconds,
       report: () => undefined,
     });
     return new ServerLife(options, { local, table, leases });

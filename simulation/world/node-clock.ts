@@ -16,6 +16,8 @@ export class NodeClock {
   readonly #monotonicStart: number;
   readonly #offsetMs: number;
   #setForwardMs = 0;
+  /** True time, ms: since then it is as it is. */
+  setAt = 0;
 
   constructor(schedule: Schedule, random: SeededRandom) {
     this.#schedule = schedule;
@@ -27,11 +29,18 @@ export class NodeClock {
   readonly monotonicMs = (): number => this.#monotonicStart + this.#schedule.now * this.rate;
   readonly wallMs = (): number =>
     START_MS + this.#schedule.now * this.rate + this.#offsetMs + this.#setForwardMs;
+  /** What the wall clock would show if nobody had set it. */
+  readonly untouchedMs = (): number => this.wallMs() - this.#setForwardMs;
   readonly nowSeconds = (): number => this.wallMs() / 1000;
 
   /** Somebody sets the clock; 0 sets it right. */
   setForward(ms: number): void {
+    if (ms !== this.#setForwardMs) this.setAt = this.#schedule.now;
     this.#setForwardMs = ms;
+  }
+
+  get isSetWrong(): boolean {
+    return this.#setForwardMs !== 0;
   }
 
   /** True milliseconds that a stretch on this machine's monotonic clock takes. */

@@ -460,4 +460,21 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     tests: ["packages/service/test/client-address/client-addresses.test.ts"],
   },
+  {
+    name: "no-clock-check",
+    says: "a verifier whose clock is slow lets in an expired token whose revocation was pruned",
+    file: "packages/guard/src/steps.ts",
+    edits: [[`  if (isClockOff === true) return deny(realm, "clock_off");\n`, ""]],
+    tests: [
+      "apps/auth-server/test/revocations/slow-verifier.test.ts",
+      "apps/gateway/test/authentication.test.ts",
+    ],
+  },
+  {
+    name: "records-end-with-one-skew",
+    says: "a record is pruned while a verifier whose clock is a little slow still takes its token",
+    file: "apps/auth-server/src/revocations/retention-clock.ts",
+    edits: [[`=> 2 * clockSkewSeconds;`, `=> clockSkewSeconds;`]],
+    tests: ["apps/auth-server/test/revocations/slow-verifier.test.ts"],
+  },
 ];

@@ -23,6 +23,25 @@ test("verifiers are listed with how far each has got", async (t) => {
   ]);
 });
 
+test("a verifier whose clock is off is named, with how far it is off", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1", clock: { offsetMs: -320_400, isOff: true } });
+  await cli.lease({ replica: "gateway-2", clock: { offsetMs: -12, isOff: false } });
+  const { out } = await cli.run("verifiers");
+  assert.match(out, /^gateway-1 +orders +clock off /m);
+  assert.match(out, /^gateway-2 +orders +live /m);
+  assert.match(
+    out,
+    /^gateway-1: its clock is 5 min behind the issuer's\. It lets nobody in until that is set right\.$/m,
+  );
+  assert.doesNotMatch(out, /^gateway-2: /m);
+  const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
+  assert.deepEqual(list.verifiers.find(({ name }) => name === "gateway-1")?.clock, {
+    offsetMs: -320_400,
+    isOff: true,
+  });
+});
+
 test("watching draws the table anew until it is stopped, through a restart of the server", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.lease({ replica: "gateway-1" });

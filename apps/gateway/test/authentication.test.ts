@@ -109,10 +109,29 @@ test("cut off from the feed, a closed route answers 503 and an open one allows a
   await using gateway = await TestGateway.start();
   const bearer = gateway.bearer();
   gateway.feed.cutOff();
+  // A minute passes, by the one clock and by the other.
   gateway.clock.jump(60_000);
+  gateway.clock.aheadSeconds += 60;
   assert.equal((await gateway.get("/orders", [bearer])).status, 503);
   assert.equal((await gateway.get("/catalogue", [bearer])).status, 200);
   assert.equal(gateway.guard.counters.unconfirmed, 1);
+});
+
+test("a clock that is set wrong lets nobody in, not even on an open route, and is called an outage", async () => {
+  await using gateway = await TestGateway.start();
+  const bearer = gateway.bearer();
+  assert.equal((await gateway.get("/catalogue", [bearer])).status, 200);
+  gateway.clock.aheadSeconds -= 320;
+  for (const path of ["/orders", "/catalogue"]) {
+    const refused = await gateway.get(path, [bearer]);
+    assert.equal(refused.status, 503, path);
+    assert.ok(Number(refused.headers["retry-after"]) >= 1);
+  }
+  const metrics = (await gateway.management("/metrics")).text;
+  assert.match(metrics, /^portcullis_gateway_clock_off 1$/m);
+  assert.match(metrics, /^portcullis_gateway_clock_offset_seconds -3(19|20|21)/m);
+  gateway.clock.aheadSeconds += 320;
+  assert.equal((await gateway.get("/orders", [bearer])).status, 200);
 });
 
 test("a public route asks for no token, forwards none of ours, and still needs a ready gateway", async () => {

@@ -48,7 +48,7 @@ test("/status and /metrics count requests, decisions and refusals, and show the 
   assert.match(metrics, /^portcullis_gateway_replica_state\{state="live"\} 1$/m);
   assert.match(metrics, /^portcullis_gateway_decisions_total\{outcome="killed"\} 1$/m);
   for (const line of metrics.trim().split("\n"))
-    assert.match(line, /^(# (HELP|TYPE) .+|[a-z_]+(\{[^}]*\})? [0-9.]+)$/);
+    assert.match(line, /^(# (HELP|TYPE) .+|[a-z_]+(\{[^}]*\})? -?[0-9.]+)$/);
 });
 
 test("other pages and methods are refused", async () => {

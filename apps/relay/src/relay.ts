@@ -134,6 +134,7 @@ function compose({ configuration, report, fetch }: RelayOptions): Parts {
     leasesPerClient: configuration.limits.leasesPerClient,
     log: () => copy.current?.log,
     own: () => ({ ageMs: guard.replica.freshness().ageMs, leaseMs: guard.replica.leaseMs }),
+    issuerTime: () => guard.replica.issuerTime(),
     renew: () => above.renewSoon(),
   });
   const streams = new FeedStreams({
@@ -182,12 +183,14 @@ function statusOf(
 ): Omit<Status, "logLinesDropped"> {
   const { replica } = guard;
   const { ageMs } = replica.freshness();
+  const clock = replica.clock();
   const right = passOnLease({ ageMs, leaseMs: replica.leaseMs }, replica.leaseMs);
   return {
-    ready: copy.current !== undefined && right !== undefined && !isStopping,
+    ready: copy.current !== undefined && right !== undefined && clock?.isOff !== true && !isStopping,
     stopping: isStopping,
     state: replica.state,
     ageMs: Number.isFinite(ageMs) ? ageMs : undefined,
+    clock,
     applied: copy.current?.log.head() ?? 0,
     enforced: enforced.said,
     records: copy.current?.log.count ?? 0,

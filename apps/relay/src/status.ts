@@ -1,3 +1,4 @@
+import type { ClockReport } from "@portcullis/protocol";
 import { renderLogMetric } from "@portcullis/service";
 
 /** What a relay says of itself: to whoever probes it, and to Prometheus. */
@@ -7,6 +8,8 @@ export interface Status {
   readonly state: string;
   /** Since the log was known to be complete; undefined: never. */
   readonly ageMs: number | undefined;
+  /** This machine's wall clock against the issuer's; undefined: the issuer's time is not known. */
+  readonly clock: ClockReport | undefined;
   readonly applied: number;
   /** Up to which seq nobody below may allow any more, as said upwards last. */
   readonly enforced: number;
@@ -32,6 +35,18 @@ const FAMILIES: readonly [
     "gauge",
     "Since the log was known to be complete.",
     ({ ageMs }) => (ageMs === undefined ? undefined : ageMs / 1000),
+  ],
+  [
+    "clock_off",
+    "gauge",
+    "Whether the clock differs from the issuer's by more than the skew, so that nobody is let in.",
+    ({ clock }) => clock && Number(clock.isOff),
+  ],
+  [
+    "clock_offset_seconds",
+    "gauge",
+    "How far the clock is ahead of the issuer's.",
+    ({ clock }) => clock && clock.offsetMs / 1000,
   ],
   ["applied", "gauge", "Newest revocation that is passed on.", ({ applied }) => applied],
   ["enforced", "gauge", "Newest revocation that all below enforce.", ({ enforced }) => enforced],

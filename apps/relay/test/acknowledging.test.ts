@@ -31,6 +31,7 @@ function below() {
     leasesPerClient: 10,
     log: () => log,
     own: () => own,
+    issuerTime: () => undefined,
     renew: () => counts.renewals++,
   });
   const ask = (replica: string, applied: number, change: Partial<LeaseRequest> = {}) =>

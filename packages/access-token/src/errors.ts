@@ -20,6 +20,10 @@ export const ACCESS_TOKEN_ERRORS = {
     status: 503,
     text: "The token's key is not known here. It may be new: whether its issuer publishes it is being asked.",
   },
+  refused_by_clock: {
+    status: 503,
+    text: "The token is good by its issuer's clock and not by this service's, so that it cannot be judged at the moment.",
+  },
   invalid_configuration: { status: 500, text: "The verifier's configuration cannot work." },
 } as const;
 

@@ -23,4 +23,9 @@ export {
   type TransactionTokenVerifierOptions,
 } from "./transaction-token.ts";
 export { createAccessTokenVerifier } from "./verifier.ts";
-export type { AccessTokenVerifier, AccessTokenVerifierOptions, VerifiedEntry } from "./verifier-types.ts";
+export type {
+  AccessTokenVerifier,
+  AccessTokenVerifierOptions,
+  TimesRefusal,
+  VerifiedEntry,
+} from "./verifier-types.ts";

@@ -1,6 +1,14 @@
 import type { Algorithm } from "./algorithms.ts";
+import type { TimeClaims } from "./claim-checks.ts";
 import type { VerifiedAccessToken } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
+
+export interface TimesRefusal {
+  readonly code: "expired_token" | "not_yet_valid";
+  readonly claims: TimeClaims;
+  /** Of this machine, with which the token was judged. */
+  readonly nowSeconds: number;
+}
 
 export interface AccessTokenVerifierOptions<Mark = undefined> {
   /** Compared exactly with `iss`. */
@@ -13,6 +21,11 @@ export interface AccessTokenVerifierOptions<Mark = undefined> {
   /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
   readonly clockSkewSeconds?: number;
   readonly nowSeconds?: () => number;
+  /**
+   * Asked when a genuine token is refused for its times, and for nothing else: whether only this machine's clock is against
+   * it, so that it is `refused_by_clock` (503) and not `expired_token` or `not_yet_valid`. Default: never.
+   */
+  readonly isRefusedByClock?: (refusal: TimesRefusal) => boolean;
   /** Verified tokens remembered, default 10,000; 0 remembers none. */
   readonly cacheEntries?: number;
   /** Characters of all remembered tokens together, default 16 Mi. */

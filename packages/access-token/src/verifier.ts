@@ -1,11 +1,16 @@
 import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
 import { checkClaims } from "./check-claims.ts";
-import { audienceList, checkTimes, deepFreeze, scopesOf } from "./claim-checks.ts";
+import { audienceList, checkTimes, deepFreeze, scopesOf, type TimeClaims } from "./claim-checks.ts";
 import type { AccessTokenClaims, VerifiedAccessToken } from "./claims.ts";
-import { accessTokenError } from "./errors.ts";
+import { type AccessTokenError, accessTokenError } from "./errors.ts";
 import { type SignedJwt, signedJwtReader } from "./signed-jwt.ts";
 import { VerifiedCache } from "./verified-cache.ts";
-import type { AccessTokenVerifier, AccessTokenVerifierOptions, VerifiedEntry } from "./verifier-types.ts";
+import type {
+  AccessTokenVerifier,
+  AccessTokenVerifierOptions,
+  TimesRefusal,
+  VerifiedEntry,
+} from "./verifier-types.ts";
 
 const CACHE_ENTRIES = 10_000;
 const CACHE_CHARACTERS = 16 * 1024 * 1024;
@@ -30,7 +35,11 @@ export function createAccessTokenVerifier<Mark = undefined>(
   options: AccessTokenVerifierOptions<Mark>,
 ): AccessTokenVerifier<Mark> {
   const { keys, nowSeconds = systemSeconds, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
-  const expected = { issuer: options.issuer, audience: audienceSet(options.audience), clockSkewSeconds };
+  const expected = {
+    issuer: options.issuer,
+    audience: audienceSet(options.audience),
+    checkTimes: checkTimesNow,
+  };
   const read = signedJwtReader({
     type: ACCESS_TOKEN_TYPE,
     keys,
@@ -47,7 +56,7 @@ export function createAccessTokenVerifier<Mark = undefined>(
     if (keys.generation !== generation) forgetAll();
     const known = cache.get(token);
     if (known === undefined) return verifyNew(token);
-    recheckTimes(known.token);
+    checkTimesNow(known.token.claims);
     return known;
   }
 
@@ -60,7 +69,7 @@ export function createAccessTokenVerifier<Mark = undefined>(
   }
 
   function remember(token: string, jwt: SignedJwt, asOf: number | undefined): VerifiedEntry<Mark> {
-    const verified = tokenOf(jwt, checkClaims(jwt.payload, expected, nowSeconds()));
+    const verified = tokenOf(jwt, checkClaims(jwt.payload, expected));
     const entry = { token: verified, mark: options.prepare?.(verified) as Mark };
     // A key that was withdrawn meanwhile leaves the token out of the cache, not in it for its whole life.
     if (asOf === generation) cache.set(token, entry);
@@ -73,8 +82,21 @@ export function createAccessTokenVerifier<Mark = undefined>(
     cache.clear();
   }
 
-  function recheckTimes(token: VerifiedAccessToken): void {
-    checkTimes(token.claims, nowSeconds(), clockSkewSeconds);
+  const recheckTimes = (token: VerifiedAccessToken): void => checkTimesNow(token.claims);
+
+  function checkTimesNow(claims: TimeClaims): void {
+    const now = nowSeconds();
+    try {
+      checkTimes(claims, now, clockSkewSeconds);
+    } catch (error) {
+      throw explained(error, claims, now);
+    }
+  }
+
+  function explained(error: unknown, claims: TimeClaims, now: number): unknown {
+    const code = (error as AccessTokenError).code as TimesRefusal["code"];
+    const isClock = options.isRefusedByClock?.({ code, claims, nowSeconds: now }) ?? false;
+    return isClock ? accessTokenError("refused_by_clock", { cause: error }) : error;
   }
 
   function verify(token: string): VerifiedAccessToken | Promise<VerifiedAccessToken> {

@@ -13,6 +13,8 @@ export interface LeaseDeskOptions {
   readonly log: ServedLog;
   readonly leases: LeaseBook;
   readonly leasesPerClient?: number;
+  /** The clock that dates tokens and revocations: verifiers compare theirs with it. */
+  readonly nowSeconds: () => number;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
   readonly onAheadOfHead?: (claim: AheadOfHead) => Promise<void>;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
@@ -49,7 +51,7 @@ export class LeaseDesk {
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
-    const { leases, log } = this.#options;
+    const { leases, log, nowSeconds } = this.#options;
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
     await this.#checkFollowsThisLog(holder, request);
@@ -62,9 +64,16 @@ export class LeaseDesk {
       if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
       // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
       const head = log.head();
-      const { applied, chain, live } = request;
-      leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live });
-      return { incarnation: log.incarnation, head, leaseMs, ...ackIntervalFor(leases.count) };
+      const { applied, chain, live, clock } = request;
+      leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live, clock });
+      const nowMs = nowSeconds() * 1000;
+      return {
+        incarnation: log.incarnation,
+        head,
+        leaseMs,
+        ...ackIntervalFor(leases.count),
+        issuerTime: { earliestMs: nowMs, latestMs: nowMs },
+      };
     });
   }
 

@@ -1,4 +1,4 @@
-import type { LiveDigest } from "@portcullis/protocol";
+import type { ClockReport, LiveDigest } from "@portcullis/protocol";
 
 /** Whose lease: the authenticated client, and the name that its process gave itself. */
 export interface Holder {
@@ -22,12 +22,15 @@ export interface Lease {
   readonly chain: string | undefined;
   /** The newest digest that it gave, and what it had applied then. */
   readonly live: { readonly applied: number; readonly digest: LiveDigest } | undefined;
+  /** What it measured of its wall clock, as it said last. */
+  readonly clock?: ClockReport | undefined;
 }
 
 /** What a verifier says of its index besides what it has applied. */
 export interface LeaseReport {
   readonly chain?: string | undefined;
   readonly live?: LiveDigest | undefined;
+  readonly clock?: ClockReport | undefined;
 }
 
 export interface LeaseTerms extends LeaseReport {
@@ -54,6 +57,7 @@ interface Entry extends Lease {
   calledAt: number | undefined;
   chain: string | undefined;
   live: Lease["live"];
+  clock?: ClockReport | undefined;
   /** In order of their heads. */
   grants: Grant[];
 }
@@ -118,6 +122,7 @@ export class LeaseTable implements Leases {
     entry.leaseMs = terms.leaseMs;
     entry.calledAt = terms.receivedAt;
     entry.chain = terms.chain;
+    entry.clock = terms.clock;
     if (terms.live !== undefined) entry.live = { applied: terms.applied, digest: terms.live };
     entry.grants.push({ head: terms.head, endsAt: terms.receivedAt + terms.leaseMs });
     entry.grants = compact(entry, this.#options.monotonicMs());

@@ -20,6 +20,7 @@ import { guardError } from "./errors.ts";
 import { FeedCredentials } from "./feed-credentials.ts";
 import { firstKeys } from "./first-keys.ts";
 import { createGuard } from "./guard.ts";
+import type { GuardEvent } from "./guard-event.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
 import { remembered } from "./remembered.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -51,13 +52,10 @@ export interface ConnectOptions {
   /** Allow plain HTTP to other hosts than loopback; default false. */
   readonly allowInsecureRequests?: boolean;
   readonly fetch?: typeof fetch;
+  /** Wall clock, seconds; default the system's. It is compared with the issuer's, and nothing is allowed while it is off. */
+  readonly nowSeconds?: () => number;
   /** Told what happens in the background. Never a token, secret or key. */
   readonly log?: (event: GuardEvent) => void;
-}
-
-export interface GuardEvent {
-  readonly event: string;
-  readonly [detail: string]: unknown;
 }
 
 export interface ConnectedGuard extends Guard {
@@ -105,6 +103,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
       keys: withoutRefusedKeys(keys, () => replica),
     }),
     log,
+    ...(options.nowSeconds && { nowSeconds: options.nowSeconds }),
     ...(options.onApplied && { onApplied: options.onApplied }),
   });
   const guard = createGuard({ ...settings, keys, revocations: replica });

@@ -20,7 +20,8 @@ export interface Principal {
 
 /**
  * What a route does when the replica has not been confirmed for longer than `maxAgeMs`. `closed` answers 503,
- * `open` allows and counts. A token known to be revoked is denied under both.
+ * `open` allows and counts. A token known to be revoked is denied under both; and with a wall clock that is off from the
+ * issuer's, by which not even `exp` can be judged, both answer 503.
  */
 export interface Freshness {
   readonly policy: "closed" | "open";
@@ -83,13 +84,17 @@ export interface DenialBody {
 
 export type Decision = AllowDecision | DenyDecision;
 
-/** How many decisions of each kind there were. `unconfirmed` is a part of `allowed`. */
+/**
+ * How many decisions of each kind there were. `unconfirmed` is a part of `allowed`, `refusedByClock` of `unavailable`: tokens
+ * that are good by the issuer's clock, and refused because this machine's is another.
+ */
 export interface GuardCounters {
   readonly allowed: number;
   readonly unconfirmed: number;
   readonly killed: number;
   readonly stale: number;
   readonly unavailable: number;
+  readonly refusedByClock: number;
   readonly rejected: number;
 }
 

@@ -17,6 +17,10 @@ const OWN_DENIALS = {
     ...unavailable,
     text: "Whether the token is revoked cannot be confirmed at the moment.",
   },
+  clock_off: {
+    ...unavailable,
+    text: "The clock of this service differs from the issuer's, so that the token cannot be judged at the moment.",
+  },
   check_failed: { ...unavailable, text: "The token cannot be checked at the moment." },
   missing_credentials: { status: 401, error: "missing_token", text: "A bearer token is required." },
   ambiguous_credentials: {

@@ -18,9 +18,13 @@ import type {
   Requirements,
 } from "./decision.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
+import type { GuardEvent } from "./guard-event.ts";
 import { InFlight, type SetTimer } from "./in-flight.ts";
 import { principalOf } from "./principal.ts";
+import { ReadClock } from "./read-clock.ts";
+import { ClockRefusals } from "./refused-by-clock.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
+
 import {
   AUTHENTICATION,
   type Case,
@@ -47,6 +51,8 @@ export interface GuardOptions {
   /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
   readonly clockSkewSeconds?: number;
   readonly nowSeconds?: () => number;
+  /** Told of tokens that only this machine's clock is against. Never a token. */
+  readonly log?: (event: GuardEvent) => void;
   /** Verified tokens remembered, default 10,000. */
   readonly cacheEntries?: number;
   /** Characters, default 8,192. */
@@ -62,6 +68,7 @@ const systemTimer: SetTimer = (work, delayMs) => {
   return () => clearTimeout(timer);
 };
 
+const systemSeconds = (): number => Date.now() / 1000;
 const NO_REQUIREMENTS: Requirements = Object.freeze({});
 
 /** Throws `invalid_configuration` for settings that cannot work. */
@@ -70,16 +77,27 @@ export function createGuard(options: GuardOptions): Guard {
 }
 
 class RevocationGuard implements Guard {
-  readonly counters = { allowed: 0, unconfirmed: 0, killed: 0, stale: 0, unavailable: 0, rejected: 0 };
+  readonly counters = {
+    allowed: 0,
+    unconfirmed: 0,
+    killed: 0,
+    stale: 0,
+    unavailable: 0,
+    refusedByClock: 0,
+    rejected: 0,
+  };
   readonly #context: StepContext;
   readonly #inFlight: InFlight;
 
   constructor(options: GuardOptions) {
-    const { revocations } = options;
+    const { revocations, nowSeconds = systemSeconds, log = () => {} } = options;
     const keys = options.keys ?? remoteKeySource({ issuer: options.issuer });
+    const clock = new ReadClock(nowSeconds);
     const verifier = createAccessTokenVerifier<Mark>({
       ...options,
       keys: withoutRefusedKeys(keys, () => revocations),
+      nowSeconds: clock.nowSeconds,
+      isRefusedByClock: new ClockRefusals({ revocations, log }).explains,
       prepare: (token) => ({
         principal: principalOf(token),
         coordinates: revocations.coordinatesOf(token.claims, token.header),
@@ -88,6 +106,7 @@ class RevocationGuard implements Guard {
     this.#context = {
       verifier,
       revocations,
+      clock,
       realm: options.realm ?? options.issuer,
       freshness: checkFreshness(options.freshness ?? DEFAULT_FRESHNESS, "freshness"),
     };
@@ -182,5 +201,6 @@ function count(
   else if (denied.code === "stale") counters.stale++;
   else if (denied.status === 503) counters.unavailable++;
   else counters.rejected++;
+  if (denied.code === "refused_by_clock") counters.refusedByClock++;
   return denied;
 }

@@ -1,4 +1,4 @@
-export { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "./connect.ts";
+export { type ConnectedGuard, type ConnectOptions, connect } from "./connect.ts";
 export type {
   AllowDecision,
   Decision,
@@ -15,3 +15,4 @@ export type {
 export { DENIALS, type DenialCode, GUARD_ERRORS } from "./errors.ts";
 export { checkFreshness, checkRequirements, DEFAULT_FRESHNESS } from "./freshness.ts";
 export { createGuard, type GuardOptions } from "./guard.ts";
+export type { GuardEvent } from "./guard-event.ts";

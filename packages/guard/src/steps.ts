@@ -22,6 +22,8 @@ export interface Mark {
 export interface StepContext {
   readonly verifier: AccessTokenVerifier<Mark>;
   readonly revocations: RevocationView;
+  /** The one that the verifier reads. */
+  readonly clock: { readonly last: number };
   readonly realm: string;
   /** For routes that say nothing. */
   readonly freshness: Freshness;
@@ -177,10 +179,15 @@ function isInTime({ entry }: Case, { verifier, realm }: StepContext): Denied {
   }
 }
 
-/** No allow outlives the lease: past it the issuer tells others that this replica no longer counts. */
-function isConfirmed(request: Case, { revocations, realm, freshness }: StepContext): Denied {
-  const { ready, ageMs } = revocations.freshness();
+/**
+ * No allow outlives the lease: past it the issuer tells others that this replica no longer counts. And none is given by a
+ * clock that is off from the issuer's, on open routes too: a token could have expired, and its revocation been forgotten.
+ * The wall clock is the one that the token's times were just checked by.
+ */
+function isConfirmed(request: Case, { revocations, clock, realm, freshness }: StepContext): Denied {
+  const { ready, ageMs, isClockOff } = revocations.freshness(clock.last);
   if (!ready) return deny(realm, "replica_not_ready");
+  if (isClockOff === true) return deny(realm, "clock_off");
   const { policy, maxAgeMs } = request.requirements.freshness ?? freshness;
   // Compared so that an age or a limit that is not a number confirms nothing.
   const confirmed = ageMs <= maxAgeMs && ageMs <= revocations.leaseMs;

@@ -216,6 +216,7 @@ test("each decision is counted once, as what it was", async () => {
     killed: 1,
     stale: 1,
     unavailable: 1,
+    refusedByClock: 0,
     rejected: 1,
   });
 });

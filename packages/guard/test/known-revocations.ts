@@ -12,6 +12,9 @@ export class KnownRevocations implements RevocationView {
   readonly leaseMs = 5000;
   ready = true;
   ageMs = 0;
+  /** So far is this machine's clock ahead of the issuer's; undefined: nobody knows. */
+  offsetMs: number | undefined = undefined;
+  skewMs = 5000;
   readonly #keys = createKeySpace(new Uint8Array(32).fill(7));
   readonly #index: RevocationIndex;
   readonly #nowSeconds: () => number;
@@ -53,7 +56,12 @@ export class KnownRevocations implements RevocationView {
     return this.#index.verdict(at);
   }
 
-  freshness() {
-    return { ready: this.ready, ageMs: this.ageMs };
+  freshness(wallSeconds?: number) {
+    const isClockOff = wallSeconds !== undefined && Math.abs(this.offsetMs ?? 0) > this.skewMs;
+    return { ready: this.ready, ageMs: this.ageMs, isClockOff };
+  }
+
+  clockOffsetMs() {
+    return this.offsetMs;
   }
 }

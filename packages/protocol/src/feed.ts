@@ -37,6 +37,20 @@ export function parseCursor(text: string): { incarnation: string; seq: number } 
 }
 
 /**
+ * What a verifier measured of its wall clock against the issuer's. `offsetMs`: so far it is ahead of the latest that the
+ * issuer's may show; less than nothing when it is behind. `isOff`: by more than the skew, so that it allows nothing.
+ */
+export const clockReportSchema = z.object({ offsetMs: z.int(), isOff: z.boolean() });
+export type ClockReport = z.infer<typeof clockReportSchema>;
+
+/** The issuer's wall clock in milliseconds since 1970, between two bounds. */
+export const issuerTimeSchema = z.object({
+  earliestMs: z.number().nonnegative(),
+  latestMs: z.number().nonnegative(),
+});
+export type IssuerTime = z.infer<typeof issuerTimeSchema>;
+
+/**
  * A lease is asked for, renewed and acknowledged by one call. `applied` is the ack: the replica's index holds
  * every record up to it. `leaseMs: 0` gives the lease back (a graceful stop).
  */
@@ -52,6 +66,8 @@ export const leaseRequestSchema = z.object({
   live: liveDigestSchema.optional(),
   /** The newest word of the issuer on its head that the replica has seen: the proof, if the log was rolled back. */
   signedHead: z.string().max(2000).optional(),
+  /** Absent until the issuer's time is known to it. For whoever looks after the verifiers: nothing is granted by it. */
+  clock: clockReportSchema.optional(),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
@@ -70,6 +86,11 @@ export const leaseResponseSchema = z.object({
    * not drown the server in a steady stream of records. The first after a quiet time goes at once. Absent means 0.
    */
   ackIntervalMs: z.number().nonnegative().max(1000).optional(),
+  /**
+   * The issuer's wall clock when it answered; of a relay, what that has by now become of what it was told. A verifier whose
+   * own clock is off by more than the skew allows nothing. Absent from an issuer that does not say: then its `Date` counts.
+   */
+  issuerTime: issuerTimeSchema.optional(),
 });
 export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
 

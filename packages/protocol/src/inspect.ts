@@ -1,5 +1,6 @@
 /** What the admin API says of revocations and verifiers (scope `revocations.inspect`). */
 import { z } from "zod";
+import { clockReportSchema } from "./feed.ts";
 import { liveDigestSchema } from "./live-digest.ts";
 import { REASONS } from "./reasons.ts";
 import { receiptSchema } from "./receipt.ts";
@@ -53,6 +54,8 @@ export const verifierStatusSchema = z.object({
   live: liveDigestSchema.optional(),
   /** Whether what it reported equals the log in SQL; absent when it has reported nothing that can be compared. */
   agrees: z.boolean().optional(),
+  /** What it measured of its wall clock against the issuer's; absent when it has not said so to the server that is asked. */
+  clock: clockReportSchema.optional(),
 });
 export type VerifierStatus = z.infer<typeof verifierStatusSchema>;
 

@@ -15,4 +15,4 @@ export type { ReaderInit } from "./shared/publisher.ts";
 export { createSharedReplica, type SharedReplica } from "./shared/shared-replica.ts";
 export { type AttachOptions, attachToReplica, type SharedView } from "./shared/shared-view.ts";
 export type { Verdict } from "./verdict.ts";
-export type { RevocationView } from "./view.ts";
+export type { RevocationView, ViewFreshness } from "./view.ts";

@@ -2,14 +2,30 @@ import type { RevocableClaims } from "@portcullis/protocol";
 import type { TokenCoordinates } from "./coordinates.ts";
 import type { Verdict } from "./verdict.ts";
 
+export interface ViewFreshness {
+  readonly ready: boolean;
+  /** Infinity until the view has been fresh once. On the monotonic clock. */
+  readonly ageMs: number;
+  /**
+   * The wall clock is off from the issuer's by more than the skew: nothing may be allowed, since a token that has expired
+   * could look alive after its revocation was forgotten. Absent where the issuer's clock is this one.
+   */
+  readonly isClockOff?: boolean;
+}
+
 /** What a guard needs to know of revocations: a replica in a verifier, or the log itself inside the issuer. */
 export interface RevocationView {
   /** Throws `replica_not_ready` before the first snapshot. */
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates;
   /** A denial holds in every state. An allow counts only while `freshness()` is young enough. */
   verdict(at: TokenCoordinates): Verdict;
-  /** `ageMs` is Infinity until the view has been fresh once. Computed at the call, on the monotonic clock. */
-  freshness(): { ready: boolean; ageMs: number };
+  /** Computed at the call. `wallSeconds`: what the wall clock showed a moment ago; without it the clock is not judged. */
+  freshness(wallSeconds?: number): ViewFreshness;
+  /**
+   * So far is `wallSeconds` ahead of the latest that the issuer's clock may show, or behind it if negative; undefined where
+   * the issuer's time is not known. Absent where the issuer's clock is this one.
+   */
+  clockOffsetMs?(wallSeconds: number): number | undefined;
   /** Granted length of the lease: no allow is ever valid past it, whatever a route would accept. */
   readonly leaseMs: number;
   /**

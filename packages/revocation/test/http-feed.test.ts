@@ -49,8 +49,25 @@ test("a lease is asked for as JSON, with credentials", async (t) => {
     seen.push(incoming.method, incoming.url, incoming.headers.authorization, JSON.parse(body));
     json(response, 200, { incarnation: "first", head: 4, leaseMs: 4000 });
   });
-  assert.deepEqual(await feed.lease(request, signal()), { incarnation: "first", head: 4, leaseMs: 4000 });
+  const { issuerTime: _, ...answer } = await feed.lease(request, signal());
+  assert.deepEqual(answer, { incarnation: "first", head: 4, leaseMs: 4000 });
   assert.deepEqual(seen, ["POST", "/revocations/lease", "Bearer old", request]);
+});
+
+test("the issuer's time is what it names, else its Date, and never the Date of a relay", async (t) => {
+  const date = "Tue, 04 Jun 2030 08:00:00 GMT";
+  let more = {};
+  const { feed } = await serve(t, (_, response) => {
+    response.setHeader("date", date);
+    json(response, 200, { incarnation: "first", head: 4, leaseMs: 4000, ...more });
+  });
+  const earliestMs = Date.parse(date);
+  const issuerTime = async () => (await feed.lease(request, signal())).issuerTime;
+  assert.deepEqual(await issuerTime(), { earliestMs, latestMs: earliestMs + 1000 });
+  more = { ageMs: 3 };
+  assert.equal(await issuerTime(), undefined);
+  more = { issuerTime: { earliestMs: 5, latestMs: 7 } };
+  assert.deepEqual(await issuerTime(), { earliestMs: 5, latestMs: 7 });
 });
 
 test("credentials that are refused are asked for again, once", async (t) => {

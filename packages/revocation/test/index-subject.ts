@@ -1,4 +1,5 @@
 import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
+import { NO_BOUNDS } from "../src/replica/issuer-clock.ts";
 import { Publisher } from "../src/shared/publisher.ts";
 import { threadClockMs } from "../src/shared/thread-clock.ts";
 import { LIFETIME_SECONDS, SKEW_SECONDS } from "./memory-log.ts";
@@ -53,7 +54,7 @@ export class IndexOfAnotherThread implements IndexSubject {
   readonly #thread = new ReadingThread(this.#publisher.attach());
 
   constructor() {
-    this.#publisher.grant({ askedAt: threadClockMs(), leaseMs: 3_600_000 });
+    this.#publisher.grant({ askedAt: threadClockMs(), leaseMs: 3_600_000, clock: NO_BOUNDS });
   }
 
   begin(clock: Clock): RevocationIndex {

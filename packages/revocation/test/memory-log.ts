@@ -28,8 +28,9 @@ export class MemoryLog {
   snapshots = 0;
   /** The first so many are in no snapshot any more. */
   expired = 0;
-  /** Whether heads go out with the issuer's word on them. */
+  /** Whether heads go out with the issuer's word on them, and when it was given. */
   signs = false;
+  signedAt = START_SECONDS;
   readonly #signed = new Map<string, SignedHeadClaims>();
   /** Called for every lease request; what it gives replaces the answer, and it may throw or wait. */
   onLease: (answer: LeaseResponse, request: LeaseRequest) => LeaseResponse | Promise<LeaseResponse> = (
@@ -92,7 +93,7 @@ export class MemoryLog {
   /** What only this log can make: a text that `verifyHead` knows. */
   signedHead(seq: number): string {
     const chain = this.chainAt(seq);
-    const claims = { iss: "i", incarnation: this.incarnation, seq, chain, iat: START_SECONDS };
+    const claims = { iss: "i", incarnation: this.incarnation, seq, chain, iat: this.signedAt };
     const jws = JSON.stringify(claims);
     this.#signed.set(jws, claims);
     return jws;

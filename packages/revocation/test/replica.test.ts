@@ -8,7 +8,7 @@ import { keyOf, LEASE_MS, ReplicaWorld } from "./replica-world.ts";
 test("before its first snapshot a replica is not ready and says so", async () => {
   const { replica } = new ReplicaWorld();
   assert.equal(replica.state, "bootstrap");
-  assert.deepEqual(replica.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY });
+  assert.deepEqual(replica.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY, isClockOff: false });
   assert.throws(() => replica.coordinatesOf({ iss: "i", iat: 0, exp: 1 }, {}), { code: "replica_not_ready" });
 });
 
@@ -393,7 +393,11 @@ test("closing gives the lease back, ends every allow and leaves no timer", async
     chain: world.log.chainAt(1),
     leaseMs: 0,
   });
-  assert.deepEqual(world.replica.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY });
+  assert.deepEqual(world.replica.freshness(), {
+    ready: false,
+    ageMs: Number.POSITIVE_INFINITY,
+    isClockOff: false,
+  });
   assert.equal(world.outcome(1), "killed");
   await settled();
   assert.equal(world.time.pending, 0);

@@ -23,3 +23,9 @@ export function createRetentionClock(options: {
     latest: () => Math.floor(Math.max(nowSeconds(), steadySeconds())),
   };
 }
+
+/**
+ * How long after its `exp`, by our clock, a token may still be taken for good: verifiers accept it for the skew longer than
+ * its `exp`, by a clock that may itself be behind ours by the skew. One that is further behind allows nothing.
+ */
+export const leewaySeconds = (clockSkewSeconds: number): number => 2 * clockSkewSeconds;

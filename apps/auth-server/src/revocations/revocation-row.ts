@@ -11,7 +11,7 @@ import {
 import type { KeySpace } from "@portcullis/revocation";
 import type { RevocationDraft } from "../storage/write-transaction.ts";
 import { revocationsError } from "./errors.ts";
-import type { RetentionClock } from "./retention-clock.ts";
+import { leewaySeconds, type RetentionClock } from "./retention-clock.ts";
 import type { RevocationsTable } from "./tables.ts";
 
 export interface RetentionOptions {
@@ -55,7 +55,7 @@ export function rowOf(
     key_text: typeof draft.key === "object" ? JSON.stringify(draft.key) : (draft.key ?? null),
     revoked_at: revokedAt,
     // The last second at which a token that the draft covers could still verify somewhere, clocks being off.
-    expires_at: lastTokenExpiry + options.clockSkewSeconds,
+    expires_at: lastTokenExpiry + leewaySeconds(options.clockSkewSeconds),
     token_expires_at: tokenExpiresAt ?? null,
     actor: draft.actor ?? null,
     note: draft.note ?? null,

@@ -112,7 +112,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     ...options,
     report,
   });
-  const desk = new LeaseDesk({ log, leases, onAheadOfHead: rollback.judge, report, ...limits });
+  const desk = new LeaseDesk({ log, leases, nowSeconds, onAheadOfHead: rollback.judge, report, ...limits });
   const receipts = createReceipts({
     leases,
     head: () => log.head(),

@@ -5,6 +5,7 @@
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
+import { leewaySeconds } from "./retention-clock.ts";
 
 export interface TokenLifetimeOptions {
   /** On the writing connection, before there is any other writer. */
@@ -54,7 +55,7 @@ async function retireOthers(options: TokenLifetimeOptions): Promise<void> {
   const now = Math.floor(options.nowSeconds());
   await write
     .updateTable("token_lifetimes")
-    .set(({ eb }) => ({ until: eb("seconds", "+", now + clockSkewSeconds) }))
+    .set(({ eb }) => ({ until: eb("seconds", "+", now + leewaySeconds(clockSkewSeconds)) }))
     .where("seconds", "!=", tokenLifetimeSeconds)
     .where("until", "is", null)
     .execute();

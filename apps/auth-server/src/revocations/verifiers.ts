@@ -31,7 +31,7 @@ function statusOf(
   agrees: boolean | undefined,
   { log, monotonicMs }: VerifiersOptions,
 ): VerifierStatus {
-  const { holder, applied, leaseMs, calledAt, chain, live } = lease;
+  const { holder, applied, leaseMs, calledAt, chain, live, clock } = lease;
   return {
     name: holder.name,
     clientId: holder.clientId,
@@ -44,5 +44,6 @@ function statusOf(
     ...(chain === undefined ? {} : { chain }),
     ...(live === undefined ? {} : { live: live.digest }),
     ...(agrees === undefined ? {} : { agrees }),
+    ...(clock === undefined ? {} : { clock }),
   };
 }

@@ -103,7 +103,7 @@ test("a cursor of another incarnation, ahead of the log, or too old leads to a r
   await append(server, 5);
   now += 200;
   await append(server, 5);
-  now += 110;
+  now += 111;
   assert.equal(await pruneExpired({ storage: server.storage, nowSeconds: () => now, rowsAStep: 2 }), 5);
   const { incarnation } = server.storage.log;
   for (const [at, reason] of [

@@ -73,7 +73,7 @@ test("an operator sees what was revoked, by whom and why, the newest first", asy
     reason: "banned",
     key: "alice",
     revokedAt: "2023-11-14T22:13:20.000Z",
-    expiresAt: "2023-11-14T22:18:25.000Z",
+    expiresAt: "2023-11-14T22:18:30.000Z",
     actor: "admin",
     note: "spam",
   });

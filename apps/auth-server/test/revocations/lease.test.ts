@@ -20,13 +20,14 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test("a lease answers with the head at the time it was received, and its length is capped", async (t) => {
-  const server = await serveRevocations(t);
+  const server = await serveRevocations(t, { nowSeconds: () => 1000.5 });
   await server.revoke(subject);
   const { incarnation } = server.storage.log;
   assert.deepEqual(await server.lease("gateway", { applied: 0, leaseMs: 300_000 }), {
     incarnation,
     head: 1,
     leaseMs: 60_000,
+    issuerTime: { earliestMs: 1_000_500, latestMs: 1_000_500 },
   });
 });
 
@@ -154,6 +155,7 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
     directory: sqlReplicaDirectory(server),
     table,
     leasesPerClient: 3,
+    nowSeconds: () => 0,
     report: () => undefined,
   });
   const { incarnation } = server.log;
@@ -178,6 +180,7 @@ test("the more verifiers there are, the less often each is to acknowledge", asyn
     log: server.log,
     directory: sqlReplicaDirectory(server),
     table: new LeaseTable({ monotonicMs: () => 0 }),
+    nowSeconds: () => 0,
     report: () => undefined,
   });
   const { incarnation } = server.log;

@@ -26,7 +26,7 @@ test("a snapshot and the stream from its head are together the whole live log", 
   let now = 1000;
   const server = await serveRevocations(t, { nowSeconds: () => now, monotonicMs: () => now * 1000 });
   await append(server, 10, "expired");
-  now += 306;
+  now += 311;
   // More than one slice of the reading from SQL: what lies between two of them must be there too.
   await append(server, 12_000, "live");
   const { header, records } = await snapshotOf(server);

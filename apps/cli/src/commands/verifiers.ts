@@ -27,7 +27,8 @@ Examples:
 
 Columns: APPLIED is the newest seq that its index holds, BEHIND how many it lacks, AGE how long ago it asked
 for its lease, LEASE how long it may say allow without asking again, AGREES whether what it reports of its
-records equals the log. Needs the scope revocations.inspect.`;
+records equals the log. A verifier whose STATE is "clock off" allows nothing: its wall clock differs from the
+issuer's by more than the clock skew. Needs the scope revocations.inspect.`;
 
 async function verifiers(session: Session, command: Command): Promise<number> {
   const isWatching = command.opts<{ watch?: boolean }>().watch ?? false;

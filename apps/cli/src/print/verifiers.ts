@@ -3,8 +3,9 @@ import type { Paint } from "./paint.ts";
 import { type Column, tableOf } from "./table.ts";
 import { duration } from "./times.ts";
 
-export function stateOf({ leased, behind }: VerifierStatus): "live" | "behind" | "no lease" {
+export function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof STYLES {
   if (!leased) return "no lease";
+  if (clock?.isOff === true) return "clock off";
   return behind === 0 ? "live" : "behind";
 }
 
@@ -13,10 +14,18 @@ export function verifiersText(list: VerifierList, options: { paint: Paint; width
   if (verifiers.length === 0) return `No verifier holds a lease. The log's newest is seq ${head}.\n`;
   const live = verifiers.filter((verifier) => stateOf(verifier) === "live").length;
   const summary = `${live} of ${verifiers.length} ${verifiers.length === 1 ? "verifier" : "verifiers"} up to seq ${head}, the log's newest.`;
-  return `${tableOf(columnsOf(options.paint), verifiers, options.width)}\n${summary}\n`;
+  const clocks = verifiers.flatMap((verifier) => clockText(verifier) ?? []).map((line) => `${line}\n`);
+  return `${tableOf(columnsOf(options.paint), verifiers, options.width)}\n${summary}\n${clocks.join("")}`;
 }
 
-const STYLES = { live: "green", behind: "yellow", "no lease": "red" } as const;
+/** What is wrong and what to do: a column of offsets would be full of zeros. */
+function clockText({ name, clock }: VerifierStatus): string | undefined {
+  if (clock?.isOff !== true) return undefined;
+  const [size, side] = [duration(Math.abs(clock.offsetMs)), clock.offsetMs < 0 ? "behind" : "ahead of"];
+  return `${name}: its clock is ${size} ${side} the issuer's. It lets nobody in until that is set right.`;
+}
+
+const STYLES = { live: "green", behind: "yellow", "clock off": "red", "no lease": "red" } as const;
 
 function columnsOf(paint: Paint): readonly Column<VerifierStatus>[] {
   return [

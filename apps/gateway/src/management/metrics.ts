@@ -17,10 +17,22 @@ export function renderMetrics(status: Status): string {
       replica.ageMs === null ? [] : [[{}, replica.ageMs / 1000]],
     ),
     family(
+      "gauge",
+      "clock_off",
+      "Whether the clock differs from the issuer's by more than the skew, so that nothing is allowed.",
+      replica.clock === null ? [] : [[{}, Number(replica.clock.isOff)]],
+    ),
+    family(
+      "gauge",
+      "clock_offset_seconds",
+      "How far the clock is ahead of the issuer's.",
+      replica.clock === null ? [] : [[{}, replica.clock.offsetMs / 1000]],
+    ),
+    family(
       "counter",
       "decisions_total",
-      "Decisions about tokens; unconfirmed ones are allowed, too.",
-      Object.entries(decisions).map(([outcome, count]) => [{ outcome }, count]),
+      "Decisions about tokens; unconfirmed ones are allowed, and those refused by the clock unavailable, too.",
+      Object.entries(decisions).map(([outcome, count]) => [{ outcome: outcomeName(outcome) }, count]),
     ),
     family(
       "counter",
@@ -50,6 +62,8 @@ export function renderMetrics(status: Status): string {
     renderLogMetric(status.logLinesDropped),
   ].join("");
 }
+
+const outcomeName = (name: string): string => (name === "refusedByClock" ? "refused_by_clock" : name);
 
 function family(type: string, shortName: string, help: string, samples: readonly Sample[]): string {
   const name = `portcullis_gateway_${shortName}`;

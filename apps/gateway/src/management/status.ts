@@ -1,4 +1,5 @@
 import type { ConnectedGuard, GuardCounters } from "@portcullis/guard";
+import type { ClockReport } from "@portcullis/protocol";
 import type { Buffers } from "../buffers.ts";
 import type { Upstreams, UpstreamUse } from "../steps/forward/upstreams.ts";
 import type { Counters } from "./counters.ts";
@@ -16,6 +17,8 @@ export interface Status {
     /** Since the list was last confirmed to be complete; null: never. */
     readonly ageMs: number | null;
     readonly leaseMs: number;
+    /** This machine's wall clock against the issuer's; null: the issuer's time is not known. */
+    readonly clock: ClockReport | null;
   };
   readonly decisions: GuardCounters;
   readonly requests: ReturnType<Counters["requests"]>;
@@ -43,7 +46,7 @@ export function readStatus(sources: StatusSources): Status {
   const { guard, counters, upstreams, buffers, isReady, isDraining, droppedLogLines } = sources;
   const { replica } = guard;
   const { ageMs } = replica.freshness();
-  const { allowed, unconfirmed, killed, stale, unavailable, rejected } = guard.counters;
+  const { allowed, unconfirmed, killed, stale, unavailable, refusedByClock, rejected } = guard.counters;
   return {
     ready: isReady() && !isDraining(),
     draining: isDraining(),
@@ -54,8 +57,9 @@ export function readStatus(sources: StatusSources): Status {
       incarnation: replica.incarnation ?? null,
       ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
       leaseMs: replica.leaseMs,
+      clock: replica.clock() ?? null,
     },
-    decisions: { allowed, unconfirmed, killed, stale, unavailable, rejected },
+    decisions: { allowed, unconfirmed, killed, stale, unavailable, refusedByClock, rejected },
     requests: counters.requests(),
     refusals: counters.refusals(),
     upstreams: upstreams.inUse(),

@@ -141,8 +141,14 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
     name: "gateway-test",
     leaseMs: 5000,
     monotonicMs: clock.monotonicMs,
+    nowSeconds: clock.nowSeconds,
   });
-  const guard = createGuard({ issuer: issuer.issuer, audience: AUDIENCE, revocations: replica });
+  const guard = createGuard({
+    issuer: issuer.issuer,
+    audience: AUDIENCE,
+    revocations: replica,
+    nowSeconds: clock.nowSeconds,
+  });
   replica.start();
   return {
     replica,

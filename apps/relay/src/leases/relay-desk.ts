@@ -7,7 +7,7 @@ import {
   type LeaseDesk,
   type LeaseTable,
 } from "@portcullis/feed-server";
-import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { IssuerTime, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import { relayError } from "../errors.ts";
 import { type OwnRight, passOnLease } from "./pass-on-lease.ts";
 
@@ -17,6 +17,8 @@ export interface RelayDeskOptions {
   readonly log: () => { readonly incarnation: string; head(): number } | undefined;
   /** Of the relay's own replica, at the call. */
   readonly own: () => OwnRight;
+  /** The issuer's, as the relay knows it from above: never the relay's own clock. */
+  readonly issuerTime: () => IssuerTime | undefined;
   readonly monotonicMs: () => number;
   readonly leasesPerClient: number;
   /** Asks the feed above, now. */
@@ -65,7 +67,14 @@ export class RelayDesk {
     }
     this.#admit(holder);
     table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
-    return { incarnation: log.incarnation, head, ...right, ...ackIntervalFor(table.count) };
+    const issuerTime = this.#options.issuerTime();
+    return {
+      incarnation: log.incarnation,
+      head,
+      ...right,
+      ...ackIntervalFor(table.count),
+      ...(issuerTime && { issuerTime }),
+    };
   }
 
   /** From now on acknowledgements are heard and nobody is given more time. */

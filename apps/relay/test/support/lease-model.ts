@@ -128,6 +128,7 @@ export class LeaseModel {
       monotonicMs,
       log: () => log,
       own: () => ({ ageMs: this.#relay.ageMs(), leaseMs: this.#relay.leaseMs }),
+      issuerTime: () => undefined,
       leasesPerClient: 100,
       renew: never,
     });

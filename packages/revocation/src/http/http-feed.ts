@@ -84,10 +84,25 @@ async function askForLease(
     headers: { accept: "application/json", "content-type": "application/json" },
     body: JSON.stringify(request),
   };
-  const text = await requests.textOf(await requests.send("/lease", init, signal));
+  const response = await requests.send("/lease", init, signal);
+  const text = await requests.textOf(response);
   try {
-    return leaseResponseSchema.parse(JSON.parse(text));
+    return withIssuerTime(leaseResponseSchema.parse(JSON.parse(text)), response.headers.get("date"));
   } catch (cause) {
     throw revocationError("malformed_feed", { detail: "the answer to a lease call cannot be read", cause });
   }
+}
+
+/** `Date` (RFC 9110, section 6.6.1) has no fractions. */
+const DATE_RESOLUTION_MS = 1000;
+
+/**
+ * The `Date` of an issuer that does not name its time otherwise. An answer with an age comes from a relay, and the relay's
+ * clock proves nothing: it is neither the issuer's nor one that anybody's tokens go by.
+ */
+function withIssuerTime(answer: LeaseResponse, date: string | null): LeaseResponse {
+  const earliestMs = Date.parse(date ?? "");
+  const isKnown = answer.issuerTime !== undefined || answer.ageMs !== undefined;
+  if (isKnown || !(earliestMs >= 0)) return answer;
+  return { ...answer, issuerTime: { earliestMs, latestMs: earliestMs + DATE_RESOLUTION_MS } };
 }

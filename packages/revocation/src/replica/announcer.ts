@@ -3,9 +3,10 @@ import { PortcullisError } from "@portcullis/protocol";
 /**
  * `bootstrap` until the first snapshot is applied and a lease answer has shown that it is fresh; `live`; `lagging`
  * when the log is known to hold more than the index; `stale` when the lease has run out; `diverged` when the log
- * is not the one that the index was built from, and a new snapshot is under way; `closed`.
+ * is not the one that the index was built from, and a new snapshot is under way; `clock_off` when the wall clock is off
+ * from the issuer's by more than the skew; `closed`.
  */
-export type ReplicaState = "bootstrap" | "live" | "lagging" | "stale" | "diverged" | "closed";
+export type ReplicaState = "bootstrap" | "live" | "lagging" | "stale" | "diverged" | "clock_off" | "closed";
 
 export interface ReplicaChange {
   readonly state: ReplicaState;

@@ -1,4 +1,4 @@
-import { hasCode, type RevocableClaims } from "@portcullis/protocol";
+import { type ClockReport, hasCode, type IssuerTime, type RevocableClaims } from "@portcullis/protocol";
 import type { TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
@@ -6,10 +6,13 @@ import type { IndexStatistics } from "../revocation-index.ts";
 import { backoffMs, pause } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
+import type { ViewFreshness } from "../view.ts";
 import { Announcer, type ReplicaChange, type ReplicaState } from "./announcer.ts";
+import type { VerifyHead } from "./check-batch.ts";
 import { deferred } from "./deferred.ts";
 import { followStream } from "./follow-stream.ts";
 import { HeldLog, type Holding, isUnreadable } from "./held-log.ts";
+import { type ClockBounds, IssuerClock, isWithin, NO_BOUNDS } from "./issuer-clock.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Replica, ResolvedReplicaOptions } from "./replica.ts";
 
@@ -31,6 +34,10 @@ export class FeedReplica implements Replica {
   readonly #announcer: Announcer;
   readonly #ready = deferred();
   readonly #held: HeldLog;
+  readonly #issuerClock: IssuerClock;
+  /** Made when evidence comes, and only compared at a verdict. */
+  #bounds = NO_BOUNDS;
+  #wasClockOff = false;
   #full = false;
   #wasReady = false;
   #started = false;
@@ -40,9 +47,11 @@ export class FeedReplica implements Replica {
   #connection: AbortController | undefined;
   #progress = { applied: 0, at: 0 };
 
-  constructor(options: ResolvedReplicaOptions) {
+  constructor(given: ResolvedReplicaOptions) {
+    const options = { ...given, ...(given.verifyHead && { verifyHead: this.#timed(given.verifyHead) }) };
     this.name = options.name;
     this.#options = options;
+    this.#issuerClock = new IssuerClock(options.monotonicMs);
     this.#announcer = new Announcer(options.name, options.log);
     this.#held = new HeldLog({
       ...options,
@@ -52,8 +61,12 @@ export class FeedReplica implements Replica {
     this.#lease = new LeaseKeeper({
       ...options,
       position: () => this.#held.position(),
-      evidence: () => this.#held.evidence(),
-      onAnswer: () => this.#held.evidenceWasJudged(),
+      evidence: () => this.#evidence(),
+      onAnswer: ({ issuerTime }, askedAt) => {
+        this.#held.evidenceWasJudged();
+        if (issuerTime !== undefined) this.#issuerClock.heard(issuerTime, askedAt);
+        this.#judgeClock();
+      },
       onChange: () => {
         this.#announce();
         this.#options.onFreshness?.();
@@ -82,13 +95,38 @@ export class FeedReplica implements Replica {
   get state(): ReplicaState {
     if (this.#closed) return "closed";
     if (this.#held.isVoid) return "diverged";
+    if (this.#isClockOff()) return "clock_off";
     if (!this.#wasReady) return "bootstrap";
     if (this.#lease.ageMs() > this.#lease.leaseMs) return "stale";
     return this.#lease.isBehind || this.#full ? "lagging" : "live";
   }
 
-  freshness(): { ready: boolean; ageMs: number } {
-    return { ready: this.#held.holding !== undefined && !this.#closed, ageMs: this.#lease.ageMs() };
+  /** Reads one clock. The wall clock is compared with it at every call: one that was set is noticed by the next allow. */
+  freshness(wallSeconds?: number): ViewFreshness {
+    const now = this.#options.monotonicMs();
+    return {
+      ready: this.#held.holding !== undefined && !this.#closed,
+      ageMs: this.#lease.ageMs(now),
+      isClockOff: wallSeconds !== undefined && !isWithin(wallSeconds * 1000 - now, this.#bounds),
+    };
+  }
+
+  clockOffsetMs(wallSeconds: number): number | undefined {
+    const latestMs = this.#issuerClock.now()?.latestMs;
+    return latestMs === undefined ? undefined : Math.round(wallSeconds * 1000 - latestMs);
+  }
+
+  clock(): ClockReport | undefined {
+    const offsetMs = this.clockOffsetMs(this.#options.nowSeconds());
+    return offsetMs === undefined ? undefined : { offsetMs, isOff: this.#isClockOff() };
+  }
+
+  issuerTime(): IssuerTime | undefined {
+    return this.#issuerClock.now();
+  }
+
+  clockBounds(): ClockBounds {
+    return this.#bounds;
   }
 
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates {
@@ -102,6 +140,30 @@ export class FeedReplica implements Replica {
 
   statistics(): IndexStatistics {
     return this.#held.holding?.index.statistics() ?? { membership: 0, cutoffs: 0, bytes: 0 };
+  }
+
+  #isClockOff(): boolean {
+    return this.freshness(this.#options.nowSeconds()).isClockOff === true;
+  }
+
+  #evidence(): ReturnType<HeldLog["evidence"]> & { readonly clock?: ClockReport } {
+    const clock = this.clock();
+    return { ...this.#held.evidence(), ...(clock && { clock }) };
+  }
+
+  /** The issuer's word on a head says what time it was at least: also in what came through others. */
+  #timed(verifyHead: VerifyHead): VerifyHead {
+    return async (jws) => {
+      const claims = await verifyHead(jws);
+      this.#issuerClock.signed(claims.iat);
+      this.#judgeClock();
+      return claims;
+    };
+  }
+
+  #judgeClock(): void {
+    const { holding } = this.#held;
+    if (holding !== undefined) this.#bounds = this.#issuerClock.bounds(holding.clockSkewSeconds * 1000);
   }
 
   #holding(): Holding {
@@ -166,6 +228,7 @@ export class FeedReplica implements Replica {
       const bytes = await unlessAborted(feed.snapshot(signal), signal);
       const loaded = await this.#held.load(bytes, signal);
       if (!this.#held.swapIn(loaded)) this.#loseLease();
+      this.#judgeClock();
       this.#acknowledge();
       return true;
     } catch (error) {
@@ -280,9 +343,18 @@ export class FeedReplica implements Replica {
     if (delayMs > 0) await pause(setTimer, delayMs, this.#life.signal);
   }
 
+  #tellOfClock(isOff: boolean): void {
+    if (isOff === this.#wasClockOff) return;
+    this.#wasClockOff = isOff;
+    const allowedMs = (this.#held.holding?.clockSkewSeconds ?? 0) * 1000;
+    this.#announcer.report(isOff ? "clock_off" : "clock_right", { ...this.clock(), allowedMs });
+  }
+
   /** Tells of every change; a lease that runs out is noticed at the next heartbeat or renewal. */
   #announce(): void {
-    if (!this.#closed && this.#lease.ageMs() <= this.#lease.leaseMs) {
+    const isClockOff = this.#isClockOff();
+    this.#tellOfClock(isClockOff);
+    if (!this.#closed && !isClockOff && this.#lease.ageMs() <= this.#lease.leaseMs) {
       this.#wasReady = true;
       this.#ready.resolve();
     }

@@ -23,6 +23,8 @@ export interface Holding {
   readonly index: RevocationIndex;
   readonly keySpace: KeySpace;
   readonly hashKey: Uint8Array;
+  /** By which clocks may differ; as the log keeps its records. */
+  readonly clockSkewSeconds: number;
   /** Of all that the index was given. */
   readonly live: LiveDigester;
 }
@@ -100,13 +102,13 @@ export class HeldLog {
   /** Within one turn. False when it is another log than before, so that no lease on that one holds any more. */
   swapIn({ header, records, hashKey, index, live }: LoadedSnapshot): boolean {
     this.#checkMayReplace(header);
-    const { incarnation, head, chain, signedHead } = header;
+    const { incarnation, head, chain, signedHead, clockSkewSeconds } = header;
     this.#options.onApplied?.({ type: "snapshot", header, records });
     const isSameLog = this.#holds(incarnation);
     const before = this.#holding;
     const isSameKey = before !== undefined && Buffer.compare(before.hashKey, hashKey) === 0;
     const keySpace = isSameKey ? before.keySpace : createKeySpace(hashKey);
-    this.#holding = { incarnation, index, hashKey, keySpace, live };
+    this.#holding = { incarnation, index, hashKey, clockSkewSeconds, keySpace, live };
     this.#isVoid = false;
     this.#options.onVerdicts();
     this.#reach(head, chain, signedHead);

@@ -22,9 +22,9 @@ export interface LeaseKeeperOptions {
   readonly random: () => number;
   readonly position: () => Position | undefined;
   /** What else a call carries for the log's keeper to compare; asked in the turn in which the position is. */
-  readonly evidence: () => Pick<LeaseRequest, "live" | "signedHead">;
-  /** The log has answered a call: it has seen the evidence, and knows nothing against it. */
-  readonly onAnswer: () => void;
+  readonly evidence: () => Pick<LeaseRequest, "live" | "signedHead" | "clock">;
+  /** The log has answered a call, sent at `askedAt`: it has seen the evidence, and knows nothing against it. */
+  readonly onAnswer: (answer: LeaseResponse, askedAt: number) => void;
   /** A lease came into force, or an answer said that there is more to apply. */
   readonly onChange: () => void;
   /** The log is not the one that the index was built from. */
@@ -78,10 +78,8 @@ export class LeaseKeeper {
   }
 
   /** Infinity without a lease. */
-  ageMs(): number {
-    return this.#granted === undefined
-      ? Number.POSITIVE_INFINITY
-      : this.#options.monotonicMs() - this.#granted.askedAt;
+  ageMs(now = this.#options.monotonicMs()): number {
+    return this.#granted === undefined ? Number.POSITIVE_INFINITY : now - this.#granted.askedAt;
   }
 
   get leaseMs(): number {
@@ -176,7 +174,7 @@ export class LeaseKeeper {
       this.#conflict(answer.incarnation === asked.incarnation ? "ahead_of_head" : "other_incarnation");
       return false;
     }
-    this.#options.onAnswer();
+    this.#options.onAnswer(answer, askedAt);
     const leaseMs = Math.min(answer.leaseMs, this.#options.leaseMs);
     this.#pace.intervalMs = Math.min(answer.ackIntervalMs ?? 0, leaseMs / LEAST_ACKNOWLEDGEMENTS_A_LEASE);
     const waiting = { askedAt: askedAt - (answer.ageMs ?? 0), head: answer.head, leaseMs };

@@ -1,17 +1,24 @@
-import type { SignedHeadClaims, SnapshotHeader } from "@portcullis/protocol";
+import type { ClockReport, IssuerTime, SignedHeadClaims, SnapshotHeader } from "@portcullis/protocol";
 import type { DecodedBatch, Feed } from "../feed.ts";
 import type { IndexStatistics, RevocationIndex, RevocationIndexOptions } from "../revocation-index.ts";
 import type { SetTimer } from "../timers.ts";
 import type { RevocationView } from "../view.ts";
 import type { ReplicaChange, ReplicaEvent, ReplicaState } from "./announcer.ts";
+import type { ClockBounds } from "./issuer-clock.ts";
 
 export interface Replica extends RevocationView {
   readonly name: string;
   readonly state: ReplicaState;
   readonly applied: number;
   readonly incarnation: string | undefined;
+  /** This machine's wall clock against the issuer's; undefined until the issuer's time is known. */
+  clock(): ClockReport | undefined;
+  /** What the issuer's wall clock shows at this moment, for whoever passes it on. */
+  issuerTime(): IssuerTime | undefined;
+  /** What the wall clock minus the monotonic one must lie between, milliseconds, for anything to be allowed. */
+  clockBounds(): ClockBounds;
   start(): void;
-  /** Resolves when a snapshot is applied and a lease answer has shown it to be fresh. */
+  /** Resolves when a snapshot is applied, a lease answer has shown it to be fresh, and the clock is right. */
   whenReady(signal?: AbortSignal): Promise<void>;
   subscribe(listener: (change: ReplicaChange) => void): () => void;
   statistics(): IndexStatistics;

@@ -1,3 +1,5 @@
+import { type ClockBounds, NO_BOUNDS } from "../replica/issuer-clock.ts";
+
 /**
  * The few words that all threads look at. One word holds both the number of what was last published and the number of
  * the lease in force, 16 bits each, so that one atomic read tells of both as of one moment. Leases lie in a ring, so
@@ -8,15 +10,17 @@ const NUMBERS = 0x1_0000;
 /** Bytes before the ring. */
 const RING_AT = 8;
 const RING_LEASES = 256;
-const LEASE_NUMBERS = 2;
+const LEASE_NUMBERS = 4;
 
 export interface SharedLease {
   /** On the clock of thread-clock.ts; -Infinity without a lease. */
   readonly askedAt: number;
   readonly leaseMs: number;
+  /** On that clock too; the wall clock is the same in all threads. */
+  readonly clock: ClockBounds;
 }
 
-export const NO_LEASE: SharedLease = { askedAt: Number.NEGATIVE_INFINITY, leaseMs: 0 };
+export const NO_LEASE: SharedLease = { askedAt: Number.NEGATIVE_INFINITY, leaseMs: 0, clock: NO_BOUNDS };
 
 /** Of two numbers that go round after 65,536: how far the first is ahead. Right as long as that is under half of them. */
 export const ahead = (number: number, of: number): number => ((number - of) << 16) >> 16;
@@ -54,11 +58,13 @@ export class ControlWriter {
     this.#store();
   }
 
-  grant({ askedAt, leaseMs }: SharedLease): void {
+  grant({ askedAt, leaseMs, clock }: SharedLease): void {
     this.#lease = (this.#lease + 1) % NUMBERS;
     const at = (this.#lease % RING_LEASES) * LEASE_NUMBERS;
     this.#ring[at] = askedAt;
     this.#ring[at + 1] = leaseMs;
+    this.#ring[at + 2] = clock.fromMs;
+    this.#ring[at + 3] = clock.toMs;
     this.#store();
   }
 
@@ -83,7 +89,8 @@ export class ControlReader {
   /** None when it was so long ago that another has taken its place in the ring. */
   lease(number: number): SharedLease {
     const at = (number % RING_LEASES) * LEASE_NUMBERS;
-    const lease = { askedAt: this.#ring[at]!, leaseMs: this.#ring[at + 1]! };
+    const clock = { fromMs: this.#ring[at + 2]!, toMs: this.#ring[at + 3]! };
+    const lease = { askedAt: this.#ring[at]!, leaseMs: this.#ring[at + 1]!, clock };
     const passed = (leaseNumberOf(this.state()) - number + NUMBERS) % NUMBERS;
     return passed < RING_LEASES - 1 ? lease : NO_LEASE;
   }

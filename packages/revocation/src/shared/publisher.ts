@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import type { ClockBounds } from "../replica/issuer-clock.ts";
 import type { RevocationIndex } from "../revocation-index.ts";
 import { ahead, ControlWriter, controlMemory, NO_LEASE, type SharedLease } from "./control.ts";
 import { IndexDescriber } from "./index-describer.ts";
@@ -24,6 +25,9 @@ interface Reader {
 /** A thread that has not followed so many messages does something else for long: they must not pile up. */
 const MOST_UNREAD = 1024;
 const LEAST_CHANGE_MS = 1;
+
+const isAlike = (one: ClockBounds, other: ClockBounds): boolean =>
+  one === other || (one.fromMs === other.fromMs && one.toMs === other.toMs);
 
 /**
  * Tells readers what they cannot see in the tables. The order is everything: records go into the tables, messages into
@@ -71,7 +75,8 @@ export class Publisher {
     const before = this.#lease;
     const younger = lease.askedAt - before.askedAt;
     // Told several times of the same one; the older is the one to keep.
-    if (lease.leaseMs === before.leaseMs && younger >= 0 && younger < LEAST_CHANGE_MS) return;
+    const isSame = lease.leaseMs === before.leaseMs && younger >= 0 && younger < LEAST_CHANGE_MS;
+    if (isSame && isAlike(lease.clock, before.clock)) return;
     this.#lease = lease;
     this.#control.grant(lease);
     if (Number.isFinite(lease.askedAt) && !Number.isFinite(before.askedAt))

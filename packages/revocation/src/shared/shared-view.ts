@@ -3,9 +3,10 @@ import type { RevocableClaims } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace, type TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import { deferred } from "../replica/deferred.ts";
+import { isWithin } from "../replica/issuer-clock.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
-import type { RevocationView } from "../view.ts";
+import type { RevocationView, ViewFreshness } from "../view.ts";
 import { ahead, ControlReader, leaseNumberOf, NO_LEASE, publicationOf } from "./control.ts";
 import {
   FOLLOWED,
@@ -113,13 +114,24 @@ class AttachedView implements SharedView {
   }
 
   /** After a verdict, of that verdict. */
-  freshness(): { ready: boolean; ageMs: number } {
+  freshness(wallSeconds?: number): ViewFreshness {
     const number = this.#leaseOfVerdict === NOT_READ ? this.#look() : this.#leaseOfVerdict;
     this.#leaseOfVerdict = NOT_READ;
-    const { askedAt, leaseMs } = number === NONE ? NO_LEASE : this.#control.lease(number);
+    const { askedAt, leaseMs, clock } = number === NONE ? NO_LEASE : this.#control.lease(number);
     this.#leaseMs = leaseMs;
     const ready = this.#holding !== undefined && !this.#closed;
-    return { ready, ageMs: ready ? this.#monotonicMs() - askedAt : Number.POSITIVE_INFINITY };
+    const now = this.#monotonicMs();
+    return {
+      ready,
+      ageMs: ready ? now - askedAt : Number.POSITIVE_INFINITY,
+      isClockOff: wallSeconds !== undefined && !isWithin(wallSeconds * 1000 - now, clock),
+    };
+  }
+
+  clockOffsetMs(wallSeconds: number): number | undefined {
+    const { fromMs, toMs } = this.#control.lease(leaseNumberOf(this.#control.state())).clock;
+    if (!Number.isFinite(fromMs) || !Number.isFinite(toMs)) return undefined;
+    return Math.round(wallSeconds * 1000 - this.#monotonicMs() - (fromMs + toMs) / 2);
   }
 
   close(): void {

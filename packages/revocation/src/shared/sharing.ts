@@ -53,7 +53,7 @@ export class Sharing {
     const now = this.#given.monotonicMs();
     const { ready, ageMs } = replica.freshness();
     const askedAt = ready ? now - ageMs : NO_LEASE.askedAt;
-    this.#publisher.grant({ askedAt, leaseMs: replica.leaseMs });
+    this.#publisher.grant({ askedAt, leaseMs: replica.leaseMs, clock: replica.clockBounds() });
   }
 
   #createIndex(options: RevocationIndexOptions): RevocationIndex {

@@ -7,6 +7,7 @@ import {
   createSharedReplica,
   type SharedView,
 } from "@portcullis/revocation";
+import { NO_BOUNDS } from "../../src/replica/issuer-clock.ts";
 import { Publisher } from "../../src/shared/publisher.ts";
 import { FakeTime, settled } from "../fake-time.ts";
 import { MemoryLog, START_SECONDS } from "../memory-log.ts";
@@ -51,7 +52,7 @@ function allows(view: SharedView, value: number): boolean {
 
 test("before the first snapshot a view answers nothing", () => {
   const view = attachToReplica(new Publisher().attach());
-  assert.deepEqual(view.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY });
+  assert.deepEqual(view.freshness(), { ready: false, ageMs: Number.POSITIVE_INFINITY, isClockOff: false });
   assert.throws(() => outcome(view, 1), { code: "replica_not_ready" });
   view.close();
 });
@@ -162,7 +163,7 @@ test("a view that missed too much allows nothing until it was sent everything an
   const { index, apply } = sharedIndex();
   const hashKey = new Uint8Array(32);
   publisher.replace(index, hashKey);
-  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
   const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
   assert.equal(allows(view, 1), true);
   apply(7);
@@ -170,7 +171,7 @@ test("a view that missed too much allows nothing until it was sent everything an
   apply(1);
   publisher.publish();
   assert.equal(outcome(view, 7), "killed");
-  assert.deepEqual(view.freshness(), { ready: true, ageMs: Number.POSITIVE_INFINITY });
+  assert.deepEqual(view.freshness(), { ready: true, ageMs: Number.POSITIVE_INFINITY, isClockOff: false });
   assert.equal(allows(view, 2), false);
   await settled();
   assert.equal(outcome(view, 1), "killed");
@@ -184,7 +185,7 @@ for (const publications of [40_000, 0x1_0000 + 1024]) {
     const { index } = sharedIndex();
     const hashKey = new Uint8Array(32);
     publisher.replace(index, hashKey);
-    publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+    publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
     const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
     assert.equal(allows(view, 1), true);
     const other = sharedIndex();
@@ -217,7 +218,7 @@ test("of many snapshots that come while a thread stands still, one is kept for i
 
 test("a view that follows is sent every snapshot", async () => {
   const publisher = new Publisher();
-  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS });
+  publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
   const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
   for (let turn = 1; turn <= 3; turn++) {
     const { index, apply } = sharedIndex();

@@ -1,4 +1,5 @@
 import { countedFor, type Holder, keyOfHolder } from "@portcullis/feed-server";
+import type { ClockReport } from "@portcullis/protocol";
 import { ROW_TRUSTED_MS } from "./known-rows.ts";
 import type { RowReport } from "./shared-directory.ts";
 
@@ -9,6 +10,8 @@ export interface Call {
   /** Monotonic. */
   readonly receivedAt: number;
   readonly report: RowReport;
+  /** What it measured of its wall clock: said again at every call, so it is not written down. */
+  readonly clock?: ClockReport | undefined;
 }
 
 /** Who called this server, and what of it is in the directory. */

@@ -146,11 +146,12 @@ export class SharedLeases implements LeaseBook {
     return grant();
   }
 
-  grant(holder: Holder, { applied, chain, live, leaseMs, receivedAt }: Granting): void {
+  grant(holder: Holder, { applied, chain, live, clock, leaseMs, receivedAt }: Granting): void {
     const key = keyOfHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
-    this.#calls.note({ holder, leaseMs, receivedAt, report: { incarnation, applied, chain, live: newest } });
+    const report = { incarnation, applied, chain, live: newest };
+    this.#calls.note({ holder, leaseMs, receivedAt, report, clock });
   }
 
   async release(holder: Holder): Promise<void> {
@@ -247,6 +248,7 @@ export class SharedLeases implements LeaseBook {
       calledAt: latest(call?.receivedAt, row),
       chain: reports.find((report) => report?.applied === applied && report.chain !== undefined)?.chain,
       live: reports.find((report) => report?.live !== undefined)?.live,
+      clock: call?.clock,
     };
   }
 

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { leewaySeconds } from "../../revocations/retention-clock.ts";
 import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
 import { keepTokenLifetime } from "../../revocations/token-lifetimes.ts";
 import { GroupCommit } from "../group-commit.ts";
@@ -78,7 +79,7 @@ function keepLifetimeRegularly(options: StorageOptions, write: Storage["write"])
   const { tokenLifetimeSeconds: seconds, clockSkewSeconds, nowSeconds } = options;
   const timer = setInterval(() => {
     // Past the next time or two that this runs: the last token may be issued right before this server ends.
-    const until = Math.floor(nowSeconds()) + seconds + clockSkewSeconds + (3 * KEEP_MS) / 1000;
+    const until = Math.floor(nowSeconds()) + seconds + leewaySeconds(clockSkewSeconds) + (3 * KEEP_MS) / 1000;
     write(({ db }) => keepTokenLifetime(db, { seconds, until })).catch(() => undefined);
   }, KEEP_MS);
   timer.unref();
