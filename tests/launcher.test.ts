@@ -74,7 +74,8 @@ describe("npm start", () => {
   it("prints five curl lines that do in bash what they say, and remembers it after a restart", async () => {
     const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
     const launcher = launch("--data", data, "--port-base", String(portBase));
-    const lines = (await announced(launcher)).filter((line) => /^(TOKEN=\$\()?curl /.test(line));
+    const printed = await announced(launcher);
+    const lines = printed.filter((line) => /^(TOKEN=\$\()?curl /.test(line));
     assert.equal(lines.length, 5);
 
     const script = [...lines.flatMap((line) => [line, "echo ----"]), 'echo "$TOKEN"'].join("\n");
@@ -85,6 +86,11 @@ describe("npm start", () => {
     assert.match(asked!, /"active":true/);
     assert.match(revoked!, /^HTTP\/1\.1 200 .*portcullis-receipt: [^\n]*state=enforced/s);
     assert.match(refused!, /^HTTP\/1\.1 401 .*reason="revoked", mode="kill"/s);
+
+    const commands = printed.filter((line) => /^(export|npx) /.test(line));
+    const told = await run("bash", ["-euo", "pipefail", "-c", commands.join("\n")]);
+    assert.match(told.stdout, /^orders\S* +orders +live /m);
+    assert.match(told.stdout, /Enforced by \d+ of \d+ verifiers after /);
 
     launcher.child.kill("SIGINT");
     assert.deepEqual(await launcher.exited, { code: 0, signal: null });

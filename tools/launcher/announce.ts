@@ -82,6 +82,14 @@ export function curlLines({
   ];
 }
 
+export function commandLines({ addresses, demo }: Started): readonly string[] {
+  return [
+    `export PORTCULLIS_ISSUER=${addresses.issuer} PORTCULLIS_CLIENT_ID=admin PORTCULLIS_CLIENT_SECRET=${quote(demo.secrets.admin)}`,
+    "npx portcullis verifiers",
+    `npx portcullis revoke subject ${demo.username}`,
+  ];
+}
+
 export function announcement(started: Started): string {
   const { addresses, data, demo } = started;
   const place = relative(process.cwd(), data.path);
@@ -104,6 +112,10 @@ export function announcement(started: Started): string {
     "Or paste these five lines into a shell:",
     "",
     ...curlLines(started).flatMap(({ what, line }, index) => [`# ${index + 1}. ${what}`, line, ""]),
+    "The portcullis command, as the administrator:",
+    "",
+    ...commandLines(started),
+    "",
     "Ctrl-C stops all of it.",
     "",
   ].join("\n");

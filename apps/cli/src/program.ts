@@ -33,7 +33,7 @@ export function createProgram(cli: Cli): Command {
       getErrHasColors: () => false,
     })
     .configureHelp({ showGlobalOptions: false })
-    .showHelpAfterError("Add --help for what there is.")
+    .showHelpAfterError("Add --help for what there is. A value that begins with - goes last, after --.")
     .option("--issuer <url>", "authorization server (or PORTCULLIS_ISSUER)")
     .option("--client-id <id>", "client to act as (or PORTCULLIS_CLIENT_ID)")
     .option("--client-secret-file <file>", "file with its secret (or PORTCULLIS_CLIENT_SECRET)")

@@ -14,10 +14,10 @@ test("keys are listed, rotated and retired, and the command that retires the key
   assert.match(table, new RegExp(`${kid} +active`));
   assert.match(table, new RegExp(`${first!.kid} +retiring`));
 
-  const retired = await cli.run(`keys retire ${kid} --yes --note leaked`);
+  const retired = await cli.run(["keys", "retire", kid, "--yes", "--note", "leaked"]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^Retired \(seq 1\)\. Enforced/);
-  const again = await cli.run(`keys retire ${kid} --yes --json`);
+  const again = await cli.run(["keys", "retire", kid, "--yes", "--json"]);
   assert.equal(revocationAnswerSchema.parse(JSON.parse(again.out)).repeated, true);
   assert.deepEqual(
     (await keys()).map(({ status }) => status),
@@ -33,9 +33,13 @@ test("a key that is not there is an error, and one that is is asked about first"
   assert.equal(refused.code, EXIT.usage);
   assert.match(refused.err, /every token that was signed with the key any.*add --yes/s);
   const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
-  const denied = await cli.run(`keys retire ${active.kid}`, { ask: async () => "no" });
+  const denied = await cli.run(["keys", "retire", active.kid], { ask: async () => "no" });
   assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
-  assert.equal((await cli.run(`revoke key ${active.kid}`)).code, EXIT.usage, "no less than by its own verb");
+  assert.equal(
+    (await cli.run(["revoke", "key", active.kid])).code,
+    EXIT.usage,
+    "no less than by its own verb",
+  );
   assert.equal(cli.server.server.storage.log.head(), 0);
 });
 
@@ -43,7 +47,7 @@ test("a verifier goes on when the key of its own token, and of the heads that it
   const cli = await cliUnderTest(t);
   const guard = await cli.verifier("orders");
   const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
-  const retired = await cli.run(`keys retire ${active.kid} --yes --wait 20 --json`);
+  const retired = await cli.run(["keys", "retire", active.kid, "--yes", "--wait", "20", "--json"]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   const { acked } = JSON.parse(retired.out);
   assert.equal(acked, 1, "it has acknowledged, and not only lost its lease");

@@ -63,6 +63,10 @@ const unknowable = (scope: Scope, key: string): FoundTarget => ({
   reachedBy: [{ scope, key }],
 });
 
+/** Names both ways, since the same text answers the API and every command: only `revoke` takes it. */
+const FOREIGN_REMEDY =
+  'If it is of another issuer, revoke it with "foreign": true, or with portcullis revoke --foreign.';
+
 const NAMES = {
   session: "session",
   grant: "grant",
@@ -73,7 +77,7 @@ const NAMES = {
 } as const;
 
 function notThere(scope: keyof typeof NAMES, key: string): FoundTarget {
-  const text = `Found ${JSON.stringify(key)}, and there is no such ${NAMES[scope]} here. Nothing was changed. Set foreign if it is of another issuer.`;
+  const text = `Found ${JSON.stringify(key)}, and there is no such ${NAMES[scope]} here. Nothing was changed. ${FOREIGN_REMEDY}`;
   const unknown = () => oidcError(`unknown_${scope}`, { text });
   return { key, state: "absent", reachedBy: [{ scope, key }], unknown };
 }

@@ -131,7 +131,7 @@ function withName(db: Kysely<Database>, name: string): Promise<User[]> {
 
 function unknown(name: string): never {
   throw peopleError("unknown_subject", {
-    text: `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed. A sub of another issuer is revoked as foreign.`,
+    text: `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed. If it is the sub of another issuer, revoke it with "foreign": true, or with portcullis revoke --foreign.`,
   });
 }
 

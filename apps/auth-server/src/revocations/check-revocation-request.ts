@@ -64,7 +64,7 @@ function spellingProblems(scope: Scope, key: unknown): Problem[] {
   const spelling = Object.hasOwn(SPELLINGS, scope) ? SPELLINGS[scope] : undefined;
   if (spelling === undefined || typeof key !== "string" || spelling.isRight(key)) return [];
   const { what, says } = spelling;
-  const message = `Found ${JSON.stringify(key)}, which is no ${what} of ours: ${says}. Give it exactly as the token's claim has it, or set foreign for a token of another issuer.`;
+  const message = `Found ${JSON.stringify(key)}, which is no ${what} of ours: ${says}. Give it exactly as the token's claim has it, or, for a token of another issuer, add "foreign": true (portcullis revoke --foreign).`;
   return [{ field: "key", message }];
 }
 
