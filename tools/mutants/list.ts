@@ -477,4 +477,35 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [[`=> 2 * clockSkewSeconds;`, `=> clockSkewSeconds;`]],
     tests: ["apps/auth-server/test/revocations/slow-verifier.test.ts"],
   },
+  {
+    name: "empty-jwks-counts",
+    says: "a JWKS without a usable key wipes good keys, and every token is refused with 401",
+    file: "packages/access-token/src/remote-key-source.ts",
+    edits: [["if (keys.size === 0) {", "if (keys.size < 0) {"]],
+    tests: ["packages/access-token/test/remote-key-source.test.ts"],
+  },
+  {
+    name: "unknown-by-an-old-fetch",
+    says: "a key is called unknown by a fetch that began before its token came, so that a rotated key is refused with 401",
+    file: "packages/access-token/src/remote-key-source.ts",
+    edits: [
+      [
+        `    await this.#fetchFromNow();\n`,
+        `    if (this.#keys === undefined) await this.#fetchFromNow();\n`,
+      ],
+    ],
+    tests: ["packages/access-token/test/remote-key-source.test.ts"],
+  },
+  {
+    name: "old-reading-of-the-clock",
+    says: "a request under way is cut by a reading of the wall clock as old as the last request",
+    file: "packages/guard/src/steps.ts",
+    edits: [
+      [
+        "confirmedAt(context.clock.nowSeconds(), request, context)",
+        "confirmedAt(context.clock.last, request, context)",
+      ],
+    ],
+    tests: ["packages/guard/test/in-flight.test.ts"],
+  },
 ];

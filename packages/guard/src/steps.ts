@@ -12,6 +12,7 @@ import { bearerTokenOf } from "./bearer-token.ts";
 import { type DenialDetails, deny } from "./challenge.ts";
 import type { DenyDecision, Freshness, Principal, Requirements } from "./decision.ts";
 import type { DenialCode } from "./errors.ts";
+import type { ReadClock } from "./read-clock.ts";
 
 /** What is computed once a token and kept beside it in the verifier's cache. */
 export interface Mark {
@@ -23,7 +24,7 @@ export interface StepContext {
   readonly verifier: AccessTokenVerifier<Mark>;
   readonly revocations: RevocationView;
   /** The one that the verifier reads. */
-  readonly clock: { readonly last: number };
+  readonly clock: Pick<ReadClock, "last" | "nowSeconds">;
   readonly realm: string;
   /** For routes that say nothing. */
   readonly freshness: Freshness;
@@ -66,7 +67,7 @@ export const RECHECK: Steps = [
  */
 export const UNDER_WAY: Steps = [
   ["no revocation covers it", isNotRevoked],
-  ["the replica is fresh enough to confirm it", isConfirmed],
+  ["the replica is fresh enough to confirm it", isStillConfirmed],
 ];
 
 export function runSteps(
@@ -184,8 +185,21 @@ function isInTime({ entry }: Case, { verifier, realm }: StepContext): Denied {
  * clock that is off from the issuer's, on open routes too: a token could have expired, and its revocation been forgotten.
  * The wall clock is the one that the token's times were just checked by.
  */
-function isConfirmed(request: Case, { revocations, clock, realm, freshness }: StepContext): Denied {
-  const { ready, ageMs, isClockOff } = revocations.freshness(clock.last);
+function isConfirmed(request: Case, context: StepContext): Denied {
+  return confirmedAt(context.clock.last, request, context);
+}
+
+/** No step before it has read the wall clock, and a reading of another request may be as old as that request. */
+function isStillConfirmed(request: Case, context: StepContext): Denied {
+  return confirmedAt(context.clock.nowSeconds(), request, context);
+}
+
+function confirmedAt(
+  wallSeconds: number,
+  request: Case,
+  { revocations, realm, freshness }: StepContext,
+): Denied {
+  const { ready, ageMs, isClockOff } = revocations.freshness(wallSeconds);
   if (!ready) return deny(realm, "replica_not_ready");
   if (isClockOff === true) return deny(realm, "clock_off");
   const { policy, maxAgeMs } = request.requirements.freshness ?? freshness;

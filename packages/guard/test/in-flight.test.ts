@@ -130,6 +130,28 @@ test("whoever asks before it passes on a part sees what no timer has told yet", 
   assert.equal(request.denials.length, 1);
 });
 
+test("a request stands on a clock that is right, however long nobody has asked for anything else", async () => {
+  const { revocations, clock, timers, begin } = start();
+  const requests = [await begin(), await begin({}, open)];
+  clock.advance(60_000);
+  revocations.revoke("session", newIdentifier(), "kicked");
+  timers.run();
+  for (const { denials, following } of requests) assert.deepEqual([denials, following.stands()], [[], true]);
+});
+
+test("a clock that is off ends what is under way, on open routes too", async () => {
+  const { revocations, timers, begin } = start();
+  const requests = [await begin(), await begin({}, open)];
+  revocations.offsetMs = -6000;
+  timers.run();
+  revocations.revoke("session", newIdentifier(), "kicked");
+  for (const { denials } of requests)
+    assert.deepEqual(
+      denials.map(({ code }) => code),
+      ["clock_off"],
+    );
+});
+
 test("a token's own end does not end what is under way", async () => {
   const { clock, begin } = start();
   const request = await begin();

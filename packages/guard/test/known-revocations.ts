@@ -57,7 +57,9 @@ export class KnownRevocations implements RevocationView {
   }
 
   freshness(wallSeconds?: number) {
-    const isClockOff = wallSeconds !== undefined && Math.abs(this.offsetMs ?? 0) > this.skewMs;
+    // A reading of long ago is as far from the issuer's time as a clock that is slow.
+    const offMs = ((wallSeconds ?? this.#nowSeconds()) - this.#nowSeconds()) * 1000 + (this.offsetMs ?? 0);
+    const isClockOff = wallSeconds !== undefined && !(Math.abs(offMs) <= this.skewMs);
     return { ready: this.ready, ageMs: this.ageMs, isClockOff };
   }
 

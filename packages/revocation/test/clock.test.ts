@@ -77,6 +77,17 @@ test("a clock that is set while it runs is noticed by the next allow, without a 
   }
 });
 
+test("who follows requests under way is told when the clock goes off", async () => {
+  const world = await new ClockWorld().started();
+  let told = 0;
+  world.replica.onVerdicts!(() => told++);
+  await world.pass(2000);
+  assert.equal(told, 0);
+  world.ownAheadMs = -320_000;
+  await world.pass(1100);
+  assert.equal(told, 1);
+});
+
 test("an issuer whose clock is set takes its verifiers along, and gives them back when it is right again", async () => {
   const world = await new ClockWorld().started();
   for (const aheadMs of [3_600_000, -3_600_000]) {

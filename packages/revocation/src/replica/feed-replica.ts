@@ -348,6 +348,8 @@ export class FeedReplica implements Replica {
     this.#wasClockOff = isOff;
     const allowedMs = (this.#held.holding?.clockSkewSeconds ?? 0) * 1000;
     this.#announcer.report(isOff ? "clock_off" : "clock_right", { ...this.clock(), allowedMs });
+    // On open routes nothing else would have what is under way looked at.
+    if (isOff) this.#announcer.verdictsChanged();
   }
 
   /** Tells of every change; a lease that runs out is noticed at the next heartbeat or renewal. */
