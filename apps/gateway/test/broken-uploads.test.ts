@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { test } from "node:test";
+import { RequestBody } from "../src/steps/forward/request-body.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { requestText, TestGateway } from "./support/test-gateway.ts";
 
@@ -22,4 +25,20 @@ test("a client that resets in the middle of its body, while the request waits fo
   finish();
   assert.equal((await first.response()).body, "first");
   assert.equal((await gateway.get("/public")).body, "after");
+});
+
+test("a body that nobody reads any more survives the reset of its client", async () => {
+  const request = new IncomingMessage(new Socket());
+  const body = new RequestBody(request, {
+    maxBodyBytes: 1000,
+    headersTimeoutMs: 1000,
+    stands: () => true,
+    onTimeout: () => {},
+    setTimer: () => () => {},
+  });
+  // Not by events.once, which would listen to errors as well: one that nobody listens to fails this test.
+  const closed = new Promise((resolve) => body.on("close", resolve));
+  request.destroy(new Error("reset"));
+  await closed;
+  assert.equal(body.destroyed, true);
 });
