@@ -6,6 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
+import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -102,7 +103,8 @@ interface DisableOptions {
 async function runDisable(session: Session, command: Command, thing: Thing): Promise<number> {
   const [key] = command.processedArgs as [string];
   const { note, wait, yes = false } = command.opts<DisableOptions>();
-  if (!yes && !(await isMeant(session, thing.reach?.(visible(key))))) return EXIT.error;
+  const reach = thing.reach?.(visible(key));
+  if (!yes && reach !== undefined && !(await isMeant(session, reach))) return EXIT.error;
   const state = await change(session, thing, { key, verb: "disable", body: { note }, wait });
   const { receipt } = state;
   if (session.json) printJson(session, state);
@@ -138,15 +140,6 @@ async function change(session: Session, { path, scope, argument }: Thing, asked:
   const sending =
     path === "users" ? api.changeUser(key, verb, { body, wait }) : api.changeApp(key, verb, { body, wait });
   return sending.catch(explained);
-}
-
-async function isMeant({ io }: Session, reach: string | undefined): Promise<boolean> {
-  if (reach === undefined) return true;
-  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
-  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
-  if (answer.trim().toLowerCase() === "yes") return true;
-  io.stderr.write("Nothing was changed.\n");
-  return false;
 }
 
 /** No answer is not a no. */

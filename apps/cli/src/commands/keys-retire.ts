@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
-import { usage } from "../settings.ts";
+import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -40,7 +40,7 @@ Needs the scope keys.write. Ends with 0 when it is enforced, 3 when a verifier m
 async function retire(session: Session, command: Command): Promise<number> {
   const [kid] = command.processedArgs as [string];
   const { note, wait, yes = false } = command.opts<RetireOptions>();
-  if (!yes && !(await isMeant(session, kid))) return EXIT.error;
+  if (!yes && !(await isMeant(session, reachOf(kid)))) return EXIT.error;
   const api = await session.connect("writeKeys");
   const answer = await api.retireKey(kid, { note }, wait).catch(explained);
   if (session.json) printJson(session, answer);
@@ -51,14 +51,8 @@ async function retire(session: Session, command: Command): Promise<number> {
   return answer.state === "pending" ? EXIT.pending : EXIT.ok;
 }
 
-async function isMeant({ io }: Session, kid: string): Promise<boolean> {
-  const reach = `every token that was signed with the key ${kid}, of all people and all clients`;
-  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
-  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
-  if (answer.trim().toLowerCase() === "yes") return true;
-  io.stderr.write("Nothing was changed.\n");
-  return false;
-}
+const reachOf = (kid: string): string =>
+  `every token that was signed with the key ${kid}, of all people and all clients`;
 
 /** No answer is not a no. */
 function explained(error: unknown): never {

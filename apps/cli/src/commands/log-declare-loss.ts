@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
-import { usage } from "../settings.ts";
+import { isMeant } from "./is-meant.ts";
 import { parseCount } from "./numbers.ts";
 
 interface DeclareLossOptions {
@@ -41,7 +41,7 @@ Needs the scope revocations.write.`;
 
 async function declareLoss(session: Session, command: Command): Promise<number> {
   const { note, beyond, yes = false } = command.opts<DeclareLossOptions>();
-  if (!yes && !(await isMeant(session))) return EXIT.error;
+  if (!yes && !(await isMeant(session, REACH))) return EXIT.error;
   const api = await session.connect("writeRevocations");
   const declared = await api.declareLoss({ note, beyond }).catch(explained);
   if (session.json) printJson(session, declared);
@@ -53,14 +53,7 @@ async function declareLoss(session: Session, command: Command): Promise<number> 
   return EXIT.ok;
 }
 
-async function isMeant({ io }: Session): Promise<boolean> {
-  const reach = "every session and every token of this issuer: everybody is signed out";
-  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
-  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
-  if (answer.trim().toLowerCase() === "yes") return true;
-  io.stderr.write("Nothing was changed.\n");
-  return false;
-}
+const REACH = "every session and every token of this issuer: everybody is signed out";
 
 /** No answer is not a no, and to repeat it would sign out those who have just signed in. */
 function explained(error: unknown): never {

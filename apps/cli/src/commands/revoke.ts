@@ -5,6 +5,7 @@ import { EXIT } from "../exit-codes.ts";
 import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
+import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -120,7 +121,7 @@ function keyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
 }
 
 async function isConfirmed(
-  { io }: Session,
+  session: Session,
   {
     scope,
     key = "",
@@ -129,11 +130,7 @@ async function isConfirmed(
 ): Promise<boolean> {
   const reach = DANGEROUS[scope]?.(key);
   if (reach === undefined || yes) return true;
-  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
-  const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
-  if (answer.trim().toLowerCase() === "yes") return true;
-  io.stderr.write("Nothing was revoked.\n");
-  return false;
+  return isMeant(session, reach, "Nothing was revoked.");
 }
 
 function printAnswer(session: Session, answer: RevocationAnswer, asked: Asked): void {
