@@ -18,7 +18,7 @@ const GROUP_LIMIT = 256;
 /** A unit that takes longer waits for something foreign, and every other writer of its lane with it. */
 const UNIT_TIME_LIMIT_MS = 5000;
 /** Tries of a unit that others were in the way of. */
-const MOST_TRIES = 25;
+const MOST_TRIES = 50;
 
 export interface GroupCommitOptions {
   /** Lanes: each runs one group at a time. */
@@ -179,7 +179,7 @@ export class GroupCommit {
     try {
       // Again: what runs once more because the disk was full may be what filled it.
       this.#room.admit(queued.onBehalfOf);
-      connection.beginUnit(queued.tries);
+      connection.beginUnit();
       const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
       const value = await withinTimeLimit(limitMs, () => runInContext(queued, unit));
       unit.end();

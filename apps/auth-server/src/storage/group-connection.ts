@@ -6,11 +6,8 @@ import type { LockRows } from "./write-transaction.ts";
 export interface GroupConnection {
   /** Connects again first if it must. */
   begin(): Promise<void>;
-  /**
-   * Its savepoint is made by its first statement: a unit that only appends costs the database nothing. One that others
-   * were in the way of, `tries` times with this one, may wait longer for them.
-   */
-  beginUnit(tries: number): void;
+  /** Its savepoint is made by its first statement: a unit that only appends costs the database nothing. */
+  beginUnit(): void;
   endUnit(): Promise<void>;
   /** Enough units have run statements: what they lock is locked until the group's end. */
   isFull(): boolean;

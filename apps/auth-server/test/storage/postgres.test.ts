@@ -155,14 +155,10 @@ test("units that wait for each other's rows all get through", async (t) => {
   );
 });
 
-test("the longest wait for a lock grows with the tries, differs by chance, and ends before the statement's", () => {
-  const limits = (random: number) => oneTo(25).map((tries) => firstLockLimitMs(tries, () => random));
-  const [shortest, longest] = [limits(0), limits(0.999)];
-  for (const [at, limit] of shortest.entries()) {
-    assert.ok(limit < longest[at]! && limit >= (shortest[at - 1] ?? 0));
-  }
-  assert.ok(shortest.at(-1)! > shortest[0]!);
-  assert.ok(Math.max(...longest) < 4000, "PostgreSQL's statement_timeout here");
+test("units wait for a lock for times that differ by chance, and short enough for several in one unit", () => {
+  const [shortest, longest] = [firstLockLimitMs(() => 0), firstLockLimitMs(() => 0.999)];
+  assert.ok(shortest > 0 && longest > 3 * shortest);
+  assert.ok(longest * 10 < 5000, "the time limit of a unit");
 });
 
 test("a burst of appends is one group, and not one of each lane", async (t) => {

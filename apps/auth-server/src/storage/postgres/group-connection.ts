@@ -6,12 +6,10 @@ import { isRace, isStoreFailure, unavailable } from "./sql-states.ts";
 /** Of units behind others in their group: what those hold may be what the others wait for. */
 const LOCK_LIMIT_MS = 50;
 /**
- * Of the first unit. At first shorter than the time in which PostgreSQL finds a deadlock: the unit gives way, and tries
- * again when the others are through.
+ * Of the first unit. Shorter than the time in which PostgreSQL finds a deadlock: the unit gives way, and tries again when
+ * the others are through.
  */
 const FIRST_LOCK_LIMIT_MS = 200;
-/** Below the time limit of a statement. */
-const LONGEST_LOCK_LIMIT_MS = 2000;
 /** Of the log's counter: whoever holds it waits for nothing but the disk. */
 const COUNTER_LIMIT_MS = 3000;
 
@@ -19,24 +17,22 @@ const COUNTER_LIMIT_MS = 3000;
 const MOST_TOUCHING_UNITS = 32;
 
 /**
- * Two units that hold what the other waits for, and give way after the same time, meet again in the same way, the more
- * often the busier the machine is. So the limits differ by chance, and grow with the tries: one of the two gets through,
- * if need be since PostgreSQL ends the other.
+ * Two units that hold what the other waits for, and give way after the same time, meet again in the same way, the more often
+ * the busier the machine is. So the limits differ by chance: one gives way, and the other gets through. They stay short,
+ * since all waits of a unit together must end before its time limit does.
  */
-export function firstLockLimitMs(tries: number, random = Math.random): number {
-  return Math.round(Math.min(FIRST_LOCK_LIMIT_MS * tries, LONGEST_LOCK_LIMIT_MS) * (0.5 + random()));
-}
+export const firstLockLimitMs = (random = Math.random): number =>
+  Math.round(FIRST_LOCK_LIMIT_MS * (0.25 + 1.5 * random()));
 
 /** One lane. READ COMMITTED: each statement sees what was committed before it, also after it waited for a lock. */
 export function postgresGroupConnection(url: string): GroupConnection {
   const lane = new Lane(url);
   let touchingUnits = 0;
   let unit: "outside" | "untouched" | "saved" = "outside";
-  let tries = 1;
   const touch = (): void => {
     if (unit !== "untouched") return;
     // Nothing is locked yet before the first: its waiting can make nobody wait in a circle.
-    lane.later("savepoint unit", lockLimit(touchingUnits === 0 ? firstLockLimitMs(tries) : LOCK_LIMIT_MS));
+    lane.later("savepoint unit", lockLimit(touchingUnits === 0 ? firstLockLimitMs() : LOCK_LIMIT_MS));
     touchingUnits++;
     unit = "saved";
   };
@@ -46,8 +42,7 @@ export function postgresGroupConnection(url: string): GroupConnection {
       unit = "outside";
       await lane.begin();
     },
-    beginUnit(nth) {
-      tries = nth;
+    beginUnit() {
       unit = "untouched";
     },
     async endUnit() {
