@@ -20,3 +20,4 @@ export {
 } from "./fake-issuer-keys.ts";
 export { FrozenClock } from "./frozen-clock.ts";
 export { type Spelling, spellingsOf } from "./jwt-spellings.ts";
+export { type RecordedEvent, RecordedLog } from "./recorded-log.ts";

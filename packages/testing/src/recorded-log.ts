@@ -1,0 +1,21 @@
+import type { Log, LogEvent } from "@portcullis/protocol";
+
+export type RecordedEvent = LogEvent & { readonly level: keyof Log };
+
+/** A log that keeps what it is told, for a test to look at. */
+export class RecordedLog implements Log {
+  readonly events: RecordedEvent[] = [];
+
+  readonly info = (event: LogEvent): void => this.#add("info", event);
+  readonly warn = (event: LogEvent): void => this.#add("warn", event);
+  readonly error = (event: LogEvent): void => this.#add("error", event);
+
+  /** Returns what was told under this name. */
+  named(name: string): RecordedEvent[] {
+    return this.events.filter(({ event }) => event === name);
+  }
+
+  #add(level: keyof Log, event: LogEvent): void {
+    this.events.push({ ...event, level });
+  }
+}
