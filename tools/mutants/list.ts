@@ -18,7 +18,7 @@ const HELD_LOG = "packages/revocation/src/replica/held-log.ts";
 const LEASE_KEEPER = "packages/revocation/src/replica/lease-keeper.ts";
 const CHECK_BATCH = "packages/revocation/src/replica/check-batch.ts";
 const LOOKUP = "packages/revocation/src/revocation-lookup.ts";
-const LOG_COUNTER = "apps/auth-server/src/revocations/log-counter.ts";
+const LOG_COUNTER = "apps/auth-server/src/storage/log/log-counter.ts";
 const LEASE_TABLE = "packages/feed-server/src/lease-table.ts";
 const SHARED_LEASES = "apps/auth-server/src/revocations/shared/shared-leases.ts";
 
@@ -235,7 +235,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "told-before-commit",
     says: "callers hear of a revocation before it is on disk",
-    file: "apps/auth-server/src/storage/group-commit.ts",
+    file: "apps/auth-server/src/storage/unit/group-commit.ts",
     edits: [
       [`await ending(db);\n    await connection.commit();\n`, `await ending(db);\n`],
       [
@@ -244,14 +244,14 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
     tests: [
-      "apps/auth-server/test/storage/group-commit.test.ts",
+      "apps/auth-server/test/storage/unit/group-commit.test.ts",
       "apps/auth-server/test/storage/crash.test.ts",
     ],
   },
   {
     name: "forgotten-key-record",
     says: "what a thief of a key can sign is denied until the record expires, and allowed again after it",
-    file: "apps/auth-server/src/revocations/note-standing-refusals.ts",
+    file: "apps/auth-server/src/storage/log/note-standing-refusals.ts",
     edits: [
       [
         `if (!STANDING.has(row.scope) || row.mode !== MODE_CODES.kill) continue;`,
@@ -387,7 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
     says: "a full disk stops revoking, although space was kept for it",
     file: "apps/auth-server/src/storage/sqlite/disk-room.ts",
     edits: [[`const made = this.#reserve.release();`, `const made = false;`]],
-    tests: ["apps/auth-server/test/space/disk-room.test.ts"],
+    tests: ["apps/auth-server/test/storage/space/disk-room.test.ts"],
   },
   {
     name: "revoking-counts-as-a-stranger",
@@ -399,7 +399,7 @@ export const MUTANTS: readonly Mutant[] = [
         `if (this.#state === "ample") return;`,
       ],
     ],
-    tests: ["apps/auth-server/test/space/disk-room.test.ts"],
+    tests: ["apps/auth-server/test/storage/space/disk-room.test.ts"],
   },
   {
     name: "strangers-without-bound",
@@ -473,7 +473,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "records-end-with-one-skew",
     says: "a record is pruned while a verifier whose clock is a little slow still takes its token",
-    file: "apps/auth-server/src/revocations/retention-clock.ts",
+    file: "apps/auth-server/src/storage/log/retention-clock.ts",
     edits: [[`=> 2 * clockSkewSeconds;`, `=> clockSkewSeconds;`]],
     tests: ["apps/auth-server/test/revocations/slow-verifier.test.ts"],
   },

@@ -4,7 +4,7 @@ import type { Kysely } from "kysely";
 import { hashOfSecret, type RandomBytes } from "../oidc/identifiers.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { FormTokensTable } from "./tables.ts";
+import type { FormTokensTable } from "../storage/tables/account.ts";
 
 const LIFE_SECONDS = 60 * 60;
 const TOKEN_BYTES = 24;

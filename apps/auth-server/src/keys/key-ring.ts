@@ -1,7 +1,7 @@
 import { isMembership, type RevocationRecord, type SigningKeyEntry } from "@portcullis/protocol";
 import type { JWK } from "jose";
 import type { Report } from "../logging/report.ts";
-import { coalesced } from "../revocations/coalesced.ts";
+import { coalesced } from "../storage/coalesced.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { keysError } from "./errors.ts";

@@ -2,9 +2,9 @@
 import type { SigningKeyEntry } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
+import type { KeyStatus, SigningKeysTable } from "../storage/tables/keys.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { makeSigningKey, publicPartOf, SIGNING_ALGORITHM, type SigningKey } from "./signing-key.ts";
-import type { KeyStatus, SigningKeysTable } from "./tables.ts";
 
 /** Why a key was retired that nobody has reason to refuse: its tokens had ended. */
 export const ROTATED = "rotated";

@@ -2,6 +2,7 @@ import { hasCode, type PortcullisError } from "@portcullis/protocol";
 import { type AdapterPayload, errors } from "oidc-provider";
 import type { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { ArtefactsTable } from "../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import type { GrantStore } from "./grant-store.ts";
@@ -10,7 +11,6 @@ import { ARTEFACTS_OF_STRANGERS, type RowsOfStrangers } from "./rows-of-stranger
 import { insertFirst, spend } from "./spend.ts";
 import { rememberSpentCode } from "./spent-codes.ts";
 import { checkStoredSize } from "./stored-size.ts";
-import type { ArtefactsTable } from "./tables.ts";
 import { writeInUnit } from "./token-unit.ts";
 
 /** Models that nothing may be made of once their grant has ended. */

@@ -7,9 +7,9 @@ import type { CompiledQuery, Selectable } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
 import type { EndBelow } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { ClientsTable } from "../storage/tables/oidc.ts";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
-import type { ClientsTable } from "./tables.ts";
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
 export const CLIENT_RESOURCES = "portcullis_resources";

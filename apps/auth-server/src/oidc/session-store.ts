@@ -10,11 +10,11 @@ import type { Selectable } from "kysely";
 import type { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
+import type { SessionsTable } from "../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "./identifiers.ts";
 import type { RowsOfStrangers } from "./rows-of-strangers.ts";
-import type { SessionsTable } from "./tables.ts";
 
 /** What the library saves, as far as it is looked into here. */
 export interface SessionPayload {

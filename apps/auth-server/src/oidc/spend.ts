@@ -1,9 +1,9 @@
 /** Artefacts in SQL. One-time ones are spent by one UPDATE, so that of any number at once exactly one spends. */
 import type { Insertable } from "kysely";
+import type { ArtefactsTable } from "../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { oidcError } from "./errors.ts";
 import { lockParentsOf } from "./lock-parents.ts";
-import type { ArtefactsTable } from "./tables.ts";
 
 /** Throws `already_spent`. A row that is gone was ended with its grant: that is no use of it either. */
 export async function spend(

@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { KnownPlacesTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import type { KnownPlacesTable } from "./tables.ts";
 
 const DAY_SECONDS = 24 * 60 * 60;
 /** Since it was last used. */

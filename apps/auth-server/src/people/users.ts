@@ -3,11 +3,11 @@ import { type Kysely, type Selectable, sql } from "kysely";
 import type { UserConfiguration } from "../config/schema.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { UsersTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { peopleError } from "./errors.ts";
 import { forgetPlaces } from "./known-places.ts";
 import { hashPassword } from "./password-hash.ts";
-import type { UsersTable } from "./tables.ts";
 import { usernameKey } from "./username.ts";
 
 export type User = Selectable<UsersTable>;

@@ -3,8 +3,8 @@ import { every, type ServedLog } from "@portcullis/feed-server";
 import { hasCode, MODE_CODES, reasonOfCode, SCOPE_CODES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Report } from "../logging/report.ts";
-import type { RevocationsTable } from "../revocations/tables.ts";
 import type { Database } from "../storage/database.ts";
+import type { RevocationsTable } from "../storage/tables/revocations.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 import { runScript, script } from "./run-script.ts";
 

@@ -6,7 +6,7 @@ import {
   LiveDigester,
   RECORD_BYTES,
 } from "@portcullis/protocol";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { SqlRevocationLog } from "../storage/log/sql-revocation-log.ts";
 
 /** Digests of more than this are not made: the server has verifiers to answer. */
 const MOST_DIGESTED = 1_000_000;

@@ -1,4 +1,5 @@
 export type { Authenticate, Caller } from "@portcullis/feed-server";
+export type { RevocationTables } from "../storage/tables/revocations.ts";
 export { STATE_REASONS } from "./check-revocation-request.ts";
 export type { LocalRevocations } from "./local-revocations.ts";
 export { gone, waitOf } from "./prefer-wait.ts";
@@ -24,4 +25,3 @@ export {
   reasonOf,
   takeAsItIs,
 } from "./revoker.ts";
-export type { RevocationTables } from "./tables.ts";

@@ -1,14 +1,14 @@
 import { type Authenticate, requireScope } from "@portcullis/feed-server";
 import { API_SCOPES, type RevocationStatus, type VerifierList } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { revocationsError } from "../storage/log/errors.ts";
+import type { SqlRevocationLog } from "../storage/log/sql-revocation-log.ts";
 import { checkBatchesQuery, checkListQuery, checkNoQuery, checkSeq } from "./check-inspect-query.ts";
 import { compareVerifiers } from "./compare-verifiers.ts";
-import { revocationsError } from "./errors.ts";
 import { findRevocation, findRevocations } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
 import { gone, waitOf } from "./prefer-wait.ts";
 import type { Receipts } from "./receipts.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 import type { Verifiers } from "./verifiers.ts";
 
 export interface InspectRoutesOptions extends LogPagesOptions {

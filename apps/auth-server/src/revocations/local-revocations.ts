@@ -1,6 +1,6 @@
 import type { RevocableClaims } from "@portcullis/protocol";
 import { RevocationIndex, type RevocationView, type TokenCoordinates } from "@portcullis/revocation";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
+import type { SqlRevocationLog } from "../storage/log/sql-revocation-log.ts";
 
 /**
  * The log as this server itself sees it: a record is in the index before the write that made it resolves, so

@@ -2,7 +2,7 @@ import { feedError, type LogPosition, type ServedLog } from "@portcullis/feed-se
 import { CHAIN_START, encodeBase64url, encodeRecords, type LogPage } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
-import { CHAINED_COLUMNS, chainedRecordOf } from "./revocation-row.ts";
+import { CHAINED_COLUMNS, chainedRecordOf } from "../storage/log/revocation-row.ts";
 
 export interface LogPagesOptions {
   readonly read: Kysely<Database>;

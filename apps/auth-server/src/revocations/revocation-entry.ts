@@ -1,6 +1,6 @@
 import type { RevocationEntry } from "@portcullis/protocol";
-import { RECORD_COLUMNS, recordOf } from "./revocation-row.ts";
-import type { RevocationsTable } from "./tables.ts";
+import { RECORD_COLUMNS, recordOf } from "../storage/log/revocation-row.ts";
+import type { RevocationsTable } from "../storage/tables/revocations.ts";
 
 /** Columns that operators see: with what was revoked in clear, by whom and why. */
 export const ENTRY_COLUMNS = [...RECORD_COLUMNS, "key_text", "actor", "note"] as const;

@@ -9,8 +9,8 @@ import {
 import type { KeySpace, RevocationKey } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
+import type { SqlRevocationLog } from "../storage/log/sql-revocation-log.ts";
 import type { Appended, RevocationDraft, WriteTransaction } from "../storage/write-transaction.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 
 /**
  * A request to revoke, and by whom. `tokenExpiresAt` only from the verified claims of the token itself: what a

@@ -19,9 +19,9 @@ import {
   MODE_CODES,
   type SignedHeadClaims,
 } from "@portcullis/protocol";
+import { revocationsError } from "../storage/log/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { RevocationDraft, WriteTransaction } from "../storage/write-transaction.ts";
-import { revocationsError } from "./errors.ts";
 import type { EndBelow } from "./revoker.ts";
 import type { RecognizedHead } from "./sign-head.ts";
 

@@ -11,8 +11,8 @@ import { reasonOfCode, SCOPE_CODES, scopeOfCode } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { StandingRefusalsTable } from "../storage/tables/revocations.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import type { StandingRefusalsTable } from "./tables.ts";
 
 /** Records of one step: other writers get their turn between two. */
 const RENEWED_A_STEP = 500;

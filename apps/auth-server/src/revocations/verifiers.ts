@@ -1,7 +1,7 @@
 import type { Lease, Leases } from "@portcullis/feed-server";
 import type { VerifierStatus } from "@portcullis/protocol";
+import type { SqlRevocationLog } from "../storage/log/sql-revocation-log.ts";
 import { Agreement } from "./agreement.ts";
-import type { SqlRevocationLog } from "./sql-revocation-log.ts";
 
 /** Who follows the log, how far each has got, and whether it holds what the log holds. */
 export interface Verifiers {

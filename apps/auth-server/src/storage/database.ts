@@ -1,9 +1,9 @@
-import type { AccountTables } from "../account/tables.ts";
-import type { KeyTables } from "../keys/tables.ts";
-import type { OidcTables } from "../oidc/tables.ts";
-import type { PeopleTables } from "../people/tables.ts";
-import type { RevocationTables } from "../revocations/tables.ts";
-import type { SpaceTables } from "./space/tables.ts";
+import type { AccountTables } from "./tables/account.ts";
+import type { KeyTables } from "./tables/keys.ts";
+import type { OidcTables } from "./tables/oidc.ts";
+import type { PeopleTables } from "./tables/people.ts";
+import type { RevocationTables } from "./tables/revocations.ts";
+import type { SpaceTables } from "./tables/space.ts";
 
 /** All tables: each feature describes its own in its `tables.ts` and is added to the list here. */
 export interface Database

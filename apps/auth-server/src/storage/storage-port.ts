@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
-import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
 import type { Database, Dialect } from "./database.ts";
+import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
 import type { Listen } from "./postgres/listener.ts";
 import type { OnBehalfOf, SpaceState } from "./space/room.ts";
 import type { DiskRoomOptions } from "./sqlite/disk-room.ts";

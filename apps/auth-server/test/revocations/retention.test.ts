@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { RevocationIndex } from "@portcullis/revocation";
-import { liveRecords } from "../../src/revocations/live-records.ts";
 import { pruneExpired } from "../../src/revocations/prune.ts";
+import { liveRecords } from "../../src/storage/log/live-records.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { draft, storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
 

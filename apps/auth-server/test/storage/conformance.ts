@@ -9,7 +9,7 @@ import { sql } from "kysely";
 import { spend } from "../../src/oidc/spend.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { pruneExpired } from "../../src/revocations/prune.ts";
-import { SqlRevocationLog } from "../../src/revocations/sql-revocation-log.ts";
+import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
 import { draft, oneTo, storageOptions, storedSeqs, withoutChain } from "./temporary-storage.ts";

@@ -11,7 +11,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 import type { JWK } from "jose";
 import pg from "pg";
 import { loadLocalRevocations } from "../../src/revocations/local-revocations.ts";
-import { recordOf } from "../../src/revocations/revocation-row.ts";
+import { recordOf } from "../../src/storage/log/revocation-row.ts";
 import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrateToLatest as migratePostgres } from "../../src/storage/postgres/prepare-database.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";

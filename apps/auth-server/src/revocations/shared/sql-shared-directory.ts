@@ -2,9 +2,9 @@ import { type Holder, keyOfHolder } from "@portcullis/feed-server";
 import { liveDigestSchema } from "@portcullis/protocol";
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import { z } from "zod";
+import { revocationsError } from "../../storage/log/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { revocationsError } from "../errors.ts";
-import type { ReplicasTable } from "../tables.ts";
+import type { ReplicasTable } from "../../storage/tables/revocations.ts";
 import type {
   DirectoryRow,
   DirectoryWrite,

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** The log, its state, and the verifiers that follow it. Columns are described in revocations/tables.ts. */
+/** The log, its state, and the verifiers that follow it. Columns are described in storage/tables/revocations.ts. */
 export const createRevocations: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema

@@ -1,7 +1,7 @@
 import { type CreateTableBuilder, type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Columns are described in oidc/tables.ts, people/tables.ts and account/tables.ts. */
+/** Columns are described in storage/tables/oidc.ts, storage/tables/people.ts and storage/tables/account.ts. */
 export const createOidcAndPeople: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await createPeople(db);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Columns are described in revocations/tables.ts. */
+/** Columns are described in storage/tables/revocations.ts. */
 export const createTokenLifetimes: Migration = {
   async up({ schema }: Kysely<unknown>): Promise<void> {
     await schema

@@ -15,8 +15,8 @@ const KEY_BYTES = 16;
 const TWO_DAYS_SECONDS = 2 * 24 * 60 * 60;
 
 /**
- * The states of signing keys, and the refusals that stand for good. Columns are described in keys/tables.ts and
- * revocations/tables.ts.
+ * The states of signing keys, and the refusals that stand for good. Columns are described in storage/tables/keys.ts and
+ * storage/tables/revocations.ts.
  *
  * Before, the record of a revoked key was pruned while the key signed on. What is still in the log is taken over. Where
  * the log was pruned, a key's record may have been among it and nobody can tell: no key of then is vouched for, and all are

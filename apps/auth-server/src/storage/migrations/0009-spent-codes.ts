@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Columns are described in oidc/tables.ts. What was made from a code can live for weeks; the code itself lives for a minute. */
+/** Columns are described in storage/tables/oidc.ts. What was made from a code can live for weeks; the code itself lives for a minute. */
 export const addSpentCodes: Migration = {
   async up({ schema }: Kysely<unknown>): Promise<void> {
     await schema

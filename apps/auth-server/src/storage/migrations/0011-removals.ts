@@ -2,8 +2,8 @@ import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
 /**
- * What was taken out of the configuration file, and which grants have ended. Columns are described in oidc/tables.ts
- * and people/tables.ts. Whoever is there already came from the file: nothing else could make one.
+ * What was taken out of the configuration file, and which grants have ended. Columns are described in storage/tables/oidc.ts
+ * and storage/tables/people.ts. Whoever is there already came from the file: nothing else could make one.
  */
 export const addRemovals: Migration = {
   async up({ schema }: Kysely<unknown>): Promise<void> {

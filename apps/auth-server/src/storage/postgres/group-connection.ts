@@ -1,4 +1,4 @@
-import type { GroupConnection } from "../group-connection.ts";
+import type { GroupConnection } from "../unit/group-connection.ts";
 import { Lane } from "./lane.ts";
 import { queriesThrough } from "./queries.ts";
 import { isRace, isStoreFailure, unavailable } from "./sql-states.ts";

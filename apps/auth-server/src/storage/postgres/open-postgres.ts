@@ -1,11 +1,11 @@
 import { sql } from "kysely";
-import { leewaySeconds } from "../../revocations/retention-clock.ts";
-import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
-import { keepTokenLifetime } from "../../revocations/token-lifetimes.ts";
-import { GroupCommit } from "../group-commit.ts";
+import { leewaySeconds } from "../log/retention-clock.ts";
+import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
+import { keepTokenLifetime } from "../log/token-lifetimes.ts";
 import { migrations } from "../migrations/index.ts";
-import { WriteHealth } from "../space/write-health.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { GroupCommit } from "../unit/group-commit.ts";
+import { WriteHealth } from "../unit/write-health.ts";
 import { DatabaseRoom } from "./database-room.ts";
 import { postgresGroupConnection } from "./group-connection.ts";
 import { listenOn } from "./listener.ts";

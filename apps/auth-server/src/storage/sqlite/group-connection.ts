@@ -1,4 +1,4 @@
-import type { GroupConnection } from "../group-connection.ts";
+import type { GroupConnection } from "../unit/group-connection.ts";
 import { type openWriter, queriesOn } from "./connection.ts";
 import { asUnitError } from "./failures.ts";
 

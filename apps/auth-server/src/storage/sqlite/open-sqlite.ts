@@ -1,10 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
-import { SqlRevocationLog } from "../../revocations/sql-revocation-log.ts";
-import { GroupCommit } from "../group-commit.ts";
+import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
 import { type Room, UNLIMITED } from "../space/room.ts";
-import { WriteHealth } from "../space/write-health.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { GroupCommit } from "../unit/group-commit.ts";
+import { WriteHealth } from "../unit/write-health.ts";
 import { openReader, openWriter, queriesOn, type SqliteConnection } from "./connection.ts";
 import { lockDataFile, prepareDataFile } from "./data-file.ts";
 import { DiskRoom } from "./disk-room.ts";

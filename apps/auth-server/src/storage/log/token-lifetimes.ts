@@ -4,7 +4,7 @@
  */
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
+import type { Database } from "../database.ts";
 import { leewaySeconds } from "./retention-clock.ts";
 
 export interface TokenLifetimeOptions {

@@ -1,7 +1,7 @@
 /** The one row that describes the log: made at the first start, read and compared with the log at every start. */
 import { CHAIN_START, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
+import type { Database } from "../database.ts";
 import { revocationsError } from "./errors.ts";
 
 const HASH_KEY_BYTES = 32;

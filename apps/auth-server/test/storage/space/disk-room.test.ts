@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
-import { DiskRoom } from "../../src/storage/sqlite/disk-room.ts";
+import { DiskRoom } from "../../../src/storage/sqlite/disk-room.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import type { ReportSpace } from "../space/room.ts";
 import type { Storage } from "../storage-port.ts";
-import type { ReportSpace } from "./room.ts";
 
 /** What was stored in the last seconds says that the store can be written. */
 const TRUSTED_MS = 5000;

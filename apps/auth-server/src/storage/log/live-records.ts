@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Database, Dialect } from "../storage/database.ts";
+import type { Database, Dialect } from "../database.ts";
 import type { RetentionClock } from "./retention-clock.ts";
 
 /** Seqs of one slice: some milliseconds of work, and then others get their turn. */

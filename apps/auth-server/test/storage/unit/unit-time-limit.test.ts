@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { hasCode } from "@portcullis/protocol";
-import { SqlRevocationLog } from "../../src/revocations/sql-revocation-log.ts";
-import { GroupCommit } from "../../src/storage/group-commit.ts";
-import { migrations } from "../../src/storage/migrations/index.ts";
-import { openWriter, queriesOn } from "../../src/storage/sqlite/connection.ts";
-import { prepareDataFile } from "../../src/storage/sqlite/data-file.ts";
-import { sqliteGroupConnection } from "../../src/storage/sqlite/group-connection.ts";
-import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
-import { draft, storageOptions, temporaryFile } from "./temporary-storage.ts";
+import { SqlRevocationLog } from "../../../src/storage/log/sql-revocation-log.ts";
+import { migrations } from "../../../src/storage/migrations/index.ts";
+import { openWriter, queriesOn } from "../../../src/storage/sqlite/connection.ts";
+import { prepareDataFile } from "../../../src/storage/sqlite/data-file.ts";
+import { sqliteGroupConnection } from "../../../src/storage/sqlite/group-connection.ts";
+import { migrateToLatest } from "../../../src/storage/sqlite/migrate.ts";
+import { GroupCommit } from "../../../src/storage/unit/group-commit.ts";
+import { draft, storageOptions, temporaryFile } from "../temporary-storage.ts";
 
 test("a unit that waits for something foreign is undone, and the others go on", async (t) => {
   const file = temporaryFile(t);

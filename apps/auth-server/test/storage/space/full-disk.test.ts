@@ -13,8 +13,8 @@ import {
   type SignedIn,
   signIn,
   verdictOf,
-} from "../oidc/app.ts";
-import { REDIRECT_URI, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+} from "../../oidc/app.ts";
+import { REDIRECT_URI, type ServerUnderTest, startServer } from "../../oidc/server-under-test.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 
 interface World {

@@ -1,10 +1,10 @@
 import type { Kysely } from "kysely";
-import type { NewRow } from "../revocations/log-counter.ts";
-import type { SqlRevocationLog } from "../revocations/sql-revocation-log.ts";
-import type { Database } from "./database.ts";
-import { storageError } from "./errors.ts";
+import type { Database } from "../database.ts";
+import { storageError } from "../errors.ts";
+import type { NewRow } from "../log/log-counter.ts";
+import type { SqlRevocationLog } from "../log/sql-revocation-log.ts";
+import type { Appended, RevocationDraft, WriteTransaction } from "../write-transaction.ts";
 import type { GroupConnection } from "./group-connection.ts";
-import type { Appended, RevocationDraft, WriteTransaction } from "./write-transaction.ts";
 
 /**
  * The right to write that one unit holds, until it is over. A promise that the unit forgot to await finds the

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
-import type { Database } from "./database.ts";
-import type { LockRows } from "./write-transaction.ts";
+import type { Database } from "../database.ts";
+import type { LockRows } from "../write-transaction.ts";
 
 /** A connection that one group of units after the other is written through. Port of the two drivers. */
 export interface GroupConnection {

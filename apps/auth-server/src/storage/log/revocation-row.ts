@@ -9,10 +9,10 @@ import {
   scopeOfCode,
 } from "@portcullis/protocol";
 import type { KeySpace } from "@portcullis/revocation";
-import type { RevocationDraft } from "../storage/write-transaction.ts";
+import type { RevocationsTable } from "../tables/revocations.ts";
+import type { RevocationDraft } from "../write-transaction.ts";
 import { revocationsError } from "./errors.ts";
 import { leewaySeconds, type RetentionClock } from "./retention-clock.ts";
-import type { RevocationsTable } from "./tables.ts";
 
 export interface RetentionOptions {
   readonly tokenLifetimeSeconds: number;

@@ -2,9 +2,9 @@ import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-ser
 import { encodeRecords } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
-import type { Database, Dialect } from "../storage/database.ts";
-import type { RevocationDraft } from "../storage/write-transaction.ts";
-import { coalesced } from "./coalesced.ts";
+import { coalesced } from "../coalesced.ts";
+import type { Database, Dialect } from "../database.ts";
+import type { RevocationDraft } from "../write-transaction.ts";
 import { revocationsError } from "./errors.ts";
 import { liveRecords } from "./live-records.ts";
 import { type CounterTransaction, chainAfter, type NewRow, type Placed, placeInLog } from "./log-counter.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hasCode } from "@portcullis/protocol";
-import { DatabaseRoom } from "../../src/storage/postgres/database-room.ts";
+import { DatabaseRoom } from "../../../src/storage/postgres/database-room.ts";
 
 test("PostgreSQL: after its disk was full strangers are refused for a while, and everything else is tried", () => {
   const events: string[] = [];

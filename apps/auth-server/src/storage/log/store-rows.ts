@@ -1,7 +1,7 @@
 /** Puts rows that have their place into the log, and its head after them, in as few statements as the database takes. */
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Database, Dialect } from "../storage/database.ts";
-import type { RevocationsTable } from "./tables.ts";
+import type { Database, Dialect } from "../database.ts";
+import type { RevocationsTable } from "../tables/revocations.ts";
 
 /** Of PostgreSQL's LISTEN and NOTIFY: the other servers hear of a commit through it. */
 export const CHANNEL = "portcullis";

@@ -1,7 +1,7 @@
 import { MODE_CODES, SCOPE_CODES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Database, Dialect } from "../storage/database.ts";
-import type { RevocationsTable } from "./tables.ts";
+import type { Database, Dialect } from "../database.ts";
+import type { RevocationsTable } from "../tables/revocations.ts";
 
 const STANDING: ReadonlySet<number> = new Set([SCOPE_CODES.key, SCOPE_CODES["dpop-key"]]);
 

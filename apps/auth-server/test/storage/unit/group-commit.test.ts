@@ -3,8 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
-import { openStorage } from "../../src/storage/storage.ts";
-import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import type { WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import {
   draft,
   oneTo,
@@ -12,7 +12,7 @@ import {
   storedSeqs,
   temporaryFile,
   temporaryStorage,
-} from "./temporary-storage.ts";
+} from "../temporary-storage.ts";
 
 const addReplica = ({ db }: WriteTransaction, name: string) =>
   db.insertInto("replicas").values({ client_id: "gateway", name, lease_ms: 1 }).execute();

@@ -7,13 +7,13 @@ import { hash } from "node:crypto";
 import type { LogPosition } from "@portcullis/feed-server";
 import { encodeRecords, extendChain, type RevocationRecord } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Database, Dialect } from "../storage/database.ts";
-import type { LockRows } from "../storage/write-transaction.ts";
+import type { Database, Dialect } from "../database.ts";
+import type { RevocationsTable } from "../tables/revocations.ts";
+import type { LockRows } from "../write-transaction.ts";
 import { revocationsError } from "./errors.ts";
 import { noteStandingRefusals } from "./note-standing-refusals.ts";
 import { recordOf } from "./revocation-row.ts";
 import { storeRows } from "./store-rows.ts";
-import type { RevocationsTable } from "./tables.ts";
 
 export type NewRow = Omit<RevocationsTable, "seq" | "chain">;
 
