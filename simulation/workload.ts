@@ -1,6 +1,6 @@
 import type { AllowDecision, Decision } from "@portcullis/guard";
 import { PortcullisError, type Receipt, type Scope } from "@portcullis/protocol";
-import type { RevokeCommand } from "../apps/auth-server/src/revocations/revoker.ts";
+import type { RevokeCommand } from "../apps/auth-server/src/revocations/revoke/revoker.ts";
 import type { History } from "./checks/history.ts";
 import type { Profile } from "./profile.ts";
 import type { ServerLife } from "./server/server-life.ts";

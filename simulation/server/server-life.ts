@@ -1,16 +1,19 @@
 import type { ServerResponse } from "node:http";
 import { checkBody, FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
 import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
-import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/local-revocations.ts";
-import { pruneExpired } from "../../apps/auth-server/src/revocations/prune.ts";
-import { type ClosableReceipts, createReceipts } from "../../apps/auth-server/src/revocations/receipts.ts";
+import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-replica-directory.ts";
+import {
+  type ClosableReceipts,
+  createReceipts,
+} from "../../apps/auth-server/src/revocations/receipts/receipts.ts";
+import { pruneExpired } from "../../apps/auth-server/src/revocations/retention/prune.ts";
 import {
   createRevoker,
   type RevokeCommand,
   type Revoker,
   takeAsItIs,
-} from "../../apps/auth-server/src/revocations/revoker.ts";
-import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/sql-replica-directory.ts";
+} from "../../apps/auth-server/src/revocations/revoke/revoker.ts";
+import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/verifiers/local-revocations.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { ServerMutations } from "../checks/mutations.ts";
 import type { Call } from "../world/exchange.ts";

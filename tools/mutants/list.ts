@@ -20,7 +20,7 @@ const CHECK_BATCH = "packages/revocation/src/replica/check-batch.ts";
 const LOOKUP = "packages/revocation/src/revocation-lookup.ts";
 const LOG_COUNTER = "apps/auth-server/src/storage/log/log-counter.ts";
 const LEASE_TABLE = "packages/feed-server/src/lease-table.ts";
-const SHARED_LEASES = "apps/auth-server/src/revocations/shared/shared-leases.ts";
+const SHARED_LEASES = "apps/auth-server/src/revocations/many-servers/shared-leases.ts";
 
 const REPLICA_TESTS = [
   "replica.test.ts",
@@ -33,8 +33,8 @@ const VERDICT_TESTS = ["verdict.property.test.ts", "index-oracle.property.test.t
 );
 const RECEIPT_TESTS = [
   "packages/feed-server/test/lease-table.test.ts",
-  "apps/auth-server/test/revocations/receipts.test.ts",
-  "apps/auth-server/test/revocations/lease.test.ts",
+  "apps/auth-server/test/revocations/receipts/receipts.test.ts",
+  "apps/auth-server/test/revocations/receipts/lease.test.ts",
 ];
 
 export const MUTANTS: readonly Mutant[] = [
@@ -223,14 +223,14 @@ export const MUTANTS: readonly Mutant[] = [
         `    for (const row of [...this.#view.rows.values()].filter(({ holder }) => this.#calls.has(keyOfHolder(holder)))) {`,
       ],
     ],
-    tests: ["apps/auth-server/test/revocations/shared/shared-leases.property.test.ts"],
+    tests: ["apps/auth-server/test/revocations/many-servers/shared-leases.property.test.ts"],
   },
   {
     name: "head-from-memory",
     says: "a lease answer names the head that this server happens to know, not the newest of all servers",
     file: "packages/feed-server/src/lease-desk.ts",
     edits: [[`      await log.refresh();\n      // The log may`, `      // The log may`]],
-    tests: ["apps/auth-server/test/revocations/shared/shared-leases.property.test.ts"],
+    tests: ["apps/auth-server/test/revocations/many-servers/shared-leases.property.test.ts"],
   },
   {
     name: "told-before-commit",
@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
         `if (STANDING.has(row.scope)) continue;`,
       ],
     ],
-    tests: ["apps/auth-server/test/revocations/standing-refusals.test.ts"],
+    tests: ["apps/auth-server/test/revocations/retention/standing-refusals.test.ts"],
   },
   {
     name: "retired-key-signs-on",
@@ -348,7 +348,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "success-for-nobody",
     says: "a revocation of something that does not exist is answered as done",
-    file: "apps/auth-server/src/revocations/revoker.ts",
+    file: "apps/auth-server/src/revocations/revoke/revoker.ts",
     edits: [[`if (!isRecorded && unknown !== undefined) throw unknown();`, ""]],
     tests: ["apps/auth-server/test/oidc/unknown-targets.test.ts"],
   },
@@ -466,7 +466,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "packages/guard/src/steps.ts",
     edits: [[`  if (isClockOff === true) return deny(realm, "clock_off");\n`, ""]],
     tests: [
-      "apps/auth-server/test/revocations/slow-verifier.test.ts",
+      "apps/auth-server/test/revocations/verifiers/slow-verifier.test.ts",
       "apps/gateway/test/authentication.test.ts",
     ],
   },
@@ -475,7 +475,7 @@ export const MUTANTS: readonly Mutant[] = [
     says: "a record is pruned while a verifier whose clock is a little slow still takes its token",
     file: "apps/auth-server/src/storage/log/retention-clock.ts",
     edits: [[`=> 2 * clockSkewSeconds;`, `=> clockSkewSeconds;`]],
-    tests: ["apps/auth-server/test/revocations/slow-verifier.test.ts"],
+    tests: ["apps/auth-server/test/revocations/verifiers/slow-verifier.test.ts"],
   },
   {
     name: "empty-jwks-counts",

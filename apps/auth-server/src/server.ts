@@ -40,7 +40,7 @@ import { DeviceCookie } from "./people/device-cookie.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import { createRevocations, type EndBelow, type Revocations } from "./revocations/index.ts";
-import { createRecognizeHead, createSignHead } from "./revocations/sign-head.ts";
+import { createRecognizeHead, createSignHead } from "./revocations/rollback/sign-head.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
 import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";

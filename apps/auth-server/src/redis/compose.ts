@@ -1,9 +1,9 @@
 /** Everything that a server does with Redis, wired; nothing, when there is none in the configuration. */
 import { type LogPosition, setProcessTimer } from "@portcullis/feed-server";
-import type { Bus } from "../bus/bus.ts";
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
 import type { InteractionCache } from "../oidc/interaction-adapter.ts";
+import type { Bus } from "../revocations/many-servers/bus.ts";
 import type { Storage } from "../storage/storage.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";

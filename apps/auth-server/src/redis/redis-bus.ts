@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import type { Bus, BusMessage } from "../bus/bus.ts";
-import { parseBusMessage } from "../bus/postgres-bus.ts";
+import type { Bus, BusMessage } from "../revocations/many-servers/bus.ts";
+import { parseBusMessage } from "../revocations/many-servers/postgres-bus.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 
 export interface RedisBusOptions {

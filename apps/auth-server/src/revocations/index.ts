@@ -1,9 +1,7 @@
 export type { Authenticate, Caller } from "@portcullis/feed-server";
 export type { RevocationTables } from "../storage/tables/revocations.ts";
-export { STATE_REASONS } from "./check-revocation-request.ts";
-export type { LocalRevocations } from "./local-revocations.ts";
-export { gone, waitOf } from "./prefer-wait.ts";
-export type { Receipts } from "./receipts.ts";
+export { gone, waitOf } from "./api/prefer-wait.ts";
+export type { Receipts } from "./receipts/receipts.ts";
 export {
   createRevocations,
   type RevocationCounters,
@@ -11,6 +9,7 @@ export {
   type Revocations,
   type RevocationsOptions,
 } from "./revocations.ts";
+export { STATE_REASONS } from "./revoke/check-revocation-request.ts";
 export {
   type EndBelow,
   type FindTarget,
@@ -24,4 +23,5 @@ export {
   type Revoker,
   reasonOf,
   takeAsItIs,
-} from "./revoker.ts";
+} from "./revoke/revoker.ts";
+export type { LocalRevocations } from "./verifiers/local-revocations.ts";

@@ -12,18 +12,18 @@ import {
   setProcessTimer,
 } from "@portcullis/feed-server";
 import type { FastifyInstance } from "fastify";
-import type { Bus } from "../bus/bus.ts";
 import type { Storage } from "../storage/storage.ts";
-import { type LocalRevocations, loadLocalRevocations } from "./local-revocations.ts";
-import { LogCapacity } from "./log-capacity.ts";
-import { openLeases } from "./open-leases.ts";
-import { pruneExpired } from "./prune.ts";
-import { createReceipts, type Receipts } from "./receipts.ts";
-import { createRevoker, type EndBelow, type FindTarget, type Revoker } from "./revoker.ts";
-import { createRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
-import { revocationRoutes } from "./routes.ts";
-import { isRefusedForGood, renewStandingRefusals } from "./standing-refusals.ts";
-import { createVerifiers, type Verifiers } from "./verifiers.ts";
+import { revocationRoutes } from "./api/routes.ts";
+import type { Bus } from "./many-servers/bus.ts";
+import { openLeases } from "./many-servers/open-leases.ts";
+import { createReceipts, type Receipts } from "./receipts/receipts.ts";
+import { LogCapacity } from "./retention/log-capacity.ts";
+import { pruneExpired } from "./retention/prune.ts";
+import { isRefusedForGood, renewStandingRefusals } from "./retention/standing-refusals.ts";
+import { createRevoker, type EndBelow, type FindTarget, type Revoker } from "./revoke/revoker.ts";
+import { createRollback, type Rollback, type RollbackOptions } from "./rollback/rollback.ts";
+import { type LocalRevocations, loadLocalRevocations } from "./verifiers/local-revocations.ts";
+import { createVerifiers, type Verifiers } from "./verifiers/verifiers.ts";
 
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { exchange, json } from "@portcullis/testing/end-to-end";
-import { pruneExpired } from "../../src/revocations/prune.ts";
+import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { introspect, ok, refresh, revokeByApi, signIn } from "../oidc/app.ts";
 import { RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { apiToken, forge, kidOf, stealKey, useApi } from "./stolen-key.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { until } from "@portcullis/testing/end-to-end";
 import type { RedisServer } from "@portcullis/testing/servers";
-import type { BusMessage } from "../../src/bus/bus.ts";
 import { redisBus } from "../../src/redis/redis-bus.ts";
+import type { BusMessage } from "../../src/revocations/many-servers/bus.ts";
 import { clientFor, connectFor, PREFIX, redisForTest, singleOn } from "./redis-under-test.ts";
 
 const CHANNEL = `${PREFIX}:bus`;

@@ -8,7 +8,7 @@ import { until } from "@portcullis/testing/end-to-end";
 import { startRedisCluster, startRedisSentinel } from "@portcullis/testing/servers";
 import { createClient, createCluster, createSentinel } from "@redis/client";
 import { exportJWK } from "jose";
-import { createRecognizeHead, createSignHead } from "../../src/revocations/sign-head.ts";
+import { createRecognizeHead, createSignHead } from "../../src/revocations/rollback/sign-head.ts";
 import { MemoryFeed } from "./memory-feed.ts";
 import { MemoryLog } from "./memory-log.ts";
 import {

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import test from "node:test";
 import { FeedHub, setProcessTimer } from "@portcullis/feed-server";
 import { formatCursor } from "@portcullis/protocol";
-import { pruneExpired } from "../../src/revocations/prune.ts";
+import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { draft, oneTo, withoutChain } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations, TOKEN_SECONDS } from "./revocations-server.ts";
 import { firstReset, openStream, readUntil } from "./stream-reader.ts";

@@ -20,7 +20,7 @@ import {
   type Revocations,
   takeAsItIs,
 } from "../../src/revocations/index.ts";
-import { createRecognizeHead, createSignHead } from "../../src/revocations/sign-head.ts";
+import { createRecognizeHead, createSignHead } from "../../src/revocations/rollback/sign-head.ts";
 import { type DatabaseOptions, openStorage, type Storage } from "../../src/storage/storage.ts";
 import { storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
 

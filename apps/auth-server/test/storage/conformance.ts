@@ -8,7 +8,7 @@ import { CHAIN_START, encodeRecords, extendChain, hasCode } from "@portcullis/pr
 import { sql } from "kysely";
 import { spend } from "../../src/oidc/spend.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
-import { pruneExpired } from "../../src/revocations/prune.ts";
+import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";

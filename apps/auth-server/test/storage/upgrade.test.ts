@@ -10,7 +10,7 @@ import { exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import type { JWK } from "jose";
 import pg from "pg";
-import { loadLocalRevocations } from "../../src/revocations/local-revocations.ts";
+import { loadLocalRevocations } from "../../src/revocations/verifiers/local-revocations.ts";
 import { recordOf } from "../../src/storage/log/revocation-row.ts";
 import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrateToLatest as migratePostgres } from "../../src/storage/postgres/prepare-database.ts";

@@ -1,0 +1,46 @@
+import { type Holder, keyOfHolder, type SetTimer } from "@portcullis/feed-server";
+import type { Bus } from "./bus.ts";
+
+/** Acknowledgements that come so close together travel together: after a revocation they come from all verifiers at once. */
+const GATHERED_MS = 2;
+/** Of one message: PostgreSQL carries 8000 bytes, and an entry has at most 300. */
+const MOST_A_MESSAGE = 25;
+
+interface Announced {
+  readonly clientId: string;
+  readonly name: string;
+  readonly applied: number;
+}
+
+/** Tells the other servers what was acknowledged here. */
+export class Announcer {
+  readonly #options: { readonly bus: Bus; readonly setTimer: SetTimer };
+  #waiting = new Map<string, Announced>();
+  #incarnation = "";
+  #cancel: (() => void) | undefined;
+
+  constructor(options: { readonly bus: Bus; readonly setTimer: SetTimer }) {
+    this.#options = options;
+  }
+
+  announce(holder: Holder, incarnation: string, applied: number): void {
+    if (incarnation !== this.#incarnation) this.#waiting.clear();
+    this.#incarnation = incarnation;
+    this.#waiting.set(keyOfHolder(holder), { clientId: holder.clientId, name: holder.name, applied });
+    this.#cancel ??= this.#options.setTimer(() => this.#send(), GATHERED_MS);
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+
+  #send(): void {
+    this.#cancel = undefined;
+    const replicas = [...this.#waiting.values()];
+    this.#waiting = new Map();
+    for (let at = 0; at < replicas.length; at += MOST_A_MESSAGE) {
+      const some = replicas.slice(at, at + MOST_A_MESSAGE);
+      this.#options.bus.publish({ type: "applied", incarnation: this.#incarnation, replicas: some });
+    }
+  }
+}

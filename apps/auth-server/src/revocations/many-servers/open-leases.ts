@@ -1,0 +1,52 @@
+import { ExclusiveLeases, type LeaseBook, LeaseTable, type SetTimer } from "@portcullis/feed-server";
+import type { Storage } from "../../storage/storage.ts";
+import { type Bus, joinedBus, silentBus } from "./bus.ts";
+import { postgresBus } from "./postgres-bus.ts";
+import { SharedLeases } from "./shared-leases.ts";
+import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
+import { sqlSharedDirectory } from "./sql-shared-directory.ts";
+
+export interface OpenLeasesOptions {
+  readonly storage: Storage;
+  /** Another way than the database's to the other servers. */
+  readonly bus?: Bus | undefined;
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+export interface OpenedLeases {
+  readonly leases: LeaseBook;
+  close(): Promise<void>;
+}
+
+/** SQLite is one server's own; on PostgreSQL there may be others at any time. */
+export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeases> {
+  const { storage } = options;
+  if (storage.dialect === "postgres") return openShared(options);
+  const table = new LeaseTable(options);
+  const leases = await ExclusiveLeases.open({ ...options, table, directory: sqlReplicaDirectory(storage) });
+  return { leases, close: async () => undefined };
+}
+
+async function openShared(options: OpenLeasesOptions): Promise<OpenedLeases> {
+  const { storage } = options;
+  const { log, listen } = storage;
+  const notified = listen === undefined ? silentBus : postgresBus(listen);
+  const bus = options.bus === undefined ? notified : joinedBus(options.bus, notified);
+  // What cannot be read now is read at the next poll, or by whoever needs it.
+  const refresh = () => void log.refresh().catch(() => undefined);
+  bus.subscribe((message) => {
+    if (message.type === "head" && message.seq > log.head()) refresh();
+  });
+  bus.onResume(refresh);
+  const leases = new SharedLeases({ ...options, log, bus, directory: sqlSharedDirectory(storage) });
+  await leases.open();
+  return {
+    leases,
+    async close() {
+      leases.close();
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import {
+  countedFor,
+  type Granting,
+  type Holder,
+  keyOfHolder,
+  type Laggard,
+  type Lease,
+  type LeaseBook,
+  type LeaseChange,
+  LONGEST_LEASE_MS,
+  type SetTimer,
+} from "@portcullis/feed-server";
+import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
+import { Announcer } from "./announcer.ts";
+import type { Bus } from "./bus.ts";
+import { DirectoryView } from "./directory-view.ts";
+import { latest, silentAfter } from "./known-rows.ts";
+import { ObservedHeads } from "./observed-heads.ts";
+import { OwnCalls } from "./own-calls.ts";
+import { RowFinder } from "./row-finder.ts";
+import { RowWriter } from "./row-writer.ts";
+import type { DirectoryRow, RowChange, SharedDirectory } from "./shared-directory.ts";
+
+export interface SharedLeasesOptions {
+  readonly directory: SharedDirectory;
+  readonly bus: Bus;
+  readonly log: {
+    readonly incarnation: string;
+    head(): number;
+    subscribe(listener: () => void): () => void;
+    onIncarnation(listener: () => void): () => void;
+  };
+  /** Never a wall clock: a jump would end leases here that verifiers still hold. */
+  readonly monotonicMs: () => number;
+  readonly setTimer: SetTimer;
+  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+/**
+ * Leases that any of several servers on one database gives. A grant that named head H lets nobody allow what a seq up to
+ * H revoked; so one that is dangerous for seq S was asked for before S was committed, and is over when a lease has
+ * passed since a time at which this server knew of S. Who may hold such a grant is in the directory before it is
+ * given. So whichever server is asked needs no word of the others: it reads the directory after the commit, and counts
+ * out who acknowledged, to any of them, and who must have stopped.
+ */
+export class SharedLeases implements LeaseBook {
+  readonly #options: SharedLeasesOptions;
+  readonly #heads: ObservedHeads;
+  readonly #acknowledged: Acknowledgements;
+  readonly #view: DirectoryView;
+  readonly #finder: RowFinder;
+  readonly #writer: RowWriter;
+  readonly #announcer: Announcer;
+  readonly #calls = new OwnCalls();
+  readonly #listeners = new Set<(change: LeaseChange) => void>();
+  readonly #stops: (() => void)[];
+  #failing = false;
+
+  constructor(options: SharedLeasesOptions) {
+    const { monotonicMs, directory, log, bus } = options;
+    this.#options = options;
+    this.#heads = new ObservedHeads({ monotonicMs, rememberMs: countedFor(LONGEST_LEASE_MS) });
+    this.#acknowledged = new Acknowledgements(monotonicMs);
+    this.#announcer = new Announcer(options);
+    this.#finder = new RowFinder(directory);
+    this.#writer = new RowWriter({
+      directory,
+      monotonicMs,
+      onStored: ({ holder }, at) => this.#calls.written(holder, at),
+      onGone: (key) => this.#calls.forget(key),
+    });
+    this.#view = new DirectoryView({
+      ...options,
+      mark: () => this.#heads.mark(),
+      onRead: (rows, startedAt) => this.#onRead(rows, startedAt),
+      onFailure: (error) => this.#onFailure(error),
+    });
+    // What was committed before this process looked was committed before now.
+    const see = () => this.#heads.see(log.incarnation, log.head());
+    see();
+    this.#stops = [
+      log.onIncarnation(see),
+      log.subscribe(see),
+      bus.subscribe((message) => {
+        if (message.type !== "applied") return;
+        for (const { applied, ...holder } of message.replicas)
+          this.#hear(holder, message.incarnation, applied);
+      }),
+      bus.onResume(() => void this.#view.look()),
+    ];
+  }
+
+  held(): Lease[] {
+    const now = this.#options.monotonicMs();
+    const rows = [...this.#view.rows.values()].filter((row) => silentAfter(row) > now);
+    const here = this.#calls.inForce(now).filter(({ holder }) => !this.#view.rows.has(keyOfHolder(holder)));
+    return [...rows, ...here].map(({ holder }) => this.#leaseOf(holder));
+  }
+
+  laggardsOf(seq: number): Laggard[] {
+    const { monotonicMs, log } = this.#options;
+    const now = monotonicMs();
+    const committedBefore = this.#heads.at(seq);
+    const laggards: Laggard[] = [];
+    for (const row of this.#view.rows.values()) {
+      if (this.#acknowledged.appliedOf(keyOfHolder(row.holder), log.incarnation) >= seq) continue;
+      const until = Math.min(committedBefore + countedFor(row.leaseMs), silentAfter(row));
+      if (until > now) laggards.push({ lease: this.#leaseOf(row.holder), until });
+    }
+    return laggards;
+  }
+
+  strangersUntil(seq: number): number {
+    if (this.#view.readSince > this.#heads.markOf(seq)) return Number.NEGATIVE_INFINITY;
+    return this.#heads.at(seq) + countedFor(LONGEST_LEASE_MS);
+  }
+
+  /** While somebody listens, the directory is looked at often. */
+  subscribe(listener: (change: LeaseChange) => void): () => void {
+    this.#listeners.add(listener);
+    const stop = this.#view.watch();
+    return () => {
+      if (this.#listeners.delete(listener)) stop();
+    };
+  }
+
+  /** Of all servers: an acknowledgement to one is announced to the others. */
+  get count(): number {
+    return this.#view.rows.size;
+  }
+
+  has(key: string): boolean {
+    return this.#view.rows.has(key) || this.#calls.has(key);
+  }
+
+  heldBy(clientId: string): number {
+    return this.held().filter(({ holder }) => holder.clientId === clientId).length;
+  }
+
+  acknowledge(holder: Holder, { incarnation, applied }: Acknowledged): void {
+    if (this.#hear(holder, incarnation, applied)) this.#announcer.announce(holder, incarnation, applied);
+  }
+
+  async enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
+    if (!(await this.#isStored(holder, leaseMs))) await this.#writer.enter(this.#changeOf(holder, leaseMs));
+    return grant();
+  }
+
+  grant(holder: Holder, { applied, chain, live, clock, leaseMs, receivedAt }: Granting): void {
+    const key = keyOfHolder(holder);
+    const { incarnation } = this.#options.log;
+    const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
+    const report = { incarnation, applied, chain, live: newest };
+    this.#calls.note({ holder, leaseMs, receivedAt, report, clock });
+  }
+
+  async release(holder: Holder): Promise<void> {
+    const lease = this.#leaseOf(holder);
+    this.#calls.forget(lease.key);
+    this.#view.rows.delete(holder);
+    this.#emit({ type: "released", lease });
+    await this.#writer.leave(holder).catch((error: unknown) => this.#onFailure(error));
+  }
+
+  async sweep(): Promise<void> {
+    await this.#writeCalls().catch((error: unknown) => this.#onFailure(error));
+    await this.#view.look();
+    this.#calls.forgetSilent(this.#options.monotonicMs());
+    const gone = this.#view.rows.useless(this.#options.monotonicMs());
+    await Promise.all(gone.map(({ holder, renewal }) => this.#writer.leave(holder, renewal))).catch(
+      (error: unknown) => this.#onFailure(error),
+    );
+  }
+
+  /** Reads the directory for the first time; rejects never, since who asks for a receipt is told what is not known. */
+  open(): Promise<void> {
+    return this.#view.look();
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    this.#announcer.close();
+  }
+
+  /**
+   * Memory alone would not do: the row may have been given back at another server, and this is the next process of that
+   * name. Nor would the look alone: the row may be about to be deleted for its age.
+   */
+  async #isStored(holder: Holder, leaseMs: number): Promise<boolean> {
+    if (!this.#calls.isWritten(holder, this.#options.monotonicMs())) return false;
+    const stored = await this.#finder.leaseMsOf(holder);
+    // Asked again: the process may have been paused meanwhile.
+    const isWritten = this.#calls.isWritten(holder, this.#options.monotonicMs());
+    return isWritten && stored !== undefined && stored >= leaseMs;
+  }
+
+  #changeOf(holder: Holder, leaseMs: number): RowChange {
+    const { applied, chain, live } = this.#leaseOf(holder);
+    return { holder, leaseMs, report: { incarnation: this.#options.log.incarnation, applied, chain, live } };
+  }
+
+  async #writeCalls(): Promise<void> {
+    const calls = this.#calls.takeUnwritten();
+    try {
+      await this.#writer.renew(calls);
+    } catch (error) {
+      this.#calls.putBack(calls);
+      throw error;
+    }
+  }
+
+  #hear(holder: Holder, incarnation: string, applied: number): boolean {
+    const isNews = this.#acknowledged.hear(holder, { incarnation, applied });
+    if (isNews && incarnation === this.#options.log.incarnation) {
+      this.#emit({ type: "granted", lease: this.#leaseOf(holder) });
+    }
+    return isNews;
+  }
+
+  #onRead(rows: readonly DirectoryRow[], startedAt: number): void {
+    this.#failing = false;
+    for (const { holder, report } of rows) {
+      if (report !== undefined) this.#acknowledged.hear(holder, report);
+    }
+    this.#acknowledged.keepOnly(this, startedAt);
+    this.#emit({ type: "known" });
+  }
+
+  /** Once an outage: what hangs on it says so itself. */
+  #onFailure(error: unknown): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#options.report({ event: "replica_directory_unavailable", error: (error as Error).message });
+  }
+
+  #leaseOf(holder: Holder): Lease {
+    const key = keyOfHolder(holder);
+    const { incarnation } = this.#options.log;
+    const row = this.#view.rows.get(key);
+    const call = this.#calls.get(key);
+    const applied = this.#acknowledged.appliedOf(key, incarnation);
+    const reports = [call?.report, row?.report].filter((report) => report?.incarnation === incarnation);
+    return {
+      key,
+      holder,
+      applied,
+      leaseMs: Math.max(row?.leaseMs ?? 0, call?.leaseMs ?? 0),
+      calledAt: latest(call?.receivedAt, row),
+      chain: reports.find((report) => report?.applied === applied && report.chain !== undefined)?.chain,
+      live: reports.find((report) => report?.live !== undefined)?.live,
+      clock: call?.clock,
+    };
+  }
+
+  #emit(change: LeaseChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}

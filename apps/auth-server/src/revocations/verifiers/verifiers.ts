@@ -1,0 +1,49 @@
+import type { Lease, Leases } from "@portcullis/feed-server";
+import type { VerifierStatus } from "@portcullis/protocol";
+import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
+import { Agreement } from "./agreement.ts";
+
+/** Who follows the log, how far each has got, and whether it holds what the log holds. */
+export interface Verifiers {
+  /** Those that hold a lease, or may: the same on whichever server is asked, but for what was said a moment ago. */
+  list(): Promise<VerifierStatus[]>;
+}
+
+export interface VerifiersOptions {
+  readonly leases: Pick<Leases, "held">;
+  readonly log: SqlRevocationLog;
+  readonly monotonicMs: () => number;
+}
+
+export function createVerifiers(options: VerifiersOptions): Verifiers {
+  const agreement = new Agreement(options.log);
+  return {
+    async list() {
+      const held = options.leases.held();
+      const agrees = await agreement.of(held);
+      return held.map((lease) => statusOf(lease, agrees.get(lease.key), options));
+    },
+  };
+}
+
+function statusOf(
+  lease: Lease,
+  agrees: boolean | undefined,
+  { log, monotonicMs }: VerifiersOptions,
+): VerifierStatus {
+  const { holder, applied, leaseMs, calledAt, chain, live, clock } = lease;
+  return {
+    name: holder.name,
+    clientId: holder.clientId,
+    applied,
+    behind: Math.max(0, log.head() - applied),
+    leaseMs,
+    // Of a call to a server that has been restarted since we only know that it may still count.
+    ageMs: calledAt === undefined ? leaseMs : Math.max(0, monotonicMs() - calledAt),
+    leased: true,
+    ...(chain === undefined ? {} : { chain }),
+    ...(live === undefined ? {} : { live: live.digest }),
+    ...(agrees === undefined ? {} : { agrees }),
+    ...(clock === undefined ? {} : { clock }),
+  };
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import test, { after } from "node:test";
+import { startPostgres } from "@portcullis/testing/servers";
+import { sql } from "kysely";
+import { checkListQuery } from "../../../src/revocations/api/check-inspect-query.ts";
+import { findRevocation, findRevocations } from "../../../src/revocations/api/find-revocations.ts";
+import { logPage } from "../../../src/revocations/api/log-pages.ts";
+import { compareVerifiers } from "../../../src/revocations/verifiers/compare-verifiers.ts";
+import { closingStorages, draft, oneTo, storageOptions } from "../../storage/temporary-storage.ts";
+
+const postgres = await startPostgres({ fsync: false });
+after(() => postgres.stop());
+
+test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
+  const database = { kind: "postgres", url: await postgres.createDatabase(), poolSize: 4 } as const;
+  const { log, read, write } = await closingStorages(t, { ...storageOptions("unused"), database })();
+  await write(async (transaction) =>
+    transaction.append([
+      ...oneTo(6000).map((at) => draft(`s${at}`)),
+      draft("alice", { scope: "session", actor: "admin", note: "lost phone" }),
+      draft("alice", { scope: "subject", mode: "stale", reason: "claims_changed" }),
+      { ...draft("x"), scope: "subject-client", key: { subject: "alice", client: "web" } },
+    ]),
+  );
+  const head = await log.refresh();
+  const options = { read, keySpace: log.keySpace, head, oldestKept: log.oldestKept() };
+  const found = async (query: object) => {
+    const { revocations } = await findRevocations(options, checkListQuery(query));
+    return revocations.map(({ seq }) => seq);
+  };
+  assert.deepEqual(await found({ key: "alice" }), [6002, 6001]);
+  assert.deepEqual(await found({ subject: "alice", client: "web" }), [6003]);
+  assert.deepEqual(await found({ actor: "admin" }), [6001]);
+  await assert.rejects(found({ actor: "a\0b" }), { code: "invalid_request" });
+  await assert.rejects(found({ key: "a\0b" }), { code: "invalid_request" });
+  for (const extreme of ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"]) {
+    await found({ since: extreme, until: extreme, before: "999999999999999" });
+  }
+  assert.deepEqual(await found({ actor: "%" }), []);
+  assert.deepEqual(await found({ until: "2020-01-01T00:00:00Z" }), []);
+  assert.deepEqual((await found({ limit: "500" })).at(-1), 5504);
+  assert.deepEqual((await findRevocation(read, 6003))?.key, { subject: "alice", client: "web" });
+  assert.equal(await findRevocation(read, 6004), undefined);
+
+  const page = await logPage({ read, log }, { after: 5000, limit: 10_000 });
+  assert.deepEqual([page.after, page.to, page.records.length], [5000, 6003, Math.ceil((1003 * 40 * 4) / 3)]);
+  const verifier = { name: "a", clientId: "a", applied: 5000, behind: 0, leaseMs: 1, ageMs: 0, leased: true };
+  const [compared] = await compareVerifiers(read, [{ ...verifier, chain: page.chainBefore! }]);
+  assert.equal(compared?.agrees, true);
+
+  await sql`analyze revocations`.execute(read);
+  const plan = await sql<object>`
+    explain select seq from revocations where key = ${log.keySpace.keyOf("subject", "s9")}`.execute(read);
+  assert.match(JSON.stringify(plan.rows), /revocations_by_key/);
+});

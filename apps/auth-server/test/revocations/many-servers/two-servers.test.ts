@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import test, { after, type TestContext } from "node:test";
+import type { Receipt } from "@portcullis/protocol";
+import { startPostgres } from "@portcullis/testing/servers";
+import { sqlSharedDirectory } from "../../../src/revocations/many-servers/sql-shared-directory.ts";
+import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
+
+const postgres = await startPostgres({ fsync: false });
+after(() => postgres.stop());
+
+const subject = { scope: "subject", key: "alice" };
+
+async function twoServers(t: TestContext): Promise<[RevocationsServer, RevocationsServer]> {
+  const database = { kind: "postgres", url: await postgres.createDatabase(), poolSize: 4 } as const;
+  return [await serveRevocations(t, { database }), await serveRevocations(t, { database })];
+}
+
+const about = ({ state, acked, leased, laggards }: Receipt) => ({ state, acked, leased, laggards });
+
+test("a revocation at one server is enforced as soon as the other got the acknowledgement", async (t) => {
+  const [a, b] = await twoServers(t);
+  await a.lease("gateway", { replica: "g1", leaseMs: 60_000 });
+  const first = await b.receipt(subject);
+  assert.deepEqual(about(first), { state: "pending", acked: 0, leased: 1, laggards: ["g1"] });
+  const receipt = b.receipt(subject, "wait=20");
+  const { head } = await a.lease("gateway", { replica: "g1", applied: 0, leaseMs: 60_000 });
+  await a.lease("gateway", { replica: "g1", applied: head, leaseMs: 60_000 });
+  while (a.storage.log.head() < first.seq + 1) await a.storage.log.refresh();
+  await a.lease("gateway", { replica: "g1", applied: a.storage.log.head(), leaseMs: 60_000 });
+  const { elapsedMs, ...rest } = await receipt;
+  assert.deepEqual(rest, { seq: first.seq + 1, state: "enforced", acked: 1, leased: 1 });
+  assert.ok(elapsedMs < 10_000, `${elapsedMs} ms`);
+});
+
+test("a lease whose server was killed is waited for until it must have ended, by name", async (t) => {
+  const [a, b] = await twoServers(t);
+  await a.lease("gateway", { replica: "g1", leaseMs: 1500 });
+  await a.close();
+  const pending = await b.receipt(subject);
+  assert.deepEqual(about(pending), { state: "pending", acked: 0, leased: 1, laggards: ["g1"] });
+  const leftMs = Date.parse(pending.enforcedBy!) - Date.now();
+  assert.ok(leftMs > 1000 && leftMs <= 1502, `${leftMs} ms`);
+  const enforced = await b.receipt(subject, "wait=10");
+  assert.equal(enforced.state, "enforced");
+  assert.ok(enforced.elapsedMs >= 1400 && enforced.elapsedMs < 8000, `${enforced.elapsedMs} ms`);
+});
+
+test("a verifier may talk to another server each time, and is in the list of each", async (t) => {
+  const [a, b] = await twoServers(t);
+  await a.lease("gateway", { replica: "g1", leaseMs: 20_000 });
+  const { seq } = await a.receipt(subject);
+  const { head } = await b.lease("gateway", { replica: "g1", applied: 0, leaseMs: 20_000 });
+  assert.equal(head, seq, "read after the request arrived, whoever committed it");
+  await b.lease("gateway", { replica: "g1", applied: seq, leaseMs: 20_000 });
+  assert.equal((await a.receipt(subject)).laggards?.length, 1);
+  const receipt = await a.revocations.receipts.wait(seq, 5000);
+  assert.deepEqual(about(receipt), { state: "enforced", acked: 1, leased: 1, laggards: undefined });
+  for (const server of [a, b]) {
+    const [verifier, ...others] = await server.revocations.verifiers.list();
+    assert.deepEqual(others, []);
+    assert.deepEqual([verifier?.name, verifier?.applied, verifier?.leased], ["g1", seq, true]);
+  }
+});
+
+test("a lease given back at another server is waited for by nobody, and the next of that name is", async (t) => {
+  const [a, b] = await twoServers(t);
+  await a.lease("gateway", { replica: "g1", leaseMs: 60_000 });
+  await b.lease("gateway", { replica: "g1", leaseMs: 0 });
+  assert.equal((await a.receipt(subject)).state, "enforced");
+  // The first server remembers to have stored the name a moment ago, and must not rely on it.
+  await a.lease("gateway", { replica: "g1", leaseMs: 60_000 });
+  assert.deepEqual((await b.receipt(subject)).laggards, ["g1"]);
+});
+
+test("a quorum is enough when it was asked for, and those that are missing are named", async (t) => {
+  const [a, b] = await twoServers(t);
+  for (const replica of ["g1", "g2", "g3"]) await a.lease("gateway", { replica, leaseMs: 60_000 });
+  const { seq } = await a.receipt(subject);
+  await a.lease("gateway", { replica: "g1", applied: seq, leaseMs: 60_000 });
+  const receipt = b.revocations.receipts.wait(seq, 20_000, undefined, "quorum");
+  await a.lease("gateway", { replica: "g2", applied: seq, leaseMs: 60_000 });
+  assert.deepEqual(about(await receipt), { state: "quorum", acked: 2, leased: 3, laggards: ["g3"] });
+  assert.equal((await b.revocations.receipts.wait(seq, 0)).state, "pending");
+});
+
+test("the directory keeps what was acknowledged most, and brings nobody back by a renewal", async (t) => {
+  const [{ storage }] = await twoServers(t);
+  const directory = sqlSharedDirectory(storage);
+  const holder = { clientId: "gateway", name: "g1" };
+  const row = (applied: number, incarnation = "log", leaseMs = 5000) => ({
+    holder,
+    leaseMs,
+    report: { incarnation, applied, chain: `chain ${applied}`, live: undefined },
+  });
+  const write = (change: Partial<Parameters<typeof directory.write>[0]>) =>
+    directory.write({ enter: [], renew: [], leave: [], ...change });
+  assert.deepEqual(await write({ renew: [row(1)] }), ["g1 gateway"]);
+  assert.deepEqual(await directory.all(), []);
+  assert.deepEqual(await write({ enter: [row(7)] }), []);
+  const [first] = await directory.all();
+  assert.deepEqual(await write({ renew: [row(6, "log", 2000)] }), []);
+  const [second] = await directory.all();
+  assert.deepEqual(second, { ...first, renewal: first!.renewal + 1 });
+  await write({ renew: [row(2, "restored log", 9000)] });
+  const [third] = await directory.all();
+  assert.deepEqual(
+    [third?.report?.applied, third?.report?.incarnation, third?.leaseMs],
+    [2, "restored log", 9000],
+  );
+  assert.deepEqual([...(await directory.find([holder, { ...holder, name: "g2" }]))], [["g1 gateway", 9000]]);
+  await write({ leave: [{ holder, renewal: second!.renewal }] });
+  assert.equal((await directory.all()).length, 1, "it was renewed since it was looked at");
+  await write({ leave: [{ holder, renewal: third!.renewal }] });
+  assert.deepEqual(await directory.all(), []);
+});

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { LeaseDesk, LeaseTable } from "@portcullis/feed-server";
+import { FakeClock } from "@portcullis/testing";
+import { sql } from "kysely";
+import { sqlReplicaDirectory } from "../../../src/revocations/many-servers/sql-replica-directory.ts";
+import { temporaryStorage } from "../../storage/temporary-storage.ts";
+import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
+
+const subject = { scope: "subject", key: "alice" };
+
+async function storedReplicas(server: RevocationsServer): Promise<string[]> {
+  const rows = await server.storage.read.selectFrom("replicas").selectAll().orderBy("name").execute();
+  return rows.map((row) => `${row.client_id}/${row.name}/${row.lease_ms}`);
+}
+
+/** The sweep runs each second; a test that waits for it waits for what it does. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a lease answers with the head at the time it was received, and its length is capped", async (t) => {
+  const server = await serveRevocations(t, { nowSeconds: () => 1000.5 });
+  await server.revoke(subject);
+  const { incarnation } = server.storage.log;
+  assert.deepEqual(await server.lease("gateway", { applied: 0, leaseMs: 300_000 }), {
+    incarnation,
+    head: 1,
+    leaseMs: 60_000,
+    issuerTime: { earliestMs: 1_000_500, latestMs: 1_000_500 },
+  });
+});
+
+test("a verifier of another incarnation, or ahead of the log, must take a new snapshot", async (t) => {
+  const server = await serveRevocations(t);
+  const errorOf = async (response: Response) => [response.status, (await response.json()).error];
+  assert.deepEqual(await errorOf(await server.leaseCall("gateway", { incarnation: "another" })), [
+    409,
+    "other_incarnation",
+  ]);
+  assert.deepEqual(await errorOf(await server.leaseCall("gateway", { applied: 1 })), [409, "ahead_of_head"]);
+  assert.deepEqual(
+    server.events.map(({ event }) => event),
+    ["verifier_ahead_of_log"],
+  );
+  assert.equal(server.revocations.counters().leases, 0);
+});
+
+test("the problems of a lease request are told at once", async (t) => {
+  const server = await serveRevocations(t);
+  const response = await server.leaseCall("gateway", { replica: "a b", applied: -1, leaseMs: 1.5 });
+  assert.equal(response.status, 400);
+  const { problems } = await response.json();
+  assert.deepEqual(problems.map(({ field }: { field: string }) => field).sort(), [
+    "applied",
+    "leaseMs",
+    "replica",
+  ]);
+});
+
+test("a name is stored when a verifier appears, asks for longer or leaves, and not at a renewal", async (t) => {
+  const server = await serveRevocations(t);
+  const { counters } = server.storage;
+  await server.lease("gateway", { replica: "g1", leaseMs: 5000 });
+  assert.equal(counters.units, 1);
+  for (let renewal = 0; renewal < 20; renewal++)
+    await server.lease("gateway", { replica: "g1", leaseMs: 4000 });
+  assert.equal(counters.units, 1);
+  await server.lease("gateway", { replica: "g1", leaseMs: 9000 });
+  await server.lease("orders", { replica: "g1" });
+  assert.deepEqual(await storedReplicas(server), ["gateway/g1/9000", "orders/g1/5000"]);
+  await server.lease("gateway", { replica: "g1", leaseMs: 0 });
+  await until(async () => (await storedReplicas(server)).length === 1);
+  assert.deepEqual(await storedReplicas(server), ["orders/g1/5000"]);
+});
+
+test("a new verifier gets no lease while its name cannot be stored", async (t) => {
+  const server = await serveRevocations(t);
+  await server.storage.write(({ db }) => sql`drop table replicas`.execute(db));
+  assert.equal((await server.leaseCall("gateway", {})).status, 500);
+  assert.equal(server.revocations.counters().leases, 0);
+});
+
+test("a client may hold a bounded number of leases, and renew those that it has", async (t) => {
+  const server = await serveRevocations(t, { limits: { leasesPerClient: 2 } });
+  for (const replica of ["a", "b"])
+    assert.equal((await server.leaseCall("gateway", { replica })).status, 200);
+  const third = await server.leaseCall("gateway", { replica: "c" });
+  assert.equal(third.status, 429);
+  assert.equal((await third.json()).error, "too_many_leases");
+  assert.equal((await server.leaseCall("gateway", { replica: "a" })).status, 200);
+  assert.equal((await server.leaseCall("orders", { replica: "c" })).status, 200);
+  await server.lease("gateway", { replica: "b", leaseMs: 0 });
+  assert.equal((await server.leaseCall("gateway", { replica: "c" })).status, 200);
+});
+
+test("one client cannot acknowledge for another", async (t) => {
+  const server = await serveRevocations(t);
+  await server.lease("gateway", { replica: "g1" });
+  await server.revoke(subject);
+  await server.lease("orders", { replica: "g1", applied: 1 });
+  assert.deepEqual((await server.receipt(subject)).laggards, ["g1", "g1"]);
+});
+
+test("after a restart a receipt waits for the verifiers that held leases before it", async (t) => {
+  const before = await serveRevocations(t);
+  await before.lease("gateway", { replica: "g1", leaseMs: 8000 });
+  await before.lease("gateway", { replica: "g2", leaseMs: 8000 });
+  await before.lease("gateway", { replica: "gone", leaseMs: 0 });
+  await before.close();
+
+  const clock = new FakeClock();
+  const after = await serveRevocations(t, { file: before.file, monotonicMs: clock.monotonicMs });
+  const first = await after.receipt(subject);
+  assert.deepEqual([first.state, first.leased, first.laggards], ["pending", 2, ["g1", "g2"]]);
+  await after.lease("gateway", { replica: "g2", applied: 1 });
+  clock.advance(8000 * 1.001 - 1);
+  assert.deepEqual(
+    (await after.receipt(subject)).laggards,
+    ["g1", "g2"],
+    "the presumed lease of g1, a real one of g2",
+  );
+  clock.advance(1);
+  assert.equal((await after.receipt(subject)).state, "enforced");
+  await until(async () => (await storedReplicas(after)).length === 0);
+});
+
+test("a lease counts for a thousandth longer here, since a verifier's clock may run slower", async (t) => {
+  const clock = new FakeClock();
+  const server = await serveRevocations(t, { monotonicMs: clock.monotonicMs });
+  assert.equal((await server.lease("gateway", { replica: "g1", leaseMs: 5000 })).leaseMs, 5000);
+  clock.advance(5004);
+  assert.deepEqual((await server.receipt(subject)).laggards, ["g1"]);
+  clock.advance(1);
+  assert.equal((await server.receipt(subject)).state, "enforced");
+});
+
+test("a verifier that comes back after the restart acknowledges as before", async (t) => {
+  const before = await serveRevocations(t);
+  await before.lease("gateway", { replica: "g1" });
+  await before.close();
+  const after = await serveRevocations(t, { file: before.file });
+  const { seq, state } = await after.receipt(subject);
+  assert.equal(state, "pending");
+  await after.lease("gateway", { replica: "g1", applied: seq });
+  const receipt = await after.revocations.receipts.wait(seq, 0);
+  assert.deepEqual([receipt.state, receipt.acked, receipt.leased], ["enforced", 1, 1]);
+});
+
+test("verifiers that appear at once do not pass the bound together", async (t) => {
+  const server = await temporaryStorage(t);
+  const table = new LeaseTable({ monotonicMs: () => 0 });
+  const desk = await LeaseDesk.open({
+    log: server.log,
+    directory: sqlReplicaDirectory(server),
+    table,
+    leasesPerClient: 3,
+    nowSeconds: () => 0,
+    report: () => undefined,
+  });
+  const { incarnation } = server.log;
+  const call = (replica: string, clientId: string) =>
+    desk.call({ clientId, request: { replica, incarnation, applied: 0, leaseMs: 1000 }, receivedAt: 0 });
+  const results = await Promise.allSettled([
+    ...Array.from({ length: 20 }, (_, at) => call(`g${at}`, "gateway")),
+    call("g0", "gateway"),
+    call("o", "orders"),
+  ]);
+  const refused = results.filter((result) => result.status === "rejected");
+  assert.deepEqual(
+    refused.map(({ reason }) => reason.code),
+    Array(17).fill("too_many_leases"),
+  );
+  assert.deepEqual([table.heldBy("gateway"), table.heldBy("orders")], [3, 1]);
+});
+
+test("the more verifiers there are, the less often each is to acknowledge", async (t) => {
+  const server = await temporaryStorage(t);
+  const desk = await LeaseDesk.open({
+    log: server.log,
+    directory: sqlReplicaDirectory(server),
+    table: new LeaseTable({ monotonicMs: () => 0 }),
+    nowSeconds: () => 0,
+    report: () => undefined,
+  });
+  const { incarnation } = server.log;
+  const intervals: (number | undefined)[] = [];
+  for (let at = 1; at <= 24; at++) {
+    const request = { replica: `g${at}`, incarnation, applied: 0, leaseMs: 1000 };
+    intervals.push((await desk.call({ clientId: "gateway", request, receivedAt: 0 })).ackIntervalMs);
+  }
+  assert.deepEqual(intervals.slice(0, 19), Array(19).fill(undefined));
+  assert.deepEqual(intervals.slice(19), [5, 5.25, 5.5, 5.75, 6]);
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { LogCapacity } from "../../../src/revocations/retention/log-capacity.ts";
+import { serveRevocations } from "../revocations-server.ts";
+
+test("an alarm at four fifths of what may be kept, once until it was below again", () => {
+  const events: unknown[] = [];
+  const log = { newest: 79, oldest: 1 };
+  const capacity = new LogCapacity({
+    log: { head: () => log.newest, oldestKept: () => log.oldest },
+    mostLiveRevocations: 100,
+    report: (event) => events.push(event),
+  });
+  const near = (kept: number) => ({ event: "revocations_near_capacity", kept, mostLiveRevocations: 100 });
+  capacity.watch();
+  assert.deepEqual(events, []);
+  log.newest = 80;
+  capacity.watch();
+  log.newest = 95;
+  capacity.watch();
+  assert.deepEqual(events, [near(80)]);
+  log.oldest = 50;
+  capacity.watch();
+  log.newest = 140;
+  capacity.watch();
+  assert.deepEqual(events, [near(80), near(91)]);
+});
+
+test("a full log refuses single ids, and takes what covers many", async (t) => {
+  const server = await serveRevocations(t, { mostLiveRevocations: 2 });
+  const key = "Vt8Vt7mGQf2bqfYkq0hZ0A";
+  for (const _ of [1, 2]) assert.equal((await server.revoke({ scope: "session", key })).status, 200);
+  for (const scope of ["token", "session", "grant"]) {
+    const refused = await server.revoke({ scope, key });
+    assert.equal(refused.status, 503);
+    const body = await refused.json();
+    assert.equal(body.error, "log_full");
+    assert.match(body.error_description, /Nothing was changed: 2 revocations/);
+  }
+  assert.equal(server.storage.log.head(), 2);
+  for (const scope of ["subject", "client", "key"]) {
+    assert.equal((await server.revoke({ scope, key: "alice" })).status, 200);
+  }
+});
