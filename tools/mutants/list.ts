@@ -41,7 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "authorize-then-sample",
     says: "the horizon is sampled after the checks: a revocation in between is behind it and seen by nobody",
-    file: "apps/auth-server/src/oidc/issuing-phase.ts",
+    file: "apps/auth-server/src/oidc/tokens/issuing-phase.ts",
     edits: [
       [
         `    { name: "sample_horizon", when: "request", run: (issuing) => sampleHorizon(issuing, sources) },\n`,
@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     { name: "verdict_allows",`,
       ],
     ],
-    tests: ["apps/auth-server/test/oidc/horizon.test.ts"],
+    tests: ["apps/auth-server/test/oidc/tokens/horizon.test.ts"],
   },
   {
     name: "plain-autoincrement",
@@ -270,7 +270,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no-look-at-the-key-before-the-answer",
     says: "a token that was signed while its key was retired leaves the server, dead on arrival",
-    file: "apps/auth-server/src/oidc/grant-handlers.ts",
+    file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",
     edits: [[`    await issuing.finish(kid);\n`, ""]],
     tests: ["apps/auth-server/test/keys/ring.test.ts"],
   },
@@ -322,9 +322,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "late-replay-unnoticed",
     says: "a code that is replayed after it has expired ends nothing of what a thief made from it",
-    file: "apps/auth-server/src/oidc/artefact-store.ts",
+    file: "apps/auth-server/src/oidc/state/artefact-store.ts",
     edits: [[`if (model === "AuthorizationCode") await rememberSpentCode(transaction, idHash, now);`, ""]],
-    tests: ["apps/auth-server/test/oidc/one-time.test.ts"],
+    tests: ["apps/auth-server/test/oidc/state/one-time.test.ts"],
   },
   {
     name: "app-signs-out-alone",
@@ -343,28 +343,28 @@ export const MUTANTS: readonly Mutant[] = [
         `return hinted === undefined;`,
       ],
     ],
-    tests: ["apps/auth-server/test/oidc/logout.test.ts"],
+    tests: ["apps/auth-server/test/sign-out/logout.test.ts"],
   },
   {
     name: "success-for-nobody",
     says: "a revocation of something that does not exist is answered as done",
     file: "apps/auth-server/src/revocations/revoke/revoker.ts",
     edits: [[`if (!isRecorded && unknown !== undefined) throw unknown();`, ""]],
-    tests: ["apps/auth-server/test/oidc/unknown-targets.test.ts"],
+    tests: ["apps/auth-server/test/oidc/endings/unknown-targets.test.ts"],
   },
   {
     name: "removed-client-lives-on",
     says: "a client that was taken out of the configuration keeps its tokens",
-    file: "apps/auth-server/src/oidc/clients.ts",
+    file: "apps/auth-server/src/apps/clients.ts",
     edits: [[`await this.#remove(transaction, change.removed, rules.endBelow);`, ""]],
-    tests: ["apps/auth-server/test/oidc/removals.test.ts"],
+    tests: ["apps/auth-server/test/apps/removals.test.ts"],
   },
   {
     name: "removals-not-asked-for",
     says: "a configuration file that lost most of its clients ends all of them without a question",
-    file: "apps/auth-server/src/oidc/clients.ts",
+    file: "apps/auth-server/src/apps/clients.ts",
     edits: [[`if (!rules.acceptRemovals) assertAcceptable(change);`, ""]],
-    tests: ["apps/auth-server/test/oidc/removals.test.ts"],
+    tests: ["apps/auth-server/test/apps/removals.test.ts"],
   },
   {
     name: "sockets-without-a-listener",
@@ -404,9 +404,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "strangers-without-bound",
     says: "anybody may leave as many rows behind as the disk takes",
-    file: "apps/auth-server/src/oidc/artefact-store.ts",
+    file: "apps/auth-server/src/oidc/state/artefact-store.ts",
     edits: [[`await ofStrangers?.makeWay();`, ""]],
-    tests: ["apps/auth-server/test/oidc/strangers.test.ts"],
+    tests: ["apps/auth-server/test/oidc/state/strangers.test.ts"],
   },
   {
     name: "stranger-keeps-a-device-out",

@@ -2,7 +2,7 @@
  * What a revocation covers. The number is the wire code and never changes.
  *
  * To add a scope: a line here, its key in `revocation/src/coordinates.ts`, what it ends in
- * `auth-server/src/oidc/lineage.ts`, and a row in docs/reference/revocations.md.
+ * `auth-server/src/oidc/endings/lineage.ts`, and a row in docs/reference/revocations.md.
  */
 export const SCOPE_CODES = {
   token: 1,

@@ -1,7 +1,7 @@
 /** One-time tokens for the account page's forms: each is good once, in the session that it was made for. */
 import { encodeBase64url } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import { hashOfSecret, type RandomBytes } from "../oidc/identifiers.ts";
+import { hashOfSecret, type RandomBytes } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { FormTokensTable } from "../storage/tables/account.ts";

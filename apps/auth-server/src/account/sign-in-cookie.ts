@@ -2,8 +2,8 @@
 import { encodeBase64url } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
-import type { FormTokens } from "../oidc/form-tokens.ts";
-import type { RandomBytes } from "../oidc/identifiers.ts";
+import type { FormTokens } from "../secrets/form-tokens.ts";
+import type { RandomBytes } from "../secrets/identifiers.ts";
 
 const NAME = "_account_form";
 

@@ -2,7 +2,7 @@
 import { callerOf, checkBody } from "@portcullis/feed-server";
 import { API_SCOPES, type AppState } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type ClientRow, type Clients, endClient, namedClientOf } from "../oidc/clients.ts";
+import { type ClientRow, type Clients, endClient, namedClientOf } from "../apps/clients.ts";
 import { oidcError } from "../oidc/errors.ts";
 import type { EndBelow, Receipts, Revoker } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";

@@ -2,7 +2,7 @@
  * Every request by which somebody who proved nothing can make this server store something. To add an endpoint: a line
  * here, or in `STORES_NOTHING` with the reason; a test compares both with what is mounted.
  */
-import { ROUTES } from "../oidc/routes.ts";
+import { ROUTES } from "../paths.ts";
 
 /** Names of settings below `limits`: requests of one address in a minute. */
 export type LimitSetting =

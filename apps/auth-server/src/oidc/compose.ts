@@ -1,31 +1,36 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
 import type { RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
+import type { Clients } from "../apps/clients.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
 import type { Report } from "../logging/report.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
+import { loadCookieKeys } from "../secrets/cookie-keys.ts";
+import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
+import type { RandomBytes } from "../secrets/identifiers.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
-import { createAdapter } from "./adapter.ts";
-import { ArtefactStore } from "./artefact-store.ts";
-import type { Clients } from "./clients.ts";
-import { loadCookieKeys } from "./cookie-keys.ts";
-import { createEndings, type Endings } from "./endings.ts";
-import { createFormTokens, type FormTokens } from "./form-tokens.ts";
-import { withTokenRules } from "./grant-handlers.ts";
-import { GrantStore } from "./grant-store.ts";
-import type { RandomBytes } from "./identifiers.ts";
-import type { InteractionCache } from "./interaction-adapter.ts";
-import { createIssuingPhase, type Failpoint, type IssuingStep, issuingSteps } from "./issuing-phase.ts";
-import { opaqueTokenCheck, verdictOf } from "./local-verdict.ts";
-import type { LibraryHandler } from "./mount.ts";
-import { verifyOwnTokens } from "./own-token.ts";
-import { createProvider } from "./provider.ts";
-import { renewSignatures } from "./renew-signature.ts";
-import { rowsOfStrangers } from "./rows-of-strangers.ts";
-import { SessionStore } from "./session-store.ts";
+import { createEndings, type Endings } from "./endings/endings.ts";
+import { createAdapter } from "./provider/adapter.ts";
+import type { LibraryHandler } from "./provider/mount.ts";
+import { createProvider } from "./provider/provider.ts";
+import { ArtefactStore } from "./state/artefact-store.ts";
+import { GrantStore } from "./state/grant-store.ts";
+import type { InteractionCache } from "./state/interaction-adapter.ts";
+import { rowsOfStrangers } from "./state/rows-of-strangers.ts";
+import { SessionStore } from "./state/session-store.ts";
+import { withTokenRules } from "./tokens/grant-handlers.ts";
+import {
+  createIssuingPhase,
+  type Failpoint,
+  type IssuingStep,
+  issuingSteps,
+} from "./tokens/issuing-phase.ts";
+import { opaqueTokenCheck, verdictOf } from "./tokens/local-verdict.ts";
+import { verifyOwnTokens } from "./tokens/own-token.ts";
+import { renewSignatures } from "./tokens/renew-signature.ts";
 
 export interface OidcTestHooks {
   /** Gives the steps in another order, to show what that would break. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AdapterPayload } from "oidc-provider";
-import type { InteractionCache } from "../oidc/interaction-adapter.ts";
-import { seal, unseal } from "../oidc/seal.ts";
+import type { InteractionCache } from "../oidc/state/interaction-adapter.ts";
+import { seal, unseal } from "../secrets/seal.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 import { redisError } from "./errors.ts";
 

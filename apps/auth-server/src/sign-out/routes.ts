@@ -1,14 +1,12 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Endings } from "../oidc/endings.ts";
+import type { Endings } from "../oidc/endings/endings.ts";
 import { oidcError } from "../oidc/errors.ts";
-import type { FormTokens } from "../oidc/form-tokens.ts";
-import type { GrantStore } from "../oidc/grant-store.ts";
-import { rememberReceipt } from "../oidc/receipts.ts";
-import { ROUTES } from "../oidc/routes.ts";
-import { isSameOrigin } from "../oidc/same-origin.ts";
-import type { SessionStore } from "../oidc/session-store.ts";
+import type { GrantStore } from "../oidc/state/grant-store.ts";
+import type { SessionStore } from "../oidc/state/session-store.ts";
+import { rememberReceipt } from "../oidc/tokens/receipts.ts";
 import { readForms } from "../pages/read-forms.ts";
+import { isSameOrigin } from "../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
 import {
   confirmSignOutPage,
@@ -16,10 +14,12 @@ import {
   notSignedInPage,
   signedOutPage,
 } from "../pages/sign-out-pages.ts";
+import { ROUTES } from "../paths.ts";
 import type { DeviceCookie } from "../people/device-cookie.ts";
 import type { SignIn } from "../people/sign-in.ts";
 import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { Receipts } from "../revocations/index.ts";
+import type { FormTokens } from "../secrets/form-tokens.ts";
 import {
   openRequest,
   type RequestReader,

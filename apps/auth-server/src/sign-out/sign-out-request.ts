@@ -3,7 +3,7 @@ import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose"
 import type { Client, Provider } from "oidc-provider";
 import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 import { oidcError } from "../oidc/errors.ts";
-import type { FormTokens } from "../oidc/form-tokens.ts";
+import type { FormTokens } from "../secrets/form-tokens.ts";
 
 export interface SignOutRequest {
   readonly clientId?: string;

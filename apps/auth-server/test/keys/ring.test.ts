@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { afterEach, describe, it } from "node:test";
 import { exchange, json } from "@portcullis/testing/end-to-end";
 import { decodeJwt } from "jose";
-import { issuingSteps } from "../../src/oidc/issuing-phase.ts";
+import { issuingSteps } from "../../src/oidc/tokens/issuing-phase.ts";
 import { machineToken, ok, refresh, revokeByApi, signIn, token } from "../oidc/app.ts";
 import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { apiToken, forge, kidOf, stealKey, useApi } from "./stolen-key.ts";

@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import test from "node:test";
 import { CHAIN_START, encodeRecords, extendChain, hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
-import { spend } from "../../src/oidc/spend.ts";
+import { spend } from "../../src/oidc/state/spend.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";

@@ -1,0 +1,162 @@
+/**
+ * What a revocation names, looked up where it ends: users, sessions, grants, clients, keys and APIs of ours. Rows are
+ * locked as `lock-parents.ts` says, so that nothing else ends what was found to be there.
+ *
+ * Fails closed towards the caller: what is not here is an error and never a success, since a token may live under the
+ * name that was meant.
+ */
+import type { Scope } from "@portcullis/protocol";
+import type { ResourceConfiguration } from "../../config/schema.ts";
+import { ROTATED } from "../../keys/key-rows.ts";
+import { ambiguousUser, type Users } from "../../people/users.ts";
+import { type FindTarget, type FoundTarget, keyOf, type RevokeCommand } from "../../revocations/index.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { oidcError } from "../errors.ts";
+import { lockSessionOf } from "../state/lock-parents.ts";
+import { assertReason } from "./assert-reason.ts";
+
+export interface FindTargetOptions {
+  readonly users: Pick<Users, "findNamed" | "search">;
+  readonly resources: readonly ResourceConfiguration[];
+}
+
+type Find = (looking: Looking, key: string) => Promise<FoundTarget>;
+interface Looking extends FindTargetOptions {
+  readonly transaction: WriteTransaction;
+}
+
+/** One line a scope: a scope that is added later and not named here does not compile. */
+const FINDERS: Readonly<Record<Exclude<Scope, "subject-client" | "issuer">, Find>> = {
+  session: findSession,
+  grant: findGrant,
+  subject: findSubject,
+  client: findClient,
+  key: findKey,
+  audience: findAudience,
+  organization: async (_looking, key) => notThere("organization", key),
+  /** Access tokens are not kept: nobody knows which there are. */
+  token: async (_looking, key) => unknowable("token", key),
+  "dpop-key": async (_looking, key) => unknowable("dpop-key", key),
+};
+
+export function createFindTarget(options: FindTargetOptions): FindTarget {
+  return async (transaction, command) => {
+    const target = await find({ ...options, transaction }, command);
+    await assertReason(transaction, command, target.key);
+    return target;
+  };
+}
+
+async function find(looking: Looking, command: RevokeCommand): Promise<FoundTarget> {
+  const key = keyOf(command);
+  // Out of a token that was verified: it is there.
+  if (command.scope === "issuer" || command.tokenExpiresAt !== undefined) return there(key);
+  if (typeof key === "object") return findPair(looking, key);
+  return FINDERS[command.scope as keyof typeof FINDERS](looking, key!);
+}
+
+const there = (key: FoundTarget["key"]): FoundTarget => ({ key, state: "there", reachedBy: [] });
+
+const unknowable = (scope: Scope, key: string): FoundTarget => ({
+  key,
+  state: "unknowable",
+  reachedBy: [{ scope, key }],
+});
+
+/** Names both ways, since the same text answers the API and every command: only `revoke` takes it. */
+const FOREIGN_REMEDY =
+  'If it is of another issuer, revoke it with "foreign": true, or with portcullis revoke --foreign.';
+
+const NAMES = {
+  session: "session",
+  grant: "grant",
+  client: "client",
+  key: "signing key",
+  audience: "API",
+  organization: "organization",
+} as const;
+
+function notThere(scope: keyof typeof NAMES, key: string): FoundTarget {
+  const text = `Found ${JSON.stringify(key)}, and there is no such ${NAMES[scope]} here. Nothing was changed. ${FOREIGN_REMEDY}`;
+  const unknown = () => oidcError(`unknown_${scope}`, { text });
+  return { key, state: "absent", reachedBy: [{ scope, key }], unknown };
+}
+
+async function findSession({ transaction }: Looking, key: string): Promise<FoundTarget> {
+  const { db, lockRows } = transaction;
+  const query = db.selectFrom("oidc_sessions").select(["account_id", "ended_at"]).where("uid", "=", key);
+  const session = await lockRows(query).executeTakeFirst();
+  if (session === undefined) return notThere("session", key);
+  if (session.ended_at === null) return there(key);
+  const reachedBy = [{ scope: "session", key } as const, ...subjectAndAll(session.account_id)];
+  return { key, state: "ended", reachedBy };
+}
+
+async function findGrant({ transaction }: Looking, key: string): Promise<FoundTarget> {
+  const { db, lockRows } = transaction;
+  await lockSessionOf(transaction, key);
+  const live = await lockRows(
+    db.selectFrom("oidc_grants").select("id").where("id", "=", key),
+  ).executeTakeFirst();
+  if (live !== undefined) return there(key);
+  const ended = await db.selectFrom("oidc_ended_grants").selectAll().where("id", "=", key).executeTakeFirst();
+  if (ended === undefined) return notThere("grant", key);
+  const { session_uid, account_id: subject, client_id: client } = ended;
+  const reachedBy = [
+    { scope: "grant", key } as const,
+    { scope: "session", key: session_uid } as const,
+    { scope: "subject-client", key: { subject, client } } as const,
+    { scope: "client", key: client } as const,
+    ...subjectAndAll(subject),
+  ];
+  return { key, state: "ended", reachedBy };
+}
+
+function subjectAndAll(accountId: string | null) {
+  const subject = accountId === null ? [] : [{ scope: "subject", key: accountId } as const];
+  return [...subject, { scope: "issuer", key: undefined } as const];
+}
+
+/** A client that acts for itself is the `sub` of its tokens (RFC 9068, section 2.2). */
+async function findSubject({ transaction, users }: Looking, key: string): Promise<FoundTarget> {
+  const user = await users.search(transaction, key);
+  if (user?.id === key || !(await isClient(transaction, key))) {
+    return there((user ?? (await users.findNamed(transaction, key))).id);
+  }
+  if (user === undefined) return there(key);
+  throw ambiguousUser(key, [`${user.id} (${user.username})`, `the client ${key} itself (scope client)`]);
+}
+
+async function findClient({ transaction }: Looking, key: string): Promise<FoundTarget> {
+  return (await isClient(transaction, key)) ? there(key) : notThere("client", key);
+}
+
+async function isClient({ db }: WriteTransaction, clientId: string): Promise<boolean> {
+  const query = db.selectFrom("oidc_clients").select("client_id").where("client_id", "=", clientId);
+  return (await query.executeTakeFirst()) !== undefined;
+}
+
+async function findPair(
+  looking: Looking,
+  { subject, client }: { readonly subject: string; readonly client: string },
+): Promise<FoundTarget> {
+  const user = await findSubject(looking, subject);
+  const app = await findClient(looking, client);
+  return app.unknown === undefined ? there({ subject: user.key as string, client }) : app;
+}
+
+async function findKey({ transaction }: Looking, key: string): Promise<FoundTarget> {
+  const query = transaction.db
+    .selectFrom("oidc_signing_keys")
+    .select("retired_reason")
+    .where("kid", "=", key);
+  const found = await query.executeTakeFirst();
+  if (found === undefined) return notThere("key", key);
+  // One that was rotated out is not refused by any record: it can still be.
+  const isRefused = found.retired_reason !== null && found.retired_reason !== ROTATED;
+  return isRefused ? { key, state: "ended", reachedBy: [{ scope: "key", key }] } : there(key);
+}
+
+async function findAudience({ resources }: Looking, key: string): Promise<FoundTarget> {
+  return resources.some(({ identifier }) => identifier === key) ? there(key) : notThere("audience", key);
+}

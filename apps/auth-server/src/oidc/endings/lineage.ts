@@ -1,0 +1,132 @@
+/**
+ * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens. JWT access tokens
+ * end through the log. Ending happens in the transaction that appends the revocation: neither holds without the
+ * other.
+ *
+ * Fails closed: a scope that is added later and not named here does not compile.
+ */
+import type { Scope } from "@portcullis/protocol";
+import { sql } from "kysely";
+import type { EndBelow, RevocationTarget } from "../../revocations/revoke/revoker.ts";
+import { countDeleted } from "../../storage/count-deleted.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { lockAll } from "../state/lock-parents.ts";
+
+type End = (lineage: Lineage, key: RevocationTarget["key"]) => Promise<void>;
+
+const nothing: End = async () => {};
+
+/** What a `kill` of each scope ends here. `stale` ends nothing: the next refresh brings what is current. */
+const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
+  session: async (lineage, key) => {
+    await lineage.endSession(text(key));
+  },
+  grant: async (lineage, key) => {
+    await lineage.endGrant(text(key));
+  },
+  subject: (lineage, key) => lineage.endSubject(text(key)),
+  client: (lineage, key) => lineage.endClient(text(key)),
+  "subject-client": (lineage, key) => lineage.endSubjectClient(key as { subject: string; client: string }),
+  issuer: (lineage) => lineage.endEverything(),
+  /** One access token, and nothing that was made from it. */
+  token: nothing,
+  /** Tokens for one API: their sessions reach other APIs too. */
+  audience: nothing,
+  organization: nothing,
+  "dpop-key": nothing,
+};
+
+const text = (key: RevocationTarget["key"]): string => key as string;
+
+export interface EndBelowOptions {
+  readonly nowSeconds: () => number;
+  /** Makes a successor, and retires the key, if it is one of ours. */
+  readonly retireKey: (
+    transaction: WriteTransaction,
+    retirement: { readonly kid: string; readonly reason: string; readonly actor?: string | undefined },
+  ) => Promise<void>;
+}
+
+export function createEndBelow({ nowSeconds, retireKey }: EndBelowOptions): EndBelow {
+  return async (transaction, { scope, key, mode, reason, actor }) => {
+    if (mode !== "kill") return;
+    if (scope === "key") await retireKey(transaction, { kid: text(key), reason, actor });
+    else await BELOW[scope](lineageIn(transaction, nowSeconds), key);
+  };
+}
+
+export interface Lineage {
+  /** Whether there was something to end. */
+  endSession(uid: string): Promise<boolean>;
+  endGrant(id: string): Promise<boolean>;
+  endSubject(accountId: string): Promise<void>;
+  endClient(clientId: string): Promise<void>;
+  endSubjectClient(pair: { subject: string; client: string }): Promise<void>;
+  endEverything(): Promise<void>;
+}
+
+export function lineageIn(transaction: WriteTransaction, nowSeconds: () => number): Lineage {
+  const { db } = transaction;
+  const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
+  const grants = () => db.selectFrom("oidc_grants").select("id");
+
+  // One statement a table, however many there are: a round for each of 100,000 sessions would hold up the process
+  // for seconds, and leases would end meanwhile.
+  // Parents are locked before children are deleted: a code that is being put below one at this moment comes first, and
+  // is deleted with the others, or comes later, and finds its parent ended.
+  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
+    await lockAll(transaction, chosen.orderBy("uid"));
+    await endGrants(grants().where("session_uid", "in", chosen));
+    await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
+    await db.deleteFrom("oidc_session_ids").where("session_uid", "in", chosen).execute();
+    await db.deleteFrom("account_form_tokens").where("session_uid", "in", chosen).execute();
+    const ended = { ended_at: nowSeconds(), payload: "{}" };
+    const { numUpdatedRows } = await db
+      .updateTable("oidc_sessions")
+      .set(ended)
+      .where("uid", "in", chosen)
+      .executeTakeFirstOrThrow();
+    return Number(numUpdatedRows);
+  }
+
+  async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
+    await lockAll(transaction, chosen.orderBy("id"));
+    await remember(chosen);
+    await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
+    await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
+    return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));
+  }
+
+  async function remember(chosen: ReturnType<typeof grants>): Promise<void> {
+    const ended = db
+      .selectFrom("oidc_grants")
+      .select(["id", "session_uid", "account_id", "client_id", sql<number>`${nowSeconds()}`.as("ended_at")])
+      .where("id", "in", chosen);
+    await db
+      .insertInto("oidc_ended_grants")
+      .columns(["id", "session_uid", "account_id", "client_id", "ended_at"])
+      .expression(ended)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+  }
+
+  return {
+    endSession: async (uid) => (await endSessions(sessions().where("uid", "=", uid))) > 0,
+    endGrant: async (id) => (await endGrants(grants().where("id", "=", id))) > 0,
+    async endSubject(accountId) {
+      await endSessions(sessions().where("account_id", "=", accountId));
+      await db.deleteFrom("oidc_artefacts").where("account_id", "=", accountId).execute();
+    },
+    async endClient(clientId) {
+      await endGrants(grants().where("client_id", "=", clientId));
+      await db.deleteFrom("oidc_artefacts").where("client_id", "=", clientId).execute();
+    },
+    async endSubjectClient({ subject, client }) {
+      await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
+    },
+    async endEverything() {
+      await endSessions(sessions());
+      await db.deleteFrom("oidc_artefacts").where("model", "!=", "ReplayDetection").execute();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/** What oidc-provider stores through: one adapter a model, chosen by the table at the end. */
+
+import { hasCode } from "@portcullis/protocol";
+import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
+import type { Clients } from "../../apps/clients.ts";
+import type { Users } from "../../people/users.ts";
+import { oidcError } from "../errors.ts";
+import type { ArtefactStore } from "../state/artefact-store.ts";
+import type { GrantStore } from "../state/grant-store.ts";
+import { type InteractionCache, interactionAdapter } from "../state/interaction-adapter.ts";
+import type { SessionPayload, SessionStore } from "../state/session-store.ts";
+import { assertReuse } from "../tokens/refresh-grace.ts";
+
+export interface Stores {
+  readonly artefacts: ArtefactStore;
+  readonly sessions: SessionStore;
+  readonly grants: GrantStore;
+  readonly clients: Clients;
+  readonly users: Users;
+  /** Default: interactions are in SQL, like everything else. */
+  readonly interactions?: InteractionCache;
+  readonly mostStoredBytes: number;
+  /** Ends the grant and appends it to the log, in one transaction, at once. */
+  readonly endGrant: (grantId: string) => Promise<unknown>;
+}
+
+type AdapterMethods = Partial<Adapter>;
+
+/** A call that no flow of ours makes must not pass for done. */
+const unsupported = async (): Promise<never> => {
+  throw oidcError("unknown_model");
+};
+
+const BASE: Adapter = {
+  upsert: unsupported,
+  find: unsupported,
+  findByUserCode: unsupported,
+  findByUid: unsupported,
+  consume: unsupported,
+  destroy: unsupported,
+  revokeByGrantId: unsupported,
+};
+
+export function createAdapter(stores: Stores): (model: string) => Adapter {
+  const special: Record<string, AdapterMethods> = {
+    Session: sessionAdapter(stores),
+    Grant: grantAdapter(stores),
+    Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
+  };
+  if (stores.interactions !== undefined) {
+    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions, stores.mostStoredBytes);
+  }
+  return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
+}
+
+function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
+  /** A session of a user who is gone or disabled leads nowhere: the library asks to sign in then. */
+  const ofActiveUser = async (payload: SessionPayload | undefined) => {
+    const accountId = payload?.accountId;
+    const isOver = accountId !== undefined && (await users.findActive(accountId)) === undefined;
+    return isOver ? undefined : (payload as AdapterPayload | undefined);
+  };
+  const state = (): Record<string, unknown> => Provider.ctx?.state ?? {};
+  return {
+    find: async (id) => ofActiveUser(await sessions.find(id)),
+    findByUid: async (uid) => ofActiveUser(await sessions.findByUid(uid)),
+    upsert: (id, payload, ttlSeconds) =>
+      asLibraryError(
+        sessions.save({
+          id,
+          payload: payload as unknown as SessionPayload,
+          ttlSeconds: ttlSeconds!,
+          replaces: state().replacedSessionId as string | undefined,
+          userAgent: Provider.ctx?.get("user-agent"),
+        }),
+      ),
+    /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
+    destroy: async (id) => {
+      state().replacedSessionId = id;
+    },
+  };
+}
+
+async function asLibraryError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, "session_taken")) throw new errors.SessionNotFound(error.message);
+    throw error;
+  }
+}
+
+/** Saved by the consent page alone, through GrantStore. Ended here: every way of the library that revokes ends here. */
+function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
+  return {
+    find: async (id) => (await grants.find(id)) as AdapterPayload | undefined,
+    destroy: async (id) => void (await endGrant(id)),
+  };
+}
+
+function artefactAdapter(artefacts: ArtefactStore, model: string): AdapterMethods {
+  return {
+    upsert: (id, payload, ttlSeconds) => artefacts.save({ model, id, payload, ttlSeconds: ttlSeconds! }),
+    find: async (id) => {
+      const payload = await artefacts.find(model, id);
+      if (model === "RefreshToken" && payload?.consumed !== undefined) await assertReuse(Provider.ctx);
+      return payload;
+    },
+    consume: (id) => artefacts.consume(model, id),
+    destroy: (id) => artefacts.destroy(model, id),
+    // Whatever hangs below a grant ends with the grant (lineage.ts), in the transaction that logs it. Ending it
+    // without the grant would leave its JWT access tokens alive.
+    revokeByGrantId: async () => {},
+  };
+}

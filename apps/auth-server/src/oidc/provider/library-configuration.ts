@@ -1,0 +1,186 @@
+/** What oidc-provider is told. Each departure from its defaults says why, or is named in docs/decisions/0002. */
+import type { DiscoveryExtension, RevocableClaims } from "@portcullis/protocol";
+import {
+  type AdapterFactory,
+  type Client,
+  errors,
+  type KoaContextWithOIDC,
+  type Configuration as LibraryConfiguration,
+} from "oidc-provider";
+import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import { type Configuration, USERINFO_TOKEN_TTL_SECONDS } from "../../config/load.ts";
+import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
+import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
+import type { Users } from "../../people/users.ts";
+import type { GrantStore } from "../state/grant-store.ts";
+import type { IssuingPhase } from "../tokens/issuing-phase.ts";
+import { resourceFor, resourcesOf } from "../tokens/resources.ts";
+import { accountOf } from "./account-claims.ts";
+import { logoutPages, renderError } from "./library-pages.ts";
+
+const ONE_HOUR = 60 * 60;
+const FOURTEEN_DAYS = 14 * 24 * 60 * 60;
+
+/** Seconds. A grant lives as long as its session, and its refresh tokens at most as long. */
+export const TTL = {
+  Session: FOURTEEN_DAYS,
+  Grant: FOURTEEN_DAYS,
+  RefreshToken: FOURTEEN_DAYS,
+  AuthorizationCode: 60,
+  Interaction: ONE_HOUR,
+  IdToken: ONE_HOUR,
+};
+
+export interface LibraryConfigurationOptions {
+  readonly configuration: Configuration;
+  readonly adapter: AdapterFactory;
+  /** Private, the one that signs first. */
+  readonly signingKeys: readonly SigningKey[];
+  readonly cookieKeys: readonly string[];
+  readonly users: Users;
+  readonly grants: GrantStore;
+  readonly issuing: IssuingPhase;
+}
+
+export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
+  const { configuration, users, grants } = options;
+  return {
+    adapter: options.adapter,
+    jwks: { keys: options.signingKeys.map((key) => ({ ...key })) as never },
+    cookies: cookiesOf(options),
+    routes: ROUTES,
+    // Its own would be another skew than that of all the rest.
+    clockTolerance: configuration.clockSkewSeconds,
+    features: featuresOf(options),
+    ...algorithms(),
+    scopes: ["openid", "offline_access", "profile", "email"],
+    claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email"] },
+    responseTypes: ["code"],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    pkce: { required: () => true },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    extraClientMetadata: { properties: [CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN] },
+    ttl: {
+      ...TTL,
+      // A session of nobody remembers a form at most: anybody can make them.
+      Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : TTL.Session),
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
+      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
+    },
+    findAccount: (_ctx, id) => accountOf(users, id),
+    loadExistingGrant: (ctx) => existingGrant(ctx, grants),
+    extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options),
+    // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
+    expiresWithSession: () => true,
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
+    rotateRefreshToken: true,
+    interactions: { url: (_ctx, interaction) => interactionPath(interaction.uid) },
+    renderError,
+    clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),
+    discovery: discoveryOf(configuration) as unknown as Record<string, string>,
+  };
+}
+
+function cookiesOf({
+  configuration,
+  cookieKeys,
+}: LibraryConfigurationOptions): LibraryConfiguration["cookies"] {
+  const secure = configuration.issuer.startsWith("https:");
+  // Lax: an app's redirect to us must bring the session; another site's form must not.
+  const common = { signed: true, httpOnly: true, sameSite: "lax", secure } as const;
+  return {
+    keys: [...cookieKeys],
+    names: { session: "_session", interaction: "_interaction", resume: "_interaction_resume" },
+    long: { ...common, path: "/" },
+    short: common,
+  };
+}
+
+type Features = NonNullable<LibraryConfiguration["features"]>;
+
+function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
+  const features: Features = {
+    devInteractions: { enabled: false },
+    // Verifiers do not check proofs yet: a bound token that is taken as a bearer token would promise too much.
+    dPoP: { enabled: false },
+    clientCredentials: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => mayRevoke(client, token) },
+    rpInitiatedLogout: { enabled: true, ...logoutPages },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (_ctx, _client, oneOf) => oneOf as never,
+      // RFC 8707, section 2.2: a token request that names no resource gets the one that was granted.
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_ctx, resource, client) =>
+        resourceFor(configuration.resources, resource, client),
+    },
+  };
+  const introspection = {
+    enabled: true,
+    allowedPolicy: (_ctx: KoaContextWithOIDC, client: Client, token: object) => mayIntrospect(client, token),
+  };
+  // Its declarations know introspection only together with a feature that we do not use.
+  return { ...features, introspection } as Features;
+}
+
+/** One algorithm everywhere: fewer to get wrong, and no client secret is ever a signing key. */
+function algorithms(): LibraryConfiguration {
+  return {
+    clientDefaults: { id_token_signed_response_alg: SIGNING_ALGORITHM },
+    enabledJWA: { idTokenSigningAlgValues: [SIGNING_ALGORITHM] },
+  };
+}
+
+/** RFC 7009, section 2.1: only the client that the token was issued to, and it is told when it is not. */
+function mayRevoke(client: Client, token: object): boolean {
+  if ((token as { clientId?: string }).clientId === client.clientId) return true;
+  throw new errors.InvalidRequest("client is not authorized to revoke the presented token");
+}
+
+function mayIntrospect(client: Client, token: object): boolean {
+  const { clientId, aud } = token as { clientId?: string; aud?: string };
+  if (clientId === client.clientId) return true;
+  if (client.clientAuthMethod === "none") return false;
+  return client[INTROSPECTS_ANY_TOKEN] === true || (aud !== undefined && aud in resourcesOf(client));
+}
+
+/** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */
+async function existingGrant(ctx: KoaContextWithOIDC, grants: GrantStore) {
+  const id = await grants.idFor(ctx.oidc.session!.uid, ctx.oidc.client!.clientId);
+  return id === undefined ? undefined : ctx.oidc.provider.Grant.find(id);
+}
+
+interface IssuedToken {
+  clientId?: string | undefined;
+  accountId?: string | undefined;
+  sessionUid?: string | undefined;
+  grantId?: string | undefined;
+  jkt?: string | undefined;
+}
+
+/** Called for every access token that is made: see issuing-phase.ts. */
+function revocableClaims(
+  ctx: KoaContextWithOIDC,
+  token: IssuedToken,
+  { issuing, signingKeys }: LibraryConfigurationOptions,
+): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid">> {
+  const { clientId, accountId, sessionUid, grantId, jkt } = token;
+  const { kid } = signingKeys[0]!;
+  return issuing.check(
+    { clientId: clientId!, accountId, sessionUid, grantId, kid, proofKey: jkt },
+    ctx.state.horizon as number | undefined,
+  );
+}
+
+function originsOf(uris: readonly string[]): Set<string> {
+  // An app's own scheme has the origin "null", and so has every sandboxed page.
+  return new Set(uris.map((uri) => new URL(uri).origin).filter((origin) => origin !== "null"));
+}
+
+function discoveryOf({ issuer, apiResource }: Configuration): DiscoveryExtension {
+  return {
+    portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
+    portcullis_api_resource: apiResource,
+  };
+}

@@ -1,0 +1,132 @@
+/** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
+import type { Provider } from "oidc-provider";
+import { isClientSecret } from "../../apps/clients.ts";
+import { newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
+import type { StoredTimes } from "../../storage/stored-time.ts";
+import { NO_SIGN_IN } from "../state/session-store.ts";
+
+export interface ModelOptions {
+  readonly times: StoredTimes;
+  readonly randomBytes: RandomBytes;
+  /** Ends the session and all below it and appends it to the log, in one transaction. */
+  readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<unknown>;
+}
+
+/** Once, right after the provider was made and before its first request. */
+export function adaptModels(provider: Provider, options: ModelOptions): void {
+  identifySessions(provider, options);
+  nameSessionsInIdTokens(provider);
+  identifySignIns(provider, options.randomBytes);
+  ageSignIns(provider, options);
+  identifyGrants(provider, options.randomBytes);
+  identifyAccessTokens(provider, options.randomBytes);
+  endSessionsThroughLog(provider, options);
+  compareHashedSecrets(provider);
+}
+
+/** A class of the library, as far as its declarations leave out what is changed here. */
+interface ModelClass {
+  IN_PAYLOAD: string[];
+  instantiate(payload?: object): object;
+  prototype: Record<string, unknown>;
+}
+
+const classOf = (model: unknown): ModelClass => model as ModelClass;
+
+/** The claim `sid` is the session's `uid`: 128 bits in our spelling, not the library's 43 characters. */
+function identifySessions(provider: Provider, { randomBytes }: ModelOptions): void {
+  const Session = classOf(provider.Session);
+  const original = Session.instantiate;
+  Session.instantiate = function instantiate(this: ModelClass, payload?: { uid?: string }) {
+    const session = original.call(this, payload) as { uid: string };
+    if (payload?.uid === undefined) session.uid = newIdentifier(randomBytes);
+    return session;
+  };
+}
+
+/**
+ * ID tokens carry the same `sid` as access tokens: as a hint at sign-out they name the session that is meant. The library
+ * would have one for each client, and give it to few.
+ */
+function nameSessionsInIdTokens(provider: Provider): void {
+  classOf(provider.Client).prototype.includeSid = () => true;
+  classOf(provider.Session).prototype.sidFor = function sidFor(
+    this: { uid: string },
+    _client: string,
+    set?: string,
+  ) {
+    return set === undefined ? this.uid : undefined;
+  };
+}
+
+/**
+ * Each sign-in of a session has a name, and names the one before it: the store tells by that, and by no clock, whether
+ * what is saved comes from before a sign-in or after it.
+ */
+function identifySignIns(provider: Provider, randomBytes: RandomBytes): void {
+  interface SignedIn {
+    signInId?: string;
+    signedInAfter?: string;
+  }
+  const Session = classOf(provider.Session);
+  addMembers(Session, ["signInId", "signedInAfter"]);
+  const original = Session.prototype.loginAccount as (this: SignedIn, details: object) => void;
+  Session.prototype.loginAccount = function loginAccount(this: SignedIn, details: object) {
+    original.call(this, details);
+    this.signedInAfter = this.signInId ?? NO_SIGN_IN;
+    this.signInId = newIdentifier(randomBytes);
+  };
+}
+
+/** `max_age`: a sign-in later than now, by more than clocks may differ, is of unknown age, and so too old. */
+function ageSignIns(provider: Provider, { times }: ModelOptions): void {
+  classOf(provider.Session).prototype.past = function past(this: { loginTs?: number }, age: number | string) {
+    return this.loginTs === undefined || !times.isWithin(this.loginTs * 1000, (Number(age) + 1) * 1000);
+  };
+}
+
+function addMembers(Model: ModelClass, names: readonly string[]): void {
+  const members = [...Model.IN_PAYLOAD, ...names];
+  Object.defineProperty(Model, "IN_PAYLOAD", { get: () => members });
+}
+
+/** The claim `gid` is the grant's id. A grant knows its session: the two live and end together. */
+function identifyGrants(provider: Provider, randomBytes: RandomBytes): void {
+  const Grant = classOf(provider.Grant);
+  addMembers(Grant, ["sessionUid"]);
+  Grant.prototype.generateTokenId = () => newIdentifier(randomBytes);
+}
+
+/** The claim `jti`. An opaque token's id is the token itself: that one keeps the library's length. */
+function identifyAccessTokens(provider: Provider, randomBytes: RandomBytes): void {
+  for (const Model of [provider.AccessToken, provider.ClientCredentials].map(classOf)) {
+    const original = Model.prototype.generateTokenId as (this: unknown) => string;
+    Model.prototype.generateTokenId = function generateTokenId(this: { format?: string }) {
+      // First: it chooses the format.
+      const opaque = original.call(this);
+      return this.format === "jwt" ? newIdentifier(randomBytes) : opaque;
+    };
+  }
+}
+
+/** The adapter cannot tell ending a session from rotating its id: the model can. */
+function endSessionsThroughLog(provider: Provider, { endSession }: ModelOptions): void {
+  interface Ending {
+    uid: string;
+    accountId?: string;
+    destroyed: boolean;
+  }
+  classOf(provider.Session).prototype.destroy = async function destroy(this: Ending) {
+    await endSession(this);
+    this.destroyed = true;
+  };
+}
+
+function compareHashedSecrets(provider: Provider): void {
+  classOf(provider.Client).prototype.compareClientSecret = function compareClientSecret(
+    this: { clientId: string; clientSecret?: string },
+    secret: string,
+  ) {
+    return isClientSecret({ clientId: this.clientId, hashInHex: this.clientSecret }, secret);
+  };
+}

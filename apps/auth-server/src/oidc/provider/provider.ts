@@ -1,0 +1,122 @@
+/** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
+import type { EventEmitter } from "node:events";
+import { hasCode, PortcullisError } from "@portcullis/protocol";
+import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { Report } from "../../logging/report.ts";
+import { ROUTES } from "../../paths.ts";
+import type { Receipts } from "../../revocations/index.ts";
+import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
+import { addReceipts } from "../tokens/receipts.ts";
+import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
+import { allowFormTargets, setSecurityHeaders } from "./library-pages.ts";
+import { adaptModels, type ModelOptions } from "./models.ts";
+
+export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
+  readonly receipts: Receipts;
+  readonly report: Report;
+  /** Resolves once this server's verdicts count what any server on the database has committed. */
+  readonly catchUp: () => Promise<unknown>;
+  /** Goes around the library's handler of each grant type. */
+  readonly wrapGrantHandler: (grantType: string, handler: GrantHandler) => GrantHandler;
+}
+
+export function createProvider(options: ProviderOptions): Provider {
+  const provider = construct(options);
+  // Whether a cookie is `Secure` follows from the one forwarded header that pin-host.ts lets through.
+  provider.proxy = true;
+  adaptModels(provider, options);
+  provider.use(failSafely(options.report));
+  provider.use(guardPages);
+  provider.use(keepKeysFresh);
+  addReceipts(provider, options.receipts);
+  provider.use(sampleHorizon(options));
+  answerForJwts(provider, options);
+  reportErrors(provider, options.report);
+  return provider;
+}
+
+/** The library registers its handlers through this method while it is constructed: there is no other way to them. */
+function construct(options: ProviderOptions): Provider {
+  class WrappingProvider extends Provider {
+    override registerGrantType(name: string, handler: unknown, ...rest: unknown[]): void {
+      const wrapped = options.wrapGrantHandler(name, handler as GrantHandler);
+      super.registerGrantType(name, wrapped as never, ...(rest as never[]));
+    }
+  }
+  return new WrappingProvider(options.configuration.issuer, libraryConfiguration(options));
+}
+
+type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
+
+/** What throws around the library, such as a log that cannot be written: an error, never the library's 2xx. */
+function failSafely(report: Report): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (!hasCode(error, "storage_full")) report({ event: "request_failed", route: ctx.oidc?.route, error });
+      answerUnavailable(ctx);
+      return;
+    }
+    // Inside of the library it became a 500, which says that trying again is of no use.
+    const { failure } = ctx.state;
+    if (failure instanceof PortcullisError && failure.status === 503) answerUnavailable(ctx);
+  };
+}
+
+function answerUnavailable(ctx: KoaContextWithOIDC): void {
+  const isPage = Boolean(ctx.response.is("html"));
+  ctx.status = 503;
+  ctx.set("Retry-After", "1");
+  if (isPage) return;
+  ctx.body = {
+    error: "temporarily_unavailable",
+    error_description: "This could not be stored. Try again shortly.",
+  };
+}
+
+const guardPages: Middleware = async (ctx, next) => {
+  setSecurityHeaders(ctx);
+  await next();
+  if (ctx.oidc !== undefined) allowFormTargets(ctx);
+};
+
+/**
+ * A new key signs from the moment on that it is there, and a retired one is published no more: a copy of the JWKS that is
+ * kept in between would refuse the one and show the other. Verifiers keep it for ten minutes by themselves.
+ */
+const keepKeysFresh: Middleware = async (ctx, next) => {
+  await next();
+  if (ctx.path === ROUTES.jwks) ctx.set("Cache-Control", "no-cache");
+};
+
+/** Where a token's verdict is the answer. */
+const JUDGING: ReadonlySet<string> = new Set([ROUTES.introspection, ROUTES.userinfo, ROUTES.revocation]);
+
+function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path === ROUTES.token) ctx.state.horizon = await issuing.begin();
+    if (JUDGING.has(ctx.path)) await catchUp();
+    await next();
+  };
+}
+
+function reportErrors(provider: Provider, report: Report): void {
+  provider.on("server_error", (ctx, error) => {
+    ctx.state.failure = error;
+    // A full disk is reported once, not with each request that it turns away.
+    if (!hasCode(error, "storage_full")) report({ event: "server_error", route: ctx.oidc?.route, error });
+  });
+  provider.on("grant.error", (ctx, error) => {
+    if (!(error instanceof errors.OIDCProviderError)) return;
+    report({
+      event: "token_refused",
+      client: ctx.oidc.client?.clientId,
+      code: error.error,
+      detail: error.error_detail,
+    });
+  });
+  // Koa prints to the console what nobody listens for.
+  (provider as EventEmitter).on("error", (error: Error) => report({ event: "request_failed", error }));
+}

@@ -1,0 +1,137 @@
+/**
+ * Grants in SQL: one a session and client. A grant has no life of its own: it expires when its session does, and
+ * its row is gone once it has ended.
+ */
+import type { Storage } from "../../storage/storage.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { oidcError } from "../errors.ts";
+import { lockSessionOf } from "./lock-parents.ts";
+
+export interface GrantPayload {
+  jti: string;
+  accountId: string;
+  clientId: string;
+  sessionUid: string;
+  exp: number;
+  [member: string]: unknown;
+}
+
+export interface GrantOwner {
+  readonly sessionUid: string;
+  readonly accountId: string;
+  readonly clientId: string;
+}
+
+export class GrantStore {
+  readonly #storage: Storage;
+  readonly #nowSeconds: () => number;
+
+  constructor(options: { storage: Storage; nowSeconds: () => number }) {
+    this.#storage = options.storage;
+    this.#nowSeconds = options.nowSeconds;
+  }
+
+  async find(id: string): Promise<GrantPayload | undefined> {
+    const row = await this.#live(this.#storage.read).where("oidc_grants.id", "=", id).executeTakeFirst();
+    return row && payloadOf(row);
+  }
+
+  /**
+   * In a transaction, since what is put below a grant must see whether it still lives, and locked, since the grant must
+   * not end before what is put there is there to end with it.
+   */
+  async isLive(transaction: WriteTransaction, id: string): Promise<boolean> {
+    await lockSessionOf(transaction, id);
+    const grant = this.#live(transaction.db).where("oidc_grants.id", "=", id);
+    return (await transaction.lockRows(grant).executeTakeFirst()) !== undefined;
+  }
+
+  async idFor(sessionUid: string, clientId: string): Promise<string | undefined> {
+    const row = await this.#live(this.#storage.read)
+      .where("oidc_grants.session_uid", "=", sessionUid)
+      .where("oidc_grants.client_id", "=", clientId)
+      .executeTakeFirst();
+    return row?.id;
+  }
+
+  #live(db: Storage["read"]) {
+    return db
+      .selectFrom("oidc_grants")
+      .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
+      .select(["oidc_grants.id", "oidc_grants.payload", "oidc_sessions.expires_at"])
+      .where("oidc_sessions.ended_at", "is", null)
+      .where("oidc_sessions.expires_at", ">", this.#nowSeconds());
+  }
+
+  /**
+   * Adds to the grant of this session and client, or makes it: `extend` is given what is there and gives what
+   * to keep. One transaction, so that of two tabs none loses its consent.
+   */
+  consent(
+    owner: GrantOwner,
+    extend: (existing: GrantPayload | undefined) => Promise<GrantPayload>,
+  ): Promise<string> {
+    return this.#storage.write(
+      async (transaction) => {
+        await this.#assertOwner(transaction, owner);
+        const grant = this.#live(transaction.db)
+          .where("oidc_grants.session_uid", "=", owner.sessionUid)
+          .where("oidc_grants.client_id", "=", owner.clientId);
+        const existing = await transaction.lockRows(grant).executeTakeFirst();
+        const payload = await extend(existing && payloadOf(existing));
+        await this.#keep(transaction, owner, payload);
+        return payload.jti;
+      },
+      { onBehalfOf: "client" },
+    );
+  }
+
+  /**
+   * The session ended, or is another user's, since the page was shown: no grant may hang below it. Locked: it must not
+   * end before the grant is there, and of two tabs that consent at two servers one comes first.
+   */
+  async #assertOwner(
+    { db, lockRows }: WriteTransaction,
+    { sessionUid, accountId }: GrantOwner,
+  ): Promise<void> {
+    const session = db
+      .selectFrom("oidc_sessions")
+      .select("uid")
+      .where("uid", "=", sessionUid)
+      .where("account_id", "=", accountId)
+      .where("ended_at", "is", null);
+    if ((await lockRows(session).executeTakeFirst()) === undefined) throw oidcError("session_over");
+  }
+
+  async #keep({ db }: WriteTransaction, owner: GrantOwner, payload: GrantPayload): Promise<void> {
+    const { jti, exp: _exp, ...kept } = payload;
+    const change = { payload: JSON.stringify(kept) };
+    await db
+      .insertInto("oidc_grants")
+      .values({
+        id: jti,
+        session_uid: owner.sessionUid,
+        account_id: owner.accountId,
+        client_id: owner.clientId,
+        created_at: this.#nowSeconds(),
+        ...change,
+      })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(change))
+      .execute();
+  }
+
+  /** The clients that may act for an account, with when each was first allowed to, over all its sessions. */
+  clientsOf(accountId: string): Promise<{ client_id: string; since: number }[]> {
+    return this.#live(this.#storage.read)
+      .clearSelect()
+      .select((eb) => ["oidc_grants.client_id", eb.fn.min("oidc_grants.created_at").as("since")])
+      .where("oidc_grants.account_id", "=", accountId)
+      .groupBy("oidc_grants.client_id")
+      .orderBy("oidc_grants.client_id")
+      .execute();
+  }
+}
+
+function payloadOf(row: { id: string; payload: string; expires_at: number }): GrantPayload {
+  return { ...(JSON.parse(row.payload) as GrantPayload), jti: row.id, exp: row.expires_at };
+}

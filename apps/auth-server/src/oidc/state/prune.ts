@@ -1,0 +1,104 @@
+/**
+ * Takes away what has expired, a little at a time: a long transaction would make all other writers wait. Only what has
+ * expired for every server, whatever its clock: deleted too early, it would be missing where it still counts.
+ */
+import { countDeleted } from "../../storage/count-deleted.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { StoredTimes } from "../../storage/stored-time.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { REFRESH_GRACE_MS } from "../tokens/refresh-grace.ts";
+
+const ROWS_A_STEP = 200;
+/**
+ * Ended and expired sessions stay so much longer: nothing that was begun before may still save one. And as long as their
+ * last access token may live, or nobody could end that by its session or grant.
+ */
+const SESSION_MARGIN_SECONDS = 60 * 60;
+
+/** What a window of some seconds hangs on stays for more than any skew beyond it. */
+const MARGIN_MS = 60_000;
+const KEPT_ANSWER_MS = REFRESH_GRACE_MS + MARGIN_MS;
+
+/** Deletes up to `limit` rows, and gives how many it found. */
+export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<number>;
+
+export async function pruneOidc(options: {
+  readonly storage: Storage;
+  readonly times: StoredTimes;
+  readonly more?: readonly PruneStep[];
+}): Promise<void> {
+  const { tokenLifetimeSeconds, clockSkewSeconds } = options.storage.log;
+  const marginSeconds = SESSION_MARGIN_SECONDS + tokenLifetimeSeconds + clockSkewSeconds;
+  const steps = stepsAt(options.times.overForAllMs(), marginSeconds);
+  for (const step of [...steps, ...(options.more ?? [])]) {
+    await repeat(options.storage, step);
+  }
+}
+
+/** Until nothing is left: anybody can make rows, by asking for a sign-in page, faster than one step a minute takes them. */
+async function repeat(storage: Storage, step: PruneStep): Promise<void> {
+  let count: number;
+  do {
+    count = await storage.write((transaction) => step(transaction, ROWS_A_STEP));
+  } while (count === ROWS_A_STEP);
+}
+
+function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
+  const over = Math.floor(overMs / 1000);
+  return [
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_artefacts")
+        .select("id_hash")
+        .where("expires_at", "<=", over)
+        .limit(limit);
+      return countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", old));
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_refresh_successors")
+        .select("spent_hash")
+        .where("spent_at", "<=", overMs - KEPT_ANSWER_MS)
+        .limit(limit);
+      return countDeleted(db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old));
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_session_ids")
+        .select("id_hash")
+        .where("replaced_until", "<=", overMs - MARGIN_MS)
+        .limit(limit);
+      return countDeleted(db.deleteFrom("oidc_session_ids").where("id_hash", "in", old));
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("account_form_tokens")
+        .select("token_hash")
+        .where("expires_at", "<=", over)
+        .limit(limit);
+      return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
+    },
+    (transaction, limit) => pruneSessions(transaction, over - marginSeconds, limit),
+  ];
+}
+
+async function pruneSessions(
+  { db, lockRows }: WriteTransaction,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const expired = db
+    .selectFrom("oidc_sessions")
+    .select("uid")
+    .where("expires_at", "<=", before)
+    .orderBy("uid")
+    .limit(limit);
+  const old = await lockRows(expired).execute();
+  const uids = old.map(({ uid }) => uid);
+  if (uids.length === 0) return 0;
+  await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_grants").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_ended_grants").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("oidc_sessions").where("uid", "in", uids).execute();
+  return uids.length;
+}

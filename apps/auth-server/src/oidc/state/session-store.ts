@@ -1,0 +1,270 @@
+/**
+ * Sessions in SQL: what the library's Session model is saved to, and what the account page works on.
+ *
+ * The library saves a session whole and rotates its id by destroy-then-save. Two tabs at once would undo each
+ * other, so here: grants are never taken from what is saved but from their own table; a save that does not know of
+ * a sign-in is dropped; an ended session is not brought back; and a replaced id leads on for some
+ * seconds, unless it was replaced by a sign-in (an id from before must not lead into the account: fixation).
+ */
+import type { Selectable } from "kysely";
+import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
+import type { RowCap } from "../../storage/space/row-cap.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { StoredTimes } from "../../storage/stored-time.ts";
+import type { SessionsTable } from "../../storage/tables/oidc.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { oidcError } from "../errors.ts";
+import type { RowsOfStrangers } from "./rows-of-strangers.ts";
+
+/** What the library saves, as far as it is looked into here. */
+export interface SessionPayload {
+  uid: string;
+  jti?: string;
+  accountId?: string;
+  /** Of the sign-in that this comes from, and of the one that it took the place of (models.ts). */
+  signInId?: string;
+  signedInAfter?: string;
+  authorizations?: Record<string, { sid?: string; grantId?: string }>;
+  [member: string]: unknown;
+}
+
+export interface SaveSession {
+  readonly id: string;
+  readonly payload: SessionPayload;
+  readonly ttlSeconds: number;
+  /** The id that this one takes the place of. */
+  readonly replaces?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
+export interface SessionStoreOptions {
+  readonly ofStrangers: RowsOfStrangers;
+  readonly storage: Storage;
+  readonly nowMs: () => number;
+  readonly times: StoredTimes;
+  readonly randomBytes: RandomBytes;
+}
+
+type SessionRow = Selectable<SessionsTable>;
+
+/** How long a replaced cookie value leads on: for the other tabs' requests that were under way. */
+const REPLACED_ID_MS = 10_000;
+/** Ids that are current at once: tabs that rotate at the same time leave one each. */
+const MOST_IDS = 8;
+const LONGEST_USER_AGENT = 256;
+
+export class SessionStore {
+  readonly #storage: Storage;
+  readonly #nowMs: () => number;
+  readonly #times: StoredTimes;
+  readonly #randomBytes: RandomBytes;
+  readonly #ofStrangers: RowCap;
+
+  constructor(options: SessionStoreOptions) {
+    this.#storage = options.storage;
+    this.#nowMs = options.nowMs;
+    this.#times = options.times;
+    this.#randomBytes = options.randomBytes;
+    this.#ofStrangers = options.ofStrangers.Session;
+  }
+
+  /** By the cookie's value. Gives the payload under the id to go on with: a fresh one for a replaced id. */
+  async find(id: string): Promise<SessionPayload | undefined> {
+    const found = await this.#storage.read
+      .selectFrom("oidc_session_ids")
+      .select(["session_uid", "replaced_until"])
+      .where("id_hash", "=", hashOfId(id))
+      .executeTakeFirst();
+    if (found === undefined) return undefined;
+    if (found.replaced_until !== null && !this.#stillLeadsOn(found.replaced_until)) return undefined;
+    const row = await this.findLive(found.session_uid);
+    if (row === undefined) return undefined;
+    return this.#payloadOf(row, found.replaced_until === null ? id : newIdentifier(this.#randomBytes));
+  }
+
+  /** Not for longer after a clock was set back: a replaced id has ten seconds and the skew, by whichever clock. */
+  #stillLeadsOn(until: number): boolean {
+    return this.#times.isWithin(until - REPLACED_ID_MS, REPLACED_ID_MS);
+  }
+
+  /** By the public `uid`: for checks, never to give somebody the session. */
+  async findByUid(uid: string): Promise<SessionPayload | undefined> {
+    const row = await this.findLive(uid);
+    return row && this.#payloadOf(row, undefined);
+  }
+
+  async findLive(uid: string): Promise<SessionRow | undefined> {
+    return this.#storage.read
+      .selectFrom("oidc_sessions")
+      .selectAll()
+      .where("uid", "=", uid)
+      .where("ended_at", "is", null)
+      .where("expires_at", ">", this.#nowSeconds())
+      .executeTakeFirst();
+  }
+
+  async #payloadOf(row: SessionRow, id: string | undefined): Promise<SessionPayload> {
+    const payload = JSON.parse(row.payload) as SessionPayload;
+    const grants = await this.#storage.read
+      .selectFrom("oidc_grants")
+      .select(["client_id", "id"])
+      .where("session_uid", "=", row.uid)
+      .execute();
+    const authorizations: NonNullable<SessionPayload["authorizations"]> = {};
+    for (const { client_id, id: grantId } of grants) {
+      authorizations[client_id] = { ...payload.authorizations?.[client_id], grantId };
+    }
+    return { ...payload, authorizations, ...(id === undefined ? {} : { jti: id }) };
+  }
+
+  async save(session: SaveSession): Promise<void> {
+    // Of somebody signed in: a sign-out changes it first. There are no more of them than people who sign in.
+    const isOfStranger = session.payload.accountId === undefined;
+    if (isOfStranger) await this.#ofStrangers.makeWay();
+    const options = isOfStranger ? ({ onBehalfOf: "stranger" } as const) : {};
+    await this.#storage.write((transaction) => this.#save(transaction, session), options);
+  }
+
+  async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {
+    const isActive = await isOfActiveUser(transaction, session.payload.accountId);
+    const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
+    const stored = await transaction.lockRows(row).executeTakeFirst();
+    // Ended while this request ran: its late save must not sign the user in again.
+    if (stored !== undefined && stored.ended_at !== null) return;
+    const before = stored && (JSON.parse(stored.payload) as SessionPayload);
+    const view = viewOf(before, session.payload);
+    // An id put in now would lead into an account that this request never proved to know: fixation.
+    if (view === "before_sign_in") return;
+    // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
+    if (!isActive) return;
+    const isSignIn = view === "sign_in";
+    const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
+    const payload = { ...session.payload, authorizations };
+    await this.#saveRow(transaction, { ...session, payload }, { isSignIn, isNew: stored === undefined });
+    await this.#saveId(transaction, session, isSignIn);
+  }
+
+  async #saveRow(
+    { db }: WriteTransaction,
+    { payload, ttlSeconds, userAgent }: SaveSession,
+    { isSignIn, isNew }: { readonly isSignIn: boolean; readonly isNew: boolean },
+  ): Promise<void> {
+    const now = this.#nowSeconds();
+    const { jti: _id, ...kept } = payload;
+    const change = {
+      account_id: payload.accountId ?? null,
+      payload: JSON.stringify(kept),
+      last_seen_at: now,
+      expires_at: now + ttlSeconds,
+      ...(isSignIn ? { created_at: now, user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null } : {}),
+    };
+    if (!isNew) {
+      await db.updateTable("oidc_sessions").set(change).where("uid", "=", payload.uid).execute();
+      return;
+    }
+    // No upsert: one that another server has inserted meanwhile was not looked at. The unit runs again then.
+    const row = { uid: payload.uid, created_at: now, user_agent: null, ended_at: null, ...change };
+    await db.insertInto("oidc_sessions").values(row).execute();
+  }
+
+  async #saveId(transaction: WriteTransaction, session: SaveSession, isSignIn: boolean): Promise<void> {
+    const { uid } = session.payload;
+    if (isSignIn) await deleteIds(transaction, uid);
+    else if (session.replaces !== undefined) await this.#replaceId(transaction, session.replaces);
+    await transaction.db
+      .insertInto("oidc_session_ids")
+      .values({
+        id_hash: hashOfId(session.id),
+        session_uid: uid,
+        created_at: this.#nowMs(),
+        replaced_until: null,
+      })
+      .onConflict((conflict) => conflict.column("id_hash").doNothing())
+      .execute();
+    await this.#boundIds(transaction, session);
+  }
+
+  async #replaceId({ db }: WriteTransaction, id: string): Promise<void> {
+    await db
+      .updateTable("oidc_session_ids")
+      .set({ replaced_until: this.#nowMs() + REPLACED_ID_MS })
+      .where("id_hash", "=", hashOfId(id))
+      .where("replaced_until", "is", null)
+      .execute();
+  }
+
+  /** The one that was just saved stays, whatever the others' times. */
+  async #boundIds({ db }: WriteTransaction, { id, payload }: SaveSession): Promise<void> {
+    const newest = db
+      .selectFrom("oidc_session_ids")
+      .select("id_hash")
+      .where("session_uid", "=", payload.uid)
+      .where("id_hash", "!=", hashOfId(id))
+      .orderBy("created_at", "desc")
+      .orderBy("id_hash")
+      .limit(MOST_IDS - 1);
+    await db
+      .deleteFrom("oidc_session_ids")
+      .where("session_uid", "=", payload.uid)
+      .where("id_hash", "!=", hashOfId(id))
+      .where("id_hash", "not in", newest)
+      .execute();
+  }
+
+  /** The devices of an account, the one seen last first. */
+  devicesOf(accountId: string): Promise<SessionRow[]> {
+    return this.#storage.read
+      .selectFrom("oidc_sessions")
+      .selectAll()
+      .where("account_id", "=", accountId)
+      .where("ended_at", "is", null)
+      .where("expires_at", ">", this.#nowSeconds())
+      .orderBy("last_seen_at", "desc")
+      .execute();
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#nowMs() / 1000);
+  }
+}
+
+/** Values that could be read out of the database and used; a cookie's hash cannot. */
+const hashOfId = (id: string): Uint8Array => hashOfSecret("Session", id);
+
+/** Locked, and before the session: of a sign-in and a disabling at two servers one comes first. */
+async function isOfActiveUser(
+  { db, lockRows }: WriteTransaction,
+  accountId: string | undefined,
+): Promise<boolean> {
+  if (accountId === undefined) return true;
+  const user = db
+    .selectFrom("users")
+    .select("id")
+    .where("id", "=", accountId)
+    .where("disabled_at", "is", null);
+  return (await lockRows(user).executeTakeFirst()) !== undefined;
+}
+
+export async function deleteIds({ db }: WriteTransaction, uid: string): Promise<void> {
+  await db.deleteFrom("oidc_session_ids").where("session_uid", "=", uid).execute();
+}
+
+type View = "sign_in" | "same_sign_in" | "before_sign_in";
+
+/** What a first sign-in says it came after. Stored ones from before sign-ins had names say nothing at all. */
+export const NO_SIGN_IN = "none";
+
+/**
+ * How what is saved stands to what is stored. Throws `session_taken`. By which sign-in knew of which, and never by their
+ * times: a sign-in at a server that is seconds behind is not an older one.
+ */
+function viewOf(before: SessionPayload | undefined, saved: SessionPayload): View {
+  if (before?.accountId === undefined) return saved.accountId === undefined ? "same_sign_in" : "sign_in";
+  if (saved.accountId === undefined) return "before_sign_in";
+  // Two tabs signed in as two users at once. One session, and its `sid`, must never stand for both.
+  if (saved.accountId !== before.accountId) throw oidcError("session_taken");
+  if (saved.signInId === before.signInId) return "same_sign_in";
+  if (saved.signedInAfter === (before.signInId ?? NO_SIGN_IN)) return "sign_in";
+  // Two tabs that signed in at once, as one user, neither knowing of the other: the ids of both lead on.
+  return saved.signedInAfter === before.signedInAfter ? "same_sign_in" : "before_sign_in";
+}

@@ -1,0 +1,108 @@
+/** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
+import { hasCode } from "@portcullis/protocol";
+import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import type { RandomBytes } from "../../secrets/identifiers.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { StoredTimes } from "../../storage/stored-time.ts";
+import type { Endings } from "../endings/endings.ts";
+import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
+import { inTokenUnit } from "../state/token-unit.ts";
+import type { IssuingPhase } from "./issuing-phase.ts";
+import { type GrantHandler, type StoredAnswer, withRefreshGrace } from "./refresh-grace.ts";
+import { accessTokenHash, type RenewSignature } from "./renew-signature.ts";
+
+export interface TokenRulesOptions {
+  readonly storage: Storage;
+  readonly nowMs: () => number;
+  readonly times: StoredTimes;
+  readonly randomBytes: RandomBytes;
+  readonly issuing: IssuingPhase;
+  readonly endings: Endings;
+  /** Of the key that the library was given to sign with. */
+  readonly kid: string;
+  readonly renewSignature: RenewSignature;
+}
+
+export function withTokenRules(options: TokenRulesOptions) {
+  return (grantType: string, library: GrantHandler): GrantHandler => {
+    const handler = keptFromDeadKeys(library, options);
+    switch (grantType) {
+      case "refresh_token":
+        return withRefreshGrace(handler, {
+          ...options,
+          recheck: (answer) => recheck(options, answer),
+        });
+      case "authorization_code":
+        return endingReplays(inUnit(handler, options), options);
+      default:
+        return inUnit(handler, options);
+    }
+  };
+}
+
+/** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */
+function keptFromDeadKeys(handler: GrantHandler, { issuing, kid }: TokenRulesOptions): GrantHandler {
+  return async (ctx) => {
+    await handler(ctx);
+    await issuing.finish(kid);
+  };
+}
+
+const inUnit =
+  (handler: GrantHandler, { storage }: TokenRulesOptions): GrantHandler =>
+  (ctx) =>
+    inTokenUnit(storage, () => handler(ctx));
+
+/**
+ * Of several requests with one code, one spends it. The others replay it, at once or weeks later, and RFC 6749, section
+ * 4.1.2, wants what was made from it ended. The library sees those of the code's own minute; those that ran side by side
+ * find out here, when they come to store, and later ones by what is remembered of spent codes. Only who has passed the
+ * checks of the code, PKCE too, gets so far: a stolen code without its verifier ends nothing.
+ */
+function endingReplays(handler: GrantHandler, { endings, storage }: TokenRulesOptions): GrantHandler {
+  return async (ctx) => {
+    try {
+      await handler(ctx);
+    } catch (error) {
+      if (error instanceof errors.InvalidGrant) {
+        const grantId = isLostRace(error) ? grantOf(ctx) : await grantOfReplay(storage, redemptionOf(ctx));
+        if (grantId !== undefined) await endings.endGrant(grantId, "code_replay");
+      }
+      throw error;
+    }
+  };
+}
+
+const isLostRace = (error: errors.InvalidGrant): boolean => hasCode(error.cause, "already_spent");
+
+const grantOf = (ctx: KoaContextWithOIDC): string | undefined => ctx.oidc.entities.AuthorizationCode?.grantId;
+
+function redemptionOf({ oidc }: KoaContextWithOIDC): Redemption {
+  const { code, code_verifier: verifier } = oidc.params as Record<string, unknown>;
+  return { code, verifier, clientId: oidc.client!.clientId };
+}
+
+/** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */
+async function recheck(
+  { issuing, kid, renewSignature }: TokenRulesOptions,
+  { horizon, body, ...facts }: StoredAnswer,
+): Promise<StoredAnswer["body"]> {
+  const { accountId, clientId, sessionUid, grantId } = facts;
+  await issuing.check({ accountId, clientId, sessionUid, grantId, kid }, horizon);
+  return withLiveSignatures(body, renewSignature);
+}
+
+/**
+ * The key of the stored tokens may have been retired since. To refuse the repeat would end the session of somebody who lost
+ * an answer in just these seconds, so that the same tokens are signed with the key of today.
+ */
+async function withLiveSignatures(
+  body: StoredAnswer["body"],
+  renewSignature: RenewSignature,
+): Promise<StoredAnswer["body"]> {
+  const access_token = await renewSignature(body.access_token);
+  if (access_token === body.access_token) return body;
+  const id_token =
+    body.id_token && (await renewSignature(body.id_token, { at_hash: accessTokenHash(access_token) }));
+  return { ...body, access_token, ...(id_token === undefined ? {} : { id_token }) };
+}

@@ -1,0 +1,185 @@
+/**
+ * The phase that every access token goes through, whatever grant type asked for it: the library calls it for each
+ * token it makes (`extraTokenClaims`), so that a new grant type cannot forget it.
+ *
+ * Order is the whole point. The horizon is sampled first, when the request arrives, and the checks read what is
+ * committed after it. A revocation up to the horizon was visible to the checks; one after it denies the token,
+ * because `rv < seq`. Sampled after the checks, a revocation that lands in between would be behind the horizon
+ * and seen by nobody: the token would live. test/oidc/tokens/horizon.test.ts shows both.
+ *
+ * The key is the exception: no horizon helps a token of a dead key. It is looked at when the token is about to be signed,
+ * and once more when it is, before anything of the request is stored or answered. What was signed with a key that was
+ * retired in between never leaves; the client is told to come again, with the same code or refresh token.
+ */
+import type { RevocableClaims } from "@portcullis/protocol";
+import { errors } from "oidc-provider";
+import { keysError } from "../../keys/errors.ts";
+
+export interface Issuing {
+  readonly clientId: string;
+  /** Undefined for client credentials, which act for nobody. */
+  readonly accountId: string | undefined;
+  readonly sessionUid: string | undefined;
+  readonly grantId: string | undefined;
+  /** Of the key that it is signed with. */
+  readonly kid: string;
+  /** Thumbprint of the key that it is bound to (RFC 9449, section 6.1), if it is. */
+  readonly proofKey?: string | undefined;
+  /** The head of the log; undefined until sampled. */
+  horizon: number | undefined;
+}
+
+export interface IssuingStep {
+  readonly name: string;
+  /** Whether it runs when the request arrives, when a token is about to be signed, or before it is answered. */
+  readonly when: "request" | "token" | "answer";
+  run(issuing: Issuing): void | Promise<void>;
+}
+
+export interface IssuingSources {
+  /** The newest seq as SQL has it now: another server on the database may be ahead of this one. */
+  readonly readHead: () => Promise<number>;
+  readonly isUserActive: (accountId: string) => Promise<boolean>;
+  readonly isSessionLive: (uid: string) => Promise<boolean>;
+  readonly isGrantLive: (id: string) => Promise<boolean>;
+  readonly isClientEnabled: (clientId: string) => Promise<boolean>;
+  /** As this server knows it. */
+  readonly isKeyLive: (kid: string) => boolean;
+  /** Brings what other servers have done to the keys. */
+  readonly refreshKeys: () => Promise<void>;
+  readonly isProofKeyRefused: (thumbprint: string) => Promise<boolean>;
+  /** What verifiers would say of a token with these claims. */
+  readonly isDenied: (claims: RevocableClaims) => boolean;
+  readonly issuer: string;
+  readonly nowSeconds: () => number;
+}
+
+export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
+  return [
+    { name: "sample_horizon", when: "request", run: (issuing) => sampleHorizon(issuing, sources) },
+    { name: "user_active", when: "token", run: (issuing) => userActive(issuing, sources) },
+    { name: "session_live", when: "token", run: (issuing) => sessionLive(issuing, sources) },
+    { name: "grant_live", when: "token", run: (issuing) => grantLive(issuing, sources) },
+    { name: "client_enabled", when: "token", run: (issuing) => clientEnabled(issuing, sources) },
+    { name: "proof_key_allowed", when: "token", run: (issuing) => proofKeyAllowed(issuing, sources) },
+    { name: "signing_key_live", when: "token", run: (issuing) => signingKeyLive(issuing, sources) },
+    { name: "verdict_allows", when: "token", run: (issuing) => verdictAllows(issuing, sources) },
+    {
+      name: "signing_key_still_live",
+      when: "answer",
+      run: (issuing) => signingKeyStillLive(issuing, sources),
+    },
+  ];
+}
+
+async function sampleHorizon(issuing: Issuing, { readHead }: IssuingSources): Promise<void> {
+  issuing.horizon = await readHead();
+}
+
+async function userActive({ accountId }: Issuing, { isUserActive }: IssuingSources): Promise<void> {
+  if (accountId !== undefined && !(await isUserActive(accountId))) refuse("user_not_active");
+}
+
+async function sessionLive(
+  { accountId, sessionUid }: Issuing,
+  { isSessionLive }: IssuingSources,
+): Promise<void> {
+  if (accountId === undefined) return;
+  if (sessionUid === undefined || !(await isSessionLive(sessionUid))) refuse("session_over");
+}
+
+async function grantLive({ accountId, grantId }: Issuing, { isGrantLive }: IssuingSources): Promise<void> {
+  if (accountId === undefined) return;
+  if (grantId === undefined || !(await isGrantLive(grantId))) refuse("grant_over");
+}
+
+async function clientEnabled({ clientId }: Issuing, { isClientEnabled }: IssuingSources): Promise<void> {
+  if (!(await isClientEnabled(clientId))) throw new errors.InvalidClient("client is disabled");
+}
+
+/** What was refused once is never bound to again: whoever stole it would have the next token as well. */
+async function proofKeyAllowed({ proofKey }: Issuing, { isProofKeyRefused }: IssuingSources): Promise<void> {
+  if (proofKey !== undefined && (await isProofKeyRefused(proofKey))) refuse("proof_key_refused");
+}
+
+/** 503 and not an error of the client's: it has a key the next time. */
+function signingKeyLive({ kid }: Issuing, { isKeyLive }: IssuingSources): void {
+  if (!isKeyLive(kid)) throw keysError("signing_key_retired");
+}
+
+async function signingKeyStillLive(issuing: Issuing, sources: IssuingSources): Promise<void> {
+  await sources.refreshKeys();
+  signingKeyLive(issuing, sources);
+}
+
+/** Catches what the tables above do not show, such as a kill of everything before this horizon was reached. */
+function verdictAllows(issuing: Issuing, { isDenied, issuer, nowSeconds }: IssuingSources): void {
+  const now = nowSeconds();
+  const claims = {
+    iss: issuer,
+    iat: now,
+    exp: now + 1,
+    sub: issuing.accountId ?? issuing.clientId,
+    client_id: issuing.clientId,
+    ...claimsOf(issuing),
+  };
+  if (isDenied(claims)) refuse("revoked");
+}
+
+/** The claims that revocation needs in the token. Throws when a step table forgot the horizon. */
+export function claimsOf({ horizon, sessionUid, grantId }: Issuing): {
+  rv: number;
+  sid?: string;
+  gid?: string;
+} {
+  if (horizon === undefined) throw new Error("no horizon was sampled");
+  return {
+    rv: horizon,
+    ...(sessionUid === undefined ? {} : { sid: sessionUid }),
+    ...(grantId === undefined ? {} : { gid: grantId }),
+  };
+}
+
+function refuse(detail: string): never {
+  throw new errors.InvalidGrant({ detail });
+}
+
+/** Called between any two steps, with the name of the one that was just done. */
+export type Failpoint = (done: string) => void | Promise<void>;
+
+export interface IssuingPhase {
+  /** When a token request arrives. Gives the horizon, if the table samples it then. */
+  begin(): Promise<number | undefined>;
+  /** When a token is about to be signed. Gives its claims, or throws what the client is told. */
+  check(issuing: Omit<Issuing, "horizon">, horizon: number | undefined): Promise<ReturnType<typeof claimsOf>>;
+  /** When all is signed, and before anything is stored or answered. */
+  finish(kid: string): Promise<void>;
+}
+
+const NO_FACTS = { clientId: "", accountId: undefined, sessionUid: undefined, grantId: undefined };
+
+export function createIssuingPhase(
+  steps: readonly IssuingStep[],
+  failpoint: Failpoint = () => {},
+): IssuingPhase {
+  async function runThose(when: IssuingStep["when"], issuing: Issuing): Promise<void> {
+    for (const step of steps) {
+      if (step.when !== when) continue;
+      await step.run(issuing);
+      await failpoint(step.name);
+    }
+  }
+  return {
+    async begin() {
+      const issuing: Issuing = { ...NO_FACTS, kid: "", horizon: undefined };
+      await runThose("request", issuing);
+      return issuing.horizon;
+    },
+    async check(facts, horizon) {
+      const issuing: Issuing = { ...facts, horizon };
+      await runThose("token", issuing);
+      return claimsOf(issuing);
+    },
+    finish: (kid) => runThose("answer", { ...NO_FACTS, kid, horizon: undefined }),
+  };
+}

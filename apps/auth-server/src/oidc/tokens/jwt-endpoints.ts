@@ -1,0 +1,96 @@
+/**
+ * RFC 7009 and RFC 7662 for JWT access tokens. The library refuses these with `unsupported_token_type`, but only
+ * after it has authenticated the client and checked the request: this middleware, around the library, takes over
+ * from that very refusal. Any other error stays what it is.
+ */
+import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
+import { INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import type { Configuration } from "../../config/load.ts";
+import type { LocalRevocations, Revoker } from "../../revocations/index.ts";
+import { verdictOf } from "./local-verdict.ts";
+import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
+import { resourcesOf } from "./resources.ts";
+
+export interface JwtEndpointOptions {
+  readonly verify: VerifyOwnToken;
+  readonly revoker: Revoker;
+  readonly local: LocalRevocations;
+  /** Newest seq of the log. */
+  readonly head: () => number;
+  readonly configuration: Configuration;
+}
+
+type Answer = (ctx: KoaContextWithOIDC, options: JwtEndpointOptions) => Promise<void>;
+
+const ANSWERS: Readonly<Record<string, Answer>> = { revocation: revoke, introspection: introspect };
+
+export function answerForJwts(provider: Provider, options: JwtEndpointOptions): void {
+  const remember = (ctx: KoaContextWithOIDC, error: Error) => {
+    ctx.state.refusal = error;
+  };
+  provider.on("revocation.error", remember);
+  provider.on("introspection.error", remember);
+  provider.use(async (ctx, next) => {
+    await next();
+    if (!(ctx.state.refusal instanceof errors.UnsupportedTokenType)) return;
+    const answer = ANSWERS[(ctx as KoaContextWithOIDC).oidc.route];
+    await answer?.(ctx as KoaContextWithOIDC, options);
+  });
+}
+
+/**
+ * What is not a valid token of ours needs no revoking, and its sender learns nothing (RFC 7009, section 2.2). Valid is
+ * what a verifier may still take: one whose clock is a skew behind takes it for a skew longer by that.
+ */
+async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Promise<void> {
+  const token = await options.verify(tokenOf(ctx), 2 * options.configuration.clockSkewSeconds);
+  if (token !== undefined && token.claims.client_id !== ctx.oidc.client!.clientId) {
+    answer(ctx, 400, {
+      error: "invalid_request",
+      error_description: "client is not authorized to revoke the presented token",
+    });
+    return;
+  }
+  if (token !== undefined) ctx.state.revocationSeq = await seqOfEnding(token, options);
+  answer(ctx, 200, "");
+}
+
+/** One line for each token: whoever holds one could fill the log, and every verifier's memory, by repeating it. */
+async function seqOfEnding(token: OwnToken, { local, head, revoker }: JwtEndpointOptions): Promise<number> {
+  // Whatever denies it already is not after the head: a receipt for the head covers it.
+  if (verdictOf(local, token.claims, token) === "killed") return head();
+  const { jti, exp, client_id } = token.claims;
+  const { seq } = await revoker.revoke({
+    scope: "token",
+    key: jti,
+    mode: "kill",
+    reason: "revoked",
+    tokenExpiresAt: exp,
+    actor: client_id,
+  });
+  return seq;
+}
+
+async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpointOptions): Promise<void> {
+  const token = await verify(tokenOf(ctx));
+  const isActive =
+    token !== undefined &&
+    mayIntrospect(ctx.oidc.client!, token) &&
+    verdictOf(local, token.claims, token) === "allow";
+  answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
+}
+
+/** Its own tokens; those for an API that it is configured for, if it can keep a secret; all, if it is flagged. */
+function mayIntrospect(client: Client, { claims }: OwnToken): boolean {
+  if (claims.client_id === client.clientId) return true;
+  if (client.clientAuthMethod === "none") return false;
+  return client[INTROSPECTS_ANY_TOKEN] === true || claims.aud in resourcesOf(client);
+}
+
+const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token: string }).token;
+
+function answer(ctx: KoaContextWithOIDC, status: number, body: string | object): void {
+  ctx.body = body;
+  ctx.status = status;
+  if (body !== "") ctx.type = "json";
+}

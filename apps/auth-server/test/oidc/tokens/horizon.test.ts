@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { json } from "@portcullis/testing/end-to-end";
+import type { IssuingStep } from "../../../src/oidc/tokens/issuing-phase.ts";
+import { assertRefused, claimsOf, ok, refresh, signIn, token, verdictOf } from "../app.ts";
+import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
+
+/** The horizon after the checks of SQL: what must never be. */
+function horizonAfterChecks([horizon, ...checks]: readonly IssuingStep[]): readonly IssuingStep[] {
+  const verdict = checks.findIndex(({ name }) => name === "verdict_allows");
+  return checks.toSpliced(verdict, 0, { ...horizon!, when: "token" });
+}
+
+let server: ServerUnderTest;
+afterEach(() => server.stop());
+
+/** Revokes right after a step, once, when armed. */
+function revokeAfter(step: string) {
+  let revoke: (() => Promise<unknown>) | undefined;
+  return {
+    failpoint: async (done: string) => {
+      if (done !== step || revoke === undefined) return;
+      const armed = revoke;
+      revoke = undefined;
+      await armed();
+    },
+    arm: (work: () => Promise<unknown>) => {
+      revoke = work;
+    },
+  };
+}
+
+const cutOffClient = () =>
+  server.server.revocations.revoker.revoke({
+    scope: "client",
+    key: "service",
+    mode: "kill",
+    reason: "logged_out",
+  });
+
+async function serviceToken(): Promise<string> {
+  const answer = await token(
+    server.issuer,
+    { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
+    { authorization: basicOf("service") },
+  );
+  return ok(answer).access_token;
+}
+
+describe("a revocation that lands while a token is being issued", () => {
+  it("denies the token, because its horizon was sampled before the checks", async () => {
+    const point = revokeAfter("verdict_allows");
+    server = await startServer({ testHooks: { failpoint: point.failpoint } });
+    point.arm(cutOffClient);
+    const issued = await serviceToken();
+    assert.equal(verdictOf(server, issued), "logged_out");
+    assert.equal(verdictOf(server, await serviceToken()), "allow", "the next one passes");
+  });
+
+  it("would leave it alive if the horizon were sampled after them", async () => {
+    const point = revokeAfter("client_enabled");
+    server = await startServer({ testHooks: { failpoint: point.failpoint, reorder: horizonAfterChecks } });
+    point.arm(cutOffClient);
+    const leaked = await serviceToken();
+    assert.equal(verdictOf(server, leaked), "allow", "the leak that our order does not have");
+  });
+
+  it("refuses at that very point in our order", async () => {
+    const point = revokeAfter("client_enabled");
+    server = await startServer({ testHooks: { failpoint: point.failpoint } });
+    point.arm(cutOffClient);
+    const answer = await token(
+      server.issuer,
+      { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
+      { authorization: basicOf("service") },
+    );
+    assertRefused(answer, "invalid_grant");
+  });
+
+  it("ends a refresh as a whole when it ended what hangs below the user", async () => {
+    const point = revokeAfter("verdict_allows");
+    server = await startServer({ testHooks: { failpoint: point.failpoint } });
+    const first = await signIn(server);
+    point.arm(() =>
+      server.server.revocations.revoker.revoke({
+        scope: "subject",
+        key: first.claims.sub,
+        mode: "kill",
+        reason: "logged_out",
+      }),
+    );
+    assertRefused(await refresh(server.issuer, first.refresh_token), "invalid_grant");
+  });
+
+  it("denies a refreshed token even where the log is all that was written", async () => {
+    const point = revokeAfter("verdict_allows");
+    server = await startServer({ testHooks: { failpoint: point.failpoint } });
+    const first = await signIn(server);
+    point.arm(() =>
+      server.server.storage.write((transaction) =>
+        transaction.append([{ scope: "subject", key: first.claims.sub, mode: "kill", reason: "banned" }]),
+      ),
+    );
+    const next = ok(await refresh(server.issuer, first.refresh_token));
+    assert.equal(verdictOf(server, next.access_token), "banned");
+    assert.ok(claimsOf(next.access_token).rv < server.server.storage.log.head());
+  });
+});
+
+describe("the issuing phase", () => {
+  it("samples its horizon first, and checks everything before it signs", async () => {
+    const done: string[] = [];
+    server = await startServer({ testHooks: { failpoint: (name) => void done.push(name) } });
+    await signIn(server);
+    const all = [
+      "sample_horizon",
+      "user_active",
+      "session_live",
+      "grant_live",
+      "client_enabled",
+      "proof_key_allowed",
+      "signing_key_live",
+      "verdict_allows",
+      "signing_key_still_live",
+    ];
+    assert.deepEqual(done, all);
+  });
+
+  it("is run by every grant type", async () => {
+    const done: string[] = [];
+    server = await startServer({ testHooks: { failpoint: (name) => void done.push(name) } });
+    const { refresh_token } = await signIn(server);
+    for (const issue of [() => refresh(server.issuer, refresh_token), serviceToken]) {
+      done.length = 0;
+      await issue();
+      assert.equal(done[0], "sample_horizon");
+      assert.deepEqual(done.slice(-2), ["verdict_allows", "signing_key_still_live"]);
+    }
+  });
+
+  it("refuses to sign without a horizon", async () => {
+    server = await startServer({
+      testHooks: { reorder: (steps) => steps.filter(({ name }) => name !== "sample_horizon") },
+    });
+    const answer = await token(
+      server.issuer,
+      { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
+      { authorization: basicOf("service") },
+    );
+    assert.equal(answer.status, 500);
+    assert.equal(json(answer).access_token, undefined);
+  });
+});
