@@ -41,8 +41,7 @@ export class VerifierLife {
       feed: parts.feed,
       name: process.name,
       leaseMs: options.leaseMs,
-      monotonicMs: parts.monotonicMs,
-      nowSeconds: process.clock.nowSeconds,
+      clock: parts.clock,
       setTimer: process.setTimer,
       random: random.next,
       log: ({ event, replica, ...detail }) => {

@@ -26,15 +26,13 @@ export type CandidateName = "makeHeader" | "seen" | "firstSeen" | "bareVerify" |
 /** The index as a replica holds it, always fresh: only the guard's own work is measured. */
 export function revocationsOf(): RevocationView {
   const keys = createKeySpace(randomBytes(32));
-  const nowSeconds = () => Date.now() / 1000;
   const index = new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: 30,
-    nowSeconds,
   });
   let seq = 0;
   const record = (scope: Scope, key: Uint8Array): RevocationRecord => {
-    const revokedAt = Math.floor(nowSeconds());
+    const revokedAt = Math.floor(Date.now() / 1000);
     return { seq: ++seq, scope, mode: "kill", reason: "kicked", key, revokedAt, expiresAt: revokedAt + 3630 };
   };
   for (let left = LIVE_SESSIONS; left > 0; left -= 1000) {

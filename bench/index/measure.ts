@@ -13,8 +13,7 @@ export function emptyIndex(): RevocationIndex {
   return new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => START_SECONDS,
-    monotonicMs: () => 0,
+    clock: { wallMs: () => START_SECONDS * 1000, monotonicMs: () => 0 },
     randomWords: (words) => words.map((_, index) => Math.imul(index + 1, 0x9e37_79b1)),
   });
 }

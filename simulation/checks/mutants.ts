@@ -38,7 +38,9 @@ export const MUTANTS: Readonly<Record<string, Mutations>> = {
   "snapshot-without-tail": wrongVerifier(snapshotWithoutTail),
   "cached-allow": wrongVerifier(cachedAllow),
   "no-clock-check": wrongVerifier(noClockCheck),
-  "wall-clock-lease": wrongVerifier((_, { clock }) => ({ monotonicMs: clock.wallMs })),
+  "wall-clock-lease": wrongVerifier((_, { clock }) => ({
+    clock: { wallMs: clock.wallMs, monotonicMs: clock.wallMs },
+  })),
   "receipts-ignore-laggards": wrongServer(() => ({
     leasesForReceipts: (table) => changed(table, { laggardsOf: () => [] }),
   })),

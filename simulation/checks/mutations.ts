@@ -1,5 +1,5 @@
 import type { LeaseTable } from "@portcullis/feed-server";
-import type { LeaseResponse } from "@portcullis/protocol";
+import type { Clock, LeaseResponse } from "@portcullis/protocol";
 import type { Feed, Replica, RevocationView } from "@portcullis/revocation";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { Process } from "../world/process.ts";
@@ -14,7 +14,7 @@ export interface ServerMutations {
 
 export interface VerifierParts {
   readonly feed: Feed;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   /** What the guard asks. */
   readonly view: (replica: Replica) => RevocationView;
 }
@@ -35,7 +35,7 @@ export const HONEST: Mutations = {
   server: () => HONEST_SERVER,
   verifier: (feed, process) => ({
     feed,
-    monotonicMs: process.clock.monotonicMs,
+    clock: process.clock,
     view: (replica) => replica,
   }),
 };

@@ -5,6 +5,7 @@ import {
   remoteKeySource,
   requireIssuerUrl,
 } from "@portcullis/access-token";
+import { type Clock, systemClock } from "@portcullis/protocol";
 import {
   createReplica,
   type Feed,
@@ -103,7 +104,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
       keys: withoutRefusedKeys(keys, () => replica),
     }),
     log,
-    ...(options.nowSeconds && { nowSeconds: options.nowSeconds }),
+    clock: clockOf(options),
     ...(options.onApplied && { onApplied: options.onApplied }),
   });
   const guard = createGuard({ ...settings, keys, revocations: replica });
@@ -137,6 +138,11 @@ export function connect(options: ConnectOptions): ConnectedGuard {
  * lease that this one still holds.
  */
 const nameOfThisLife = (name: string): string => `${name}-${randomBytes(SUFFIX_BYTES).toString("hex")}`;
+
+function clockOf({ nowSeconds }: ConnectOptions): Clock {
+  if (nowSeconds === undefined) return systemClock;
+  return { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
+}
 
 type Settings = ConnectOptions & { readonly clientSecret: string } & Required<
     Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">

@@ -1,5 +1,5 @@
 /** A view on the real index, whose freshness a test sets by hand. */
-import type { Mode, Reason, RevocableClaims, Scope } from "@portcullis/protocol";
+import { type Mode, type Reason, type RevocableClaims, type Scope, systemClock } from "@portcullis/protocol";
 import {
   createKeySpace,
   RevocationIndex,
@@ -31,7 +31,8 @@ export class KnownRevocations implements RevocationView {
       };
     }
     this.#nowSeconds = nowSeconds;
-    this.#index = new RevocationIndex({ tokenLifetimeSeconds: 3600, clockSkewSeconds: 5, nowSeconds });
+    const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
+    this.#index = new RevocationIndex({ tokenLifetimeSeconds: 3600, clockSkewSeconds: 5, clock });
   }
 
   revoke(scope: Scope, key: RevocationKey, reason: Reason, mode: Mode = "kill"): void {

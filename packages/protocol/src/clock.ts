@@ -16,7 +16,7 @@ export const systemClock: Clock = Object.freeze({
 });
 
 /** Returns the wall clock as a NumericDate (RFC 7519 section 2), with its fraction. */
-export const wallSeconds = (clock: Pick<Clock, "wallMs">): number => clock.wallMs() / 1000;
+export const wallSecondsOf = (clock: Pick<Clock, "wallMs">): number => clock.wallMs() / 1000;
 
 /** Runs `work` after `delayMs`; returns the function that cancels it. */
 export type SetTimer = (work: () => void, delayMs: number) => () => void;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock, systemTimer, wallSeconds } from "@portcullis/protocol";
+import { systemClock, systemTimer, wallSecondsOf } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 
 test("the system clock shows the wall's time in milliseconds, and a time that only goes forward", () => {
@@ -17,7 +17,7 @@ test("the clock's functions work without their object, as parts pass them on", (
 });
 
 test("seconds keep the fraction", () => {
-  assert.equal(wallSeconds({ wallMs: () => 1_700_000_000_250 }), 1_700_000_000.25);
+  assert.equal(wallSecondsOf({ wallMs: () => 1_700_000_000_250 }), 1_700_000_000.25);
 });
 
 test("a cancelled timer does not run", async () => {

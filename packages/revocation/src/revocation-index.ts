@@ -1,10 +1,13 @@
 import { randomFillSync } from "node:crypto";
 import {
+  type Clock,
   encodeRecords,
   IDENTIFIER_BYTES,
   RECORD_BYTES,
   type RevocationRecord,
   SCOPE_CODES,
+  systemClock,
+  wallSecondsOf,
 } from "@portcullis/protocol";
 import type { TokenCoordinates } from "./coordinates.ts";
 import { checkRecords, EncodedRecord } from "./encoded-record.ts";
@@ -20,12 +23,11 @@ export interface RevocationIndexOptions {
   /** Longest life of an access token. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
-  /** Wall clock. Only decides when memory is given back, and never alone: see tables/generations.ts. */
-  readonly nowSeconds: () => number;
-  readonly monotonicMs?: () => number;
-  readonly randomWords?: (words: Uint32Array) => Uint32Array;
+  /** Decides when memory is given back, and nothing else: see tables/generations.ts. Default: the system's. */
+  readonly clock?: Clock | undefined;
+  readonly randomWords?: ((words: Uint32Array) => Uint32Array) | undefined;
   /** Puts the tables where other threads of the process can read them: see shared/. */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
 }
 
 export interface IndexParts {
@@ -59,7 +61,7 @@ const TOKEN = SCOPE_CODES.token;
  * come twice and in any order; the verdict is the OR of all scopes, so that no record masks another.
  */
 export class RevocationIndex extends RevocationLookup {
-  readonly #clock: () => Moment;
+  readonly #clock: Clock;
   readonly #tokens: ExpiryBuckets<MembershipTable>;
   readonly #members: Rotation<MembershipTable>;
   readonly #keys: Generation<MembershipTable>;
@@ -68,16 +70,16 @@ export class RevocationIndex extends RevocationLookup {
   #verdicts = 0;
 
   constructor(options: RevocationIndexOptions) {
-    const { clockSkewSeconds, nowSeconds, monotonicMs = () => performance.now(), shared = false } = options;
+    const { clockSkewSeconds, clock = systemClock, shared = false } = options;
     const random = options.randomWords ?? ((words) => randomFillSync(words));
     const seeds = seedsFrom(random(new Uint32Array(4)));
     const span = options.tokenLifetimeSeconds + clockSkewSeconds;
-    const clock = () => ({ wallSeconds: nowSeconds(), monotonicSeconds: monotonicMs() / 1000 });
+    const now = momentOf(clock);
     const membership = () => new MembershipTable(seeds, shared);
     const tokens = new ExpiryBuckets(membership, Math.ceil(span / BUCKETS_A_LIFETIME));
-    const members = new Rotation(membership, span, clock());
-    const keys = new Generation(membership(), clock());
-    const cutoffs = new Rotation(() => new CutoffTable(seeds, shared), span, clock());
+    const members = new Rotation(membership, span, now);
+    const keys = new Generation(membership(), now);
+    const cutoffs = new Rotation(() => new CutoffTable(seeds, shared), span, now);
     super({ skewSeconds: clockSkewSeconds, tokens, members, keys, cutoffs });
     this.#seeds = seeds;
     this.#clock = clock;
@@ -98,7 +100,7 @@ export class RevocationIndex extends RevocationLookup {
   /** Records of 40 bytes each (protocol/records.ts); all are validated before any is applied. */
   applyEncoded(records: Uint8Array): void {
     checkRecords(records);
-    const now = this.#clock();
+    const now = momentOf(this.#clock);
     this.#turn(now);
     const record = new EncodedRecord(records);
     for (let at = 0; at < records.length; at += RECORD_BYTES) {
@@ -141,7 +143,7 @@ export class RevocationIndex extends RevocationLookup {
   /** Gives back the memory of what cannot matter any more. Happens by itself; an idle holder may ask for it. */
   expire(): void {
     this.#verdicts = 0;
-    this.#turn(this.#clock());
+    this.#turn(momentOf(this.#clock));
   }
 
   #turn(now: Moment): void {
@@ -177,3 +179,8 @@ export class RevocationIndex extends RevocationLookup {
     };
   }
 }
+
+const momentOf = (clock: Clock): Moment => ({
+  wallSeconds: wallSecondsOf(clock),
+  monotonicSeconds: clock.monotonicMs() / 1000,
+});

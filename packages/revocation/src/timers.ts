@@ -1,10 +1,4 @@
-/** Runs `work` after `delayMs`; returns the function that cancels it. */
-export type SetTimer = (work: () => void, delayMs: number) => () => void;
-
-export const systemTimer: SetTimer = (work, delayMs) => {
-  const timer = setTimeout(work, delayMs);
-  return () => clearTimeout(timer);
-};
+import type { SetTimer } from "@portcullis/protocol";
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 5000;

@@ -16,7 +16,10 @@ class ClockWorld extends ReplicaWorld {
   issuerAheadMs = 0;
 
   constructor(ownAheadMs = 0, options: Partial<ReplicaOptions> = {}) {
-    super(LEASE_MS, { nowSeconds: () => this.own(), ...options });
+    super(LEASE_MS, {
+      clock: { wallMs: () => this.own() * 1000, monotonicMs: () => this.time.nowMs },
+      ...options,
+    });
     this.ownAheadMs = ownAheadMs;
     this.log.onLease = (answer) => {
       const nowMs = this.issuer() * 1000;
@@ -191,16 +194,15 @@ test("each lease call says what was measured, and the replica what its issuer's 
 
 test("a thread that shares the replica's memory is bound by the same clock", async () => {
   const world = new ClockWorld();
-  const { monotonicMs, setTimer } = world.time;
+  const clock = { wallMs: () => world.own() * 1000, monotonicMs: () => world.time.nowMs };
   const replica = createSharedReplica({
     feed: world.log.feed,
     name: "shared",
     leaseMs: LEASE_MS,
-    nowSeconds: world.own,
-    monotonicMs,
-    setTimer,
+    clock,
+    setTimer: world.time.setTimer,
   });
-  const view = attachToReplica(replica.attach(), { monotonicMs });
+  const view = attachToReplica(replica.attach(), { clock });
   const isOff = () => view.freshness(world.own()).isClockOff;
   replica.start();
   await replica.whenReady();

@@ -12,8 +12,7 @@ function clockedIndex(clock = { wall: START_SECONDS, monotonic: 0 }) {
   const index = new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => clock.wall,
-    monotonicMs: () => clock.monotonic * 1000,
+    clock: { wallMs: () => clock.wall * 1000, monotonicMs: () => clock.monotonic * 1000 },
   });
   const pass = (seconds: number) => {
     clock.wall += seconds;

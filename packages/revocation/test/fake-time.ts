@@ -1,10 +1,14 @@
+import type { Clock } from "@portcullis/protocol";
+import { START_SECONDS } from "./memory-log.ts";
+
 /** Time that moves only when told to. Timers run in order, and promises settle in between. */
-export class FakeTime {
+export class FakeTime implements Clock {
   nowMs = 1000;
   readonly #timers = new Set<{ at: number; work: () => void }>();
 
   readonly #waiting: (() => void)[] = [];
 
+  readonly wallMs = (): number => START_SECONDS * 1000 + this.nowMs;
   readonly monotonicMs = (): number => this.nowMs;
 
   readonly setTimer = (work: () => void, delayMs: number): (() => void) => {

@@ -4,18 +4,18 @@ import { after, describe, test } from "node:test";
 import { encodeIdentifier, encodeRecords, type RevocationRecord } from "@portcullis/protocol";
 import fc from "fast-check";
 import {
-  type Clock,
   IndexOfAnotherThread,
   type IndexSubject,
   keySpace,
   PlainIndex,
+  type Times,
 } from "./index-subject.ts";
 import { LIFETIME_SECONDS, SKEW_SECONDS, START_SECONDS } from "./memory-log.ts";
 import { oracleVerdict, recordsFor, type Token, tokens } from "./oracle.ts";
 import { identifierOf } from "./shared/tokens.ts";
 
 const SPAN = LIFETIME_SECONDS + SKEW_SECONDS;
-const startOfTime = (): Clock => ({ wallSeconds: START_SECONDS, monotonicSeconds: 0 });
+const startOfTime = (): Times => ({ wallSeconds: START_SECONDS, monotonicSeconds: 0 });
 
 for (const [where, create] of [
   ["read by the thread that writes", () => new PlainIndex()],
@@ -122,12 +122,12 @@ async function agreesWithMap(subject: IndexSubject): Promise<void> {
   );
 }
 
-const isOver = ({ expiresAt, heldUntil }: Known, clock: Clock): boolean =>
+const isOver = ({ expiresAt, heldUntil }: Known, clock: Times): boolean =>
   clock.wallSeconds > expiresAt && clock.monotonicSeconds > heldUntil;
 
 function revocations(
   { kind, count, life }: Extract<Step, { type: "apply" }>,
-  clock: Clock,
+  clock: Times,
   known: Map<number, Known>,
 ): RevocationRecord[] {
   const revokedAt = clock.wallSeconds;

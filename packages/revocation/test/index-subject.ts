@@ -1,7 +1,7 @@
 import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
 import { NO_BOUNDS } from "../src/replica/issuer-clock.ts";
 import { Publisher } from "../src/shared/publisher.ts";
-import { threadClockMs } from "../src/shared/thread-clock.ts";
+import { threadClock } from "../src/shared/thread-clock.ts";
 import { LIFETIME_SECONDS, SKEW_SECONDS } from "./memory-log.ts";
 import type { Token } from "./oracle.ts";
 import { ReadingThread } from "./shared/reading-thread.ts";
@@ -9,7 +9,8 @@ import { ReadingThread } from "./shared/reading-thread.ts";
 export const HASH_KEY = new Uint8Array(32).fill(1);
 export const keySpace = createKeySpace(HASH_KEY);
 
-export interface Clock {
+/** Two times that a test moves by hand. */
+export interface Times {
   wallSeconds: number;
   monotonicSeconds: number;
 }
@@ -17,17 +18,16 @@ export interface Clock {
 /** An index that is written here, and asked wherever its readers are. */
 export interface IndexSubject {
   /** Empty, in the place of the one before. */
-  begin(clock: Clock): RevocationIndex;
+  begin(clock: Times): RevocationIndex;
   verdicts(tokens: readonly Token[]): Promise<readonly Verdict[]>;
   close(): Promise<void>;
 }
 
-const indexOn = (clock: Clock, shared: boolean): RevocationIndex =>
+const indexOn = (clock: Times, shared: boolean): RevocationIndex =>
   new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => clock.wallSeconds,
-    monotonicMs: () => clock.monotonicSeconds * 1000,
+    clock: { wallMs: () => clock.wallSeconds * 1000, monotonicMs: () => clock.monotonicSeconds * 1000 },
     // A run that failed can be run again with the same layout.
     randomWords: (words) => words.map((_, index) => Math.imul(index + 1, 0x9e37_79b1)),
     shared,
@@ -36,7 +36,7 @@ const indexOn = (clock: Clock, shared: boolean): RevocationIndex =>
 export class PlainIndex implements IndexSubject {
   #index: RevocationIndex | undefined;
 
-  begin(clock: Clock): RevocationIndex {
+  begin(clock: Times): RevocationIndex {
     this.#index = indexOn(clock, false);
     return this.#index;
   }
@@ -54,10 +54,10 @@ export class IndexOfAnotherThread implements IndexSubject {
   readonly #thread = new ReadingThread(this.#publisher.attach());
 
   constructor() {
-    this.#publisher.grant({ askedAt: threadClockMs(), leaseMs: 3_600_000, clock: NO_BOUNDS });
+    this.#publisher.grant({ askedAt: threadClock.monotonicMs(), leaseMs: 3_600_000, clock: NO_BOUNDS });
   }
 
-  begin(clock: Clock): RevocationIndex {
+  begin(clock: Times): RevocationIndex {
     const index = indexOn(clock, true);
     this.#publisher.replace(index, HASH_KEY);
     return index;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeRecords, type RevocationRecord } from "@portcullis/protocol";
 import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
+import { FrozenClock } from "@portcullis/testing";
 import fc from "fast-check";
 import { LIFETIME_SECONDS, SKEW_SECONDS, START_SECONDS } from "./memory-log.ts";
 import { oracleVerdict, recordsFor, type Token, tokens } from "./oracle.ts";
@@ -13,8 +14,7 @@ function indexOf(applied: readonly RevocationRecord[]): RevocationIndex {
   const index = new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => START_SECONDS,
-    monotonicMs: () => 0,
+    clock: new FrozenClock(START_SECONDS),
   });
   for (const record of applied) index.apply(record);
   return index;

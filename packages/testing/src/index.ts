@@ -21,3 +21,4 @@ export {
 export { FrozenClock } from "./frozen-clock.ts";
 export { type Spelling, spellingsOf } from "./jwt-spellings.ts";
 export { type RecordedEvent, RecordedLog } from "./recorded-log.ts";
+export type { UndefinedOptions } from "./undefined-options.ts";

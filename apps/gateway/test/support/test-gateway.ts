@@ -125,6 +125,7 @@ export class TestClock {
   aheadSeconds = 0;
 
   readonly nowSeconds = (): number => Date.now() / 1000 + this.aheadSeconds;
+  readonly wallMs = (): number => Date.now() + this.aheadSeconds * 1000;
   readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
 
   jump(ms: number): void {
@@ -140,8 +141,7 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
     }),
     name: "gateway-test",
     leaseMs: 5000,
-    monotonicMs: clock.monotonicMs,
-    nowSeconds: clock.nowSeconds,
+    clock,
   });
   const guard = createGuard({
     issuer: issuer.issuer,

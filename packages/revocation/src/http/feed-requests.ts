@@ -4,7 +4,7 @@ import { revocationError } from "../errors.ts";
 export interface FeedRequestsOptions {
   readonly endpoint: string;
   readonly authorization: (options?: { readonly refresh?: boolean }) => Promise<string>;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetch | undefined;
 }
 
 type Init = { readonly method?: string; readonly headers: Record<string, string>; readonly body?: string };

@@ -3,11 +3,12 @@ import {
   type LeaseRequest,
   type LeaseResponse,
   leaseResponseSchema,
+  type SetTimer,
   SNAPSHOT_MEDIA_TYPE,
+  systemTimer,
 } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
-import { type SetTimer, systemTimer } from "../timers.ts";
 import { FeedRequests } from "./feed-requests.ts";
 import { readEventStream } from "./read-event-stream.ts";
 import { TimeLimit } from "./time-limit.ts";
@@ -17,12 +18,12 @@ export interface HttpFeedOptions {
   readonly endpoint: string;
   /** Value of the Authorization header. `refresh` asks for a new one: the last was refused. */
   readonly authorization: (options?: { readonly refresh?: boolean }) => Promise<string>;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetch | undefined;
   /** Longest that a snapshot may stand still, default 10,000; a large one may take as long as it moves. */
-  readonly snapshotStallMs?: number;
+  readonly snapshotStallMs?: number | undefined;
   /** Default 5,000. */
-  readonly leaseTimeoutMs?: number;
-  readonly setTimer?: SetTimer;
+  readonly leaseTimeoutMs?: number | undefined;
+  readonly setTimer?: SetTimer | undefined;
 }
 
 const SNAPSHOT_STALL_MS = 10_000;

@@ -1,5 +1,5 @@
+import type { SetTimer } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
-import type { SetTimer } from "../timers.ts";
 
 /** Aborts work that takes too long, or, when restarted by what comes in, work that stands still. */
 export class TimeLimit {

@@ -1,7 +1,14 @@
-import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import {
+  type Clock,
+  type LeaseRequest,
+  type LeaseResponse,
+  type SetTimer,
+  systemClock,
+  systemTimer,
+} from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
-import { pause, type SetTimer, systemTimer } from "../timers.ts";
+import { pause } from "../timers.ts";
 import { readEntry } from "./read-entry.ts";
 import { type RedisStreamClient, StreamConnection } from "./stream-client.ts";
 import { within } from "./within.ts";
@@ -14,9 +21,9 @@ export interface RedisFeedOptions {
   /** As the authorization server has it. */
   readonly keyPrefix: string;
   /** Told whenever the stream is read from somewhere else. */
-  readonly onSource?: (change: SourceChange) => void;
-  readonly setTimer?: SetTimer;
-  readonly monotonicMs?: () => number;
+  readonly onSource?: ((change: SourceChange) => void) | undefined;
+  readonly setTimer?: SetTimer | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 export interface SourceChange {
@@ -49,7 +56,7 @@ class RedisFeed implements Feed {
   readonly #key: string;
   readonly #onSource: (change: SourceChange) => void;
   readonly #setTimer: SetTimer;
-  readonly #monotonicMs: () => number;
+  readonly #clock: Clock;
   #failures = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
   /** Since when Redis carries the stream; still set when a stream was left by its reader. */
@@ -63,7 +70,7 @@ class RedisFeed implements Feed {
     this.#key = `${options.keyPrefix}:feed`;
     this.#onSource = options.onSource ?? (() => {});
     this.#setTimer = options.setTimer ?? systemTimer;
-    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
   }
 
   snapshot(signal: AbortSignal): Promise<Uint8Array> {
@@ -140,7 +147,7 @@ class RedisFeed implements Feed {
 
   async #findRedis(position: () => FeedCursor, signal: AbortSignal): Promise<StreamConnection> {
     for (;;) {
-      await pause(this.#setTimer, Math.max(0, this.#retryAt - this.#monotonicMs()), signal);
+      await pause(this.#setTimer, Math.max(0, this.#retryAt - this.#clock.monotonicMs()), signal);
       signal.throwIfAborted();
       try {
         return await this.#openRedis(position, signal);
@@ -176,7 +183,7 @@ class RedisFeed implements Feed {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent, FeedCursor> {
     let at = cursor;
-    this.#carriedSince = this.#monotonicMs();
+    this.#carriedSince = this.#clock.monotonicMs();
     this.#onSource({ source: "redis", why: "it holds the log" });
     try {
       for (;;) {
@@ -218,7 +225,7 @@ class RedisFeed implements Feed {
   }
 
   #failed(why: string, during: "search" | "stream" = "stream"): void {
-    const now = this.#monotonicMs();
+    const now = this.#clock.monotonicMs();
     const wasGood = this.#carriedSince !== undefined && now - this.#carriedSince > GOOD_MS;
     this.#carriedSince = undefined;
     this.#failures = wasGood ? 1 : this.#failures + 1;

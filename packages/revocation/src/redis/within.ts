@@ -1,4 +1,4 @@
-import type { SetTimer } from "../timers.ts";
+import type { SetTimer } from "@portcullis/protocol";
 
 /** Rejects with what `onTime` gives when the work takes longer; the work itself is left to whoever began it. */
 export async function within<Value>(

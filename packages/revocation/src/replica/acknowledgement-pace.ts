@@ -1,7 +1,7 @@
-import type { SetTimer } from "../timers.ts";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 
 export interface AcknowledgementPaceOptions {
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly setTimer: SetTimer;
   readonly send: () => void;
 }
@@ -27,8 +27,8 @@ export class AcknowledgementPace {
   /** There is something to acknowledge, and no call is under way. */
   due(): void {
     if (this.#cancelWait !== undefined) return;
-    const { monotonicMs, setTimer } = this.#options;
-    const leftMs = Math.ceil(this.#sentAt + this.#intervalMs - monotonicMs());
+    const { clock, setTimer } = this.#options;
+    const leftMs = Math.ceil(this.#sentAt + this.#intervalMs - clock.monotonicMs());
     if (leftMs > 0) this.#cancelWait = setTimer(() => this.#send(), leftMs);
     else this.#send();
   }
@@ -47,7 +47,7 @@ export class AcknowledgementPace {
 
   #send(): void {
     this.#cancelWait = undefined;
-    this.#sentAt = this.#options.monotonicMs();
+    this.#sentAt = this.#options.clock.monotonicMs();
     this.#options.send();
   }
 }

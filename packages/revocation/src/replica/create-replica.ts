@@ -1,4 +1,4 @@
-import { systemTimer } from "../timers.ts";
+import { systemClock, systemTimer } from "@portcullis/protocol";
 import { FeedReplica } from "./feed-replica.ts";
 import type { Replica, ReplicaOptions, ResolvedReplicaOptions } from "./replica.ts";
 
@@ -6,13 +6,14 @@ export function createReplica(options: ReplicaOptions): Replica {
   return new FeedReplica(resolveReplicaOptions(options));
 }
 
+/** Returns the options with their defaults, also in place of those that are there and undefined. */
 export function resolveReplicaOptions(options: ReplicaOptions): ResolvedReplicaOptions {
   return {
-    monotonicMs: () => performance.now(),
-    nowSeconds: () => Date.now() / 1000,
-    setTimer: systemTimer,
-    random: Math.random,
-    log: () => {},
     ...options,
+    clock: options.clock ?? systemClock,
+    setTimer: options.setTimer ?? systemTimer,
+    random: options.random ?? Math.random,
+    log: options.log ?? (() => {}),
+    mostEntries: options.mostEntries ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -1,4 +1,10 @@
-import { type ClockReport, hasCode, type IssuerTime, type RevocableClaims } from "@portcullis/protocol";
+import {
+  type ClockReport,
+  hasCode,
+  type IssuerTime,
+  type RevocableClaims,
+  wallSecondsOf,
+} from "@portcullis/protocol";
 import type { TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
@@ -47,19 +53,29 @@ export class FeedReplica implements Replica {
   #connection: AbortController | undefined;
   #progress = { applied: 0, at: 0 };
 
-  constructor(given: ResolvedReplicaOptions) {
-    const options = { ...given, ...(given.verifyHead && { verifyHead: this.#timed(given.verifyHead) }) };
-    this.name = options.name;
+  constructor(options: ResolvedReplicaOptions) {
+    const { name, clock, log, verifyHead } = options;
+    this.name = name;
     this.#options = options;
-    this.#issuerClock = new IssuerClock(options.monotonicMs);
-    this.#announcer = new Announcer(options.name, options.log);
+    this.#issuerClock = new IssuerClock(clock);
+    this.#announcer = new Announcer(name, log);
     this.#held = new HeldLog({
-      ...options,
+      clock,
+      verifyHead: verifyHead && this.#timed(verifyHead),
+      createIndex: options.createIndex,
+      visible: options.visible,
+      onApplied: options.onApplied,
+      mostEntries: options.mostEntries,
       report: (event, detail) => this.#announcer.report(event, detail),
       onVerdicts: () => this.#announcer.verdictsChanged(),
     });
     this.#lease = new LeaseKeeper({
-      ...options,
+      feed: options.feed,
+      name,
+      leaseMs: options.leaseMs,
+      clock,
+      setTimer: options.setTimer,
+      random: options.random,
       position: () => this.#held.position(),
       evidence: () => this.#evidence(),
       onAnswer: ({ issuerTime }, askedAt) => {
@@ -103,7 +119,7 @@ export class FeedReplica implements Replica {
 
   /** Reads one clock. The wall clock is compared with it at every call: one that was set is noticed by the next allow. */
   freshness(wallSeconds?: number): ViewFreshness {
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     return {
       ready: this.#held.holding !== undefined && !this.#closed,
       ageMs: this.#lease.ageMs(now),
@@ -117,7 +133,7 @@ export class FeedReplica implements Replica {
   }
 
   clock(): ClockReport | undefined {
-    const offsetMs = this.clockOffsetMs(this.#options.nowSeconds());
+    const offsetMs = this.clockOffsetMs(wallSecondsOf(this.#options.clock));
     return offsetMs === undefined ? undefined : { offsetMs, isOff: this.#isClockOff() };
   }
 
@@ -143,7 +159,7 @@ export class FeedReplica implements Replica {
   }
 
   #isClockOff(): boolean {
-    return this.freshness(this.#options.nowSeconds()).isClockOff === true;
+    return this.freshness(wallSecondsOf(this.#options.clock)).isClockOff === true;
   }
 
   #evidence(): ReturnType<HeldLog["evidence"]> & { readonly clock?: ClockReport } {
@@ -251,10 +267,10 @@ export class FeedReplica implements Replica {
     let unreadable = 0;
     while (!this.#closed && !this.#held.isVoid) {
       await this.#wait(failures);
-      const startedAt = this.#options.monotonicMs();
+      const startedAt = this.#options.clock.monotonicMs();
       const before = this.applied;
       const end = await this.#followOnce();
-      const good = this.#options.monotonicMs() - startedAt > GOOD_CONNECTION_MS;
+      const good = this.#options.clock.monotonicMs() - startedAt > GOOD_CONNECTION_MS;
       if (good) this.#attempts = 0;
       if (this.applied > before) unreadable = 0;
       if (end === "unreadable") unreadable++;
@@ -273,8 +289,11 @@ export class FeedReplica implements Replica {
     this.#connection = connection;
     try {
       const { signal } = connection;
+      const { feed, clock, setTimer } = this.#options;
       const { reason } = await followStream({
-        ...this.#options,
+        feed,
+        clock,
+        setTimer,
         cursor: { incarnation: position.incarnation, seq: position.applied },
         signal,
         onBatch: (batch, signal) => this.#applyBatch(batch, signal),
@@ -328,7 +347,7 @@ export class FeedReplica implements Replica {
 
   /** A connection that brings heartbeats but not the records that a lease answer told of is of no use. */
   #leaveStuckConnection(): void {
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     if (!this.#lease.isBehind || this.#progress.applied !== this.applied) {
       this.#progress = { applied: this.applied, at: now };
     } else if (now - this.#progress.at > STUCK_MS) {

@@ -1,7 +1,6 @@
-import type { Reset } from "@portcullis/protocol";
+import type { Clock, Reset, SetTimer } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "../feed.ts";
-import type { SetTimer } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 
 export interface FollowOptions {
@@ -9,7 +8,7 @@ export interface FollowOptions {
   readonly cursor: FeedCursor;
   readonly signal: AbortSignal;
   readonly setTimer: SetTimer;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   /** Rejects when the batch does not follow on what was applied. The next event waits until it is done. */
   readonly onBatch: (batch: DecodedBatch, signal: AbortSignal) => Promise<void>;
   readonly onHeartbeat: () => void;
@@ -55,12 +54,12 @@ async function readEvents(
 }
 
 function watchSilence(
-  { setTimer, monotonicMs }: FollowOptions,
+  { setTimer, clock }: FollowOptions,
   connection: AbortController,
 ): { heard: () => void; stop: () => void } {
-  let heardAt = monotonicMs();
+  let heardAt = clock.monotonicMs();
   const look = (): void => {
-    if (monotonicMs() - heardAt < SILENCE_MS) {
+    if (clock.monotonicMs() - heardAt < SILENCE_MS) {
       cancel = setTimer(look, WATCH_MS);
       return;
     }
@@ -69,7 +68,7 @@ function watchSilence(
   let cancel = setTimer(look, WATCH_MS);
   return {
     heard: () => {
-      heardAt = monotonicMs();
+      heardAt = clock.monotonicMs();
     },
     stop: () => cancel(),
   };

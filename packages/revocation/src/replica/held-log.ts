@@ -29,7 +29,11 @@ export interface Holding {
   readonly live: LiveDigester;
 }
 
-export interface HeldLogOptions extends ResolvedReplicaOptions {
+export interface HeldLogOptions
+  extends Pick<
+    ResolvedReplicaOptions,
+    "clock" | "verifyHead" | "createIndex" | "visible" | "onApplied" | "mostEntries"
+  > {
   readonly report: (event: string, detail: object) => void;
   /** Records are in the index in use, and not yet acknowledged. */
   readonly onVerdicts: () => void;
@@ -50,9 +54,9 @@ export class HeldLog {
   #isVoid = false;
 
   constructor(options: HeldLogOptions) {
-    const { mostEntries = Number.POSITIVE_INFINITY, report } = options;
+    const { mostEntries, report } = options;
     this.#options = options;
-    this.#liveReport = new LiveReport(options);
+    this.#liveReport = new LiveReport(options.clock);
     this.#capacity = new Capacity({ mostEntries, report });
   }
 
@@ -93,7 +97,8 @@ export class HeldLog {
   /** A snapshot that may be swapped in, checked, loaded and visible to all readers. */
   async load(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedSnapshot> {
     const accept = (header: SnapshotHeader) => this.#checkMayReplace(header);
-    const loaded = await loadSnapshot(bytes, { ...this.#options, signal, accept });
+    const { clock, verifyHead, createIndex } = this.#options;
+    const loaded = await loadSnapshot(bytes, { clock, verifyHead, createIndex, signal, accept });
     await this.#untilVisible(signal);
     signal.throwIfAborted();
     return loaded;

@@ -1,4 +1,4 @@
-import type { IssuerTime } from "@portcullis/protocol";
+import type { Clock, IssuerTime } from "@portcullis/protocol";
 
 /** Of a wall clock minus the monotonic one, milliseconds: what it must lie between. */
 export interface ClockBounds {
@@ -31,17 +31,17 @@ const SIGNED_COUNTS_MS = 10_000;
  * It goes wrong towards "no allow": evidence only ever takes an allow away that the verifier's own clock would have given.
  */
 export class IssuerClock {
-  readonly #monotonicMs: () => number;
+  readonly #clock: Clock;
   #heard: { readonly earliest: number; readonly latest: number; readonly at: number } | undefined;
   #signed: { readonly earliest: number; readonly at: number } | undefined;
 
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   /** `sentAt`: monotonic, from before the call was sent that this answers. */
   heard({ earliestMs, latestMs }: IssuerTime, sentAt: number): void {
-    const at = this.#monotonicMs();
+    const at = this.#clock.monotonicMs();
     const told = { earliest: earliestMs - at, latest: latestMs - sentAt, at };
     const before = this.#heardBy(at);
     const earliest = Math.max(told.earliest, before?.earliest ?? told.earliest);
@@ -52,7 +52,7 @@ export class IssuerClock {
 
   /** It was verified that the issuer has signed something at `iat`, in seconds. */
   signed(iat: number): void {
-    const at = this.#monotonicMs();
+    const at = this.#clock.monotonicMs();
     const earliest = iat * 1000 - at;
     if (earliest >= this.#signedBy(at)) this.#signed = { earliest, at };
   }
@@ -63,7 +63,7 @@ export class IssuerClock {
    * dangerous side, and of one that is fast what is certain.
    */
   bounds(skewMs: number): ClockBounds {
-    const now = this.#monotonicMs();
+    const now = this.#clock.monotonicMs();
     const heard = this.#heardBy(now)?.latest;
     const latest = Math.max(heard ?? Number.NEGATIVE_INFINITY, this.#signedBy(now));
     return {
@@ -74,7 +74,7 @@ export class IssuerClock {
 
   /** What the issuer's clock shows now; undefined: it was not told. */
   now(): IssuerTime | undefined {
-    const now = this.#monotonicMs();
+    const now = this.#clock.monotonicMs();
     const heard = this.#heardBy(now);
     if (heard === undefined) return undefined;
     const signed = this.#signedBy(now);

@@ -1,7 +1,12 @@
-import { hasCode, type LeaseRequest, type LeaseResponse } from "@portcullis/protocol";
+import {
+  type Clock,
+  hasCode,
+  type LeaseRequest,
+  type LeaseResponse,
+  type SetTimer,
+} from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed } from "../feed.ts";
-import type { SetTimer } from "../timers.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import { AcknowledgementPace } from "./acknowledgement-pace.ts";
 
@@ -17,7 +22,7 @@ export interface LeaseKeeperOptions {
   readonly feed: Feed;
   readonly name: string;
   readonly leaseMs: number;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly setTimer: SetTimer;
   readonly random: () => number;
   readonly position: () => Position | undefined;
@@ -74,11 +79,15 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#pace = new AcknowledgementPace({ ...options, send: () => this.renew() });
+    this.#pace = new AcknowledgementPace({
+      clock: options.clock,
+      setTimer: options.setTimer,
+      send: () => this.renew(),
+    });
   }
 
   /** Infinity without a lease. */
-  ageMs(now = this.#options.monotonicMs()): number {
+  ageMs(now = this.#options.clock.monotonicMs()): number {
     return this.#granted === undefined ? Number.POSITIVE_INFINITY : now - this.#granted.askedAt;
   }
 
@@ -145,12 +154,12 @@ export class LeaseKeeper {
   }
 
   async #ask(position: Position, abort: AbortController): Promise<void> {
-    const { feed, name, leaseMs, monotonicMs, setTimer } = this.#options;
+    const { feed, name, leaseMs, clock, setTimer } = this.#options;
     const cancelTimeout = setTimer(
       () => abort.abort(revocationError("feed_unavailable", { detail: "no answer to the lease call" })),
       Math.max(LEAST_TIMEOUT_MS, leaseMs / CALLS_A_LEASE),
     );
-    const askedAt = monotonicMs();
+    const askedAt = clock.monotonicMs();
     let answered = false;
     try {
       const request = { replica: name, ...position, leaseMs, ...this.#options.evidence() };

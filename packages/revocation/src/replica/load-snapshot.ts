@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
+  type Clock,
   decodeBase64url,
   decodeSnapshot,
   LiveDigester,
@@ -21,8 +22,7 @@ export interface LoadedSnapshot {
 }
 
 export interface LoadOptions {
-  readonly nowSeconds: () => number;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly verifyHead?: VerifyHead | undefined;
   readonly createIndex?: ((options: RevocationIndexOptions) => RevocationIndex) | undefined;
@@ -38,7 +38,7 @@ const HASH_KEY_BYTES = 32;
 
 /** Builds a new index beside the one in use. Throws, and nothing is lost, when anything about it is wrong. */
 export async function loadSnapshot(bytes: Uint8Array, options: LoadOptions): Promise<LoadedSnapshot> {
-  const { signal, nowSeconds, monotonicMs } = options;
+  const { signal, clock } = options;
   const digest = await digestOf(bytes.subarray(0, Math.max(0, bytes.length - DIGEST_BYTES)), signal);
   const { header, records } = decodeSnapshot(bytes, () => digest);
   const hashKey = decodeBase64url(header.hashKey);
@@ -51,7 +51,7 @@ export async function loadSnapshot(bytes: Uint8Array, options: LoadOptions): Pro
   });
   const { tokenLifetimeSeconds, clockSkewSeconds } = header;
   const { createIndex = (made) => new RevocationIndex(made) } = options;
-  const index = createIndex({ tokenLifetimeSeconds, clockSkewSeconds, nowSeconds, monotonicMs });
+  const index = createIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock });
   const live = new LiveDigester();
   await inSlices(records, signal, (slice) => {
     index.applyEncoded(slice);

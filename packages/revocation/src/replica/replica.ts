@@ -1,7 +1,13 @@
-import type { ClockReport, IssuerTime, SignedHeadClaims, SnapshotHeader } from "@portcullis/protocol";
+import type {
+  Clock,
+  ClockReport,
+  IssuerTime,
+  SetTimer,
+  SignedHeadClaims,
+  SnapshotHeader,
+} from "@portcullis/protocol";
 import type { DecodedBatch, Feed } from "../feed.ts";
 import type { IndexStatistics, RevocationIndex, RevocationIndexOptions } from "../revocation-index.ts";
-import type { SetTimer } from "../timers.ts";
 import type { RevocationView } from "../view.ts";
 import type { ReplicaChange, ReplicaEvent, ReplicaState } from "./announcer.ts";
 import type { ClockBounds } from "./issuer-clock.ts";
@@ -34,37 +40,39 @@ export interface ReplicaOptions {
   readonly name: string;
   /** How long this replica may say "allow" without word from the log; what is granted may be less. */
   readonly leaseMs: number;
-  readonly monotonicMs?: () => number;
-  readonly nowSeconds?: () => number;
-  readonly setTimer?: SetTimer;
+  /** Default: the system's. The wall clock is compared with the issuer's; all else is measured on the monotonic one. */
+  readonly clock?: Clock | undefined;
+  readonly setTimer?: SetTimer | undefined;
   /** In [0, 1), for jitter. */
-  readonly random?: () => number;
-  readonly log?: (event: ReplicaEvent) => void;
+  readonly random?: (() => number) | undefined;
+  readonly log?: ((event: ReplicaEvent) => void) | undefined;
   /**
    * Checks the issuer's signature on a head (protocol/signed-head.ts) and gives its claims. With it nothing is applied
    * that the issuer has not signed: give it whenever others than the issuer carry the feed.
    */
-  readonly verifyHead?: (jws: string) => Promise<SignedHeadClaims>;
+  readonly verifyHead?: ((jws: string) => Promise<SignedHeadClaims>) | undefined;
   /** Makes the index of a snapshot, for one that lives elsewhere than in this thread's memory. */
-  readonly createIndex?: (options: RevocationIndexOptions) => RevocationIndex;
+  readonly createIndex?: ((options: RevocationIndexOptions) => RevocationIndex) | undefined;
   /** Awaited when records are in the index and not yet acknowledged: until all that read the index see them. */
-  readonly visible?: () => Promise<void>;
+  readonly visible?: (() => Promise<void>) | undefined;
   /**
    * Told of everything that was checked and is in the index, before it is acknowledged and while `applied` is still the
    * old one; a batch comes cut to what is new. If it throws, nothing is acknowledged, and it comes again.
    */
-  readonly onApplied?: (change: AppliedChange) => void;
+  readonly onApplied?: ((change: AppliedChange) => void) | undefined;
   /** Called when a lease call has been answered or is due: `freshness()` may say something else than before. */
-  readonly onFreshness?: () => void;
+  readonly onFreshness?: (() => void) | undefined;
   /** What the index may hold. Beyond it nothing more is applied: the replica falls behind, and says so. */
-  readonly mostEntries?: number;
+  readonly mostEntries?: number | undefined;
 }
 
 export type AppliedChange =
   | { readonly type: "snapshot"; readonly header: SnapshotHeader; readonly records: Uint8Array }
   | { readonly type: "batch"; readonly batch: DecodedBatch };
 
-type Environment = "monotonicMs" | "nowSeconds" | "setTimer" | "random" | "log";
+type Environment = "clock" | "setTimer" | "random" | "log" | "mostEntries";
 
-/** With clock, timers and chance filled in. */
-export type ResolvedReplicaOptions = ReplicaOptions & Required<Pick<ReplicaOptions, Environment>>;
+/** With every default filled in. */
+export type ResolvedReplicaOptions = ReplicaOptions & {
+  readonly [Name in Environment]-?: NonNullable<ReplicaOptions[Name]>;
+};

@@ -4,7 +4,7 @@ import { FeedReplica } from "../replica/feed-replica.ts";
 import type { Replica, ReplicaOptions } from "../replica/replica.ts";
 import { Publisher, type ReaderInit } from "./publisher.ts";
 import { Sharing } from "./sharing.ts";
-import { threadClockMs } from "./thread-clock.ts";
+import { threadClock } from "./thread-clock.ts";
 
 export interface SharedReplica extends Replica {
   /** For one thread, at any time: `new Worker(file, { workerData: init, transferList: [init.port] })`. */
@@ -23,7 +23,7 @@ class SharedFeedReplica extends FeedReplica implements SharedReplica {
 
   constructor(options: ReplicaOptions) {
     const publisher = new Publisher();
-    const sharing = new Sharing(publisher, { monotonicMs: threadClockMs, ...options });
+    const sharing = new Sharing(publisher, { ...options, clock: options.clock ?? threadClock });
     super(resolveReplicaOptions(sharing.options));
     this.#publisher = publisher;
     sharing.follow(this);

@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { RevocableClaims } from "@portcullis/protocol";
+import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace, type TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import { deferred } from "../replica/deferred.ts";
@@ -18,7 +18,7 @@ import {
 } from "./messages.ts";
 import type { ReaderInit } from "./publisher.ts";
 import { SharedIndex } from "./shared-index.ts";
-import { threadClockMs } from "./thread-clock.ts";
+import { threadClock } from "./thread-clock.ts";
 
 export interface SharedView extends RevocationView {
   /** Resolves when there is an index and a lease in force. Whoever waits keeps the thread alive; else a view does not. */
@@ -29,12 +29,12 @@ export interface SharedView extends RevocationView {
 
 export interface AttachOptions {
   /** The writer's clock. */
-  readonly monotonicMs?: () => number;
+  readonly clock?: Clock | undefined;
 }
 
 /** In the thread that reads, with what `attach()` gave in the one that runs the replica. */
 export function attachToReplica(init: ReaderInit, options: AttachOptions = {}): SharedView {
-  return new AttachedView(init, options.monotonicMs ?? threadClockMs);
+  return new AttachedView(init, options.clock ?? threadClock);
 }
 
 interface Holding {
@@ -51,7 +51,7 @@ class AttachedView implements SharedView {
   readonly #port: MessagePort;
   readonly #control: ControlReader;
   readonly #progress: Uint32Array;
-  readonly #monotonicMs: () => number;
+  readonly #clock: Clock;
   readonly #ready = deferred();
   #holding: Holding | undefined;
   #publication: number;
@@ -68,11 +68,11 @@ class AttachedView implements SharedView {
   #leaseOfVerdict = NOT_READ;
   #leaseMs: number | undefined;
 
-  constructor(init: ReaderInit, monotonicMs: () => number) {
+  constructor(init: ReaderInit, clock: Clock) {
     this.#port = init.port;
     this.#control = new ControlReader(init.control);
     this.#progress = new Uint32Array(init.progress);
-    this.#monotonicMs = monotonicMs;
+    this.#clock = clock;
     // One behind what the first message, which lies in the port, brings.
     this.#publication = (Atomics.load(this.#progress, FOLLOWED) - 1) & 0xffff;
     this.#ready.promise.catch(() => {});
@@ -120,7 +120,7 @@ class AttachedView implements SharedView {
     const { askedAt, leaseMs, clock } = number === NONE ? NO_LEASE : this.#control.lease(number);
     this.#leaseMs = leaseMs;
     const ready = this.#holding !== undefined && !this.#closed;
-    const now = this.#monotonicMs();
+    const now = this.#clock.monotonicMs();
     return {
       ready,
       ageMs: ready ? now - askedAt : Number.POSITIVE_INFINITY,
@@ -131,7 +131,7 @@ class AttachedView implements SharedView {
   clockOffsetMs(wallSeconds: number): number | undefined {
     const { fromMs, toMs } = this.#control.lease(leaseNumberOf(this.#control.state())).clock;
     if (!Number.isFinite(fromMs) || !Number.isFinite(toMs)) return undefined;
-    return Math.round(wallSeconds * 1000 - this.#monotonicMs() - (fromMs + toMs) / 2);
+    return Math.round(wallSeconds * 1000 - this.#clock.monotonicMs() - (fromMs + toMs) / 2);
   }
 
   close(): void {
@@ -200,6 +200,6 @@ class AttachedView implements SharedView {
   #settle(): void {
     if (this.#holding === undefined) return;
     const { askedAt, leaseMs } = this.#control.lease(leaseNumberOf(this.#control.state()));
-    if (this.#monotonicMs() - askedAt <= leaseMs) this.#ready.resolve();
+    if (this.#clock.monotonicMs() - askedAt <= leaseMs) this.#ready.resolve();
   }
 }

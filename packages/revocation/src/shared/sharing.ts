@@ -1,10 +1,10 @@
-import { decodeBase64url, type SnapshotHeader } from "@portcullis/protocol";
+import { type Clock, decodeBase64url, type SnapshotHeader } from "@portcullis/protocol";
 import type { AppliedChange, Replica, ReplicaOptions } from "../replica/replica.ts";
 import { RevocationIndex, type RevocationIndexOptions } from "../revocation-index.ts";
 import { NO_LEASE } from "./control.ts";
 import type { Publisher } from "./publisher.ts";
 
-type TimedOptions = ReplicaOptions & { readonly monotonicMs: () => number };
+type TimedOptions = ReplicaOptions & { readonly clock: Clock };
 
 /** What a replica does more when other threads read its index, all of it before it acknowledges. */
 export class Sharing {
@@ -50,7 +50,7 @@ export class Sharing {
   /** Time is read first: to readers the lease looks older than it is, by what passes in between, and never younger. */
   #shareLease(): void {
     const replica = this.#replica!;
-    const now = this.#given.monotonicMs();
+    const now = this.#given.clock.monotonicMs();
     const { ready, ageMs } = replica.freshness();
     const askedAt = ready ? now - ageMs : NO_LEASE.askedAt;
     this.#publisher.grant({ askedAt, leaseMs: replica.leaseMs, clock: replica.clockBounds() });

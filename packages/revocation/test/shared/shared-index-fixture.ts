@@ -9,8 +9,7 @@ export function sharedIndex() {
   const index = new RevocationIndex({
     tokenLifetimeSeconds: LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: () => clock.seconds,
-    monotonicMs: () => clock.seconds * 1000,
+    clock: { wallMs: () => clock.seconds * 1000, monotonicMs: () => clock.seconds * 1000 },
     shared: true,
   });
   const apply = (value: number) =>

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { CHAIN_START, encodeBase64url, encodeRecords, extendChain } from "@portcullis/protocol";
 import { createSharedReplica, type SharedReplica } from "@portcullis/revocation";
+import { threadClock } from "../../src/shared/thread-clock.ts";
 import { MemoryLog, START_SECONDS } from "../memory-log.ts";
 import { ACKNOWLEDGED, SIGNALS } from "./questions.ts";
 import { ReadingThread } from "./reading-thread.ts";
@@ -20,7 +21,7 @@ export class SharedWorld implements AsyncDisposable {
       feed: this.log.feed,
       name: "gateway-1",
       leaseMs: 60_000,
-      nowSeconds: () => START_SECONDS,
+      clock: { wallMs: () => START_SECONDS * 1000, monotonicMs: threadClock.monotonicMs },
     });
     this.log.onLease = (answer, { applied }) => {
       Atomics.store(this.signals, ACKNOWLEDGED, applied);

@@ -7,10 +7,11 @@ import {
   createSharedReplica,
   type SharedView,
 } from "@portcullis/revocation";
+import { FrozenClock } from "@portcullis/testing";
 import { NO_BOUNDS } from "../../src/replica/issuer-clock.ts";
 import { Publisher } from "../../src/shared/publisher.ts";
 import { FakeTime, settled } from "../fake-time.ts";
-import { MemoryLog, START_SECONDS } from "../memory-log.ts";
+import { MemoryLog } from "../memory-log.ts";
 import { sharedIndex } from "./shared-index-fixture.ts";
 import { identifierOf, sessionToken } from "./tokens.ts";
 
@@ -20,18 +21,16 @@ const LEASE_MS = 5000;
 async function sharedInOneThread(onEvent: (event: string) => void = () => {}) {
   const time = new FakeTime();
   const log = new MemoryLog();
-  const { monotonicMs } = time;
   const replica = createSharedReplica({
     feed: log.feed,
     name: "gateway-1",
     leaseMs: LEASE_MS,
-    monotonicMs,
-    nowSeconds: () => START_SECONDS + time.nowMs / 1000,
+    clock: time,
     setTimer: time.setTimer,
     random: () => 0.5,
     log: ({ event }) => onEvent(event),
   });
-  const view = attachToReplica(replica.attach(), { monotonicMs });
+  const view = attachToReplica(replica.attach(), { clock: time });
   replica.start();
   await time.advance(0);
   const revoke = (value: number) => log.revoke({ key: identifierOf(value) });
@@ -164,7 +163,7 @@ test("a view that missed too much allows nothing until it was sent everything an
   const hashKey = new Uint8Array(32);
   publisher.replace(index, hashKey);
   publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
-  const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+  const view = attachToReplica(publisher.attach(), { clock: new FrozenClock() });
   assert.equal(allows(view, 1), true);
   apply(7);
   for (let turn = 0; turn < 1100; turn++) publisher.replace(index, hashKey);
@@ -186,7 +185,7 @@ for (const publications of [40_000, 0x1_0000 + 1024]) {
     const hashKey = new Uint8Array(32);
     publisher.replace(index, hashKey);
     publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
-    const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+    const view = attachToReplica(publisher.attach(), { clock: new FrozenClock() });
     assert.equal(allows(view, 1), true);
     const other = sharedIndex();
     other.apply(1);
@@ -219,7 +218,7 @@ test("of many snapshots that come while a thread stands still, one is kept for i
 test("a view that follows is sent every snapshot", async () => {
   const publisher = new Publisher();
   publisher.grant({ askedAt: 0, leaseMs: LEASE_MS, clock: NO_BOUNDS });
-  const view = attachToReplica(publisher.attach(), { monotonicMs: () => 0 });
+  const view = attachToReplica(publisher.attach(), { clock: new FrozenClock() });
   for (let turn = 1; turn <= 3; turn++) {
     const { index, apply } = sharedIndex();
     apply(turn);

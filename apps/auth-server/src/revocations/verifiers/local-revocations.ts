@@ -1,4 +1,4 @@
-import type { RevocableClaims } from "@portcullis/protocol";
+import { type RevocableClaims, systemClock } from "@portcullis/protocol";
 import { RevocationIndex, type RevocationView, type TokenCoordinates } from "@portcullis/revocation";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 
@@ -40,7 +40,7 @@ const emptyIndex = ({ log, nowSeconds }: IndexOptions): RevocationIndex =>
   new RevocationIndex({
     tokenLifetimeSeconds: log.tokenLifetimeSeconds,
     clockSkewSeconds: log.clockSkewSeconds,
-    nowSeconds,
+    clock: { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs },
   });
 
 async function load(index: RevocationIndex, log: SqlRevocationLog): Promise<void> {

@@ -73,7 +73,8 @@ test("a token revoked while the clock was set forward stays revoked at a verifie
   const exp = time.nowSeconds() + 200;
   const claims = { iss: "issuer", iat: time.nowSeconds(), exp, rv: 0, jti: "AAAAAAAAAAAAAAAAAAAAAA" };
   const { tokenLifetimeSeconds, clockSkewSeconds } = log;
-  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, ...time });
+  const clock = { wallMs: () => time.nowSeconds() * 1000, monotonicMs: time.monotonicMs };
+  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock });
   time.set(3600);
   const revoked = draft(claims.jti, { scope: "token", tokenExpiresAt: exp });
   await storage.write((transaction) => transaction.append([revoked]));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
+import { systemClock } from "@portcullis/protocol";
 import { RevocationIndex } from "@portcullis/revocation";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { renewStandingRefusals } from "../../../src/revocations/retention/standing-refusals.ts";
@@ -43,7 +44,8 @@ const refuse = (storage: Storage, ...kids: string[]) =>
 /** What a verifier that starts now says of a token that was signed with the key. */
 async function verdictOfNew({ log }: Storage, kid: string, nowSeconds: () => number): Promise<string> {
   const { tokenLifetimeSeconds, clockSkewSeconds } = log;
-  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, nowSeconds });
+  const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
+  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock });
   for await (const slice of log.liveRecords(log.head())) index.applyEncoded(slice);
   const now = nowSeconds();
   const claims = { iss: "issuer", iat: now, exp: now + 60, rv: Number.MAX_SAFE_INTEGER };

@@ -41,15 +41,15 @@ async function startVerifier(
   clocks: { readonly nowSeconds: () => number; readonly monotonicMs: () => number },
 ): Promise<Verifier> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  const { nowSeconds, monotonicMs } = clocks;
   const replica = createReplica({
     feed: httpFeed({ endpoint: server.endpoint, authorization: async () => bearer("gateway") }),
     name: `gateway-${encodeIdentifier(randomBytes(16)).slice(0, 8)}`,
     leaseMs: 5000,
     onFreshness: () => replica.freshness().ageMs < 5000 && resolve(),
-    ...clocks,
+    clock: { wallMs: () => nowSeconds() * 1000, monotonicMs },
   });
   const keys = localKeySource({ keys: [key.jwk] });
-  const { nowSeconds } = clocks;
   const guard = createGuard({ issuer: ISSUER, audience: AUDIENCE, keys, revocations: replica, nowSeconds });
   replica.start();
   t.after(() => replica.close());
