@@ -284,7 +284,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no-second-look-before-dispatch",
     says: "a request that waited for a connection is sent although its token died meanwhile",
-    file: "apps/gateway/src/steps/forward/response-relay.ts",
+    file: "apps/gateway/src/upstreams/response-relay.ts",
     edits: [
       [
         `isGone ? undefined : this.#options.beforeSending(this.#exchange);`,
@@ -308,7 +308,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no-share-of-a-service",
     says: "one client may hold every connection of a service",
-    file: "apps/gateway/src/steps/forward/connection-queue.ts",
+    file: "apps/gateway/src/upstreams/connection-queue.ts",
     edits: [[`const mayHave = client.held < this.#maxHeldPerClient;`, `const mayHave = true;`]],
     tests: ["apps/gateway/test/connection-queue.test.ts", "apps/gateway/test/shares.test.ts"],
   },

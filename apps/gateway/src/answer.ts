@@ -2,6 +2,7 @@
  * An answer that the gateway gives itself, as a plain value. Refusing is the normal case on a public port, so
  * it costs no exception and no stack trace.
  */
+import type { DenyDecision } from "@portcullis/guard";
 import { catalogue, type GatewayErrorCode } from "./errors.ts";
 
 export interface Answer {
@@ -31,6 +32,16 @@ export function refuse(code: GatewayErrorCode, details: RefusalDetails = {}): An
 }
 
 const NO_STORE = ["cache-control", "no-store"];
+
+/** Returns what the guard's denial is as an answer: its status, challenge and body, as they are. */
+export function denial(decision: DenyDecision): Answer {
+  return {
+    status: decision.status,
+    code: decision.code,
+    headers: Object.entries(decision.headers).flat(),
+    body: JSON.stringify(decision.body),
+  };
+}
 
 /** Part of a request in a message: short, printable, and quoted. */
 export function quote(text: string): string {

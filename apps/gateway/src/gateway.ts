@@ -3,22 +3,22 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ConnectedGuard } from "@portcullis/guard";
 import { createClientAddresses } from "@portcullis/service";
-import { Buffers } from "./buffers.ts";
+import { accessLogger, type Log } from "./access-log.ts";
+import { type AnswerWriter, connectionFields, writeAnswer } from "./answer-writer.ts";
 import type { Address, Configuration } from "./config/configuration.ts";
+import { proxyListener } from "./entry/proxy/proxy-listener.ts";
 import { gatewayError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Field, rememberFields } from "./headers/field-kind.ts";
-import { proxyListener } from "./listener/proxy-listener.ts";
-import { type AnswerWriter, connectionFields, writeAnswer } from "./listener/write-answer.ts";
-import { accessLogger, type Log } from "./log.ts";
 import { Counters } from "./management/counters.ts";
 import { managementListener } from "./management/management-listener.ts";
 import { pipeline, runner } from "./pipeline.ts";
 import { corsFields } from "./steps/answer-preflight.ts";
-import { responseFields } from "./steps/forward/response-fields.ts";
-import { Upstreams } from "./steps/forward/upstreams.ts";
 import type { SigningKey } from "./transaction-token/signing-key.ts";
 import { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
+import { Buffers } from "./upstreams/buffers.ts";
+import { responseFields } from "./upstreams/response-fields.ts";
+import { Upstreams } from "./upstreams/upstreams.ts";
 
 export interface GatewayOptions {
   readonly configuration: Configuration;

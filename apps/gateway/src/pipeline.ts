@@ -9,8 +9,7 @@ import type { Exchange, Step } from "./exchange.ts";
 import type { Field } from "./headers/field-kind.ts";
 import { answerPreflight } from "./steps/answer-preflight.ts";
 import { authenticate } from "./steps/authenticate.ts";
-import { forward } from "./steps/forward/forward.ts";
-import type { ForwardOptions } from "./steps/forward/service-call.ts";
+import { forward } from "./steps/forward.ts";
 import { identify } from "./steps/identify.ts";
 import { matchRoute } from "./steps/match-route.ts";
 import { publishKeys } from "./steps/publish-keys.ts";
@@ -19,6 +18,7 @@ import { refuseAmbiguous } from "./steps/refuse-ambiguous/refuse-ambiguous.ts";
 import { requireReady } from "./steps/require-ready.ts";
 import { stripHeaders } from "./steps/strip-headers.ts";
 import type { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
+import type { ForwardOptions } from "./upstreams/service-call.ts";
 
 export interface PipelineParts {
   readonly configuration: Configuration;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { test } from "node:test";
-import { RequestBody } from "../src/steps/forward/request-body.ts";
+import { RequestBody } from "../src/upstreams/request-body.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { requestText, TestGateway } from "./support/test-gateway.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectionQueue, type QueueOptions, type Waiter } from "../src/steps/forward/connection-queue.ts";
+import { ConnectionQueue, type QueueOptions, type Waiter } from "../src/upstreams/connection-queue.ts";
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

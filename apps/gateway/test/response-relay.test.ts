@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import { Buffers } from "../src/buffers.ts";
 import type { Exchange } from "../src/exchange.ts";
-import { ResponseRelay } from "../src/steps/forward/response-relay.ts";
+import { Buffers } from "../src/upstreams/buffers.ts";
+import { ResponseRelay } from "../src/upstreams/response-relay.ts";
 
 /** A client that reads nothing until it is told to. */
 class UnreadResponse extends EventEmitter {

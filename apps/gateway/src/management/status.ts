@@ -1,7 +1,7 @@
 import type { ConnectedGuard, GuardCounters } from "@portcullis/guard";
 import type { ClockReport } from "@portcullis/protocol";
-import type { Buffers } from "../buffers.ts";
-import type { Upstreams, UpstreamUse } from "../steps/forward/upstreams.ts";
+import type { Buffers } from "../upstreams/buffers.ts";
+import type { Upstreams, UpstreamUse } from "../upstreams/upstreams.ts";
 import type { Counters } from "./counters.ts";
 
 /** What `/status` says; `/metrics` says the same in another form. */

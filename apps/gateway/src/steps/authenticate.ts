@@ -1,5 +1,5 @@
 import type { Decision, Guard } from "@portcullis/guard";
-import type { Answer } from "../answer.ts";
+import { type Answer, denial } from "../answer.ts";
 import type { Exchange, Step } from "../exchange.ts";
 
 /**
@@ -22,13 +22,4 @@ function admit(exchange: Exchange, decision: Decision): Answer | undefined {
   if (decision.outcome === "deny") return denial(decision);
   exchange.decision = decision;
   return undefined;
-}
-
-export function denial(decision: Extract<Decision, { outcome: "deny" }>): Answer {
-  return {
-    status: decision.status,
-    code: decision.code,
-    headers: Object.entries(decision.headers).flat(),
-    body: JSON.stringify(decision.body),
-  };
 }

@@ -1,6 +1,5 @@
-import { type Answer, refuse } from "../answer.ts";
+import { type Answer, denial, refuse } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
-import { denial } from "./authenticate.ts";
 
 /**
  * The verdict, `exp` and freshness once more, right before the first byte of an answer: the service may have

@@ -1,5 +1,5 @@
-import type { Exchange, Step } from "../../exchange.ts";
-import { type ForwardOptions, ServiceCall } from "./service-call.ts";
+import type { Exchange, Step } from "../exchange.ts";
+import { type ForwardOptions, ServiceCall } from "../upstreams/service-call.ts";
 
 /** Sends the request on, once: whether the service has acted on a request that failed cannot be known from here. */
 export function forward(options: ForwardOptions): Step {

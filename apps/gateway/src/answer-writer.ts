@@ -1,5 +1,5 @@
-import type { Answer } from "../answer.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Answer } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** An unread body up to this size is read and dropped, so that the connection can go on; a larger one ends it. */
 const DRAINED_BYTES = 65_536;

@@ -1,5 +1,5 @@
-import type { Exchange } from "../../exchange.ts";
-import type { Field } from "../../headers/field-kind.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Field } from "../headers/field-kind.ts";
 import type { UpstreamHead } from "./response-relay.ts";
 
 export interface ResponseFieldOptions {

@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import type { Route, UpstreamSettings } from "../../config/configuration.ts";
+import type { Route, UpstreamSettings } from "../config/configuration.ts";
 import { ConnectionQueue, type QueueOptions } from "./connection-queue.ts";
 
 /** A service: its connections, and who may use one. */

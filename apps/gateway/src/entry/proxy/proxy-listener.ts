@@ -2,12 +2,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { addressGroup, type ClientAddresses, createHttpServer } from "@portcullis/service";
-import { type Answer, refuse } from "../answer.ts";
-import type { Limits } from "../config/configuration.ts";
-import { Exchange } from "../exchange.ts";
+import { type Answer, refuse } from "../../answer.ts";
+import { type AnswerWriter, writeAnswer } from "../../answer-writer.ts";
+import type { Limits } from "../../config/configuration.ts";
+import { Exchange } from "../../exchange.ts";
 import { type Direction, Pace, type PacedConnection, type PaceOptions } from "./pace.ts";
 import { unparsableAnswer, writeToSocket } from "./refuse-unparsable.ts";
-import { type AnswerWriter, writeAnswer } from "./write-answer.ts";
 
 /** Requests that may wait on one connection behind the one being answered. */
 const MAX_WAITING = 8;

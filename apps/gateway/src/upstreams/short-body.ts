@@ -1,5 +1,5 @@
-import type { Buffers } from "../../buffers.ts";
-import type { Exchange } from "../../exchange.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Buffers } from "./buffers.ts";
 
 export interface ShortBodyReader {
   onBody(body: Buffer): void;

@@ -1,5 +1,5 @@
 import { PortcullisError } from "@portcullis/protocol";
-import { catalogue, type GatewayErrorCode } from "../../errors.ts";
+import { catalogue, type GatewayErrorCode } from "../errors.ts";
 
 const TIMEOUTS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",

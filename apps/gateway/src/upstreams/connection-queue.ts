@@ -1,4 +1,4 @@
-import { type Answer, refuse } from "../../answer.ts";
+import { type Answer, refuse } from "../answer.ts";
 
 /** Who waits for a connection to a service. */
 export interface Waiter {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
-import { type Answer, refuse } from "../../answer.ts";
-import type { Buffers } from "../../buffers.ts";
-import type { Exchange } from "../../exchange.ts";
+import { type Answer, refuse } from "../answer.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Buffers } from "./buffers.ts";
 import { failureCode } from "./upstream-failure.ts";
 
 export interface UpstreamHead {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Transform, type TransformCallback } from "node:stream";
-import { gatewayError } from "../../errors.ts";
+import { gatewayError } from "../errors.ts";
 
 export interface RequestBodyOptions {
   readonly maxBodyBytes: number;

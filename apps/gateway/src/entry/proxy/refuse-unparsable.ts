@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Answer, refuse } from "../answer.ts";
-import type { GatewayErrorCode } from "../errors.ts";
+import { type Answer, refuse } from "../../answer.ts";
+import type { GatewayErrorCode } from "../../errors.ts";
 
 const CODES: Readonly<Record<string, GatewayErrorCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",

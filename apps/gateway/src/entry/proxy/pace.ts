@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../../exchange.ts";
 
 export interface PaceOptions {
   /** 0: as slow as they like. */

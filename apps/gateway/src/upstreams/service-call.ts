@@ -1,8 +1,7 @@
 import type { DenyDecision, Ending, Following } from "@portcullis/guard";
-import { type Answer, refuse } from "../../answer.ts";
-import type { GatewayErrorCode } from "../../errors.ts";
-import type { Exchange, Forwarding } from "../../exchange.ts";
-import { denial } from "../authenticate.ts";
+import { type Answer, denial, refuse } from "../answer.ts";
+import type { GatewayErrorCode } from "../errors.ts";
+import type { Exchange, Forwarding } from "../exchange.ts";
 import { upstreamBusy, type Waiter } from "./connection-queue.ts";
 import { RequestBody } from "./request-body.ts";
 import { type RelayOptions, ResponseRelay } from "./response-relay.ts";
