@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Scenario } from "./scenario.ts";
 
-const GATEWAY_MAIN = fileURLToPath(new URL("../../apps/gateway/src/main.ts", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface GatewayOptions {
+  /** The checkout whose gateway it is; default: this one. */
+  readonly tree?: string;
+  /** Of the process and of its files in the scenario's folder; default `gateway`. */
+  readonly name?: string;
+  readonly nodeOptions?: readonly string[];
+}
 
 export interface ProxyProcess {
   readonly name: string;
@@ -95,19 +103,18 @@ backend service
 }
 
 export async function startGateway(
-  context: ProxyContext,
-  nodeOptions: readonly string[],
+  { directory, scenario, servicePort }: ProxyContext,
+  { tree = REPOSITORY, name = "gateway", nodeOptions = [] }: GatewayOptions = {},
 ): Promise<ProxyProcess> {
-  const { directory, scenario, servicePort } = context;
   const [port, managementPort] = [await freePort(), await freePort()];
-  const file = join(directory, "gateway.yaml");
+  const file = join(directory, `${name}.yaml`);
   writeFileSync(
     file,
     `issuer: ${scenario.issuer.issuer}
 listen: { port: ${port} }
 management: { port: ${managementPort} }
 verifier: { clientId: gateway, clientSecret: of-the-benchmark }
-transactionToken: { audience: services.bench, keyFile: ${join(directory, "gateway-key.json")} }
+transactionToken: { audience: services.bench, keyFile: ${join(directory, `${name}-key.json`)} }
 routes:
   - { name: orders, path: /orders, upstream: "http://127.0.0.1:${servicePort}", audience: "https://orders.example", scopes: [orders.read] }
 `,
@@ -116,11 +123,11 @@ routes:
     process.execPath,
     "--conditions=@portcullis/source",
     ...nodeOptions,
-    GATEWAY_MAIN,
+    join(tree, "apps/gateway/src/main.ts"),
     "--config",
     file,
   ];
-  const proxy = await startProcess({ name: "gateway", port, command, env: {} });
+  const proxy = await startProcess({ name, port, command, env: {} });
   await until(
     async () => (await fetch(`http://127.0.0.1:${managementPort}/ready`)).ok,
     "the gateway is ready",

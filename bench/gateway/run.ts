@@ -36,8 +36,8 @@ const running: ProxyProcess[] = [];
 try {
   const service = started(await startService(directory));
   const context = { directory, scenario, servicePort: Number(new URL(service.url).port) };
-  const profiling = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
-  const gateway = started(await startGateway(context, profiling));
+  const nodeOptions = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
+  const gateway = started(await startGateway(context, { nodeOptions }));
   const proxies = [
     gateway,
     started(await startHaproxy("ES256", context)),

@@ -1,14 +1,13 @@
 /** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Receipt } from "@portcullis/protocol";
 import { startRedis } from "@portcullis/testing/servers";
 import { ADMIN, bearerOf } from "../processes/clients.ts";
 import { Part } from "../processes/start-part.ts";
 import { type Spread, saveResult, spreadOf } from "../save-result.ts";
+import { revokeSession } from "./revoke-session.ts";
 
 const VERIFIERS = [2, 10, 50];
 const FEEDS = ["http", "redis"] as const;
@@ -52,30 +51,11 @@ async function measure(feed: Result["feed"], verifiers: number): Promise<Result>
   const authorization = await bearerOf(issuer, ADMIN, "revocations.write");
   const times: number[] = [];
   for (let at = -WARM_UP; at < revocations; at++) {
-    const begin = performance.now();
-    const receipt = await revokeSession(authorization);
-    const took = performance.now() - begin;
-    if (receipt.state !== "enforced" || receipt.acked !== verifiers) {
-      throw new Error(`not enforced by all ${verifiers}: ${JSON.stringify(receipt)}`);
-    }
+    const took = await revokeSession({ issuer, authorization, verifiers });
     if (at >= 0) times.push(took);
   }
   await part.stop();
   return { feed, verifiers, ...spreadOf(times) };
-}
-
-async function revokeSession(authorization: string): Promise<Receipt> {
-  const response = await fetch(`${issuer}/revocations`, {
-    method: "POST",
-    headers: { authorization, "content-type": "application/json", prefer: "wait=5" },
-    body: JSON.stringify({
-      scope: "session",
-      key: randomBytes(16).toString("base64url"),
-      reason: "kicked",
-      foreign: true,
-    }),
-  });
-  return (await response.json()) as Receipt;
 }
 
 function report(): void {

@@ -1,0 +1,85 @@
+/** A candidate as a process of its own, and the load that it is measured under. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { type CandidateName, CLIENT, RESOURCE, SCOPE } from "./candidates.ts";
+
+export const CONNECTIONS = 8;
+export const TOKENS_PER_WINDOW = 1000;
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface TokenServerOptions {
+  readonly name: CandidateName;
+  readonly dataDirectory: string;
+  /** The checkout whose code it runs; default: this one. */
+  readonly tree?: string;
+}
+
+export class TokenServer {
+  readonly name: CandidateName;
+  readonly #process: ChildProcess;
+  readonly #url: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+
+  static async start({ name, dataDirectory, tree = REPOSITORY }: TokenServerOptions): Promise<TokenServer> {
+    const child = fork(join(tree, "bench/token-endpoint/candidates.ts"), [name, dataDirectory], {
+      execArgv: ["--conditions=@portcullis/source"],
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+    const started = once(child, "message");
+    const [{ url }] = (await Promise.race([started, failed(child, name)])) as [{ url: string }];
+    return new TokenServer(name, child, url);
+  }
+
+  private constructor(name: CandidateName, child: ChildProcess, url: string) {
+    this.name = name;
+    this.#process = child;
+    this.#url = url;
+  }
+
+  /** CPU microseconds a token, over a window of 1,000. */
+  async window(): Promise<number> {
+    const before = await this.#cpu();
+    let left = TOKENS_PER_WINDOW;
+    const ask = async () => {
+      while (left-- > 0) await this.#askForToken();
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, ask));
+    return ((await this.#cpu()) - before) / TOKENS_PER_WINDOW;
+  }
+
+  stop(): void {
+    this.#agent.destroy();
+    this.#process.disconnect();
+  }
+
+  async #cpu(): Promise<number> {
+    this.#process.send("cpu");
+    const [{ cpu }] = (await once(this.#process, "message")) as [{ cpu: NodeJS.CpuUsage }];
+    return cpu.user + cpu.system;
+  }
+
+  async #askForToken(): Promise<void> {
+    const sent = request(`${this.#url}/token`, {
+      agent: this.#agent,
+      method: "POST",
+      auth: `${CLIENT.id}:${CLIENT.secret}`,
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
+    const form = { grant_type: "client_credentials", resource: RESOURCE, scope: SCOPE };
+    sent.end(String(new URLSearchParams(form)));
+    const [response] = await once(sent, "response");
+    const { access_token } = (await json(response)) as { access_token?: string };
+    if (response.statusCode !== 200 || access_token?.split(".").length !== 3) {
+      throw new Error(`no access token: ${response.statusCode}`);
+    }
+  }
+}
+
+async function failed(child: ChildProcess, name: string): Promise<never> {
+  const [code] = await once(child, "exit");
+  throw new Error(`${name} did not start: it exited with ${code}`);
+}
