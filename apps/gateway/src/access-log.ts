@@ -1,12 +1,5 @@
+import type { Log, LogEvent } from "@portcullis/protocol";
 import type { Exchange } from "./exchange.ts";
-
-/** A structured event: a name, and details that are never a token, a secret or a query string. */
-export type LogEvent = { readonly event: string; readonly [detail: string]: unknown };
-export interface Log {
-  info(event: LogEvent): void;
-  warn(event: LogEvent): void;
-  error(event: LogEvent): void;
-}
 
 /** One line a request, for those who want it. Never the query, a header or a body: credentials travel there. */
 export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exchange: Exchange) => void {

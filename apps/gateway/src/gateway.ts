@@ -2,8 +2,9 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ConnectedGuard } from "@portcullis/guard";
+import type { Clock, Log, SetTimer } from "@portcullis/protocol";
 import { createClientAddresses } from "@portcullis/service";
-import { accessLogger, type Log } from "./access-log.ts";
+import { accessLogger } from "./access-log.ts";
 import { type AnswerWriter, connectionFields, writeAnswer } from "./answer-writer.ts";
 import type { Address, Configuration } from "./config/configuration.ts";
 import { proxyListener } from "./entry/proxy/proxy-listener.ts";
@@ -28,11 +29,9 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Lines that the log had no room for. Default: none. */
   readonly droppedLogLines?: () => number;
-  readonly nowSeconds: () => number;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Gives the function that cancels it. */
-  readonly setTimer: (callback: () => void, ms: number) => () => void;
+  readonly setTimer: SetTimer;
 }
 
 export interface Gateway {
@@ -138,12 +137,13 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
     isReady,
     fieldNamed,
     transactionTokens: new TransactionTokens({
-      ...options,
       settings: configuration.transactionToken,
       key: signingKey,
+      clock: options.clock,
+      randomBytes: options.randomBytes,
     }),
     jwks: { keys: [signingKey.jwk] },
-    nowSeconds: options.nowSeconds,
+    clock: options.clock,
     setTimer: options.setTimer,
     forwarding: {
       upstreams,
@@ -166,7 +166,7 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
       logAccess(exchange);
     },
     onInternalError: (error) => log.error({ event: "internal_error", error }),
-    monotonicMs: options.monotonicMs,
+    clock: options.clock,
     setTimer: options.setTimer,
   });
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { connect } from "@portcullis/guard";
-import { PortcullisError } from "@portcullis/protocol";
+import { PortcullisError, systemClock, systemTimer } from "@portcullis/protocol";
 import { describeError, EndOfProcess, openStandardError } from "@portcullis/service";
 import { pino } from "pino";
 import type { Configuration } from "./config/configuration.ts";
@@ -52,13 +52,9 @@ async function start(): Promise<Gateway> {
     signingKey,
     log: logger,
     droppedLogLines: () => lines.dropped,
-    nowSeconds: () => Date.now() / 1000,
-    monotonicMs: () => performance.now(),
+    clock: systemClock,
     randomBytes,
-    setTimer: (callback, ms) => {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    },
+    setTimer: systemTimer,
   });
 }
 

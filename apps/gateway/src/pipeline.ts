@@ -3,6 +3,7 @@
  * argument, so it is a table and not a call graph.
  */
 import type { Guard } from "@portcullis/guard";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Answer } from "./answer.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Exchange, Step } from "./exchange.ts";
@@ -27,8 +28,8 @@ export interface PipelineParts {
   readonly fieldNamed: (spelling: string) => Field;
   readonly transactionTokens: Pick<TransactionTokens, "tokenFor">;
   readonly jwks: { readonly keys: readonly object[] };
-  readonly nowSeconds: () => number;
-  readonly setTimer: ForwardOptions["setTimer"];
+  readonly clock: Clock;
+  readonly setTimer: SetTimer;
   readonly forwarding: Pick<ForwardOptions, "upstreams" | "buffers" | "headFields" | "answer">;
 }
 
@@ -59,7 +60,7 @@ export function pipeline(parts: PipelineParts): readonly NamedStep[] {
         headersTimeoutMs: configuration.upstreams.headersTimeoutMs,
         setTimer: parts.setTimer,
         beforeDispatch: identify(parts.transactionTokens), // once there is a connection
-        beforeSending: lookBeforeSending(parts.nowSeconds), // verdict, times and freshness, right before the first byte
+        beforeSending: lookBeforeSending(parts.clock), // verdict, times and freshness, right before the first byte
         beforeHead: recheck, // verdict, times and freshness again, before the answer's
       }),
     ],

@@ -29,7 +29,7 @@ test("a service is told the address that a trusted proxy names, and no other", a
   assert.deepEqual(await seenAddress(gateway, forwarded), ["192.0.2.1"]);
   assert.deepEqual(await seenAddress(gateway, forwarded, "127.0.0.9"), ["127.0.0.9"]);
   assert.deepEqual(await seenAddress(gateway, ask("X-Forwarded-For: unknown")), ["127.0.0.1"]);
-  const clients = gateway.logged.filter(({ event }) => event === "request").map(({ client }) => client);
+  const clients = gateway.log.named("request").map(({ client }) => client);
   assert.deepEqual(clients, ["192.0.2.1", "127.0.0.9", "127.0.0.1"]);
 });
 
@@ -45,7 +45,7 @@ test("a gateway that is known as https and knows no proxy says that all clients 
   const told = async (options: TestGatewayOptions) => {
     const gateway = await TestGateway.start(options);
     t.after(() => gateway[Symbol.asyncDispose]());
-    return gateway.logged.some(({ event }) => event === "one_address_for_all");
+    return gateway.log.named("one_address_for_all").length > 0;
   };
   const tokenIssuer = "https://gateway.test";
   const settings = "trustedProxies: { addresses: [127.0.0.1], header: forwarded }";

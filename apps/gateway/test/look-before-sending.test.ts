@@ -4,7 +4,7 @@ import type { Exchange } from "../src/exchange.ts";
 import { lookBeforeSending } from "../src/steps/recheck.ts";
 
 const NOW = 1_800_000_000;
-const look = lookBeforeSending(() => NOW);
+const look = lookBeforeSending({ wallMs: () => NOW * 1000 });
 const on = (fields: Partial<Exchange>): Exchange => ({ identityExpiresAt: NOW + 1, ...fields }) as Exchange;
 
 test("a request whose transaction token ended while its connection opened is not sent", () => {

@@ -17,8 +17,7 @@ function start() {
   const tokens = new TransactionTokens({
     settings: { issuer: "http://gateway.test", audience: "services.test", lifetimeSeconds: 30 },
     key,
-    nowSeconds: clock.nowSeconds,
-    monotonicMs: clock.monotonicMs,
+    clock,
     randomBytes: (count) => new Uint8Array(count).fill(++drawn),
   });
   return { clock, tokens };

@@ -1,7 +1,7 @@
+import type { Log } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
 import { type RedisStreamClient, redisFeed } from "@portcullis/revocation/redis";
 import { createClient, createCluster, createSentinel, type RedisClientOptions } from "@redis/client";
-import type { Log } from "../access-log.ts";
 import type { RedisSettings } from "../config/redis-schema.ts";
 
 /** The feed out of Redis beside the one over HTTP. Which of them is used goes to the log. */

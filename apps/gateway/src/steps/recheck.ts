@@ -1,3 +1,4 @@
+import { type Clock, wallSecondsOf } from "@portcullis/protocol";
 import { type Answer, denial, refuse } from "../answer.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -15,10 +16,10 @@ export function recheck(exchange: Exchange): Answer | undefined {
  * The same, right before the first byte of a request is written: it may have waited for its body, for its turn and for
  * a connection to open, while its token ended. Nor is a transaction token sent that has ended while a connection opened.
  */
-export function lookBeforeSending(nowSeconds: () => number): (exchange: Exchange) => Answer | undefined {
+export function lookBeforeSending(clock: Pick<Clock, "wallMs">): (exchange: Exchange) => Answer | undefined {
   return (exchange) => {
     const refused = recheck(exchange);
     if (refused !== undefined) return refused;
-    return exchange.identityExpiresAt > nowSeconds() ? undefined : refuse("upstream_timeout");
+    return exchange.identityExpiresAt > wallSecondsOf(clock) ? undefined : refuse("upstream_timeout");
   };
 }

@@ -1,5 +1,11 @@
 import type { Principal } from "@portcullis/guard";
-import { encodeIdentifier, IDENTIFIER_BYTES, TRANSACTION_TOKEN_TYPE } from "@portcullis/protocol";
+import {
+  type Clock,
+  encodeIdentifier,
+  IDENTIFIER_BYTES,
+  TRANSACTION_TOKEN_TYPE,
+  wallSecondsOf,
+} from "@portcullis/protocol";
 import { type TransactionTokenSettings, transactionClaims } from "./claims.ts";
 import type { SigningKey } from "./signing-key.ts";
 
@@ -11,8 +17,7 @@ const WINDOW_ENTRIES = 20_000;
 export interface TransactionTokenOptions {
   readonly settings: TransactionTokenSettings;
   readonly key: SigningKey;
-  readonly nowSeconds: () => number;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
@@ -40,9 +45,9 @@ export class TransactionTokens {
   }
 
   tokenFor(principal: Principal, route: string): TransactionToken {
-    if (this.#options.monotonicMs() >= this.#windowEndsAt) this.#openWindow();
+    if (this.#options.clock.monotonicMs() >= this.#windowEndsAt) this.#openWindow();
     const known = this.#window.get(route)?.get(principal);
-    if (known !== undefined && known.expiresAt > this.#options.nowSeconds()) return known;
+    if (known !== undefined && known.expiresAt > wallSecondsOf(this.#options.clock)) return known;
     const made = this.#make(principal, route);
     this.#remember(principal, route, made);
     return made;
@@ -51,7 +56,7 @@ export class TransactionTokens {
   #openWindow(): void {
     this.#window.clear();
     this.#entries = 0;
-    this.#windowEndsAt = this.#options.monotonicMs() + REUSE_MS;
+    this.#windowEndsAt = this.#options.clock.monotonicMs() + REUSE_MS;
   }
 
   #remember(principal: Principal, route: string, made: TransactionToken): void {
@@ -61,9 +66,9 @@ export class TransactionTokens {
   }
 
   #make(principal: Principal, route: string): TransactionToken {
-    const { key, settings, nowSeconds, randomBytes } = this.#options;
+    const { key, settings, clock, randomBytes } = this.#options;
     const at = {
-      nowSeconds: Math.floor(nowSeconds()),
+      nowSeconds: Math.floor(wallSecondsOf(clock)),
       transaction: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
     };
     const claims = transactionClaims(principal, route, settings, at);

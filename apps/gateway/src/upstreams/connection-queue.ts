@@ -1,3 +1,4 @@
+import type { SetTimer } from "@portcullis/protocol";
 import { type Answer, refuse } from "../answer.ts";
 
 /** Who waits for a connection to a service. */
@@ -15,8 +16,7 @@ export interface QueueOptions {
   readonly queueTimeoutMs: number;
   /** In (0, 1]: what one client may have of the connections, and of the places in the queue. */
   readonly clientShare: number;
-  /** Gives the function that cancels it. */
-  readonly setTimer: (callback: () => void, ms: number) => () => void;
+  readonly setTimer: SetTimer;
 }
 
 interface Client {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Transform, type TransformCallback } from "node:stream";
+import type { SetTimer } from "@portcullis/protocol";
 import { gatewayError } from "../errors.ts";
 
 export interface RequestBodyOptions {
@@ -9,7 +10,7 @@ export interface RequestBodyOptions {
   /** Asked before each part: false when the request may not go on. */
   readonly stands: () => boolean;
   readonly onTimeout: () => void;
-  readonly setTimer: (callback: () => void, ms: number) => () => void;
+  readonly setTimer: SetTimer;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { DenyDecision, Ending, Following } from "@portcullis/guard";
+import type { SetTimer } from "@portcullis/protocol";
 import { type Answer, denial, refuse } from "../answer.ts";
 import type { GatewayErrorCode } from "../errors.ts";
 import type { Exchange, Forwarding } from "../exchange.ts";
@@ -14,7 +15,7 @@ export interface ForwardOptions extends RelayOptions {
   /** A body that says to be no longer is read whole before anything is sent. */
   readonly bufferRequestBytes: number;
   readonly headersTimeoutMs: number;
-  readonly setTimer: (callback: () => void, ms: number) => () => void;
+  readonly setTimer: SetTimer;
   /** When there is a connection, and before it is used: what must not have grown old while the request waited. */
   readonly beforeDispatch: (exchange: Exchange) => void;
 }

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectedGuard, createGuard } from "@portcullis/guard";
+import { type Clock, systemTimer } from "@portcullis/protocol";
 import { createReplica, httpFeed } from "@portcullis/revocation";
-import { AUDIENCE, FakeIssuer } from "@portcullis/testing";
-import type { LogEvent } from "../../src/access-log.ts";
+import { AUDIENCE, FakeIssuer, RecordedLog } from "@portcullis/testing";
 import { parseConfiguration } from "../../src/config/load-configuration.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 import { openSigningKey } from "../../src/transaction-token/signing-key.ts";
@@ -40,7 +40,7 @@ export class TestGateway {
   readonly gateway: Gateway;
   readonly guard: ConnectedGuard;
   readonly clock: TestClock;
-  readonly logged: LogEvent[];
+  readonly log: RecordedLog;
   readonly directory: string;
 
   static async start(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -49,23 +49,21 @@ export class TestGateway {
     const upstream = await EchoUpstream.start();
     const directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-"));
     const clock = new TestClock();
-    const logged: LogEvent[] = [];
+    const log = new RecordedLog();
     const guard = connectGuard(issuer, clock);
-    const note = (event: LogEvent): void => void logged.push(event);
     const routes = (options.routes ?? ROUTES).map((route) => route.replace("$upstream", upstream.origin));
     const configuration = parseConfiguration(yaml({ ...options, issuer: issuer.issuer, routes }), directory);
     const gateway = await startGateway({
       configuration,
       guard,
       signingKey: openSigningKey(configuration.transactionToken.keyFile),
-      log: { info: note, warn: note, error: note },
-      nowSeconds: clock.nowSeconds,
-      monotonicMs: clock.monotonicMs,
+      log,
+      clock,
       randomBytes,
-      setTimer,
+      setTimer: systemTimer,
     });
     if (options.isReadyFirst !== false) await guard.whenReady();
-    return new TestGateway({ issuer, feed, upstream, gateway, guard, clock, logged, directory });
+    return new TestGateway({ issuer, feed, upstream, gateway, guard, clock, log, directory });
   }
 
   private constructor(parts: Pick<TestGateway, (typeof PARTS)[number]>) {
@@ -75,7 +73,7 @@ export class TestGateway {
     this.gateway = parts.gateway;
     this.guard = parts.guard;
     this.clock = parts.clock;
-    this.logged = parts.logged;
+    this.log = parts.log;
     this.directory = parts.directory;
   }
 
@@ -112,20 +110,20 @@ export class TestGateway {
   }
 }
 
-const PARTS = ["issuer", "feed", "upstream", "gateway", "guard", "clock", "logged", "directory"] as const;
+const PARTS = ["issuer", "feed", "upstream", "gateway", "guard", "clock", "log", "directory"] as const;
 
 export function requestText(requestLine: string, fields: readonly string[] = [], body = ""): string {
   return `${[requestLine, "Host: gateway.test", ...fields].join("\r\n")}\r\n\r\n${body}`;
 }
 
 /** Real time, until it is told to jump: what a stopped process sees when it is woken. */
-export class TestClock {
+export class TestClock implements Clock {
   #jumpedMs = 0;
   /** What the gateway's wall clock is ahead. */
   aheadSeconds = 0;
 
-  readonly nowSeconds = (): number => Date.now() / 1000 + this.aheadSeconds;
   readonly wallMs = (): number => Date.now() + this.aheadSeconds * 1000;
+  readonly nowSeconds = (): number => this.wallMs() / 1000;
   readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
 
   jump(ms: number): void {
@@ -157,11 +155,6 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
     whenReady: (signal) => replica.whenReady(signal),
     close: () => replica.close(),
   };
-}
-
-function setTimer(callback: () => void, ms: number): () => void {
-  const timer = setTimeout(callback, ms);
-  return () => clearTimeout(timer);
 }
 
 interface Written extends TestGatewayOptions {

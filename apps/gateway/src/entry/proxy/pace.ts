@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Exchange } from "../../exchange.ts";
 
 export interface PaceOptions {
@@ -6,9 +7,8 @@ export interface PaceOptions {
   readonly minBytesPerSecond: number;
   /** How long they may be slower, or do nothing at all. */
   readonly stallMs: number;
-  readonly monotonicMs: () => number;
-  /** Gives the function that cancels it. */
-  readonly setTimer: (callback: () => void, ms: number) => () => void;
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly setTimer: SetTimer;
   /** It does not take its answer, or does not send its request. */
   readonly onTooSlow: (connection: PacedConnection, direction: Direction) => void;
 }
@@ -55,15 +55,15 @@ export class Pace {
   }
 
   #start(): void {
-    const { setTimer, monotonicMs } = this.#options;
+    const { setTimer, clock } = this.#options;
     this.#isRunning = true;
-    this.#lookedAt = monotonicMs();
+    this.#lookedAt = clock.monotonicMs();
     setTimer(() => this.#look(), this.#intervalMs);
   }
 
   #look(): void {
     // A process that was stopped did not look, and blames nobody for it.
-    const passedMs = Math.min(this.#options.monotonicMs() - this.#lookedAt, 2 * this.#intervalMs);
+    const passedMs = Math.min(this.#options.clock.monotonicMs() - this.#lookedAt, 2 * this.#intervalMs);
     for (const [connection, progress] of this.#connections) this.#judge(connection, progress, passedMs);
     this.#isRunning = false;
     if (this.#connections.size > 0) this.#start();

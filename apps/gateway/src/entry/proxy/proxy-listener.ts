@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import { addressGroup, type ClientAddresses, createHttpServer } from "@portcullis/service";
 import { type Answer, refuse } from "../../answer.ts";
 import { type AnswerWriter, writeAnswer } from "../../answer-writer.ts";
 import type { Limits } from "../../config/configuration.ts";
 import { Exchange } from "../../exchange.ts";
-import { type Direction, Pace, type PacedConnection, type PaceOptions } from "./pace.ts";
+import { type Direction, Pace, type PacedConnection } from "./pace.ts";
 import { unparsableAnswer, writeToSocket } from "./refuse-unparsable.ts";
 
 /** Requests that may wait on one connection behind the one being answered. */
@@ -21,8 +22,8 @@ export interface ProxyListenerOptions {
   /** The answer is complete, or the client is gone. */
   readonly onEnd: (exchange: Exchange) => void;
   readonly onInternalError: (error: unknown) => void;
-  readonly monotonicMs: () => number;
-  readonly setTimer: PaceOptions["setTimer"];
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly setTimer: SetTimer;
 }
 
 interface Connection extends PacedConnection {
@@ -44,7 +45,7 @@ export function proxyListener(options: ProxyListenerOptions): Server {
   const pace = new Pace({
     minBytesPerSecond: options.limits.minBytesPerSecond,
     stallMs: options.limits.stallMs,
-    monotonicMs: options.monotonicMs,
+    clock: options.clock,
     setTimer: options.setTimer,
     onTooSlow: endTooSlow,
   });
