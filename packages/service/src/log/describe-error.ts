@@ -12,9 +12,21 @@ export function describeError(error: unknown): object {
 
 const cutText = (value: unknown): unknown => (typeof value === "string" ? withoutSecrets(value) : value);
 
-/** Cuts out whatever is as long and as random as our secrets. Paths of source files, with their dots and slashes, stay. */
+/**
+ * Returns the text without what looks like a secret: what follows the name of one (`Bearer ...`, `password=...`), the password of
+ * a URL, and whatever is as long and as random as our secrets. Paths of source files, with their dots and slashes, stay.
+ */
 export function withoutSecrets(text: string): string {
-  return text.replace(/(?<![\w/.-])[\w-]{20,}(?:\.[\w-]{10,})*(?![\w/])/g, (word) =>
-    /\d/.test(word) && /[A-Za-z]/.test(word) ? "[cut]" : word,
-  );
+  return text
+    .replace(AFTER_SCHEME, "$1 [cut]")
+    .replace(AFTER_HEADER, "$1: [cut]")
+    .replace(AFTER_NAME, "$1=[cut]")
+    .replace(PASSWORD_OF_URL, "$1[cut]@")
+    .replace(RANDOM_WORD, (word) => (/\d/.test(word) && /[A-Za-z]/.test(word) ? "[cut]" : word));
 }
+
+const AFTER_SCHEME = /\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]+/gi;
+const AFTER_HEADER = /\b((?:proxy-)?authorization|(?:set-)?cookie|txn-token|dpop)\s*:\s*[^\r\n]+/gi;
+const AFTER_NAME = /\b([\w-]*(?:token|secret|password|assertion|code_verifier|id_token_hint))=[^&\s"']+/gi;
+const PASSWORD_OF_URL = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi;
+const RANDOM_WORD = /(?<![\w/.-])[\w-]{20,}(?:\.[\w-]{10,})*(?![\w/])/g;
