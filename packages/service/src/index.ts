@@ -12,9 +12,18 @@ export { LogDestination, type LogDestinationOptions, type WriteText } from "./lo
 export { renderLogMetric } from "./log/render-log-metric.ts";
 export { openStandardError } from "./log/standard-error.ts";
 export {
+  type ManagementSources,
+  managementListener,
+  PROMETHEUS_TYPE,
+  type Readiness,
+} from "./management/management-listener.ts";
+export { createMetrics, type Family, type Sample } from "./management/metrics.ts";
+export { type Management, type ManagementAddress, openManagement } from "./management/open-management.ts";
+export {
   EndOfProcess,
   type EndOfProcessOptions,
   type FatalEvent,
   type Stop,
 } from "./process/end-of-process.ts";
 export { createHttpServer, fastifyServer } from "./sockets/http-server.ts";
+export { type Address, listenError, listenOn, originOf } from "./sockets/listen.ts";
