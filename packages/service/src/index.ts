@@ -6,6 +6,7 @@ export {
   type TrustedProxies,
   trustedProxiesSchema,
 } from "./client-address/index.ts";
+export * from "./configuration/index.ts";
 export { createLog, type LogOptions } from "./log/create-log.ts";
 export { describeError, withoutSecrets } from "./log/describe-error.ts";
 export { LogDestination, type LogDestinationOptions, type WriteText } from "./log/log-destination.ts";

@@ -1,0 +1,99 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Problem } from "./problems.ts";
+import { fileOf, hasOnePlace, type Setting } from "./settings.ts";
+import { nearest } from "./suggest.ts";
+import { readYaml } from "./yaml-text.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const PREFIX = "PORTCULLIS_";
+/** Names the file itself. */
+export const CONFIGURATION_VARIABLE = `${PREFIX}CONFIG`;
+
+/** Returns the name in the environment of a setting: `limits.requestBytes` is `PORTCULLIS_LIMITS_REQUEST_BYTES`. */
+export const environmentNameOf = (path: readonly string[]): string =>
+  PREFIX + path.map((name) => name.replace(/(?<=[a-z\d])(?=[A-Z])/g, "_").toUpperCase()).join("_");
+
+/** A setting and what the environment says of it. */
+export interface Given {
+  readonly name: string;
+  readonly setting: Setting;
+  readonly value: unknown;
+}
+
+export interface ReadEnvironment {
+  /** Outer settings before what is in them, so that `listen.port` changes what `listen` has said. */
+  readonly given: readonly Given[];
+  readonly problems: readonly Problem[];
+}
+
+/** Returns what the environment says. An empty variable says nothing: that is how one is unset in a file of variables. */
+export function readEnvironment(environment: Environment, settings: readonly Setting[]): ReadEnvironment {
+  const problems: Problem[] = [];
+  const given = settings.filter(hasOnePlace).flatMap((setting): Given[] => {
+    const name = environmentNameOf(setting.path);
+    const text = environment[name];
+    if (text === undefined || text === "") return [];
+    const read = readValue(setting, text);
+    problems.push(
+      ...read.problems.map(({ path, message }) => ({ path: `${name}, ${String(path)}`, message })),
+    );
+    return read.problems.length > 0 ? [] : [{ name, setting, value: read.value }];
+  });
+  return {
+    given: given.toSorted((left, right) => left.setting.path.length - right.setting.path.length),
+    problems,
+  };
+}
+
+/** Text stays as it is, so that a secret of digits is not a number; everything else is YAML. */
+function readValue({ shape }: Setting, text: string) {
+  return shape.type === "string" ? { value: text, problems: [] } : readYaml(text);
+}
+
+/** Returns the document with what the environment says over it. */
+export function withEnvironment(document: unknown, given: readonly Given[]): unknown {
+  const result: unknown = structuredClone(document ?? (given.length === 0 ? document : {}));
+  for (const { setting, value } of given) set(result, setting, value, given);
+  return result;
+}
+
+function set(document: unknown, setting: Setting, value: unknown, given: readonly Given[]): void {
+  const { path } = setting;
+  let place = document;
+  for (const name of path.slice(0, -1)) {
+    if (!isObject(place)) return;
+    if (!Object.hasOwn(place, name)) place[name] = {};
+    place = place[name];
+  }
+  if (!isObject(place)) return;
+  place[path.at(-1)!] = value;
+  // A secret of the file makes way for one of the environment, in whichever of its two forms they come.
+  const other = setting.isSecret ? fileOf(path) : setting.fileOf;
+  if (other !== undefined && !given.some((also) => isDeepStrictEqual(also.setting.path, other))) {
+    delete place[other.at(-1)!];
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Returns a line for each variable that looks like one of ours and is none. They are not refused: Kubernetes makes some for
+ * each service (`PORTCULLIS_GATEWAY_PORT`), and several of our processes may share an environment.
+ */
+export function misspelt(environment: Environment, settings: readonly Setting[]): string[] {
+  const known = [
+    CONFIGURATION_VARIABLE,
+    ...settings.filter(hasOnePlace).map(({ path }) => environmentNameOf(path)),
+  ];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .flatMap((name) => {
+      const meant = nearest(
+        name.slice(PREFIX.length),
+        known.map((other) => other.slice(PREFIX.length)),
+      );
+      return meant === undefined ? [] : [`${name} is no setting; did you mean ${PREFIX}${meant}?`];
+    });
+}

@@ -1,0 +1,41 @@
+/** One thing that is wrong with the settings. */
+export interface Problem {
+  /** Of the setting; or words, where there is no setting. */
+  readonly path: SettingPath | string;
+  /** What was found, and what to do. Never the value of a secret. */
+  readonly message: string;
+}
+
+/** Names of members and indexes of elements, from the whole file inwards. */
+export type SettingPath = readonly PropertyKey[];
+
+/** Returns `routes[0].scopes`, or `clients[0].resources["https://orders.example"]`: as a person would write it. */
+export function textOfPath(path: SettingPath | string): string {
+  if (typeof path === "string") return path;
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    const name = String(part);
+    if (!/^[\w-]+$/.test(name)) return `${text}[${JSON.stringify(name)}]`;
+    return text === "" ? name : `${text}.${name}`;
+  }, "");
+}
+
+const MAX_SHOWN_CHARACTERS = 60;
+
+/** Returns what was found, in words. Lists and objects are not shown: a secret may stand in them, at a wrong place. */
+export function textOfFound(value: unknown, isSecret: boolean): string {
+  if (value === undefined) return "found nothing";
+  if (value === null) return "found null";
+  if (Array.isArray(value)) return "found a list";
+  if (typeof value === "object") return "found settings below it";
+  if (isSecret) return "found a value that is not shown";
+  const json = JSON.stringify(value) ?? String(value);
+  return `found ${json.length > MAX_SHOWN_CHARACTERS ? `${json.slice(0, MAX_SHOWN_CHARACTERS)}...` : json}`;
+}
+
+/** Returns one line a problem, behind a line that says how many there are. */
+export function textOfProblems(what: string, problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  const lines = problems.map(({ path, message }) => `  ${textOfPath(path) || "(the file)"}: ${message}`);
+  return [`${what} has ${count}:`, ...lines].join("\n");
+}

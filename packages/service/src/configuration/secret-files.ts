@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Problem, SettingPath } from "./problems.ts";
+import { textOfPath } from "./problems.ts";
+import { ELEMENT, fileOf, MEMBER, type Setting } from "./settings.ts";
+
+export interface SecretFiles {
+  readonly settings: readonly Setting[];
+  /** What paths in the document are relative to. */
+  readonly directory: string;
+}
+
+/** Puts the secrets of files where the secrets themselves would stand. `document` is changed. Returns what is wrong with them. */
+export function readSecretFiles(document: unknown, { settings, directory }: SecretFiles): Problem[] {
+  return settings
+    .filter(({ isSecret }) => isSecret)
+    .flatMap(({ path }) => placesOf(document, path, []))
+    .flatMap(({ holder, path }) => readSecret(holder, path, directory));
+}
+
+interface Place {
+  readonly holder: Record<string, unknown>;
+  readonly path: SettingPath;
+}
+
+/** Where in the document a secret of this kind could stand: in each element of the lists, and member of the maps, on the way. */
+function placesOf(value: unknown, pattern: readonly string[], path: SettingPath): Place[] {
+  const [part, ...rest] = pattern;
+  if (typeof value !== "object" || value === null) return [];
+  if (part === ELEMENT || part === MEMBER) {
+    if (Array.isArray(value) !== (part === ELEMENT)) return [];
+    const entries: [PropertyKey, unknown][] = Array.isArray(value)
+      ? [...value.entries()]
+      : Object.entries(value);
+    return entries.flatMap(([key, member]) => placesOf(member, rest, [...path, key]));
+  }
+  const holder = value as Record<string, unknown>;
+  if (rest.length === 0) return [{ holder, path: [...path, part!] }];
+  return Object.hasOwn(holder, part!) ? placesOf(holder[part!], rest, [...path, part!]) : [];
+}
+
+function readSecret(holder: Record<string, unknown>, path: SettingPath, directory: string): Problem[] {
+  const [name, fileName] = [String(path.at(-1)), String(fileOf(path).at(-1))];
+  if (!Object.hasOwn(holder, fileName)) return [];
+  const file = holder[fileName];
+  delete holder[fileName];
+  const isThereTwice = Object.hasOwn(holder, name);
+  // Whatever is wrong with the file, the secret itself is not missing as well.
+  if (!isThereTwice) holder[name] = UNREAD;
+  if (isThereTwice) {
+    return [{ path, message: `found it and ${textOfPath(fileOf(path))}; keep one of them` }];
+  }
+  if (typeof file !== "string") return [{ path: fileOf(path), message: "must be the path of a file" }];
+  const read = readLine(resolve(directory, file));
+  if ("problem" in read) return [{ path: fileOf(path), message: read.problem }];
+  holder[name] = read.text;
+  return [];
+}
+
+/** Stands for a secret whose file cannot be read. The rules of the schema are not asked about it. */
+export const UNREAD: unique symbol = Symbol("a secret that could not be read");
+
+function readLine(file: string): { readonly text: string } | { readonly problem: string } {
+  try {
+    const text = readFileSync(file, "utf8").trim();
+    return text === "" ? { problem: `${file} is empty; write the secret into it` } : { text };
+  } catch (error) {
+    return { problem: whyUnreadable(file, error) };
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a directory",
+  EACCES: "this process may not read it",
+  ENOTDIR: "a part of its path is a file",
+};
+
+/** Returns words for a file that cannot be read: its path, why not, and what to do. */
+export function whyUnreadable(file: string, error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return `${file} cannot be read: ${REASONS[code] ?? code ?? message}; name a file that this process may read`;
+}

@@ -1,0 +1,126 @@
+/** Which settings there are, as their schema says. */
+import { z } from "zod";
+import { SECRET } from "./secret.ts";
+
+/** What we read of a JSON Schema that Zod makes. */
+export interface SettingShape {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minLength?: number;
+  readonly items?: SettingShape;
+  readonly properties?: Readonly<Record<string, SettingShape>>;
+  readonly additionalProperties?: SettingShape | boolean;
+  readonly required?: readonly string[];
+  readonly oneOf?: readonly SettingShape[];
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly [SECRET]?: boolean;
+}
+
+export interface Setting {
+  /** Names of members; `[]` is each element of a list, `*` each member of a map. */
+  readonly path: readonly string[];
+  readonly shape: SettingShape;
+  readonly isRequired: boolean;
+  readonly isSecret: boolean;
+  /** Of a secret: its path. Undefined: this is a setting of the schema's own. */
+  readonly fileOf?: readonly string[];
+  /** Variants of what it is part of, in which it exists: `single` of `connection.kind`. Empty: in all. */
+  readonly variants: readonly string[];
+}
+
+export const ELEMENT = "[]";
+export const MEMBER = "*";
+
+/** Returns every setting, in the order of the schema, each file of a secret behind the secret. */
+export function settingsOf(schema: z.ZodType): readonly Setting[] {
+  return below(z.toJSONSchema(schema, { io: "input" }) as SettingShape, []);
+}
+
+function below(shape: SettingShape, path: readonly string[]): Setting[] {
+  const members = Object.entries(shape.properties ?? {});
+  return [
+    ...members.flatMap(([name, member]) =>
+      settingAt([...path, name], member, shape.required?.includes(name) ?? false),
+    ),
+    ...(shape.items === undefined ? [] : below(shape.items, [...path, ELEMENT])),
+    ...(isMap(shape) ? below(shape.additionalProperties, [...path, MEMBER]) : []),
+    ...variantsBelow(shape.oneOf ?? [], path),
+  ];
+}
+
+const isMap = (shape: SettingShape): shape is SettingShape & { additionalProperties: SettingShape } =>
+  typeof shape.additionalProperties === "object";
+
+function settingAt(path: readonly string[], shape: SettingShape, isRequired: boolean): Setting[] {
+  const isSecret = shape[SECRET] === true;
+  const own = { path, shape, isRequired, isSecret, variants: [] };
+  return [own, ...(isSecret ? [fileOfSecret(path)] : []), ...below(shape, path)];
+}
+
+function fileOfSecret(path: readonly string[]): Setting {
+  const name = path.at(-1)!;
+  const description = `Path of a file that holds \`${name}\`, relative to this file.`;
+  const shape = { type: "string", description };
+  return {
+    path: fileOf(path),
+    shape,
+    isRequired: false,
+    isSecret: false,
+    fileOf: path,
+    variants: [],
+  };
+}
+
+/** Returns where the path of the file that holds a secret is written: `passwordFile` beside `password`. */
+export const fileOf = <Part>(path: readonly Part[]): (Part | string)[] => [
+  ...path.slice(0, -1),
+  `${path.at(-1)}File`,
+];
+
+/** Settings of several variants come once, with the variants that they are in. */
+function variantsBelow(variants: readonly SettingShape[], path: readonly string[]): Setting[] {
+  const found = new Map<string, { setting: Setting; names: string[] }>();
+  for (const variant of variants) {
+    for (const setting of below(variant, path)) {
+      const key = setting.path.join("\0");
+      const earlier = found.get(key);
+      if (earlier === undefined) found.set(key, { setting, names: [nameOfVariant(variant)] });
+      else earlier.names.push(nameOfVariant(variant));
+    }
+  }
+  return [...found.values()].map(({ setting, names }) =>
+    names.length === variants.length ? withChoices(setting, names) : { ...setting, variants: names },
+  );
+}
+
+const nameOfVariant = ({ properties = {} }: SettingShape): string =>
+  String(Object.values(properties).find((shape) => shape.const !== undefined)?.const ?? "");
+
+/** What tells the variants apart is a choice of their names. */
+const withChoices = (setting: Setting, names: readonly string[]): Setting =>
+  setting.shape.const === undefined
+    ? setting
+    : { ...setting, shape: { ...setting.shape, const: undefined, enum: names } as SettingShape };
+
+/** Whether a setting has one place in the file, and so a name in the environment. */
+export const hasOnePlace = ({ path }: Setting): boolean => !path.includes(ELEMENT) && !path.includes(MEMBER);
+
+/** Whether a setting is at a path of the file. */
+export function isAt(setting: Pick<Setting, "path">, path: readonly PropertyKey[]): boolean {
+  return setting.path.length === path.length && isPrefix(path, setting.path);
+}
+
+/** Whether what is at `path` of the file is a setting or holds it. */
+export const isPrefix = (path: readonly PropertyKey[], pattern: readonly string[]): boolean =>
+  path.every((part, at) => matches(part, pattern[at]));
+
+function matches(part: PropertyKey, pattern: string | undefined): boolean {
+  if (pattern === ELEMENT) return typeof part === "number";
+  return pattern === MEMBER || pattern === part;
+}
