@@ -26,5 +26,11 @@ export {
   type FatalEvent,
   type Stop,
 } from "./process/end-of-process.ts";
+export {
+  type ProcessDefinition,
+  type RunningProcess,
+  runProcess,
+  type Starting,
+} from "./process/run-process.ts";
 export { createHttpServer, fastifyServer } from "./sockets/http-server.ts";
 export { type Address, listenError, listenOn, originOf } from "./sockets/listen.ts";
