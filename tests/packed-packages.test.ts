@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { publishedPackages } from "../tools/published-packages.ts";
 
 const run = promisify(execFile);
 const root = dirname(import.meta.dirname);
-const packages = ["protocol", "revocation", "access-token", "guard", "client"];
+const packages = publishedPackages();
 
 /** The Node that the machine itself has: npm runs on it, our scripts do not. */
 const hostNode = process.env.npm_node_execpath ?? "/usr/bin/node";
@@ -17,20 +18,21 @@ let elsewhere: string;
 
 before(async () => {
   elsewhere = await mkdtemp(join(tmpdir(), "portcullis-packed-"));
-  const workspaces = packages.flatMap((name) => ["-w", `packages/${name}`]);
-  await npm(["pack", "--pack-destination", elsewhere, ...workspaces], root);
+  await npm(["run", "pack", "--", "--out", elsewhere], root);
   const dependencies = Object.fromEntries(
-    packages.map((name) => [`@portcullis/${name}`, `file:./portcullis-${name}-0.1.0.tgz`]),
+    packages.map(({ name, version }) => [name, `file:./${name.slice(1).replace("/", "-")}-${version}.tgz`]),
   );
   await writeFile(join(elsewhere, "package.json"), JSON.stringify({ type: "module", dependencies }));
-  await npm(["install", "--no-audit", "--no-fund", "--prefer-offline"], elsewhere);
+  // Whatever one of their dependencies asks of Node that `engines` does not say fails here.
+  await npm(["install", "--engine-strict", "--no-audit", "--no-fund", "--prefer-offline"], elsewhere);
 });
 
 after(() => rm(elsewhere, { recursive: true, force: true }));
 
-async function npm(args: readonly string[], cwd: string): Promise<void> {
+async function npm(args: readonly string[], cwd: string): Promise<string> {
   const env = { ...process.env, PATH: `${dirname(hostNode)}${delimiter}${process.env.PATH}` };
-  await run("npm", args, { cwd, env, timeout: 180_000 });
+  const { stdout } = await run("npm", args, { cwd, env, timeout: 300_000 });
+  return stdout;
 }
 
 test("the packed packages verify, revoke and deny on the machine's own Node", async () => {
@@ -81,4 +83,28 @@ test("the packed packages carry declarations that a strict project compiles agai
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const outcome = await run(process.execPath, [tsc, "-p", elsewhere]).catch((error) => error);
   assert.equal(outcome.stdout, "");
+});
+
+test("the packed command runs on the machine's own Node", async () => {
+  const command = join(elsewhere, "node_modules", ".bin", "portcullis");
+  const { stdout } = await run(hostNode, [command, "--version"]);
+  assert.equal(stdout.trim(), packages.find(({ name }) => name === "@portcullis/cli")!.version);
+  const help = await run(hostNode, [command, "revoke", "--help"]);
+  assert.match(help.stdout, /^Usage: portcullis revoke/);
+});
+
+test("the command of a checkout runs whatever Node the machine has", async () => {
+  const { stdout } = await run(hostNode, [join(root, "node_modules", ".bin", "portcullis"), "--version"]);
+  assert.equal(stdout.trim(), "0.1.0");
+  const failed = await run(hostNode, [join(root, "node_modules", ".bin", "portcullis"), "nonsense"]).catch(
+    (error) => error,
+  );
+  assert.equal(failed.code, 2);
+});
+
+test("npm pack builds a package that was never built, with what it imports", async () => {
+  for (const { folder } of packages) await rm(join(root, folder, "dist"), { recursive: true, force: true });
+  const [packed] = JSON.parse(await npm(["pack", "--dry-run", "--json", "-w", "packages/guard"], root));
+  const paths = packed.files.map(({ path }: { path: string }) => path);
+  for (const path of ["dist/index.js", "dist/index.d.ts", "README.md"]) assert.ok(paths.includes(path), path);
 });

@@ -1,13 +1,15 @@
-/** Builds the packages that others install to JavaScript and declarations, in the order of their imports. */
+/**
+ * `npm run build [-- NAME...]`: builds the packages that others install to JavaScript and declarations, or those named
+ * and what they import.
+ */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { type PublishedPackage, publishedNamed, publishedPackages } from "./published-packages.ts";
 import { root } from "./workspace.ts";
 
-const PACKAGES = ["protocol", "revocation", "access-token", "guard", "client"];
-
-export function buildPackages(): void {
-  for (const name of PACKAGES) buildPackage(join(root, "packages", name));
+export function buildPackages(packages: readonly PublishedPackage[] = publishedPackages()): void {
+  for (const { folder } of packages) buildPackage(join(root, folder));
 }
 
 function buildPackage(directory: string): void {
@@ -19,7 +21,17 @@ function buildPackage(directory: string): void {
   if (result.status !== 0) throw new Error(`${directory} does not build; see above`);
 }
 
+function main(names: readonly string[]): void {
+  const packages = names.length === 0 ? publishedPackages() : publishedNamed(names);
+  buildPackages(packages);
+  console.error(`Built ${packages.map(({ name }) => name).join(", ")}.`);
+}
+
 if (import.meta.main) {
-  buildPackages();
-  console.error(`Built ${PACKAGES.join(", ")}.`);
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
 }
