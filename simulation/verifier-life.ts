@@ -60,7 +60,7 @@ export class VerifierLife {
       revocations: this.view,
       freshness: { policy: "closed", maxAgeMs: Number.MAX_SAFE_INTEGER },
       clockSkewSeconds: SKEW_SECONDS,
-      nowSeconds: process.clock.nowSeconds,
+      clock: process.clock,
     });
     this.replica.start();
   }

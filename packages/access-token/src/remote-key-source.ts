@@ -14,45 +14,45 @@
  *   token that lives for years, and outlast its withdrawal where no other token comes.
  */
 import type { KeyObject } from "node:crypto";
-import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
+import {
+  type Clock,
+  KEY_CACHE_MAX_AGE_SECONDS,
+  type SetTimer,
+  systemClock,
+  systemTimer,
+} from "@portcullis/protocol";
 import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
 import { accessTokenError, isAccessTokenError } from "./errors.ts";
 import { fetchJson } from "./fetch-json.ts";
 import { importKeySet, type KeySet } from "./key-set.ts";
 import type { KeySource } from "./key-source.ts";
 
-type SetTimer = (work: () => void, delayMs: number) => () => void;
-
-const systemTimer: SetTimer = (work, delayMs) => {
-  const timer = setTimeout(work, delayMs);
-  return () => clearTimeout(timer);
-};
-
 export interface RemoteKeySourceOptions {
   /** Where discovery starts, and what it must say. */
   readonly issuer: string;
   /** Skips discovery: for an issuer, such as the gateway, that publishes its keys and no metadata. */
-  readonly jwksUri?: string;
-  readonly fetch?: typeof fetch;
-  readonly monotonicMs?: () => number;
+  readonly jwksUri?: string | undefined;
+  readonly fetch?: typeof fetch | undefined;
+  /** Its monotonic clock is read; default the system's. */
+  readonly clock?: Clock | undefined;
   /** Least time between the beginnings of two fetches for unknown keys; default 1,000. */
-  readonly cooldownMs?: number;
+  readonly cooldownMs?: number | undefined;
   /** Longest that a token of an unknown key waits for it; default 2,000. */
-  readonly waitMs?: number;
+  readonly waitMs?: number | undefined;
   /** Gives the function that cancels it; default `setTimeout`. */
-  readonly setTimer?: SetTimer;
+  readonly setTimer?: SetTimer | undefined;
   /** Told when keys are kept because no others come, when others have come, and when they are too old. */
-  readonly log?: (event: KeyEvent) => void;
+  readonly log?: ((event: KeyEvent) => void) | undefined;
   /** Fetch again after this time; default 600,000. */
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
   /** How much longer known keys are good when no fetch succeeds; default 3,600,000. With `maxAgeMs` at most 4,200,000. */
-  readonly keepLastKeysMs?: number;
+  readonly keepLastKeysMs?: number | undefined;
   /** After a failed fetch, the next is at least this much later; default 1,000. */
-  readonly retryMs?: number;
+  readonly retryMs?: number | undefined;
   /** For each request; default 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Allow plain HTTP to other hosts than loopback; default false. */
-  readonly allowInsecureRequests?: boolean;
+  readonly allowInsecureRequests?: boolean | undefined;
 }
 
 export interface KeyEvent {
@@ -68,25 +68,30 @@ export interface RemoteKeySource extends KeySource {
 
 const LONGEST_MS = KEY_CACHE_MAX_AGE_SECONDS * 1000;
 
-const DEFAULTS = {
-  cooldownMs: 1_000,
-  waitMs: 2_000,
-  maxAgeMs: 600_000,
-  keepLastKeysMs: LONGEST_MS - 600_000,
-  retryMs: 1_000,
-  timeoutMs: 5_000,
-  allowInsecureRequests: false,
-  setTimer: systemTimer,
-  log: (_event: KeyEvent): void => {},
-};
-
 /** Who waits holds a request open. More are told to come again. */
 const MAX_WAITING = 1000;
 
+type Settings = ReturnType<typeof settingsOf>;
+
+const settingsOf = (options: RemoteKeySourceOptions) => ({
+  issuer: options.issuer,
+  jwksUri: options.jwksUri,
+  fetch: options.fetch ?? fetch,
+  clock: options.clock ?? systemClock,
+  setTimer: options.setTimer ?? systemTimer,
+  log: options.log ?? (() => {}),
+  cooldownMs: options.cooldownMs ?? 1_000,
+  waitMs: options.waitMs ?? 2_000,
+  maxAgeMs: options.maxAgeMs ?? 600_000,
+  keepLastKeysMs: options.keepLastKeysMs ?? LONGEST_MS - 600_000,
+  retryMs: options.retryMs ?? 1_000,
+  timeoutMs: options.timeoutMs ?? 5_000,
+  allowInsecureRequests: options.allowInsecureRequests ?? false,
+});
+
 /** Throws `invalid_configuration` at once for an issuer that could not be asked safely. */
 export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource {
-  const defaults = { ...DEFAULTS, fetch, monotonicMs: () => performance.now() };
-  const settings: Settings = { ...defaults, ...withoutUndefined(options) };
+  const settings = settingsOf(options);
   requireIssuerUrl(settings.issuer, settings);
   requireBoundedAge(settings);
   if (settings.jwksUri !== undefined) requireSecureUrl("jwksUri", settings.jwksUri, settings);
@@ -100,16 +105,6 @@ function requireBoundedAge({ maxAgeMs, keepLastKeysMs }: Settings): void {
     text: `maxAgeMs, keepLastKeysMs: found ${maxAgeMs} and ${keepLastKeysMs}; together at most ${LONGEST_MS} (KEY_CACHE_MAX_AGE_SECONDS).`,
   });
 }
-
-/** A setting that is there and undefined would win over its default. */
-const withoutUndefined = (options: RemoteKeySourceOptions): RemoteKeySourceOptions =>
-  Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as unknown as RemoteKeySourceOptions;
-
-type Settings = typeof DEFAULTS &
-  Required<Pick<RemoteKeySourceOptions, "fetch" | "monotonicMs">> &
-  RemoteKeySourceOptions;
 
 class FetchedKeys implements RemoteKeySource {
   readonly #settings: Settings;
@@ -140,7 +135,7 @@ class FetchedKeys implements RemoteKeySource {
   }
 
   #ageMs(): number {
-    return this.#settings.monotonicMs() - this.#fetchedAtMs;
+    return this.#settings.clock.monotonicMs() - this.#fetchedAtMs;
   }
 
   /** Begins to replace keys that are old, and drops those that are too old to be good. */
@@ -192,8 +187,8 @@ class FetchedKeys implements RemoteKeySource {
   }
 
   async #turn(): Promise<void> {
-    const { monotonicMs, cooldownMs, setTimer } = this.#settings;
-    const leftMs = this.#beganAtMs + cooldownMs - monotonicMs();
+    const { clock, cooldownMs, setTimer } = this.#settings;
+    const leftMs = this.#beganAtMs + cooldownMs - clock.monotonicMs();
     if (leftMs > 0) await new Promise<void>((resolve) => setTimer(resolve, leftMs));
     while (this.#underWay !== undefined) await this.#underWay.catch(() => {});
   }
@@ -207,7 +202,7 @@ class FetchedKeys implements RemoteKeySource {
   }
 
   #failedLately(): boolean {
-    return this.#settings.monotonicMs() - this.#failedAtMs < this.#settings.retryMs;
+    return this.#settings.clock.monotonicMs() - this.#failedAtMs < this.#settings.retryMs;
   }
 
   #refreshBehind(): void {
@@ -225,12 +220,12 @@ class FetchedKeys implements RemoteKeySource {
 
   async #fetch(): Promise<void> {
     // The age counts from before the fetch: what was published after it began may be missing.
-    this.#beganAtMs = this.#settings.monotonicMs();
+    this.#beganAtMs = this.#settings.clock.monotonicMs();
     const startedAtMs = this.#beganAtMs;
     try {
       this.#replace(await fetchKeySet(this.#settings), startedAtMs);
     } catch (error) {
-      this.#failedAtMs = this.#settings.monotonicMs();
+      this.#failedAtMs = this.#settings.clock.monotonicMs();
       this.#keep(error);
       throw error;
     }

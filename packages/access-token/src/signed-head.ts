@@ -12,7 +12,7 @@ export interface SignedHeadVerifierOptions {
   /** Compared exactly with `iss`. */
   readonly issuer: string;
   readonly keys: KeySource;
-  readonly algorithms?: readonly Algorithm[];
+  readonly algorithms?: readonly Algorithm[] | undefined;
 }
 
 const MOST_CHARACTERS = 2000;

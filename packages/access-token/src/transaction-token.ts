@@ -2,7 +2,7 @@
  * Transaction tokens (draft-ietf-oauth-transaction-tokens): what the gateway forwards in place of the access
  * token. They live for seconds, so that no revocation is looked up for them and none is remembered.
  */
-import { TRANSACTION_TOKEN_TYPE } from "@portcullis/protocol";
+import { type Clock, systemClock, TRANSACTION_TOKEN_TYPE, wallSecondsOf } from "@portcullis/protocol";
 import type { Algorithm } from "./algorithms.ts";
 import {
   audienceList,
@@ -21,7 +21,7 @@ import type { TransactionToken, TransactionTokenClaims } from "./claims.ts";
 import { accessTokenError } from "./errors.ts";
 import type { KeySource } from "./key-source.ts";
 import { type SignedJwt, signedJwtReader } from "./signed-jwt.ts";
-import { CLOCK_SKEW_SECONDS, systemSeconds } from "./verifier.ts";
+import { CLOCK_SKEW_SECONDS } from "./verifier.ts";
 
 export interface TransactionTokenVerifierOptions {
   /** The gateway: compared exactly with `iss`. */
@@ -29,12 +29,13 @@ export interface TransactionTokenVerifierOptions {
   /** Must be in `aud`: the trust domain, or the service. */
   readonly audience: string;
   readonly keys: KeySource;
-  readonly algorithms?: readonly Algorithm[];
+  readonly algorithms?: readonly Algorithm[] | undefined;
   /** Seconds, default 5. */
-  readonly clockSkewSeconds?: number;
-  readonly nowSeconds?: () => number;
+  readonly clockSkewSeconds?: number | undefined;
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Characters, default 8,192. */
-  readonly maxTokenLength?: number;
+  readonly maxTokenLength?: number | undefined;
 }
 
 export interface TransactionTokenVerifier {
@@ -60,7 +61,7 @@ const OPTIONAL: ClaimShapes = {
 export function createTransactionTokenVerifier(
   options: TransactionTokenVerifierOptions,
 ): TransactionTokenVerifier {
-  const { nowSeconds = systemSeconds, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
+  const { clock = systemClock, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
   const read = signedJwtReader({
     type: TRANSACTION_TOKEN_TYPE,
     keys: options.keys,
@@ -74,7 +75,7 @@ export function createTransactionTokenVerifier(
     const claims = payload as unknown as TransactionTokenClaims;
     if (claims.iss !== options.issuer) throw accessTokenError("wrong_issuer");
     if (!audienceList(claims.aud).includes(options.audience)) throw accessTokenError("wrong_audience");
-    checkTimes(claims, nowSeconds(), clockSkewSeconds);
+    checkTimes(claims, wallSecondsOf(clock), clockSkewSeconds);
     deepFreeze(claims);
     return Object.freeze({
       claims,

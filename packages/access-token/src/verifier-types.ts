@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import type { Algorithm } from "./algorithms.ts";
 import type { TimeClaims } from "./claim-checks.ts";
 import type { VerifiedAccessToken } from "./claims.ts";
@@ -17,23 +18,24 @@ export interface AccessTokenVerifierOptions<Mark = undefined> {
   readonly audience: string | readonly string[];
   readonly keys: KeySource;
   /** Default: all four. */
-  readonly algorithms?: readonly Algorithm[];
+  readonly algorithms?: readonly Algorithm[] | undefined;
   /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
-  readonly clockSkewSeconds?: number;
-  readonly nowSeconds?: () => number;
+  readonly clockSkewSeconds?: number | undefined;
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /**
    * Asked when a genuine token is refused for its times, and for nothing else: whether only this machine's clock is against
    * it, so that it is `refused_by_clock` (503) and not `expired_token` or `not_yet_valid`. Default: never.
    */
-  readonly isRefusedByClock?: (refusal: TimesRefusal) => boolean;
+  readonly isRefusedByClock?: ((refusal: TimesRefusal) => boolean) | undefined;
   /** Verified tokens remembered, default 10,000; 0 remembers none. */
-  readonly cacheEntries?: number;
+  readonly cacheEntries?: number | undefined;
   /** Characters of all remembered tokens together, default 16 Mi. */
-  readonly cacheCharacters?: number;
+  readonly cacheCharacters?: number | undefined;
   /** Characters, default 8,192. */
-  readonly maxTokenLength?: number;
+  readonly maxTokenLength?: number | undefined;
   /** Computed once a token and kept beside it; what it throws, `verifyEntry` throws, and nothing is kept. */
-  readonly prepare?: (token: VerifiedAccessToken) => Mark;
+  readonly prepare?: ((token: VerifiedAccessToken) => Mark) | undefined;
 }
 
 /** A verified token with what `prepare` made of it. */

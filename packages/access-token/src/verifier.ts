@@ -1,4 +1,4 @@
-import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
+import { ACCESS_TOKEN_TYPE, systemClock, wallSecondsOf } from "@portcullis/protocol";
 import { checkClaims } from "./check-claims.ts";
 import { audienceList, checkTimes, deepFreeze, scopesOf, type TimeClaims } from "./claim-checks.ts";
 import type { AccessTokenClaims, VerifiedAccessToken } from "./claims.ts";
@@ -15,7 +15,6 @@ import type {
 const CACHE_ENTRIES = 10_000;
 const CACHE_CHARACTERS = 16 * 1024 * 1024;
 export const CLOCK_SKEW_SECONDS = 5;
-export const systemSeconds = (): number => Date.now() / 1000;
 
 /**
  * Verifies JWT access tokens (RFC 9068) of one issuer.
@@ -34,7 +33,7 @@ export const systemSeconds = (): number => Date.now() / 1000;
 export function createAccessTokenVerifier<Mark = undefined>(
   options: AccessTokenVerifierOptions<Mark>,
 ): AccessTokenVerifier<Mark> {
-  const { keys, nowSeconds = systemSeconds, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
+  const { keys, clock = systemClock, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
   const expected = {
     issuer: options.issuer,
     audience: audienceSet(options.audience),
@@ -85,7 +84,7 @@ export function createAccessTokenVerifier<Mark = undefined>(
   const recheckTimes = (token: VerifiedAccessToken): void => checkTimesNow(token.claims);
 
   function checkTimesNow(claims: TimeClaims): void {
-    const now = nowSeconds();
+    const now = wallSecondsOf(clock);
     try {
       checkTimes(claims, now, clockSkewSeconds);
     } catch (error) {

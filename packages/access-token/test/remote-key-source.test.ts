@@ -3,7 +3,6 @@ import { afterEach, beforeEach, test } from "node:test";
 import { KEY_CACHE_MAX_AGE_SECONDS } from "@portcullis/protocol";
 import {
   AUDIENCE,
-  FakeClock,
   FakeIssuer,
   FrozenClock,
   generateSigningKey,
@@ -15,37 +14,30 @@ import { codeOf } from "./token.ts";
 
 let issuer: FakeIssuer;
 let clock: FrozenClock;
-let timers: FakeClock;
 beforeEach(async () => {
   clock = new FrozenClock();
-  timers = new FakeClock();
-  issuer = await FakeIssuer.start({ nowSeconds: clock.nowSeconds });
+  issuer = await FakeIssuer.start({ clock });
 });
 afterEach(() => issuer[Symbol.asyncDispose]());
 
 const source = (options: Partial<RemoteKeySourceOptions> = {}) =>
   remoteKeySource({
     issuer: issuer.issuer,
-    monotonicMs: clock.monotonicMs,
-    setTimer: timers.setTimer,
+    clock,
+    setTimer: clock.setTimer,
     ...options,
   });
 
-function advance(ms: number): void {
-  clock.advance(ms);
-  timers.advance(ms);
-}
-
 /** Until so many timers run: whoever waits has one, and a fetch that is to come. */
 async function timeFor(count: number): Promise<void> {
-  while (timers.timers < count) await new Promise((resolve) => setImmediate(resolve));
+  while (clock.timers < count) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Of what waits for the next fetch. */
 async function codeAfterASecond(work: () => unknown): Promise<string> {
   const code = codeOf(work);
   await timeFor(2);
-  advance(1_000);
+  clock.advance(1_000);
   return code;
 }
 
@@ -66,7 +58,7 @@ function verifierOf(keys = source()) {
     issuer: issuer.issuer,
     audience: AUDIENCE,
     keys,
-    nowSeconds: clock.nowSeconds,
+    clock,
   });
   return { verifier, keys };
 }
@@ -93,7 +85,7 @@ test("a token of a new key waits for the next fetch, and is not called bad", asy
   issuer.rotate();
   const verified = verifier.verify(issuer.mint());
   await timeFor(2);
-  advance(1_000);
+  clock.advance(1_000);
   assert.ok(await verified);
   assert.equal(issuer.fetches.jwks, 2);
 });
@@ -101,7 +93,7 @@ test("a token of a new key waits for the next fetch, and is not called bad", asy
 test("an unknown kid is called so by a fetch that began after its token came, and not by one before", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
-  advance(5_000);
+  clock.advance(5_000);
   const publish = holdJwks();
   const early = codeOf(() => verifier.verify(stranger("nobody")));
   await held(publish, 1);
@@ -111,7 +103,7 @@ test("an unknown kid is called so by a fetch that began after its token came, an
   publish.answers.shift()!({ keys: [issuer.keys[0]!.jwk] });
   assert.equal(await early, "unknown_key");
   await timeFor(2);
-  advance(1_000);
+  clock.advance(1_000);
   await held(publish, 1);
   publish.answers.shift()!({ keys: issuer.keys.map(({ jwk }) => jwk) });
   assert.ok(await late);
@@ -128,7 +120,7 @@ test("whoever sends random kids costs the issuer one fetch a second, and others 
     const honest = verifier.verify(issuer.mint());
     await timeFor(202);
     assert.equal(issuer.fetches.jwks, round, "within the second there is none");
-    advance(1_000);
+    clock.advance(1_000);
     assert.deepEqual(new Set(await Promise.all(storm)), new Set(["unknown_key"]));
     assert.ok(await honest);
     assert.equal(issuer.fetches.jwks, 1 + round);
@@ -145,19 +137,19 @@ test("of a million random kids only so many wait, and nothing is remembered", as
   for (let index = 0; index < 2_000; index++) {
     assert.equal(await codeOf(() => verifier.verify(stranger(`m-${index}`))), "key_not_known_yet");
   }
-  advance(1_000);
+  clock.advance(1_000);
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set(["unknown_key"]));
-  assert.equal(timers.timers, 0);
+  assert.equal(clock.timers, 0);
 });
 
 test("who would wait too long for an issuer that is slow is told to come again", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
-  advance(5_000);
+  clock.advance(5_000);
   const publish = holdJwks();
   const code = codeOf(() => verifier.verify(stranger("nobody")));
   await held(publish, 1);
-  advance(2_000);
+  clock.advance(2_000);
   assert.equal(await code, "key_not_known_yet");
 });
 
@@ -177,20 +169,20 @@ for (const [what, set] of [
   test(`a key set with ${what} wipes nothing, is told of, and ends in 503`, async () => {
     const events: string[] = [];
     const { verifier, keys } = verifierOf(source({ log: ({ event }) => events.push(event) }));
-    const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+    const token = issuer.mint({ exp: clock.seconds + 86_400 });
     assert.ok(await verifier.verify(token));
     answerJwks((response) => sendJson(response, set));
     await assert.rejects(keys.refresh());
     assert.ok(await verifier.verify(token));
     assert.ok(await verifier.verify(issuer.mint()));
     assert.deepEqual(events, ["keys_kept"]);
-    advance(KEY_CACHE_MAX_AGE_SECONDS * 1000);
+    clock.advance(KEY_CACHE_MAX_AGE_SECONDS * 1000);
     assert.ok(verifier.verify(token));
     await keys.refresh().catch(() => {});
-    advance(1_001);
+    clock.advance(1_001);
     assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
     issuer.routes.pop();
-    advance(1_001);
+    clock.advance(1_001);
     assert.ok(await verifier.verify(token));
     assert.deepEqual(events, ["keys_kept", "keys_too_old", "keys_renewed"]);
   });
@@ -199,7 +191,7 @@ for (const [what, set] of [
 test("past its age the set is fetched again, behind a token that is answered at once", async () => {
   const { verifier, keys } = verifierOf();
   await keys.refresh();
-  advance(600_001);
+  clock.advance(600_001);
   assert.ok(!(verifier.verify(issuer.mint()) instanceof Promise));
   await keys.refresh();
   assert.equal(issuer.fetches.jwks, 2);
@@ -209,10 +201,10 @@ test("with the issuer down, known keys last as long as documented, then it is ke
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   await issuer.stop();
-  advance(600_000 + 3_600_000);
+  clock.advance(600_000 + 3_600_000);
   assert.ok(await verifier.verify(issuer.mint()));
   await assert.rejects(keys.refresh());
-  advance(1_001);
+  clock.advance(1_001);
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
 });
 
@@ -220,7 +212,7 @@ test("with the issuer down, an unknown kid is no reason to call the token bad", 
   const { verifier, keys } = verifierOf();
   await keys.refresh();
   await issuer.stop();
-  advance(10_001);
+  clock.advance(10_001);
   assert.equal(await codeOf(() => verifier.verify(stranger("new"))), "keys_unavailable");
 });
 
@@ -230,7 +222,7 @@ test("an issuer that comes back is used again without a restart", async () => {
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable");
   await issuer.startAgain();
   assert.equal(await codeOf(() => verifier.verify(issuer.mint())), "keys_unavailable", "not at once");
-  advance(1_000);
+  clock.advance(1_000);
   assert.ok(await verifier.verify(issuer.mint()));
 });
 
@@ -250,10 +242,10 @@ test("a remembered token is enough to notice that its key was withdrawn: no new 
     return fetch(input, init);
   };
   const { verifier, keys } = verifierOf(source({ fetch: counting }));
-  const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+  const token = issuer.mint({ exp: clock.seconds + 86_400 });
   assert.ok(await verifier.verify(token));
   issuer.rotate({ withdraw: true });
-  advance(600_001);
+  clock.advance(600_001);
   const before = fetches;
   assert.ok(!(verifier.verify(token) instanceof Promise), "answered at once");
   assert.equal(fetches, before + 1, "while the set is fetched behind");
@@ -263,10 +255,10 @@ test("a remembered token is enough to notice that its key was withdrawn: no new 
 
 test("with the issuer down, a remembered token does not outlast the keys", async () => {
   const { verifier } = verifierOf();
-  const token = issuer.mint({ exp: clock.nowSeconds() + 86_400 });
+  const token = issuer.mint({ exp: clock.seconds + 86_400 });
   assert.ok(await verifier.verify(token));
   await issuer.stop();
-  advance(600_000 + 3_600_001);
+  clock.advance(600_000 + 3_600_001);
   assert.equal(await codeOf(() => verifier.verify(token)), "keys_unavailable");
 });
 

@@ -21,7 +21,7 @@ export const KEYS = {
 };
 
 export function claims(changes: object = {}): Record<string, unknown> {
-  const now = clock.nowSeconds();
+  const now = clock.seconds;
   return {
     iss: ISSUER,
     aud: AUDIENCE,
@@ -46,7 +46,7 @@ export function verifier(options: Partial<AccessTokenVerifierOptions> = {}) {
     issuer: ISSUER,
     audience: AUDIENCE,
     keys: localKeySource({ keys: Object.values(KEYS).map((key) => key.jwk) }),
-    nowSeconds: clock.nowSeconds,
+    clock,
     ...options,
   });
 }

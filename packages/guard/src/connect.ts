@@ -37,26 +37,26 @@ export interface ConnectOptions {
   /** As receipts name this process. A suffix makes it unique: two processes of one name never count as one. */
   readonly name: string;
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** What this process may hold; default 20,000,000. Beyond it strict routes answer 503, and nothing is dropped. */
-  readonly mostRevocations?: number;
+  readonly mostRevocations?: number | undefined;
   /** Base URL of a relay that carries the feed; default: where the issuer says. The rest is the issuer's own. */
-  readonly feedEndpoint?: string;
+  readonly feedEndpoint?: string | undefined;
   /** Given the feed over HTTP, gives the one that is used: one that carries records another way, or a relay's. */
-  readonly feed?: (http: Feed) => Feed;
+  readonly feed?: ((http: Feed) => Feed) | undefined;
   /** Told of what was checked and applied, before it is acknowledged; as of the replica. */
-  readonly onApplied?: NonNullable<ReplicaOptions["onApplied"]>;
+  readonly onApplied?: ReplicaOptions["onApplied"];
   /** Default: the issuer. */
-  readonly realm?: string;
+  readonly realm?: string | undefined;
   /** For routes that say nothing; default closed, 5,000 ms. */
-  readonly freshness?: Freshness;
+  readonly freshness?: Freshness | undefined;
   /** Allow plain HTTP to other hosts than loopback; default false. */
-  readonly allowInsecureRequests?: boolean;
-  readonly fetch?: typeof fetch;
-  /** Wall clock, seconds; default the system's. It is compared with the issuer's, and nothing is allowed while it is off. */
-  readonly nowSeconds?: () => number;
+  readonly allowInsecureRequests?: boolean | undefined;
+  readonly fetch?: typeof fetch | undefined;
+  /** Default: the system's. Its wall clock is compared with the issuer's, and nothing is allowed while it is off. */
+  readonly clock?: Clock | undefined;
   /** Told what happens in the background. Never a token, secret or key. */
-  readonly log?: (event: GuardEvent) => void;
+  readonly log?: ((event: GuardEvent) => void) | undefined;
 }
 
 export interface ConnectedGuard extends Guard {
@@ -84,14 +84,21 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   const settings: Settings = {
     ...options,
     clientSecret: options.clientSecret ?? "",
-    // Not by spreading over defaults: a setting that is there and undefined would win over its default.
+    // After the options: one that is there and undefined must not win over its default.
     fetch: options.fetch ?? fetch,
+    clock: options.clock ?? systemClock,
     allowInsecureRequests: options.allowInsecureRequests ?? false,
     leaseMs: options.leaseMs ?? LEASE_MS,
   };
   checkOptions(settings);
   const http = issuerFeed(settings, log);
-  const keys = remoteKeySource(settings);
+  const keys = remoteKeySource({
+    issuer: settings.issuer,
+    fetch: settings.fetch,
+    clock: settings.clock,
+    log,
+    allowInsecureRequests: settings.allowInsecureRequests,
+  });
   const replica: Replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
     name: nameOfThisLife(settings.name),
@@ -104,10 +111,19 @@ export function connect(options: ConnectOptions): ConnectedGuard {
       keys: withoutRefusedKeys(keys, () => replica),
     }),
     log,
-    clock: clockOf(options),
-    ...(options.onApplied && { onApplied: options.onApplied }),
+    clock: settings.clock,
+    onApplied: options.onApplied,
   });
-  const guard = createGuard({ ...settings, keys, revocations: replica });
+  const guard = createGuard({
+    issuer: settings.issuer,
+    audience: settings.audience,
+    keys,
+    revocations: replica,
+    realm: settings.realm,
+    freshness: settings.freshness,
+    clock: settings.clock,
+    log,
+  });
   const closing = new AbortController();
 
   const keysThere = firstKeys({
@@ -139,14 +155,10 @@ export function connect(options: ConnectOptions): ConnectedGuard {
  */
 const nameOfThisLife = (name: string): string => `${name}-${randomBytes(SUFFIX_BYTES).toString("hex")}`;
 
-function clockOf({ nowSeconds }: ConnectOptions): Clock {
-  if (nowSeconds === undefined) return systemClock;
-  return { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
-}
-
-type Settings = ConnectOptions & { readonly clientSecret: string } & Required<
-    Pick<ConnectOptions, "fetch" | "allowInsecureRequests" | "leaseMs">
-  >;
+type Defaulted = "clientSecret" | "fetch" | "clock" | "allowInsecureRequests" | "leaseMs";
+type Settings = ConnectOptions & {
+  readonly [Name in Defaulted]-?: NonNullable<ConnectOptions[Name]>;
+};
 type Log = (event: GuardEvent) => void;
 
 function issuerFeed(settings: Settings, log: Log): Feed {
@@ -158,7 +170,7 @@ function issuerFeed(settings: Settings, log: Log): Feed {
       throw error;
     }
   });
-  const { authorization } = new FeedCredentials({ discovered, monotonicMs: () => performance.now() });
+  const { authorization } = new FeedCredentials({ discovered, clock: settings.clock });
   const open = remembered(async () => {
     const endpoint = settings.feedEndpoint?.replace(/\/$/, "") ?? (await discovered()).revocationsEndpoint;
     return httpFeed({ endpoint, authorization, fetch: settings.fetch });

@@ -31,10 +31,10 @@ export interface Freshness {
 /** What a route asks for beyond a valid token of the guard's audience. */
 export interface Requirements {
   /** Must be in the token's `aud`. */
-  readonly audience?: string;
+  readonly audience?: string | undefined;
   /** All of them must be in the token's `scope`. */
-  readonly scopes?: readonly string[];
-  readonly freshness?: Freshness;
+  readonly scopes?: readonly string[] | undefined;
+  readonly freshness?: Freshness | undefined;
 }
 
 export interface AllowDecision {

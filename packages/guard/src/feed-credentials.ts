@@ -1,11 +1,11 @@
 /** The access token with which a verifier reads the feed: client credentials (RFC 6749, section 4.4). */
-import { API_SCOPES } from "@portcullis/protocol";
+import { API_SCOPES, type Clock } from "@portcullis/protocol";
 import { clientCredentialsGrant } from "openid-client";
 import type { DiscoveredIssuer } from "./discover-issuer.ts";
 
 export interface FeedCredentialsOptions {
   readonly discovered: () => Promise<DiscoveredIssuer>;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
 }
 
 /** Fetched again this much before it expires, or at half its life when that is sooner. */
@@ -25,7 +25,8 @@ export class FeedCredentials {
   readonly authorization = async ({ refresh = false } = {}): Promise<string> => {
     if (refresh) this.#current = undefined;
     const current = this.#current;
-    if (current !== undefined && this.#options.monotonicMs() < current.goodUntilMs) return current.header;
+    if (current !== undefined && this.#options.clock.monotonicMs() < current.goodUntilMs)
+      return current.header;
     this.#underWay ??= this.#request().finally(() => {
       this.#underWay = undefined;
     });
@@ -34,7 +35,7 @@ export class FeedCredentials {
 
   async #request(): Promise<string> {
     const { configuration, apiResource } = await this.#options.discovered();
-    const askedAtMs = this.#options.monotonicMs();
+    const askedAtMs = this.#options.clock.monotonicMs();
     const answer = await clientCredentialsGrant(configuration, {
       resource: apiResource,
       scope: API_SCOPES.readRevocations,

@@ -4,6 +4,7 @@ import {
   type KeySource,
   remoteKeySource,
 } from "@portcullis/access-token";
+import { type Clock, type SetTimer, systemClock } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
 import type {
   AllowDecision,
@@ -19,12 +20,11 @@ import type {
 } from "./decision.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
 import type { GuardEvent } from "./guard-event.ts";
-import { InFlight, type SetTimer } from "./in-flight.ts";
+import { InFlight } from "./in-flight.ts";
 import { principalOf } from "./principal.ts";
 import { ReadClock } from "./read-clock.ts";
 import { ClockRefusals } from "./refused-by-clock.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
-
 import {
   AUTHENTICATION,
   type Case,
@@ -41,24 +41,25 @@ export interface GuardOptions {
   /** A token must have one of these in `aud`; a route can ask for one in particular. */
   readonly audience: string | readonly string[];
   /** Default: `remoteKeySource({ issuer })`. */
-  readonly keys?: KeySource;
+  readonly keys?: KeySource | undefined;
   readonly revocations: RevocationView;
   /** Default: the issuer. */
-  readonly realm?: string;
+  readonly realm?: string | undefined;
   /** For routes that say nothing; default closed, 5,000 ms. */
-  readonly freshness?: Freshness;
-  readonly algorithms?: readonly Algorithm[];
+  readonly freshness?: Freshness | undefined;
+  readonly algorithms?: readonly Algorithm[] | undefined;
   /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
-  readonly clockSkewSeconds?: number;
-  readonly nowSeconds?: () => number;
+  readonly clockSkewSeconds?: number | undefined;
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Told of tokens that only this machine's clock is against. Never a token. */
-  readonly log?: (event: GuardEvent) => void;
+  readonly log?: ((event: GuardEvent) => void) | undefined;
   /** Verified tokens remembered, default 10,000. */
-  readonly cacheEntries?: number;
+  readonly cacheEntries?: number | undefined;
   /** Characters, default 8,192. */
-  readonly maxTokenLength?: number;
+  readonly maxTokenLength?: number | undefined;
   /** For the end of freshness of requests under way. */
-  readonly setTimer?: SetTimer;
+  readonly setTimer?: SetTimer | undefined;
 }
 
 /** Keeps no process alive: what is under way does that itself. */
@@ -68,7 +69,6 @@ const systemTimer: SetTimer = (work, delayMs) => {
   return () => clearTimeout(timer);
 };
 
-const systemSeconds = (): number => Date.now() / 1000;
 const NO_REQUIREMENTS: Requirements = Object.freeze({});
 
 /** Throws `invalid_configuration` for settings that cannot work. */
@@ -90,13 +90,18 @@ class RevocationGuard implements Guard {
   readonly #inFlight: InFlight;
 
   constructor(options: GuardOptions) {
-    const { revocations, nowSeconds = systemSeconds, log = () => {} } = options;
+    const { revocations, log = () => {} } = options;
     const keys = options.keys ?? remoteKeySource({ issuer: options.issuer });
-    const clock = new ReadClock(nowSeconds);
+    const clock = new ReadClock(options.clock ?? systemClock);
     const verifier = createAccessTokenVerifier<Mark>({
-      ...options,
+      issuer: options.issuer,
+      audience: options.audience,
       keys: withoutRefusedKeys(keys, () => revocations),
-      nowSeconds: clock.nowSeconds,
+      algorithms: options.algorithms,
+      clockSkewSeconds: options.clockSkewSeconds,
+      clock,
+      cacheEntries: options.cacheEntries,
+      maxTokenLength: options.maxTokenLength,
       isRefusedByClock: new ClockRefusals({ revocations, log }).explains,
       prepare: (token) => ({
         principal: principalOf(token),

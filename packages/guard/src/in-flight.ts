@@ -1,8 +1,6 @@
+import type { SetTimer } from "@portcullis/protocol";
 import type { DenyDecision, Ending, Following } from "./decision.ts";
 import { type Case, denialBy, type StepContext, UNDER_WAY } from "./steps.ts";
-
-/** Runs `work` after `delayMs`; gives the function that cancels it. */
-export type SetTimer = (work: () => void, delayMs: number) => () => void;
 
 export interface InFlightOptions {
   readonly context: StepContext;

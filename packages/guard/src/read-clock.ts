@@ -1,15 +1,17 @@
+import type { Clock } from "@portcullis/protocol";
+
 /** A wall clock that remembers what was read of it last, for a step that compares it without reading it again. */
 export class ReadClock {
-  readonly #read: () => number;
-  /** Seconds; NaN before the first reading. */
-  last = Number.NaN;
+  readonly #clock: Pick<Clock, "wallMs">;
+  /** Milliseconds; NaN before the first reading. */
+  lastMs = Number.NaN;
 
-  constructor(read: () => number) {
-    this.#read = read;
+  constructor(clock: Pick<Clock, "wallMs">) {
+    this.#clock = clock;
   }
 
-  readonly nowSeconds = (): number => {
-    this.last = this.#read();
-    return this.last;
-  };
+  wallMs(): number {
+    this.lastMs = this.#clock.wallMs();
+    return this.lastMs;
+  }
 }

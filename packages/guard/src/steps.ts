@@ -6,7 +6,7 @@
  * be confirmed.
  */
 import { type AccessTokenVerifier, isAccessTokenError, type VerifiedEntry } from "@portcullis/access-token";
-import { hasCode, type PortcullisError, type Reason } from "@portcullis/protocol";
+import { hasCode, type PortcullisError, type Reason, wallSecondsOf } from "@portcullis/protocol";
 import type { RevocationView, TokenCoordinates } from "@portcullis/revocation";
 import { bearerTokenOf } from "./bearer-token.ts";
 import { type DenialDetails, deny } from "./challenge.ts";
@@ -24,7 +24,7 @@ export interface StepContext {
   readonly verifier: AccessTokenVerifier<Mark>;
   readonly revocations: RevocationView;
   /** The one that the verifier reads. */
-  readonly clock: Pick<ReadClock, "last" | "nowSeconds">;
+  readonly clock: Pick<ReadClock, "lastMs" | "wallMs">;
   readonly realm: string;
   /** For routes that say nothing. */
   readonly freshness: Freshness;
@@ -186,12 +186,12 @@ function isInTime({ entry }: Case, { verifier, realm }: StepContext): Denied {
  * The wall clock is the one that the token's times were just checked by.
  */
 function isConfirmed(request: Case, context: StepContext): Denied {
-  return confirmedAt(context.clock.last, request, context);
+  return confirmedAt(context.clock.lastMs / 1000, request, context);
 }
 
 /** No step before it has read the wall clock, and a reading of another request may be as old as that request. */
 function isStillConfirmed(request: Case, context: StepContext): Denied {
-  return confirmedAt(context.clock.nowSeconds(), request, context);
+  return confirmedAt(wallSecondsOf(context.clock), request, context);
 }
 
 function confirmedAt(

@@ -15,7 +15,7 @@ const POLICIES: readonly Freshness[] = [
 function apiAhead(offsetMs: number | undefined, events: GuardEvent[] = []) {
   const api = guardedApi({ log: (event) => events.push(event) });
   api.revocations.offsetMs = offsetMs;
-  const issuedAt = api.clock.nowSeconds();
+  const issuedAt = api.clock.seconds;
   api.clock.setSeconds(issuedAt + (offsetMs ?? 0) / 1000);
   const bearer = (changes: object = {}) => api.bearer({ iat: issuedAt, exp: issuedAt + 300, ...changes });
   return { ...api, issuedAt, bearer };
@@ -65,7 +65,7 @@ test("a fresh token that only a wrong clock is against is 503, counted, and told
       { refusedByClock: 3, unavailable: 3, rejected: 0 },
     );
     assert.deepEqual(events, [{ event: "refused_by_clock", offsetMs, code, count: 1 }]);
-    api.clock.setSeconds(api.clock.nowSeconds() + 10);
+    api.clock.setSeconds(api.clock.seconds + 10);
     api.revocations.offsetMs = offsetMs + 10_000;
     await api.guard.authenticate(api.bearer());
     assert.deepEqual(events[1], { event: "refused_by_clock", offsetMs: offsetMs + 10_000, code, count: 3 });

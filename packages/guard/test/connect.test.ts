@@ -10,6 +10,7 @@ import {
   generateSigningKey,
   newIdentifier,
   signJwt,
+  type UndefinedOptions,
   VERIFIER,
 } from "@portcullis/testing";
 import { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "../src/index.ts";
@@ -68,8 +69,20 @@ test("it becomes ready by itself, and decides at once from then on", limit, asyn
 });
 
 test("a setting that is undefined is a setting left out", limit, async () => {
-  const unset = { leaseMs: undefined, fetch: undefined, allowInsecureRequests: undefined, realm: undefined };
-  const guard = connected({ ...unset, freshness: undefined } as unknown as ConnectOptions);
+  const unset: UndefinedOptions<ConnectOptions> = {
+    leaseMs: undefined,
+    mostRevocations: undefined,
+    feedEndpoint: undefined,
+    feed: undefined,
+    onApplied: undefined,
+    realm: undefined,
+    freshness: undefined,
+    allowInsecureRequests: undefined,
+    fetch: undefined,
+    clock: undefined,
+    log: undefined,
+  };
+  const guard = connected(unset);
   await guard.whenReady();
   assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
   const refused = await guard.authenticate(undefined);

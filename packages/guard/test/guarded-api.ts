@@ -10,18 +10,18 @@ export const key = generateSigningKey("ES256", "key-1");
 /** `tells: false` for a view that does not say when its verdicts change. */
 export function guardedApi(options: Partial<GuardOptions> & { readonly tells?: boolean } = {}) {
   const clock = new FrozenClock();
-  const revocations = new KnownRevocations(clock.nowSeconds, options.tells);
+  const revocations = new KnownRevocations(clock, options.tells);
   const guard = createGuard({
     issuer: ISSUER,
     audience: AUDIENCE,
     keys: localKeySource({ keys: [key.jwk] }),
     revocations,
-    nowSeconds: clock.nowSeconds,
+    clock,
     ...options,
   });
 
   function mint(changes: object = {}, header: object = {}): string {
-    const now = clock.nowSeconds();
+    const now = clock.seconds;
     const claims = {
       ...{ iss: ISSUER, aud: AUDIENCE, sub: "user-1", client_id: "web", scope: "orders.read", rv: 0 },
       ...{ iat: now, exp: now + 300, jti: newIdentifier(), sid: newIdentifier(), gid: newIdentifier() },

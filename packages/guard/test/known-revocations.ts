@@ -1,5 +1,12 @@
 /** A view on the real index, whose freshness a test sets by hand. */
-import { type Mode, type Reason, type RevocableClaims, type Scope, systemClock } from "@portcullis/protocol";
+import {
+  type Clock,
+  type Mode,
+  type Reason,
+  type RevocableClaims,
+  type Scope,
+  wallSecondsOf,
+} from "@portcullis/protocol";
 import {
   createKeySpace,
   RevocationIndex,
@@ -17,26 +24,25 @@ export class KnownRevocations implements RevocationView {
   skewMs = 5000;
   readonly #keys = createKeySpace(new Uint8Array(32).fill(7));
   readonly #index: RevocationIndex;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
   #seq = 100;
 
   readonly onVerdicts?: (listener: () => void) => () => void;
 
-  constructor(nowSeconds: () => number, tells = true) {
+  constructor(clock: Clock, tells = true) {
     if (tells) {
       this.onVerdicts = (listener) => {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
       };
     }
-    this.#nowSeconds = nowSeconds;
-    const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
+    this.#clock = clock;
     this.#index = new RevocationIndex({ tokenLifetimeSeconds: 3600, clockSkewSeconds: 5, clock });
   }
 
   revoke(scope: Scope, key: RevocationKey, reason: Reason, mode: Mode = "kill"): void {
-    const now = Math.floor(this.#nowSeconds());
+    const now = Math.floor(wallSecondsOf(this.#clock));
     this.#index.apply({
       seq: ++this.#seq,
       scope,
@@ -59,7 +65,8 @@ export class KnownRevocations implements RevocationView {
 
   freshness(wallSeconds?: number) {
     // A reading of long ago is as far from the issuer's time as a clock that is slow.
-    const offMs = ((wallSeconds ?? this.#nowSeconds()) - this.#nowSeconds()) * 1000 + (this.offsetMs ?? 0);
+    const now = wallSecondsOf(this.#clock);
+    const offMs = ((wallSeconds ?? now) - now) * 1000 + (this.offsetMs ?? 0);
     const isClockOff = wallSeconds !== undefined && !(Math.abs(offMs) <= this.skewMs);
     return { ready: this.ready, ageMs: this.ageMs, isClockOff };
   }

@@ -11,12 +11,12 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { SIGNED_HEAD_TYPE } from "@portcullis/protocol";
+import { type Clock, SIGNED_HEAD_TYPE, systemClock, wallSecondsOf } from "@portcullis/protocol";
 import { generateSigningKey, type SigningAlgorithm, type SigningKey, signJwt } from "./fake-issuer-keys.ts";
 
 export interface FakeIssuerOptions {
   readonly alg?: SigningAlgorithm;
-  readonly nowSeconds?: () => number;
+  readonly clock?: Clock;
   /** Appended to the origin to make the issuer, for example `/tenant`. */
   readonly path?: string;
 }
@@ -45,7 +45,7 @@ export class FakeIssuer {
   keys: SigningKey[];
   readonly #server: Server;
   readonly #port: number;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
 
   static async start(options: FakeIssuerOptions = {}): Promise<FakeIssuer> {
     const server = createServer();
@@ -56,7 +56,7 @@ export class FakeIssuer {
   private constructor(server: Server, port: number, options: FakeIssuerOptions) {
     this.#server = server;
     this.#port = port;
-    this.#nowSeconds = options.nowSeconds ?? (() => Date.now() / 1000);
+    this.#clock = options.clock ?? systemClock;
     this.issuer = `http://127.0.0.1:${port}${options.path ?? ""}`;
     this.keys = [generateSigningKey(options.alg ?? "ES256", "key-1")];
     server.on("request", this.#answer);
@@ -79,12 +79,12 @@ export class FakeIssuer {
     key = this.key,
   ) {
     const header = { alg: key.alg, kid: key.kid, typ: SIGNED_HEAD_TYPE };
-    return signJwt(key, header, { iss: this.issuer, iat: Math.floor(this.#nowSeconds()), ...claims });
+    return signJwt(key, header, { iss: this.issuer, iat: Math.floor(wallSecondsOf(this.#clock)), ...claims });
   }
 
   /** What `mint` starts from. */
   claims(): Record<string, unknown> {
-    const now = Math.floor(this.#nowSeconds());
+    const now = Math.floor(wallSecondsOf(this.#clock));
     return {
       iss: this.issuer,
       aud: AUDIENCE,

@@ -12,6 +12,11 @@ export class FrozenClock implements Clock {
 
   readonly wallMs = (): number => this.#wallMs;
   readonly monotonicMs = (): number => this.#monotonicMs;
+  /** The wall clock in seconds. */
+  get seconds(): number {
+    return this.#wallMs / 1000;
+  }
+
   readonly nowSeconds = (): number => this.#wallMs / 1000;
 
   readonly setTimer = (work: () => void, delayMs: number): (() => void) => {

@@ -145,7 +145,7 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
     issuer: issuer.issuer,
     audience: AUDIENCE,
     revocations: replica,
-    nowSeconds: clock.nowSeconds,
+    clock,
   });
   replica.start();
   return {

@@ -23,14 +23,14 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     /** What this route asks for; `false` lets anybody in. */
-    guard?: Requirements | false;
+    guard?: Requirements | false | undefined;
   }
 }
 
 export interface FastifyGuardOptions {
   readonly guard: Guard;
   /** For routes whose config says nothing. */
-  readonly requirements?: Requirements;
+  readonly requirements?: Requirements | undefined;
 }
 
 const plugin: FastifyPluginCallback<FastifyGuardOptions> = (app, { guard, requirements }, registered) => {

@@ -22,7 +22,7 @@ export type GuardedHandler = (
  * ```
  */
 export function guarded(
-  options: { readonly guard: Guard; readonly requirements?: Requirements },
+  options: { readonly guard: Guard; readonly requirements?: Requirements | undefined },
   handler: GuardedHandler,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const requirements = checkRequirements(options.requirements ?? {}, "requirements");

@@ -19,7 +19,7 @@ export function authenticateApi(options: {
     audience: options.audience,
     keys: localKeySource(options.keys),
     revocations: options.local,
-    nowSeconds: options.nowSeconds,
+    clock: { wallMs: () => options.nowSeconds() * 1000 },
   });
   return async (request, reply, scope) => {
     await options.catchUp();

@@ -41,16 +41,16 @@ async function startVerifier(
   clocks: { readonly nowSeconds: () => number; readonly monotonicMs: () => number },
 ): Promise<Verifier> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const { nowSeconds, monotonicMs } = clocks;
+  const clock = { wallMs: () => clocks.nowSeconds() * 1000, monotonicMs: clocks.monotonicMs };
   const replica = createReplica({
     feed: httpFeed({ endpoint: server.endpoint, authorization: async () => bearer("gateway") }),
     name: `gateway-${encodeIdentifier(randomBytes(16)).slice(0, 8)}`,
     leaseMs: 5000,
     onFreshness: () => replica.freshness().ageMs < 5000 && resolve(),
-    clock: { wallMs: () => nowSeconds() * 1000, monotonicMs },
+    clock,
   });
   const keys = localKeySource({ keys: [key.jwk] });
-  const guard = createGuard({ issuer: ISSUER, audience: AUDIENCE, keys, revocations: replica, nowSeconds });
+  const guard = createGuard({ issuer: ISSUER, audience: AUDIENCE, keys, revocations: replica, clock });
   replica.start();
   t.after(() => replica.close());
   await promise;
