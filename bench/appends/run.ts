@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "@portcullis/testing/servers";
-import { openStorage, type Storage } from "../../apps/auth-server/src/storage/storage.ts";
+import { openStorage } from "../../apps/auth-server/src/storage/open-storage.ts";
+import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { RevocationDraft } from "../../apps/auth-server/src/storage/write-transaction.ts";
 import { saveResult } from "../save-result.ts";
 

@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openStorage, type Storage } from "../../apps/auth-server/src/storage/storage.ts";
+import { openStorage } from "../../apps/auth-server/src/storage/open-storage.ts";
+import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { NodeClock } from "../world/node-clock.ts";
 import { START_MS } from "../world/node-clock.ts";
 import { seededRandom } from "../world/seeded-random.ts";

@@ -1,6 +1,6 @@
 import { PortcullisError } from "@portcullis/protocol";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
-import type { WriteTransaction } from "../../apps/auth-server/src/storage/write-transaction.ts";
+import type { Write } from "../../apps/auth-server/src/storage/write-transaction.ts";
 import type { Process } from "../world/process.ts";
 import type { SeededRandom } from "../world/seeded-random.ts";
 
@@ -19,7 +19,7 @@ export function slowStorage(
 ): Storage {
   const { process, disk, random } = options;
   const wait = (what: string) => process.sleep(random.exponential(disk.delayMs), what);
-  const write = async <Value>(work: (transaction: WriteTransaction) => Promise<Value>): Promise<Value> => {
+  const write: Write = async (work) => {
     await wait("waits for the disk");
     const value = await storage.write(async (transaction) => {
       const result = await work(transaction);

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { sql } from "kysely";
 import type { Storage } from "./storage/storage.ts";
-import { withinTimeLimit } from "./storage/unit/within-time-limit.ts";
+import { withinTimeLimit } from "./storage/within-time-limit.ts";
 
 /** Whoever asks waits a few seconds at most. */
 const LIMIT_MS = 3000;

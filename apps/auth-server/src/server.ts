@@ -42,7 +42,8 @@ import { createRevocations, type EndBelow, type Revocations } from "./revocation
 import { createRecognizeHead, createSignHead } from "./revocations/rollback/sign-head.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
-import { type DatabaseOptions, openStorage, type Storage } from "./storage/storage.ts";
+import { openStorage } from "./storage/open-storage.ts";
+import type { DatabaseOptions, Storage } from "./storage/storage.ts";
 import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 
 export interface AuthServerOptions {

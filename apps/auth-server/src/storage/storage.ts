@@ -1,17 +1,79 @@
-import { openPostgres } from "./postgres/open-postgres.ts";
-import { openSqlite } from "./sqlite/open-sqlite.ts";
-import type { Storage, StorageOptions } from "./storage-port.ts";
+import type { Kysely } from "kysely";
+import type { Database, Dialect } from "./database.ts";
+import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
+import type { SpaceState } from "./space/room.ts";
+import type { Write } from "./write-transaction.ts";
 
-export type { OnBehalfOf, SpaceState } from "./space/room.ts";
-export type {
-  DatabaseOptions,
-  Storage,
-  StorageCounters,
-  StorageOptions,
-  WriteOptions,
-} from "./storage-port.ts";
+export interface Storage {
+  readonly dialect: Dialect;
+  /** Committed rows only. Outside of any transaction: two reads may see two states, the later never the older. */
+  readonly read: Kysely<Database>;
+  write: Write;
+  readonly log: SqlRevocationLog;
+  readonly counters: StorageCounters;
+  readonly space: SpaceState;
+  /** Rejects as `write` would. Asks the store only when nothing was stored in the last seconds, or something was not. */
+  checkWritable(): Promise<void>;
+  /** What other servers on the database say. Undefined on SQLite, where there are none. */
+  readonly listen?: Listen;
+  /** Stores what is queued, then closes. */
+  close(): Promise<void>;
+}
 
-export function openStorage(options: StorageOptions): Promise<Storage> {
-  const { database } = options;
-  return database.kind === "sqlite" ? openSqlite(options, database.file) : openPostgres(options, database);
+export interface StorageCounters {
+  /** Units that were stored. */
+  units: number;
+  /** Transactions that were committed: fewer than units under load. */
+  commits: number;
+  /** Transactions that failed, with everything in them. */
+  failedCommits: number;
+}
+
+export interface Listening {
+  /** Lost when the connection is away. Never throws and never waits. */
+  notify(payload: string): void;
+  close(): Promise<void>;
+}
+
+/** `onResume` is called each time the connection is there, the first time too: what was said before is unknown. */
+export type Listen = (
+  channel: string,
+  onMessage: (payload: string) => void,
+  onResume: () => void,
+) => Listening;
+
+export interface DiskRoomOptions {
+  readonly reserveBytes: number;
+  /** Free bytes below which strangers are refused. */
+  readonly refuseStrangersBelow: number;
+  /** Free bytes below which the operator is told. */
+  readonly alarmBelow: number;
+}
+
+export type DatabaseOptions =
+  /** Path of the file. Its directory is made if missing, for the owner alone. */
+  | { readonly kind: "sqlite"; readonly file: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
+
+export interface StorageOptions {
+  readonly database: DatabaseOptions;
+  /** Longest life of any access token. */
+  readonly tokenLifetimeSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly nowSeconds: () => number;
+  /** Default: `performance.now`. */
+  readonly monotonicMs?: () => number;
+  readonly randomBytes: (size: number) => Uint8Array;
+  /** With SQLite: default none, so that nothing is refused before the disk is full. */
+  readonly diskSpace?: DiskRoomOptions | undefined;
+  /** Private happenings, for the operator's log. */
+  readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+}
+
+/** What the operator's log and the steady clock are, where nobody said. */
+export function observersOf({
+  report = () => undefined,
+  monotonicMs = () => performance.now(),
+}: StorageOptions) {
+  return { report, monotonicMs };
 }

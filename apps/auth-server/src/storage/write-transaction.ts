@@ -3,6 +3,32 @@ import type { RevocationKey } from "@portcullis/revocation";
 import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { Database } from "./database.ts";
 
+/**
+ * Runs a unit of writing and resolves once it is on disk. Units share transactions (group commit); each fails
+ * alone. Rejects with `storage_unavailable` when the store failed: nothing of the unit may be taken for done then.
+ * Keep foreign waiting (network, passwords) out of it: other writers wait for it. It may run again when another
+ * server was in its way, so it changes nothing but the database.
+ */
+export type Write = <T>(
+  work: (transaction: WriteTransaction) => T | Promise<T>,
+  options?: WriteOptions,
+) => Promise<T>;
+
+export interface WriteOptions {
+  /** Rejects with `storage_full` while there is no space for this. Default: for the server itself (space/room.ts). */
+  readonly onBehalfOf?: OnBehalfOf;
+}
+
+/**
+ * For whom something is stored. Undefined: for the server itself, and whatever ends or takes away something. Those may
+ * use the reserve, so that a caller who forgets to say so fails towards revoking.
+ */
+export type OnBehalfOf =
+  /** Somebody who has proved nothing. */
+  | "stranger"
+  /** A client or a user, for whom this grows with use: codes, refresh tokens, consents. */
+  | "client";
+
 /** What a unit of writing may do. It is dead once the unit is over: a later use throws `transaction_over`. */
 export interface WriteTransaction {
   /** Sees what this unit and the units before it in the group wrote. */

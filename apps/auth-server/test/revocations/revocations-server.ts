@@ -21,7 +21,8 @@ import {
   takeAsItIs,
 } from "../../src/revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "../../src/revocations/rollback/sign-head.ts";
-import { type DatabaseOptions, openStorage, type Storage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
+import type { DatabaseOptions, Storage } from "../../src/storage/storage.ts";
 import { storageOptions, temporaryFile } from "../storage/temporary-storage.ts";
 
 export interface RevocationsServer {

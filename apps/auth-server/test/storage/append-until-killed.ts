@@ -1,6 +1,6 @@
 /** Appends for ever to the file that it is given, and prints every seq that it was told is stored. */
 import { writeSync } from "node:fs";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
 import { draft, storageOptions } from "./temporary-storage.ts";
 
 const storage = await openStorage(storageOptions(process.argv[2]!));

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
 import { oneTo, storageOptions, storedSeqs, temporaryFile } from "./temporary-storage.ts";
 
 test("a server that is killed loses nothing that it answered, and its lock is free", async (t) => {

@@ -6,8 +6,8 @@ import test from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { migrations } from "../../src/storage/migrations/index.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
-import { openStorage } from "../../src/storage/storage.ts";
 import { draft, storageOptions, temporaryFile, temporaryStorage } from "./temporary-storage.ts";
 
 test("two databases have two incarnations and two hash keys", async (t) => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ChainedRecord } from "@portcullis/feed-server";
 import type { RevocationRecord } from "@portcullis/protocol";
-import { openStorage, type Storage, type StorageOptions } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
+import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { RevocationDraft } from "../../src/storage/write-transaction.ts";
 
 export const TOKEN_LIFETIME_SECONDS = 300;

@@ -7,8 +7,8 @@
  * request fails.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Storage, WriteOptions } from "../../storage/storage.ts";
-import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { WriteOptions, WriteTransaction } from "../../storage/write-transaction.ts";
 
 type Step = (transaction: WriteTransaction) => Promise<void>;
 

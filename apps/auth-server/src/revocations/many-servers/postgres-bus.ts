@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Listen, Listening } from "../../storage/postgres/listener.ts";
+import type { Listen, Listening } from "../../storage/storage.ts";
 import type { Bus, BusMessage } from "./bus.ts";
 
 /** The channel on which the log's own commits are told, by the transaction that makes them. */

@@ -1,5 +1,6 @@
 import { storageError } from "../errors.ts";
-import type { OnBehalfOf, ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { OnBehalfOf } from "../write-transaction.ts";
 
 /** `disk_full`. */
 const DISK_FULL = "53100";

@@ -1,19 +1,7 @@
 /** LISTEN and NOTIFY on a connection of its own, that comes back by itself. */
 import type pg from "pg";
+import type { Listen, Listening } from "../storage.ts";
 import { connectClient, destroy } from "./client.ts";
-
-export interface Listening {
-  /** Lost when the connection is away. Never throws and never waits. */
-  notify(payload: string): void;
-  close(): Promise<void>;
-}
-
-/** `onResume` is called each time the connection is there, the first time too: what was said before is unknown. */
-export type Listen = (
-  channel: string,
-  onMessage: (payload: string) => void,
-  onResume: () => void,
-) => Listening;
 
 const RETRY_MS = 250;
 const PROBE_MS = 5000;

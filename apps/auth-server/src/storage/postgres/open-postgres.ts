@@ -3,9 +3,10 @@ import { leewaySeconds } from "../log/retention-clock.ts";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { keepTokenLifetime } from "../log/token-lifetimes.ts";
 import { migrations } from "../migrations/index.ts";
-import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
 import { GroupCommit } from "../unit/group-commit.ts";
 import { WriteHealth } from "../unit/write-health.ts";
+import type { Write } from "../write-transaction.ts";
 import { DatabaseRoom } from "./database-room.ts";
 import { postgresGroupConnection } from "./group-connection.ts";
 import { listenOn } from "./listener.ts";
@@ -38,7 +39,7 @@ export async function openPostgres(
     const room = new DatabaseRoom(observersOf(options));
     const health = new WriteHealth(observersOf(options));
     const commits = new GroupCommit({ connections, log, counters, room, health });
-    const write: Storage["write"] = (work, how) => commits.write(work, how);
+    const write: Write = (work, how) => commits.write(work, how);
     const report = options.report ?? (() => undefined);
     await reportUnsafeSettings(read, report);
     const stopPolling = pollRegularly(log, report);
@@ -75,7 +76,7 @@ async function reportUnsafeSettings(read: Storage["read"], report: Report): Prom
   if (rows[0]?.fsync !== "on") report({ event: "database_may_lose_commits", setting: "fsync" });
 }
 
-function keepLifetimeRegularly(options: StorageOptions, write: Storage["write"]): () => void {
+function keepLifetimeRegularly(options: StorageOptions, write: Write): () => void {
   const { tokenLifetimeSeconds: seconds, clockSkewSeconds, nowSeconds } = options;
   const timer = setInterval(() => {
     // Past the next time or two that this runs: the last token may be issued right before this server ends.

@@ -1,12 +1,4 @@
-/**
- * For whom something is stored. Undefined: for the server itself, and whatever ends or takes away something. Those may
- * use the reserve, so that a caller who forgets to say so fails towards revoking.
- */
-export type OnBehalfOf =
-  /** Somebody who has proved nothing. */
-  | "stranger"
-  /** A client or a user, for whom this grows with use: codes, refresh tokens, consents. */
-  | "client";
+import type { OnBehalfOf } from "../write-transaction.ts";
 
 export type SpaceState =
   | "ample"

@@ -1,11 +1,10 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
-import type { Storage } from "../storage-port.ts";
-import type { WriteTransaction } from "../write-transaction.ts";
+import type { Write, WriteTransaction } from "../write-transaction.ts";
 import type { ReportSpace } from "./room.ts";
 
 export interface RowCapOptions {
-  readonly storage: Storage;
+  readonly storage: { readonly read: Kysely<Database>; readonly write: Write };
   /** What is counted, for the operator's log. */
   readonly rows: string;
   readonly most: number;

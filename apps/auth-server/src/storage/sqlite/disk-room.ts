@@ -9,16 +9,10 @@ import { type StatsFs, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { storageError } from "../errors.ts";
 import { ReserveFile } from "../space/reserve-file.ts";
-import type { OnBehalfOf, ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { DiskRoomOptions } from "../storage.ts";
+import type { OnBehalfOf } from "../write-transaction.ts";
 import { storeFailureOf } from "./failures.ts";
-
-export interface DiskRoomOptions {
-  readonly reserveBytes: number;
-  /** Free bytes below which strangers are refused. */
-  readonly refuseStrangersBelow: number;
-  /** Free bytes below which the operator is told. */
-  readonly alarmBelow: number;
-}
 
 const LOOK_MS = 1000;
 /** Before the reserve is made anew: a store that goes on failing must not have it written all the time. */

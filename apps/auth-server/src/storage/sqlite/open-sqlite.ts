@@ -2,9 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
 import { type Room, UNLIMITED } from "../space/room.ts";
-import { observersOf, type Storage, type StorageOptions } from "../storage-port.ts";
+import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
 import { GroupCommit } from "../unit/group-commit.ts";
 import { WriteHealth } from "../unit/write-health.ts";
+import type { Write } from "../write-transaction.ts";
 import { openReader, openWriter, queriesOn, type SqliteConnection } from "./connection.ts";
 import { lockDataFile, prepareDataFile } from "./data-file.ts";
 import { DiskRoom } from "./disk-room.ts";
@@ -38,7 +39,7 @@ async function openLocked(
   const health = new WriteHealth(observersOf(options));
   const connections = [sqliteGroupConnection(writer)];
   const commits = new GroupCommit({ connections, log, counters, room, health });
-  const write: Storage["write"] = (work, how) => commits.write(work, how);
+  const write: Write = (work, how) => commits.write(work, how);
   return {
     dialect: "sqlite",
     read,

@@ -4,13 +4,12 @@ import type { ChainedRecord } from "@portcullis/feed-server";
 import { hasCode, type PortcullisError } from "@portcullis/protocol";
 import { storageError } from "../errors.ts";
 import type { SqlRevocationLog } from "../log/sql-revocation-log.ts";
-import { type OnBehalfOf, type Room, UNLIMITED } from "../space/room.ts";
-import type { WriteOptions } from "../storage-port.ts";
-import type { WriteTransaction } from "../write-transaction.ts";
+import { type Room, UNLIMITED } from "../space/room.ts";
+import { withinTimeLimit } from "../within-time-limit.ts";
+import type { OnBehalfOf, WriteOptions, WriteTransaction } from "../write-transaction.ts";
 import { Gathering } from "./gathering.ts";
 import type { GroupConnection } from "./group-connection.ts";
 import { type Append, Unit } from "./unit.ts";
-import { withinTimeLimit } from "./within-time-limit.ts";
 import type { WriteHealth } from "./write-health.ts";
 
 /** Units that share one commit at most: bounds how long the first of them waits for the last. */

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { ReportSpace } from "../space/room.ts";
-import type { Storage } from "../storage-port.ts";
+import type { Write } from "../write-transaction.ts";
 
 /** What was stored in the last seconds says that the store can be written. */
 const TRUSTED_MS = 5000;
@@ -33,7 +33,7 @@ export class WriteHealth {
   }
 
   /** Rejects when a revocation could not be stored now. */
-  check(write: Storage["write"]): Promise<void> {
+  check(write: Write): Promise<void> {
     const now = this.#monotonicMs();
     if (!this.#isFailing && now - this.#storedAt < TRUSTED_MS) return Promise.resolve();
     if (this.#last === undefined || now - this.#last.at >= PAUSE_MS) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
+import { openStorage } from "../../../src/storage/open-storage.ts";
 import { draft, oneTo, storageOptions, storedSeqs, temporaryFile } from "../../storage/temporary-storage.ts";
 
 test("expired rows go from the old end only, so that what is kept has no gaps", async (t) => {

@@ -3,7 +3,8 @@ import test, { type TestContext } from "node:test";
 import { RevocationIndex } from "@portcullis/revocation";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { liveRecords } from "../../../src/storage/log/live-records.ts";
-import { openStorage, type Storage } from "../../../src/storage/storage.ts";
+import { openStorage } from "../../../src/storage/open-storage.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
 import { draft, storageOptions, temporaryFile } from "../../storage/temporary-storage.ts";
 
 const DAY = 86_400;

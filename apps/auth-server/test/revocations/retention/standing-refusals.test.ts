@@ -4,7 +4,8 @@ import { systemClock } from "@portcullis/protocol";
 import { RevocationIndex } from "@portcullis/revocation";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { renewStandingRefusals } from "../../../src/revocations/retention/standing-refusals.ts";
-import { openStorage, type Storage } from "../../../src/storage/storage.ts";
+import { openStorage } from "../../../src/storage/open-storage.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
 import { draft, oneTo, storageOptions, storedSeqs, temporaryFile } from "../../storage/temporary-storage.ts";
 
 const DAY = 86_400;

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
-import { openStorage } from "../../../src/storage/storage.ts";
+import { openStorage } from "../../../src/storage/open-storage.ts";
 import type { WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import {
   draft,

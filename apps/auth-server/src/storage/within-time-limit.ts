@@ -1,4 +1,4 @@
-import { storageError } from "../errors.ts";
+import { storageError } from "./errors.ts";
 
 /** Rejects with `unit_timed_out` when `run` takes longer. What it has begun goes on. */
 export function withinTimeLimit<T>(limitMs: number, run: () => Promise<T>): Promise<T> {
