@@ -6,6 +6,7 @@ import { oidcError } from "../oidc/errors.ts";
 import type { GrantStore } from "../oidc/state/grant-store.ts";
 import type { SessionStore } from "../oidc/state/session-store.ts";
 import { accountPage } from "../pages/account-page.ts";
+import { pagesError } from "../pages/errors.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { receiptText } from "../pages/receipt-text.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
@@ -88,11 +89,11 @@ async function visitorOf(options: AccountOptions, exchange: Exchange): Promise<V
 /** From our own origin, with a token of this session that was not used before. */
 async function visitorWithForm(options: AccountOptions, exchange: Exchange): Promise<Visitor> {
   const { headers, body } = exchange.request;
-  if (!isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
+  if (!isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
   const visitor = await visitorOf(options, exchange);
   if (visitor === undefined) throw oidcError("session_over");
   const isOurs = await options.formTokens.spend(visitor.uid, (body as { form?: unknown }).form);
-  if (!isOurs) throw oidcError("form_not_ours");
+  if (!isOurs) throw pagesError("form_not_ours");
   return visitor;
 }
 
@@ -108,7 +109,7 @@ async function signInHere(options: AccountOptions, exchange: Exchange): Promise<
   const { form } = request.body as { form?: unknown };
   const isOurs =
     isSameOrigin(request.headers, options.issuer) && options.signInCookie.matches(request, reply, form);
-  if (!isOurs) throw oidcError("form_not_ours");
+  if (!isOurs) throw pagesError("form_not_ours");
   const result = await signInThrough(options, exchange);
   if (result.user === undefined) return showSignIn(options, exchange, result);
   const before = await options.browser.find(exchange);

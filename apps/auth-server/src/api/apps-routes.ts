@@ -1,9 +1,10 @@
 /** Disabling and enabling apps (clients): `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
+
 import { callerOf, checkBody } from "@portcullis/feed-server";
 import { API_SCOPES, type AppState } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ClientRow, type Clients, endClient, namedClientOf } from "../apps/clients.ts";
-import { oidcError } from "../oidc/errors.ts";
+import { appsError } from "../apps/errors.ts";
 import type { EndBelow, Receipts, Revoker } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ApiRoutes } from "./mount-api.ts";
@@ -50,7 +51,7 @@ async function disable(options: AppsRoutesOptions, request: FastifyRequest): Pro
 /** Whoever may disable apps stays able to enable them: nobody can lock everybody out by this. */
 function assertNotItself(clientId: string, actor: string): void {
   if (clientId !== actor) return;
-  throw oidcError("own_app", {
+  throw appsError("own_app", {
     text: `clientId: found ${clientId}, which is the app that makes this call: it would lock itself out. Let another app disable it, or take it out of the configuration file.`,
   });
 }
@@ -69,7 +70,7 @@ async function enable(options: AppsRoutesOptions, request: FastifyRequest): Prom
 
 function assertInFile({ client_id, removed_at }: ClientRow): void {
   if (removed_at === null) return;
-  throw oidcError("app_removed", {
+  throw appsError("app_removed", {
     text: `clientId: found ${client_id}, which the configuration file of the last start does not have any more. Put it back there, and start the server.`,
   });
 }

@@ -2,14 +2,15 @@
  * Registered clients in SQL. Secrets are kept as hashes. A client that is disabled, or that the configuration file of
  * the last start had no more, is not found, so it can do nothing. The last start is any server's on the database.
  */
+
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { CompiledQuery, Selectable } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
-import { oidcError } from "../oidc/errors.ts";
 import type { EndBelow } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ClientsTable } from "../storage/tables/oidc.ts";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
+import { appsError } from "./errors.ts";
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
 export const CLIENT_RESOURCES = "portcullis_resources";
@@ -128,7 +129,7 @@ export class Clients {
     const query = db.selectFrom("oidc_clients").selectAll().where("client_id", "=", clientId);
     const row = await lockRows(query).executeTakeFirst();
     if (row !== undefined) return row;
-    throw oidcError("unknown_client", {
+    throw appsError("unknown_client", {
       text: `Found ${JSON.stringify(clientId)}, and there is no such client here. Nothing was changed.`,
     });
   }
@@ -174,7 +175,7 @@ export const namedClientOf = (row: Pick<ClientRow, "client_id" | "metadata">): N
 
 function assertAcceptable({ before, removed }: ConfiguredChange): void {
   if (removed.length * 2 <= before) return;
-  throw oidcError("removals_not_accepted", {
+  throw appsError("removals_not_accepted", {
     text: `clients: the file lacks ${removed.length} of the ${before} clients that were there: ${removed.map(({ clientId }) => clientId).join(", ")}. They would be disabled, and all their tokens and grants would end. Nothing was changed. If that is meant, start once with --accept-removals.`,
   });
 }

@@ -1,10 +1,10 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Endings } from "../oidc/endings/endings.ts";
-import { oidcError } from "../oidc/errors.ts";
 import type { GrantStore } from "../oidc/state/grant-store.ts";
 import type { SessionStore } from "../oidc/state/session-store.ts";
 import { rememberReceipt } from "../oidc/tokens/receipts.ts";
+import { pagesError } from "../pages/errors.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
@@ -119,9 +119,9 @@ function offerSignIn(
 
 async function confirm(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
   const { body, headers } = exchange.request;
-  if (!isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
+  if (!isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
   const request = openRequest(options.forms, "confirm", body) ?? (await requestOfLibrary(options, exchange));
-  if (request === undefined) throw oidcError("form_not_ours");
+  if (request === undefined) throw pagesError("form_not_ours");
   const endsAll = (body as { logout?: unknown }).logout !== undefined;
   const seq = endsAll ? await endSessions(options, request) : await endGrant(options, request);
   return answerEnded(options, exchange, {
@@ -175,7 +175,7 @@ async function endGrant(options: SignOutOptions, { session, clientId }: SignOutR
 async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
   const { body, headers } = exchange.request;
   const request = openRequest(options.forms, "sign in", body);
-  if (request === undefined || !isSameOrigin(headers, options.issuer)) throw oidcError("form_not_ours");
+  if (request === undefined || !isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
   const result = await signInThrough(options, exchange);
   if (result.user === undefined) return offerSignIn(options, exchange, request, result);
   if (result.user.id !== request.subject) {

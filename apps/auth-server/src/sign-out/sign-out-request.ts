@@ -1,9 +1,10 @@
 /** What an app asks for: which session it means, and where to lead on to. */
+
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
 import type { Client, Provider } from "oidc-provider";
 import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
-import { oidcError } from "../oidc/errors.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
+import { signOutError } from "./errors.ts";
 
 export interface SignOutRequest {
   readonly clientId?: string;
@@ -36,7 +37,7 @@ export async function readSignOutRequest(reader: RequestReader, query: unknown):
   const clientId = named?.aud ?? parameters.client_id;
   if (clientId === undefined) return {};
   const client = await reader.provider.Client.find(clientId);
-  if (client === undefined) throw oidcError("sign_out_app_unknown");
+  if (client === undefined) throw signOutError("sign_out_app_unknown");
   const hint = named && (await isOurs(reader, clientId, parameters.id_token_hint!)) ? named : undefined;
   const redirectTo = redirectOf(client, parameters);
   return {
@@ -53,7 +54,7 @@ function parametersOf(query: unknown): Parameters {
   const given = (query ?? {}) as Record<string, unknown>;
   const named = NAMES.map((name) => [name, given[name] === "" ? undefined : given[name]] as const);
   if (named.some(([, value]) => value !== undefined && typeof value !== "string"))
-    throw oidcError("sign_out_request_unclear");
+    throw signOutError("sign_out_request_unclear");
   return Object.fromEntries(named) as Parameters;
 }
 
@@ -68,7 +69,7 @@ function hintIn({ id_token_hint: token, client_id: clientId }: Parameters): Hint
   if (token === undefined) return undefined;
   const { aud, sub, sid } = claimsOf(token);
   if (typeof aud !== "string" || typeof sub !== "string" || (clientId ?? aud) !== aud)
-    throw oidcError("sign_out_hint_refused");
+    throw signOutError("sign_out_hint_refused");
   return { aud, sub, sid: typeof sid === "string" ? sid : undefined };
 }
 
@@ -76,7 +77,7 @@ function claimsOf(token: string) {
   try {
     return decodeJwt(token);
   } catch (cause) {
-    throw oidcError("sign_out_hint_refused", { cause });
+    throw signOutError("sign_out_hint_refused", { cause });
   }
 }
 
@@ -99,7 +100,7 @@ async function isOurs({ issuer, keys }: RequestReader, audience: string, token: 
 function redirectOf(client: Client, parameters: Parameters): string | undefined {
   const { post_logout_redirect_uri: uri, state } = parameters;
   if (uri === undefined) return undefined;
-  if (!client.postLogoutRedirectUriAllowed(uri)) throw oidcError("sign_out_target_refused");
+  if (!client.postLogoutRedirectUriAllowed(uri)) throw signOutError("sign_out_target_refused");
   const url = new URL(uri);
   if (state !== undefined) url.searchParams.set("state", state);
   return url.href;

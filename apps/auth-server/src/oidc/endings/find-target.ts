@@ -5,7 +5,9 @@
  * Fails closed towards the caller: what is not here is an error and never a success, since a token may live under the
  * name that was meant.
  */
+
 import type { Scope } from "@portcullis/protocol";
+import { appsError } from "../../apps/errors.ts";
 import type { ResourceConfiguration } from "../../config/schema.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
 import { ambiguousUser, type Users } from "../../people/users.ts";
@@ -78,7 +80,8 @@ const NAMES = {
 
 function notThere(scope: keyof typeof NAMES, key: string): FoundTarget {
   const text = `Found ${JSON.stringify(key)}, and there is no such ${NAMES[scope]} here. Nothing was changed. ${FOREIGN_REMEDY}`;
-  const unknown = () => oidcError(`unknown_${scope}`, { text });
+  const unknown = () =>
+    scope === "client" ? appsError("unknown_client", { text }) : oidcError(`unknown_${scope}`, { text });
   return { key, state: "absent", reachedBy: [{ scope, key }], unknown };
 }
 

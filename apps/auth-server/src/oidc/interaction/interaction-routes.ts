@@ -1,8 +1,10 @@
 /** The pages between an authorization request and its answer: sign in, and allow or deny. */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { errors, type Provider } from "oidc-provider";
 import type { Configuration } from "../../config/load.ts";
 import { consentPage } from "../../pages/consent-page.ts";
+import { pagesError } from "../../pages/errors.ts";
 import { readForms } from "../../pages/read-forms.ts";
 import { isSameOrigin } from "../../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
@@ -70,7 +72,7 @@ async function findInteraction(
 function assertOurForm(options: InteractionOptions, request: FastifyRequest, interaction: Interaction): void {
   const { form } = request.body as { form?: unknown };
   const isOurs = isSameOrigin(request.headers, options.configuration.issuer);
-  if (!isOurs || !options.forms.isTokenFor(purposeOf(interaction), form)) throw oidcError("form_not_ours");
+  if (!isOurs || !options.forms.isTokenFor(purposeOf(interaction), form)) throw pagesError("form_not_ours");
 }
 
 const purposeOf = ({ uid, prompt }: Interaction): string => `interaction ${uid} ${prompt.name}`;
@@ -136,7 +138,7 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
 async function decide(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   const { decision } = exchange.request.body as { decision?: unknown };
   if (decision === "allow") return allow(options, exchange);
-  if (decision !== "deny") throw oidcError("form_not_ours");
+  if (decision !== "deny") throw pagesError("form_not_ours");
   const refusal = { error: "access_denied", error_description: "The user denied access" };
   return goOn(options, exchange, refusal, { mergeWithLastSubmission: false });
 }

@@ -1,8 +1,8 @@
 import { type Authenticate, requireScope } from "@portcullis/feed-server";
 import { API_SCOPES, type RevocationStatus, type VerifierList } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { revocationsError } from "../../storage/log/errors.ts";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
+import { revocationsError } from "../errors.ts";
 import type { Receipts } from "../receipts/receipts.ts";
 import { compareVerifiers } from "../verifiers/compare-verifiers.ts";
 import type { Verifiers } from "../verifiers/verifiers.ts";

@@ -1,6 +1,7 @@
 import { ExclusiveLeases, type LeaseBook, LeaseTable, type SetTimer } from "@portcullis/feed-server";
 import type { Storage } from "../../storage/storage.ts";
 import { type Bus, joinedBus, silentBus } from "./bus.ts";
+import { followOtherServers } from "./follow-other-servers.ts";
 import { postgresBus } from "./postgres-bus.ts";
 import { SharedLeases } from "./shared-leases.ts";
 import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
@@ -30,23 +31,22 @@ export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeas
 }
 
 async function openShared(options: OpenLeasesOptions): Promise<OpenedLeases> {
-  const { storage } = options;
+  const { storage, report } = options;
   const { log, listen } = storage;
   const notified = listen === undefined ? silentBus : postgresBus(listen);
   const bus = options.bus === undefined ? notified : joinedBus(options.bus, notified);
-  // What cannot be read now is read at the next poll, or by whoever needs it.
-  const refresh = () => void log.refresh().catch(() => undefined);
-  bus.subscribe((message) => {
-    if (message.type === "head" && message.seq > log.head()) refresh();
-  });
-  bus.onResume(refresh);
+  const stopFollowing = followOtherServers({ storage, bus, report });
   const leases = new SharedLeases({ ...options, log, bus, directory: sqlSharedDirectory(storage) });
-  await leases.open();
-  return {
-    leases,
-    async close() {
-      leases.close();
-      await bus.close();
-    },
+  const close = async () => {
+    leases.close();
+    stopFollowing();
+    await bus.close();
   };
+  try {
+    await leases.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { leases, close };
 }

@@ -2,7 +2,7 @@ import { type Holder, keyOfHolder } from "@portcullis/feed-server";
 import { liveDigestSchema } from "@portcullis/protocol";
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import { z } from "zod";
-import { revocationsError } from "../../storage/log/errors.ts";
+import { logError } from "../../storage/log/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { ReplicasTable } from "../../storage/tables/revocations.ts";
 import type {
@@ -126,6 +126,6 @@ async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw revocationsError("temporarily_unavailable", { detail: (cause as Error).message, cause });
+    throw logError("temporarily_unavailable", { detail: (cause as Error).message, cause });
   }
 }

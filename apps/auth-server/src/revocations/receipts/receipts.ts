@@ -1,5 +1,5 @@
 import type { Receipt } from "@portcullis/protocol";
-import { revocationsError } from "../../storage/log/errors.ts";
+import { revocationsError } from "../errors.ts";
 import { ReceiptWait, type ReceiptWaitOptions, type Required } from "./receipt-wait.ts";
 
 export interface ReceiptsOptions extends ReceiptWaitOptions {

@@ -1,5 +1,5 @@
 import type { Scope } from "@portcullis/protocol";
-import { revocationsError } from "../../storage/log/errors.ts";
+import { revocationsError } from "../errors.ts";
 
 const ALARM_SHARE = 0.8;
 

@@ -19,7 +19,7 @@ import {
   MODE_CODES,
   type SignedHeadClaims,
 } from "@portcullis/protocol";
-import { revocationsError } from "../../storage/log/errors.ts";
+import { logError } from "../../storage/log/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
 import type { EndBelow } from "../revoke/revoker.ts";
@@ -180,7 +180,7 @@ async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<v
   // Its commit may be told as a failure: this process can be so far ahead of the database that it cannot follow it.
   const failure = await storage.write((transaction) => inNextIncarnation(transaction, next)).then(none, asIs);
   await log.reload();
-  if (log.incarnation === loss.incarnation) throw failure ?? revocationsError("temporarily_unavailable");
+  if (log.incarnation === loss.incarnation) throw failure ?? logError("temporarily_unavailable");
 
   async function inNextIncarnation(transaction: WriteTransaction, incarnation: string): Promise<void> {
     const { db, append, atGroupEnd } = transaction;

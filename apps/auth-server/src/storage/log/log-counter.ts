@@ -10,7 +10,7 @@ import type { Kysely } from "kysely";
 import type { Database, Dialect } from "../database.ts";
 import type { RevocationsTable } from "../tables/revocations.ts";
 import type { LockRows } from "../write-transaction.ts";
-import { revocationsError } from "./errors.ts";
+import { logError } from "./errors.ts";
 import { noteStandingRefusals } from "./note-standing-refusals.ts";
 import { recordOf } from "./revocation-row.ts";
 import { storeRows } from "./store-rows.ts";
@@ -39,7 +39,7 @@ export async function placeInLog(
   ).executeTakeFirstOrThrow();
   if (before.incarnation !== incarnation) {
     // With it, tokens may live longer than the rows' ends were computed for. This server catches up first.
-    throw revocationsError("temporarily_unavailable", { detail: "the log has another incarnation" });
+    throw logError("temporarily_unavailable", { detail: "the log has another incarnation" });
   }
   const numbered = chained(
     all.flatMap(({ rows }) => rows),

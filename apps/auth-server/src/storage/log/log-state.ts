@@ -2,7 +2,7 @@
 import { CHAIN_START, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
-import { revocationsError } from "./errors.ts";
+import { logError } from "./errors.ts";
 
 const HASH_KEY_BYTES = 32;
 
@@ -58,7 +58,7 @@ export async function readState(read: Kysely<Database>): Promise<LogState> {
   const oldestKept = state.oldest ?? state.head + 1;
   if ((state.newest ?? state.head) !== state.head || state.count !== state.head - oldestKept + 1) {
     // Edited by hand or damaged. To go on would be to leave out a revocation without a word.
-    throw revocationsError("log_inconsistent", {
+    throw logError("log_inconsistent", {
       text: `The revocation log ends at ${state.newest} with ${state.count} rows from ${oldestKept}, its counter at ${state.head}. Restore the database from a backup.`,
     });
   }

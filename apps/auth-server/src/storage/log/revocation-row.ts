@@ -11,7 +11,7 @@ import {
 import type { KeySpace } from "@portcullis/revocation";
 import type { RevocationsTable } from "../tables/revocations.ts";
 import type { RevocationDraft } from "../write-transaction.ts";
-import { revocationsError } from "./errors.ts";
+import { logError } from "./errors.ts";
 import { leewaySeconds, type RetentionClock } from "./retention-clock.ts";
 
 export interface RetentionOptions {
@@ -69,7 +69,7 @@ function assertStorable({ key, actor, note }: RevocationDraft): void {
   const texts = { actor, note, ...(typeof key === "object" ? key : { key }) };
   for (const [field, text] of Object.entries(texts)) {
     if (typeof text === "string" && text.includes(NUL)) {
-      throw revocationsError("invalid_request", {
+      throw logError("invalid_request", {
         text: `\`${field}\` has a NUL character, which cannot be stored. Leave it out.`,
       });
     }
@@ -87,7 +87,7 @@ export function recordOf(row: RecordRow): RevocationRecord {
   const mode = modeOfCode(row.mode);
   if (scope === undefined || mode === undefined) {
     // Leaving it out would be an allow.
-    throw revocationsError("unknown_record", { detail: `seq ${row.seq}: ${row.scope}, ${row.mode}` });
+    throw logError("unknown_record", { detail: `seq ${row.seq}: ${row.scope}, ${row.mode}` });
   }
   return {
     seq: row.seq,

@@ -4,14 +4,14 @@ import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import { coalesced } from "../coalesced.ts";
 import type { Database, Dialect } from "../database.ts";
-import type { RevocationDraft } from "../write-transaction.ts";
-import { revocationsError } from "./errors.ts";
+import type { RevocationDraft, Write } from "../write-transaction.ts";
+import { logError } from "./errors.ts";
 import { liveRecords } from "./live-records.ts";
 import { type CounterTransaction, chainAfter, type NewRow, type Placed, placeInLog } from "./log-counter.ts";
 import { createState, type LogState, type LogStatePosition, readPosition, readState } from "./log-state.ts";
-import { createRetentionClock, type RetentionClock } from "./retention-clock.ts";
+import { createRetentionClock, leewaySeconds, type RetentionClock } from "./retention-clock.ts";
 import { CHAINED_COLUMNS, chainedRecordOf, recordOf, rowOf } from "./revocation-row.ts";
-import { settleTokenLifetime } from "./token-lifetimes.ts";
+import { keepTokenLifetime, settleTokenLifetime } from "./token-lifetimes.ts";
 
 const ROWS_A_READ = 1000;
 
@@ -55,13 +55,16 @@ export class SqlRevocationLog implements ServedLog {
 
   static async open(options: SqlRevocationLogOptions & OpenOptions): Promise<SqlRevocationLog> {
     await createState(options);
-    const tokenLifetimeSeconds = await settleTokenLifetime(options);
-    return new SqlRevocationLog({ ...options, tokenLifetimeSeconds }, await readState(options.read));
+    const longestLifetimeSeconds = await settleTokenLifetime(options);
+    return new SqlRevocationLog(options, { ...(await readState(options.read)), longestLifetimeSeconds });
   }
 
-  private constructor(options: SqlRevocationLogOptions, state: LogState) {
+  private constructor(
+    options: SqlRevocationLogOptions,
+    state: LogState & { readonly longestLifetimeSeconds: number },
+  ) {
     this.#options = options;
-    this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds;
+    this.#tokenLifetimeSeconds = state.longestLifetimeSeconds;
     this.clockSkewSeconds = options.clockSkewSeconds;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
@@ -155,6 +158,16 @@ export class SqlRevocationLog implements ServedLog {
     if (head < last.seq) throw this.#rolledBack(`${last.seq}, then ${head}`);
   }
 
+  /**
+   * Says for `seconds` from now that this server issues tokens that live as long as its own configuration has it. Another
+   * server, with another life in its configuration, takes it for the past otherwise.
+   */
+  async keepLifetime(write: Write, seconds: number): Promise<void> {
+    const { tokenLifetimeSeconds, clockSkewSeconds, nowSeconds } = this.#options;
+    const until = Math.floor(nowSeconds()) + tokenLifetimeSeconds + leewaySeconds(clockSkewSeconds) + seconds;
+    await write(({ db }) => keepTokenLifetime(db, { seconds: tokenLifetimeSeconds, until }));
+  }
+
   /** Called by the pruning once rows are gone. */
   forgetBefore(seq: number): void {
     this.#oldestKept = Math.max(this.#oldestKept, seq);
@@ -181,12 +194,12 @@ export class SqlRevocationLog implements ServedLog {
   }
 
   #rolledBack(detail: string): Error {
-    return revocationsError("log_rolled_back", { detail });
+    return logError("log_rolled_back", { detail });
   }
 
   #gap(records: readonly ChainedRecord[]): Error {
     const found = records[0]?.seq ?? "nothing";
-    return revocationsError("log_inconsistent", {
+    return logError("log_inconsistent", {
       text: `After seq ${this.#head} the revocation log goes on with ${found}, and nothing was pruned there. Restore the database from a backup.`,
     });
   }

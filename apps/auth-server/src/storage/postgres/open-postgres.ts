@@ -1,7 +1,5 @@
 import { sql } from "kysely";
-import { leewaySeconds } from "../log/retention-clock.ts";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
-import { keepTokenLifetime } from "../log/token-lifetimes.ts";
 import { migrations } from "../migrations/index.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
 import { GroupCommit } from "../unit/group-commit.ts";
@@ -16,10 +14,6 @@ import { unavailable } from "./sql-states.ts";
 
 /** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
 const MOST_LANES = 4;
-/** A notification may be lost: then the log is read so much later. */
-const POLL_MS = 1000;
-/** How often this server says that its tokens live as long as they do. */
-const KEEP_MS = 60_000;
 
 type Report = NonNullable<StorageOptions["report"]>;
 
@@ -42,8 +36,6 @@ export async function openPostgres(
     const write: Write = (work, how) => commits.write(work, how);
     const report = options.report ?? (() => undefined);
     await reportUnsafeSettings(read, report);
-    const stopPolling = pollRegularly(log, report);
-    const stopKeeping = keepLifetimeRegularly(options, write);
     return {
       dialect: "postgres",
       read,
@@ -56,8 +48,6 @@ export async function openPostgres(
       checkWritable: () => health.check(write),
       listen: listenOn(url),
       async close() {
-        stopPolling();
-        stopKeeping();
         await commits.close();
         await reader.close();
       },
@@ -74,34 +64,4 @@ const isOfNetwork = (error: unknown): boolean => typeof (error as { syscall?: un
 async function reportUnsafeSettings(read: Storage["read"], report: Report): Promise<void> {
   const { rows } = await sql<{ fsync: string }>`select current_setting('fsync') as fsync`.execute(read);
   if (rows[0]?.fsync !== "on") report({ event: "database_may_lose_commits", setting: "fsync" });
-}
-
-function keepLifetimeRegularly(options: StorageOptions, write: Write): () => void {
-  const { tokenLifetimeSeconds: seconds, clockSkewSeconds, nowSeconds } = options;
-  const timer = setInterval(() => {
-    // Past the next time or two that this runs: the last token may be issued right before this server ends.
-    const until = Math.floor(nowSeconds()) + seconds + leewaySeconds(clockSkewSeconds) + (3 * KEEP_MS) / 1000;
-    write(({ db }) => keepTokenLifetime(db, { seconds, until })).catch(() => undefined);
-  }, KEEP_MS);
-  timer.unref();
-  return () => clearInterval(timer);
-}
-
-/** Reports once when it fails and once when it works again. */
-function pollRegularly(log: SqlRevocationLog, report: Report): () => void {
-  let failing = false;
-  const timer = setInterval(() => {
-    log.refresh().then(
-      () => {
-        if (failing) report({ event: "log_read_again" });
-        failing = false;
-      },
-      (error: unknown) => {
-        if (!failing) report({ event: "log_not_read", error });
-        failing = true;
-      },
-    );
-  }, POLL_MS);
-  timer.unref();
-  return () => clearInterval(timer);
 }
