@@ -21,16 +21,19 @@ import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
 import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
 import { RefusedRequests } from "./logging/refused-requests.ts";
 import type { Report } from "./logging/report.ts";
-import type { Oidc, OidcTestHooks } from "./oidc/compose.ts";
-import { composeOidc } from "./oidc/compose.ts";
-import { createFindTarget } from "./oidc/endings/find-target.ts";
-import { createEndBelow } from "./oidc/endings/lineage.ts";
-import { interactionRoutes } from "./oidc/interaction/interaction-routes.ts";
-import { libraryRoutes } from "./oidc/provider/mount.ts";
-import { pinHost } from "./oidc/provider/pin-host.ts";
-import type { InteractionCache } from "./oidc/state/interaction-adapter.ts";
-import { pruneOidc } from "./oidc/state/prune.ts";
-import { authenticateApi } from "./oidc/tokens/api-authentication.ts";
+import {
+  authenticateApi,
+  composeOidc,
+  createEndBelow,
+  createFindTarget,
+  type InteractionCache,
+  interactionRoutes,
+  libraryRoutes,
+  type Oidc,
+  type OidcTestHooks,
+  pinHost,
+  pruneOidc,
+} from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
@@ -38,8 +41,13 @@ import { composePeople, type People } from "./people/compose.ts";
 import { DeviceCookie } from "./people/device-cookie.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
-import { createRevocations, type EndBelow, type Revocations } from "./revocations/index.ts";
-import { createRecognizeHead, createSignHead } from "./revocations/rollback/sign-head.ts";
+import {
+  createRecognizeHead,
+  createRevocations,
+  createSignHead,
+  type EndBelow,
+  type Revocations,
+} from "./revocations/index.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import { openStorage } from "./storage/open-storage.ts";

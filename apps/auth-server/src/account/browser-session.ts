@@ -1,8 +1,7 @@
 /** The session that a browser's cookie leads to, for pages outside of the library's own flows. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
-import { TTL } from "../oidc/provider/library-configuration.ts";
-import type { SessionPayload, SessionStore } from "../oidc/state/session-store.ts";
+import { type SessionPayload, type SessionStore, TTL } from "../oidc/index.ts";
 
 export interface SignedIn {
   readonly uid: string;

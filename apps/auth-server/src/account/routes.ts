@@ -1,10 +1,7 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clients } from "../apps/clients.ts";
-import type { Endings } from "../oidc/endings/endings.ts";
-import { oidcError } from "../oidc/errors.ts";
-import type { GrantStore } from "../oidc/state/grant-store.ts";
-import type { SessionStore } from "../oidc/state/session-store.ts";
+import { type Endings, type GrantStore, oidcError, type SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { pagesError } from "../pages/errors.ts";
 import { readForms } from "../pages/read-forms.ts";

@@ -1,4 +1,4 @@
-import type { InteractionCache } from "../oidc/state/interaction-adapter.ts";
+import type { InteractionCache } from "../oidc/index.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
 /** How long the cache keeps one. */

@@ -2,8 +2,8 @@
 import { type LogPosition, setProcessTimer } from "@portcullis/feed-server";
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
-import type { InteractionCache } from "../oidc/state/interaction-adapter.ts";
-import type { Bus } from "../revocations/many-servers/bus.ts";
+import type { InteractionCache } from "../oidc/index.ts";
+import type { Bus } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";

@@ -1,7 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import type { Bus, BusMessage } from "../revocations/many-servers/bus.ts";
-import { parseBusMessage } from "../revocations/many-servers/postgres-bus.ts";
+import { type Bus, type BusMessage, parseBusMessage } from "../revocations/index.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 
 export interface RedisBusOptions {

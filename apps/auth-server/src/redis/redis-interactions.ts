@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AdapterPayload } from "oidc-provider";
-import type { InteractionCache } from "../oidc/state/interaction-adapter.ts";
+import type { InteractionCache } from "../oidc/index.ts";
 import { seal, unseal } from "../secrets/seal.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 import { redisError } from "./errors.ts";

@@ -1,6 +1,7 @@
 export type { Authenticate, Caller } from "@portcullis/feed-server";
-export type { RevocationTables } from "../storage/tables/revocations.ts";
 export { gone, waitOf } from "./api/prefer-wait.ts";
+export type { Bus, BusMessage } from "./many-servers/bus.ts";
+export { parseBusMessage } from "./many-servers/postgres-bus.ts";
 export type { Receipts } from "./receipts/receipts.ts";
 export {
   createRevocations,
@@ -24,4 +25,5 @@ export {
   reasonOf,
   takeAsItIs,
 } from "./revoke/revoker.ts";
+export { createRecognizeHead, createSignHead } from "./rollback/sign-head.ts";
 export type { LocalRevocations } from "./verifiers/local-revocations.ts";

@@ -1,9 +1,6 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Endings } from "../oidc/endings/endings.ts";
-import type { GrantStore } from "../oidc/state/grant-store.ts";
-import type { SessionStore } from "../oidc/state/session-store.ts";
-import { rememberReceipt } from "../oidc/tokens/receipts.ts";
+import { type Endings, type GrantStore, rememberReceipt, type SessionStore } from "../oidc/index.ts";
 import { pagesError } from "../pages/errors.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";

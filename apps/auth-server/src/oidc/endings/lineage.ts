@@ -7,7 +7,7 @@
  */
 import type { Scope } from "@portcullis/protocol";
 import { sql } from "kysely";
-import type { EndBelow, RevocationTarget } from "../../revocations/revoke/revoker.ts";
+import type { EndBelow, RevocationTarget } from "../../revocations/index.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { lockAll } from "../state/lock-parents.ts";

@@ -1,0 +1,15 @@
+export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
+export type { Endings } from "./endings/endings.ts";
+export { createFindTarget } from "./endings/find-target.ts";
+export { createEndBelow } from "./endings/lineage.ts";
+export { oidcError } from "./errors.ts";
+export { interactionRoutes } from "./interaction/interaction-routes.ts";
+export { TTL } from "./provider/library-configuration.ts";
+export { libraryRoutes } from "./provider/mount.ts";
+export { pinHost } from "./provider/pin-host.ts";
+export type { GrantStore } from "./state/grant-store.ts";
+export type { InteractionCache } from "./state/interaction-adapter.ts";
+export { pruneOidc } from "./state/prune.ts";
+export type { SessionPayload, SessionStore } from "./state/session-store.ts";
+export { authenticateApi } from "./tokens/api-authentication.ts";
+export { rememberReceipt } from "./tokens/receipts.ts";
