@@ -50,14 +50,14 @@ export class ServerLife {
   static async open(options: ServerLifeOptions): Promise<ServerLife> {
     const { storage, process, mutations } = options;
     const { log } = storage;
-    const { monotonicMs, nowSeconds } = process.clock;
-    const local = await loadLocalRevocations({ log, nowSeconds });
-    const table = mutations.leaseTable(new LeaseTable({ monotonicMs }));
+    const { clock } = process;
+    const local = await loadLocalRevocations({ log, nowSeconds: clock.nowSeconds });
+    const table = mutations.leaseTable(new LeaseTable(clock));
     const leases = await LeaseDesk.open({
       log,
       directory: sqlReplicaDirectory(storage),
       table,
-      nowSeconds,
+      clock,
       report: () => undefined,
     });
     return new ServerLife(options, { local, table, leases });
@@ -74,7 +74,7 @@ export class ServerLife {
     const { storage, process, mutations, writableLimitBytes } = options;
     const { log } = storage;
     const { setTimer, clock } = process;
-    const { monotonicMs, wallMs, nowSeconds } = clock;
+    const { monotonicMs, wallMs } = clock;
     this.process = process;
     this.storage = storage;
     this.table = parts.table;
@@ -95,9 +95,9 @@ export class ServerLife {
       endBelow: async () => {},
       findTarget: takeAsItIs,
     });
-    this.#snapshots = new Snapshots({ log, monotonicMs });
-    const hub = new FeedHub({ log, monotonicMs, setTimer });
-    this.#streams = new FeedStreams({ hub, local: parts.local, nowSeconds, setTimer, writableLimitBytes });
+    this.#snapshots = new Snapshots({ log, clock });
+    const hub = new FeedHub({ log, clock, setTimer });
+    this.#streams = new FeedStreams({ hub, local: parts.local, clock, setTimer, writableLimitBytes });
     process.every(HEARTBEAT_MS, "heartbeat", () => hub.beat());
     process.every(SWEEP_MS, "sweep", () => this.#leases.sweep());
     process.every(PRUNE_MS, "prune", () => this.#prune());

@@ -1,14 +1,8 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
 import type { AddressInfo } from "node:net";
-import {
-  type Authenticate,
-  every,
-  FeedStreams,
-  LeaseTable,
-  type SetTimer,
-  setProcessTimer,
-} from "@portcullis/feed-server";
+import { type Authenticate, every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
+import { type Clock, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Configuration } from "./config/load-configuration.ts";
 import { relayError } from "./errors.ts";
@@ -30,7 +24,7 @@ export interface RelayOptions {
   readonly configuration: Configuration;
   readonly report: Report;
   /** For calls to the issuer and to the feed above. */
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetch | undefined;
   /** Lines that the log had no room for. Default: none. */
   readonly droppedLogLines?: () => number;
 }
@@ -57,7 +51,7 @@ interface Parts {
   readonly enforced: EnforcedBelow;
   readonly above: AcknowledgingFeed;
   readonly streams: FeedStreams;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly setTimer: SetTimer;
 }
 
@@ -67,8 +61,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { droppedLogLines = () => 0 } = options;
   const status = () => ({ ...statusOf(parts, phase.isStopping), logLinesDropped: droppedLogLines() });
   const app = createRelayApp({
-    ...parts,
+    copy: parts.copy,
     leases: parts.desk,
+    streams: parts.streams,
+    clock: parts.clock,
     status,
     report: options.report,
     authenticate: authenticateVerifiers(parts.guard, options.configuration),
@@ -100,18 +96,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 }
 
 function compose({ configuration, report, fetch }: RelayOptions): Parts {
-  const monotonicMs = () => performance.now();
-  const setTimer = setProcessTimer;
-  const table = new LeaseTable({ monotonicMs });
+  const clock = systemClock;
+  const setTimer = systemTimer;
+  const table = new LeaseTable(clock);
   const copy = new ServedCopy({
-    monotonicMs,
+    clock,
     setTimer,
-    nowSeconds,
     onReplaced: () => desk.presumeNothingApplied(),
   });
   const enforced = new EnforcedBelow({
     table,
-    monotonicMs,
+    clock,
     setTimer,
     head: () => copy.current?.log.head() ?? 0,
     onRise: () => above.renewSoon(),
@@ -123,14 +118,14 @@ function compose({ configuration, report, fetch }: RelayOptions): Parts {
   });
   const guard = connect({
     ...connection(configuration),
-    ...(fetch && { fetch }),
+    fetch,
     log: report,
     feed: (http) => above.over(http),
     onApplied: copy.apply,
   });
   const desk: RelayDesk = new RelayDesk({
     table,
-    monotonicMs,
+    clock,
     leasesPerClient: configuration.limits.leasesPerClient,
     log: () => copy.current?.log,
     own: () => ({ ageMs: guard.replica.freshness().ageMs, leaseMs: guard.replica.leaseMs }),
@@ -138,16 +133,14 @@ function compose({ configuration, report, fetch }: RelayOptions): Parts {
     renew: () => above.renewSoon(),
   });
   const streams = new FeedStreams({
+    clock,
     setTimer,
-    nowSeconds,
     local: guard.replica,
     streamsPerClient: configuration.limits.streamsPerClient,
     hub: { follow: async (...reader) => copy.current?.hub.follow(...reader) ?? reader[0].destroy() },
   });
-  return { guard, copy, table, desk, enforced, above, streams, monotonicMs, setTimer };
+  return { guard, copy, table, desk, enforced, above, streams, clock, setTimer };
 }
-
-const nowSeconds = (): number => Date.now() / 1000;
 
 function connection(configuration: Configuration): ConnectOptions {
   const { issuer, audience, clientId, clientSecret, name, leaseMs, upstream } = configuration;
@@ -160,7 +153,7 @@ function connection(configuration: Configuration): ConnectOptions {
     // `connect` makes it another one at each start: who is above waits for the lease of the process before, which ends
     // after all that it gave.
     name,
-    ...(upstream === undefined ? {} : { feedEndpoint: upstream }),
+    feedEndpoint: upstream,
   };
 }
 
@@ -217,9 +210,9 @@ function startTimers({ copy, desk }: Parts): () => Promise<void> {
 
 /** Streams stay until the last lease has ended: acknowledgements still come, and receipts need not wait for us. */
 async function stop(parts: Parts): Promise<void> {
-  const { desk, above, enforced, guard, copy } = parts;
+  const { desk, above, enforced, guard, copy, table, clock, setTimer } = parts;
   desk.stopGranting();
-  await untilAllEnded(parts);
+  await untilAllEnded({ table, clock, setTimer });
   above.close();
   enforced.close();
   await guard.close();

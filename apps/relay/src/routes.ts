@@ -43,13 +43,13 @@ export function createRelayApp(options: RelayAppOptions): FastifyInstance {
 }
 
 function feedRoutes(options: RelayAppOptions) {
-  const { copy } = options;
+  const { copy, authenticate, leases, streams, clock } = options;
   return async (app: FastifyInstance): Promise<void> => {
     app.decorateRequest("caller");
     readJsonOnly(app);
     app.addHook("preHandler", async (request) => checkNotAhead(request, copy));
     const get = () => copy.current?.snapshots.get() ?? Promise.reject(relayError("relay_not_fresh"));
-    mountFeedRoutes(app, { ...options, snapshots: { get } });
+    mountFeedRoutes(app, { authenticate, leases, streams, clock, snapshots: { get } });
   };
 }
 

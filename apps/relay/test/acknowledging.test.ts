@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import { AcknowledgingFeed } from "../src/leases/acknowledging-feed.ts";
 import { EnforcedBelow } from "../src/leases/enforced-below.ts";
 import { RelayDesk } from "../src/leases/relay-desk.ts";
@@ -12,8 +12,8 @@ const CHAIN = "c".repeat(43);
 const LIVE = { from: 0, count: 0, sum: "0".repeat(16) };
 
 function below() {
-  const clock = new FakeClock();
-  const { monotonicMs, setTimer } = clock;
+  const clock = new FrozenClock();
+  const { setTimer } = clock;
   const table = new LeaseTable(clock);
   const log = { incarnation: "one", applied: 8, head: () => log.applied };
   const own = { ageMs: 0, leaseMs: 10_000 };
@@ -21,13 +21,13 @@ function below() {
   const enforced = new EnforcedBelow({
     table,
     head: log.head,
-    monotonicMs,
+    clock,
     setTimer,
     onRise: () => counts.rises++,
   });
   const desk = new RelayDesk({
     table,
-    monotonicMs,
+    clock,
     leasesPerClient: 10,
     log: () => log,
     own: () => own,
@@ -38,7 +38,7 @@ function below() {
     desk.answer({
       clientId: "orders",
       request: { replica, incarnation: "one", applied, leaseMs: 5000, ...change },
-      receivedAt: clock.now,
+      receivedAt: clock.monotonicMs(),
     });
   return { clock, table, log, own, counts, enforced, desk, ask };
 }
@@ -145,7 +145,7 @@ test("one of another log is put off until the relay has asked above, and then to
 });
 
 function above(answerOf: (request: LeaseRequest) => LeaseResponse | Error) {
-  const clock = new FakeClock();
+  const clock = new FrozenClock();
   const requests: LeaseRequest[] = [];
   let enforced = 8;
   let renewals = 0;

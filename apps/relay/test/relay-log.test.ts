@@ -11,7 +11,7 @@ import {
   RECORD_BYTES,
   type RevocationRecord,
 } from "@portcullis/protocol";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import { BatchEnds } from "../src/log/batch-ends.ts";
 import { RelayLog } from "../src/log/relay-log.ts";
 
@@ -35,7 +35,7 @@ const chainAt = (seq: number) =>
   encodeBase64url(extendChain(CHAIN_START, encodeRecords(range(1, seq)), sha256));
 
 /** A copy from a snapshot at 10, of which only 2, 5 and 9 are still live, and two batches after it. */
-function copy(clock = new FakeClock()) {
+function copy(clock = new FrozenClock(START)) {
   const log = new RelayLog(
     {
       incarnation: "one",
@@ -48,7 +48,7 @@ function copy(clock = new FakeClock()) {
       clockSkewSeconds: 5,
     },
     encodeRecords([record(2), record(5), record(9)]),
-    { monotonicMs: clock.monotonicMs, nowSeconds: () => START + clock.now / 1000 },
+    clock,
   );
   const append = (from: number, to: number, revokedAt = START) =>
     log.append({
@@ -106,8 +106,7 @@ test("those who follow get each batch with its chain", () => {
 });
 
 test("records leave when both clocks agree, a segment at a time, and streaming then begins later", async () => {
-  const clock = new FakeClock();
-  let wallAhead = 0;
+  const clock = new FrozenClock(START);
   const log = new RelayLog(
     {
       incarnation: "one",
@@ -119,10 +118,10 @@ test("records leave when both clocks agree, a segment at a time, and streaming t
       clockSkewSeconds: 5,
     },
     new Uint8Array(),
-    { monotonicMs: clock.monotonicMs, nowSeconds: () => START + clock.now / 1000 + wallAhead },
+    clock,
   );
   const append = (from: number, to: number) => {
-    const revokedAt = START + clock.now / 1000;
+    const revokedAt = clock.seconds;
     const records = encodeRecords(range(from, to).map(({ seq }) => record(seq, revokedAt)));
     log.append({ incarnation: "one", prev: from - 1, from, to, records, chain: "A".repeat(43) });
   };
@@ -130,10 +129,11 @@ test("records leave when both clocks agree, a segment at a time, and streaming t
   append(3001, 5000);
   clock.advance(1000 * (LIFETIME_SECONDS - 10));
   append(5001, 9000);
-  wallAhead = 86_400;
+  const right = clock.seconds;
+  clock.setSeconds(right + 86_400);
   log.forgetExpired();
   assert.equal(log.count, 9000, "a wall clock that jumps ahead loses nothing");
-  wallAhead = 0;
+  clock.setSeconds(right);
   clock.advance(20_000);
   log.forgetExpired();
   assert.equal(log.count, 9000 - 4096, "the first segment");

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { SetTimer } from "./timers.ts";
+import type { SetTimer } from "@portcullis/protocol";
 
 /** Bytes that wait for one reader at most. It comes back, and goes on from its cursor. */
 export const WRITABLE_LIMIT_BYTES = 1024 * 1024;
@@ -9,7 +9,7 @@ export interface EventStreamOptions {
   readonly response: ServerResponse;
   readonly setTimer: SetTimer;
   readonly onSlow: () => void;
-  readonly writableLimitBytes?: number;
+  readonly writableLimitBytes?: number | undefined;
 }
 
 /** One reader of the feed: server-sent events with a bound on what waits for it. */

@@ -1,10 +1,9 @@
-import type { Reset } from "@portcullis/protocol";
+import type { Clock, Reset, SetTimer } from "@portcullis/protocol";
 import type { FeedCursor } from "@portcullis/revocation";
 import type { EventStream } from "./event-stream.ts";
 import { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 import type { HeadSigner } from "./head-signer.ts";
 import type { ChainedRecord, ServedLog } from "./served-log.ts";
-import type { SetTimer } from "./timers.ts";
 
 /** Records of one batch: about 50 KB on the wire. */
 const BATCH_LIMIT = 1000;
@@ -13,10 +12,10 @@ const BATCH_INTERVAL_MS = 2;
 
 export interface FeedHubOptions {
   readonly log: ServedLog;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   /** Default: heads go out unsigned. */
-  readonly signer?: HeadSigner;
+  readonly signer?: HeadSigner | undefined;
 }
 
 interface Follower {
@@ -164,7 +163,7 @@ export class FeedHub {
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0) return;
     this.#scheduled = true;
-    const sinceMs = this.#options.monotonicMs() - this.#lastSentAt;
+    const sinceMs = this.#options.clock.monotonicMs() - this.#lastSentAt;
     if (sinceMs >= BATCH_INTERVAL_MS) setImmediate(() => void this.#send());
     else this.#options.setTimer(() => void this.#send(), BATCH_INTERVAL_MS);
   }
@@ -191,7 +190,7 @@ export class FeedHub {
     if (isVoid()) return;
     // In one turn: who joins sees either what was sent before this batch or this batch as sent.
     this.#sent = to;
-    this.#lastSentAt = this.#options.monotonicMs();
+    this.#lastSentAt = this.#options.clock.monotonicMs();
     for (const follower of this.#followers) this.#pass(follower, { prev, to, event });
   }
 

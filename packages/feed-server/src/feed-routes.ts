@@ -1,4 +1,10 @@
-import { API_SCOPES, leaseRequestSchema, parseCursor, SNAPSHOT_MEDIA_TYPE } from "@portcullis/protocol";
+import {
+  API_SCOPES,
+  type Clock,
+  leaseRequestSchema,
+  parseCursor,
+  SNAPSHOT_MEDIA_TYPE,
+} from "@portcullis/protocol";
 import type { FeedCursor } from "@portcullis/revocation";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Authenticate, callerOf, requireScope } from "./caller.ts";
@@ -13,7 +19,7 @@ export interface FeedRoutesOptions {
   readonly snapshots: Pick<Snapshots, "get">;
   readonly leases: Pick<LeaseDesk, "call">;
   readonly streams: Pick<FeedStreams, "admit" | "open">;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
 }
 
 /** What verifiers call (docs/reference/revocations-api.md). Every route authenticates before its body is read. */
@@ -37,12 +43,8 @@ async function stream({ streams }: FeedRoutesOptions, request: FastifyRequest, r
   void streams.open(reply.raw, cursor, callerOf(request));
 }
 
-async function lease(
-  { leases, monotonicMs }: FeedRoutesOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
-  const receivedAt = monotonicMs();
+async function lease({ leases, clock }: FeedRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
+  const receivedAt = clock.monotonicMs();
   const body = checkBody(leaseRequestSchema, request.body);
   const response = await leases.call({ clientId: callerOf(request).clientId, request: body, receivedAt });
   return reply.header("cache-control", "no-store").send(response);

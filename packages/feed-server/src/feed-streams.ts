@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http";
+import { type Clock, type SetTimer, wallSecondsOf } from "@portcullis/protocol";
 import type { FeedCursor, RevocationView, TokenCoordinates } from "@portcullis/revocation";
 import type { Caller } from "./caller.ts";
 import { feedError } from "./errors.ts";
 import { EventStream } from "./event-stream.ts";
 import type { FeedHub } from "./feed-hub.ts";
-import type { SetTimer } from "./timers.ts";
 
 const STREAMS_A_CLIENT = 500;
 
@@ -12,10 +12,10 @@ export interface FeedStreamsOptions {
   readonly hub: Pick<FeedHub, "follow">;
   /** What this process itself says of the token that opened a stream. */
   readonly local: Pick<RevocationView, "coordinatesOf" | "verdict">;
-  readonly nowSeconds: () => number;
+  readonly clock: Pick<Clock, "wallMs">;
   readonly setTimer: SetTimer;
-  readonly streamsPerClient?: number;
-  readonly writableLimitBytes?: number;
+  readonly streamsPerClient?: number | undefined;
+  readonly writableLimitBytes?: number | undefined;
 }
 
 /** Opens streams for verifiers: at most so many a client, and none that outlives the token that opened it. */
@@ -42,7 +42,7 @@ export class FeedStreams {
       onSlow: () => {
         this.counters.cutSlow++;
       },
-      ...(writableLimitBytes === undefined ? {} : { writableLimitBytes }),
+      writableLimitBytes,
     });
     this.#count(caller.clientId, 1);
     stream.onClose(() => this.#count(caller.clientId, -1));
@@ -58,8 +58,8 @@ export class FeedStreams {
 
   /** The feed is a resource like any other: who may no longer call the API may no longer listen to it. */
   #right(caller: Caller): () => boolean {
-    const { local, nowSeconds } = this.#options;
+    const { local, clock } = this.#options;
     const at: TokenCoordinates = local.coordinatesOf(caller.claims, caller.header ?? {});
-    return () => nowSeconds() < caller.expiresAt && local.verdict(at).outcome === "allow";
+    return () => wallSecondsOf(clock) < caller.expiresAt && local.verdict(at).outcome === "allow";
   }
 }

@@ -1,3 +1,4 @@
+export { type SetTimer, systemTimer as setProcessTimer } from "@portcullis/protocol";
 export { ackIntervalFor } from "./ack-interval.ts";
 export { type Authenticate, type Caller, callerOf, requireScope } from "./caller.ts";
 export { checkBody, problemsOf } from "./check-body.ts";
@@ -27,4 +28,4 @@ export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
 export { createErrorHandler, type SendErrorOptions } from "./send-error.ts";
 export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
 export { Snapshots, type SnapshotsOptions } from "./snapshots.ts";
-export { every, type SetTimer, setProcessTimer } from "./timers.ts";
+export { every } from "./timers.ts";

@@ -1,4 +1,4 @@
-import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { Clock, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
@@ -12,11 +12,11 @@ const LEASES_A_CLIENT = 500;
 export interface LeaseDeskOptions {
   readonly log: ServedLog;
   readonly leases: LeaseBook;
-  readonly leasesPerClient?: number;
+  readonly leasesPerClient?: number | undefined;
   /** The clock that dates tokens and revocations: verifiers compare theirs with it. */
-  readonly nowSeconds: () => number;
+  readonly clock: Pick<Clock, "wallMs">;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
-  readonly onAheadOfHead?: (claim: AheadOfHead) => Promise<void>;
+  readonly onAheadOfHead?: ((claim: AheadOfHead) => Promise<void>) | undefined;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
 
@@ -43,7 +43,9 @@ export class LeaseDesk {
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
-    return new LeaseDesk({ ...options, leases: await ExclusiveLeases.open(options) });
+    const { log, leasesPerClient, clock, onAheadOfHead, report, directory, table } = options;
+    const leases = await ExclusiveLeases.open({ directory, table, report });
+    return new LeaseDesk({ log, leases, leasesPerClient, clock, onAheadOfHead, report });
   }
 
   constructor(options: LeaseDeskOptions) {
@@ -51,7 +53,7 @@ export class LeaseDesk {
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
-    const { leases, log, nowSeconds } = this.#options;
+    const { leases, log, clock: ownClock } = this.#options;
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
     await this.#checkFollowsThisLog(holder, request);
@@ -66,7 +68,7 @@ export class LeaseDesk {
       const head = log.head();
       const { applied, chain, live, clock } = request;
       leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live, clock });
-      const nowMs = nowSeconds() * 1000;
+      const nowMs = ownClock.wallMs();
       return {
         incarnation: log.incarnation,
         head,

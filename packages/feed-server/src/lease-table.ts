@@ -1,4 +1,4 @@
-import type { ClockReport, LiveDigest } from "@portcullis/protocol";
+import type { Clock, ClockReport, LiveDigest } from "@portcullis/protocol";
 
 /** Whose lease: the authenticated client, and the name that its process gave itself. */
 export interface Holder {
@@ -70,11 +70,6 @@ export type LeaseChange =
 
 const GRANTS_KEPT = 16;
 
-export interface LeaseTableOptions {
-  /** Never a wall clock: a jump would end leases here that verifiers still hold. */
-  readonly monotonicMs: () => number;
-}
-
 /** What receipts ask of whoever keeps the leases. */
 export interface Leases {
   /** Leases that may not have run out. */
@@ -97,17 +92,18 @@ export interface Laggard {
 
 /** Who may say "allow", and until when. Pure bookkeeping on the monotonic clock; times in milliseconds. */
 export class LeaseTable implements Leases {
-  readonly #options: LeaseTableOptions;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(change: LeaseChange) => void>();
 
-  constructor(options: LeaseTableOptions) {
-    this.#options = options;
+  /** Never by a wall clock: a jump would end leases here that verifiers still hold. */
+  constructor(clock: Pick<Clock, "monotonicMs">) {
+    this.#clock = clock;
   }
 
   /** After a restart: we do not know what it has applied, nor when it asked last, so the worst is assumed. */
   presume(holder: Holder, leaseMs: number): void {
-    const grants = [{ head: 0, endsAt: this.#options.monotonicMs() + leaseMs }];
+    const grants = [{ head: 0, endsAt: this.#clock.monotonicMs() + leaseMs }];
     const key = keyOfHolder(holder);
     this.#entries.set(key, { ...newEntry(key, holder), leaseMs, grants });
   }
@@ -125,7 +121,7 @@ export class LeaseTable implements Leases {
     entry.clock = terms.clock;
     if (terms.live !== undefined) entry.live = { applied: terms.applied, digest: terms.live };
     entry.grants.push({ head: terms.head, endsAt: terms.receivedAt + terms.leaseMs });
-    entry.grants = compact(entry, this.#options.monotonicMs());
+    entry.grants = compact(entry, this.#clock.monotonicMs());
     this.#emit({ type: "granted", lease: entry });
   }
 
@@ -147,7 +143,7 @@ export class LeaseTable implements Leases {
 
   /** Leases that have not run out. */
   held(): Lease[] {
-    const now = this.#options.monotonicMs();
+    const now = this.#clock.monotonicMs();
     return [...this.#entries.values()].filter((entry) => endOf(entry.grants) > now);
   }
 
@@ -160,7 +156,7 @@ export class LeaseTable implements Leases {
    * by the answers that they got before it was committed.
    */
   laggardsOf(seq: number): Laggard[] {
-    const now = this.#options.monotonicMs();
+    const now = this.#clock.monotonicMs();
     return [...this.#entries.values()]
       .filter((entry) => entry.applied < seq)
       .map((entry) => ({ lease: entry, until: endOf(entry.grants.filter((grant) => grant.head < seq)) }))
@@ -168,7 +164,7 @@ export class LeaseTable implements Leases {
   }
 
   dropExpired(): void {
-    const now = this.#options.monotonicMs();
+    const now = this.#clock.monotonicMs();
     for (const entry of this.#entries.values()) {
       if (endOf(entry.grants) <= now) this.#entries.delete(entry.key);
     }

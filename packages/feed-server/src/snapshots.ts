@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
 import type { HeadSigner } from "./head-signer.ts";
 import type { ServedLog } from "./served-log.ts";
 
@@ -10,11 +10,11 @@ const HASHED_A_TURN = 4 * 1024 * 1024;
 
 export interface SnapshotsOptions {
   readonly log: ServedLog;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** A snapshot is given out again for so long at least, and for as long as it took to make. */
-  readonly reuseMs?: number;
+  readonly reuseMs?: number | undefined;
   /** Default: the head goes out unsigned. */
-  readonly signer?: HeadSigner;
+  readonly signer?: HeadSigner | undefined;
 }
 
 /**
@@ -39,18 +39,18 @@ export class Snapshots {
 
   get(): Promise<Uint8Array> {
     this.counters.served++;
-    const { log, monotonicMs } = this.#options;
+    const { log, clock } = this.#options;
     const latest = this.#latest;
     if (latest === undefined || latest.incarnation !== log.incarnation) return this.#build();
     // The stream does not go on from there any more: its verifier would only come back for another.
     if (latest.head + 1 < log.oldestKept()) return this.#build();
-    return monotonicMs() < latest.usableUntil ? latest.bytes : this.#build();
+    return clock.monotonicMs() < latest.usableUntil ? latest.bytes : this.#build();
   }
 
   /** Frees the memory of a snapshot that would not be given out again. */
   forgetOld(): void {
     const usableUntil = this.#latest?.usableUntil ?? Number.POSITIVE_INFINITY;
-    if (this.#options.monotonicMs() >= usableUntil) this.#latest = undefined;
+    if (this.#options.clock.monotonicMs() >= usableUntil) this.#latest = undefined;
   }
 
   /** The next is made anew: the head of this one is signed with a key that may be dead by now. */
@@ -60,8 +60,8 @@ export class Snapshots {
 
   #build(): Promise<Uint8Array> {
     this.counters.built++;
-    const { monotonicMs, reuseMs = LEAST_REUSE_MS } = this.#options;
-    const startedAt = monotonicMs();
+    const { clock, reuseMs = LEAST_REUSE_MS } = this.#options;
+    const startedAt = clock.monotonicMs();
     // While it is being built it is the one that all wait for, however long it takes.
     const latest = {
       incarnation: this.#options.log.incarnation,
@@ -72,7 +72,7 @@ export class Snapshots {
     this.#latest = latest;
     latest.bytes.then(
       () => {
-        const now = monotonicMs();
+        const now = clock.monotonicMs();
         // One that took half a minute would be made again and again for verifiers that come one after the other.
         latest.usableUntil = now + Math.max(reuseMs, now - startedAt);
       },

@@ -1,11 +1,3 @@
-/** Runs `work` after `delayMs`; returns the function that cancels it. */
-export type SetTimer = (work: () => void, delayMs: number) => () => void;
-
-export const setProcessTimer: SetTimer = (work, delayMs) => {
-  const timer = setTimeout(work, delayMs);
-  return () => clearTimeout(timer);
-};
-
 /** Runs `work` again and again, each run after the one before is over. Does not keep the process alive. */
 export function every(intervalMs: number, work: () => Promise<void> | void): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();

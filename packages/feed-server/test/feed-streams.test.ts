@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
+import { FrozenClock } from "@portcullis/testing";
 import type { Caller } from "../src/caller.ts";
 import { FeedStreams } from "../src/feed-streams.ts";
 
@@ -12,7 +13,7 @@ test("a reader that left before its stream was opened is not counted as one", as
   const streams = new FeedStreams({
     hub: { follow: async () => {} },
     local: { coordinatesOf: () => ({}), verdict: () => ({ outcome: "allow" }) } as never,
-    nowSeconds: () => 0,
+    clock: new FrozenClock(0),
     setTimer: () => () => {},
     streamsPerClient: 1,
   });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import { LeaseTable } from "../src/lease-table.ts";
 
 function table() {
-  const clock = new FakeClock();
-  const leases = new LeaseTable({ monotonicMs: clock.monotonicMs });
+  const clock = new FrozenClock();
+  const leases = new LeaseTable(clock);
   const grant = (name: string, applied: number, head: number, leaseMs = 5000) =>
-    leases.grant({ clientId: "gateway", name }, { applied, head, receivedAt: clock.now, leaseMs });
+    leases.grant({ clientId: "gateway", name }, { applied, head, receivedAt: clock.monotonicMs(), leaseMs });
   const laggards = (seq: number) =>
     leases.laggardsOf(seq).map(({ lease, until }) => [lease.holder.name, until] as const);
   return { clock, leases, grant, laggards };

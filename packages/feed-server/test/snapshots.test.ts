@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type ServedLog, Snapshots } from "@portcullis/feed-server";
 import { CHAIN_START } from "@portcullis/protocol";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 
 /** An empty log that takes its time to be read. */
-function slowLog(clock: FakeClock, readMs: number): ServedLog {
+function slowLog(clock: FrozenClock, readMs: number): ServedLog {
   return {
     incarnation: "first",
     hashKey: new Uint8Array(32),
@@ -25,8 +25,8 @@ function slowLog(clock: FakeClock, readMs: number): ServedLog {
 }
 
 test("a snapshot that took long to make is given out again for as long", async () => {
-  const clock = new FakeClock();
-  const snapshots = new Snapshots({ log: slowLog(clock, 26_000), monotonicMs: clock.monotonicMs });
+  const clock = new FrozenClock();
+  const snapshots = new Snapshots({ log: slowLog(clock, 26_000), clock });
   await snapshots.get();
   clock.advance(25_000);
   snapshots.forgetOld();
@@ -39,10 +39,10 @@ test("a snapshot that took long to make is given out again for as long", async (
 });
 
 test("a snapshot from which the stream does not go on is not given out again", async () => {
-  const clock = new FakeClock();
+  const clock = new FrozenClock();
   let oldestKept = 1;
   const log = { ...slowLog(clock, 0), oldestKept: () => oldestKept, head: () => oldestKept - 1 };
-  const snapshots = new Snapshots({ log, monotonicMs: clock.monotonicMs });
+  const snapshots = new Snapshots({ log, clock });
   await snapshots.get();
   await snapshots.get();
   assert.equal(snapshots.counters.built, 1);

@@ -97,6 +97,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const { log } = storage;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const wallClockMs = options.wallClockMs ?? (() => Date.now());
+  const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs };
   const report = options.report ?? (() => undefined);
   const setTimer = setProcessTimer;
 
@@ -112,7 +113,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     ...options,
     report,
   });
-  const desk = new LeaseDesk({ log, leases, nowSeconds, onAheadOfHead: rollback.judge, report, ...limits });
+  const desk = new LeaseDesk({ log, leases, clock, onAheadOfHead: rollback.judge, report, ...limits });
   const receipts = createReceipts({
     leases,
     head: () => log.head(),
@@ -131,13 +132,13 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     ...(settle === undefined ? {} : { settle }),
   });
   const signer = new HeadSigner({ signHead: options.signHead, report });
-  const snapshots = new Snapshots({ log, monotonicMs, signer });
-  const hub = new FeedHub({ log, monotonicMs, setTimer, signer });
+  const snapshots = new Snapshots({ log, clock, signer });
+  const hub = new FeedHub({ log, clock, setTimer, signer });
   options.onKeysChanged?.(() => {
     signer.forget();
     snapshots.forget();
   });
-  const streams = new FeedStreams({ hub, local, nowSeconds, setTimer, ...limits });
+  const streams = new FeedStreams({ hub, local, clock, setTimer, ...limits });
   const { mostLiveRevocations = MOST_LIVE_REVOCATIONS } = options;
   const capacity = new LogCapacity({ log, mostLiveRevocations, report });
   const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
@@ -162,7 +163,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       snapshotsServed: snapshots.counters.served,
     }),
     mount(app, { authenticate, path }) {
-      const feed = { snapshots, leases: desk, streams, monotonicMs, report };
+      const feed = { snapshots, leases: desk, streams, clock, report };
       const parts = {
         ...options,
         ...feed,

@@ -1,5 +1,5 @@
 import { HeadSigner, type SignHead, Snapshots } from "@portcullis/feed-server";
-import { encodeBase64url, encodeRecords, type LeaseResponse } from "@portcullis/protocol";
+import { encodeBase64url, encodeRecords, type LeaseResponse, systemClock } from "@portcullis/protocol";
 import type { Feed, FeedCursor, FeedEvent } from "@portcullis/revocation";
 import type { MemoryLog } from "./memory-log.ts";
 
@@ -16,7 +16,7 @@ export class MemoryFeed implements Feed {
     this.#log = log;
     this.#signHead = signHead;
     const signer = new HeadSigner({ signHead, report: () => {} });
-    this.#snapshots = new Snapshots({ log, monotonicMs: () => performance.now(), signer });
+    this.#snapshots = new Snapshots({ log, clock: systemClock, signer });
   }
 
   snapshot(): Promise<Uint8Array> {

@@ -224,7 +224,7 @@ test("a server that stops ends all streams, and those that still come in", async
 test("a follower whose right is over is ended, and cut if it does not take its end", async (t) => {
   const server = await serveRevocations(t);
   const { log } = server.storage;
-  const hub = new FeedHub({ log, monotonicMs: () => 0, setTimer: setProcessTimer });
+  const hub = new FeedHub({ log, clock: { monotonicMs: () => 0 }, setTimer: setProcessTimer });
   const calls: string[] = [];
   const stalled = {
     isOpen: true,

@@ -1,5 +1,4 @@
-import type { SetTimer } from "@portcullis/feed-server";
-import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { LeaseRequest, LeaseResponse, SetTimer } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
 
 export interface AcknowledgingFeedOptions {

@@ -1,10 +1,11 @@
-import type { LeaseChange, LeaseTable, SetTimer } from "@portcullis/feed-server";
+import type { LeaseChange, LeaseTable } from "@portcullis/feed-server";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 
 export interface EnforcedBelowOptions {
   readonly table: LeaseTable;
   /** Newest seq in our own index. */
   readonly head: () => number;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   /** More is enforced than was last said: somebody may be waiting for it. */
   readonly onRise: () => void;
@@ -85,7 +86,7 @@ export class EnforcedBelow {
     if (this.#isLooking) return;
     this.#cancelLook();
     if (blocker === undefined) return;
-    const leftMs = Math.max(GATHER_MS, Math.ceil(blocker.until - this.#options.monotonicMs()));
+    const leftMs = Math.max(GATHER_MS, Math.ceil(blocker.until - this.#options.clock.monotonicMs()));
     this.#cancelLook = this.#options.setTimer(() => this.#look(), leftMs);
   }
 }

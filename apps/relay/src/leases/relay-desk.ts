@@ -7,7 +7,7 @@ import {
   type LeaseDesk,
   type LeaseTable,
 } from "@portcullis/feed-server";
-import type { IssuerTime, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { Clock, IssuerTime, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import { relayError } from "../errors.ts";
 import { type OwnRight, passOnLease } from "./pass-on-lease.ts";
 
@@ -19,7 +19,7 @@ export interface RelayDeskOptions {
   readonly own: () => OwnRight;
   /** The issuer's, as the relay knows it from above: never the relay's own clock. */
   readonly issuerTime: () => IssuerTime | undefined;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly leasesPerClient: number;
   /** Asks the feed above, now. */
   readonly renew: () => void;
@@ -84,21 +84,21 @@ export class RelayDesk {
 
   /** After another snapshot took the log's place: what was acknowledged may have been of another log. */
   presumeNothingApplied(): void {
-    const { table, monotonicMs } = this.#options;
-    const now = monotonicMs();
+    const { table, clock } = this.#options;
+    const now = clock.monotonicMs();
     for (const { lease, until } of table.laggardsOf(Number.POSITIVE_INFINITY)) {
       table.presume(lease.holder, until - now);
     }
   }
 
   sweep(): void {
-    const { table, monotonicMs } = this.#options;
+    const { table, clock } = this.#options;
     table.dropExpired();
     for (const [clientId, names] of this.#holders) {
       for (const name of names) if (!table.has(keyOfHolder({ clientId, name }))) names.delete(name);
       if (names.size === 0) this.#holders.delete(clientId);
     }
-    const old = monotonicMs() - CLAIM_KEPT_MS;
+    const old = clock.monotonicMs() - CLAIM_KEPT_MS;
     for (const [key, since] of this.#claims) if (since < old) this.#claims.delete(key);
   }
 
@@ -123,7 +123,7 @@ export class RelayDesk {
       this.#claims.delete(key);
       return;
     }
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     const since = this.#claims.get(key);
     if (since === undefined) this.#claims.set(key, now);
     if (since === undefined || now - this.#options.own().ageMs <= since) {

@@ -1,4 +1,4 @@
-import { RECORD_BYTES } from "@portcullis/protocol";
+import { type Clock, RECORD_BYTES, wallSecondsOf } from "@portcullis/protocol";
 
 /** 160 KB. Memory is given back a segment at a time. */
 const RECORDS_A_SEGMENT = 4096;
@@ -12,22 +12,17 @@ interface Segment {
   monotonicEnd: number;
 }
 
-export interface RecordStoreOptions {
-  readonly nowSeconds: () => number;
-  readonly monotonicMs: () => number;
-}
-
 /**
  * Encoded records (protocol/records.ts) in the order of their seqs. They leave from the old end, and only when two
  * clocks agree that they expired: the wall clock could jump ahead and back, and a slow one would drop what verifiers
  * still need (as packages/revocation's generations have it).
  */
 export class RecordStore {
-  readonly #options: RecordStoreOptions;
+  readonly #clock: Clock;
   #segments: Segment[] = [];
 
-  constructor(options: RecordStoreOptions) {
-    this.#options = options;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   get count(): number {
@@ -47,8 +42,7 @@ export class RecordStore {
 
   /** Gives the newest seq that was dropped; 0 when there was nothing to drop. */
   dropExpired(): number {
-    const { nowSeconds, monotonicMs } = this.#options;
-    const [wall, monotonic] = [nowSeconds(), monotonicMs() / 1000];
+    const [wall, monotonic] = [wallSecondsOf(this.#clock), this.#clock.monotonicMs() / 1000];
     const live = this.#segments.findIndex(
       (segment) => wall <= segment.wallEnd || monotonic <= segment.monotonicEnd,
     );
@@ -91,7 +85,7 @@ export class RecordStore {
   }
 
   #count(segment: Segment, added: number): void {
-    const monotonic = this.#options.monotonicMs() / 1000;
+    const monotonic = this.#clock.monotonicMs() / 1000;
     for (let index = segment.count; index < segment.count + added; index++) {
       const revokedAt = segment.view.getUint32(index * RECORD_BYTES + 12);
       const expiresAt = segment.view.getUint32(index * RECORD_BYTES + 16);

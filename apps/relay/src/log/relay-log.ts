@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-server";
 import {
+  type Clock,
   decodeBase64url,
   decodeRecords,
   extendChain,
@@ -12,7 +13,7 @@ import {
 import type { DecodedBatch } from "@portcullis/revocation";
 import { relayError } from "../errors.ts";
 import { type BatchEnd, BatchEnds } from "./batch-ends.ts";
-import { RecordStore, type RecordStoreOptions } from "./record-store.ts";
+import { RecordStore } from "./record-store.ts";
 
 type Listener = (records: readonly ChainedRecord[]) => void;
 
@@ -26,13 +27,13 @@ export class RelayLog implements ServedLog {
   readonly #ends: BatchEnds;
   readonly #listeners = new Set<Listener>();
 
-  constructor(header: SnapshotHeader, records: Uint8Array, options: RecordStoreOptions) {
+  constructor(header: SnapshotHeader, records: Uint8Array, clock: Clock) {
     this.incarnation = header.incarnation;
     this.hashKey = bytesOf(header.hashKey);
     this.tokenLifetimeSeconds = header.tokenLifetimeSeconds;
     this.clockSkewSeconds = header.clockSkewSeconds;
     this.#ends = new BatchEnds(endOf(header.head, header));
-    this.#records = new RecordStore(options);
+    this.#records = new RecordStore(clock);
     this.#records.append(records);
   }
 

@@ -1,12 +1,12 @@
-import { FeedHub, type FeedHubOptions, HeadSigner, Snapshots } from "@portcullis/feed-server";
+import { FeedHub, HeadSigner, Snapshots } from "@portcullis/feed-server";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { AppliedChange } from "@portcullis/revocation";
 import { relayError } from "../errors.ts";
 import { RelayLog } from "./relay-log.ts";
 
 export interface ServedCopyOptions {
-  readonly nowSeconds: () => number;
-  readonly monotonicMs: () => number;
-  readonly setTimer: FeedHubOptions["setTimer"];
+  readonly clock: Clock;
+  readonly setTimer: SetTimer;
   /** What was served so far is not what is served now: in the turn in which that is so. */
   readonly onReplaced: () => void;
 }
@@ -40,14 +40,14 @@ export class ServedCopy {
       this.#current!.log.append(change.batch);
       return;
     }
-    const log = new RelayLog(change.header, change.records, this.#options);
-    const { monotonicMs, setTimer } = this.#options;
+    const { clock, setTimer } = this.#options;
+    const log = new RelayLog(change.header, change.records, clock);
     this.#current?.hub.close();
     const signer = issuersWordIn(log);
     this.#current = {
       log,
-      hub: new FeedHub({ log, monotonicMs, setTimer, signer }),
-      snapshots: new Snapshots({ log, monotonicMs, signer }),
+      hub: new FeedHub({ log, clock, setTimer, signer }),
+      snapshots: new Snapshots({ log, clock, signer }),
     };
     this.#options.onReplaced();
   };

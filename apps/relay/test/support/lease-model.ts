@@ -113,19 +113,18 @@ export class LeaseModel {
     this.#relay = new Keeper(relayClock, settings.relayLeaseMs);
     this.#verifiers = verifierClocks.map((clock) => new Keeper(clock, settings.verifierLeaseMs));
     const table = new LeaseTable(relayClock);
-    const monotonicMs = relayClock.monotonicMs;
     const log = { incarnation: INCARNATION, head: () => this.#relay.applied };
     const never = () => () => undefined;
     this.#enforced = new EnforcedBelow({
       table,
-      monotonicMs,
+      clock: relayClock,
       head: log.head,
       setTimer: never,
       onRise: never,
     });
     this.#desk = new RelayDesk({
       table,
-      monotonicMs,
+      clock: relayClock,
       log: () => log,
       own: () => ({ ageMs: this.#relay.ageMs(), leaseMs: this.#relay.leaseMs }),
       issuerTime: () => undefined,

@@ -47,7 +47,7 @@ export class ServerNode {
     this.#desk = new LeaseDesk({
       log: this.#log() as unknown as ServedLog,
       leases: this.#leases,
-      nowSeconds: () => world.now / 1000,
+      clock: { wallMs: () => world.now },
       report: () => undefined,
     });
     this.#receipts = createReceipts({

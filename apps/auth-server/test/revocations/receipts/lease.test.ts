@@ -155,7 +155,7 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
     directory: sqlReplicaDirectory(server),
     table,
     leasesPerClient: 3,
-    nowSeconds: () => 0,
+    clock: { wallMs: () => 0 },
     report: () => undefined,
   });
   const { incarnation } = server.log;
@@ -180,7 +180,7 @@ test("the more verifiers there are, the less often each is to acknowledge", asyn
     log: server.log,
     directory: sqlReplicaDirectory(server),
     table: new LeaseTable({ monotonicMs: () => 0 }),
-    nowSeconds: () => 0,
+    clock: { wallMs: () => 0 },
     report: () => undefined,
   });
   const { incarnation } = server.log;
