@@ -1,5 +1,5 @@
 /** `npm run faults`: causes faults on real servers under load, and writes down what held (README.md). */
-import { chmodSync, mkdirSync, mkdtempSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,14 +9,7 @@ import { Progress } from "./report/progress.ts";
 import type { Fault } from "./rounds/fault.ts";
 import { runAll } from "./rounds/run-all.ts";
 
-const USAGE = `usage: npm run faults [-- --only NAME]... [--rounds N] [--logs FOLDER] [--list] [--help]
-
-  --only NAME   this fault only; may be given more than once
-  --rounds N    rounds of each fault (default 10)
-  --logs FOLDER keep there what the servers say
-  --list        names and titles of all faults
-
-Results go to faults/results/ and docs/operations/faults.md. Exit status: 0 all held, 1 something did not, 2 wrong use.`;
+const USAGE = readFileSync(new URL("../tools/usage/faults.txt", import.meta.url), "utf8").trimEnd();
 const DEFAULT_ROUNDS = 10;
 const MOST_ROUNDS = 1000;
 

@@ -1,4 +1,5 @@
 /** `npm run simulate -- [options]`: see the help text below. */
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { MUTANTS } from "./checks/mutants.ts";
 import { HONEST } from "./checks/mutations.ts";
@@ -6,20 +7,7 @@ import { createProgress } from "./progress.ts";
 import { createDataFolder } from "./server/data-file.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 
-const HELP = `Usage: npm run simulate -- [options]
-
-Runs the revocation engine in simulated worlds, one a seed, in which messages are lost and late, processes crash and
-stand still, and clocks are wrong. After every event the invariants are checked (simulation/README.md).
-
-  --seed N       first seed, default 1; a seed is a whole world, and always the same one
-  --runs N       how many seeds, default 200
-  --mutant NAME  with behaviour that is wrong on purpose; it must be caught. One of:
-                 ${Object.keys(MUTANTS).join("\n                 ")}
-  --trace N      lines that are shown of what led to a violation, default 40
-  --help         this text
-
-Exit code: 0 when all invariants held, 1 when one did not, 2 when the options cannot be understood.
-`;
+const USAGE = new URL("../tools/usage/simulate.txt", import.meta.url);
 
 const options = readOptions();
 const folder = createDataFolder();
@@ -80,7 +68,7 @@ function readOptions() {
       },
     });
     if (values.help) {
-      process.stdout.write(HELP);
+      process.stdout.write(readFileSync(USAGE));
       process.exit(0);
     }
     if (values.mutant !== undefined && !Object.hasOwn(MUTANTS, values.mutant)) {

@@ -48,15 +48,15 @@ async function announced(launcher: ServerProcess): Promise<string[]> {
   throw new Error(`ended before it was ready:\n${launcher.errors()}`);
 }
 
-async function launchForScripts(data: string, portBase: number) {
-  const launcher = launch("--json", "--data", data, "--port-base", String(portBase));
+async function launchForScripts(data: string, portBase: number, ...more: string[]) {
+  const launcher = launch("--json", "--data", data, "--port-base", String(portBase), ...more);
   const lines: string[] = [];
   const reader = createInterface({ input: launcher.child.stdout! }).on("line", (line) => lines.push(line));
   await Promise.race([
     once(reader, "line"),
     launcher.exited.then(() => Promise.reject(new Error(`ended before it was ready:\n${launcher.errors()}`))),
   ]);
-  const info = JSON.parse(lines[0]!) as StackInfo;
+  const info = JSON.parse(lines[0]!) as StackInfo & { readonly kept: readonly string[] };
   for (const pid of Object.values(info.pids)) adopt(pid);
   return { launcher, info, lines };
 }
@@ -125,6 +125,61 @@ describe("npm start", () => {
     await launcher.stop();
     await closed;
     assert.equal(lines.length, 1);
+  });
+
+  it("lets others on the network in by https, and all that it prints works there too", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(9)];
+    const launcher = launch("--host", "127.0.0.1", "--data", data, "--port-base", String(portBase));
+    const printed = await announced(launcher);
+    const lines = printed.filter((line) => /^(TOKEN=\$\()?curl /.test(line));
+    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", lines.join("\necho ----\n")]);
+    const [, called, asked, revoked, refused] = stdout.split("----\n");
+    assert.match(called!, /^HTTP\/1\.1 200 .*"via":"gateway"/s);
+    assert.match(asked!, /"active":true/);
+    assert.match(revoked!, /portcullis-receipt: [^\n]*state=enforced/);
+    assert.match(refused!, /^HTTP\/1\.1 401 /);
+    const commands = printed.filter((line) => /^(export|npx) /.test(line));
+    const told = await run("bash", ["-euo", "pipefail", "-c", commands.join("\n")]);
+    assert.match(told.stdout, /^orders\S* +orders +live /m);
+
+    const certificate = join(data, "tls", "127.0.0.1.pem");
+    const page = await run("curl", [
+      "-sSi",
+      "--cacert",
+      certificate,
+      `https://127.0.0.1:${portBase}/account`,
+    ]);
+    assert.match(page.stdout, /^HTTP\/1\.1 [23]\d\d /);
+    assert.match(page.stdout, /set-cookie: [^\n]*; secure/i);
+    await assert.rejects(run("curl", ["-sS", `https://127.0.0.1:${portBase}/account`]), /certificate/i);
+    await launcher.stop();
+  });
+
+  it("keeps configuration that was edited, says so, and writes it anew when asked", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const first = await launchForScripts(data, portBase);
+    assert.deepEqual(first.info.kept, []);
+    await first.launcher.stop();
+    const file = join(data, "config", "gateway.yaml");
+    const edited = (await readFile(file, "utf8")).replace("name: catalogue", "name: prices");
+    await writeFile(file, edited);
+    const second = await launchForScripts(data, portBase);
+    assert.deepEqual(second.info.kept, ["gateway.yaml"]);
+    assert.equal(await readFile(file, "utf8"), edited);
+    await second.launcher.stop();
+    const third = await launchForScripts(data, portBase, "--reset-config");
+    assert.deepEqual(third.info.kept, []);
+    assert.match(await readFile(file, "utf8"), /name: catalogue/);
+    await third.launcher.stop();
+  });
+
+  it("names the edited file when the start fails with it", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    await (await launchForScripts(data, portBase)).launcher.stop();
+    await writeFile(join(data, "config", "gateway.yaml"), "nonsense: true\n");
+    const outcome = await ended(launch("--data", data, "--port-base", String(portBase)));
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.errors, /edited gateway\.yaml; npm start -- --reset-config/);
   });
 
   it("leaves no process behind when it is killed", async () => {

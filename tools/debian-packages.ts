@@ -13,6 +13,7 @@ const PROGRAMS = {
   iptables: { file: "iptables", debianPackage: "iptables" },
   libfaketime: { file: "faketime/libfaketimeMT.so.1", debianPackage: "libfaketime" },
   nginx: { file: "nginx", debianPackage: "nginx" },
+  openssl: { file: "openssl", debianPackage: "openssl" },
   postgresql: { file: "postgres", debianPackage: "postgresql" },
   "redis-server": { file: "redis-server", debianPackage: "redis-server" },
   wrk: { file: "wrk", debianPackage: "wrk" },

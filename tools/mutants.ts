@@ -8,12 +8,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePrograms } from "./debian-packages.ts";
 import { MUTANTS, type Mutant } from "./mutants/list.ts";
+import { usageOf } from "./usage.ts";
 import { root } from "./workspace.ts";
-
-const USAGE = `npm run mutants [-- [--list] NAME...]
-
-Runs the tests that must notice each mistake. Without names, all of them.
-  --list   say what there is`;
 
 const TEST_LIMIT_MS = 120_000;
 const FAILURE = /^\s*not ok /m;
@@ -25,7 +21,7 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
 
 if (values.help) {
-  console.log(USAGE);
+  process.stdout.write(usageOf("mutants"));
 } else if (values.list) {
   for (const { name, says } of MUTANTS) console.log(`${name}\n    ${says}`);
 } else if (unknown.length > 0) {

@@ -17,6 +17,12 @@ if (!verbs.includes(verb)) {
   process.exit(2);
 }
 
+// Before anything is installed: who asks how to use it wants to read, and not to wait.
+if (rest.includes("--help") || rest.includes("-h")) {
+  process.stdout.write(readFileSync(join(root, "tools", "usage", `${verb}.txt`), "utf8"));
+  process.exit(0);
+}
+
 const lock = createHash("sha256")
   .update(readFileSync(join(root, "package-lock.json")))
   .digest("hex");

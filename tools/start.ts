@@ -1,41 +1,58 @@
 /** `npm start`: everything on one machine. See launcher/README.md. */
-import { addressesFrom, requireFreePorts } from "./launcher/addresses.ts";
+import { type Addresses, addressesFrom, requireFreePorts } from "./launcher/addresses.ts";
 import { announcement, contractOf } from "./launcher/announce.ts";
 import { Children, startAll } from "./launcher/children.ts";
 import { writeConfigurations } from "./launcher/configurations.ts";
 import { openDataDirectory } from "./launcher/data-directory.ts";
 import { openDemo } from "./launcher/demo.ts";
 import { discoverEndpoints } from "./launcher/endpoints.ts";
-import { type LauncherOptions, parseOptions, USAGE, UsageError } from "./launcher/options.ts";
+import { type Certificate, certificateFor, NetworkEntry, trust } from "./launcher/network-entry.ts";
+import { type LauncherOptions, parseOptions, UsageError } from "./launcher/options.ts";
 import { untilVerifiersReady } from "./launcher/readiness.ts";
+import { usageOf } from "./usage.ts";
 
 const say = (line: string): boolean => process.stderr.write(`${line}\n`);
 
 async function start(options: LauncherOptions): Promise<void> {
-  const addresses = addressesFrom(options.portBase);
+  const addresses = addressesFrom(options.portBase, options.host);
   const data = openDataDirectory(options.dataDirectory, addresses);
   await requireFreePorts(addresses);
   const demo = openDemo(data);
-  writeConfigurations({ addresses, demo, data });
+  const kept = writeConfigurations({ addresses, demo, data, reset: options.resetConfig });
+  const certificate = options.host === undefined ? undefined : certificateFor(options.host, data);
+  const entry = certificate === undefined ? undefined : await openEntry(addresses, certificate);
 
-  const children = new Children(data, say);
-  const stopped = stopOnSignals(async () => {
+  const children = new Children({ data, certificate }, say);
+  const stop = async () => {
     await children.stop();
+    await entry?.close();
     data.release();
-  });
+  };
+  const stopped = stopOnSignals(stop);
   say("Starting …");
   try {
     await startAll(children);
     await untilVerifiersReady(addresses, stopped);
   } catch (error) {
     if (stopped.aborted) return;
-    await children.stop();
-    throw error;
+    await stop();
+    throw withHint(error, kept);
   }
   if (stopped.aborted) return;
   const endpoints = await discoverEndpoints(addresses.issuer);
-  const started = { addresses, data, demo, endpoints, pids: children.pids };
+  const started = { addresses, data, demo, endpoints, certificate, kept, pids: children.pids };
   process.stdout.write(options.json ? `${JSON.stringify(contractOf(started))}\n` : announcement(started));
+}
+
+async function openEntry(addresses: Addresses, certificate: Certificate): Promise<NetworkEntry> {
+  trust(certificate);
+  return NetworkEntry.open(addresses, certificate);
+}
+
+function withHint(error: unknown, kept: readonly string[]): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  const hint = `You have edited ${kept.join(", ")}; npm start -- --reset-config writes it anew.`;
+  return new Error(kept.length === 0 ? text : `${text}\n${hint}`, { cause: error });
 }
 
 /** One stop, however many signals: npm and its scripts pass a terminal's Ctrl-C on a second time. */
@@ -64,7 +81,7 @@ function fail(error: unknown): never {
 function main(): void {
   try {
     const options = parseOptions(process.argv.slice(2), process.env.INIT_CWD ?? process.cwd());
-    if (options === "help") process.stdout.write(`${USAGE}\n`);
+    if (options === "help") process.stdout.write(usageOf("start"));
     else start(options).catch(fail);
   } catch (error) {
     fail(error);

@@ -9,29 +9,66 @@ export interface Addresses {
   readonly webApp: string;
   /** The gateway's `/ready`, `/status` and `/metrics`. */
   readonly management: string;
-  readonly ports: Readonly<Record<keyof Omit<Addresses, "ports">, number>>;
+  /** What the URLs name. */
+  readonly host: string;
+  /** What the parts listen on, for this machine alone. */
+  readonly ports: Readonly<Record<PortUse, number>>;
+  /** What others on the network connect to; none without `--host`. */
+  readonly fronts: readonly FrontPort[];
 }
 
-export function addressesFrom(portBase: number): Addresses {
-  const ports = {
+export interface FrontPort {
+  readonly port: number;
+  /** Where the part listens to which it leads. */
+  readonly inner: number;
+  /** The part reads from the PROXY protocol who its client is. */
+  readonly tellsClient: boolean;
+}
+
+export type PortUse = "issuer" | "gateway" | "service" | "webApp" | "management";
+const OPEN_TO_OTHERS = ["issuer", "gateway", "service", "webApp"] as const;
+const TOLD_CLIENTS: readonly PortUse[] = ["issuer", "gateway"];
+/** With `--host`, the parts listen behind the ports of the entry. */
+const INNER_OFFSET = 5;
+export const MOST_PORTS = 9;
+
+/** Five neighbouring ports, and four more with `host`, which others on the network reach by https. */
+export function addressesFrom(portBase: number, host?: string): Addresses {
+  const outer = {
     issuer: portBase,
     gateway: portBase + 1,
     service: portBase + 2,
     webApp: portBase + 3,
     management: portBase + 4,
   };
-  const url = (name: keyof typeof ports): string => `http://${HOST}:${ports[name]}`;
+  const url = (name: PortUse): string =>
+    host === undefined ? `http://${HOST}:${outer[name]}` : `https://${host}:${outer[name]}`;
   return {
     issuer: url("issuer"),
     gateway: url("gateway"),
     service: url("service"),
     webApp: url("webApp"),
-    management: url("management"),
-    ports,
+    management: `http://${HOST}:${outer.management}`,
+    host: host ?? HOST,
+    ports: host === undefined ? outer : behind(outer),
+    fronts: host === undefined ? [] : OPEN_TO_OTHERS.map((use) => frontOf(use, outer)),
   };
 }
 
-const USED_FOR: Record<keyof Addresses["ports"], string> = {
+type Ports = Readonly<Record<PortUse, number>>;
+
+function behind({ management, ...others }: Ports): Ports {
+  const inner = Object.entries(others).map(([use, port]) => [use, port + INNER_OFFSET]);
+  return { ...(Object.fromEntries(inner) as Omit<Ports, "management">), management };
+}
+
+const frontOf = (use: PortUse, outer: Ports): FrontPort => ({
+  port: outer[use],
+  inner: outer[use] + INNER_OFFSET,
+  tellsClient: TOLD_CLIENTS.includes(use),
+});
+
+const USED_FOR: Record<PortUse, string> = {
   issuer: "authorization server",
   gateway: "gateway",
   service: "orders service",
@@ -40,9 +77,12 @@ const USED_FOR: Record<keyof Addresses["ports"], string> = {
 };
 
 /** Throws before anything is started, naming every port that somebody else listens on. */
-export async function requireFreePorts({ ports }: Addresses): Promise<void> {
-  const entries = Object.entries(ports) as [keyof typeof ports, number][];
+export async function requireFreePorts({ ports, fronts }: Addresses): Promise<void> {
+  const entries = Object.entries(ports) as [PortUse, number][];
   const taken: string[] = [];
+  for (const { port } of fronts) {
+    if (!(await isFree(port))) taken.push(`Port ${port} (for others on the network) is taken.`);
+  }
   for (const [name, port] of entries) {
     if (!(await isFree(port))) taken.push(`Port ${port} (${USED_FOR[name]}) is taken.`);
   }

@@ -12,6 +12,7 @@ import {
 import type { DataDirectory } from "./data-directory.ts";
 import type { Demo } from "./demo.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { Certificate } from "./network-entry.ts";
 import { PARTS, type Part } from "./parts.ts";
 
 export interface Started {
@@ -20,10 +21,13 @@ export interface Started {
   readonly demo: Demo;
   readonly endpoints: Endpoints;
   readonly pids: Readonly<Record<Part, number>>;
+  readonly certificate: Certificate | undefined;
+  /** Configuration files that were edited, and are kept as they are. */
+  readonly kept: readonly string[];
 }
 
 /** The line of JSON that scripts rely on: members are added, never changed. */
-export function contractOf({ addresses, data, demo, endpoints, pids }: Started) {
+export function contractOf({ addresses, data, demo, endpoints, pids, certificate, kept }: Started) {
   const { issuer, gateway, service, webApp, management } = addresses;
   return {
     issuer,
@@ -46,7 +50,11 @@ export function contractOf({ addresses, data, demo, endpoints, pids }: Started) 
     routes: ROUTES,
     pids,
     management,
-    commands: Object.fromEntries(PARTS.map((definition) => [definition.part, commandOf(definition, data)])),
+    commands: Object.fromEntries(
+      PARTS.map((definition) => [definition.part, commandOf(definition, { data, certificate })]),
+    ),
+    kept,
+    ...(certificate === undefined ? {} : { certificate: certificate.certificateFile }),
   };
 }
 
@@ -55,9 +63,11 @@ export function curlLines({
   addresses,
   demo,
   endpoints,
+  certificate,
 }: Started): readonly { what: string; line: string }[] {
+  const curl = certificate === undefined ? "curl" : `curl --cacert ${quote(certificate.certificateFile)}`;
   const client = `-u service:${demo.secrets.service}`;
-  const orders = `curl -sS -i -H "Authorization: Bearer $TOKEN" ${addresses.gateway}${ROUTES.orders}; echo`;
+  const orders = `${curl} -sS -i -H "Authorization: Bearer $TOKEN" ${addresses.gateway}${ROUTES.orders}; echo`;
   const form = (fields: Record<string, string>) =>
     Object.entries(fields)
       .map(([name, value]) => `--data-urlencode ${quote(`${name}=${value}`)}`)
@@ -67,23 +77,26 @@ export function curlLines({
   return [
     {
       what: "Get an access token for the orders API.",
-      line: `TOKEN=$(curl -sS ${client} ${ask} ${endpoints.token_endpoint} | ${pick})`,
+      line: `TOKEN=$(${curl} -sS ${client} ${ask} ${endpoints.token_endpoint} | ${pick})`,
     },
     { what: "Call it through the gateway: 200.", line: orders },
     {
       what: "Ask what the token is: active.",
-      line: `curl -sS ${client} -d "token=$TOKEN" ${endpoints.introspection_endpoint}; echo`,
+      line: `${curl} -sS ${client} -d "token=$TOKEN" ${endpoints.introspection_endpoint}; echo`,
     },
     {
       what: "Log out: revoke it, and wait for the receipt (a header) that says it is enforced.",
-      line: `curl -sS -i ${client} -H 'Prefer: wait=2' -d "token=$TOKEN" ${endpoints.revocation_endpoint}`,
+      line: `${curl} -sS -i ${client} -H 'Prefer: wait=2' -d "token=$TOKEN" ${endpoints.revocation_endpoint}`,
     },
     { what: "Call again: 401, with the reason.", line: orders },
   ];
 }
 
-export function commandLines({ addresses, demo }: Started): readonly string[] {
+export function commandLines({ addresses, demo, certificate }: Started): readonly string[] {
   return [
+    ...(certificate === undefined
+      ? []
+      : [`export NODE_EXTRA_CA_CERTS=${quote(certificate.certificateFile)}`]),
     `export PORTCULLIS_ISSUER=${addresses.issuer} PORTCULLIS_CLIENT_ID=admin PORTCULLIS_CLIENT_SECRET=${quote(demo.secrets.admin)}`,
     "npx portcullis verifiers",
     `npx portcullis revoke subject ${demo.username}`,
@@ -91,7 +104,7 @@ export function commandLines({ addresses, demo }: Started): readonly string[] {
 }
 
 export function announcement(started: Started): string {
-  const { addresses, data, demo } = started;
+  const { addresses, data, demo, certificate, kept } = started;
   const place = relative(process.cwd(), data.path);
   const directory = place.startsWith("..") ? data.path : `./${place}`;
   return [
@@ -107,6 +120,12 @@ export function announcement(started: Started): string {
     `  Gateway               ${addresses.gateway}   (${addresses.management}/status)`,
     `  Orders service        ${addresses.service}`,
     `  State and logs        ${directory}`,
+    ...kept.map(
+      (name) => `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew)`,
+    ),
+    ...(certificate === undefined
+      ? []
+      : [`  Certificate           ${certificate.certificateFile}   (browsers ask: it is our own)`]),
     "",
     "Open the web app and sign in; then press “Sign out everywhere” on the account page, and watch.",
     "Or paste these five lines into a shell:",

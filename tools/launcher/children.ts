@@ -4,7 +4,14 @@ import { closeSync, openSync, readFileSync, renameSync, statSync } from "node:fs
 import { join } from "node:path";
 import { root } from "../workspace.ts";
 import type { DataDirectory } from "./data-directory.ts";
+import type { Certificate } from "./network-entry.ts";
 import { PARTS, type Part, type PartDefinition } from "./parts.ts";
+
+export interface CommandContext {
+  readonly data: DataDirectory;
+  /** That of the entry of `--host`, through which the parts call each other too. */
+  readonly certificate: Certificate | undefined;
+}
 
 const STOP_WITHIN_MS = 10_000;
 const READY_WITHIN_MS = 30_000;
@@ -12,8 +19,12 @@ const SHOWN_LINES = 15;
 const LARGEST_LOG_BYTES = 5_000_000;
 
 /** The argv that starts a part by hand. The same after every restart, so that scripts may keep it. */
-export function commandOf(definition: PartDefinition, data: DataDirectory): readonly string[] {
+export function commandOf(
+  definition: PartDefinition,
+  { data, certificate }: CommandContext,
+): readonly string[] {
   return [
+    ...(certificate === undefined ? [] : ["env", `NODE_EXTRA_CA_CERTS=${certificate.certificateFile}`]),
     process.execPath,
     "--conditions=@portcullis/source",
     join(root, definition.program),
@@ -23,13 +34,13 @@ export function commandOf(definition: PartDefinition, data: DataDirectory): read
 }
 
 export class Children {
-  readonly #data: DataDirectory;
+  readonly #context: CommandContext;
   readonly #report: (line: string) => void;
   readonly #running = new Map<Part, ChildProcess>();
   #stopping = false;
 
-  constructor(data: DataDirectory, report: (line: string) => void) {
-    this.#data = data;
+  constructor(context: CommandContext, report: (line: string) => void) {
+    this.#context = context;
     this.#report = report;
   }
 
@@ -69,7 +80,7 @@ export class Children {
   }
 
   #spawn(definition: PartDefinition): ChildProcess {
-    const [file, ...parameters] = commandOf(definition, this.#data) as [string, ...string[]];
+    const [file, ...parameters] = commandOf(definition, this.#context) as [string, ...string[]];
     const log = this.#openLog(definition);
     try {
       // A process group of its own: Ctrl-C in a terminal reaches the launcher alone, which stops all in order.
@@ -81,14 +92,14 @@ export class Children {
   }
 
   #openLog({ part }: PartDefinition): number {
-    const file = this.#data.pathOf("logs", `${part}.log`);
+    const file = this.#context.data.pathOf("logs", `${part}.log`);
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     if (size > LARGEST_LOG_BYTES) renameSync(file, `${file}.1`);
     return openSync(file, "a", 0o600);
   }
 
   #endOfLog({ part }: PartDefinition): string {
-    const file = this.#data.pathOf("logs", `${part}.log`);
+    const file = this.#context.data.pathOf("logs", `${part}.log`);
     const lines = readFileSync(file, "utf8").trimEnd().split("\n").slice(-SHOWN_LINES);
     return [`The end of ${file}:`, ...lines.map((line) => `  ${line}`)].join("\n");
   }
@@ -97,7 +108,7 @@ export class Children {
     child.once("exit", (code, signal) => {
       this.#running.delete(definition.part);
       if (this.#stopping) return;
-      const command = commandOf(definition, this.#data).map(quote).join(" ");
+      const command = commandOf(definition, this.#context).map(quote).join(" ");
       this.#report(
         `The ${definition.title} (process ${child.pid}) ended with ${signal ?? `status ${code}`}; the others run on.\n` +
           `Start it again with:\n  ${command}`,

@@ -2,6 +2,7 @@ import type { Addresses } from "./addresses.ts";
 import { HOST } from "./addresses.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import type { Demo, SecretClient } from "./demo.ts";
+import { writeUnedited } from "./kept-files.ts";
 
 export const RESOURCE = "https://orders.portcullis.example";
 export const ROUTES = { orders: "/orders", open: "/catalogue" } as const;
@@ -17,17 +18,19 @@ interface Ingredients {
   readonly addresses: Addresses;
   readonly demo: Demo;
   readonly data: DataDirectory;
+  /** Edited files are written anew too. */
+  readonly reset: boolean;
 }
 
-/** Written at every start: they follow from the options and from demo.json. */
-export function writeConfigurations(from: Ingredients): void {
+/** They follow from the options and from demo.json. Returns the names of those that were edited, and are kept as they are. */
+export function writeConfigurations(from: Ingredients): readonly string[] {
   const files: Record<string, string> = {
     "auth-server.json": asJson(authServer(from)),
     "gateway.yaml": gateway(from),
     "orders-service.json": asJson(ordersService(from)),
     "web-app.json": asJson(webApp(from)),
   };
-  for (const [name, text] of Object.entries(files)) from.data.write(`config/${name}`, text);
+  return writeUnedited({ data: from.data, files, reset: from.reset });
 }
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -37,6 +40,7 @@ function authServer({ addresses, demo, data }: Ingredients) {
     issuer: addresses.issuer,
     listen: { host: HOST, port: addresses.ports.issuer },
     dataDirectory: data.pathOf("auth-server"),
+    ...entryOf(addresses),
     resources: [
       {
         identifier: RESOURCE,
@@ -70,6 +74,10 @@ function authServer({ addresses, demo, data }: Ingredients) {
   };
 }
 
+/** Others come through the entry of `--host`, which says who they are. */
+const entryOf = ({ fronts }: Addresses) =>
+  fronts.length === 0 ? {} : { trustedProxies: { addresses: [HOST], proxyProtocol: true } };
+
 function machine(clientId: SecretClient, name: string, demo: Demo, resources: Record<string, string[]>) {
   return {
     clientId,
@@ -83,11 +91,13 @@ function machine(clientId: SecretClient, name: string, demo: Demo, resources: Re
 /** YAML, with its values as JSON: every JSON text is YAML. */
 function gateway({ addresses, demo, data }: Ingredients): string {
   const value = JSON.stringify;
-  return `# Written by npm start at every start; docs/reference/gateway-configuration.md explains every setting.
+  return `# Written by npm start, which keeps what you change here; docs/reference/gateway-configuration.md explains every setting.
 issuer: ${value(addresses.issuer)}
 audience: ${value(RESOURCE)}
 listen: { host: ${value(HOST)}, port: ${addresses.ports.gateway} }
-management: { host: ${value(HOST)}, port: ${addresses.ports.management} }
+${Object.entries(entryOf(addresses))
+  .map(([name, setting]) => `${name}: ${value(setting)}\n`)
+  .join("")}management: { host: ${value(HOST)}, port: ${addresses.ports.management} }
 verifier: { clientId: gateway, clientSecret: ${value(demo.secrets.gateway)} }
 transactionToken:
   issuer: ${value(addresses.gateway)}

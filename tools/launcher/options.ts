@@ -1,30 +1,25 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { usageOf } from "../usage.ts";
+import { MOST_PORTS } from "./addresses.ts";
 
 export interface LauncherOptions {
   readonly dataDirectory: string;
   readonly portBase: number;
+  /** Where others on the network reach this machine; undefined: nobody else can. */
+  readonly host?: string;
+  /** Configuration files that were edited are written anew too. */
+  readonly resetConfig: boolean;
   /** One line of JSON on standard output, for scripts. */
   readonly json: boolean;
 }
 
-export const USAGE = `Usage: npm start [-- OPTIONS]
-
-Starts Portcullis with a demo service and a demo web app, on embedded defaults.
-
-  --data DIR       where state, secrets and logs are kept (default ./.portcullis)
-  --port-base N    first of five neighbouring ports (default 8400)
-  --json           print one line of JSON when everything is ready; for scripts
-  --help           print this
-
-Ctrl-C stops all of it.`;
-
 export class UsageError extends Error {}
 
 const DEFAULT_PORT_BASE = 8400;
-/** From the first unprivileged port; the last of the five must exist too. */
+/** From the first unprivileged port; the last of them must exist too. */
 const LOWEST = 1024;
-const HIGHEST = 65_535 - 4;
+const HIGHEST = 65_535 - MOST_PORTS + 1;
 
 /** "help", or the options. Throws `UsageError` with a text for the user. */
 export function parseOptions(argv: readonly string[], directory: string): LauncherOptions | "help" {
@@ -33,6 +28,8 @@ export function parseOptions(argv: readonly string[], directory: string): Launch
   return {
     dataDirectory: resolve(directory, values.data ?? ".portcullis"),
     portBase: parsePortBase(values["port-base"]),
+    ...(values.host === undefined ? {} : { host: parseHost(values.host) }),
+    resetConfig: values["reset-config"] ?? false,
     json: values.json ?? false,
   };
 }
@@ -44,13 +41,15 @@ function parse(argv: readonly string[]) {
       options: {
         data: { type: "string" },
         "port-base": { type: "string" },
+        host: { type: "string" },
+        "reset-config": { type: "boolean" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });
     return values;
   } catch (cause) {
-    throw new UsageError(`${(cause as Error).message.split(". ")[0]}.\n\n${USAGE}`, { cause });
+    throw new UsageError(`${(cause as Error).message.split(". ")[0]}.\n\n${usageOf("start")}`, { cause });
   }
 }
 
@@ -60,5 +59,15 @@ function parsePortBase(text: string | undefined): number {
   if (port >= LOWEST && port <= HIGHEST) return port;
   throw new UsageError(
     `--port-base must be a number from ${LOWEST} to ${HIGHEST}, not ${JSON.stringify(text)}.`,
+  );
+}
+
+/** An IPv4 address or a name: it becomes part of URLs that browsers are sent to. */
+function parseHost(text: string): string {
+  const isName =
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/.test(text);
+  if (isName && text !== "0.0.0.0") return text;
+  throw new UsageError(
+    `--host must be the lower-case name or the IPv4 address by which others reach this machine, such as 192.168.1.5, not ${JSON.stringify(text)}.`,
   );
 }

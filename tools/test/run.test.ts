@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -39,8 +39,8 @@ function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...rest, PATH: `${inFolder("bin")}:/usr/bin:/bin`, ...more };
 }
 
-async function runVerb(env = environment()) {
-  const child = spawn(process.execPath, ["tools/run.mjs", "start"], { cwd: folder, env });
+async function runVerb(env = environment(), words: readonly string[] = ["start"]) {
+  const child = spawn(process.execPath, ["tools/run.mjs", ...words], { cwd: folder, env });
   const [output, errors, [status]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -108,3 +108,20 @@ test("ends the install, and starts nothing, when the npm that called it is gone 
 
 const pidIn = (name: string): Promise<number> =>
   until(async () => Number(await readFile(inFolder(name), "utf8")) || undefined, { what: name });
+
+test("tells how each verb is used before anything is installed", async () => {
+  await npmThat(...INSTALL);
+  await cp(join(import.meta.dirname, "..", "usage"), inFolder("tools", "usage"), { recursive: true });
+  const manifest = await readFile(join(import.meta.dirname, "..", "..", "package.json"), "utf8");
+  const scripts = Object.entries(JSON.parse(manifest).scripts as Record<string, string>);
+  const verbs = scripts
+    .filter(([, script]) => script.startsWith("node tools/run.mjs "))
+    .map(([verb]) => verb);
+  assert.ok(verbs.length >= 9);
+  for (const verb of verbs) {
+    const { status, output } = await runVerb(environment(), [verb, "--help"]);
+    assert.equal(status, 0);
+    assert.match(output, new RegExp(`^Usage: npm (run )?${verb}\\b`));
+  }
+  assert.ok(!existsSync(inFolder("installs")));
+});

@@ -10,6 +10,7 @@ import { addressesFrom, requireFreePorts } from "../addresses.ts";
 import { quote } from "../children.ts";
 import { openDataDirectory } from "../data-directory.ts";
 import { openDemo } from "../demo.ts";
+import { writeUnedited } from "../kept-files.ts";
 import { parseOptions, UsageError } from "../options.ts";
 
 describe("the launcher's options", () => {
@@ -17,13 +18,15 @@ describe("the launcher's options", () => {
     assert.deepEqual(parseOptions([], "/home/me"), {
       dataDirectory: "/home/me/.portcullis",
       portBase: 8400,
+      resetConfig: false,
       json: false,
     });
   });
 
   it("take a directory relative to where the command was typed", () => {
     const options = parseOptions(["--data", "x/y", "--port-base=9000", "--json"], "/home/me");
-    assert.deepEqual(options, { dataDirectory: "/home/me/x/y", portBase: 9000, json: true });
+    const expected = { dataDirectory: "/home/me/x/y", portBase: 9000, resetConfig: false, json: true };
+    assert.deepEqual(options, expected);
     assert.equal(parseOptions(["--help"], "/"), "help");
   });
 
@@ -33,7 +36,19 @@ describe("the launcher's options", () => {
     assert.throws(() => parseOptions(["--data"], "/"), UsageError);
   });
 
-  it("take no port base that leaves no room for five ports", () => {
+  it("take a name or an address for others on the network, and nothing that could change a URL", () => {
+    for (const host of ["192.168.1.5", "my-box.lan", "localhost"]) {
+      assert.equal((parseOptions(["--host", host], "/") as { host: string }).host, host);
+    }
+    for (const host of ["0.0.0.0", "", "::1", "a/b", "a:1", "UPPER", "-a", "a b", "user@box"]) {
+      assert.throws(() => parseOptions([`--host=${host}`], "/"), {
+        constructor: UsageError,
+        message: /--host/,
+      });
+    }
+  });
+
+  it("take no port base that leaves no room for all ports", () => {
     for (const text of ["0", "80", "65532", "-1", "8400x", "1e4", "", "99999999"]) {
       assert.throws(() => parseOptions([`--port-base=${text}`], "/"), UsageError, text);
     }
@@ -126,6 +141,61 @@ describe("the launcher's ports", () => {
       ),
     );
     squatter.close();
+  });
+});
+
+describe("the launcher's addresses with a host", () => {
+  const addresses = addressesFrom(9000, "box.lan");
+
+  it("are https for others, in front of parts that listen for this machine alone", () => {
+    assert.equal(addresses.issuer, "https://box.lan:9000");
+    assert.equal(addresses.management, "http://127.0.0.1:9004");
+    assert.deepEqual(addresses.ports, {
+      issuer: 9005,
+      gateway: 9006,
+      service: 9007,
+      webApp: 9008,
+      management: 9004,
+    });
+    assert.deepEqual(
+      addresses.fronts.map(({ port, inner }) => [port, inner]),
+      [9000, 9001, 9002, 9003].map((port) => [port, port + 5]),
+    );
+  });
+});
+
+describe("configuration files", () => {
+  const path = join(mkdtempSync(join(tmpdir(), "portcullis-kept-")), "new");
+  after(() => rmSync(path, { recursive: true, force: true }));
+  const data = openDataDirectory(path, { issuer: "x" });
+  after(() => data.release());
+  const write = (text: string, reset = false) =>
+    writeUnedited({ data, files: { "a.json": text, "b.json": text }, reset });
+  const textOf = (name: string) => readFileSync(join(path, "config", name), "utf8");
+
+  it("are written again while nobody has edited them", () => {
+    assert.deepEqual(write("1"), []);
+    assert.deepEqual(write("2"), []);
+    assert.equal(textOf("a.json"), "2");
+  });
+
+  it("are kept for as long as an edit stands, and written when it is undone or to be forgotten", () => {
+    data.write("config/a.json", "mine");
+    assert.deepEqual(write("3"), ["a.json"]);
+    assert.deepEqual(write("4"), ["a.json"]);
+    assert.equal(textOf("a.json"), "mine");
+    assert.equal(textOf("b.json"), "4");
+    data.write("config/a.json", "2");
+    assert.deepEqual(write("5"), []);
+    data.write("config/a.json", "mine");
+    assert.deepEqual(write("6", true), []);
+    assert.equal(textOf("a.json"), "6");
+  });
+
+  it("are written again when they were deleted", () => {
+    rmSync(join(path, "config", "a.json"));
+    assert.deepEqual(write("7"), []);
+    assert.equal(textOf("a.json"), "7");
   });
 });
 
