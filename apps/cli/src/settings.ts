@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isLoopback } from "@portcullis/access-token";
+import { isLoopback } from "@portcullis/issuer";
 import { cliError } from "./errors.ts";
 import type { Io } from "./io.ts";
 

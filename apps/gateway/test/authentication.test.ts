@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { test } from "node:test";
 import { createTransactionTokenVerifier, remoteKeySource } from "@portcullis/access-token";
+import { keySetOf } from "@portcullis/issuer";
 import { newIdentifier, spellingsOf } from "@portcullis/testing";
 import { valuesOf } from "./support/echo-upstream.ts";
 import { GATEWAY_ISSUER, TestGateway, TRUST_DOMAIN } from "./support/test-gateway.ts";
@@ -31,9 +32,11 @@ test("the service can verify the transaction token with the published keys", asy
     issuer: GATEWAY_ISSUER,
     audience: TRUST_DOMAIN,
     keys: remoteKeySource({
-      issuer: GATEWAY_ISSUER,
-      jwksUri: `${gateway.gateway.url}/.well-known/jwks.json`,
-      allowInsecureRequests: true,
+      fetchKeySet: keySetOf({
+        issuer: GATEWAY_ISSUER,
+        jwksUri: `${gateway.gateway.url}/.well-known/jwks.json`,
+        allowInsecureRequests: true,
+      }),
     }),
   });
   const verified = await verifier.verify(token!);

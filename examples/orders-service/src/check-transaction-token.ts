@@ -4,6 +4,7 @@ import {
   type KeySource,
   remoteKeySource,
 } from "@portcullis/access-token";
+import { keySetOf } from "@portcullis/issuer";
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 
 declare module "fastify" {
@@ -46,7 +47,7 @@ export function checkTransactionToken(check: TransactionTokenCheck | undefined):
 }
 
 const gatewayKeys = (issuer: string): KeySource =>
-  remoteKeySource({ issuer, jwksUri: `${issuer}/.well-known/jwks.json` });
+  remoteKeySource({ fetchKeySet: keySetOf({ issuer, jwksUri: `${issuer}/.well-known/jwks.json` }) });
 
 function refuseAs(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   if (!isAccessTokenError(error)) throw error;

@@ -1,5 +1,6 @@
 import { remoteKeySource } from "@portcullis/access-token";
 import { createGuard } from "@portcullis/guard";
+import { keySetOf } from "@portcullis/issuer";
 import type { Reason, Scope } from "@portcullis/protocol";
 import { createKeySpace, RevocationIndex, type RevocationView } from "@portcullis/revocation";
 import { AUDIENCE, FakeIssuer, sendJson } from "@portcullis/testing";
@@ -26,7 +27,7 @@ export class World {
     const guard = createGuard({
       issuer: issuer.issuer,
       audience: AUDIENCE,
-      keys: remoteKeySource({ issuer: issuer.issuer }),
+      keys: remoteKeySource({ fetchKeySet: keySetOf({ issuer: issuer.issuer }) }),
       revocations,
     });
     const app = await createOrdersService({

@@ -1,5 +1,6 @@
 /** What the payload of a JWT access token must say (RFC 9068, section 4), once its signature has verified. */
 
+import type { JsonObject } from "@portcullis/protocol";
 import {
   audienceList,
   type ClaimShapes,
@@ -14,7 +15,6 @@ import {
 } from "./claim-checks.ts";
 import type { AccessTokenClaims } from "./claims.ts";
 import { accessTokenError } from "./errors.ts";
-import type { JsonObject } from "./strict-json.ts";
 
 export interface ClaimExpectations {
   readonly issuer: string;

@@ -3,11 +3,12 @@
  * chooses nothing: it can only fail. `jwk`, `jku`, `x5u` and `x5c` are never read and nothing is fetched for
  * them; keys come from the configured issuer alone (RFC 8725, sections 3.1 and 3.10).
  */
+
+import type { JsonObject } from "@portcullis/protocol";
 import { ALGORITHMS, type Algorithm } from "./algorithms.ts";
 import type { TokenHeader } from "./claims.ts";
 import { type AccessTokenErrorCode, accessTokenError } from "./errors.ts";
 import { MAX_KID_LENGTH } from "./import-key.ts";
-import type { JsonObject } from "./strict-json.ts";
 
 export interface HeaderExpectations {
   /** `typ` in lower case, without `application/`. */

@@ -1,6 +1,7 @@
 /** Checks that the claims of more than one kind of token share. */
+
+import type { JsonObject } from "@portcullis/protocol";
 import { accessTokenError } from "./errors.ts";
-import type { JsonObject } from "./strict-json.ts";
 
 /** The index keeps seconds as u32; a time outside is no date that an issuer means. */
 const MAX_SECONDS = 0xffff_ffff;

@@ -5,8 +5,8 @@
  * not spell its own bytes exactly is `malformed_token`.
  */
 import { Buffer, isUtf8 } from "node:buffer";
+import { type JsonObject, parseStrictObject } from "@portcullis/protocol";
 import { accessTokenError } from "./errors.ts";
-import { type JsonObject, parseStrictObject } from "./strict-json.ts";
 
 export interface CompactToken {
   /** Encoded header, as it stands in the token. */

@@ -6,7 +6,6 @@ export type {
   TransactionTokenClaims,
   VerifiedAccessToken,
 } from "./claims.ts";
-export { isLoopback, requireIssuerUrl } from "./discover-jwks-uri.ts";
 export {
   ACCESS_TOKEN_ERRORS,
   type AccessTokenError,

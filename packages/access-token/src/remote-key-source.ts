@@ -21,18 +21,13 @@ import {
   systemClock,
   systemTimer,
 } from "@portcullis/protocol";
-import { discoverJwksUri, requireIssuerUrl, requireSecureUrl } from "./discover-jwks-uri.ts";
-import { accessTokenError, isAccessTokenError } from "./errors.ts";
-import { fetchJson } from "./fetch-json.ts";
+import { type AccessTokenError, accessTokenError, isAccessTokenError } from "./errors.ts";
 import { importKeySet, type KeySet } from "./key-set.ts";
 import type { KeySource } from "./key-source.ts";
 
 export interface RemoteKeySourceOptions {
-  /** Where discovery starts, and what it must say. */
-  readonly issuer: string;
-  /** Skips discovery: for an issuer, such as the gateway, that publishes its keys and no metadata. */
-  readonly jwksUri?: string | undefined;
-  readonly fetch?: typeof fetch | undefined;
+  /** Fetches the JWKS as it is published now, in bounded time: `keySetOf` of `@portcullis/issuer` gives one that does. */
+  readonly fetchKeySet: () => Promise<object>;
   /** Its monotonic clock is read; default the system's. */
   readonly clock?: Clock | undefined;
   /** Least time between the beginnings of two fetches for unknown keys; default 1,000. */
@@ -49,10 +44,6 @@ export interface RemoteKeySourceOptions {
   readonly keepLastKeysMs?: number | undefined;
   /** After a failed fetch, the next is at least this much later; default 1,000. */
   readonly retryMs?: number | undefined;
-  /** For each request; default 5,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Allow plain HTTP to other hosts than loopback; default false. */
-  readonly allowInsecureRequests?: boolean | undefined;
 }
 
 export interface KeyEvent {
@@ -74,9 +65,7 @@ const MAX_WAITING = 1000;
 type Settings = ReturnType<typeof settingsOf>;
 
 const settingsOf = (options: RemoteKeySourceOptions) => ({
-  issuer: options.issuer,
-  jwksUri: options.jwksUri,
-  fetch: options.fetch ?? fetch,
+  fetchKeySet: options.fetchKeySet,
   clock: options.clock ?? systemClock,
   setTimer: options.setTimer ?? systemTimer,
   log: options.log ?? (() => {}),
@@ -85,16 +74,12 @@ const settingsOf = (options: RemoteKeySourceOptions) => ({
   maxAgeMs: options.maxAgeMs ?? 600_000,
   keepLastKeysMs: options.keepLastKeysMs ?? LONGEST_MS - 600_000,
   retryMs: options.retryMs ?? 1_000,
-  timeoutMs: options.timeoutMs ?? 5_000,
-  allowInsecureRequests: options.allowInsecureRequests ?? false,
 });
 
-/** Throws `invalid_configuration` at once for an issuer that could not be asked safely. */
+/** Throws `invalid_configuration` for ages that would keep a key longer than its issuer counts with. */
 export function remoteKeySource(options: RemoteKeySourceOptions): RemoteKeySource {
   const settings = settingsOf(options);
-  requireIssuerUrl(settings.issuer, settings);
   requireBoundedAge(settings);
-  if (settings.jwksUri !== undefined) requireSecureUrl("jwksUri", settings.jwksUri, settings);
   return new FetchedKeys(settings);
 }
 
@@ -223,9 +208,10 @@ class FetchedKeys implements RemoteKeySource {
     this.#beganAtMs = this.#settings.clock.monotonicMs();
     const startedAtMs = this.#beganAtMs;
     try {
-      this.#replace(await fetchKeySet(this.#settings), startedAtMs);
-    } catch (error) {
+      this.#replace(keysOf(await this.#settings.fetchKeySet()), startedAtMs);
+    } catch (cause) {
       this.#failedAtMs = this.#settings.clock.monotonicMs();
+      const error = unavailable(cause);
       this.#keep(error);
       throw error;
     }
@@ -240,24 +226,28 @@ class FetchedKeys implements RemoteKeySource {
   }
 
   /** Said once, and not for each of many failures. */
-  #keep(error: unknown): void {
+  #keep({ detail }: AccessTokenError): void {
     if (this.#keys === undefined || this.#isKept) return;
     this.#isKept = true;
-    const detail = isAccessTokenError(error) ? error.detail : undefined;
     this.#settings.log({ event: "keys_kept", ageMs: this.#ageMs(), detail });
   }
 }
 
-async function fetchKeySet(settings: Settings): Promise<KeySet> {
-  const uri = settings.jwksUri === undefined ? await discoverJwksUri(settings) : new URL(settings.jwksUri);
-  const document = await fetchJson(uri, settings);
-  if (!Array.isArray(document?.keys)) {
-    throw accessTokenError("keys_unavailable", { detail: `${uri.origin} publishes no key set` });
+function keysOf(document: object): KeySet {
+  if (!("keys" in document) || !Array.isArray(document.keys)) {
+    throw accessTokenError("keys_unavailable", { detail: "the issuer publishes no key set" });
   }
   const keys = importKeySet(document.keys);
   // An issuer signs with something: this is a mistake of its operator, and no reason to refuse every token.
   if (keys.size === 0) {
-    throw accessTokenError("keys_unavailable", { detail: `${uri.origin} publishes no key that can be used` });
+    throw accessTokenError("keys_unavailable", { detail: "the issuer publishes no key that can be used" });
   }
   return keys;
+}
+
+/** Whatever kept the keys away, it is an outage: the tokens may be good. */
+function unavailable(cause: unknown): AccessTokenError {
+  if (isAccessTokenError(cause)) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return accessTokenError("keys_unavailable", { detail, cause });
 }

@@ -3,6 +3,7 @@
  * claims must say is the business of each kind. Synchronous when the key is known.
  */
 import type { KeyObject } from "node:crypto";
+import type { JsonObject } from "@portcullis/protocol";
 import {
   ALGORITHM_NAMES,
   ALGORITHMS,
@@ -15,7 +16,6 @@ import { type CheckedHeader, checkHeader, type HeaderExpectations } from "./chec
 import { type CompactToken, readHeader, readPayload, splitCompactToken } from "./compact-token.ts";
 import { accessTokenError } from "./errors.ts";
 import type { KeySource } from "./key-source.ts";
-import type { JsonObject } from "./strict-json.ts";
 
 export interface SignedJwt {
   readonly header: CheckedHeader;

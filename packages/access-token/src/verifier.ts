@@ -23,7 +23,7 @@ export const CLOCK_SKEW_SECONDS = 5;
  * const verifier = createAccessTokenVerifier({
  *   issuer: "https://id.example",
  *   audience: "https://orders.example",
- *   keys: remoteKeySource({ issuer: "https://id.example" }),
+ *   keys: remoteKeySource({ fetchKeySet: keySetOf({ issuer: "https://id.example" }) }),
  * });
  * const { claims } = await verifier.verify(token);
  * ```

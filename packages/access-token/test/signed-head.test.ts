@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { keySetOf } from "@portcullis/issuer";
 import { FakeIssuer, generateSigningKey, signJwt } from "@portcullis/testing";
 import { createSignedHeadVerifier, localKeySource, remoteKeySource } from "../src/index.ts";
 
@@ -40,7 +41,7 @@ test("every other text is refused, with the reason as code", async () => {
 
 test("a head is checked with the keys that are known while the issuer is away", async () => {
   await using issuer = await FakeIssuer.start();
-  const keys = remoteKeySource({ issuer: issuer.issuer });
+  const keys = remoteKeySource({ fetchKeySet: keySetOf({ issuer: issuer.issuer }) });
   const verify = createSignedHeadVerifier({ issuer: issuer.issuer, keys });
   await verify(issuer.signHead(place));
   const later = issuer.signHead({ ...place, seq: 8 });

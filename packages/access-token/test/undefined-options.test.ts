@@ -1,6 +1,7 @@
 /** An option that is there and undefined has its default, as one that is not there. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { keySetOf } from "@portcullis/issuer";
 import { AUDIENCE, FakeIssuer, newIdentifier, signJwt, type UndefinedOptions } from "@portcullis/testing";
 import {
   type AccessTokenVerifierOptions,
@@ -31,8 +32,6 @@ const TRANSACTION: UndefinedOptions<TransactionTokenVerifierOptions> = {
 };
 const HEAD: UndefinedOptions<SignedHeadVerifierOptions> = { algorithms: undefined };
 const KEYS: UndefinedOptions<RemoteKeySourceOptions> = {
-  jwksUri: undefined,
-  fetch: undefined,
   clock: undefined,
   setTimer: undefined,
   log: undefined,
@@ -41,13 +40,11 @@ const KEYS: UndefinedOptions<RemoteKeySourceOptions> = {
   maxAgeMs: undefined,
   keepLastKeysMs: undefined,
   retryMs: undefined,
-  timeoutMs: undefined,
-  allowInsecureRequests: undefined,
 };
 
 test("verifiers go by the system's clock, take every algorithm and remember tokens, with keys found by discovery", async () => {
   await using issuer = await FakeIssuer.start();
-  const keys = remoteKeySource({ issuer: issuer.issuer, ...KEYS });
+  const keys = remoteKeySource({ fetchKeySet: keySetOf({ issuer: issuer.issuer }), ...KEYS });
   const verifier = createAccessTokenVerifier({
     issuer: issuer.issuer,
     audience: AUDIENCE,

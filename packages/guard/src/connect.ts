@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { createSignedHeadVerifier, remoteKeySource } from "@portcullis/access-token";
 import {
-  createSignedHeadVerifier,
-  isLoopback,
-  remoteKeySource,
+  apiResourceOf,
+  discoverIssuer,
+  keySetOf,
+  MachineToken,
   requireIssuerUrl,
-} from "@portcullis/access-token";
-import { type Clock, systemClock } from "@portcullis/protocol";
+  requireSecureUrl,
+  revocationsEndpointOf,
+} from "@portcullis/issuer";
+import { API_SCOPES, type Clock, systemClock } from "@portcullis/protocol";
 import {
   createReplica,
   type Feed,
@@ -15,10 +19,8 @@ import {
 } from "@portcullis/revocation";
 import type { Freshness, Guard } from "./decision.ts";
 import { describeFailure } from "./describe-failure.ts";
-import { discoverIssuer } from "./discover-issuer.ts";
 import { discoveredFeed } from "./discovered-feed.ts";
 import { guardError } from "./errors.ts";
-import { FeedCredentials } from "./feed-credentials.ts";
 import { firstKeys } from "./first-keys.ts";
 import { createGuard } from "./guard.ts";
 import type { GuardEvent } from "./guard-event.ts";
@@ -93,11 +95,9 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   checkOptions(settings);
   const http = issuerFeed(settings, log);
   const keys = remoteKeySource({
-    issuer: settings.issuer,
-    fetch: settings.fetch,
+    fetchKeySet: keySetOf(issuerSettingsOf(settings)),
     clock: settings.clock,
     log,
-    allowInsecureRequests: settings.allowInsecureRequests,
   });
   const replica: Replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
@@ -161,16 +161,33 @@ type Settings = ConnectOptions & {
 };
 type Log = (event: GuardEvent) => void;
 
+/** What asking the issuer takes. */
+const issuerSettingsOf = ({ issuer, fetch, allowInsecureRequests }: Settings) => ({
+  issuer,
+  fetch,
+  allowInsecureRequests,
+});
+
 function issuerFeed(settings: Settings, log: Log): Feed {
+  const issuer = issuerSettingsOf(settings);
   const discovered = remembered(async () => {
     try {
-      return await discoverIssuer(settings);
+      const metadata = await discoverIssuer(issuer);
+      return { metadata, revocationsEndpoint: revocationsEndpointOf(metadata) };
     } catch (error) {
       log({ event: "issuer_discovery_failed", ...describeFailure(error) });
       throw error;
     }
   });
-  const { authorization } = new FeedCredentials({ discovered, clock: settings.clock });
+  const { authorization } = new MachineToken({
+    ...issuer,
+    clientId: settings.clientId,
+    clientSecret: settings.clientSecret,
+    scopes: [API_SCOPES.readRevocations],
+    discovered: async () => (await discovered()).metadata,
+    resource: apiResourceOf,
+    clock: settings.clock,
+  });
   const open = remembered(async () => {
     const endpoint = settings.feedEndpoint?.replace(/\/$/, "") ?? (await discovered()).revocationsEndpoint;
     return httpFeed({ endpoint, authorization, fetch: settings.fetch });
@@ -180,7 +197,8 @@ function issuerFeed(settings: Settings, log: Log): Feed {
 
 function checkOptions(settings: Settings): void {
   requireIssuerUrl(settings.issuer, settings);
-  checkFeedEndpoint(settings);
+  // The feed is asked with a token: it must not go over a network in the clear.
+  if (settings.feedEndpoint !== undefined) requireSecureUrl("feedEndpoint", settings.feedEndpoint, settings);
   for (const name of ["clientId", "clientSecret"] as const) {
     if (typeof settings[name] !== "string" || settings[name] === "") {
       throw guardError("invalid_configuration", {
@@ -193,15 +211,4 @@ function checkOptions(settings: Settings): void {
       text: `name: found ${JSON.stringify(settings.name)}; give 1 to 80 letters, digits, "_", ".", "@" or "-".`,
     });
   }
-}
-
-/** The feed is asked with a token: it must not go over a network in the clear. */
-function checkFeedEndpoint({ feedEndpoint, allowInsecureRequests }: Settings): void {
-  if (feedEndpoint === undefined) return;
-  const url = URL.canParse(feedEndpoint) ? new URL(feedEndpoint) : undefined;
-  const mayBePlain = allowInsecureRequests || (url !== undefined && isLoopback(url.hostname));
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && mayBePlain)) return;
-  throw guardError("invalid_configuration", {
-    text: `feedEndpoint: found ${JSON.stringify(feedEndpoint)}; give an https URL (http only for a loopback address).`,
-  });
 }

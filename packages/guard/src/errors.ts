@@ -60,7 +60,6 @@ export const GUARD_ERRORS = {
   invalid_configuration: { status: 500, text: "The guard's configuration cannot work." },
   /** Becomes the denial `killed`; the detail is the reason. */
   key_refused: { status: 401, text: "The token is signed with a key that was retired." },
-  discovery_failed: { status: 503, text: "The issuer's metadata cannot be used." },
 } as const;
 
 export const guardError = errorsOf(GUARD_ERRORS);

@@ -4,6 +4,7 @@ import {
   type KeySource,
   remoteKeySource,
 } from "@portcullis/access-token";
+import { keySetOf } from "@portcullis/issuer";
 import { type Clock, type SetTimer, systemClock } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
 import type {
@@ -40,7 +41,7 @@ export interface GuardOptions {
   readonly issuer: string;
   /** A token must have one of these in `aud`; a route can ask for one in particular. */
   readonly audience: string | readonly string[];
-  /** Default: `remoteKeySource({ issuer })`. */
+  /** Default: those that the issuer publishes, found by discovery. */
   readonly keys?: KeySource | undefined;
   readonly revocations: RevocationView;
   /** Default: the issuer. */
@@ -91,7 +92,7 @@ class RevocationGuard implements Guard {
 
   constructor(options: GuardOptions) {
     const { revocations, log = () => {} } = options;
-    const keys = options.keys ?? remoteKeySource({ issuer: options.issuer });
+    const keys = options.keys ?? remoteKeySource({ fetchKeySet: keySetOf({ issuer: options.issuer }) });
     const clock = new ReadClock(options.clock ?? systemClock);
     const verifier = createAccessTokenVerifier<Mark>({
       issuer: options.issuer,

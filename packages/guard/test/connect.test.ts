@@ -244,7 +244,7 @@ test("an issuer that is none of ours is said to be so", limit, async () => {
   const said = Promise.withResolvers<GuardEvent>();
   connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
   const { code, message } = await said.promise;
-  assert.equal(code, "discovery_failed");
+  assert.equal(code, "endpoint_missing");
   assert.match(String(message), /portcullis_revocations_endpoint/);
 });
 
@@ -252,7 +252,7 @@ test("a feed on another host without TLS is not sent our token", limit, async ()
   issuer.metadata.portcullis_revocations_endpoint = "http://127.0.0.1:9/revocations";
   const said = Promise.withResolvers<GuardEvent>();
   connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
-  assert.equal((await said.promise).code, "discovery_failed");
+  assert.equal((await said.promise).code, "endpoint_unsafe");
   assert.equal(feed.requests.token, 0);
 });
 

@@ -15,4 +15,5 @@ export * from "./scopes.ts";
 export * from "./signed-head.ts";
 export * from "./signing-keys.ts";
 export * from "./snapshot.ts";
+export * from "./strict-json.ts";
 export * from "./wire-codes.ts";

@@ -1,0 +1,28 @@
+/**
+ * The package's one catalogue. Apart from `invalid_configuration` each is an outage for whoever needed the issuer, hence 503:
+ * a 401 would make clients throw good tokens away. Texts and details never hold a secret or a token.
+ */
+import { errorsOf, PortcullisError } from "@portcullis/protocol";
+
+export const ISSUER_ERRORS = {
+  invalid_configuration: { status: 500, text: "The issuer cannot be asked with these settings." },
+  issuer_unreachable: { status: 503, text: "The issuer cannot be reached." },
+  issuer_timed_out: { status: 503, text: "The issuer has not answered in time." },
+  issuer_failing: { status: 503, text: "The issuer answers that something is wrong with it." },
+  issuer_unreadable: { status: 503, text: "The issuer's answer cannot be used." },
+  issuer_mismatch: { status: 503, text: "The metadata is of another issuer than the one configured." },
+  endpoint_missing: { status: 503, text: "The issuer's metadata lacks an endpoint that is needed." },
+  endpoint_unsafe: { status: 503, text: "An endpoint of the issuer may not be asked." },
+  client_not_accepted: { status: 503, text: "The issuer does not accept the client." },
+  scope_not_granted: { status: 503, text: "The client lacks a scope at the issuer." },
+  token_refused: { status: 503, text: "The issuer refuses to give a token." },
+} as const;
+
+export type IssuerErrorCode = keyof typeof ISSUER_ERRORS;
+export type IssuerError = PortcullisError<IssuerErrorCode>;
+
+export const issuerError = errorsOf(ISSUER_ERRORS);
+
+export function isIssuerError(error: unknown): error is IssuerError {
+  return error instanceof PortcullisError && Object.hasOwn(ISSUER_ERRORS, error.code);
+}

@@ -1,0 +1,13 @@
+export { networkFailureOf } from "./ask-issuer.ts";
+export { discoverIssuer, type IssuerMetadata, type IssuerSettings } from "./discover-issuer.ts";
+export { apiResourceOf, endpointOf, revocationsEndpointOf } from "./endpoints.ts";
+export {
+  ISSUER_ERRORS,
+  type IssuerError,
+  type IssuerErrorCode,
+  isIssuerError,
+  issuerError,
+} from "./errors.ts";
+export { type KeySetSettings, keySetOf } from "./key-set-of.ts";
+export { MachineToken, type MachineTokenOptions } from "./machine-token.ts";
+export { isLoopback, requireIssuerUrl, requireSecureUrl } from "./secure-url.ts";
