@@ -40,9 +40,9 @@ function sessionOf(io: Io, options: GlobalOptions): Session {
     width: io.isTerminal ? io.columns() : undefined,
     connect(...scopes) {
       const settings = settingsOf(options, io);
-      const { fetch, signal, now } = io;
+      const { fetch, signal } = io;
       const sending = { fetch, signal, timeoutMs: settings.timeoutMs };
-      return RevocationsApi.connect({ settings, sending, now, scopes });
+      return RevocationsApi.connect({ settings, sending, scopes });
     },
   };
 }

@@ -16,27 +16,28 @@ export interface GlobalOptions {
 }
 
 export interface Settings {
-  readonly issuer: URL;
   /** As given, which is what metadata and tokens must repeat. */
-  readonly issuerText: string;
+  readonly issuer: string;
+  /** Whether plain HTTP may go to another machine. */
+  readonly insecure: boolean;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly timeoutMs: number;
 }
 
 export function settingsOf(options: GlobalOptions, { env }: Pick<Io, "env">): Settings {
-  const issuerText = options.issuer ?? env.PORTCULLIS_ISSUER;
+  const issuer = options.issuer ?? env.PORTCULLIS_ISSUER;
   const clientId = options.clientId ?? env.PORTCULLIS_CLIENT_ID;
   return {
-    issuer: issuerUrl(issuerText, options),
-    issuerText: issuerText!,
+    issuer: checkedIssuer(issuer, options),
+    insecure: options.insecure ?? false,
     clientId: clientId || missing("--client-id", "the client to act as", "PORTCULLIS_CLIENT_ID"),
     clientSecret: secretOf(options, env),
     timeoutMs: options.timeout * 1000,
   };
 }
 
-function issuerUrl(text: string | undefined, { insecure = false }: GlobalOptions): URL {
+function checkedIssuer(text: string | undefined, { insecure = false }: GlobalOptions): string {
   if (!text) return missing("--issuer", "the URL of the authorization server", "PORTCULLIS_ISSUER");
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isPlain = url?.protocol === "http:";
@@ -48,7 +49,7 @@ function issuerUrl(text: string | undefined, { insecure = false }: GlobalOptions
   if (url === undefined || !(isPlain || url.protocol === "https:") || url.search !== "" || url.hash !== "") {
     throw usage(`--issuer: found ${JSON.stringify(text)}; give a URL such as https://login.example.com.`);
   }
-  return url;
+  return text;
 }
 
 /** Never an argument: those are for everybody on the machine to see. */

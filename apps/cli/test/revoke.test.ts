@@ -144,7 +144,7 @@ test("who cannot be reached, and who is not let in, is said with what to do", as
     PORTCULLIS_CLIENT_ID: "auditor",
     PORTCULLIS_CLIENT_SECRET: "auditor-secret-0123456789abcdef",
   };
-  assert.match(await saidBy("log verify", auditor), /lacks the scope revocations\.read\./);
+  assert.match(await saidBy("log verify", auditor), /lacks the scope revocations\.read at/);
   assert.match(await saidBy("revocations show 9", {}), /no revocation 9: the newest is 0/);
   const refused = await cli.run("--json revocations list --since yesterday");
   assert.match(JSON.parse(refused.err).message, /since: Must be a time/);

@@ -1,3 +1,4 @@
+import { keySetOf } from "@portcullis/issuer";
 import {
   API_SCOPES,
   type AppState,
@@ -27,13 +28,13 @@ import { z } from "zod";
 import { cliError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { Credentials } from "./credentials.ts";
-import { discover, type IssuerMetadata } from "./discover.ts";
+import { askingOf, discover, type Issuer } from "./discover.ts";
+import { sayingItHere } from "./issuer-failure.ts";
 import { type Answer, type Sending, send } from "./send.ts";
 
 export interface ApiOptions {
   readonly settings: Settings;
   readonly sending: Sending;
-  readonly now: () => number;
   /** What the verb needs and no more. */
   readonly scopes: readonly (keyof typeof API_SCOPES)[];
 }
@@ -66,7 +67,7 @@ const errorSchema = z.object({
 
 /** The revocations API (docs/reference/revocations-api.md) and that of signing keys (docs/reference/api.md), as one client with the scopes of one verb. */
 export class RevocationsApi {
-  readonly metadata: IssuerMetadata;
+  readonly issuer: Issuer;
   readonly #options: ApiOptions;
   readonly #credentials: Credentials;
 
@@ -74,11 +75,12 @@ export class RevocationsApi {
     return new RevocationsApi(options, await discover(options.settings, options.sending));
   }
 
-  private constructor(options: ApiOptions, metadata: IssuerMetadata) {
+  private constructor(options: ApiOptions, issuer: Issuer) {
+    const { settings, sending } = options;
     this.#options = options;
-    this.metadata = metadata;
+    this.issuer = issuer;
     const scopes = options.scopes.map((name) => API_SCOPES[name]);
-    this.#credentials = new Credentials({ ...options, metadata, scopes });
+    this.#credentials = new Credentials({ settings, sending, issuer, scopes });
   }
 
   revoke(body: unknown, waitSeconds: number): Promise<RevocationAnswer> {
@@ -130,31 +132,27 @@ export class RevocationsApi {
 
   /** The keys that the issuer signs with. */
   async jwks(): Promise<JSONWebKeySet> {
-    const url = new URL(this.metadata.jwks_uri);
-    const { status, body } = await send(
-      url,
-      { headers: { accept: "application/json" } },
-      this.#options.sending,
-    );
-    const keys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(body);
-    if (status === 200 && keys.success) return keys.data;
-    throw cliError("unreadable_answer", { text: `${url} answered ${status} and no key set.` });
+    const { settings, sending } = this.#options;
+    const jwksUri = this.issuer.jwksUri.href;
+    const found = await sayingItHere(keySetOf({ ...askingOf(settings, sending), jwksUri }));
+    const keys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(found);
+    if (keys.success) return keys.data;
+    throw cliError("unreadable_answer", { text: `${jwksUri} has something other than a key set.` });
   }
 
   feed(): Feed {
     return httpFeed({
-      endpoint: this.#endpoint,
+      endpoint: this.issuer.revocationsEndpoint,
       authorization: this.#credentials.authorization,
       fetch: this.#options.sending.fetch,
     });
   }
 
-  get #endpoint(): string {
-    return this.metadata.portcullis_revocations_endpoint.replace(/\/$/, "");
-  }
-
   #urlOf({ at, path = "" }: Call): string {
-    const base = at === "api" ? `${this.metadata.issuer.replace(/\/$/, "")}/api/v1` : this.#endpoint;
+    const base =
+      at === "api"
+        ? `${this.issuer.metadata.issuer.replace(/\/$/, "")}/api/v1`
+        : this.issuer.revocationsEndpoint;
     return base + path;
   }
 
@@ -191,7 +189,7 @@ export class RevocationsApi {
   #failureOf(call: Call, { status, body }: Answer) {
     const said = errorSchema.safeParse(body).data;
     const name = this.#nameOf(call);
-    if (status === 403) return this.#credentials.lacks();
+    if (status === 403) return this.#credentials.lacksScopes();
     if (status === 401) {
       return cliError("not_accepted", { text: `${name} does not accept a token that the issuer just gave.` });
     }

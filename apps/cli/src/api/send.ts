@@ -1,4 +1,5 @@
 /** One request, with a time limit, whose every failure says which URL it was about and what to do. */
+import { networkFailureOf } from "@portcullis/issuer";
 import { cliError } from "../errors.ts";
 
 export interface Sending {
@@ -39,19 +40,5 @@ const timedOut = ({ origin, pathname }: URL, timeoutMs: number) =>
     text: `${origin}${pathname} has not answered within ${timeoutMs / 1000} s. Give it more with --timeout.`,
   });
 
-const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "refuses the connection. Is the authorization server running, and is --issuer right?",
-  ECONNRESET: "broke the connection off. Is the authorization server just stopping?",
-  UND_ERR_SOCKET: "broke the connection off. Is the authorization server just stopping?",
-  ENOTFOUND: "has no address. Is --issuer right?",
-  EAI_AGAIN: "cannot be looked up at the moment. Does name resolution work here?",
-};
-
-function unreachable({ origin }: URL, cause: unknown) {
-  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : (cause as Error);
-  const failure = FAILURES[(root as NodeJS.ErrnoException).code ?? ""];
-  return cliError("issuer_unreachable", {
-    text: `${origin} ${failure ?? `cannot be asked: ${root.message}.`}`,
-    cause,
-  });
-}
+const unreachable = ({ origin }: URL, cause: unknown) =>
+  cliError("issuer_unreachable", { text: `${origin} ${networkFailureOf(cause)}`, cause });

@@ -23,7 +23,7 @@ export async function proveLog(api: RevocationsApi, onProgress: OnProgress): Pro
   const { broken } = proof;
   const altered =
     broken === undefined ? undefined : await firstAltered(broken, (after) => api.batches(after, 1));
-  const signature = { issuer: api.metadata.issuer, jwks: await api.jwks() };
+  const signature = { issuer: api.issuer.metadata.issuer, jwks: await api.jwks() };
   const checks = [
     logCheck(proof, list.head),
     chainCheck(proof, altered),
