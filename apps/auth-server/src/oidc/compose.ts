@@ -19,6 +19,7 @@ import { createProvider } from "./provider/provider.ts";
 import { ArtefactStore } from "./state/artefact-store.ts";
 import { GrantStore } from "./state/grant-store.ts";
 import type { InteractionCache } from "./state/interaction-adapter.ts";
+import { RefreshSuccessors } from "./state/refresh-successors.ts";
 import { rowsOfStrangers } from "./state/rows-of-strangers.ts";
 import { SessionStore } from "./state/session-store.ts";
 import { withTokenRules } from "./tokens/grant-handlers.ts";
@@ -104,6 +105,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     nowSeconds: options.nowSeconds,
   });
   const renewSignature = renewSignatures(ring);
+  const successors = new RefreshSuccessors(options);
   const providerOf = ({ keys: signingKeys }: RingState) =>
     createProvider({
       ...options,
@@ -117,7 +119,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       catchUp: () => storage.log.refresh(),
       verify,
       wrapGrantHandler: withTokenRules({
-        ...options,
+        storage,
+        successors,
         issuing,
         endings,
         kid: signingKeys[0]!.kid,

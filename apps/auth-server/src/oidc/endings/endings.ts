@@ -2,6 +2,7 @@
 import type { Reason } from "@portcullis/protocol";
 import { type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Storage } from "../../storage/storage.ts";
+import { requestState } from "../request-state.ts";
 import { lineageIn } from "./lineage.ts";
 
 export interface Endings {
@@ -22,7 +23,8 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
           { scope: "session", mode: "kill", reason: "logged_out", key: uid, actor: accountId },
         ]);
       });
-      return noteSeq(appended?.seq);
+      noteRevocation(Provider.ctx, appended?.seq);
+      return appended?.seq;
     },
     async endGrant(grantId, cause) {
       const reason = cause ?? reasonOf(Provider.ctx);
@@ -32,15 +34,15 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
           ? transaction.append([{ scope: "grant", mode: "kill", reason, key: grantId }])
           : undefined;
       });
-      return noteSeq(appended?.seq);
+      noteRevocation(Provider.ctx, appended?.seq);
+      return appended?.seq;
     },
   };
 }
 
-function noteSeq(seq: number | undefined): number | undefined {
-  const ctx = Provider.ctx;
-  if (ctx !== undefined && seq !== undefined) ctx.state.revocationSeq = seq;
-  return seq;
+/** For the receipt of the request, if one is under way. */
+export function noteRevocation(ctx: KoaContextWithOIDC | undefined, seq: number | undefined): void {
+  if (ctx !== undefined && seq !== undefined) requestState(ctx).revocationSeq = seq;
 }
 
 /** Why the library ends a grant: it does not say, but each way has its own endpoint. */

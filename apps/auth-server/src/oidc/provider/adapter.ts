@@ -5,6 +5,7 @@ import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provid
 import type { Clients } from "../../apps/clients.ts";
 import type { Users } from "../../people/users.ts";
 import { oidcError } from "../errors.ts";
+import { requestState } from "../request-state.ts";
 import type { ArtefactStore } from "../state/artefact-store.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import { type InteractionCache, interactionAdapter } from "../state/interaction-adapter.ts";
@@ -60,7 +61,7 @@ function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
     const isOver = accountId !== undefined && (await users.findActive(accountId)) === undefined;
     return isOver ? undefined : (payload as AdapterPayload | undefined);
   };
-  const state = (): Record<string, unknown> => Provider.ctx?.state ?? {};
+  const state = () => requestState(Provider.ctx ?? { state: {} });
   return {
     find: async (id) => ofActiveUser(await sessions.find(id)),
     findByUid: async (uid) => ofActiveUser(await sessions.findByUid(uid)),
@@ -70,7 +71,7 @@ function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
           id,
           payload: payload as unknown as SessionPayload,
           ttlSeconds: ttlSeconds!,
-          replaces: state().replacedSessionId as string | undefined,
+          replaces: state().replacedSessionId,
           userAgent: Provider.ctx?.get("user-agent"),
         }),
       ),

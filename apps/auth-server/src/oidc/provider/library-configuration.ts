@@ -12,6 +12,7 @@ import { type Configuration, USERINFO_TOKEN_TTL_SECONDS } from "../../config/loa
 import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
+import { requestState } from "../request-state.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { resourceFor, resourcesOf } from "../tokens/resources.ts";
@@ -169,7 +170,7 @@ function revocableClaims(
   const { kid } = signingKeys[0]!;
   return issuing.check(
     { clientId: clientId!, accountId, sessionUid, grantId, kid, proofKey: jkt },
-    ctx.state.horizon as number | undefined,
+    requestState(ctx).horizon,
   );
 }
 

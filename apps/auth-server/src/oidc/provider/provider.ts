@@ -5,6 +5,7 @@ import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Report } from "../../logging/report.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
+import { requestState } from "../request-state.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
@@ -60,7 +61,7 @@ function failSafely(report: Report): Middleware {
       return;
     }
     // Inside of the library it became a 500, which says that trying again is of no use.
-    const { failure } = ctx.state;
+    const { failure } = requestState(ctx);
     if (failure instanceof PortcullisError && failure.status === 503) answerUnavailable(ctx);
   };
 }
@@ -96,7 +97,7 @@ const JUDGING: ReadonlySet<string> = new Set([ROUTES.introspection, ROUTES.useri
 
 function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
   return async (ctx, next) => {
-    if (ctx.path === ROUTES.token) ctx.state.horizon = await issuing.begin();
+    if (ctx.path === ROUTES.token) requestState(ctx).horizon = await issuing.begin();
     if (JUDGING.has(ctx.path)) await catchUp();
     await next();
   };
@@ -104,7 +105,7 @@ function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
 
 function reportErrors(provider: Provider, report: Report): void {
   provider.on("server_error", (ctx, error) => {
-    ctx.state.failure = error;
+    requestState(ctx).failure = error;
     // A full disk is reported once, not with each request that it turns away.
     if (!hasCode(error, "storage_full")) report({ event: "server_error", route: ctx.oidc?.route, error });
   });

@@ -7,6 +7,7 @@ import type { ArtefactsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
 import type { GrantStore } from "./grant-store.ts";
+import { LostRace } from "./lost-race.ts";
 import { ARTEFACTS_OF_STRANGERS, type RowsOfStrangers } from "./rows-of-strangers.ts";
 import { insertFirst, spend } from "./spend.ts";
 import { rememberSpentCode } from "./spent-codes.ts";
@@ -152,7 +153,7 @@ async function asLibraryError(model: string, work: Promise<void>): Promise<void>
     if (!isLost(error)) throw error;
     const options = { detail: error.code, cause: error };
     if (model === "PushedAuthorizationRequest") throw new errors.InvalidRequestUri(undefined, options);
-    throw new errors.InvalidGrant(options);
+    throw hasCode(error, "already_spent") ? new LostRace(options) : new errors.InvalidGrant(options);
   }
 }
 

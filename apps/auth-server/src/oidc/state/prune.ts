@@ -6,7 +6,7 @@ import { countDeleted } from "../../storage/count-deleted.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
-import { REFRESH_GRACE_MS } from "../tokens/refresh-grace.ts";
+import { REFRESH_GRACE_MS } from "./refresh-successors.ts";
 
 const ROWS_A_STEP = 200;
 /**

@@ -1,21 +1,18 @@
 /** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
-import { hasCode } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
-import type { RandomBytes } from "../../secrets/identifiers.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { StoredTimes } from "../../storage/stored-time.ts";
 import type { Endings } from "../endings/endings.ts";
+import { LostRace } from "../state/lost-race.ts";
+import type { RefreshAnswer, RefreshSuccessors } from "../state/refresh-successors.ts";
 import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
 import { inTokenUnit } from "../state/token-unit.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
-import { type GrantHandler, type StoredAnswer, withRefreshGrace } from "./refresh-grace.ts";
+import { type GrantHandler, withRefreshGrace } from "./refresh-grace.ts";
 import { accessTokenHash, type RenewSignature } from "./renew-signature.ts";
 
 export interface TokenRulesOptions {
   readonly storage: Storage;
-  readonly nowMs: () => number;
-  readonly times: StoredTimes;
-  readonly randomBytes: RandomBytes;
+  readonly successors: RefreshSuccessors;
   readonly issuing: IssuingPhase;
   readonly endings: Endings;
   /** Of the key that the library was given to sign with. */
@@ -29,7 +26,8 @@ export function withTokenRules(options: TokenRulesOptions) {
     switch (grantType) {
       case "refresh_token":
         return withRefreshGrace(handler, {
-          ...options,
+          storage: options.storage,
+          successors: options.successors,
           recheck: (answer) => recheck(options, answer),
         });
       case "authorization_code":
@@ -65,15 +63,14 @@ function endingReplays(handler: GrantHandler, { endings, storage }: TokenRulesOp
       await handler(ctx);
     } catch (error) {
       if (error instanceof errors.InvalidGrant) {
-        const grantId = isLostRace(error) ? grantOf(ctx) : await grantOfReplay(storage, redemptionOf(ctx));
+        const grantId =
+          error instanceof LostRace ? grantOf(ctx) : await grantOfReplay(storage, redemptionOf(ctx));
         if (grantId !== undefined) await endings.endGrant(grantId, "code_replay");
       }
       throw error;
     }
   };
 }
-
-const isLostRace = (error: errors.InvalidGrant): boolean => hasCode(error.cause, "already_spent");
 
 const grantOf = (ctx: KoaContextWithOIDC): string | undefined => ctx.oidc.entities.AuthorizationCode?.grantId;
 
@@ -85,8 +82,8 @@ function redemptionOf({ oidc }: KoaContextWithOIDC): Redemption {
 /** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */
 async function recheck(
   { issuing, kid, renewSignature }: TokenRulesOptions,
-  { horizon, body, ...facts }: StoredAnswer,
-): Promise<StoredAnswer["body"]> {
+  { horizon, body, ...facts }: RefreshAnswer,
+): Promise<RefreshAnswer["body"]> {
   const { accountId, clientId, sessionUid, grantId } = facts;
   await issuing.check({ accountId, clientId, sessionUid, grantId, kid }, horizon);
   return withLiveSignatures(body, renewSignature);
@@ -97,9 +94,9 @@ async function recheck(
  * an answer in just these seconds, so that the same tokens are signed with the key of today.
  */
 async function withLiveSignatures(
-  body: StoredAnswer["body"],
+  body: RefreshAnswer["body"],
   renewSignature: RenewSignature,
-): Promise<StoredAnswer["body"]> {
+): Promise<RefreshAnswer["body"]> {
   const access_token = await renewSignature(body.access_token);
   if (access_token === body.access_token) return body;
   const id_token =

@@ -7,6 +7,8 @@ import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oid
 import { INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
 import type { Configuration } from "../../config/load.ts";
 import type { LocalRevocations, Revoker } from "../../revocations/index.ts";
+import { noteRevocation } from "../endings/endings.ts";
+import { requestState } from "../request-state.ts";
 import { verdictOf } from "./local-verdict.ts";
 import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
 import { resourcesOf } from "./resources.ts";
@@ -26,13 +28,13 @@ const ANSWERS: Readonly<Record<string, Answer>> = { revocation: revoke, introspe
 
 export function answerForJwts(provider: Provider, options: JwtEndpointOptions): void {
   const remember = (ctx: KoaContextWithOIDC, error: Error) => {
-    ctx.state.refusal = error;
+    requestState(ctx).refusal = error;
   };
   provider.on("revocation.error", remember);
   provider.on("introspection.error", remember);
   provider.use(async (ctx, next) => {
     await next();
-    if (!(ctx.state.refusal instanceof errors.UnsupportedTokenType)) return;
+    if (!(requestState(ctx).refusal instanceof errors.UnsupportedTokenType)) return;
     const answer = ANSWERS[(ctx as KoaContextWithOIDC).oidc.route];
     await answer?.(ctx as KoaContextWithOIDC, options);
   });
@@ -51,7 +53,7 @@ async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Pro
     });
     return;
   }
-  if (token !== undefined) ctx.state.revocationSeq = await seqOfEnding(token, options);
+  if (token !== undefined) noteRevocation(ctx, await seqOfEnding(token, options));
   answer(ctx, 200, "");
 }
 

@@ -2,6 +2,7 @@
 import { formatReceiptHeader, parsePreferWait, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Receipts } from "../../revocations/index.ts";
+import { requestState } from "../request-state.ts";
 
 const LONGEST_WAIT_SECONDS = 30;
 
@@ -12,9 +13,9 @@ const RECEIPT_COOKIE_MS = 60_000;
 export function addReceipts(provider: Provider, receipts: Receipts): void {
   provider.use(async (ctx, next) => {
     await next();
-    const seq: unknown = ctx.state.revocationSeq;
+    const seq = requestState(ctx).revocationSeq;
     // An error stays an error: a receipt would say that the request was done.
-    if (typeof seq !== "number" || ctx.status >= 400) return;
+    if (seq === undefined || ctx.status >= 400) return;
     const receipt = await receipts.wait(seq, waitMs(ctx.get("prefer")));
     ctx.set(RECEIPT_HEADER, formatReceiptHeader(receipt));
     ctx.append("Access-Control-Expose-Headers", RECEIPT_HEADER);

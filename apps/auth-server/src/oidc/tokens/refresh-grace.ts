@@ -1,192 +1,105 @@
 /**
  * Refresh tokens rotate, and two tabs that refresh at once must both live: a repeat of the token that was just
- * spent gets, for some seconds, the very answer that its first use got. The answer is stored with the spending,
- * in one transaction: it survives a restart, and another process finds it too. It is sealed under the spent
- * token, so that the database gives it to nobody else.
+ * spent gets, for some seconds, the very answer that its first use got (state/refresh-successors.ts).
  *
  * A repeat later than that, or once the successor was spent, is a reuse: the library's own handler then ends the
  * grant, since one of the two holders is a thief.
  */
-import { createHash } from "node:crypto";
-import { hasCode } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
-import { hashOfSecret, type RandomBytes } from "../../secrets/identifiers.ts";
-import { seal, unseal } from "../../secrets/seal.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { StoredTimes } from "../../storage/stored-time.ts";
-import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
+import { requestState } from "../request-state.ts";
+import { LostRace } from "../state/lost-race.ts";
+import type { RefreshAnswer, RefreshRequest, RefreshSuccessors } from "../state/refresh-successors.ts";
 import { inTokenUnit } from "../state/token-unit.ts";
-
-export const REFRESH_GRACE_MS = 10_000;
-
-/** Member of `ctx.state`: to be called when a refresh token is found spent; throws if it is no reuse. */
-const FOUND_SPENT = "foundSpent";
-
-export async function assertReuse(ctx: KoaContextWithOIDC | undefined): Promise<void> {
-  const foundSpent = ctx?.state[FOUND_SPENT] as (() => Promise<void>) | undefined;
-  await foundSpent?.();
-}
+import { takingTurns } from "./taking-turns.ts";
 
 export type GrantHandler = (ctx: KoaContextWithOIDC) => Promise<void>;
 
 export interface RefreshGraceOptions {
   readonly storage: Storage;
-  readonly nowMs: () => number;
-  readonly times: StoredTimes;
-  readonly randomBytes: RandomBytes;
+  readonly successors: Pick<RefreshSuccessors, "find" | "keep">;
   /** The answer as it would be given today; throws what the client is told when it would not be. */
-  readonly recheck: (answer: StoredAnswer) => Promise<StoredAnswer["body"]>;
+  readonly recheck: (answer: RefreshAnswer) => Promise<RefreshAnswer["body"]>;
 }
 
-export interface StoredAnswer {
-  readonly body: {
-    readonly refresh_token: string;
-    readonly access_token: string;
-    readonly id_token?: string;
-    readonly expires_in?: number;
-    readonly [member: string]: unknown;
-  };
-  readonly accountId: string;
-  readonly clientId: string;
-  readonly sessionUid: string;
-  readonly grantId: string;
-  readonly horizon: number;
+interface Refresh extends RefreshGraceOptions {
+  readonly handler: GrantHandler;
+  readonly ctx: KoaContextWithOIDC;
+  readonly request: RefreshRequest;
 }
 
-interface RefreshRequest {
-  readonly token: string;
-  readonly spentHash: Uint8Array;
-  readonly requestHash: Uint8Array;
-  readonly clientId: string;
-}
-
-/** Puts the grace around the library's handler. */
+/**
+ * Puts the grace around the library's handler. Requests with one token go one at a time: two that found no stored
+ * answer and went on side by side would look like a reuse to the library, since the later one would read the token as
+ * spent, and end the grant.
+ */
 export function withRefreshGrace(handler: GrantHandler, options: RefreshGraceOptions): GrantHandler {
-  /** By token: the last of those who wait for their turn with it. */
-  const lastInLine = new Map<string, Promise<void>>();
-
-  return async function refresh(ctx) {
+  const inTurn = takingTurns();
+  return async (ctx) => {
     const request = requestOf(ctx);
     if (request === undefined) return handler(ctx);
-    const line = Buffer.from(request.spentHash).toString("base64");
-    // One at a time for each token. Two that found no stored answer and went on side by side would look like a
-    // reuse to the library: the later one would read the token as spent, and end the grant. Each waits for the one
-    // before it alone: if all woke at once, many repeats of one token would hold up the process.
-    const before = lastInLine.get(line) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(() => answer(ctx, request));
-    lastInLine.set(line, turn);
-    try {
-      await turn;
-    } finally {
-      if (lastInLine.get(line) === turn) lastInLine.delete(line);
-    }
+    return inTurn(request.token, () => refresh({ ...options, handler, ctx, request }));
   };
+}
 
-  async function answer(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<void> {
-    if (await answerAgain(ctx, request)) return;
-    // Spent by another server since: not a reuse, though the library would take it for one and end the grant.
-    ctx.state[FOUND_SPENT] = async () => {
-      if (await hasAnswer(request)) throw new errors.InvalidGrant({ cause: oidcError("already_spent") });
-    };
-    try {
-      await inTokenUnit(
-        options.storage,
-        () => handler(ctx),
-        (transaction) => keepAnswer(transaction, ctx, request),
-      );
-    } catch (error) {
-      // Spent meanwhile by another process: its answer is there now, or the next repeat counts as reuse.
-      if (!isLostRace(error) || !(await answerAgain(ctx, request))) throw error;
-    }
+async function refresh(refreshing: Refresh): Promise<void> {
+  const { storage, successors, handler, ctx, request } = refreshing;
+  if (await answerAgain(refreshing)) return;
+  requestState(ctx).isSpentElsewhere = async () => (await successors.find(request)) !== undefined;
+  try {
+    await inTokenUnit(
+      storage,
+      () => handler(ctx),
+      (transaction) => successors.keep(transaction, request, answerOf(ctx, request)),
+    );
+  } catch (error) {
+    // Spent meanwhile by another process: its answer is there now, or the next repeat counts as reuse.
+    if (!(error instanceof LostRace) || !(await answerAgain(refreshing))) throw error;
   }
+}
 
-  function storedFor(request: RefreshRequest) {
-    return options.storage.read
-      .selectFrom("oidc_refresh_successors")
-      .selectAll()
-      .where("spent_hash", "=", request.spentHash)
-      .where("client_id", "=", request.clientId)
-      .executeTakeFirst();
+/** Whether the request was answered with what the first use of its token got. */
+async function answerAgain({ successors, recheck, ctx, request }: Refresh): Promise<boolean> {
+  const successor = await successors.find(request);
+  if (successor === undefined) return false;
+  if (!successor.isOfSameRequest) {
+    // An honest app that asks two things with one token at once: refused, but no reuse.
+    throw new errors.InvalidGrant({ detail: "repeated with other parameters" });
   }
+  ctx.body = agedBy(await recheck(successor.open()), successor.ageSeconds);
+  return true;
+}
 
-  async function hasAnswer(request: RefreshRequest): Promise<boolean> {
-    const row = await storedFor(request);
-    return row !== undefined && isInGrace(row);
-  }
-
-  /** A reuse ends the grant, so it is one only when no clock that may be right finds the token still in its grace. */
-  function isInGrace({ spent_at }: { readonly spent_at: number }): boolean {
-    return options.times.isWithin(spent_at, REFRESH_GRACE_MS);
-  }
-
-  async function answerAgain(ctx: KoaContextWithOIDC, request: RefreshRequest): Promise<boolean> {
-    const row = await storedFor(request);
-    if (row === undefined || !isInGrace(row)) return false;
-    if (!Buffer.from(row.request_hash).equals(request.requestHash)) {
-      // An honest app that asks two things with one token at once: refused, but no reuse.
-      throw new errors.InvalidGrant({ detail: "repeated with other parameters" });
-    }
-    const stored = JSON.parse(unseal(request.token, row.sealed)) as StoredAnswer;
-    const body = await options.recheck(stored);
-    ctx.body = agedBy(body, Math.floor(options.times.ageMs(row.spent_at) / 1000));
-    return true;
-  }
-
-  async function keepAnswer(
-    { db }: WriteTransaction,
-    ctx: KoaContextWithOIDC,
-    request: RefreshRequest,
-  ): Promise<void> {
-    const stored = answerOf(ctx, request);
-    await db.deleteFrom("oidc_refresh_successors").where("successor_hash", "=", request.spentHash).execute();
-    await db
-      .insertInto("oidc_refresh_successors")
-      .values({
-        spent_hash: request.spentHash,
-        successor_hash: hashOfSecret("RefreshToken", stored.body.refresh_token),
-        grant_id: stored.grantId,
-        client_id: request.clientId,
-        request_hash: request.requestHash,
-        sealed: seal(request.token, JSON.stringify(stored), options.randomBytes),
-        spent_at: options.nowMs(),
-      })
-      .execute();
-    const seen = { last_seen_at: Math.floor(options.nowMs() / 1000) };
-    await db.updateTable("oidc_sessions").set(seen).where("uid", "=", stored.sessionUid).execute();
-  }
+/**
+ * To be asked when a refresh token is found spent, before the library takes it for a reuse and ends the grant. Throws
+ * when another server has spent it since this request looked, and has its answer.
+ */
+export async function assertReuse(ctx: KoaContextWithOIDC | undefined): Promise<void> {
+  if (ctx === undefined) return;
+  if (await requestState(ctx).isSpentElsewhere?.()) throw new LostRace({ cause: oidcError("already_spent") });
 }
 
 /** Undefined when the parameter is missing: the library's handler says so. */
 function requestOf(ctx: KoaContextWithOIDC): RefreshRequest | undefined {
   const { refresh_token: token, scope, resource } = ctx.oidc.params as Record<string, unknown>;
   if (typeof token !== "string" || token === "") return undefined;
-  return {
-    token,
-    spentHash: hashOfSecret("RefreshToken", token),
-    requestHash: createHash("sha256")
-      .update(JSON.stringify([scope ?? null, resource ?? null]))
-      .digest(),
-    clientId: ctx.oidc.client!.clientId,
-  };
+  return { token, clientId: ctx.oidc.client!.clientId, scope, resource };
 }
 
-function answerOf(ctx: KoaContextWithOIDC, { clientId }: RefreshRequest): StoredAnswer {
+function answerOf(ctx: KoaContextWithOIDC, { clientId }: RefreshRequest): RefreshAnswer {
   const token = ctx.oidc.entities.RefreshToken!;
   return {
-    body: ctx.body as StoredAnswer["body"],
+    body: ctx.body as RefreshAnswer["body"],
     accountId: token.accountId!,
     clientId,
     sessionUid: token.sessionUid!,
     grantId: token.grantId!,
-    horizon: ctx.state.horizon as number,
+    horizon: requestState(ctx).horizon!,
   };
 }
 
-function agedBy(body: StoredAnswer["body"], seconds: number): StoredAnswer["body"] {
+function agedBy(body: RefreshAnswer["body"], seconds: number): RefreshAnswer["body"] {
   if (body.expires_in === undefined) return body;
   return { ...body, expires_in: Math.max(0, body.expires_in - seconds) };
 }
-
-const isLostRace = (error: unknown): boolean =>
-  error instanceof errors.InvalidGrant && hasCode(error.cause, "already_spent");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { RefreshSuccessors } from "../../../src/oidc/state/refresh-successors.ts";
 import { type GrantHandler, withRefreshGrace } from "../../../src/oidc/tokens/refresh-grace.ts";
 import { createStoredTimes } from "../../../src/storage/stored-time.ts";
 import { temporaryStorage } from "../../storage/temporary-storage.ts";
@@ -17,21 +18,25 @@ test("repeats of one token that all fail cost each of them the same, however man
     },
   };
   let running = 0;
+  let ran = 0;
   const failing: GrantHandler = async () => {
+    ran++;
     assert.equal(++running, 1, "one at a time");
     if (reads === 1) await nextTurn();
     running--;
     throw new Error("refused");
   };
+  const times = createStoredTimes({ nowMs: Date.now, clockSkewSeconds: 5 });
   const refresh = withRefreshGrace(failing, {
     storage,
-    nowMs: Date.now,
-    times: createStoredTimes({ nowMs: Date.now, clockSkewSeconds: 5 }),
-    randomBytes,
+    successors: new RefreshSuccessors({ storage, nowMs: Date.now, times, randomBytes }),
     recheck: async ({ body }) => body,
   });
-  const ctx = { oidc: { params: { refresh_token: "spent" }, client: { clientId: "web" } } } as never;
+  const ctx = {
+    state: {},
+    oidc: { params: { refresh_token: "spent" }, client: { clientId: "web" } },
+  } as never;
   const results = await Promise.allSettled(Array.from({ length: 200 }, () => refresh(ctx)));
   assert.ok(results.every(({ status }) => status === "rejected"));
-  assert.equal(reads, 200);
+  assert.deepEqual([reads, ran], [200, 200]);
 });

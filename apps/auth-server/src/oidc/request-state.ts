@@ -1,0 +1,26 @@
+/**
+ * What the parts that a request passes through tell each other, beside what the library carries itself. Each field is
+ * written in one place, which is named at it; test/oidc/request-state.test.ts holds the sources to that.
+ */
+export interface RequestState {
+  /** The head of the log as the token request arrived, before anything was checked. By provider/provider.ts. */
+  horizon?: number | undefined;
+  /** The newest line of the log that this request has made, for its receipt. By endings/endings.ts. */
+  revocationSeq?: number;
+  /** The library's refusal to revoke a token, or to tell of it. By tokens/jwt-endpoints.ts. */
+  refusal?: Error;
+  /** What went wrong inside of the library, which answers 500 whatever it was. By provider/provider.ts. */
+  failure?: Error;
+  /** The id that the session had until now. By provider/adapter.ts. */
+  replacedSessionId?: string;
+  /** Whether another server has spent the refresh token meanwhile, with an answer. By tokens/refresh-grace.ts. */
+  isSpentElsewhere?: () => Promise<boolean>;
+}
+
+const MEMBER = "portcullis";
+
+/** Made when first asked for: a request has one, whoever asks. */
+export function requestState({ state }: { readonly state: Record<string, unknown> }): RequestState {
+  state[MEMBER] ??= {};
+  return state[MEMBER] as RequestState;
+}
