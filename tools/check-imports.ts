@@ -2,9 +2,10 @@
  * Imports run one way (docs/decisions/0005-import-direction.md). This prints the import that breaks the rule:
  * a workspace that may not be imported, a relative path that leaves its workspace, a Node module where there
  * must be no I/O, test support outside tests, a migration that imports what lives, files that import each other in a
- * circle, or a workspace that no rule is about.
+ * circle, a workspace that no rule is about, or a file of an app that imports what stands above or beside it.
  */
 import { dirname, join } from "node:path";
+import { complaintsAboutFloors } from "./check-floors.ts";
 import { repository, type Tree } from "./workspace.ts";
 
 /** Workspace folder -> the @portcullis packages that its sources may import. */
@@ -64,7 +65,9 @@ export function checkImports(tree: Tree = repository): string[] {
     imports.flatMap((specifier) => complaintAbout(workspace, path, specifier) ?? []),
   );
   const graph = new Map(files.map(({ path, imports }) => [path, relativeTargets(tree, path, imports)]));
-  return [...unruled(tree), ...complaints, ...circles(graph)];
+  // What a migration may import is told above, with its reason.
+  const onFloors = files.filter(({ path }) => !MIGRATION.test(path));
+  return [...unruled(tree), ...complaints, ...complaintsAboutFloors(onFloors), ...circles(graph)];
 }
 
 function unruled(tree: Tree): string[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { emptyRows } from "../check-floors.ts";
 import { checkImports } from "../check-imports.ts";
 import { repository } from "../workspace.ts";
 import { treeOf } from "./tree-of.ts";
@@ -20,11 +21,11 @@ const COMPLAINTS: Record<string, { files: Record<string, string>; complaint: Reg
     complaint: /packages\/protocol may import only nothing/,
   },
   "the same, when it is called for": {
-    files: { "apps/gateway/src/a.ts": 'const x = await import("@portcullis/access-token");' },
-    complaint: /gateway\/src\/a\.ts: imports @portcullis\/access-token/,
+    files: { "apps/gateway/src/errors.ts": 'const x = await import("@portcullis/access-token");' },
+    complaint: /gateway\/src\/errors\.ts: imports @portcullis\/access-token/,
   },
   "a relative path that leaves its workspace": {
-    files: { "apps/gateway/src/a.ts": 'import "../../auth-server/src/b.ts";' },
+    files: { "apps/gateway/src/errors.ts": 'import "../../auth-server/src/b.ts";' },
     complaint: /reaches out of its workspace with \.\.\/\.\.\/auth-server/,
   },
   "a Node module in what runs in browsers": {
@@ -57,6 +58,37 @@ const COMPLAINTS: Record<string, { files: Record<string, string>; complaint: Reg
     complaint:
       /in a circle: packages\/guard\/src\/a\.ts -> .*b\.ts -> .*c\.ts -> packages\/guard\/src\/a\.ts/,
   },
+  "a file that imports what stands above it, as a type": {
+    files: {
+      "apps/auth-server/src/storage/log/a.ts": 'import type { B } from "../../revocations/revoke/b.ts";',
+    },
+    complaint:
+      /storage\/log\/a\.ts: imports \.\.\/\.\.\/revocations\/revoke\/b\.ts, but revocations\/revoke stands above storage\/log/,
+  },
+  "a room that imports the composition of its own feature": {
+    files: { "apps/auth-server/src/oidc/state/a.ts": 'export { b } from "../compose.ts";' },
+    complaint: /oidc\/state\/a\.ts: imports \.\.\/compose\.ts, but oidc stands above oidc\/state/,
+  },
+  "a feature that imports the feature beside it": {
+    files: { "apps/auth-server/src/account/a.ts": 'import { b } from "../sign-out/b.ts";' },
+    complaint: /account\/a\.ts: imports \.\.\/sign-out\/b\.ts, but sign-out stands beside account/,
+  },
+  "a feature that is entered past its index": {
+    files: {
+      "apps/auth-server/src/account/a.ts":
+        'import { b } from "../oidc/state/b.ts";\nimport { c } from "../oidc/index.ts";',
+      "apps/auth-server/src/oidc/index.ts": "",
+    },
+    complaint:
+      /account\/a\.ts: imports \.\.\/oidc\/state\/b\.ts, past apps\/auth-server\/src\/oidc\/index\.ts/,
+  },
+  "a folder of an app that no rule is about": {
+    files: {
+      "apps/relay/src/shed/a.ts": "",
+      "apps/relay/src/shed/b.ts": 'import "./a.ts";',
+    },
+    complaint: /apps\/relay\/src\/shed: say in tools\/floors\.ts on which floor it stands/,
+  },
   "a workspace that no rule is about": {
     files: { "packages/stowaway/package.json": "{}" },
     complaint: /packages\/stowaway: say in tools\/check-imports\.ts/,
@@ -80,6 +112,21 @@ test("has nothing against what the rules allow", (t) => {
     "packages/guard/package.json": "{}",
   };
   assert.deepEqual(checkImports(treeOf(files, t)), []);
+});
+
+test("has nothing against an app whose imports go down", (t) => {
+  const files = {
+    "apps/auth-server/src/server.ts": 'import "./oidc/index.ts";\nimport "./storage/open-storage.ts";',
+    "apps/auth-server/src/oidc/index.ts": 'export * from "./state/a.ts";',
+    "apps/auth-server/src/oidc/state/a.ts": 'import "./b.ts";\nimport "../errors.ts";',
+    "apps/auth-server/src/oidc/state/b.ts": 'import "../../storage/storage.ts";',
+    "apps/auth-server/test/oidc/a.test.ts": 'import "../../src/server.ts";',
+  };
+  assert.deepEqual(checkImports(treeOf(files, t)), []);
+});
+
+test("no row of the floors is left over from what was moved", () => {
+  assert.deepEqual(emptyRows(repository.filesBelow("apps", /\.tsx?$/)), []);
 });
 
 test("looks at the files of this repository", () => {

@@ -2,6 +2,9 @@ import type { Requirements } from "@portcullis/guard";
 import type { TrustedProxies } from "@portcullis/service";
 import type { RedisSettings } from "./redis-schema.ts";
 
+/** Methods that a route can take. CONNECT and TRACE never pass a gateway; others are not defined for services. */
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
 /** The gateway's settings: resolved, complete, frozen. Durations carry their unit. */
 export interface Configuration {
   readonly issuer: string;

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
-import { METHODS } from "../steps/refuse-ambiguous/refuse-ambiguous.ts";
-import type { Configuration, Cors, Route } from "./configuration.ts";
+import { type Configuration, type Cors, METHODS, type Route } from "./configuration.ts";
 import type { WrittenConfiguration } from "./schema.ts";
 
 const SHORTEST_LEASE_MS = 2_000;

@@ -1,7 +1,7 @@
 /** The configuration file as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
 import { trustedProxiesSchema } from "@portcullis/service";
 import { z } from "zod";
-import { METHODS } from "../steps/refuse-ambiguous/refuse-ambiguous.ts";
+import { METHODS } from "./configuration.ts";
 import { redisSchema } from "./redis-schema.ts";
 
 const text = z.string().min(1);

@@ -1,11 +1,10 @@
 import { refuse } from "../../answer.ts";
+import { METHODS } from "../../config/configuration.ts";
 import type { Exchange, Step } from "../../exchange.ts";
 import type { Field } from "../../headers/field-kind.ts";
 import { checkFields, type FieldLimits } from "./check-fields.ts";
 import { checkTarget, pathOf } from "./check-target.ts";
 
-/** Methods that a route can take. CONNECT and TRACE never pass a gateway; others are not defined for services. */
-export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
 const ALLOW = ["allow", METHODS.join(", ")];
 

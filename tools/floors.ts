@@ -1,0 +1,68 @@
+/**
+ * The order of folders inside an app, from the ground up. Whoever stands on a floor imports what stands on the floors below,
+ * and nothing beside or above: so a part can be read, tested and changed without those that stand on it.
+ *
+ * A row is a folder below `src`, or one file of it; the longest row that fits a file is its place. A new folder needs a row,
+ * and a folder that has an `index.ts` is entered through that alone (docs/decisions/0027-floors.md).
+ */
+export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  "apps/auth-server": [
+    [
+      "paths.ts",
+      "logging",
+      "people/username.ts",
+      "storage/tables",
+      "storage/migrations",
+      "storage/errors.ts",
+    ],
+    ["config", "pages", "storage/database.ts", "storage/within-time-limit.ts", "storage/coalesced.ts"],
+    ["storage/write-transaction.ts", "storage/count-deleted.ts", "storage/stored-time.ts"],
+    ["storage/space", "storage/log"],
+    ["storage/storage.ts"],
+    ["storage/unit"],
+    ["storage/sqlite", "storage/postgres"],
+    ["storage/open-storage.ts", "secrets", "people", "revocations/errors.ts"],
+    ["keys", "revocations/revoke", "revocations/verifiers", "revocations/retention"],
+    ["revocations/receipts", "revocations/many-servers", "revocations/rollback"],
+    ["revocations/api"],
+    ["revocations"],
+    ["apps", "oidc/errors.ts", "oidc/request-state.ts"],
+    ["oidc/state"],
+    ["oidc/endings"],
+    ["oidc/tokens"],
+    ["oidc/provider"],
+    ["oidc/interaction"],
+    ["oidc"],
+    ["account", "api", "sign-out", "redis"],
+    ["limits", "health.ts"],
+    ["server.ts"],
+    ["main.ts", "index.ts"],
+  ],
+  "apps/gateway": [
+    ["errors.ts", "headers"],
+    ["answer.ts", "config"],
+    ["exchange.ts", "transaction-token"],
+    ["access-log.ts", "answer-writer.ts", "upstreams"],
+    ["management", "redis", "steps", "entry"],
+    ["pipeline.ts"],
+    ["gateway.ts"],
+    ["main.ts", "index.ts"],
+  ],
+  "apps/relay": [
+    ["errors.ts", "log-line.ts"],
+    ["config", "leases", "log", "status.ts"],
+    ["routes.ts"],
+    ["relay.ts"],
+    ["main.ts", "index.ts"],
+  ],
+  "apps/cli": [
+    ["errors.ts", "exit-codes.ts", "io.ts"],
+    ["settings.ts", "print"],
+    ["api"],
+    ["proof", "session.ts"],
+    ["commands"],
+    ["program.ts"],
+    ["run.ts"],
+    ["main.ts", "index.ts"],
+  ],
+};
