@@ -3,7 +3,7 @@ import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import { addressGroup } from "@portcullis/service";
 import type { Storage } from "../storage/storage.ts";
 import { peopleError } from "./errors.ts";
-import { fairQueue } from "./fair-queue.ts";
+import { fairQueue, type Place } from "./fair-queue.ts";
 import type { Attempt, GuessLimit } from "./guess-limit.ts";
 import type { KnownPlaces, Owner, Standing } from "./known-places.ts";
 import { hashPassword, LONGEST_PASSWORD, verifyPassword } from "./password-hash.ts";
@@ -105,9 +105,8 @@ export async function createSignIn(options: SignInOptions): Promise<SignIn> {
   };
 }
 
-/** A device that is known waits behind itself alone. */
-function placeOf({ address, standing }: { address: string; standing: Standing }) {
-  return standing.kind === "device"
-    ? { group: `device ${standing.token}`, isKnown: true }
-    : { group: `address ${address}`, isKnown: false };
-}
+/** A device that is known is a group of its own, and so is an address as far as it is known to the user who is named. */
+const placeOf = ({ address, standing }: { address: string; standing: Standing }): Place =>
+  standing.kind === "device"
+    ? { group: standing.token, standing: standing.kind }
+    : { group: address, standing: standing.kind };

@@ -73,14 +73,34 @@ describe("a fair queue", () => {
     assert.deepEqual(busy.served, ["a1", "b1", "c1"]);
   });
 
-  it("has a place for whoever is known as long as a stranger has one", async () => {
+  it("has a place for whoever is known as long as somebody of a lower standing has one", async () => {
     const busy = occupied(queue({ waiting: 2 }));
     const strangers = ["a", "b"].map((group) => busy.join(group, { group }));
-    const known = ["c", "d", "e"].map((group) => busy.join(group, { group, isKnown: true }));
+    const address = busy.join("c", { group: "c", standing: "address" });
+    const devices = ["d", "e", "f"].map((group) => busy.join(group, { group, standing: "device" }));
     assert.deepEqual(await Promise.all(strangers), ["full", "full"]);
-    assert.equal(await known[2], "full");
+    assert.equal(await address, "full");
+    assert.equal(await busy.join("g", { group: "g" }), "full");
+    assert.equal(await devices[2], "full");
     await busy.release();
-    assert.deepEqual(busy.served, ["c", "d"]);
+    assert.deepEqual(busy.served, ["d", "e"]);
+  });
+
+  it("serves known devices first, then known addresses, and strangers however many after them", async () => {
+    const busy = occupied(queue());
+    for (const group of ["s1", "s2", "s3"]) void busy.join(group, { group });
+    void busy.join("address", { group: "s1", standing: "address" });
+    void busy.join("device", { group: "d", standing: "device" });
+    await busy.release();
+    assert.deepEqual(busy.served, ["device", "address", "s1", "s2", "s3"]);
+  });
+
+  it("gives one turn in five to whoever has waited longest, so that the known do not stop strangers", async () => {
+    const busy = occupied(queue());
+    void busy.join("stranger", { group: "s" });
+    for (let at = 1; at <= 8; at++) void busy.join(`d${at}`, { group: `d${at}`, standing: "device" });
+    await busy.release();
+    assert.deepEqual(busy.served, ["d1", "d2", "d3", "d4", "stranger", "d5", "d6", "d7", "d8"]);
   });
 
   it("forgets those who leave", async () => {
