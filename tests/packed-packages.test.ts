@@ -53,6 +53,7 @@ test("the packed packages carry declarations that a strict project compiles agai
     import { connect, createGuard, type Principal } from "@portcullis/guard";
     import { createAccessTokenVerifier } from "@portcullis/access-token";
     import { createReplica, httpFeed } from "@portcullis/revocation";
+    import { attachToReplica, createSharedReplica } from "@portcullis/revocation/threads";
     import { REASONS, type Reason } from "@portcullis/protocol";
     const reason: Reason | undefined = REASONS[0];
     export const subjectOf = (principal: Principal): string => principal.subject;
@@ -64,7 +65,7 @@ test("the packed packages carry declarations that a strict project compiles agai
         clientSecret: process.env.ORDERS_SECRET,
         name: "orders-1",
       });
-    export { createAccessTokenVerifier, createGuard, createReplica, httpFeed, reason };
+    export { attachToReplica, createAccessTokenVerifier, createGuard, createReplica, createSharedReplica, httpFeed, reason };
     // @ts-expect-error a principal has no password
     export const wrong = (principal: Principal) => principal.password;
   `;

@@ -4,6 +4,7 @@ import { localKeySource } from "@portcullis/access-token";
 import { createClient } from "@portcullis/client";
 import { createGuard } from "@portcullis/guard";
 import "@portcullis/guard/node";
+import "@portcullis/revocation/threads";
 import { encodeIdentifier } from "@portcullis/protocol";
 import { createKeySpace, RevocationIndex } from "@portcullis/revocation";
 
@@ -27,7 +28,7 @@ function mint() {
 }
 
 const keySpace = createKeySpace(randomBytes(32));
-const index = new RevocationIndex({ tokenLifetimeSeconds: 600, clockSkewSeconds: 5, nowSeconds });
+const index = new RevocationIndex({ tokenLifetimeSeconds: 600, clockSkewSeconds: 5 });
 const guard = createGuard({
   issuer,
   audience,

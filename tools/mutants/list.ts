@@ -85,14 +85,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "ack-before-all-threads-see",
     says: "a batch is acknowledged before every thread of the process can see it",
-    file: "packages/revocation/src/shared/sharing.ts",
+    file: "packages/revocation/src/threads/sharing.ts",
     edits: [
       [
         `        this.#publisher.publish();\n        await given.visible?.();`,
         `        setImmediate(() => this.#publisher.publish());\n        await given.visible?.();`,
       ],
     ],
-    tests: ["packages/revocation/test/shared/threads.test.ts"],
+    tests: ["packages/revocation/test/threads/threads.test.ts"],
   },
   {
     name: "lease-from-receipt",

@@ -1,7 +1,7 @@
 /** A thread of a service: a guard on the view of another thread's replica. */
 import { parentPort, workerData } from "node:worker_threads";
 import { localKeySource } from "@portcullis/access-token";
-import { attachToReplica } from "@portcullis/revocation";
+import { attachToReplica } from "@portcullis/revocation/threads";
 import { AUDIENCE } from "@portcullis/testing";
 import { createGuard, type Decision } from "../src/index.ts";
 

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { API_SCOPES } from "@portcullis/protocol";
-import { createKeySpace, createSharedReplica, httpFeed } from "@portcullis/revocation";
+import { createKeySpace, httpFeed } from "@portcullis/revocation";
+import { createSharedReplica } from "@portcullis/revocation/threads";
 import { FakeFeed, FakeIssuer, newIdentifier, VERIFIER } from "@portcullis/testing";
 
 async function authorizationAt(issuer: string): Promise<string> {

@@ -11,8 +11,5 @@ export type { ReplicaChange, ReplicaEvent, ReplicaState } from "./replica/announ
 export { createReplica } from "./replica/create-replica.ts";
 export type { AppliedChange, Replica, ReplicaOptions } from "./replica/replica.ts";
 export { type IndexStatistics, RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";
-export type { ReaderInit } from "./shared/publisher.ts";
-export { createSharedReplica, type SharedReplica } from "./shared/shared-replica.ts";
-export { type AttachOptions, attachToReplica, type SharedView } from "./shared/shared-view.ts";
 export type { Verdict } from "./verdict.ts";
 export type { RevocationView, ViewFreshness } from "./view.ts";

@@ -26,7 +26,7 @@ export interface RevocationIndexOptions {
   /** Decides when memory is given back, and nothing else: see tables/generations.ts. Default: the system's. */
   readonly clock?: Clock | undefined;
   readonly randomWords?: ((words: Uint32Array) => Uint32Array) | undefined;
-  /** Puts the tables where other threads of the process can read them: see shared/. */
+  /** Puts the tables where other threads of the process can read them: see threads/. */
   readonly shared?: boolean | undefined;
 }
 
@@ -156,7 +156,7 @@ export class RevocationIndex extends RevocationLookup {
     this.stalingScopes = cutoffs >>> STALE_KINDS_SHIFT;
   }
 
-  /** What another thread's view is made of: shared/. */
+  /** What another thread's view is made of: threads/. */
   parts(): IndexParts {
     const { skewSeconds, killingScopes, stalingScopes } = this;
     return {

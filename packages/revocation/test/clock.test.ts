@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClockReport } from "@portcullis/protocol";
 import type { ReplicaOptions } from "@portcullis/revocation";
-import { attachToReplica, createSharedReplica } from "@portcullis/revocation";
+import { attachToReplica, createSharedReplica } from "@portcullis/revocation/threads";
 import { settled } from "./fake-time.ts";
 import { SKEW_SECONDS, START_SECONDS } from "./memory-log.ts";
 import { LEASE_MS, ReplicaWorld } from "./replica-world.ts";

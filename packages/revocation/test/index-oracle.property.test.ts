@@ -12,7 +12,7 @@ import {
 } from "./index-subject.ts";
 import { LIFETIME_SECONDS, SKEW_SECONDS, START_SECONDS } from "./memory-log.ts";
 import { oracleVerdict, recordsFor, type Token, tokens } from "./oracle.ts";
-import { identifierOf } from "./shared/tokens.ts";
+import { identifierOf } from "./threads/tokens.ts";
 
 const SPAN = LIFETIME_SECONDS + SKEW_SECONDS;
 const startOfTime = (): Times => ({ wallSeconds: START_SECONDS, monotonicSeconds: 0 });

@@ -1,10 +1,10 @@
 import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
 import { NO_BOUNDS } from "../src/replica/issuer-clock.ts";
-import { Publisher } from "../src/shared/publisher.ts";
-import { threadClock } from "../src/shared/thread-clock.ts";
+import { Publisher } from "../src/threads/publisher.ts";
+import { threadClock } from "../src/threads/thread-clock.ts";
 import { LIFETIME_SECONDS, SKEW_SECONDS } from "./memory-log.ts";
 import type { Token } from "./oracle.ts";
-import { ReadingThread } from "./shared/reading-thread.ts";
+import { ReadingThread } from "./threads/reading-thread.ts";
 
 export const HASH_KEY = new Uint8Array(32).fill(1);
 export const keySpace = createKeySpace(HASH_KEY);

@@ -3,16 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock, systemTimer } from "@portcullis/protocol";
 import {
-  type AttachOptions,
-  attachToReplica,
   createReplica,
-  createSharedReplica,
   type HttpFeedOptions,
   httpFeed,
   RevocationIndex,
   type RevocationIndexOptions,
 } from "@portcullis/revocation";
 import { type RedisFeedOptions, redisFeed } from "@portcullis/revocation/redis";
+import { type AttachOptions, attachToReplica, createSharedReplica } from "@portcullis/revocation/threads";
 import type { UndefinedOptions } from "@portcullis/testing";
 import { resolveReplicaOptions } from "../src/replica/create-replica.ts";
 import type { ReplicaOptions } from "../src/replica/replica.ts";

@@ -1,5 +1,6 @@
 import type { RevocableClaims } from "@portcullis/protocol";
-import type { SharedView, Verdict } from "@portcullis/revocation";
+import type { Verdict } from "@portcullis/revocation";
+import type { SharedView } from "@portcullis/revocation/threads";
 
 export interface Token {
   readonly claims: RevocableClaims;

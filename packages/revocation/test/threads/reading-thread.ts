@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import type { ReaderInit } from "@portcullis/revocation";
+import type { ReaderInit } from "@portcullis/revocation/threads";
 import { type Answers, type Question, SIGNALS } from "./questions.ts";
 
 /** A worker thread that answers questions from its view of the index. */

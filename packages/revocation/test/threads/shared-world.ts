@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CHAIN_START, encodeBase64url, encodeRecords, extendChain } from "@portcullis/protocol";
-import { createSharedReplica, type SharedReplica } from "@portcullis/revocation";
-import { threadClock } from "../../src/shared/thread-clock.ts";
+import { createSharedReplica, type SharedReplica } from "@portcullis/revocation/threads";
+import { threadClock } from "../../src/threads/thread-clock.ts";
 import { MemoryLog, START_SECONDS } from "../memory-log.ts";
 import { ACKNOWLEDGED, SIGNALS } from "./questions.ts";
 import { ReadingThread } from "./reading-thread.ts";

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { receiveMessageOnPort } from "node:worker_threads";
-import {
-  attachToReplica,
-  createKeySpace,
-  createSharedReplica,
-  type SharedView,
-} from "@portcullis/revocation";
+import { createKeySpace } from "@portcullis/revocation";
+import { attachToReplica, createSharedReplica, type SharedView } from "@portcullis/revocation/threads";
 import { FrozenClock } from "@portcullis/testing";
 import { NO_BOUNDS } from "../../src/replica/issuer-clock.ts";
-import { Publisher } from "../../src/shared/publisher.ts";
+import { Publisher } from "../../src/threads/publisher.ts";
 import { FakeTime, settled } from "../fake-time.ts";
 import { MemoryLog } from "../memory-log.ts";
 import { sharedIndex } from "./shared-index-fixture.ts";

@@ -1,6 +1,6 @@
 /** A thread of a verifier that only reads. */
 import { parentPort, workerData } from "node:worker_threads";
-import { attachToReplica, type ReaderInit } from "@portcullis/revocation";
+import { attachToReplica, type ReaderInit } from "@portcullis/revocation/threads";
 import { ACKNOWLEDGED, type Answers, GO, type Hammered, type Question, STANDING } from "./questions.ts";
 import { sessionToken } from "./tokens.ts";
 

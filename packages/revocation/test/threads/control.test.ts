@@ -8,7 +8,7 @@ import {
   controlMemory,
   leaseNumberOf,
   publicationOf,
-} from "../../src/shared/control.ts";
+} from "../../src/threads/control.ts";
 
 const LEASE_MS = 5000;
 
