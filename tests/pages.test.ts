@@ -62,7 +62,7 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     const { idToken } = await signedIn(context);
     await context.clearCookies();
     const page = await open(context, party.endSessionUrl(idToken).href);
-    await page.getByRole("heading", { name: "Nothing was ended" }).waitFor();
+    await page.getByRole("heading", { name: "You were not signed out" }).waitFor();
     return page;
   },
   "sign-out-of-nobody": async (context) => open(context, `${stack.info.issuer}/logout`),

@@ -1,6 +1,7 @@
 /** The authorization server: what it is made of, and what is mounted where. */
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import { type ClientAddresses, createClientAddresses, fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
@@ -36,9 +37,10 @@ import {
 } from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
+import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
 import { composePeople, type People } from "./people/compose.ts";
-import { DeviceCookie } from "./people/device-cookie.ts";
+import { type CookiesOf, DeviceCookie } from "./people/device-cookie.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import {
@@ -301,12 +303,12 @@ interface Mounted extends Parts {
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, ring, endBelow, configuration, storage, clientAddressOf } = parts;
-  const deviceCookie = deviceCookieOf(parts);
+  const { revocations, people, oidc, ring, endBelow, configuration, storage } = parts;
+  const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
-  void app.register(interactionRoutes({ ...oidc, ...people, configuration, clientAddressOf, deviceCookie }));
-  void app.register(accountRoutes(accountOptions(parts, deviceCookie)));
-  void app.register(signOutRoutes(signOutOptions(parts, deviceCookie)));
+  void app.register(interactionRoutes(interactionOptions(parts, shared)));
+  void app.register(accountRoutes(accountOptions(parts, shared)));
+  void app.register(signOutRoutes(signOutOptions(parts, shared)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
   const authenticate = authenticateApi({
@@ -330,7 +332,49 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
 }
 
-function signOutOptions(parts: Mounted, deviceCookie: DeviceCookie) {
+/** What all pages have in common. */
+interface PageParts {
+  readonly deviceCookie: DeviceCookie;
+  readonly notices: Notices;
+  readonly browser: BrowserSessions;
+}
+
+function pagePartsOf({ oidc, configuration: { issuer }, nowSeconds }: Mounted): PageParts {
+  const { provider, sessions, forms } = oidc;
+  const cookiesOf: CookiesOf & NoticeCookiesOf = ({ request, reply }) =>
+    provider.createContext(request.raw, reply.raw).cookies;
+  return {
+    deviceCookie: new DeviceCookie({ issuer, cookiesOf }),
+    notices: new Notices({ issuer, cookiesOf }),
+    browser: new BrowserSessions({
+      provider,
+      sessions,
+      nowSeconds,
+      uidOf: (text) =>
+        encodeIdentifier(Buffer.from(forms.tokenFor(text), "base64url").subarray(0, IDENTIFIER_BYTES)),
+    }),
+  };
+}
+
+function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
+  const { oidc, people, configuration, clientAddressOf } = parts;
+  return {
+    provider: oidc.provider,
+    configuration,
+    signIn: people.signIn,
+    deviceCookie,
+    clientAddressOf,
+    users: people.users,
+    grants: oidc.grants,
+    forms: oidc.forms,
+    notices,
+    async isSignedIn(exchange: Parameters<BrowserSessions["find"]>[0]) {
+      return (await browser.find(exchange)) !== undefined;
+    },
+  };
+}
+
+function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
   const { oidc, people, revocations, configuration, storage, ring } = parts;
   return {
     issuer: configuration.issuer,
@@ -340,6 +384,7 @@ function signOutOptions(parts: Mounted, deviceCookie: DeviceCookie) {
     endings: oidc.endings,
     forms: oidc.forms,
     receipts: revocations.receipts,
+    notices,
     head: () => storage.log.head(),
     async keys() {
       await ring.refresh();
@@ -348,18 +393,11 @@ function signOutOptions(parts: Mounted, deviceCookie: DeviceCookie) {
     signIn: people.signIn,
     deviceCookie,
     clientAddressOf: parts.clientAddressOf,
-    browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
+    browser,
   };
 }
 
-function deviceCookieOf({ oidc: { provider }, configuration: { issuer } }: Mounted): DeviceCookie {
-  return new DeviceCookie({
-    issuer,
-    cookiesOf: ({ request, reply }) => provider.createContext(request.raw, reply.raw).cookies,
-  });
-}
-
-function accountOptions(parts: Mounted, deviceCookie: DeviceCookie) {
+function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
   const { oidc, people, revocations, configuration } = parts;
   return {
     ...oidc,
@@ -368,7 +406,8 @@ function accountOptions(parts: Mounted, deviceCookie: DeviceCookie) {
     issuer: configuration.issuer,
     clientAddressOf: parts.clientAddressOf,
     deviceCookie,
-    browser: new BrowserSessions({ ...oidc, nowSeconds: parts.nowSeconds }),
+    notices,
+    browser,
     formTokens: new OneTimeFormTokens(parts),
     signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),
   };

@@ -12,6 +12,8 @@ export interface BrowserSessionOptions {
   readonly provider: Provider;
   readonly sessions: SessionStore;
   readonly nowSeconds: () => number;
+  /** A session's public name, the same for the same text and foreseen by nobody else. */
+  readonly uidOf: (text: string) => string;
 }
 
 interface Exchange {
@@ -23,11 +25,13 @@ export class BrowserSessions {
   readonly #provider: Provider;
   readonly #sessions: SessionStore;
   readonly #nowSeconds: () => number;
+  readonly #uidOf: (text: string) => string;
 
-  constructor({ provider, sessions, nowSeconds }: BrowserSessionOptions) {
+  constructor({ provider, sessions, nowSeconds, uidOf }: BrowserSessionOptions) {
     this.#provider = provider;
     this.#sessions = sessions;
     this.#nowSeconds = nowSeconds;
+    this.#uidOf = uidOf;
   }
 
   async find({ request, reply }: Exchange): Promise<SignedIn | undefined> {
@@ -37,10 +41,24 @@ export class BrowserSessions {
     return { uid: payload.uid, accountId: payload.accountId };
   }
 
-  /** Always a new session under a new id: nothing that was in the browser before leads into it (fixation). */
-  async begin({ request, reply }: Exchange, accountId: string): Promise<void> {
+  /**
+   * Always under a new id in a new session, so that nothing that was in the browser before leads into it (fixation): new
+   * for this form and account, so that the form sent twice leads into one. Gives the session's `uid`.
+   */
+  async begin(exchange: Exchange, { form, accountId }: { form: string; accountId: string }): Promise<string> {
+    const { uid } = await this.#begin(exchange, accountId, this.#uidOf(`session of\n${form}\n${accountId}`));
+    if ((await this.#sessions.findLive(uid)) !== undefined) return uid;
+    // The form was left open, and what it led into has ended since.
+    return (await this.#begin(exchange, accountId, undefined)).uid;
+  }
+
+  async #begin(
+    { request, reply }: Exchange,
+    accountId: string,
+    uid: string | undefined,
+  ): Promise<NewSession> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
-    const session = instantiate.call(this.#provider.Session, {});
+    const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
     session.loginAccount({ accountId, amr: ["pwd"] });
     session.exp = this.#nowSeconds() + TTL.Session;
     const { payload } = await session.getValueAndPayload();
@@ -51,6 +69,7 @@ export class BrowserSessions {
       userAgent: request.headers["user-agent"],
     });
     this.#setCookie({ request, reply }, session.jti, new Date(session.exp * 1000));
+    return session;
   }
 
   forget(exchange: Exchange): void {
@@ -85,6 +104,7 @@ interface SessionClass {
 }
 
 interface NewSession {
+  uid: string;
   jti: string;
   exp: number;
   loginAccount(details: { accountId: string; amr: string[] }): void;

@@ -1,15 +1,16 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clients } from "../apps/clients.ts";
-import { type Endings, type GrantStore, oidcError, type SessionStore } from "../oidc/index.ts";
+import type { Endings, GrantStore, SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { pagesError } from "../pages/errors.ts";
+import type { Notices } from "../pages/notices.ts";
 import { readForms } from "../pages/read-forms.ts";
-import { receiptText } from "../pages/receipt-text.ts";
+import { delayText } from "../pages/receipt-text.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
-import { signedOutPage } from "../pages/sign-out-pages.ts";
+import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
 import type { DeviceCookie } from "../people/device-cookie.ts";
 import type { SignIn } from "../people/sign-in.ts";
 import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
@@ -25,6 +26,7 @@ export interface AccountOptions {
   readonly browser: BrowserSessions;
   readonly formTokens: OneTimeFormTokens;
   readonly signInCookie: SignInCookie;
+  readonly notices: Notices;
   readonly signIn: SignIn;
   readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
@@ -46,30 +48,48 @@ interface Visitor extends SignedIn {
   readonly user: User;
 }
 
-/** How long an action waits, so that its page can say what is enforced. */
+/** How long an action waits, so that the page after it can say what is enforced. */
 const RECEIPT_WAIT_MS = 2000;
+
+const ACCOUNT_PATH = "/account";
+const SIGN_IN_PATH = `${ACCOUNT_PATH}/sign-in`;
+const SIGNED_OUT_PATH = `${ACCOUNT_PATH}/signed-out`;
+
+/** What the account page says of the form that was sent. */
+interface Outcome {
+  readonly done?: string;
+  readonly problem?: string;
+}
 
 export function accountRoutes(options: AccountOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     readForms(app);
-    app.get("/account", async (request, reply) => {
-      const exchange = { request, reply };
-      const visitor = await visitorOf(options, exchange);
-      return visitor === undefined
-        ? showSignIn(options, exchange, {})
-        : showAccount(options, exchange, visitor);
-    });
-    app.post("/account/sign-in", (request, reply) => signInHere(options, { request, reply }));
-    for (const [path, action] of Object.entries(ACTIONS)) {
-      app.post(path, async (request, reply) => {
-        const exchange = { request, reply };
-        return action(options, exchange, await visitorWithForm(options, exchange));
-      });
-    }
+    app.get(ACCOUNT_PATH, (request, reply) => show(options, { request, reply }));
+    app.get(SIGNED_OUT_PATH, (request, reply) => showSignedOut(options, { request, reply }));
+    app.post(SIGN_IN_PATH, (request, reply) => signInHere(options, { request, reply }));
+    for (const [path, action] of Object.entries(ACTIONS))
+      app.post(path, (request, reply) => act(options, { request, reply }, action));
+    // Where an error of a form has left the browser: asked for again, there is something to see.
+    for (const path of [SIGN_IN_PATH, ...Object.keys(ACTIONS)])
+      app.get(path, async (_request, reply) => leadTo(reply, ACCOUNT_PATH));
   };
 }
 
-type Action = (options: AccountOptions, exchange: Exchange, visitor: Visitor) => Promise<FastifyReply>;
+async function show(options: AccountOptions, exchange: Exchange): Promise<FastifyReply> {
+  const visitor = await visitorOf(options, exchange);
+  const notice = options.notices.take<Outcome & SignInForm>(exchange, ACCOUNT_PATH) ?? {};
+  return visitor === undefined
+    ? showSignIn(options, exchange, notice)
+    : showAccount(options, exchange, visitor, notice);
+}
+
+/** Where to look, and what to say there. */
+interface Done {
+  readonly path: string;
+  readonly notice: Outcome | SignedOutPage;
+}
+
+type Action = (options: AccountOptions, exchange: Exchange, visitor: Visitor) => Promise<Done>;
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   "/account/sign-out-device": signOutDevice,
@@ -77,54 +97,87 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "/account/sign-out-everywhere": signOutEverywhere,
 };
 
+const onAccountPage = (notice: Outcome): Done => ({ path: ACCOUNT_PATH, notice });
+
+async function act(options: AccountOptions, exchange: Exchange, action: Action): Promise<FastifyReply> {
+  assertFromOurPage(options, exchange);
+  const { path, notice } = await doneBy(options, exchange, action);
+  options.notices.leave(exchange, path, notice);
+  return leadTo(exchange.reply, path);
+}
+
+/** A page that is out of date does nothing, and says so on the one that is not. */
+async function doneBy(options: AccountOptions, exchange: Exchange, action: Action): Promise<Done> {
+  const visitor = await visitorOf(options, exchange);
+  if (visitor === undefined) return onAccountPage({ problem: SESSION_OVER });
+  const { form } = exchange.request.body as { form?: unknown };
+  if (!(await options.formTokens.spend(visitor.uid, form))) return onAccountPage({ problem: OUT_OF_DATE });
+  return action(options, exchange, visitor);
+}
+
+const SESSION_OVER = "You were signed out in the meantime. Sign in again.";
+const OUT_OF_DATE = "That page was out of date, so nothing was done. This is how things are now.";
+
+const leadTo = (reply: FastifyReply, path: string): FastifyReply =>
+  reply.headers(securityHeaders()).redirect(path, 303);
+
 async function visitorOf(options: AccountOptions, exchange: Exchange): Promise<Visitor | undefined> {
   const signedIn = await options.browser.find(exchange);
   const user = signedIn && (await options.users.findActive(signedIn.accountId));
   return signedIn && user && { ...signedIn, user };
 }
 
-/** From our own origin, with a token of this session that was not used before. */
-async function visitorWithForm(options: AccountOptions, exchange: Exchange): Promise<Visitor> {
-  const { headers, body } = exchange.request;
-  if (!isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
-  const visitor = await visitorOf(options, exchange);
-  if (visitor === undefined) throw oidcError("session_over");
-  const isOurs = await options.formTokens.spend(visitor.uid, (body as { form?: unknown }).form);
-  if (!isOurs) throw pagesError("form_not_ours");
-  return visitor;
+/** A form token alone would let through what a browser says comes from another site. */
+function assertFromOurPage({ issuer }: AccountOptions, { request }: Exchange): void {
+  if (!isSameOrigin(request.headers, issuer)) throw pagesError("form_not_ours");
 }
 
 function showSignIn(options: AccountOptions, exchange: Exchange, form: SignInForm): FastifyReply {
   const { request, reply } = exchange;
   const formToken = options.signInCookie.set(request, reply);
   if (form.retryAfterSeconds !== undefined) reply.header("retry-after", form.retryAfterSeconds);
-  return send(reply, signInPage({ action: "/account/sign-in", formToken, ...form }), form.status);
+  return send(reply, signInPage({ action: SIGN_IN_PATH, formToken, ...form }), form.status);
 }
 
 async function signInHere(options: AccountOptions, exchange: Exchange): Promise<FastifyReply> {
+  assertFromOurPage(options, exchange);
   const { request, reply } = exchange;
-  const { form } = request.body as { form?: unknown };
-  const isOurs =
-    isSameOrigin(request.headers, options.issuer) && options.signInCookie.matches(request, reply, form);
-  if (!isOurs) throw pagesError("form_not_ours");
-  const result = await signInThrough(options, exchange);
-  if (result.user === undefined) return showSignIn(options, exchange, result);
-  const before = await options.browser.find(exchange);
-  if (before !== undefined) await options.endings.endSession(before);
-  await options.browser.begin(exchange, result.user.id);
-  return reply.headers(securityHeaders()).redirect("/account", 303);
+  const form = options.signInCookie.formOf(request, reply, (request.body as { form?: unknown }).form);
+  const notice = form === undefined ? { problem: NOT_SHOWN_HERE } : await passSignIn(options, exchange, form);
+  if (notice !== undefined) options.notices.leave(exchange, ACCOUNT_PATH, notice);
+  return leadTo(reply, ACCOUNT_PATH);
 }
 
-interface Outcome {
-  readonly done?: string;
-  readonly problem?: string;
+const NOT_SHOWN_HERE = "This page was open for too long. Sign in again.";
+
+/** Gives what to show again, unless somebody is signed in now. */
+async function passSignIn(
+  options: AccountOptions,
+  exchange: Exchange,
+  form: string,
+): Promise<SignInForm | undefined> {
+  const { user, ...again } = await signInThrough(options, exchange);
+  if (user === undefined) return again;
+  await takePlace(options, exchange, { form, accountId: user.id });
+  return undefined;
+}
+
+/** A form that is sent twice, by a double click, leads into one session: two would be two devices. */
+async function takePlace(
+  { browser, endings }: AccountOptions,
+  exchange: Exchange,
+  by: { readonly form: string; readonly accountId: string },
+): Promise<void> {
+  const before = await browser.find(exchange);
+  const uid = await browser.begin(exchange, by);
+  if (before !== undefined && before.uid !== uid) await endings.endSession(before);
 }
 
 async function showAccount(
   options: AccountOptions,
   { reply }: Exchange,
   { uid, user }: Visitor,
-  outcome: Outcome = {},
+  { done, problem }: Outcome,
 ): Promise<FastifyReply> {
   const devices = await options.sessions.devicesOf(user.id);
   const markup = accountPage({
@@ -139,9 +192,10 @@ async function showAccount(
       lastSeenAt: device.last_seen_at,
     })),
     apps: await appsOf(options, user.id),
-    ...outcome,
+    done,
+    problem,
   });
-  return send(reply, markup, outcome.problem === undefined ? 200 : 422);
+  return send(reply, markup);
 }
 
 async function appsOf({ grants, clients }: AccountOptions, accountId: string) {
@@ -154,61 +208,61 @@ async function appsOf({ grants, clients }: AccountOptions, accountId: string) {
   );
 }
 
-async function signOutDevice(
-  options: AccountOptions,
-  exchange: Exchange,
-  visitor: Visitor,
-): Promise<FastifyReply> {
+async function signOutDevice(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
   const uid = fieldOf(exchange, "device");
   const devices = await options.sessions.devicesOf(visitor.accountId);
   const device = devices.find((candidate) => candidate.uid === uid);
-  if (device === undefined) {
-    return showAccount(options, exchange, visitor, { problem: "This device is signed out already." });
-  }
+  if (device === undefined) return onAccountPage({ problem: "This device was signed out already." });
   const isThis = device.uid === visitor.uid;
   const reason = isThis ? "logged_out" : "kicked";
   const target = { scope: "session", key: device.uid, mode: "kill", reason } as const;
   const receipt = await revoke(options, exchange, visitor, target);
-  if (isThis) return showSignedOut(options, exchange, receipt);
-  const done = `${deviceName(device.user_agent)} is signed out; ${receiptText(receipt)}.`;
-  return showAccount(options, exchange, visitor, { done });
+  if (isThis) return signedOut(options, exchange, { ended: "session", delay: delayText(receipt) });
+  return onAccountPage({ done: saying(`${deviceName(device.user_agent)} is signed out.`, receipt) });
 }
 
-async function withdraw(
-  options: AccountOptions,
-  exchange: Exchange,
-  visitor: Visitor,
-): Promise<FastifyReply> {
+const saying = (text: string, receipt: Receipt): string => [text, delayText(receipt)].join(" ").trimEnd();
+
+async function withdraw(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
   const clientId = fieldOf(exchange, "client");
   const app = (await appsOf(options, visitor.accountId)).find((candidate) => candidate.clientId === clientId);
-  if (app === undefined) {
-    return showAccount(options, exchange, visitor, { problem: "This app has no access." });
-  }
+  if (app === undefined) return onAccountPage({ problem: "This app has no access any more." });
   const receipt = await revoke(options, exchange, visitor, {
     scope: "subject-client",
     key: { subject: visitor.accountId, client: app.clientId },
     mode: "kill",
     reason: "consent_withdrawn",
   });
-  const done = `${app.name} can no longer act for you; ${receiptText(receipt)}.`;
-  return showAccount(options, exchange, visitor, { done });
+  return onAccountPage({ done: saying(`${app.name} no longer has access to your account.`, receipt) });
 }
 
 async function signOutEverywhere(
   options: AccountOptions,
   exchange: Exchange,
   visitor: Visitor,
-): Promise<FastifyReply> {
+): Promise<Done> {
   const receipt = await revoke(options, exchange, visitor, {
     scope: "subject",
     key: visitor.accountId,
     mode: "kill",
     reason: "logged_out",
   });
-  return showSignedOut(options, exchange, receipt);
+  return signedOut(options, exchange, { ended: "everywhere", delay: delayText(receipt) });
 }
 
-/** The receipt is shown on the page that follows, and stands in its header for whoever is no person. */
+function signedOut({ browser }: AccountOptions, exchange: Exchange, notice: SignedOutPage): Done {
+  browser.forget(exchange);
+  return { path: SIGNED_OUT_PATH, notice };
+}
+
+/** Anybody can be led here by a link, so the page says what is so. */
+async function showSignedOut(options: AccountOptions, exchange: Exchange): Promise<FastifyReply> {
+  const notice = options.notices.take<SignedOutPage>(exchange, SIGNED_OUT_PATH) ?? {};
+  if ((await visitorOf(options, exchange)) !== undefined) return leadTo(exchange.reply, ACCOUNT_PATH);
+  return send(exchange.reply, signedOutPage(notice));
+}
+
+/** The page that follows says what it means for the user; the header is for whoever is no person. */
 async function revoke(
   { revoker, receipts }: AccountOptions,
   { reply }: Exchange,
@@ -219,11 +273,6 @@ async function revoke(
   const receipt = await receipts.wait(seq, RECEIPT_WAIT_MS);
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   return receipt;
-}
-
-function showSignedOut({ browser }: AccountOptions, exchange: Exchange, receipt: Receipt): FastifyReply {
-  browser.forget(exchange);
-  return send(exchange.reply, signedOutPage(receipt));
 }
 
 function fieldOf({ request }: Exchange, name: string): string | undefined {

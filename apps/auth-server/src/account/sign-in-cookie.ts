@@ -18,19 +18,33 @@ export class SignInCookie {
     this.#randomBytes = options.randomBytes;
   }
 
-  /** Gives the token for the form. */
+  /** Gives the token for a form. One cookie for all pages of the browser: a second tab spoils no form of the first. */
   set(request: FastifyRequest, reply: FastifyReply): string {
-    const value = encodeBase64url(this.#randomBytes(16));
+    const cookies = this.#cookies(request, reply);
+    const known = cookies.get(NAME, { signed: true });
+    const value = known ?? this.#random();
     const secure = this.#provider.issuer.startsWith("https:");
     const options = { signed: true, httpOnly: true, sameSite: "strict", path: "/account", secure } as const;
-    this.#provider.createContext(request.raw, reply.raw).cookies.set(NAME, value, options);
-    return this.#forms.tokenFor(purposeOf(value));
+    if (known === undefined) cookies.set(NAME, value, options);
+    const form = this.#random();
+    return `${form}.${this.#forms.tokenFor(purposeOf(value, form))}`;
   }
 
-  matches(request: FastifyRequest, reply: FastifyReply, token: unknown): boolean {
-    const value = this.#provider.createContext(request.raw, reply.raw).cookies.get(NAME, { signed: true });
-    return value !== undefined && this.#forms.isTokenFor(purposeOf(value), token);
+  /** The name of the form that this token is of, if the form was shown to this browser. */
+  formOf(request: FastifyRequest, reply: FastifyReply, token: unknown): string | undefined {
+    const value = this.#cookies(request, reply).get(NAME, { signed: true });
+    if (value === undefined || typeof token !== "string") return undefined;
+    const [form = "", proof] = token.split(".");
+    return this.#forms.isTokenFor(purposeOf(value, form), proof) ? `${value}.${form}` : undefined;
+  }
+
+  #random(): string {
+    return encodeBase64url(this.#randomBytes(16));
+  }
+
+  #cookies(request: FastifyRequest, reply: FastifyReply) {
+    return this.#provider.createContext(request.raw, reply.raw).cookies;
   }
 }
 
-const purposeOf = (value: string): string => `account sign-in ${value}`;
+const purposeOf = (value: string, form: string): string => `account sign-in ${value} ${form}`;

@@ -38,10 +38,10 @@ ${status(content.done)}${alert(content.problem)}
 <ul class="rows">${content.devices.map((device, at) => deviceRow(device, labelOf(content.devices, at), formToken))}</ul>
 </section>
 <section aria-labelledby="apps"><h2 id="apps">Apps with access</h2>
-${content.apps.length === 0 ? html`<p class="note">No app may act for you.</p>` : html`<ul class="rows">${content.apps.map((app) => appRow(app, formToken))}</ul>`}
+${content.apps.length === 0 ? html`<p class="note">No app has access to your account.</p>` : html`<ul class="rows">${content.apps.map((app) => appRow(app, formToken))}</ul>`}
 </section>
 <section aria-labelledby="everywhere"><h2 id="everywhere">Everywhere</h2>
-<p>Ends all your sessions and everything that apps may do for you, on every device, at once.</p>
+<p>Signs you out on every device and of every app, at once. Use it if you lost a device or do not recognize one above.</p>
 <form method="post" action="/account/sign-out-everywhere">
 <input type="hidden" name="form" value="${formToken}">
 <button type="submit" class="danger">Sign out everywhere</button>
@@ -71,10 +71,10 @@ function labelOf(devices: readonly Device[], at: number): string {
 
 function appRow({ clientId, name, since }: App, formToken: string): Content {
   return html`<li><div><strong>${name}</strong>
-<p class="note">Since ${time(since)}</p></div>
+<p class="note">Has had access since ${time(since)}</p></div>
 <form method="post" action="/account/withdraw">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">
-<button type="submit" aria-label="Withdraw access of ${name}">Withdraw</button>
+<button type="submit" aria-label="Remove access of ${name}">Remove access</button>
 </form></li>`;
 }
 

@@ -19,12 +19,12 @@ export function consentPage(content: ConsentPage): string {
   return page({
     title: "Allow access",
     main: html`<h1>Allow ${content.clientName}?</h1>
-<p><strong>${content.clientName}</strong> asks to act for you, <strong>${content.username}</strong>:</p>
+<p><strong>${content.clientName}</strong> would like to act for you, <strong>${content.username}</strong>. It asks to:</p>
 ${content.requests.map(
   ({ resource, descriptions }) => html`${resource !== undefined && html`<h2>${resource}</h2>`}
 <ul class="scopes">${descriptions.map((text) => html`<li>${text}</li>`)}</ul>`,
 )}
-<p class="note">You go back to <span class="address">${content.returnsTo}</span>. You can withdraw this at any time on your account page; it then ends at once.</p>
+<p class="note">Your answer is sent to <span class="address">${content.returnsTo}</span>. You can remove this access at any time on your account page; it then ends at once.</p>
 <form method="post" action="${content.action}">
 <input type="hidden" name="form" value="${content.formToken}">
 <div class="actions">

@@ -18,7 +18,7 @@ export function signInPage(content: SignInPage): string {
   return page({
     title: "Sign in",
     main: html`<h1>Sign in</h1>
-${content.clientName !== undefined && html`<p>to go on to <strong>${content.clientName}</strong></p>`}
+${content.clientName !== undefined && html`<p>Sign in to continue to <strong>${content.clientName}</strong>.</p>`}
 ${alert(content.problem)}
 <form method="post" action="${content.action}" novalidate>
 <input type="hidden" name="form" value="${content.formToken}">
@@ -29,9 +29,9 @@ ${signInFields(content)}
 }
 
 export function signInFields({ username, fields = {} }: SignInFields): Content {
-  const isFirstTry = username === undefined;
-  return html`${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: username, focus: isFirstTry })}
-${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isFirstTry })}`;
+  const isNameNext = username === undefined || username === "" || fields.username !== undefined;
+  return html`${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: username, focus: isNameNext })}
+${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isNameNext })}`;
 }
 
 interface Field {

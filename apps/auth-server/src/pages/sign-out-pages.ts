@@ -1,7 +1,5 @@
-import type { Receipt } from "@portcullis/protocol";
 import { type Content, html } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
-import { receiptText } from "./receipt-text.ts";
 import { type SignInFields, signInFields } from "./sign-in-page.ts";
 
 export interface ConfirmSignOutPage {
@@ -15,25 +13,38 @@ export function confirmSignOutPage({ action, request, xsrf, clientName }: Confir
   return page({
     title: "Sign out",
     main: html`<h1>Sign out?</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> asks to sign you out. `}This ends your session in this browser, and every app that uses it is signed out at once.</p>
+<p>${clientName !== undefined && html`<strong>${clientName}</strong> would like to sign you out. `}This signs you out in this browser and of every app that you use with this sign-in, at once.</p>
 <form method="post" action="${action}">
 <input type="hidden" name="request" value="${request}">
 <input type="hidden" name="xsrf" value="${xsrf}">
 <div class="actions stacked">
 <button type="submit" name="logout" value="yes" class="primary">Sign out</button>
-<button type="submit">${clientName === undefined ? "Stay signed in" : `Only leave ${clientName}`}</button>
+<button type="submit">${clientName === undefined ? "Stay signed in" : `Only sign out of ${clientName}`}</button>
 </div>
 </form>`,
   });
 }
 
-export function signedOutPage(receipt: Receipt | undefined): string {
+export interface SignedOutPage {
+  /** What has just ended. Absent when nothing is known to have: anybody can be led here by a link. */
+  readonly ended?: "session" | "everywhere" | undefined;
+  /** Until when something may still get through. */
+  readonly delay?: string | undefined;
+}
+
+const ENDED = {
+  session: "You are signed out in this browser, and of every app that used this sign-in.",
+  everywhere: "You are signed out on all your devices and of all apps.",
+};
+
+export function signedOutPage({ ended, delay }: SignedOutPage): string {
+  const title = ended === undefined ? "You are signed out" : "Signed out";
   return page({
-    title: "Signed out",
-    main: html`<h1>Signed out</h1>
-<p>Your session has ended, and all access that apps had through it.</p>
-${status(receipt && html`Signed out; ${receiptText(receipt)}.`)}
-<p><a href="/account">Sign in again</a></p>`,
+    title,
+    main: html`<h1>${title}</h1>
+<p>${ended === undefined ? "Nobody is signed in in this browser." : ENDED[ended]}</p>
+${status(delay)}
+<p><a href="/account">Sign in</a></p>`,
   });
 }
 
@@ -43,7 +54,7 @@ export function stillSignedInPage(clientName: string | undefined): string {
   return page({
     title,
     main: html`<h1>${title}</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act for you. `}Your session here goes on.</p>
+<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act for you. `}You are still signed in in this browser.</p>
 <p><a href="/account">Your account</a></p>`,
   });
 }
@@ -66,9 +77,9 @@ export function nothingEndedPage(content: NothingEndedPage): string {
   const { action, sealed, form } = content;
   const name = appName(content);
   return page({
-    title: "Nothing was ended",
-    main: html`<h1>Nothing was ended</h1>
-<p>${name} asked to sign you out, but this browser is not signed in with that account. The session that ${name} uses goes on, and so does all access through it.</p>
+    title: "You were not signed out",
+    main: html`<h1>You were not signed out</h1>
+<p>${name} asked to sign you out, but this browser is not signed in to that account. That sign-in is still active, and so are the apps that use it.</p>
 ${alert(form.problem)}
 ${
   sealed === undefined
@@ -77,10 +88,10 @@ ${
 <input type="hidden" name="request" value="${sealed.request}">
 <input type="hidden" name="xsrf" value="${sealed.xsrf}">
 ${signInFields(form)}
-<button type="submit" class="primary">Sign in and end it</button>
+<button type="submit" class="primary">Confirm and sign out</button>
 </form>`
 }
-${wayBack(content, "without ending it")}`,
+${wayBack(content, "without signing out")}`,
   });
 }
 
@@ -88,7 +99,7 @@ export function notSignedInPage(content: CameFrom): string {
   return page({
     title: "You are not signed in here",
     main: html`<h1>You are not signed in here</h1>
-<p>There is no session in this browser, so nothing was ended. Sessions on other devices are in <a href="/account">your account</a>.</p>
+<p>Nobody is signed in in this browser, so there was nothing to sign out of. To sign out on other devices, go to <a href="/account">your account</a>.</p>
 ${wayBack(content)}`,
   });
 }
@@ -98,6 +109,7 @@ const appName = ({ clientName }: CameFrom): Content => html`<strong>${clientName
 function wayBack(content: CameFrom, how = ""): Content {
   const { redirectTo } = content;
   return (
-    redirectTo !== undefined && html`<p><a href="${redirectTo}">Go back to ${appName(content)} ${how}</a></p>`
+    redirectTo !== undefined &&
+    html`<p><a href="${redirectTo}">Go back to ${appName(content)}${how !== "" && ` ${how}`}</a></p>`
   );
 }

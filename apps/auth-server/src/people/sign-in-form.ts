@@ -17,6 +17,8 @@ export interface SignInForm {
 export type SignInAttempt = ({ readonly user: User } | { readonly user?: undefined }) & SignInForm;
 
 const BUSY_RETRY_SECONDS = 5;
+/** Of a username that is shown again: what was typed in travels in a cookie to the page that shows it. */
+const MAX_SHOWN = 128;
 
 export interface SignInFormOptions {
   readonly signIn: SignIn;
@@ -34,11 +36,12 @@ export async function signInThrough(
   { request, reply }: Exchange,
 ): Promise<SignInAttempt> {
   const { username, password } = textsOf(request.body);
+  const shown = username.slice(0, MAX_SHOWN);
   const fields = {
     username: username === "" ? "Enter your username." : undefined,
     password: password === "" ? "Enter your password." : undefined,
   };
-  if (fields.username ?? fields.password) return { status: 422, username, fields };
+  if (fields.username ?? fields.password) return { status: 422, username: shown, fields };
   try {
     const result = await signIn({
       username,
@@ -48,10 +51,10 @@ export async function signInThrough(
       signal: leavingOf(reply),
     });
     if (result.outcome === "signed_in") deviceCookie.remember({ request, reply }, result.deviceToken);
-    return attemptOf(result, username);
+    return attemptOf(result, shown);
   } catch (error) {
     if (!hasCode(error, "sign_in_busy")) throw error;
-    return { status: 503, username, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
+    return { status: 503, username: shown, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
   }
 }
 
@@ -75,10 +78,10 @@ function attemptOf(result: SignInResult, username: string): SignInAttempt {
       return { user: result.user };
     case "refused":
       // One text for every cause: whether the user exists is nobody's business.
-      return { status: 422, username, problem: "The username or the password is wrong." };
+      return { status: 422, username, problem: "The username or password is not correct." };
     case "wait": {
       const seconds = Math.max(1, Math.ceil(result.waitMs / 1000));
-      const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then send your password again: trying sooner does not help.`;
+      const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then try again. Trying sooner does not help.`;
       return { status: 429, username, problem, retryAfterSeconds: seconds };
     }
   }

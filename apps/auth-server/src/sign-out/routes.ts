@@ -2,6 +2,7 @@ import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/p
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Endings, type GrantStore, rememberReceipt, type SessionStore } from "../oidc/index.ts";
 import { pagesError } from "../pages/errors.ts";
+import type { Notices } from "../pages/notices.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
@@ -18,6 +19,7 @@ import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { Receipts } from "../revocations/index.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
 import {
+  fieldsOf,
   openRequest,
   type RequestReader,
   readSignOutRequest,
@@ -41,6 +43,7 @@ export interface SignOutOptions extends RequestReader {
   readonly endings: Endings;
   readonly forms: FormTokens;
   readonly receipts: Receipts;
+  readonly notices: Notices;
   /** Newest seq of the log: a receipt for it covers whatever ended before. */
   readonly head: () => number;
   readonly signIn: SignIn;
@@ -65,6 +68,9 @@ export function signOutRoutes(options: SignOutOptions) {
     app.get(ROUTES.end_session, (request, reply) => ask(options, { request, reply }));
     app.post(CONFIRM_PATH, (request, reply) => confirm(options, { request, reply }));
     app.post(SIGN_IN_PATH, (request, reply) => signInAndEnd(options, { request, reply }));
+    app.get(SIGN_IN_PATH, (request, reply) => offerAgain(options, { request, reply }));
+    // Where an error of the form has left the browser: asked for again, it asks anew.
+    app.get(CONFIRM_PATH, (_request, reply) => leadTo(reply, ROUTES.end_session));
   };
 }
 
@@ -95,10 +101,13 @@ async function mayLive({ sessions }: SignOutOptions, { hinted }: SignOutRequest)
   return hinted === undefined || (await sessions.findLive(hinted)) !== undefined;
 }
 
+const leadTo = (reply: FastifyReply, location: string): FastifyReply =>
+  reply.headers(securityHeaders()).redirect(location, 303);
+
 function leadOnAsDone(exchange: Exchange, request: SignOutRequest): FastifyReply {
   const { redirectTo } = request;
-  if (redirectTo === undefined) return send(exchange, request, signedOutPage(undefined));
-  return exchange.reply.headers(securityHeaders()).redirect(redirectTo, 303);
+  if (redirectTo === undefined) return send(exchange, request, signedOutPage({}));
+  return leadTo(exchange.reply, redirectTo);
 }
 
 /** By signing in on the page itself: that ends the session there, and begins none here. */
@@ -173,17 +182,28 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const { body, headers } = exchange.request;
   const request = openRequest(options.forms, "sign in", body);
   if (request === undefined || !isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
-  const result = await signInThrough(options, exchange);
-  if (result.user === undefined) return offerSignIn(options, exchange, request, result);
-  if (result.user.id !== request.subject) {
-    return offerSignIn(options, exchange, request, { status: 422, username: "", problem: OTHER_ACCOUNT });
+  const { user, ...again } = await signInThrough(options, exchange);
+  if (user?.id !== request.subject) {
+    options.notices.leave(exchange, SIGN_IN_PATH, user === undefined ? again : OTHER_ACCOUNT);
+    return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
   }
   const seq = await endSessions(options, request);
   return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
 }
 
-const OTHER_ACCOUNT =
-  "This is another account than the one that the app is signed in with. Nothing was ended.";
+const OTHER_ACCOUNT: SignInForm = {
+  status: 422,
+  username: "",
+  problem: "This is not the account that the app is signed in to. You were not signed out.",
+};
+
+/** After a sign-in that failed, under the request of its form, so that a reload sends no password again. */
+async function offerAgain(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
+  const request = openRequest(options.forms, "sign in", exchange.request.query);
+  if (request === undefined) return leadTo(exchange.reply, ROUTES.end_session);
+  const form = options.notices.take<SignInForm>(exchange, SIGN_IN_PATH);
+  return offerSignIn(options, exchange, request, form);
+}
 
 async function answerEnded(
   options: SignOutOptions,
@@ -195,7 +215,7 @@ async function answerEnded(
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   if ((await options.browser.find(exchange)) === undefined) options.browser.forget(exchange);
   keepReceipt(options, exchange, receipt);
-  return reply.headers(securityHeaders()).redirect(redirectTo, 303);
+  return leadTo(reply, redirectTo);
 }
 
 /** For the page that follows. */

@@ -127,3 +127,9 @@ export function openRequest(forms: FormTokens, purpose: Purpose, body: unknown):
     return undefined;
   return JSON.parse(Buffer.from(request, "base64url").toString("utf8")) as SignOutRequest;
 }
+
+/** The same fields again, for the address of the page that shows the form once more. */
+export function fieldsOf(body: unknown): URLSearchParams {
+  const { request, xsrf } = body as SealedRequest;
+  return new URLSearchParams({ request, xsrf });
+}

@@ -48,7 +48,7 @@ describe("the account page", () => {
   it("says nothing of the cause when it refuses", async () => {
     const { page } = await signInHere({ ...ALICE, password: "wrong password" });
     assert.equal(page.status, 422);
-    assert.match(page.body, /role="alert">The username or the password is wrong\./);
+    assert.match(page.body, /role="alert">The username or password is not correct\./);
     assert.match(page.body, /value="alice"/);
   });
 
@@ -79,10 +79,54 @@ describe("the account page", () => {
       method: "POST",
       body: new URLSearchParams({ ...form.forms[0]!.fields, ...BOB }),
     });
-    assert.equal(answer.status, 403);
+    assert.equal(answer.status, 303);
+    const page = await account(device.browser);
+    assert.match(page.body, /Alice Example/, "Bob was not signed in");
     assert.equal(verdictOf(server, device.access_token), "allow");
   });
+
+  it("takes the form of a tab that was open before another", async () => {
+    const browser = new PlainBrowser();
+    const [first] = [await account(browser), await account(browser)];
+    const page = await browser.submit(first, first.forms[0]!, { fill: ALICE });
+    assert.match(page.body, /Alice Example/);
+  });
+
+  it("asks for what is missing first: the cursor is in the first field that is empty", async () => {
+    const focused = ({ body }: Page) => /<input id="(\w+)"[^>]* autofocus>/.exec(body)?.[1];
+    const { page } = await signInHere({ username: "", password: "" });
+    assert.equal(focused(page), "username");
+    assert.equal(focused((await signInHere({ ...ALICE, password: "" })).page), "password");
+  });
+
+  it("takes a double click for one sign-in, on one device", async () => {
+    const browser = new PlainBrowser();
+    const page = await account(browser);
+    const before = (await devices()).length;
+    const clicks = [browser, browser.copy(), browser.copy()];
+    await Promise.all(clicks.map((each) => each.submit(page, page.forms[0]!, { fill: ALICE })));
+    for (const each of clicks) assert.match((await account(each)).body, /Alice Example/);
+    assert.equal((await devices()).length, before + 1);
+    await clicks[1]!.submit(page, page.forms[0]!, { fill: ALICE });
+    assert.equal((await devices()).length, before + 1, "nor does a click that came later");
+  });
+
+  it("signs in by a form that was left open, although what it led into before has ended", async () => {
+    const browser = new PlainBrowser();
+    const form = await account(browser);
+    const page = await browser.submit(form, form.forms[0]!, { fill: ALICE });
+    await browser.submit(page, formOf(page, "/account/sign-out-everywhere"));
+    const again = await browser.submit(form, form.forms[0]!, { fill: ALICE });
+    assert.match(again.body, /Alice Example/);
+    const other = await browser.submit(form, form.forms[0]!, { fill: BOB });
+    assert.match(other.body, /Bob Example/);
+  });
 });
+
+const devices = async () => {
+  const { users } = server.server.people;
+  return server.server.oidc.sessions.devicesOf((await users.findByUsername("alice"))!.id);
+};
 
 const anonymousSessions = () =>
   server.server.storage.read
@@ -100,7 +144,7 @@ describe("signing out one device", () => {
       page,
       formOf(page, "/account/sign-out-device", phone.claims.sid),
     );
-    assert.match(done.body, /is signed out; no verifier is running/);
+    assert.match(done.body, /role="status">[^<]* is signed out\.</);
     assert.equal(verdictOf(server, phone.access_token), "kicked");
     assertRefused(await refresh(server.issuer, phone.refresh_token), "invalid_grant");
     ok(await refresh(server.issuer, laptop.refresh_token));
@@ -123,7 +167,7 @@ describe("signing out one device", () => {
     const page = await account(alice.browser);
     const form = formOf(page, "/account/sign-out-device");
     const done = await alice.browser.submit(page, form, { fill: { device: bob.claims.sid } });
-    assert.equal(done.status, 422);
+    assert.match(done.body, /role="alert">This device was signed out already\./);
     assert.equal(verdictOf(server, bob.access_token), "allow");
   });
 });
@@ -134,8 +178,9 @@ describe("an action of the account page", () => {
       const { browser } = await signIn(server);
       const page = await account(browser);
       const done = await browser.submit(page, formOf(page, `/account/${action}`));
-      const { seq } = /^seq=(?<seq>\d+), state=enforced/.exec(String(done.headers["portcullis-receipt"]))!
-        .groups!;
+      const { seq } = /^seq=(?<seq>\d+), state=enforced/.exec(
+        String(done.trail[0]!.headers["portcullis-receipt"]),
+      )!.groups!;
       assert.equal(Number(seq), server.server.storage.log.head());
     });
   }
@@ -168,7 +213,7 @@ describe("withdrawing an app's access", () => {
     const other = await signIn(server, { browser: laptop.browser, parameters: { client_id: "other" } });
     const page = await account(laptop.browser);
     const done = await laptop.browser.submit(page, formOf(page, "/account/withdraw", "web"));
-    assert.match(done.body, /Demo shop can no longer act for you/);
+    assert.match(done.body, /Demo shop no longer has access to your account\./);
     for (const device of [phone, laptop]) {
       assert.equal(verdictOf(server, device.access_token), "consent_withdrawn");
       assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
@@ -226,8 +271,36 @@ describe("a form of the account page", () => {
     const device = await signIn(server);
     const page = await account(device.browser);
     const form = formOf(page, "/account/withdraw", "web");
-    assert.equal((await device.browser.submit(page, form)).status, 200);
-    assert.equal((await device.browser.submit(page, form)).status, 403);
+    const first = await device.browser.submit(page, form);
+    assert.match(first.body, /no longer has access/);
+    const head = server.server.storage.log.head();
+    const second = await device.browser.submit(page, form);
+    assert.match(second.body, /role="alert">That page was out of date/);
+    assert.equal(server.server.storage.log.head(), head);
+  });
+
+  it("leads to a page that can be loaded again, and says it once", async () => {
+    const [device, other] = [await signIn(server), await signIn(server)];
+    const page = await account(device.browser);
+    const done = await device.browser.submit(
+      page,
+      formOf(page, "/account/sign-out-device", other.claims.sid),
+    );
+    assert.deepEqual([done.url.pathname, done.trail[0]!.status], ["/account", 303]);
+    const reloaded = await device.browser.open(done.url);
+    assert.equal(reloaded.status, 200);
+    assert.doesNotMatch(reloaded.body, /role="status"/);
+  });
+
+  it("has an address that leads to the account when it is opened", async () => {
+    const { browser } = await signIn(server);
+    for (const path of ["sign-in", "sign-out-device", "withdraw", "sign-out-everywhere", "signed-out"]) {
+      const page = await browser.open(`${server.issuer}/account/${path}`);
+      assert.deepEqual([page.status, page.url.pathname], [200, "/account"], path);
+    }
+    const page = await new PlainBrowser().open(`${server.issuer}/account/signed-out`);
+    assert.match(page.body, /<h1>You are signed out<\/h1>/);
+    assert.doesNotMatch(page.body, /ended/);
   });
 
   it("is refused without its token, with another session's, and from another site", async () => {
@@ -242,7 +315,7 @@ describe("a form of the account page", () => {
     ];
     assert.deepEqual(
       answers.map(({ status }) => status),
-      [403, 403, 403, 403],
+      [303, 303, 403, 403],
     );
     assert.equal(verdictOf(server, device.access_token), "allow");
   });
@@ -255,6 +328,9 @@ describe("a form of the account page", () => {
       key: device.claims.sid,
       mode: "kill",
     });
-    assert.equal((await everywhere(device, fields)).status, 400);
+    assert.equal((await everywhere(device, fields)).status, 303);
+    const page = await account(device.browser);
+    assert.match(page.body, /role="alert">You were signed out in the meantime/);
+    assert.ok(page.forms[0]!.hasPassword);
   });
 });

@@ -5,6 +5,8 @@ import { errors, type Provider } from "oidc-provider";
 import type { Configuration } from "../../config/load.ts";
 import { consentPage } from "../../pages/consent-page.ts";
 import { pagesError } from "../../pages/errors.ts";
+import { finishedPage } from "../../pages/finished-page.ts";
+import type { Notices } from "../../pages/notices.ts";
 import { readForms } from "../../pages/read-forms.ts";
 import { isSameOrigin } from "../../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
@@ -28,26 +30,37 @@ export interface InteractionOptions {
   readonly users: Users;
   readonly grants: GrantStore;
   readonly forms: FormTokens;
+  readonly notices: Notices;
+  readonly isSignedIn: (exchange: Asked) => Promise<boolean>;
+}
+
+interface Asked {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
 }
 
 type Interaction = Awaited<ReturnType<Provider["interactionDetails"]>>;
-type Exchange = {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+interface Exchange extends Asked {
   readonly interaction: Interaction;
-};
+}
 
 export function interactionRoutes(options: InteractionOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     readForms(app);
     app.get("/interaction/:uid", async (request, reply) => {
-      const interaction = await findInteraction(options, request, reply);
-      return show(options, { request, reply, interaction });
+      const asked = { request, reply };
+      const interaction = await findInteraction(options, asked);
+      return interaction === undefined
+        ? showFinished(options, asked)
+        : show(options, { ...asked, interaction });
     });
     app.post("/interaction/:uid", async (request, reply) => {
-      const interaction = await findInteraction(options, request, reply);
+      const asked = { request, reply };
+      const interaction = await findInteraction(options, asked);
+      // A second click came after the first had led on.
+      if (interaction === undefined) return leadTo(reply, request.url);
       assertOurForm(options, request, interaction);
-      const exchange = { request, reply, interaction };
+      const exchange = { ...asked, interaction };
       return interaction.prompt.name === "login" ? logIn(options, exchange) : decide(options, exchange);
     });
   };
@@ -56,16 +69,21 @@ export function interactionRoutes(options: InteractionOptions) {
 /** By the cookie; the path must name the same one, so that a page of one tab does not answer another's question. */
 async function findInteraction(
   { provider }: InteractionOptions,
-  { raw, params }: FastifyRequest,
-  reply: FastifyReply,
-) {
+  { request: { raw, params }, reply }: Asked,
+): Promise<Interaction | undefined> {
   try {
     const interaction = await provider.interactionDetails(raw, reply.raw);
-    if (interaction.uid === (params as { uid: string }).uid) return interaction;
+    return interaction.uid === (params as { uid: string }).uid ? interaction : undefined;
   } catch (error) {
-    if (!(error instanceof errors.SessionNotFound)) throw error;
+    if (error instanceof errors.SessionNotFound) return undefined;
+    throw error;
   }
-  throw oidcError("interaction_expired");
+}
+
+/** Whoever goes back to a page that was answered is told where they are now. */
+async function showFinished(options: InteractionOptions, asked: Asked): Promise<FastifyReply> {
+  if (!(await options.isSignedIn(asked))) throw oidcError("interaction_expired");
+  return sendPage(asked.reply, finishedPage());
 }
 
 /** A form token of this very page, and from our own origin: nobody signs another in, or consents for them. */
@@ -81,12 +99,18 @@ async function show(options: InteractionOptions, exchange: Exchange): Promise<Fa
   const { interaction } = exchange;
   switch (interaction.prompt.name) {
     case "login":
-      return showSignIn(options, exchange, { username: loginHintOf(interaction) });
+      return showSignIn(options, exchange, signInFormOf(options, exchange));
     case "consent":
       return showConsent(options, exchange);
     default:
       throw oidcError("interaction_expired");
   }
+}
+
+function signInFormOf({ notices }: InteractionOptions, exchange: Exchange): SignInForm {
+  const { interaction } = exchange;
+  const failed = notices.take<SignInForm>(exchange, interactionPath(interaction.uid));
+  return failed ?? { username: loginHintOf(interaction) };
 }
 
 const loginHintOf = ({ params }: Interaction): string | undefined =>
@@ -110,9 +134,11 @@ async function showSignIn(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const result = await signInThrough(options, exchange);
-  if (result.user === undefined) return showSignIn(options, exchange, result);
-  return goOn(options, exchange, { login: { accountId: result.user.id, amr: ["pwd"] } });
+  const { user, ...again } = await signInThrough(options, exchange);
+  if (user !== undefined) return goOn(options, exchange, { login: { accountId: user.id, amr: ["pwd"] } });
+  const path = interactionPath(exchange.interaction.uid);
+  options.notices.leave(exchange, path, again);
+  return leadTo(exchange.reply, path);
 }
 
 async function showConsent(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
@@ -165,10 +191,16 @@ async function goOn(
   merge = { mergeWithLastSubmission: true },
 ): Promise<FastifyReply> {
   const location = await provider.interactionResult(request.raw, reply.raw, result as never, merge);
-  return reply.headers(securityHeaders()).redirect(location, 303);
+  return leadTo(reply, location);
 }
+
+const leadTo = (reply: FastifyReply, location: string): FastifyReply =>
+  reply.headers(securityHeaders()).redirect(location, 303);
 
 function send({ interaction, reply }: Exchange, markup: string, status = 200): FastifyReply {
   const targets = [formTargetOf(interaction.params.redirect_uri as string)];
-  return reply.code(status).headers(securityHeaders(targets)).type("text/html; charset=utf-8").send(markup);
+  return sendPage(reply.code(status), markup, targets);
 }
+
+const sendPage = (reply: FastifyReply, markup: string, targets: readonly string[] = []): FastifyReply =>
+  reply.headers(securityHeaders(targets)).type("text/html; charset=utf-8").send(markup);

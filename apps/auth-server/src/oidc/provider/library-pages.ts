@@ -1,8 +1,12 @@
 /** The pages that the library shows by itself, in our layout. */
-import type { Configuration, KoaContextWithOIDC } from "oidc-provider";
+import type { Receipt } from "@portcullis/protocol";
+import { type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
 import { errorPage } from "../../pages/error-page.ts";
+import { finishedPage } from "../../pages/finished-page.ts";
+import { delayText } from "../../pages/receipt-text.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
-import { signedOutPage, stillSignedInPage } from "../../pages/sign-out-pages.ts";
+import { type SignedOutPage, signedOutPage, stillSignedInPage } from "../../pages/sign-out-pages.ts";
+import { oidcError } from "../errors.ts";
 import { rememberedReceipt } from "../tokens/receipts.ts";
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration["features"]>["rpInitiatedLogout"]>;
@@ -13,11 +17,15 @@ export const logoutPages: Required<Pick<RpInitiatedLogout, "postLogoutSuccessSou
     const { client, provider } = ctx.oidc;
     // Anybody can be led here by a link, so the page says what is so, and not what may have been done before.
     const session = await provider.Session.get(ctx);
-    if (session.accountId === undefined) return show(ctx, signedOutPage(rememberedReceipt(ctx)));
+    if (session.accountId === undefined) return show(ctx, signedOutPage(endedBy(rememberedReceipt(ctx))));
     const wasEnded = client !== undefined && session.grantIdFor(client.clientId) === undefined;
     show(ctx, stillSignedInPage(wasEnded ? (client.clientName ?? client.clientId) : undefined));
   },
 };
+
+/** Without a receipt nothing is known to have ended: anybody can be led here by a link. */
+const endedBy = (receipt: Receipt | undefined): SignedOutPage =>
+  receipt === undefined ? {} : { ended: "session", delay: delayText(receipt) };
 
 /** Texts for people; the library's own description is for developers, and is shown where there is none. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -26,10 +34,22 @@ const TEXTS: Readonly<Record<string, string>> = {
   server_error: "Something went wrong on our side. Nothing was changed. Try again shortly.",
 };
 
-export const renderError: NonNullable<Configuration["renderError"]> = (ctx, out) => {
+export const renderError: NonNullable<Configuration["renderError"]> = (ctx, out, error) => {
+  if (error instanceof errors.SessionNotFound) {
+    showFinished(ctx);
+    return;
+  }
   const text = TEXTS[out.error] ?? out.error_description ?? "The request was not understood.";
   show(ctx, errorPage({ text, code: out.error }));
 };
+
+/** The way on from a page of ours was taken before: by a double click, or by going back. */
+function showFinished(ctx: KoaContextWithOIDC): void {
+  const { code, message: text } = oidcError("interaction_expired");
+  const isSignedIn = ctx.oidc.session?.accountId !== undefined;
+  if (isSignedIn) ctx.status = 200;
+  show(ctx, isSignedIn ? finishedPage() : errorPage({ text, code }));
+}
 
 function show(ctx: KoaContextWithOIDC, markup: string): void {
   ctx.type = "html";

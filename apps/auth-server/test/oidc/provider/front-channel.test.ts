@@ -148,8 +148,10 @@ describe("the sign-in form", () => {
   });
 
   it("is refused in a browser that was not shown it", async () => {
-    const answer = await post(new PlainBrowser(), page.url, { ...page.forms[0]!.fields, ...ALICE });
+    const stranger = new PlainBrowser();
+    const answer = await stranger.submit(page, page.forms[0]!, { fill: ALICE, isEnd });
     assert.equal(answer.status, 400);
+    assert.match(answer.body, /interaction_expired/);
   });
 
   it("takes a browser's own form, whose Origin is null for want of a referrer", async () => {
