@@ -14,6 +14,11 @@ export async function createWebApp({ config, logger }: WebAppOptions): Promise<F
   const script = await bundlePage();
   const headers = securityHeaders(config);
   const app = Fastify({ serverFactory: fastifyServer, logger: logger ?? false, requestTimeout: 30_000 });
+  app.addHook("onRequest", (request, reply, done) => {
+    const elsewhere = otherSpelling(request.host, config.origin);
+    if (elsewhere) reply.redirect(config.origin + request.url, 307);
+    else done();
+  });
   app.addHook("onSend", async (_request, reply) => void reply.headers(headers));
   await app.register(fastifyStatic, {
     root: pathOf("../public/"),
@@ -26,6 +31,19 @@ export async function createWebApp({ config, logger }: WebAppOptions): Promise<F
   app.get("/callback", (_request, reply) => reply.sendFile("index.html"));
   return app;
 }
+
+/**
+ * Whether this machine was asked for under another of its names: `localhost`, where the redirect URIs say `127.0.0.1`. To a
+ * browser that is another site, and signing in would end at an error. Of a name that is no loopback, a proxy knows more than we.
+ */
+function otherSpelling(host: string, origin: string): boolean {
+  const own = new URL(origin);
+  return host !== own.host && isLoopback(own.hostname) && isLoopback(hostnameOf(host));
+}
+
+const hostnameOf = (host: string): string =>
+  URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
+const isLoopback = (hostname: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 

@@ -25,9 +25,21 @@ describe("the web app's server", () => {
     app = await createWebApp({ config: CONFIG });
   });
   after(() => app.close());
+  const get = (path: string, host = "127.0.0.1:8403") => app.inject({ url: path, headers: { host } });
+
+  it("leads from another name of this machine to the one that its redirect URIs have", async () => {
+    for (const host of ["localhost:8403", "[::1]:8403", "127.0.0.2:8403", "localhost"]) {
+      const { statusCode, headers } = await get("/?a=b", host);
+      assert.deepEqual([statusCode, headers.location], [307, "http://127.0.0.1:8403/?a=b"], host);
+    }
+    // Of these a proxy in front knows more than this server.
+    for (const host of ["shop.example", "127.0.0.1.evil.test", "localhost.evil.test:8403"]) {
+      assert.equal((await get("/", host)).statusCode, 200, host);
+    }
+  });
 
   it("lets the page load its own scripts only, and call its issuer and its gateway only", async () => {
-    const { headers } = await app.inject("/");
+    const { headers } = await get("/");
     const policy = String(headers["content-security-policy"]);
     assert.match(policy, /default-src 'none'/);
     assert.match(policy, /script-src 'self';/);
@@ -38,23 +50,23 @@ describe("the web app's server", () => {
   });
 
   it("serves a page that the policy lets work: nothing inline", async () => {
-    const { body } = await app.inject("/");
+    const { body } = await get("/");
     assert.doesNotMatch(body, /<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/i);
     for (const [, path = ""] of body.matchAll(/(?:src|href)="(\/[\w.]+)"/g)) {
-      assert.equal((await app.inject(path)).statusCode, 200, path);
+      assert.equal((await get(path)).statusCode, 200, path);
     }
   });
 
   it("serves the page at the redirect URI too, under the same policy, and keeps it out of caches", async () => {
-    const { body, headers, statusCode } = await app.inject("/callback?code=1&state=2");
+    const { body, headers, statusCode } = await get("/callback?code=1&state=2");
     assert.equal(statusCode, 200);
-    assert.equal(body, (await app.inject("/")).body);
+    assert.equal(body, (await get("/")).body);
     assert.equal(headers["cache-control"], "no-store");
     assert.ok(headers["content-security-policy"]);
   });
 
   it("gives the page what it needs to know, and nothing about the server", async () => {
-    const config = (await app.inject("/config.json")).json<Record<string, unknown>>();
+    const config = (await get("/config.json")).json<Record<string, unknown>>();
     assert.equal(config.redirectUri, "http://127.0.0.1:8403/callback");
     assert.equal(config.postLogoutRedirectUri, "http://127.0.0.1:8403/");
     assert.equal(config.listen, undefined);
@@ -68,7 +80,7 @@ describe("the web app's server", () => {
       "/src/main.ts",
       "/.env",
     ]) {
-      assert.ok([400, 403, 404].includes((await app.inject(path)).statusCode), path);
+      assert.ok([400, 403, 404].includes((await get(path)).statusCode), path);
     }
   });
 });

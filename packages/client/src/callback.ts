@@ -51,6 +51,12 @@ function withoutResponse(url: URL): string {
   return clean.href;
 }
 
+export interface Redeemed {
+  /** Absent when the issuer was to ask nothing, and would have had to. */
+  readonly session: Session | undefined;
+  readonly returnTo: string | undefined;
+}
+
 /**
  * Redeems an authorization response. In order: it belongs to an attempt of this tab (`state`), it comes from
  * this issuer (`iss`, RFC 9207), the code with the PKCE verifier, the ID token with the `nonce`.
@@ -59,11 +65,12 @@ export async function redeemCallback(
   settings: Settings,
   server: AuthorizationServer,
   callback: URL,
-): Promise<{ session: Session; returnTo: string | undefined }> {
+): Promise<Redeemed> {
   const attempt = takeAttempt(settings, callback.searchParams.get("state") ?? "");
   if (attempt === undefined) throw clientError("sign_in_not_started");
   const metadata = await server.metadata();
   const parameters = checkResponse(metadata, server.client, callback, attempt);
+  if (parameters === undefined) return { session: undefined, returnTo: attempt.returnTo };
   const sentAtMs = settings.environment.nowMs();
   const response = await oauth.authorizationCodeGrantRequest(
     metadata,
@@ -94,18 +101,30 @@ function checkResponse(
   client: oauth.Client,
   callback: URL,
   attempt: SignInAttempt,
-): URLSearchParams {
+): URLSearchParams | undefined {
   try {
     return oauth.validateAuthResponse(metadata, client, callback, attempt.state);
   } catch (cause) {
+    if (attempt.silent === true && wouldAsk(cause)) return undefined;
     throw refusedBy(cause);
   }
 }
 
+/** OpenID Connect Core, section 3.1.2.6. */
+const WOULD_ASK = [
+  "login_required",
+  "consent_required",
+  "interaction_required",
+  "account_selection_required",
+];
+
+const wouldAsk = (cause: unknown): boolean =>
+  cause instanceof oauth.AuthorizationResponseError && WOULD_ASK.includes(cause.error);
+
 /** The server's own `error` is told apart from an answer that failed our checks. */
 function refusedBy(cause: unknown) {
   if (cause instanceof oauth.AuthorizationResponseError || cause instanceof oauth.ResponseBodyError) {
-    const text = cause.error === "access_denied" ? "You did not agree to the sign-in." : undefined;
+    const text = cause.error === "access_denied" ? "You chose not to sign in to this app." : undefined;
     return clientError("sign_in_refused", { cause, detail: cause.error, ...(text && { text }) });
   }
   return clientError("response_refused", { cause });

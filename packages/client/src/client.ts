@@ -7,7 +7,7 @@ import { type ClientEvent, type Listener, Listeners } from "./events.ts";
 import { type ClientOptions, resolveSettings, type Settings } from "./options.ts";
 import { Refresher, reasonOfRefusal } from "./refresh.ts";
 import { type Session, SessionHolder, type User } from "./session.ts";
-import { createSignInUrl, type SignInOptions } from "./sign-in.ts";
+import { createSignInUrl, isSilent, type SignInOptions } from "./sign-in.ts";
 import { createSignOutUrl, revokeTokens } from "./sign-out.ts";
 import { type TabMessage, Tabs } from "./tabs.ts";
 
@@ -18,7 +18,7 @@ export interface Client {
    * Call once when the page loads: finishes a sign-in that comes back, or takes up the session from before a
    * reload. Throws `sign_in_refused`, `sign_in_not_started`, `response_refused`, `issuer_unreachable`.
    */
-  start(): Promise<StartResult>;
+  start(options?: StartOptions): Promise<StartResult>;
   /** Sends the page to the sign-in service. */
   signIn(options?: SignInOptions): Promise<void>;
   /**
@@ -36,8 +36,18 @@ export interface Client {
   close(): void;
 }
 
+export interface StartOptions {
+  /**
+   * Whether to find out from the issuer who is signed in there, when nobody is in this tab: a new tab, or one that was closed.
+   * The page goes there and comes back, and the user is asked nothing. Not done after `signOut` in this tab.
+   */
+  readonly askIssuer?: boolean;
+}
+
 export interface StartResult {
   readonly user: User | undefined;
+  /** The page is on its way to the issuer: there is nothing to show any more. */
+  readonly leaving?: true;
   /** Where `signIn` was called, when this page load finished a sign-in. */
   readonly returnTo?: string;
 }
@@ -82,19 +92,21 @@ class PortcullisClient implements Client {
     return this.#holder.current?.user;
   }
 
-  async start(): Promise<StartResult> {
+  async start({ askIssuer = false }: StartOptions = {}): Promise<StartResult> {
     const callback = this.#callback;
     this.#callback = undefined;
     if (callback !== undefined) return this.completeSignIn(callback);
     this.#holder.restore();
-    return { user: this.user };
+    if (this.user !== undefined || !askIssuer || this.#holder.wasLeft) return { user: this.user };
+    const { error } = await outcomeOf(this.signIn({ prompt: "none" }));
+    // An issuer that is away is no reason to show nothing.
+    return error === undefined ? { user: undefined, leaving: true } : { user: undefined };
   }
 
   async completeSignIn(callbackUrl: string): Promise<StartResult> {
     const { session, returnTo } = await redeemCallback(this.#settings, this.#server, new URL(callbackUrl));
-    const { user } = this.#holder.set(session);
-    this.#listeners.emit({ type: "signed-in", user });
-    return { user, ...(returnTo === undefined ? {} : { returnTo }) };
+    if (session !== undefined) this.#begin(session);
+    return { user: this.user, ...(returnTo === undefined ? {} : { returnTo }) };
   }
 
   createSignInUrl(options?: SignInOptions): Promise<string> {
@@ -102,7 +114,8 @@ class PortcullisClient implements Client {
   }
 
   async signIn(options?: SignInOptions): Promise<void> {
-    this.#requirePage().navigate(await this.createSignInUrl(options));
+    const page = this.#requirePage();
+    page.navigate(await this.createSignInUrl(options), { replace: isSilent(options) });
   }
 
   async signOut(): Promise<void> {
@@ -110,7 +123,7 @@ class PortcullisClient implements Client {
     if (session === undefined) return;
     // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
     this.#tabs.tell({ type: "signed-out", sessionId: session.id });
-    this.#end({ type: "signed-out" });
+    this.#leave();
     // Then its tokens: at the page that follows, the user may change their mind, or close it, and this app is out of
     // it all the same.
     const revoked = await outcomeOf(revokeTokens(this.#server, session));
@@ -141,6 +154,12 @@ class PortcullisClient implements Client {
     return this.#refresher.refresh(session);
   }
 
+  #begin(session: Session): void {
+    const { user } = this.#holder.set(session);
+    this.#tabs.tell({ type: "signed-in" });
+    this.#listeners.emit({ type: "signed-in", user });
+  }
+
   #announceRefresh(session: Session): void {
     this.#tabs.tell({ type: "refreshed", session });
     this.#listeners.emit({ type: "refreshed" });
@@ -158,12 +177,33 @@ class PortcullisClient implements Client {
     this.#listeners.emit(event);
   }
 
+  #leave(): void {
+    this.#holder.leave();
+    this.#listeners.emit({ type: "signed-out" });
+  }
+
   #hear(message: TabMessage): void {
     const current = this.#holder.current;
-    if (current === undefined) return;
+    if (message.type === "signed-in") this.#hearSignIn(current);
+    else if (current !== undefined) this.#hearOf(current, message);
+  }
+
+  /** The newest word counts: whoever left in this tab has come back in another. */
+  #hearSignIn(current: Session | undefined): void {
+    if (current !== undefined) return;
+    this.#holder.comeBack();
+    this.#listeners.emit({ type: "signed-in-elsewhere" });
+  }
+
+  #hearOf(current: Session, message: Exclude<TabMessage, { type: "signed-in" }>): void {
     if (message.type === "refreshed") this.#adopt(current, message.session);
-    else if (message.sessionId === current.id) this.#end(eventOf(message));
+    else if (message.sessionId === current.id) this.#endAs(message);
     else if (message.type === "forced-logout" && message.subject === current.user.sub) this.#ask(current);
+  }
+
+  #endAs(message: Exclude<TabMessage, { type: "refreshed" | "signed-in" }>): void {
+    if (message.type === "signed-out") this.#leave();
+    else this.#end({ type: "forced-logout", reason: message.reason, fromOtherTab: true });
   }
 
   #adopt(current: Session, offered: Session): void {
@@ -199,8 +239,3 @@ const endedEvent = (reason: Reason | undefined): ClientEvent => ({
   type: "session-ended",
   ...(reason === undefined ? {} : { reason }),
 });
-
-const eventOf = (message: Exclude<TabMessage, { type: "refreshed" }>): ClientEvent =>
-  message.type === "signed-out"
-    ? { type: "signed-out" }
-    : { type: "forced-logout", reason: message.reason, fromOtherTab: true };

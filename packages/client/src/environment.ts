@@ -36,7 +36,8 @@ export interface Page {
   readonly url: string;
   /** Changes the address without loading and without a new entry in the history. */
   replaceUrl(url: string): void;
-  navigate(url: string): void;
+  /** With `replace`, the page that is left gets no entry in the history: going back would only lead here again. */
+  navigate(url: string, how?: { readonly replace: boolean }): void;
 }
 
 export function resolveEnvironment(given: Partial<Environment> = {}): Environment {
@@ -104,6 +105,7 @@ function currentPage(): Page | undefined {
       return globalThis.location.href;
     },
     replaceUrl: (url) => globalThis.history.replaceState(globalThis.history.state, "", url),
-    navigate: (url) => globalThis.location.assign(url),
+    navigate: (url, how) =>
+      how?.replace === true ? globalThis.location.replace(url) : globalThis.location.assign(url),
   };
 }

@@ -3,6 +3,8 @@ import type { User } from "./session.ts";
 
 export type ClientEvent =
   | { readonly type: "signed-in"; readonly user: User }
+  /** In another tab, while nobody is signed in in this one: `signIn({ prompt: "none" })` follows it. */
+  | { readonly type: "signed-in-elsewhere" }
   | { readonly type: "refreshed" }
   /** The user pressed "sign out", here or in another tab. */
   | { readonly type: "signed-out" }

@@ -1,6 +1,6 @@
 export { takeCallback } from "./callback.ts";
 export { type Challenge, parseChallenges } from "./challenge.ts";
-export { type Client, createClient, type StartResult } from "./client.ts";
+export { type Client, createClient, type StartOptions, type StartResult } from "./client.ts";
 export { type Denial, readDenial } from "./denial.ts";
 export {
   type Channel,

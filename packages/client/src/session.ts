@@ -24,11 +24,13 @@ export interface Session {
 /** Holds the one current session of this tab, in memory, with what must survive a reload in the tab's storage. */
 export class SessionHolder {
   readonly #key: string;
+  readonly #leftKey: string;
   readonly #environment: Environment;
   #current: Session | undefined;
 
   constructor(prefix: string, environment: Environment) {
     this.#key = `${prefix}:session`;
+    this.#leftKey = `${prefix}:left`;
     this.#environment = environment;
   }
 
@@ -36,8 +38,23 @@ export class SessionHolder {
     return this.#current;
   }
 
+  /** The user has signed out of the app in this tab: whoever reloads it then must not be signed in again by that. */
+  get wasLeft(): boolean {
+    return this.#environment.storage.getItem(this.#leftKey) !== null;
+  }
+
+  leave(): void {
+    this.clear();
+    this.#environment.storage.setItem(this.#leftKey, "");
+  }
+
+  comeBack(): void {
+    this.#environment.storage.removeItem(this.#leftKey);
+  }
+
   set(session: Session): Session {
     this.#current = session;
+    this.comeBack();
     const { accessToken: _memoryOnly, accessTokenExpiresAtMs: _too, ...kept } = session;
     if (session.refreshToken === undefined) this.#environment.storage.removeItem(this.#key);
     else this.#environment.storage.setItem(this.#key, JSON.stringify(kept));

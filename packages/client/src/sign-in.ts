@@ -6,7 +6,10 @@ import type { Settings } from "./options.ts";
 export interface SignInOptions {
   /** Given back by the callback: where in the app to go on. Default: the page's address now. */
   readonly returnTo?: string;
-  /** OpenID Connect Core, section 3.1.2.1, for example `login` or `consent`. */
+  /**
+   * OpenID Connect Core, section 3.1.2.1, for example `login` or `consent`. With `none` the issuer asks the user nothing:
+   * the page comes back signed in, or with nobody signed in, which is no error then.
+   */
   readonly prompt?: string;
   readonly loginHint?: string;
 }
@@ -17,6 +20,8 @@ export interface SignInAttempt {
   readonly nonce: string;
   readonly codeVerifier: string;
   readonly returnTo?: string;
+  /** The user was to be asked nothing (`prompt=none`). */
+  readonly silent?: boolean;
 }
 
 export async function createSignInUrl(
@@ -26,7 +31,7 @@ export async function createSignInUrl(
 ): Promise<string> {
   const url = await server.pageUrl("authorization_endpoint");
   if (url === undefined) throw clientError("discovery_failed", { detail: "no authorization_endpoint" });
-  const attempt = newAttempt(options.returnTo ?? settings.environment.page?.url);
+  const attempt = newAttempt(options.returnTo ?? settings.environment.page?.url, isSilent(options));
   const parameters = await authorizationParameters(settings, attempt, options);
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined) url.searchParams.set(name, value);
@@ -34,12 +39,15 @@ export async function createSignInUrl(
   return url.href;
 }
 
-function newAttempt(returnTo: string | undefined): SignInAttempt {
+export const isSilent = ({ prompt }: SignInOptions = {}): boolean => prompt === "none";
+
+function newAttempt(returnTo: string | undefined, silent: boolean): SignInAttempt {
   return {
     state: oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
     codeVerifier: oauth.generateRandomCodeVerifier(),
     ...(returnTo === undefined ? {} : { returnTo }),
+    ...(silent ? { silent } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import { isSession, type Session } from "./session.ts";
 /** What tabs of one origin and client tell each other. */
 export type TabMessage =
   | { readonly type: "refreshed"; readonly session: Session }
+  | { readonly type: "signed-in" }
   | { readonly type: "signed-out"; readonly sessionId: string }
   | {
       readonly type: "forced-logout";
@@ -43,6 +44,7 @@ function parseMessage(data: unknown): TabMessage | undefined {
   if (typeof data !== "object" || data === null) return undefined;
   const { type, session, sessionId, subject, reason } = data as Record<string, unknown>;
   if (type === "refreshed") return isSession(session) ? { type, session } : undefined;
+  if (type === "signed-in") return { type };
   if (typeof sessionId !== "string") return undefined;
   if (type === "signed-out") return { type, sessionId };
   if (type === "forced-logout" && typeof subject === "string") {

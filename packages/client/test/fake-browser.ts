@@ -56,7 +56,7 @@ export class FakeBrowser {
 
 export class Tab {
   readonly storage: KeyValueStore;
-  readonly page: Page & { url: string; readonly visited: string[] };
+  readonly page: Page & { url: string; readonly visited: string[]; readonly replaced: string[] };
   readonly client: Client;
   readonly events: ClientEvent[] = [];
 
@@ -97,11 +97,14 @@ function fakePage(start: string) {
   const page = {
     url: start,
     visited: [] as string[],
+    /** Those of the visited that took the place of the page in the history. */
+    replaced: [] as string[],
     replaceUrl: (url: string) => {
       page.url = url;
     },
-    navigate: (url: string) => {
+    navigate: (url: string, how?: { readonly replace: boolean }) => {
       page.visited.push(url);
+      if (how?.replace === true) page.replaced.push(url);
     },
   };
   return page;

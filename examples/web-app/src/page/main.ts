@@ -30,9 +30,10 @@ class Page {
   }
 
   async start(callback: string | undefined): Promise<void> {
-    const { user, returnTo } = await (callback === undefined
-      ? this.#client.start()
+    const { user, returnTo, leaving } = await (callback === undefined
+      ? this.#client.start({ askIssuer: true })
       : this.#client.completeSignIn(callback));
+    if (leaving) return;
     history.replaceState(null, "", pathWithin(returnTo));
     if (user === undefined) return showStatus(SIGNED_OUT);
     showStatus(CALLING);
@@ -73,6 +74,8 @@ class Page {
   }
 
   #hear(event: ClientEvent): void {
+    // Without asking anything: the user has just signed in, in another tab.
+    if (event.type === "signed-in-elsewhere") void this.#client.signIn({ prompt: "none" }).catch(() => {});
     const status = this.#statusAfter(event);
     if (status === undefined) return;
     showStatus(status);

@@ -7,7 +7,7 @@ export const SIGNED_OUT: Status = {
   tone: "wait",
   badge: "Signed out",
   title: "See a logout arrive",
-  text: "Sign in, and this page calls the orders API every second with a token that services verify locally. Then sign out everywhere in another window, and watch.",
+  text: "Sign in, and this page calls the orders API every second. Then sign out everywhere in another window and watch the calls stop.",
   signIn: "Sign in",
 };
 
@@ -19,14 +19,14 @@ export const CALLING: Status = {
   text: "The first answer is on its way.",
 };
 
-const TRY_IT = "Open the account page, press “Sign out everywhere”, and keep an eye on this window.";
+const TRY_IT = "Open the account page, press “Sign out everywhere” and watch this window.";
 
 export const served = (): Status => ({
   view: "signed-in",
   tone: "good",
   badge: "200 Served",
   title: "Your calls are served",
-  text: "The gateway and the service verify your token locally, and check it against their copy of the revocation log.",
+  text: "The gateway and the service each check your token themselves, against their own copy of the list of revocations.",
   hint: TRY_IT,
 });
 
@@ -34,11 +34,11 @@ export const notServed = (status: number | undefined): Status => ({
   view: "signed-in",
   tone: "warn",
   badge: status === undefined ? "No answer" : `${status} Not served`,
-  title: status === 503 ? "The API is not sure at the moment" : "The last call was not served",
+  title: status === 503 ? "The API cannot check your token right now" : "The last call was not served",
   text:
     status === 503
-      ? "It cannot confirm that your token is still good, so it serves nothing. You stay signed in; the next call may succeed."
-      : "You stay signed in; the next call may succeed.",
+      ? "It cannot confirm that your token is still valid, so it refuses the call. You are still signed in, and the next call may succeed."
+      : "You are still signed in, and the next call may succeed.",
 });
 
 export function forcedOut(reason: string | undefined, secondsLeft: number): Status {
@@ -51,7 +51,7 @@ export function forcedOut(reason: string | undefined, secondsLeft: number): Stat
     text: `${text} Reason given by the API: ${reason ?? "none"}.`,
     signIn: "Sign in again",
     ...(secondsLeft > 0 && {
-      hint: `By its own expiry, the access token would have been good for another ${durationOf(secondsLeft)}.`,
+      hint: `By its own expiry time, the access token would have been valid for another ${durationOf(secondsLeft)}.`,
     }),
   };
 }
@@ -61,7 +61,7 @@ export const sessionEnded = (): Status => ({
   tone: "wait",
   badge: "Signed out",
   title: "Your session has ended",
-  text: "Sign in again to go on.",
+  text: "Sign in again to continue.",
   signIn: "Sign in again",
 });
 
