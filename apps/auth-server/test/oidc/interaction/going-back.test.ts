@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { begin, isEnd, pressFirst, signIn } from "./app.ts";
-import { ALICE, type ServerUnderTest, startServer } from "./server-under-test.ts";
+import { begin, isEnd, pressFirst, signIn } from "../app.ts";
+import { ALICE, type ServerUnderTest, startServer } from "../server-under-test.ts";
 
 let server: ServerUnderTest;
 before(async () => {
