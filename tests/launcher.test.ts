@@ -33,9 +33,13 @@ async function newDirectory(): Promise<string> {
   return path;
 }
 
+/** Settings that somebody has exported for something else: none of the parts may take them. */
+const EXPORTED = { PORTCULLIS_ISSUER: "https://elsewhere.example", PORTCULLIS_LISTEN_PORT: "1" };
+
 function launch(...parameters: string[]): ServerProcess {
   const command = nodeCommand("tools/start.ts", ...parameters);
-  return startProcess(command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, ...EXPORTED };
+  return startProcess(command, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** Standard output up to the line that says that all is ready. */

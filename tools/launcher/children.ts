@@ -85,7 +85,12 @@ export class Children {
     try {
       // A process group of its own: Ctrl-C in a terminal reaches the launcher alone, which stops all in order.
       // When the launcher is gone, the closed IPC channel ends the child.
-      return spawn(file, parameters, { cwd: root, stdio: ["ignore", log, log, "ipc"], detached: true });
+      return spawn(file, parameters, {
+        cwd: root,
+        env: withoutSettings(process.env),
+        stdio: ["ignore", log, log, "ipc"],
+        detached: true,
+      });
     } finally {
       closeSync(log);
     }
@@ -116,6 +121,13 @@ export class Children {
     });
   }
 }
+
+/**
+ * Returns the environment without settings of processes: what somebody has exported for the `portcullis` command, or for a server of
+ * his, would otherwise change all parts at once.
+ */
+const withoutSettings = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !/^PORTCULLIS_(?!MUTANT$)/.test(name)));
 
 /** The order in which parts are started: the authorization server, then all that ask it. */
 export async function startAll(children: Children): Promise<void> {
