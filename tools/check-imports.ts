@@ -37,7 +37,16 @@ const ALLOWED: Record<string, readonly string[]> = {
     "revocation",
     "protocol",
   ],
-  tools: ["protocol"],
+  // The references of settings come from what the processes read them with.
+  tools: [
+    "protocol",
+    "service",
+    "auth-server",
+    "gateway",
+    "relay",
+    "example-orders-service",
+    "example-web-app",
+  ],
   tests: ["protocol", "guard", "access-token", "revocation", "client"],
 };
 

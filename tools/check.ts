@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { checkDocs, writeErrorReference } from "./check-docs.ts";
 import { checkImports } from "./check-imports.ts";
 import { checkServers } from "./check-servers.ts";
+import { checkConfigurationReferences, writeConfigurationReferences } from "./configuration-reference.ts";
 import { root } from "./workspace.ts";
 
 /** Each check gives its complaints, one a line; none means that it passed. */
@@ -13,6 +14,7 @@ const CHECKS: Record<string, () => string[]> = {
   "import direction": () => checkImports(),
   "servers and logs": () => checkServers(),
   documentation: () => checkDocs(),
+  "references of settings": () => checkConfigurationReferences(),
 };
 
 function runTool(script: string, args: readonly string[]): string[] {
@@ -23,7 +25,10 @@ function runTool(script: string, args: readonly string[]): string[] {
   return result.status === 0 ? [] : [`${result.stdout}${result.stderr}`.trim()];
 }
 
-if (process.argv.includes("--write")) writeErrorReference();
+if (process.argv.includes("--write")) {
+  writeErrorReference();
+  writeConfigurationReferences();
+}
 
 let failures = 0;
 for (const [name, check] of Object.entries(CHECKS)) {

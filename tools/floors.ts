@@ -46,7 +46,8 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["management", "redis", "steps", "entry"],
     ["pipeline.ts"],
     ["gateway.ts"],
-    ["main.ts", "index.ts"],
+    ["process.ts", "index.ts"],
+    ["main.ts"],
   ],
   "apps/relay": [
     ["errors.ts", "log-line.ts"],

@@ -73,8 +73,6 @@ export const catalogue = {
   upstream_failed: { status: 502, text: "The service behind this route broke off its answer." },
   upstream_timeout: { status: 504, text: "The service behind this route did not answer in time." },
   internal_error: { status: 500, text: "The gateway failed on this request." },
-  configuration_invalid: { status: 500, text: "The configuration cannot be used." },
-  port_taken: { status: 500, text: "A port that the gateway should listen on is taken." },
   unsafe_key_file: { status: 500, text: "The file of the signing key cannot be trusted." },
 } as const;
 

@@ -1,14 +1,12 @@
 /** Puts the parts together: the pipeline behind the proxy's listener, the management listener, start and stop. */
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { ConnectedGuard } from "@portcullis/guard";
 import type { Clock, Log, SetTimer } from "@portcullis/protocol";
-import { createClientAddresses } from "@portcullis/service";
+import { createClientAddresses, listenOn, type Management, openManagement } from "@portcullis/service";
 import { accessLogger } from "./access-log.ts";
 import { type AnswerWriter, connectionFields, writeAnswer } from "./answer-writer.ts";
-import type { Address, Configuration } from "./config/configuration.ts";
+import type { Configuration } from "./config/configuration.ts";
 import { proxyListener } from "./entry/proxy/proxy-listener.ts";
-import { gatewayError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Field, rememberFields } from "./headers/field-kind.ts";
 import { Counters } from "./management/counters.ts";
@@ -29,6 +27,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Lines that the log had no room for. Default: none. */
   readonly droppedLogLines?: () => number;
+  /** Whether this process is the gateway's alone, so that metrics tell of its memory and CPU. Default: false. */
+  readonly measuresProcess?: boolean;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly setTimer: SetTimer;
@@ -72,30 +72,30 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isReady,
     isDraining,
   });
-  const management = managementListener({
-    guard,
-    counters,
-    upstreams,
-    buffers,
-    isReady,
-    isDraining,
-    droppedLogLines: options.droppedLogLines ?? (() => 0),
-  });
-  const servers = [
-    [proxy, configuration.listen, "listen.port"],
-    [management, configuration.management, "management.port"],
-  ] as const;
+  let url: string;
+  let management: Management;
   try {
-    for (const [server, address, setting] of servers) await listen(server, address, setting);
+    url = await listenOn(proxy, configuration.listen, "listen.port");
+    const listener = managementListener({
+      guard,
+      counters,
+      upstreams,
+      buffers,
+      isReady,
+      isDraining,
+      droppedLogLines: options.droppedLogLines ?? (() => 0),
+      ofProcess: options.measuresProcess ?? false,
+    });
+    management = await openManagement(listener, configuration.management, log);
   } catch (error) {
-    for (const [server] of servers) server.close();
+    proxy.close();
     await upstreams.close();
     await guard.close();
     throw error;
   }
   return {
-    url: originOf(proxy, configuration.listen),
-    managementUrl: originOf(management, configuration.management),
+    url,
+    managementUrl: management.url,
     stop: once(async () => {
       phase.isDraining = true;
       await finishRequests(proxy, options);
@@ -103,7 +103,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await guard.close();
       await upstreams.close();
       management.close();
-      management.closeAllConnections();
     }),
   };
 }
@@ -169,22 +168,6 @@ function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
     clock: options.clock,
     setTimer: options.setTimer,
   });
-}
-
-function listen(server: Server, { host, port }: Address, setting: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") return reject(error);
-      const text = `port ${port} on ${host} is taken; choose another with ${setting}`;
-      reject(gatewayError("port_taken", { text, cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
-}
-
-function originOf(server: Server, { host }: Address): string {
-  const { port } = server.address() as AddressInfo;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Resolves when the last answer is out, or after `drainMs`, when those still under way are cut off. */

@@ -25,7 +25,7 @@ test(
     const fatal = await fatalLine(gateway);
     assert.deepEqual(
       [fatal.level, fatal.origin, fatal.error.text],
-      [60, "uncaughtException", "an injected fault"],
+      ["fatal", "uncaughtException", "an injected fault"],
     );
     await until(
       () =>

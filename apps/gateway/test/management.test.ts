@@ -9,12 +9,17 @@ before(async () => {
 });
 after(() => gateway[Symbol.asyncDispose]());
 
-test("/live and /ready answer 200 when requests are served", async () => {
-  assert.equal((await gateway.management("/live")).status, 200);
-  const ready = await gateway.management("/ready");
-  assert.equal(ready.status, 200);
-  assert.equal(JSON.parse(ready.text).ready, true);
-});
+for (const [live, ready] of [
+  ["/livez", "/readyz"],
+  ["/live", "/ready"],
+] as const) {
+  test(`${live} and ${ready} answer 200 when requests are served`, async () => {
+    assert.equal((await gateway.management(live)).status, 200);
+    const answer = await gateway.management(ready);
+    assert.equal(answer.status, 200);
+    assert.equal(JSON.parse(answer.text).ready, true);
+  });
+}
 
 test("/status and /metrics count requests, decisions and refusals, and show the replica", async () => {
   const sid = newIdentifier();
@@ -47,7 +52,7 @@ test("/status and /metrics count requests, decisions and refusals, and show the 
   assert.match(metrics, /^portcullis_gateway_refusals_total\{code="dot_segment"\} 1$/m);
   assert.match(metrics, /^portcullis_gateway_replica_state\{state="live"\} 1$/m);
   assert.match(metrics, /^portcullis_gateway_decisions_total\{outcome="killed"\} 1$/m);
-  for (const line of metrics.trim().split("\n"))
+  for (const line of metrics.split("\n").filter((text) => text !== ""))
     assert.match(line, /^(# (HELP|TYPE) .+|[a-z_]+(\{[^}]*\})? -?[0-9.]+)$/);
 });
 
@@ -58,6 +63,6 @@ test("other pages and methods are refused", async () => {
 });
 
 test("none of it can be reached where clients connect", async () => {
-  for (const path of ["/live", "/ready", "/status", "/metrics"])
+  for (const path of ["/livez", "/readyz", "/live", "/ready", "/status", "/metrics"])
     assert.equal((await gateway.get(path)).status, 404);
 });

@@ -104,6 +104,24 @@ test("problems of the configuration are all told, and it exits", async () => {
   assert.match(unnamed.errors, /usage: .*--config/);
 });
 
+test("asked, it explains itself, says its version, and checks a configuration without serving", async () => {
+  await using check = new GatewayProcess(processYaml(UNUSED), { parameters: ["--check"] });
+  assert.equal((await check.exited).code, 0);
+  assert.equal(check.output, "gateway: the configuration is valid\n");
+  await using help = new GatewayProcess(undefined, { parameters: ["--help"] });
+  assert.equal((await help.exited).code, 0);
+  assert.match(help.output, /^usage: .*--config FILE/);
+  await using version = new GatewayProcess(undefined, { parameters: ["--version"] });
+  assert.equal((await version.exited).code, 0);
+  assert.match(version.output, /^gateway \d+\.\d+\.\d+\n$/);
+});
+
+test("it runs without a flag that says where our sources are", async () => {
+  await using help = new GatewayProcess(undefined, { parameters: ["--help"], flags: [] });
+  assert.equal((await help.exited).code, 0, help.errors);
+  assert.match(help.output, /^usage: /);
+});
+
 test("a taken port is told with the setting to change, and no stack", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

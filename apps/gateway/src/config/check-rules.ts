@@ -1,39 +1,22 @@
+import { eachOnce, type Problem, type Rule, samePort } from "@portcullis/service";
 import type { WrittenConfiguration } from "./schema.ts";
 
-export interface Problem {
-  /** Dotted path in the file. */
-  readonly path: string;
-  readonly message: string;
-}
-
-/** Rules between fields: each protects what its comment says. */
-export function checkRules(written: WrittenConfiguration): Problem[] {
-  return [
-    ...checkSecret(written),
-    ...checkPorts(written),
-    ...checkRoutes(written),
-    ...checkTokenIssuer(written),
-    ...checkBuffers(written),
-  ];
-}
-
-function checkSecret({ verifier }: WrittenConfiguration): Problem[] {
-  const { clientSecret, clientSecretFile } = verifier;
-  if ((clientSecret === undefined) !== (clientSecretFile === undefined)) return [];
-  const found = clientSecret === undefined ? "neither" : "both";
-  return [
-    { path: "verifier.clientSecret", message: `found ${found}; set either clientSecret or clientSecretFile` },
-  ];
-}
-
-// The management listener has no authentication: on the proxy's port it would be public.
-function checkPorts({ listen, management }: WrittenConfiguration): Problem[] {
-  if (listen.port !== management.port || listen.port === 0) return [];
-  return [{ path: "management.port", message: `found ${management.port}, the port of listen; take another` }];
-}
+/** Rules between settings: each protects what its comment says. */
+export const RULES: readonly Rule<WrittenConfiguration>[] = [
+  { reads: ["listen", "management"], check: ({ listen, management }) => samePort(listen, management) },
+  eachOnce("routes", "name"),
+  // Without regard to case, as routes are matched.
+  eachOnce("routes", "path", (path) => path.toLowerCase()),
+  {
+    reads: ["audience", "routes[].audience", "routes[].public", "routes[].scopes", "routes[].freshness"],
+    check: ({ audience, routes }, at) => checkAccess(routes[at]!, at, audience),
+  },
+  { reads: ["issuer", "listen", "transactionToken.issuer"], check: checkTokenIssuer },
+  { reads: ["limits"], check: checkBuffers },
+];
 
 function checkTokenIssuer({ issuer, listen, transactionToken }: WrittenConfiguration): Problem[] {
-  const path = "transactionToken.issuer";
+  const path = ["transactionToken", "issuer"];
   // A signature by a key of ours must not pass for one of the authorization server's.
   if (transactionToken.issuer === issuer) {
     return [{ path, message: "found the same value as issuer; use the gateway's own URL" }];
@@ -51,36 +34,10 @@ function checkBuffers({ limits }: WrittenConfiguration): Problem[] {
   const { bufferRequestBytes, bufferedBytes, clientShare } = limits;
   if (bufferRequestBytes <= bufferedBytes * clientShare) return [];
   const message = `found ${bufferRequestBytes}, more than one client may have (bufferedBytes times clientShare); lower it, or raise bufferedBytes`;
-  return [{ path: "limits.bufferRequestBytes", message }];
+  return [{ path: ["limits", "bufferRequestBytes"], message }];
 }
 
 const WILDCARDS = new Set(["0.0.0.0", "::"]);
-
-function checkRoutes(written: WrittenConfiguration): Problem[] {
-  return [
-    ...duplicates(written, "name"),
-    // Without regard to case, as routes are matched.
-    ...duplicates(written, "path"),
-    ...written.routes.flatMap((route, index) => checkAccess(route, index, written.audience)),
-  ];
-}
-
-function duplicates({ routes }: WrittenConfiguration, field: "name" | "path"): Problem[] {
-  const first = new Map<string, number>();
-  const problems: Problem[] = [];
-  for (const [index, route] of routes.entries()) {
-    const value = route[field].toLowerCase();
-    const earlier = first.get(value);
-    if (earlier === undefined) first.set(value, index);
-    else {
-      problems.push({
-        path: `routes[${index}].${field}`,
-        message: `found "${route[field]}", which routes[${earlier}] has already; each ${field} once`,
-      });
-    }
-  }
-  return problems;
-}
 
 // A route must not become public by leaving something out.
 function checkAccess(
@@ -88,17 +45,19 @@ function checkAccess(
   index: number,
   defaultAudience: string | undefined,
 ): Problem[] {
-  const at = `routes[${index}]`;
   if (!route.public) {
     if ((route.audience ?? defaultAudience) !== undefined) return [];
     return [
-      { path: `${at}.audience`, message: "found none; set it, or say public: true if no token is needed" },
+      {
+        path: ["routes", index, "audience"],
+        message: "found none; set it, or say public: true if no token is needed",
+      },
     ];
   }
   return (["audience", "scopes", "freshness"] as const)
     .filter((field) => route[field] !== undefined)
     .map((field) => ({
-      path: `${at}.${field}`,
+      path: ["routes", index, field],
       message: "found on a public route, which asks for no token; remove it, or public",
     }));
 }

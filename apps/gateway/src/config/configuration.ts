@@ -1,6 +1,5 @@
 import type { Requirements } from "@portcullis/guard";
-import type { TrustedProxies } from "@portcullis/service";
-import type { RedisSettings } from "./redis-schema.ts";
+import type { Address, ManagementAddress, RedisSettings, TrustedProxies } from "@portcullis/service";
 
 /** Methods that a route can take. CONNECT and TRACE never pass a gateway; others are not defined for services. */
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -9,7 +8,7 @@ export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTION
 export interface Configuration {
   readonly issuer: string;
   readonly listen: Address;
-  readonly management: Address;
+  readonly management: ManagementAddress;
   /** In front of the proxy's listener. */
   readonly trustedProxies: TrustedProxies | undefined;
   readonly verifier: {
@@ -34,11 +33,6 @@ export interface Configuration {
   /** What the replica asks for: as long as the most patient route, so that a lease covers them all. */
   readonly leaseMs: number;
   readonly routes: readonly Route[];
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface Cors {

@@ -1,24 +1,19 @@
-/** The configuration file as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
-import { trustedProxiesSchema } from "@portcullis/service";
+/** The configuration as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
+import {
+  httpUrlSchema,
+  listenSchema,
+  managementSchema,
+  originSchema,
+  redisSchema,
+  secret,
+  trustedProxiesSchema,
+} from "@portcullis/service";
 import { z } from "zod";
 import { METHODS } from "./configuration.ts";
-import { redisSchema } from "./redis-schema.ts";
 
 const text = z.string().min(1);
-const port = z.int().min(0).max(65_535);
 const atLeastOne = z.int().min(1);
-
-const address = (what: string) =>
-  z.strictObject({
-    host: text.default("127.0.0.1").describe(`Address ${what} is bound to.`),
-    port: port.describe("TCP port; 0 takes a free one."),
-  });
-
-const httpUrl = text.refine(isHttpUrl, "must be an http or https URL without user, query or fragment");
-const origin = text.refine(
-  isOrigin,
-  'must be scheme, host and port only, as in "https://app.example"; no path',
-);
+export const DEFAULT_MANAGEMENT_PORT = 8411;
 
 const freshness = z.strictObject({
   policy: z
@@ -49,7 +44,7 @@ const route = z.strictObject({
     .describe(
       "Prefix, matched on segment boundaries: `/orders` takes `/orders/7`, not `/orders2`. The longest wins.",
     ),
-  upstream: origin.describe("Origin of the service. The path is forwarded as it came."),
+  upstream: originSchema.describe("Origin of the service. The path is forwarded as it came."),
   audience: text.optional().describe("Must be in the token's `aud`. Default: the top-level `audience`."),
   public: z
     .boolean()
@@ -70,20 +65,19 @@ const route = z.strictObject({
 
 const verifier = z.strictObject({
   clientId: text.describe("Client registered for the feed, with scope `revocations.read`."),
-  clientSecret: text.optional().describe("Its secret; or name a file."),
-  clientSecretFile: text.optional().describe("File that holds the secret, relative to this file."),
+  clientSecret: secret(text.describe("Its secret.")),
   name: z
     .string()
     .regex(/^[\w.@-]{1,80}$/, 'must be letters, digits and "_.@-", at most 80')
     .default("gateway")
     .describe("Shown in receipts; a suffix makes it unique for each process."),
-  feedEndpoint: httpUrl
+  feedEndpoint: httpUrlSchema
     .optional()
     .describe("Base URL of a relay that carries the list. Default: where the issuer says."),
 });
 
 const transactionToken = z.strictObject({
-  issuer: httpUrl.optional().describe("Its `iss`. Default: `http://` and the address of `listen`."),
+  issuer: httpUrlSchema.optional().describe("Its `iss`. Default: `http://` and the address of `listen`."),
   audience: text.describe("Its `aud`: the trust domain of the services."),
   lifetimeSeconds: z
     .int()
@@ -95,7 +89,10 @@ const transactionToken = z.strictObject({
 });
 
 const cors = z.strictObject({
-  origins: z.array(origin).min(1).describe("Origins whose scripts may call and read answers; no wildcard."),
+  origins: z
+    .array(originSchema)
+    .min(1)
+    .describe("Origins whose scripts may call and read answers; no wildcard."),
   headers: z
     .array(text)
     .default(["Authorization", "Content-Type"])
@@ -197,11 +194,11 @@ const upstreams = z.strictObject({
 });
 
 export const configurationSchema = z.strictObject({
-  issuer: httpUrl.describe("Issuer of the access tokens: the authorization server."),
+  issuer: httpUrlSchema.describe("Issuer of the access tokens: the authorization server."),
   audience: text.optional().describe("Default for routes that name none."),
-  listen: address("the proxy").describe("Where clients connect."),
-  management: address("the management listener").describe(
-    "`/ready`, `/live`, `/status` and `/metrics`. Keep it off public networks.",
+  listen: listenSchema.describe("Where clients connect."),
+  management: managementSchema(DEFAULT_MANAGEMENT_PORT).describe(
+    "Where operators connect: `/livez`, `/readyz`, `/status`, `/metrics`. On another port than `listen`.",
   ),
   trustedProxies: trustedProxiesSchema
     .optional()
@@ -233,14 +230,4 @@ export type WrittenConfiguration = z.output<typeof configurationSchema>;
 function policyMessage(issue: { readonly input?: unknown }): string | undefined {
   if (issue.input !== "online") return undefined;
   return "online (introspection) comes in a later version; use closed, or open to allow while unconfirmed";
-}
-
-function isHttpUrl(value: string): boolean {
-  const url = URL.parse(value);
-  if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
-  return url.username === "" && url.password === "" && !/[?#]/.test(value);
-}
-
-function isOrigin(value: string): boolean {
-  return isHttpUrl(value) && new URL(value).origin === value;
 }

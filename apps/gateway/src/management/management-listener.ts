@@ -1,53 +1,35 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createHttpServer } from "@portcullis/service";
-import { renderMetrics } from "./metrics.ts";
+import type { Server } from "node:http";
+import { createMetrics, managementListener as listenerOf } from "@portcullis/service";
+import { metricFamilies } from "./metrics.ts";
 import { readStatus, type StatusSources } from "./status.ts";
 
-interface Page {
-  readonly status: number;
-  readonly type: string;
-  readonly text: string;
+/** What `/live` and `/ready` were called before every process had them. */
+const OLDER_NAMES = { "/live": "/livez", "/ready": "/readyz" } as const;
+
+export interface ManagementListenerOptions extends StatusSources {
+  /** Whether the numbers of the process are told, too. */
+  readonly ofProcess: boolean;
 }
 
-const JSON_TYPE = "application/json";
-const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
-/** `/live`: the process answers. `/ready`: it serves requests, so a load balancer may send some. */
-export function managementListener(sources: StatusSources): Server {
-  const pages = new Map<string, () => Page>([
-    ["/live", () => json(200, { live: true })],
-    ["/ready", () => readiness(sources)],
-    ["/status", () => json(200, readStatus(sources))],
-    ["/metrics", () => ({ status: 200, type: PROMETHEUS_TYPE, text: renderMetrics(readStatus(sources)) })],
-  ]);
-  return createHttpServer({}, (request, response) => send(request, response, pageFor(request, pages)));
-}
-
-function pageFor(request: IncomingMessage, pages: ReadonlyMap<string, () => Page>): Page {
-  const path = request.url!.split("?", 1)[0]!;
-  const page = pages.get(path);
-  if (page === undefined) return json(404, { error: "not_found", pages: [...pages.keys()] });
-  if (request.method === "GET" || request.method === "HEAD") return page();
-  return json(405, { error: "method_not_allowed" });
-}
-
-function readiness(sources: StatusSources): Page {
-  const { ready, draining, replica } = readStatus(sources);
-  return json(ready ? 200 : 503, { ready, draining, replica: replica.state });
-}
-
-const json = (status: number, value: object): Page => ({
-  status,
-  type: JSON_TYPE,
-  text: JSON.stringify(value),
-});
-
-function send(request: IncomingMessage, response: ServerResponse, page: Page): void {
-  response.writeHead(page.status, {
-    "content-type": page.type,
-    "content-length": Buffer.byteLength(page.text),
-    "cache-control": "no-store",
-    ...(page.status === 503 ? { "retry-after": "1" } : {}),
+/** Returns the listener for operators. Ready is who serves requests, so a load balancer may send some. */
+export function managementListener({ ofProcess, ...sources }: ManagementListenerOptions): Server {
+  const status = () => readStatus(sources);
+  const metrics = createMetrics({
+    families: metricFamilies(status),
+    droppedLogLines: sources.droppedLogLines,
+    ofProcess,
   });
-  response.end(request.method === "HEAD" ? undefined : page.text);
+  return listenerOf(
+    {
+      readiness: () => readinessOf(sources),
+      metrics: () => metrics.metrics(),
+      pages: { "/status": status },
+    },
+    OLDER_NAMES,
+  );
+}
+
+function readinessOf(sources: StatusSources) {
+  const { ready, draining, replica } = readStatus(sources);
+  return { ready, draining, replica: replica.state };
 }

@@ -1,77 +1,95 @@
-import { renderLogMetric } from "@portcullis/service";
+import type { Family, Sample } from "@portcullis/service";
 import type { Status } from "./status.ts";
 
-type Sample = readonly [labels: Readonly<Record<string, string | number>>, value: number];
+const NAME = "portcullis_gateway";
 
-/** Prometheus text format 0.0.4. */
-export function renderMetrics(status: Status): string {
-  const { replica, decisions, requests, refusals, upstreams } = status;
+/** What `/status` says, as numbers. `readStatus` is called once a family: it only reads what is in memory. */
+export function metricFamilies(readStatus: () => Status): Family[] {
+  const gauge = (name: string, help: string, read: (status: Status) => number | undefined): Family => ({
+    name: `${NAME}_${name}`,
+    type: "gauge",
+    help,
+    read: () => read(readStatus()),
+  });
+  const labelled = (
+    family: Pick<Family, "type" | "help"> & { readonly name: string; readonly labels: readonly string[] },
+    read: (status: Status) => readonly Sample[],
+  ): Family => ({ ...family, name: `${NAME}_${family.name}`, read: () => read(readStatus()) });
   return [
-    family("gauge", "ready", "Whether requests are served.", [[{}, Number(status.ready)]]),
-    family("gauge", "replica_state", "State of the list of revocations.", [[{ state: replica.state }, 1]]),
-    family("gauge", "replica_applied", "Newest revocation applied.", [[{}, replica.applied]]),
-    family(
-      "gauge",
-      "replica_age_seconds",
-      "Since the list was last confirmed.",
-      replica.ageMs === null ? [] : [[{}, replica.ageMs / 1000]],
+    gauge("ready", "Whether requests are served.", ({ ready }) => Number(ready)),
+    labelled(
+      { name: "replica_state", type: "gauge", help: "State of the list of revocations.", labels: ["state"] },
+      ({ replica: { state } }) => [{ labels: { state }, value: 1 }],
     ),
-    family(
-      "gauge",
+    gauge("replica_applied", "Newest revocation applied.", ({ replica }) => replica.applied),
+    gauge("replica_age_seconds", "Since the list was last confirmed.", ({ replica: { ageMs } }) =>
+      ageMs === null ? undefined : ageMs / 1000,
+    ),
+    gauge(
       "clock_off",
       "Whether the clock differs from the issuer's by more than the skew, so that nothing is allowed.",
-      replica.clock === null ? [] : [[{}, Number(replica.clock.isOff)]],
+      ({ replica: { clock } }) => (clock === null ? undefined : Number(clock.isOff)),
     ),
-    family(
-      "gauge",
-      "clock_offset_seconds",
-      "How far the clock is ahead of the issuer's.",
-      replica.clock === null ? [] : [[{}, replica.clock.offsetMs / 1000]],
+    gauge("clock_offset_seconds", "How far the clock is ahead of the issuer's.", ({ replica: { clock } }) =>
+      clock === null ? undefined : clock.offsetMs / 1000,
     ),
-    family(
-      "counter",
-      "decisions_total",
-      "Decisions about tokens; unconfirmed ones are allowed, and those refused by the clock unavailable, too.",
-      Object.entries(decisions).map(([outcome, count]) => [{ outcome: outcomeName(outcome) }, count]),
+    labelled(
+      {
+        name: "decisions_total",
+        type: "counter",
+        help: "Decisions about tokens; unconfirmed ones are allowed, and those refused by the clock unavailable, too.",
+        labels: ["outcome"],
+      },
+      ({ decisions }) =>
+        Object.entries(decisions).map(([outcome, value]) => ({
+          labels: { outcome: outcomeName(outcome) },
+          value,
+        })),
     ),
-    family(
-      "counter",
-      "requests_total",
-      "Requests answered; 499: the client left before.",
-      requests.map(({ route, status: code, count }) => [{ route, code }, count]),
+    labelled(
+      {
+        name: "requests_total",
+        type: "counter",
+        help: "Requests answered; 499: the client left before.",
+        labels: ["route", "code"],
+      },
+      ({ requests }) =>
+        requests.map(({ route, status, count }) => ({
+          labels: { route, code: String(status) },
+          value: count,
+        })),
     ),
-    family(
-      "counter",
-      "refusals_total",
-      "Requests that the gateway answered itself, by error code.",
-      refusals.map(({ code, count }) => [{ code }, count]),
+    labelled(
+      {
+        name: "refusals_total",
+        type: "counter",
+        help: "Requests that the gateway answered itself, by error code.",
+        labels: ["code"],
+      },
+      ({ refusals }) => refusals.map(({ code, count }) => ({ labels: { code }, value: count })),
     ),
-    family(
-      "gauge",
-      "upstream_connections",
-      "Connections in use, by service.",
-      upstreams.map(({ origin, connections }) => [{ upstream: origin }, connections]),
+    labelled(
+      {
+        name: "upstream_connections",
+        type: "gauge",
+        help: "Connections in use, by service.",
+        labels: ["upstream"],
+      },
+      ({ upstreams }) =>
+        upstreams.map(({ origin, connections }) => ({ labels: { upstream: origin }, value: connections })),
     ),
-    family(
-      "gauge",
-      "upstream_waiting",
-      "Requests that wait for a connection, by service.",
-      upstreams.map(({ origin, waiting }) => [{ upstream: origin }, waiting]),
+    labelled(
+      {
+        name: "upstream_waiting",
+        type: "gauge",
+        help: "Requests that wait for a connection, by service.",
+        labels: ["upstream"],
+      },
+      ({ upstreams }) =>
+        upstreams.map(({ origin, waiting }) => ({ labels: { upstream: origin }, value: waiting })),
     ),
-    family("gauge", "buffered_bytes", "Memory for bodies that wait here.", [[{}, status.bufferedBytes]]),
-    renderLogMetric(status.logLinesDropped),
-  ].join("");
+    gauge("buffered_bytes", "Memory for bodies that wait here.", ({ bufferedBytes }) => bufferedBytes),
+  ];
 }
 
 const outcomeName = (name: string): string => (name === "refusedByClock" ? "refused_by_clock" : name);
-
-function family(type: string, shortName: string, help: string, samples: readonly Sample[]): string {
-  const name = `portcullis_gateway_${shortName}`;
-  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}`);
-  return `${[`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join("\n")}\n`;
-}
-
-function labelText(labels: Sample[0]): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(String(value))}`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-}

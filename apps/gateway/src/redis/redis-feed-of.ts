@@ -1,8 +1,8 @@
 import type { Log } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
 import { type RedisStreamClient, redisFeed } from "@portcullis/revocation/redis";
+import type { RedisSettings } from "@portcullis/service";
 import { createClient, createCluster, createSentinel, type RedisClientOptions } from "@redis/client";
-import type { RedisSettings } from "../config/redis-schema.ts";
 
 /** The feed out of Redis beside the one over HTTP. Which of them is used goes to the log. */
 export function redisFeedOf({ connection, keyPrefix }: RedisSettings, log: Pick<Log, "info">) {
@@ -30,7 +30,7 @@ function clientOf(connection: RedisSettings["connection"]): RedisStreamClient {
       // Sentinels have a login of their own, or none.
       const sentinelClientOptions = { socket: options.socket };
       return createSentinel({
-        ...{ name, sentinelRootNodes: sentinels, sentinelClientOptions },
+        ...{ name, sentinelRootNodes: [...sentinels], sentinelClientOptions },
         nodeClientOptions: options,
       });
     }

@@ -17,13 +17,17 @@ export interface GatewayProcessOptions {
   readonly standardError?: number;
   /** Source text that is run before the gateway is: how a fault gets in. */
   readonly injected?: string;
+  readonly parameters?: readonly string[];
+  /** Of Node. Default: the one that makes our packages their sources. */
+  readonly flags?: readonly string[];
 }
 
 /** The gateway as an operator starts it. */
 export class GatewayProcess {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
-  /** Standard error, so far. */
+  /** Standard output and standard error, so far. */
+  output = "";
   errors = "";
   readonly #directory: string;
 
@@ -31,9 +35,14 @@ export class GatewayProcess {
     this.#directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-process-"));
     const file = join(this.#directory, "gateway.yaml");
     if (yaml !== undefined) writeFileSync(file, yaml);
-    this.child = fork(MAIN, yaml === undefined ? [] : ["--config", file], {
-      stdio: ["ignore", "ignore", options.standardError ?? "pipe", "ipc"],
-      execArgv: ["--conditions=@portcullis/source", ...importing(options.injected)],
+    const parameters = [...(yaml === undefined ? [] : ["--config", file]), ...(options.parameters ?? [])];
+    const { flags = ["--conditions=@portcullis/source"] } = options;
+    this.child = fork(MAIN, parameters, {
+      stdio: ["ignore", "pipe", options.standardError ?? "pipe", "ipc"],
+      execArgv: [...flags, ...importing(options.injected)],
+    });
+    this.child.stdout!.on("data", (chunk) => {
+      this.output += chunk;
     });
     this.child.stderr?.on("data", (chunk) => {
       this.errors += chunk;

@@ -6,7 +6,7 @@ import { type ConnectedGuard, createGuard } from "@portcullis/guard";
 import { type Clock, systemTimer } from "@portcullis/protocol";
 import { createReplica, httpFeed } from "@portcullis/revocation";
 import { AUDIENCE, FakeIssuer, RecordedLog } from "@portcullis/testing";
-import { parseConfiguration } from "../../src/config/load-configuration.ts";
+import { parseConfiguration } from "../../src/config/gateway-configuration.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 import { openSigningKey } from "../../src/transaction-token/signing-key.ts";
 import { EchoUpstream } from "./echo-upstream.ts";

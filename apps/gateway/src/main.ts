@@ -1,0 +1,4 @@
+/** `main.ts --config gateway.yaml`: the gateway as a process. Run from its sources, whatever Node is told of packages. */
+import { importSources } from "@portcullis/service/sources";
+
+await importSources(() => import("./process.ts"));
