@@ -15,7 +15,8 @@ import type { Users } from "../../people/users.ts";
 import { requestState } from "../request-state.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
-import { resourceFor, resourcesOf } from "../tokens/resources.ts";
+import { resourceFor } from "../tokens/resources.ts";
+import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf } from "./account-claims.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 
@@ -106,7 +107,7 @@ function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
     dPoP: { enabled: false },
     clientCredentials: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
-    revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => mayRevoke(client, token) },
+    revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => allowsRevocation(client, token) },
     rpInitiatedLogout: { enabled: true, ...logoutPages },
     resourceIndicators: {
       enabled: true,
@@ -119,7 +120,8 @@ function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
   };
   const introspection = {
     enabled: true,
-    allowedPolicy: (_ctx: KoaContextWithOIDC, client: Client, token: object) => mayIntrospect(client, token),
+    allowedPolicy: (_ctx: KoaContextWithOIDC, client: Client, token: object) =>
+      mayIntrospect(client, ownerOf(token)),
   };
   // Its declarations know introspection only together with a feature that we do not use.
   return { ...features, introspection } as Features;
@@ -133,17 +135,15 @@ function algorithms(): LibraryConfiguration {
   };
 }
 
-/** RFC 7009, section 2.1: only the client that the token was issued to, and it is told when it is not. */
-function mayRevoke(client: Client, token: object): boolean {
-  if ((token as { clientId?: string }).clientId === client.clientId) return true;
-  throw new errors.InvalidRequest("client is not authorized to revoke the presented token");
+/** As the library has looked it up. Who may not revoke is told so (RFC 7009, section 2.1). */
+function allowsRevocation(client: Client, token: object): boolean {
+  if (mayRevoke(client, ownerOf(token))) return true;
+  throw new errors.InvalidRequest(NOT_YOURS_TO_REVOKE);
 }
 
-function mayIntrospect(client: Client, token: object): boolean {
+function ownerOf(token: object): TokenOwner {
   const { clientId, aud } = token as { clientId?: string; aud?: string };
-  if (clientId === client.clientId) return true;
-  if (client.clientAuthMethod === "none") return false;
-  return client[INTROSPECTS_ANY_TOKEN] === true || (aud !== undefined && aud in resourcesOf(client));
+  return { clientId, audience: aud };
 }
 
 /** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */

@@ -3,15 +3,14 @@
  * after it has authenticated the client and checked the request: this middleware, around the library, takes over
  * from that very refusal. Any other error stays what it is.
  */
-import { type Client, errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
-import { INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import { errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
 import type { Configuration } from "../../config/load.ts";
 import type { LocalRevocations, Revoker } from "../../revocations/index.ts";
 import { noteRevocation } from "../endings/endings.ts";
 import { requestState } from "../request-state.ts";
 import { verdictOf } from "./local-verdict.ts";
 import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
-import { resourcesOf } from "./resources.ts";
+import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "./token-policy.ts";
 
 export interface JwtEndpointOptions {
   readonly verify: VerifyOwnToken;
@@ -46,11 +45,8 @@ export function answerForJwts(provider: Provider, options: JwtEndpointOptions): 
  */
 async function revoke(ctx: KoaContextWithOIDC, options: JwtEndpointOptions): Promise<void> {
   const token = await options.verify(tokenOf(ctx), 2 * options.configuration.clockSkewSeconds);
-  if (token !== undefined && token.claims.client_id !== ctx.oidc.client!.clientId) {
-    answer(ctx, 400, {
-      error: "invalid_request",
-      error_description: "client is not authorized to revoke the presented token",
-    });
+  if (token !== undefined && !mayRevoke(ctx.oidc.client!, ownerOf(token))) {
+    answer(ctx, 400, { error: "invalid_request", error_description: NOT_YOURS_TO_REVOKE });
     return;
   }
   if (token !== undefined) noteRevocation(ctx, await seqOfEnding(token, options));
@@ -77,17 +73,12 @@ async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpoin
   const token = await verify(tokenOf(ctx));
   const isActive =
     token !== undefined &&
-    mayIntrospect(ctx.oidc.client!, token) &&
+    mayIntrospect(ctx.oidc.client!, ownerOf(token)) &&
     verdictOf(local, token.claims, token) === "allow";
   answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
 }
 
-/** Its own tokens; those for an API that it is configured for, if it can keep a secret; all, if it is flagged. */
-function mayIntrospect(client: Client, { claims }: OwnToken): boolean {
-  if (claims.client_id === client.clientId) return true;
-  if (client.clientAuthMethod === "none") return false;
-  return client[INTROSPECTS_ANY_TOKEN] === true || claims.aud in resourcesOf(client);
-}
+const ownerOf = ({ claims }: OwnToken): TokenOwner => ({ clientId: claims.client_id, audience: claims.aud });
 
 const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token: string }).token;
 

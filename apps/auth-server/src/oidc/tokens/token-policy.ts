@@ -1,0 +1,27 @@
+/**
+ * Who may end a token, and who may ask about it. One answer for opaque tokens, which the library looks up, and for JWTs,
+ * which jwt-endpoints.ts does: a client must not learn by the format of a token what it may not learn by its right.
+ */
+import type { Client } from "oidc-provider";
+import { INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import { resourcesOf } from "./resources.ts";
+
+export interface TokenOwner {
+  readonly clientId: string | undefined;
+  /** The API that it is for. */
+  readonly audience: string | undefined;
+}
+
+/** RFC 7009, section 2.1: only the client that the token was issued to, and it is told when it is not. */
+export const mayRevoke = (client: Client, { clientId }: TokenOwner): boolean => clientId === client.clientId;
+
+export const NOT_YOURS_TO_REVOKE = "client is not authorized to revoke the presented token";
+
+/** Its own tokens; those for an API that it is configured for, if it can keep a secret; all, if it is flagged. */
+export function mayIntrospect(client: Client, { clientId, audience }: TokenOwner): boolean {
+  if (clientId === client.clientId) return true;
+  if (client.clientAuthMethod === "none") return false;
+  return (
+    client[INTROSPECTS_ANY_TOKEN] === true || (audience !== undefined && audience in resourcesOf(client))
+  );
+}
