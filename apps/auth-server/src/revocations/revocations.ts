@@ -143,7 +143,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const capacity = new LogCapacity({ log, mostLiveRevocations, report });
   const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
 
-  const verifiers = createVerifiers({ leases, log, monotonicMs });
+  const verifiers = createVerifiers({ leases, log, read: storage.read, monotonicMs });
 
   return {
     revoker,

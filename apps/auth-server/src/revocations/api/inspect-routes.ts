@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 import { revocationsError } from "../errors.ts";
 import type { Receipts } from "../receipts/receipts.ts";
-import { compareVerifiers } from "../verifiers/compare-verifiers.ts";
 import type { Verifiers } from "../verifiers/verifiers.ts";
 import { checkBatchesQuery, checkListQuery, checkNoQuery, checkSeq } from "./check-inspect-query.ts";
 import { findRevocation, findRevocations } from "./find-revocations.ts";
@@ -67,7 +66,7 @@ async function verifiers(options: InspectRoutesOptions, request: FastifyRequest,
   checkNoQuery(request.query);
   const head = await options.log.refresh();
   const { incarnation } = options.log;
-  const known = await compareVerifiers(options.read, await options.verifiers.list());
+  const known = await options.verifiers.list();
   return notStored(reply).send({ incarnation, head, verifiers: known } satisfies VerifierList);
 }
 

@@ -1,30 +1,32 @@
 import type { Lease } from "@portcullis/feed-server";
-import {
-  CHAIN_START,
-  encodeBase64url,
-  type LiveDigest,
-  LiveDigester,
-  RECORD_BYTES,
-} from "@portcullis/protocol";
+import { type LiveDigest, LiveDigester, RECORD_BYTES } from "@portcullis/protocol";
+import type { Kysely } from "kysely";
+import type { Database } from "../../storage/database.ts";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
+import { storedChains } from "./stored-chains.ts";
 
 /** Digests of more than this are not made: the server has verifiers to answer. */
 const MOST_DIGESTED = 1_000_000;
 
-type Compared = Pick<SqlRevocationLog, "head" | "oldestKept" | "read" | "liveRecords" | "retention">;
+type Compared = Pick<SqlRevocationLog, "head" | "oldestKept" | "liveRecords" | "retention">;
 type Live = NonNullable<Lease["live"]>;
 
-/** Compares what verifiers report of their indexes with the log in SQL. What was compared once is remembered. */
+/** Compares what verifiers report of their indexes with the log in SQL. What was digested once is remembered. */
 export class Agreement {
   readonly #log: Compared;
+  readonly #read: Kysely<Database>;
   #known = new Map<string, boolean>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(log: Compared) {
-    this.#log = log;
+  constructor(options: { readonly log: Compared; readonly read: Kysely<Database> }) {
+    this.#log = options.log;
+    this.#read = options.read;
   }
 
-  /** By key of lease; absent when the report says nothing that can be compared. One comparison at a time. */
+  /**
+   * By key of lease; absent when the report says nothing that can be compared: not to know is not to agree. One comparison
+   * at a time.
+   */
   of(leases: readonly Lease[]): Promise<ReadonlyMap<string, boolean>> {
     const result = this.#last.then(() => this.#compare(leases));
     this.#last = result.catch(() => undefined);
@@ -33,20 +35,17 @@ export class Agreement {
 
   async #compare(leases: readonly Lease[]): Promise<ReadonlyMap<string, boolean>> {
     const lives = await this.#compareLive(leases.flatMap(({ live }) => live ?? []));
+    const reporting = leases.filter(({ chain }) => chain !== undefined);
+    const chains = await storedChains(this.#read, [...new Set(reporting.map(({ applied }) => applied))]);
     const agreement = new Map<string, boolean>();
     for (const { key, applied, chain, live } of leases) {
-      const parts = [await this.#comparedChain(applied, chain), live && lives.get(textOf(live))];
+      const stored = chains.get(applied);
+      const agrees = chain === undefined || stored === undefined ? undefined : chain === stored;
+      const parts = [agrees, live && lives.get(textOf(live))];
       const known = parts.filter((part) => part !== undefined);
       if (known.length > 0) agreement.set(key, !known.includes(false));
     }
     return agreement;
-  }
-
-  async #comparedChain(applied: number, chain: string | undefined): Promise<boolean | undefined> {
-    if (chain === undefined || applied > this.#log.head()) return undefined;
-    if (applied === 0) return chain === encodeBase64url(CHAIN_START);
-    const [row] = await this.#log.read(applied - 1, 1);
-    return row?.seq === applied ? encodeBase64url(row.chain) === chain : undefined;
   }
 
   /** One pass through the live records for all that was not compared before. */

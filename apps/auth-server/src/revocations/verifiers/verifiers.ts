@@ -1,5 +1,7 @@
 import type { Lease, Leases } from "@portcullis/feed-server";
 import type { VerifierStatus } from "@portcullis/protocol";
+import type { Kysely } from "kysely";
+import type { Database } from "../../storage/database.ts";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 import { Agreement } from "./agreement.ts";
 
@@ -12,11 +14,12 @@ export interface Verifiers {
 export interface VerifiersOptions {
   readonly leases: Pick<Leases, "held">;
   readonly log: SqlRevocationLog;
+  readonly read: Kysely<Database>;
   readonly monotonicMs: () => number;
 }
 
 export function createVerifiers(options: VerifiersOptions): Verifiers {
-  const agreement = new Agreement(options.log);
+  const agreement = new Agreement(options);
   return {
     async list() {
       const held = options.leases.held();

@@ -5,7 +5,7 @@ import { sql } from "kysely";
 import { checkListQuery } from "../../../src/revocations/api/check-inspect-query.ts";
 import { findRevocation, findRevocations } from "../../../src/revocations/api/find-revocations.ts";
 import { logPage } from "../../../src/revocations/api/log-pages.ts";
-import { compareVerifiers } from "../../../src/revocations/verifiers/compare-verifiers.ts";
+import { storedChains } from "../../../src/revocations/verifiers/stored-chains.ts";
 import { closingStorages, draft, oneTo, storageOptions } from "../../storage/temporary-storage.ts";
 
 const postgres = await startPostgres({ fsync: false });
@@ -44,9 +44,9 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
 
   const page = await logPage({ read, log }, { after: 5000, limit: 10_000 });
   assert.deepEqual([page.after, page.to, page.records.length], [5000, 6003, Math.ceil((1003 * 40 * 4) / 3)]);
-  const verifier = { name: "a", clientId: "a", applied: 5000, behind: 0, leaseMs: 1, ageMs: 0, leased: true };
-  const [compared] = await compareVerifiers(read, [{ ...verifier, chain: page.chainBefore! }]);
-  assert.equal(compared?.agrees, true);
+  const chains = await storedChains(read, [5000, 6004]);
+  assert.deepEqual([...chains.keys()], [0, 5000]);
+  assert.equal(chains.get(5000), page.chainBefore);
 
   await sql`analyze revocations`.execute(read);
   const plan = await sql<object>`

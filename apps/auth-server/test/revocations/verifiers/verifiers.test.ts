@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeBase64url, encodeRecords, type LiveDigest, LiveDigester } from "@portcullis/protocol";
+import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { withoutChain } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
@@ -51,6 +52,24 @@ test("a verifier whose chain or digest is another does not agree", async (t) => 
     "only-live": false,
     "too-old": undefined,
   });
+});
+
+test("a verifier that stands where the log was pruned is compared with the value that is kept for that place", async (t) => {
+  const server = await serverWithRevocations(t, 3);
+  const { chain } = await reportAt(server, 2);
+  const { chain: other } = await reportAt(server, 1);
+  await server.storage.write(async ({ db }) => {
+    await db
+      .updateTable("revocations")
+      .set({ expires_at: NOW - 1 })
+      .where("seq", "<=", 2)
+      .execute();
+  });
+  await pruneExpired({ storage: server.storage, nowSeconds: () => NOW });
+  await server.lease("gateway", { replica: "there", applied: 2, chain });
+  await server.lease("gateway", { replica: "elsewhere", applied: 2, chain: other });
+  await server.lease("gateway", { replica: "before", applied: 1, chain: other });
+  assert.deepEqual(await agreementOf(server), { there: true, elsewhere: false, before: undefined });
 });
 
 test("a digest is compared with the log as it was when it was reported", async (t) => {
