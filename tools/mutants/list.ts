@@ -435,8 +435,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/people/fair-queue.ts",
     edits: [
       [
-        `    groups.delete(group);\n    if (others.length > 0) groups.set(group, others);`,
-        `    if (others.length > 0) groups.set(group, others);\n    else groups.delete(group);`,
+        `    groups.delete(name);\n    if (waiting.length > 0) groups.set(name, { ...group, waiting });`,
+        `    if (waiting.length > 0) groups.set(name, { ...group, waiting });\n    else groups.delete(name);`,
       ],
     ],
     tests: ["apps/auth-server/test/people/fair-queue.test.ts"],
@@ -502,8 +502,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "packages/guard/src/steps.ts",
     edits: [
       [
-        "confirmedAt(context.clock.nowSeconds(), request, context)",
-        "confirmedAt(context.clock.last, request, context)",
+        "confirmedAt(wallSecondsOf(context.clock), request, context)",
+        "confirmedAt(context.clock.lastMs / 1000, request, context)",
       ],
     ],
     tests: ["packages/guard/test/in-flight.test.ts"],
