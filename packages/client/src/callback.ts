@@ -71,7 +71,7 @@ export async function redeemCallback(
   const metadata = await server.metadata();
   const parameters = checkResponse(metadata, server.client, callback, attempt);
   if (parameters === undefined) return { session: undefined, returnTo: attempt.returnTo };
-  const sentAtMs = settings.environment.nowMs();
+  const sentAtMs = settings.environment.clock.wallMs();
   const response = await oauth.authorizationCodeGrantRequest(
     metadata,
     server.client,

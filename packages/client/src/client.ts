@@ -149,7 +149,7 @@ class PortcullisClient implements Client {
     const session = this.#holder.current;
     if (session === undefined) throw clientError("not_signed_in");
     const usableUntilMs = (session.accessTokenExpiresAtMs ?? 0) - this.#settings.refreshBeforeExpiryMs;
-    if (session.accessToken !== undefined && this.#settings.environment.nowMs() < usableUntilMs)
+    if (session.accessToken !== undefined && this.#settings.environment.clock.wallMs() < usableUntilMs)
       return session;
     return this.#refresher.refresh(session);
   }

@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from "@portcullis/protocol";
+
 /**
  * What the client needs from where it runs, with a browser's and Node's own things as defaults. Everything
  * can be replaced, so tests need no browser and no real clock.
@@ -10,8 +12,12 @@ export interface Environment {
   readonly openChannel: (name: string) => Channel;
   /** Absent in Node: there is no address bar to clean and nowhere to navigate. */
   readonly page: Page | undefined;
-  readonly nowMs: () => number;
+  /** Says when an access token is about to expire. */
+  readonly clock: Pick<Clock, "wallMs">;
 }
+
+/** The parts that a caller replaces. */
+export type GivenEnvironment = { readonly [Name in keyof Environment]?: Environment[Name] | undefined };
 
 /** The part of `Storage` that is used. */
 export interface KeyValueStore {
@@ -40,14 +46,15 @@ export interface Page {
   navigate(url: string, how?: { readonly replace: boolean }): void;
 }
 
-export function resolveEnvironment(given: Partial<Environment> = {}): Environment {
+/** Returns the environment with what was not given in place. */
+export function resolveEnvironment(given: GivenEnvironment = {}): Environment {
   return {
     fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     storage: given.storage ?? tabStorage(),
     locks: given.locks ?? sharedLocks(),
     openChannel: given.openChannel ?? openBroadcastChannel,
-    page: "page" in given ? given.page : currentPage(),
-    nowMs: given.nowMs ?? Date.now,
+    page: given.page ?? currentPage(),
+    clock: given.clock ?? systemClock,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Environment, resolveEnvironment } from "./environment.ts";
+import { type Environment, type GivenEnvironment, resolveEnvironment } from "./environment.ts";
 import { clientError } from "./errors.ts";
 
 export interface ClientOptions {
@@ -6,16 +6,16 @@ export interface ClientOptions {
   readonly issuer: string;
   readonly clientId: string;
   readonly redirectUri: string;
-  readonly postLogoutRedirectUri?: string;
+  readonly postLogoutRedirectUri?: string | undefined;
   /** Default `openid`. */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /** Resource indicator (RFC 8707): the audience of the access token. */
-  readonly resource?: string;
+  readonly resource?: string | undefined;
   /** Origins that may see the access token, as `https://api.example`. Nothing else ever gets it. */
   readonly resourceServers: readonly string[];
   /** An access token is refreshed this long before it expires. Default 10 s. */
-  readonly refreshBeforeExpiryMs?: number;
-  readonly environment?: Partial<Environment>;
+  readonly refreshBeforeExpiryMs?: number | undefined;
+  readonly environment?: GivenEnvironment | undefined;
 }
 
 export interface Settings {

@@ -78,7 +78,7 @@ export class Refresher {
   async #request(refreshToken: string) {
     const { client, requestOptions } = this.#server;
     const metadata = await this.#server.metadata();
-    const sentAtMs = this.#settings.environment.nowMs();
+    const sentAtMs = this.#settings.environment.clock.wallMs();
     const response = await oauth.refreshTokenGrantRequest(metadata, client, oauth.None(), refreshToken, {
       ...requestOptions,
       ...resourceParameter(this.#settings),

@@ -211,7 +211,7 @@ test("a client that was closed can still sign out and refresh, and tells nobody"
   const twin = browser.open({ storage: tab.storage });
   await twin.client.start();
   tab.client.close();
-  browser.nowMs += 59_000;
+  browser.clock.advance(59_000);
   assert.ok(await tab.client.accessToken(), "refreshed");
   await tab.client.signOut();
   assert.equal(tab.client.user, undefined);

@@ -1,3 +1,4 @@
+import { FrozenClock } from "@portcullis/testing";
 import {
   type Channel,
   type Client,
@@ -16,7 +17,7 @@ export const APP = "https://app.test/callback";
 /** A browser with tabs: one set of locks and channels, an address and a storage for each tab, a clock set by hand. */
 export class FakeBrowser {
   readonly issuer = new FakeIssuer();
-  nowMs = 1_000_000;
+  readonly clock = new FrozenClock(1000);
   readonly locks = processLocks();
   readonly #channels = new Set<Channel>();
 
@@ -69,7 +70,7 @@ export class Tab {
       locks: browser.locks,
       openChannel: () => browser.channel(),
       page: this.page,
-      nowMs: () => browser.nowMs,
+      clock: browser.clock,
     };
     this.client = createClient({
       issuer: ISSUER,

@@ -27,7 +27,7 @@ test("a token that is good is used as it is", async () => {
 test("a token about to expire is refreshed first, by one request for all callers", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
-  browser.nowMs += MINUTE - 5_000;
+  browser.clock.advance(MINUTE - 5_000);
   const answers = await Promise.all(Array.from({ length: 20 }, () => tab.call()));
   assert.ok(answers.every(({ status }) => status === 200));
   assert.equal(refreshes(browser), 1);
@@ -69,7 +69,7 @@ test("two tabs of one session refresh once between them", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
   const twin = await duplicate(browser, tab);
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   const [one, two] = await Promise.all([tab.client.accessToken(), twin.client.accessToken()]);
   assert.equal(one, two);
   assert.equal(refreshes(browser), 1);
@@ -79,7 +79,7 @@ test("a tab that heard of a refresh keeps the new refresh token over a reload", 
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
   const twin = await duplicate(browser, tab);
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   await tab.client.accessToken();
   twin.client.close();
   const reloaded = browser.open({ storage: twin.storage });
@@ -91,7 +91,7 @@ test("a late message never brings spent tokens back", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
   const old = JSON.parse(tab.storage.getItem(SESSION_KEY)!);
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   const token = await tab.client.accessToken();
   browser.channel().postMessage({ type: "refreshed", session: { ...old, accessToken: "spent" } });
   assert.equal(await tab.client.accessToken(), token);
@@ -119,7 +119,7 @@ test("a refresh token that no longer works ends the session, with the reason if 
   const tab = await browser.signedIn();
   browser.issuer.endSessions();
   browser.issuer.refusalReason = "password_changed";
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   await assert.rejects(tab.call(), code("session_ended"));
   assert.deepEqual(tab.eventsOf("session-ended"), [{ type: "session-ended", reason: "password_changed" }]);
   assert.equal(tab.client.user, undefined);
@@ -140,7 +140,7 @@ for (const [name, outage] of [
   test(`an issuer that ${name} ends no session`, async () => {
     const browser = new FakeBrowser();
     const tab = await browser.signedIn();
-    browser.nowMs += MINUTE;
+    browser.clock.advance(MINUTE);
     browser.issuer.outage = outage;
     await assert.rejects(tab.call(), code("issuer_unreachable"));
     browser.issuer.outage = undefined;
@@ -152,7 +152,7 @@ for (const [name, outage] of [
 test("tokens that arrive after the user signed out sign nobody in", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   browser.issuer.beforeToken = () => tab.client.signOut();
   await assert.rejects(tab.call(), code("not_signed_in"));
   assert.equal(tab.client.user, undefined);
@@ -162,7 +162,7 @@ test("tokens that arrive after the user signed out sign nobody in", async () => 
 test("a refresh that names another subject is refused", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();
-  browser.nowMs += MINUTE;
+  browser.clock.advance(MINUTE);
   browser.issuer.idTokenClaims = { sub: "mallory" };
   await assert.rejects(tab.call(), code("response_refused"));
   assert.equal(tab.client.user?.sub, "alice");
