@@ -10,7 +10,8 @@ export interface KeySetSettings extends IssuerSettings {
   readonly jwksUri?: string | undefined;
 }
 
-const HEADERS = { accept: "application/json, application/jwk-set+json" };
+/** RFC 9111, section 5.2.1.4: a cache between here and the issuer asks it, or a new key would be unknown for as long as the cache lives. */
+const HEADERS = { accept: "application/json, application/jwk-set+json", "cache-control": "no-cache" };
 
 /**
  * Returns the function that fetches the JWKS, asking for the metadata first each time: an issuer may move its keys. It

@@ -25,6 +25,16 @@ test("a jwksUri of its own skips discovery", async () => {
   assert.deepEqual(issuer.fetches, { discovery: 0, jwks: 1 });
 });
 
+test("caches on the way are told to ask the issuer", async () => {
+  let asked: string | undefined;
+  issuer.routes.unshift(({ headers, url }) => {
+    if (url === "/jwks") asked = headers["cache-control"];
+    return false;
+  });
+  await keySet();
+  assert.equal(asked, "no-cache");
+});
+
 test("metadata without a jwks_uri gives no keys", async () => {
   issuer.metadata.jwks_uri = undefined;
   await assert.rejects(keySet(), { code: "endpoint_missing", message: /has no jwks_uri\.$/ });
