@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gatewayConfiguration } from "@portcullis/gateway/configuration";
+import { relayConfiguration } from "@portcullis/relay/configuration";
 import { describeSettings, undescribedSettings } from "@portcullis/service/configuration-reference";
 import { repository, type Tree } from "./workspace.ts";
 
@@ -12,6 +13,7 @@ export interface ConfigurationReference {
 
 const REFERENCES: readonly ConfigurationReference[] = [
   { page: "docs/reference/gateway-configuration.md", schema: gatewayConfiguration.schema },
+  { page: "docs/reference/relay-configuration.md", schema: relayConfiguration.schema },
 ];
 
 const BEGIN = "<!-- Settings, made from the schema: npm run check -- --write -->";

@@ -50,11 +50,12 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["main.ts"],
   ],
   "apps/relay": [
-    ["errors.ts", "log-line.ts"],
-    ["config", "leases", "log", "status.ts"],
+    ["errors.ts", "status.ts"],
+    ["config", "leases", "log", "metrics.ts"],
     ["routes.ts"],
     ["relay.ts"],
-    ["main.ts", "index.ts"],
+    ["process.ts", "index.ts"],
+    ["main.ts"],
   ],
   "apps/cli": [
     ["errors.ts", "exit-codes.ts", "io.ts"],

@@ -10,6 +10,4 @@ export const relayError = errorsOf({
   relay_stopping: { status: 503, text: "The relay is stopping and gives no more leases." },
   chain_missing: { status: 502, text: "The feed above sent records without the value of the chain." },
   head_unsigned: { status: 502, text: "The feed above sent a head without the issuer's signature." },
-  configuration_invalid: { status: 500, text: "The configuration file cannot be used." },
-  port_taken: { status: 500, text: "A port that is configured is in use." },
 });

@@ -1,18 +1,16 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
-import type { AddressInfo } from "node:net";
 import { type Authenticate, every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
-import { type Clock, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
+import { type Clock, type Log, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
+import { listenError, originOf } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
-import type { Configuration } from "./config/load-configuration.ts";
-import { relayError } from "./errors.ts";
+import type { Configuration } from "./config/relay-configuration.ts";
 import { AcknowledgingFeed } from "./leases/acknowledging-feed.ts";
 import { EnforcedBelow } from "./leases/enforced-below.ts";
 import { passOnLease } from "./leases/pass-on-lease.ts";
 import { RelayDesk } from "./leases/relay-desk.ts";
 import { untilAllEnded } from "./leases/until-all-ended.ts";
 import { ServedCopy } from "./log/served-copy.ts";
-import type { Report } from "./log-line.ts";
 import { createRelayApp } from "./routes.ts";
 import type { Status } from "./status.ts";
 
@@ -22,7 +20,7 @@ const EXPIRE_MS = 10_000;
 
 export interface RelayOptions {
   readonly configuration: Configuration;
-  readonly report: Report;
+  readonly log: Log;
   /** For calls to the issuer and to the feed above. */
   readonly fetch?: typeof fetch | undefined;
   /** Lines that the log had no room for. Default: none. */
@@ -58,15 +56,15 @@ interface Parts {
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const parts = compose(options);
   const phase = { isStopping: false };
-  const { droppedLogLines = () => 0 } = options;
-  const status = () => ({ ...statusOf(parts, phase.isStopping), logLinesDropped: droppedLogLines() });
+  const status = () => statusOf(parts, phase.isStopping);
   const app = createRelayApp({
     copy: parts.copy,
     leases: parts.desk,
     streams: parts.streams,
     clock: parts.clock,
     status,
-    report: options.report,
+    log: options.log,
+    droppedLogLines: options.droppedLogLines ?? (() => 0),
     authenticate: authenticateVerifiers(parts.guard, options.configuration),
   });
   const stopTimers = startTimers(parts);
@@ -77,9 +75,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     await parts.guard.close();
     throw error;
   }
-  const { host } = options.configuration.listen;
-  const { port } = app.server.address() as AddressInfo;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const url = originOf(app.server, options.configuration.listen);
   return {
     url,
     endpoint: `${url}/revocations`,
@@ -95,7 +91,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   };
 }
 
-function compose({ configuration, report, fetch }: RelayOptions): Parts {
+function compose({ configuration, log, fetch }: RelayOptions): Parts {
   const clock = systemClock;
   const setTimer = systemTimer;
   const table = new LeaseTable(clock);
@@ -119,7 +115,7 @@ function compose({ configuration, report, fetch }: RelayOptions): Parts {
   const guard = connect({
     ...connection(configuration),
     fetch,
-    log: report,
+    log: (event) => log.info(event),
     feed: (http) => above.over(http),
     onApplied: copy.apply,
   });
@@ -170,10 +166,7 @@ function authenticateVerifiers(guard: ConnectedGuard, { leaseMs }: Configuration
   };
 }
 
-function statusOf(
-  { guard, copy, table, enforced, streams }: Parts,
-  isStopping: boolean,
-): Omit<Status, "logLinesDropped"> {
+function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: boolean): Status {
   const { replica } = guard;
   const { ageMs } = replica.freshness();
   const clock = replica.clock();
@@ -219,13 +212,11 @@ async function stop(parts: Parts): Promise<void> {
   copy.close();
 }
 
-async function listen(app: FastifyInstance, { listen: { host, port } }: Configuration): Promise<void> {
+async function listen(app: FastifyInstance, { listen: address }: Configuration): Promise<void> {
   try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
-    const text = `port ${port} on ${host} is taken; choose another with listen.port`;
-    throw relayError("port_taken", { text, cause });
+    await app.listen({ ...address });
+  } catch (error) {
+    throw listenError(error, address, "listen.port");
   }
 }
 

@@ -5,19 +5,20 @@ import {
   mountFeedRoutes,
   readJsonOnly,
 } from "@portcullis/feed-server";
-import { parseCursor } from "@portcullis/protocol";
-import { fastifyServer } from "@portcullis/service";
+import { type Log, type LogEvent, parseCursor } from "@portcullis/protocol";
+import { fastifyServer, PROMETHEUS_TYPE } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { relayError } from "./errors.ts";
 import type { ServedCopy } from "./log/served-copy.ts";
-import type { RelayEvent, Report } from "./log-line.ts";
-import { PROMETHEUS_TYPE, renderMetrics, type Status } from "./status.ts";
+import { createRelayMetrics } from "./metrics.ts";
+import type { Status } from "./status.ts";
 
 export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
   readonly authenticate: Authenticate;
   readonly copy: ServedCopy;
   readonly status: () => Status;
-  readonly report: Report;
+  readonly log: Log;
+  readonly droppedLogLines: () => number;
 }
 
 /** As at the authorization server: a verifier needs no more than another host. */
@@ -31,14 +32,15 @@ export function createRelayApp(options: RelayAppOptions): FastifyInstance {
     requestTimeout: 30_000,
     bodyLimit: 16 * 1024,
   });
-  app.setErrorHandler(createErrorHandler({ report: withoutOutages(options.report) }));
+  app.setErrorHandler(createErrorHandler({ report: withoutOutages(options.log) }));
   void app.register(feedRoutes(options), { prefix: REVOCATIONS_PATH });
   app.get("/health/live", async () => ({ status: "live" }));
   app.get("/health/ready", async (_request, reply) => {
     if (options.status().ready) return { status: "ready" };
     return reply.code(503).header("retry-after", "1").send({ status: "not_ready" });
   });
-  app.get("/metrics", (_request, reply) => reply.type(PROMETHEUS_TYPE).send(renderMetrics(options.status())));
+  const metrics = createRelayMetrics(options);
+  app.get("/metrics", async (_request, reply) => reply.type(PROMETHEUS_TYPE).send(await metrics.metrics()));
   return app;
 }
 
@@ -65,7 +67,7 @@ function checkNotAhead(request: FastifyRequest, { current }: ServedCopy): void {
 
 /** Ten thousand verifiers that are told to come again are one event, which the replica reports. */
 const withoutOutages =
-  (report: Report): Report =>
-  (event: RelayEvent & { readonly code?: unknown }) => {
-    if (!String(event.code).startsWith("relay_")) report(event);
+  (log: Log) =>
+  (event: LogEvent & { readonly code?: unknown }): void => {
+    if (!String(event.code).startsWith("relay_")) log.error(event);
   };

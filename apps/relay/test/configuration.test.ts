@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { z } from "zod";
-import { parseConfiguration } from "../src/config/load-configuration.ts";
-import { configurationSchema } from "../src/config/schema.ts";
+import { silentLog } from "@portcullis/protocol";
+import { parseConfiguration } from "../src/config/relay-configuration.ts";
 import { RelayProcess } from "./support/relay-process.ts";
 
-const REFERENCE = new URL("../../../docs/reference/relay-configuration.md", import.meta.url);
 const WRITTEN = {
   issuer: "https://login.example",
   clientId: "relay",
@@ -28,6 +27,7 @@ test("a short file is resolved, complete and frozen", () => {
     leaseMs: 10_000,
     upstream: undefined,
     listen: { host: "127.0.0.1", port: 8405 },
+    management: { host: "127.0.0.1", port: 8415, isChosen: false },
     limits: { leasesPerClient: 10_000, streamsPerClient: 10_000 },
   });
   assert.ok(Object.isFrozen(configuration));
@@ -46,25 +46,39 @@ test("every problem is told at once, with its path and without the secret", () =
       return true;
     },
   );
-  assert.throws(() => parse({ clientSecret: undefined }), /clientSecret: found neither/);
-  assert.throws(() => parse({ clientSecretFile: "secret" }), /clientSecret: found both/);
+  assert.throws(
+    () => parse({ management: { port: 8405 }, leaseMs: 1 }),
+    /2 problems:[\s\S]*management\.port: found 8405/,
+  );
+  assert.throws(
+    () => parse({ clientSecret: undefined }),
+    /clientSecret: found nothing; set it here, or clientSecretFile/,
+  );
+  assert.throws(
+    () => parse({ clientSecretFile: "secret" }),
+    /clientSecret: found it and clientSecretFile; keep one/,
+  );
   assert.throws(
     () => parse({ clientSecret: undefined, clientSecretFile: "none" }),
-    /clientSecretFile: cannot be read/,
+    /clientSecretFile: .*none cannot be read: there is no such file/,
   );
 });
 
-test("the reference describes every setting, with the words of the schema", () => {
-  const text = readFileSync(REFERENCE, "utf8");
-  for (const row of rowsOf(z.toJSONSchema(configurationSchema, { io: "input" }) as Shape, "")) {
-    assert.ok(text.includes(row), `missing in the reference: ${row}`);
-  }
-});
-
-test("asked for help it explains itself; without a file, or with a taken port, it says what to do", async () => {
+test("asked, it explains itself, says its version, and checks a configuration without serving", async () => {
   await using helped = new RelayProcess({}, "--help");
   assert.equal((await helped.exited).code, 0);
   assert.match(helped.output, /usage: .*--config/);
+  await using version = new RelayProcess({}, "--version");
+  assert.equal((await version.exited).code, 0);
+  assert.match(version.output, /^relay \d+\.\d+\.\d+\n$/);
+  const file = join(mkdtempSync(join(tmpdir(), "portcullis-relay-")), "relay.json");
+  writeFileSync(file, JSON.stringify(WRITTEN));
+  await using check = new RelayProcess({}, "--check", "--config", file);
+  assert.equal((await check.exited).code, 0);
+  assert.equal(check.output, "relay: the configuration is valid\n");
+});
+
+test("without a file, or with an option that it does not know, it says what to do", async () => {
   await using unnamed = new RelayProcess({});
   assert.equal((await unnamed.exited).code, 1);
   assert.match(unnamed.errors, /usage: .*--config/);
@@ -80,29 +94,8 @@ test("a taken port is told with the setting to change, and no stack", async (t) 
   const { port } = other.address() as AddressInfo;
   const { startRelay } = await import("../src/index.ts");
   const configuration = parse({ issuer: "http://127.0.0.1:1", listen: { port } });
-  await assert.rejects(startRelay({ configuration, report: () => undefined }), {
+  await assert.rejects(startRelay({ configuration, log: silentLog }), {
     code: "port_taken",
     message: `port ${port} on 127.0.0.1 is taken; choose another with listen.port`,
   });
 });
-
-interface Shape {
-  readonly properties?: Readonly<Record<string, Shape>>;
-  readonly default?: unknown;
-  readonly required?: readonly string[];
-  readonly description?: string;
-}
-
-/** Rows of the table, without the column that says what kind of value it is. */
-function rowsOf(shape: Shape, prefix: string): string[] {
-  return Object.entries(shape.properties ?? {}).flatMap(([name, property]) => [
-    `| \`${prefix}${name}\` | ${defaultOf(property, shape.required?.includes(name) ?? false)} | ${property.description} |`,
-    ...rowsOf(property, `${prefix}${name}.`),
-  ]);
-}
-
-function defaultOf(property: Shape, isRequired: boolean): string {
-  if (isRequired) return "**required**";
-  if (property.default === undefined || property.properties !== undefined) return "";
-  return `\`${property.default}\``;
-}

@@ -12,9 +12,17 @@ test("with a log that takes not one line, the relay starts, serves and stops", l
   using log = new StalledLog();
   log.fill();
   await using relay = new RelayProcess({ standardError: log.writeEnd }, "--config", await world.relayFile());
-  const { url } = await relay.ready();
+  const { url, management } = await relay.ready();
   await until(async () => (await fetch(`${url}/health/ready`)).ok, { what: "the relay to be ready" });
-  assert.match(await (await fetch(`${url}/metrics`)).text(), /^portcullis_log_dropped_total 0$/m);
+  for (const at of [url, management]) {
+    assert.match(await (await fetch(`${at}/metrics`)).text(), /^portcullis_log_dropped_total 0$/m);
+  }
+  assert.equal((await fetch(`${management}/livez`)).status, 200);
+  assert.deepEqual(await (await fetch(`${management}/readyz`)).json(), {
+    status: "ready",
+    ready: true,
+    state: "live",
+  });
   relay.child.kill("SIGTERM");
   assert.deepEqual(await relay.exited, { code: 0, signal: null });
 });

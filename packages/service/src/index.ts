@@ -10,7 +10,6 @@ export * from "./configuration/index.ts";
 export { createLog, type LogOptions } from "./log/create-log.ts";
 export { describeError, withoutSecrets } from "./log/describe-error.ts";
 export { LogDestination, type LogDestinationOptions, type WriteText } from "./log/log-destination.ts";
-export { renderLogMetric } from "./log/render-log-metric.ts";
 export { openStandardError } from "./log/standard-error.ts";
 export {
   type ManagementSources,
@@ -18,7 +17,7 @@ export {
   PROMETHEUS_TYPE,
   type Readiness,
 } from "./management/management-listener.ts";
-export { createMetrics, type Family, type Sample } from "./management/metrics.ts";
+export { createMetrics, type Family, type MetricsOptions, type Sample } from "./management/metrics.ts";
 export { type Management, type ManagementAddress, openManagement } from "./management/open-management.ts";
 export {
   EndOfProcess,

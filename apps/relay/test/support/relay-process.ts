@@ -41,11 +41,11 @@ export class RelayProcess {
   }
 
   /** The message that it listens; throws with its last words when it exits instead. */
-  async ready(): Promise<{ url: string; endpoint: string }> {
+  async ready(): Promise<{ url: string; endpoint: string; management: string }> {
     const message = await Promise.race([once(this.child, "message"), this.exited]);
     if (!Array.isArray(message)) throw new Error(`the relay exited: ${this.errors}`);
-    const { url } = message[0] as { url: string };
-    return { url, endpoint: `${url}/revocations` };
+    const { url, management } = message[0] as { url: string; management: string };
+    return { url, management, endpoint: `${url}/revocations` };
   }
 
   async kill(): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
-import { type Receipt, receiptSchema } from "@portcullis/protocol";
+import { type Log, type Receipt, receiptSchema } from "@portcullis/protocol";
 import { freePortBlock } from "@portcullis/testing/end-to-end";
 import { createAuthServer, resolveConfiguration } from "../../../auth-server/src/index.ts";
 import { type Configuration, type Relay, type RelayOptions, startRelay } from "../../src/index.ts";
@@ -52,14 +52,14 @@ export async function startWorld(t: TestContext): Promise<World> {
     feedToken: () => tokenOf(issuer, "orders", `${issuer}/api`, "revocations.read"),
     async relay({ fetch, ...change } = {}) {
       const configuration = { ...relaySettings(issuer), ...change };
-      const relay = await startRelay({ configuration, report: reportOf(t), ...(fetch && { fetch }) });
+      const relay = await startRelay({ configuration, log: logOf(t), ...(fetch && { fetch }) });
       closings.push(() => relay.stop());
       await relay.whenReady();
       return relay;
     },
     async verifier(name, feedEndpoint, options = {}) {
       const client = { clientId: "orders", clientSecret: secretOf("orders"), name };
-      const log = reportOf(t);
+      const log = logOf(t).info;
       const guard = connect({ issuer, audience: RESOURCE, ...client, feedEndpoint, log, ...options });
       closings.push(() => guard.close());
       await guard.whenReady();
@@ -79,8 +79,8 @@ export async function startWorld(t: TestContext): Promise<World> {
     },
     async relayFile(change = {}) {
       const file = join(directory, `relay-${Math.random()}.yaml`);
-      const { issuer: _, ...settings } = relaySettings(issuer);
-      await writeFile(file, JSON.stringify({ issuer, ...settings, audience: undefined, ...change }));
+      const settings = { ...relaySettings(issuer), audience: undefined, management: { port: 0 } };
+      await writeFile(file, JSON.stringify({ ...settings, ...change }));
       return file;
     },
   };
@@ -94,6 +94,7 @@ function relaySettings(issuer: string): Configuration {
     clientSecret: secretOf("relay"),
     name: "relay",
     listen: { host: "127.0.0.1", port: 0 },
+    management: { host: "127.0.0.1", port: 0, isChosen: true },
     leaseMs: 4000,
     upstream: undefined,
     limits: { leasesPerClient: 10_000, streamsPerClient: 10_000 },
@@ -135,7 +136,10 @@ function authServerSettings(issuer: string, port: number, dataDirectory: string)
 }
 
 /** `DEBUG=1` shows what relays and verifiers say. */
-const reportOf = (t: TestContext) => (event: object) => {
-  if (process.env.DEBUG !== undefined)
+function logOf(t: TestContext): Log {
+  const tell = (event: object): void => {
+    if (process.env.DEBUG === undefined) return;
     process.stderr.write(`${t.name.slice(0, 9)} ${JSON.stringify(event)}\n`);
-};
+  };
+  return { info: tell, warn: tell, error: tell };
+}

@@ -25,7 +25,7 @@ export interface MetricsOptions {
   readonly droppedLogLines: () => number;
   readonly families: readonly Family[];
   /** Whether numbers of the process are added: its memory, CPU, event loop. Off where several processes are one, in tests. */
-  readonly ofProcess?: boolean;
+  readonly ofProcess?: boolean | undefined;
 }
 
 /** Returns the registry, whose `metrics()` is what `/metrics` answers. */
