@@ -1,5 +1,5 @@
 import type { Log, LogEvent } from "@portcullis/protocol";
-import type { Exchange } from "./exchange.ts";
+import { CLIENT_LEFT, type Exchange } from "./exchange.ts";
 
 /** One line a request, for those who want it. Never the query, a header or a body: credentials travel there. */
 export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exchange: Exchange) => void {
@@ -9,14 +9,14 @@ export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exc
   };
 }
 
-function accessLine({ request, response, clientAddress, path, route, refusal }: Exchange): LogEvent {
+function accessLine({ method, path, peer, route, status, refusal }: Exchange): LogEvent {
   return {
     event: "request",
-    client: clientAddress,
-    method: request.method,
+    client: peer.address,
+    method,
     path: path.slice(0, 200),
     route: route?.name,
-    status: response.headersSent ? response.statusCode : 499,
+    status: status ?? CLIENT_LEFT,
     refusal,
   };
 }

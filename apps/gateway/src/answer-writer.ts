@@ -1,48 +1,60 @@
-import type { Answer } from "./answer.ts";
+import { type Answer, fieldsOf } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** An unread body up to this size is read and dropped, so that the connection can go on; a larger one ends it. */
 const DRAINED_BYTES = 65_536;
 
-export interface AnswerWriter {
+export interface AnswerWriterOptions {
   readonly corsFields: (origin: string | undefined) => readonly string[];
   readonly isDraining: () => boolean;
 }
 
-/** The one place where an answer of the gateway's own becomes bytes. */
-export function writeAnswer(exchange: Exchange, answer: Answer, writer: AnswerWriter): void {
-  const { response } = exchange;
-  if (exchange.isOver || response.headersSent) return;
-  exchange.refusal = answer.code;
-  const fields = [
-    ...answer.headers,
-    ...writer.corsFields(exchange.origin),
-    ...connectionFields(exchange, writer),
-  ];
-  if (answer.body === undefined) {
-    response.writeHead(answer.status, fields).end();
-    return;
-  }
-  if (!answer.headers.includes("content-type")) fields.push("content-type", "application/json");
-  fields.push("content-length", String(Buffer.byteLength(answer.body)));
-  response.writeHead(answer.status, fields).end(answer.body);
-}
-
 /**
- * `connection: close` when the gateway stops, or when the client is still sending a body that nobody will
- * read: the next request would otherwise have to be found behind it.
+ * The one way out: the head of every answer is written here, a service's as well as our own, so that none can leave
+ * without what each must say, nor be counted as what it is not.
  */
-export function connectionFields(exchange: Exchange, writer: AnswerWriter): readonly string[] {
-  const mustClose = writer.isDraining() || (exchange.hasBody && hasLongRemainder(exchange));
-  return mustClose ? CLOSE : NONE;
+export class AnswerWriter {
+  readonly #corsFields: AnswerWriterOptions["corsFields"];
+  readonly #isDraining: AnswerWriterOptions["isDraining"];
+
+  constructor({ corsFields, isDraining }: AnswerWriterOptions) {
+    this.#corsFields = corsFields;
+    this.#isDraining = isDraining;
+  }
+
+  /** Writes an answer of our own, whole; nothing when another has begun or nobody is there for it. */
+  answer(exchange: Exchange, answer: Answer): void {
+    if (exchange.isOver || exchange.status !== undefined) return;
+    exchange.refusal = answer.code;
+    this.begin(exchange, answer.status, fieldsOf(answer));
+    exchange.sink.end(answer.body);
+  }
+
+  /** Writes the head of an answer whose body follows; adds to `fields` what every answer has. */
+  begin(exchange: Exchange, status: number, fields: string[]): void {
+    for (const field of this.#corsFields(exchange.origin)) fields.push(field);
+    exchange.sink.begin(status, fields, this.#isLast(exchange));
+    exchange.status = status;
+  }
+
+  /** Ends an answer in the middle; `code` says why, to counters and logs. */
+  cutOff(exchange: Exchange, code: string | undefined): void {
+    if (code !== undefined) exchange.refusal = code;
+    exchange.sink.cutOff();
+  }
+
+  /**
+   * The gateway stops, or the client is still sending a body that nobody will read: the next request would otherwise have
+   * to be found behind it.
+   */
+  #isLast(exchange: Exchange): boolean {
+    return this.#isDraining() || (exchange.hasBody && leavesBodyBehind(exchange));
+  }
 }
 
-const CLOSE = ["connection", "close"];
-const NONE: readonly string[] = [];
-
-function hasLongRemainder({ request, contentLength, forwarding }: Exchange): boolean {
+function leavesBodyBehind({ body, contentLength, forwarding }: Exchange): boolean {
   // Once it was forwarded, the body has a reader that may have stopped half-way: what it left is read by nobody.
-  if (forwarding !== undefined) return !request.readableEnded;
-  if (request.complete) return false;
+  if (forwarding !== undefined) return !body.isRead;
+  if (body.hasArrived) return false;
   return contentLength === undefined || contentLength > DRAINED_BYTES;
 }

@@ -33,6 +33,15 @@ export function refuse(code: GatewayErrorCode, details: RefusalDetails = {}): An
 
 const NO_STORE = ["cache-control", "no-store"];
 
+/** Returns the header fields of an answer with those that say what its body is. */
+export function fieldsOf({ headers, body }: Answer): string[] {
+  if (body === undefined) return [...headers];
+  const type = headers.includes("content-type") ? [] : JSON_TYPE;
+  return [...headers, ...type, "content-length", String(Buffer.byteLength(body))];
+}
+
+const JSON_TYPE = ["content-type", "application/json"];
+
 /** Returns what the guard's denial is as an answer: its status, challenge and body, as they are. */
 export function denial(decision: DenyDecision): Answer {
   return {

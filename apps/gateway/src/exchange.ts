@@ -1,22 +1,83 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AllowDecision } from "@portcullis/guard";
 import type { Answer } from "./answer.ts";
 import type { Route } from "./config/configuration.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 
-/** One request and its answer on their way through the pipeline. Each field names the step that fills it in. */
-export class Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** The client waits for `100 Continue` before it sends its body (RFC 9110, section 10.1.1). */
-  readonly expectsContinue: boolean;
-  /** Where the client is: behind trusted proxies, what they say. */
-  clientAddress = "unknown";
+/** A request as it arrived at an entry, before anybody has judged it, and where its answer goes. */
+export interface Arrival {
+  readonly method: string;
+  /** The request target: exactly the bytes that came, since they are what is checked, matched and forwarded. */
+  readonly target: string;
+  /** Header fields as received and in order, names and values in turn: a list that was tidied hides a second Host. */
+  readonly fields: readonly string[];
+  /** HTTP/1.0: chunked bodies are read by some and not by others. */
+  readonly isHttp10: boolean;
+  readonly peer: Peer;
+  readonly body: BodySource;
+  readonly sink: Sink;
+}
+
+/** Who asks: the other end of the connection or, behind trusted proxies, whom these name. */
+export interface Peer {
+  /** In its one spelling. */
+  readonly address: string;
   /** Whose share of connections and memory it takes from: that address, or the /64 it is of. */
-  clientKey = "unknown";
+  readonly group: string;
+}
+
+/** The body of a request, on its way here. */
+export interface BodySource {
+  /** All of it is here, read or not. */
+  readonly hasArrived: boolean;
+  readonly isRead: boolean;
+  /** Asks the client for it, where it waits to be asked, and hands it on part by part. At most once. */
+  read(reader: BodyReader): void;
+  /** Stops after the part under way, until `resume`: so that the client waits, and not our memory. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface BodyReader {
+  onPart(part: Uint8Array): void;
+  onEnd(): void;
+  /** It broke off: what has come is not the whole. */
+  onError(error: Error): void;
+}
+
+/** Where an answer goes. Only `AnswerWriter` begins one; a body goes on where its head has been. */
+export interface Sink {
+  /** The whole answer has been given to the system. */
+  readonly isFinished: boolean;
+  /** Bytes of the answer that the other side has not taken yet. */
+  readonly untakenBytes: number;
+  /** `fields`: names and values in turn. `isLast`: no other request is read on the connection of this one. */
+  begin(status: number, fields: string[], isLast: boolean): void;
+  /** Sends the head although there is no part of the body yet. */
+  flushHead(): void;
+  /** False when the other side does not take it as fast; then `onceTaken` tells when it has. */
+  write(part: Uint8Array): boolean;
+  onceTaken(listener: () => void): void;
+  end(lastPart?: string | Uint8Array): void;
+  /** Breaks off an answer that is not finished, in such a way that its beginning is not taken for the whole. */
+  cutOff(): void;
+}
+
+/**
+ * One request and its answer on their way through the pipeline. It knows nothing of sockets or of Node, so that whatever
+ * brings a request is only another entry. Each field names who fills it in.
+ */
+export class Exchange {
+  // The entry:
+  readonly method: string;
+  readonly target: string;
+  readonly fields: readonly string[];
+  readonly isHttp10: boolean;
+  readonly peer: Peer;
+  readonly body: BodySource;
+  readonly sink: Sink;
 
   // Refuse ambiguous requests:
-  /** The request target up to `?`: exactly the bytes that are matched and forwarded. */
+  /** The request target up to `?`. */
   path = "";
   host = "";
   /** As it came, scheme and all. */
@@ -40,17 +101,30 @@ export class Exchange {
 
   // Forward. An object and no function: V8 keeps closures made for each request over several collections.
   forwarding: Forwarding | undefined = undefined;
-  /** The answer is complete, or the client is gone. */
-  isOver = false;
-  /** Code of the refusal, for counters and logs. */
+
+  // The answer writer:
+  /** Of the answer; undefined until its head is written. */
+  status: number | undefined = undefined;
+  /** Code of the refusal, for counters and logs; also that of an answer which was cut off. */
   refusal: string | undefined = undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) {
-    this.request = request;
-    this.response = response;
-    this.expectsContinue = expectsContinue;
+  // The decision core, told by the entry:
+  /** The answer is complete, or the client is gone. */
+  isOver = false;
+
+  constructor({ method, target, fields, isHttp10, peer, body, sink }: Arrival) {
+    this.method = method;
+    this.target = target;
+    this.fields = fields;
+    this.isHttp10 = isHttp10;
+    this.peer = peer;
+    this.body = body;
+    this.sink = sink;
   }
 }
+
+/** The status of an exchange whose client left before its answer, in counters and logs: nginx's, which operators know. */
+export const CLIENT_LEFT = 499;
 
 /** The call to the service, under way. */
 export interface Forwarding {

@@ -3,20 +3,13 @@ import type { Server } from "node:http";
 import type { ConnectedGuard } from "@portcullis/guard";
 import type { Clock, Log, SetTimer } from "@portcullis/protocol";
 import { createClientAddresses, listenOn, type Management, openManagement } from "@portcullis/service";
-import { accessLogger } from "./access-log.ts";
-import { type AnswerWriter, connectionFields, writeAnswer } from "./answer-writer.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { createDecisionCore } from "./decision-core.ts";
 import { proxyListener } from "./entry/proxy/proxy-listener.ts";
-import type { Exchange } from "./exchange.ts";
-import { type Field, rememberFields } from "./headers/field-kind.ts";
 import { Counters } from "./management/counters.ts";
 import { managementListener } from "./management/management-listener.ts";
-import { pipeline, runner } from "./pipeline.ts";
-import { corsFields } from "./steps/answer-preflight.ts";
 import type { SigningKey } from "./transaction-token/signing-key.ts";
-import { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
 import { Buffers } from "./upstreams/buffers.ts";
-import { responseFields } from "./upstreams/response-fields.ts";
 import { Upstreams } from "./upstreams/upstreams.ts";
 
 export interface GatewayOptions {
@@ -55,7 +48,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     () => {}, // closed before it was ready
   );
   const counters = new Counters();
-  const fieldNamed = rememberFields();
   const { clientShare, bufferedBytes } = configuration.limits;
   const upstreams = new Upstreams(configuration.routes, configuration.upstreams, {
     clientShare,
@@ -64,13 +56,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const buffers = new Buffers({ bufferedBytes, clientShare });
   const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
   const isDraining = (): boolean => phase.isDraining;
-  const proxy = buildProxy(options, {
-    counters,
+  const core = createDecisionCore({
+    configuration,
+    guard,
+    signingKey: options.signingKey,
     upstreams,
     buffers,
-    fieldNamed,
+    counters,
+    log,
     isReady,
     isDraining,
+    clock: options.clock,
+    setTimer: options.setTimer,
+    randomBytes: options.randomBytes,
+  });
+  const proxy = proxyListener({
+    limits: configuration.limits,
+    clientAddresses: createClientAddresses(configuration.trustedProxies),
+    core,
+    clock: options.clock,
+    setTimer: options.setTimer,
   });
   let url: string;
   let management: Management;
@@ -113,61 +118,6 @@ function warnOfHiddenClients({ configuration, log }: GatewayOptions): void {
   if (trustedProxies !== undefined || !transactionToken.issuer.startsWith("https:")) return;
   const text = "a proxy is in front, so all clients seem to have its address: set trustedProxies";
   log.warn({ event: "one_address_for_all", text });
-}
-
-interface ProxyParts {
-  readonly counters: Counters;
-  readonly upstreams: Upstreams;
-  readonly buffers: Buffers;
-  readonly fieldNamed: (spelling: string) => Field;
-  readonly isReady: () => boolean;
-  readonly isDraining: () => boolean;
-}
-
-function buildProxy(options: GatewayOptions, parts: ProxyParts): Server {
-  const { configuration, guard, signingKey, log } = options;
-  const { counters, upstreams, buffers, fieldNamed, isReady, isDraining } = parts;
-  const cors = (origin: string | undefined) => corsFields(configuration.cors, origin);
-  const writer: AnswerWriter = { corsFields: cors, isDraining };
-  const logAccess = accessLogger(configuration.accessLog, log);
-  const steps = pipeline({
-    configuration,
-    guard,
-    isReady,
-    fieldNamed,
-    transactionTokens: new TransactionTokens({
-      settings: configuration.transactionToken,
-      key: signingKey,
-      clock: options.clock,
-      randomBytes: options.randomBytes,
-    }),
-    jwks: { keys: [signingKey.jwk] },
-    clock: options.clock,
-    setTimer: options.setTimer,
-    forwarding: {
-      upstreams,
-      buffers,
-      headFields: responseFields({
-        fieldNamed,
-        corsFields: cors,
-        connectionFields: (exchange) => connectionFields(exchange, writer),
-      }),
-      answer: (exchange, answer) => writeAnswer(exchange, answer, writer),
-    },
-  });
-  return proxyListener({
-    limits: configuration.limits,
-    clientAddresses: createClientAddresses(configuration.trustedProxies),
-    writer,
-    run: runner(steps),
-    onEnd: (exchange: Exchange) => {
-      counters.count(exchange);
-      logAccess(exchange);
-    },
-    onInternalError: (error) => log.error({ event: "internal_error", error }),
-    clock: options.clock,
-    setTimer: options.setTimer,
-  });
 }
 
 /** Resolves when the last answer is out, or after `drainMs`, when those still under way are cut off. */

@@ -5,6 +5,7 @@
 import type { Guard } from "@portcullis/guard";
 import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Answer } from "./answer.ts";
+import type { AnswerWriter } from "./answer-writer.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Exchange, Step } from "./exchange.ts";
 import type { Field } from "./headers/field-kind.ts";
@@ -19,6 +20,8 @@ import { refuseAmbiguous } from "./steps/refuse-ambiguous/refuse-ambiguous.ts";
 import { requireReady } from "./steps/require-ready.ts";
 import { stripHeaders } from "./steps/strip-headers.ts";
 import type { TransactionTokens } from "./transaction-token/transaction-tokens.ts";
+import type { Buffers } from "./upstreams/buffers.ts";
+import { responseFields } from "./upstreams/response-fields.ts";
 import type { ForwardOptions } from "./upstreams/service-call.ts";
 
 export interface PipelineParts {
@@ -30,7 +33,9 @@ export interface PipelineParts {
   readonly jwks: { readonly keys: readonly object[] };
   readonly clock: Clock;
   readonly setTimer: SetTimer;
-  readonly forwarding: Pick<ForwardOptions, "upstreams" | "buffers" | "headFields" | "answer">;
+  readonly upstreams: ForwardOptions["upstreams"];
+  readonly buffers: Buffers;
+  readonly answers: AnswerWriter;
 }
 
 type NamedStep = readonly [name: string, step: Step];
@@ -50,10 +55,10 @@ export function pipeline(parts: PipelineParts): readonly NamedStep[] {
     [
       "forward and stream back",
       forward({
-        upstreams: parts.forwarding.upstreams,
-        buffers: parts.forwarding.buffers,
-        headFields: parts.forwarding.headFields,
-        answer: parts.forwarding.answer,
+        upstreams: parts.upstreams,
+        buffers: parts.buffers,
+        answers: parts.answers,
+        responseFields: responseFields({ fieldNamed, dropsCors: cors !== undefined }),
         maxBodyBytes: limits.maxBodyBytes,
         bufferRequestBytes: limits.bufferRequestBytes,
         bufferResponseBytes: limits.bufferResponseBytes,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { test } from "node:test";
+import { IncomingBody } from "../src/entry/proxy/incoming-body.ts";
 import { RequestBody } from "../src/upstreams/request-body.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { requestText, TestGateway } from "./support/test-gateway.ts";
@@ -29,7 +30,7 @@ test("a client that resets in the middle of its body, while the request waits fo
 
 test("a body that nobody reads any more survives the reset of its client", async () => {
   const request = new IncomingMessage(new Socket());
-  const body = new RequestBody(request, {
+  const body = new RequestBody(new IncomingBody(request, undefined), {
     maxBodyBytes: 1000,
     headersTimeoutMs: 1000,
     stands: () => true,

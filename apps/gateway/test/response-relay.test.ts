@@ -1,43 +1,57 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import type { Exchange } from "../src/exchange.ts";
+import { AnswerWriter } from "../src/answer-writer.ts";
+import { Exchange, type Sink } from "../src/exchange.ts";
 import { Buffers } from "../src/upstreams/buffers.ts";
 import { ResponseRelay } from "../src/upstreams/response-relay.ts";
+import { MemoryBody } from "./support/memory-entry.ts";
 
 /** A client that reads nothing until it is told to. */
-class UnreadResponse extends EventEmitter {
-  headersSent = false;
-  writableLength = 0;
-  writableFinished = false;
+class UnreadSink implements Sink {
+  isFinished = false;
+  untakenBytes = 0;
+  #listeners: (() => void)[] = [];
 
-  writeHead(): void {
-    this.headersSent = true;
-  }
+  begin(): void {}
+  flushHead(): void {}
 
-  write(chunk: Buffer): boolean {
-    this.writableLength += chunk.length;
+  write(part: Uint8Array): boolean {
+    this.untakenBytes += part.length;
     return false;
   }
 
+  onceTaken(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   end(): void {}
+  cutOff(): void {}
 
   read(): void {
-    this.writableLength = 0;
-    this.emit("drain");
+    this.untakenBytes = 0;
+    for (const listener of this.#listeners.splice(0)) listener();
   }
 }
 
 function start(settings: { bufferResponseBytes: number; bufferedBytes: number }) {
-  const response = new UnreadResponse();
+  const sink = new UnreadSink();
   const buffers = new Buffers({ bufferedBytes: settings.bufferedBytes, clientShare: 1 });
   const calls: string[] = [];
-  const exchange = { response, clientKey: "client", isOver: false } as unknown as Exchange;
+  const peer = { address: "192.0.2.1", group: "192.0.2.1" };
+  const exchange = new Exchange({
+    method: "GET",
+    target: "/",
+    fields: [],
+    isHttp10: false,
+    peer,
+    body: new MemoryBody(),
+    sink,
+  });
   const options = {
     beforeSending: () => undefined,
     beforeHead: () => undefined,
-    headFields: () => [],
-    answer: () => {},
+    responseFields: () => [],
+    answers: new AnswerWriter({ corsFields: () => [], isDraining: () => false }),
     buffers,
     bufferResponseBytes: settings.bufferResponseBytes,
   };
@@ -51,7 +65,7 @@ function start(settings: { bufferResponseBytes: number; bufferedBytes: number })
   relay.onRequestStart(controller as never);
   relay.onResponseStart(controller as never, 200, {});
   const send = (bytes: number) => relay.onResponseData(controller as never, Buffer.alloc(bytes));
-  return { relay, response, buffers, calls, send };
+  return { relay, sink, buffers, calls, send };
 }
 
 test("a short rest of an answer is taken from the service though its client reads nothing", () => {
@@ -66,18 +80,18 @@ test("a short rest of an answer is taken from the service though its client read
 });
 
 test("a long one waits at the service until its client has read, and then goes on", () => {
-  const { response, buffers, calls, send } = start({ bufferResponseBytes: 1000, bufferedBytes: 10_000 });
+  const { sink, buffers, calls, send } = start({ bufferResponseBytes: 1000, bufferedBytes: 10_000 });
   send(800);
   send(800);
   assert.deepEqual([calls, buffers.bytes], [["pause"], 800]);
-  response.read();
+  sink.read();
   assert.deepEqual([calls, buffers.bytes], [["pause", "resume"], 0]);
 });
 
 test("without memory for it the service waits, and nothing is kept", () => {
-  const { response, buffers, calls, send } = start({ bufferResponseBytes: 1000, bufferedBytes: 100 });
+  const { sink, buffers, calls, send } = start({ bufferResponseBytes: 1000, bufferedBytes: 100 });
   send(400);
   assert.deepEqual([calls, buffers.bytes], [["pause"], 0]);
-  response.read();
+  sink.read();
   assert.deepEqual(calls, ["pause", "resume"]);
 });

@@ -7,10 +7,9 @@ import type { Exchange, Step } from "../exchange.ts";
  * credentials, so it is answered before authentication; every other request from a listed origin goes on.
  */
 export function answerPreflight(cors: Cors | undefined): Step {
-  return ({ request, origin, route }: Exchange) => {
-    if (request.method !== "OPTIONS" || origin === undefined) return undefined;
-    const asked = request.headers["access-control-request-method"];
-    if (asked === undefined || cors === undefined) {
+  return ({ method, fields, origin, route }: Exchange) => {
+    if (method !== "OPTIONS" || origin === undefined) return undefined;
+    if (!isPreflight(fields) || cors === undefined) {
       return route!.methods.has("OPTIONS") ? undefined : refuse("method_not_allowed");
     }
     if (!cors.origins.has(origin)) return refuse("origin_not_allowed", { headers: ["vary", "origin"] });
@@ -28,6 +27,10 @@ export function answerPreflight(cors: Cors | undefined): Step {
     };
   };
 }
+
+/** A name is at every other place; a value that looks like it does not make a preflight. */
+const isPreflight = (fields: readonly string[]): boolean =>
+  fields.some((field, at) => at % 2 === 0 && field.toLowerCase() === "access-control-request-method");
 
 /** Fields that let a listed origin read an answer: also a refusal, whose `reason` the app wants to show. */
 export function corsFields(cors: Cors | undefined, origin: string | undefined): readonly string[] {

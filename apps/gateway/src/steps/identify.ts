@@ -3,9 +3,9 @@ import type { Exchange } from "../exchange.ts";
 import type { TransactionTokens } from "../transaction-token/transaction-tokens.ts";
 
 /**
- * Runs when there is a connection, so that a transaction token does not grow old in a queue. Says who calls, to the service: a signed transaction token, and where the request came from. It runs after
- * the client's own fields of these names are gone, so a service may rely on both. On a public route there is
- * nobody to name, and the service gets no token at all.
+ * Says who calls, to the service: a signed transaction token, and where the request came from. It runs when there is a
+ * connection, so that a transaction token does not grow old in a queue, and after the client's own fields of these names
+ * are gone, so that a service may rely on both. On a public route there is nobody to name, and the service gets no token.
  */
 export function identify(tokens: Pick<TransactionTokens, "tokenFor">): (exchange: Exchange) => void {
   return (exchange: Exchange) => {
@@ -15,7 +15,7 @@ export function identify(tokens: Pick<TransactionTokens, "tokenFor">): (exchange
       exchange.identityExpiresAt = expiresAt;
       forwarded.push(TRANSACTION_TOKEN_HEADER, token);
     }
-    forwarded.push("x-forwarded-for", exchange.clientAddress);
+    forwarded.push("x-forwarded-for", exchange.peer.address);
     forwarded.push("x-forwarded-proto", "http", "x-forwarded-host", exchange.host);
   };
 }

@@ -20,7 +20,7 @@ export function matchRoute(routes: readonly Route[]): Step {
     const match = byLength.find(({ prefix }) => isBelow(path, prefix));
     if (match === undefined || !exchange.path.startsWith(match.route.path)) return refuse("no_route");
     exchange.route = match.route;
-    if (match.route.methods.has(exchange.request.method!) || isPreflight(exchange)) return undefined;
+    if (match.route.methods.has(exchange.method) || isPreflight(exchange)) return undefined;
     return refuse("method_not_allowed", { headers: match.allow });
   };
 }
@@ -31,5 +31,4 @@ function isBelow(path: string, prefix: string): boolean {
 }
 
 /** A CORS preflight asks about another method; the next step but one answers it, or it is an OPTIONS request. */
-const isPreflight = ({ request, origin }: Exchange): boolean =>
-  request.method === "OPTIONS" && origin !== undefined;
+const isPreflight = ({ method, origin }: Exchange): boolean => method === "OPTIONS" && origin !== undefined;

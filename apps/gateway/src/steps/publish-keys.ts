@@ -7,9 +7,9 @@ export const KEYS_PATH = "/.well-known/jwks.json";
 export function publishKeys(jwks: { readonly keys: readonly object[] }): Step {
   const body = JSON.stringify(jwks);
   const headers = ["content-type", "application/jwk-set+json", "cache-control", "public, max-age=300"];
-  return ({ path, request }) => {
+  return ({ path, method }) => {
     if (path !== KEYS_PATH) return undefined;
-    if (request.method === "GET" || request.method === "HEAD") return { status: 200, headers, body };
+    if (method === "GET" || method === "HEAD") return { status: 200, headers, body };
     return refuse("method_not_allowed", { headers: ["allow", "GET, HEAD"] });
   };
 }

@@ -8,7 +8,7 @@ import type { Field } from "../headers/field-kind.ts";
  */
 export function stripHeaders(fieldNamed: (spelling: string) => Field): Step {
   return (exchange: Exchange) => {
-    const raw = exchange.request.rawHeaders;
+    const raw = exchange.fields;
     const keepsAuthorization = exchange.route!.forwardAuthorization;
     const forwarded: string[] = [];
     for (let at = 0; at < raw.length; at += 2) {

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
-import { Transform, type TransformCallback } from "node:stream";
+import { Readable } from "node:stream";
 import type { SetTimer } from "@portcullis/protocol";
 import { gatewayError } from "../errors.ts";
+import type { BodyReader, BodySource } from "../exchange.ts";
 
 export interface RequestBodyOptions {
   readonly maxBodyBytes: number;
@@ -14,35 +14,39 @@ export interface RequestBodyOptions {
 }
 
 /**
- * A long body on its way to the service. It stands between the two, since whoever reads a body may destroy it, and
- * destroying the request itself would cut the client off before it got an answer. Counts, since a chunked body does not
- * say beforehand how long it is, and keeps the service's time, but not while the client is the slow one.
+ * A long body on its way to the service, as the stream that undici reads. Whoever reads a stream may destroy it; that ends
+ * this one and not what it comes from, since the client would be cut off before it got an answer. It counts, since a
+ * chunked body does not say beforehand how long it is, and keeps the service's time, but not while the client is the slow
+ * one.
  */
-export class RequestBody extends Transform {
+export class RequestBody extends Readable implements BodyReader {
+  readonly #source: BodySource;
   readonly #options: RequestBodyOptions;
   #left: number;
   #takenAtLook = 0;
   #taken = 0;
+  #hasEnded = false;
   #cancelTimer = (): void => {};
 
-  constructor(request: IncomingMessage, options: RequestBodyOptions) {
+  constructor(source: BodySource, options: RequestBodyOptions) {
     super();
+    this.#source = source;
     this.#options = options;
     this.#left = options.maxBodyBytes;
     // The service may have answered already: nobody reads this body then, and nobody else hears that its client has gone.
     this.on("error", () => {});
-    request.on("error", (error) => this.destroy(error));
-    request.pipe(this);
+    source.read(this);
     this.#startTimer();
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
-    this.#left -= chunk.length;
+  onPart(part: Uint8Array): void {
+    if (this.destroyed) return;
+    this.#left -= part.length;
     if (this.#left < 0) {
-      callback(gatewayError("body_too_large"));
+      this.destroy(gatewayError("body_too_large"));
     } else if (this.#options.stands()) {
       this.#taken += 1;
-      callback(null, chunk);
+      if (!this.push(part)) this.#source.pause();
     } else {
       // Whoever was told so has taken this down already.
       this.destroy();
@@ -50,9 +54,25 @@ export class RequestBody extends Transform {
   }
 
   /** The last byte is with the service, or on its way: now it has its time to answer. */
-  override _flush(callback: TransformCallback): void {
+  onEnd(): void {
+    if (this.destroyed) return;
+    this.#hasEnded = true;
     this.#startTimer();
-    callback();
+    this.push(null);
+  }
+
+  onError(error: Error): void {
+    this.destroy(error);
+  }
+
+  override _read(): void {
+    this.#source.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    // What nobody reads any more stays with the client.
+    this.#source.pause();
+    callback(error);
   }
 
   /** The service answers, or never will. */
@@ -69,8 +89,7 @@ export class RequestBody extends Transform {
   }
 
   #look(): void {
-    const waitsForService =
-      this.writableFinished || (this.readableLength > 0 && this.#taken === this.#takenAtLook);
+    const waitsForService = this.#hasEnded || (this.readableLength > 0 && this.#taken === this.#takenAtLook);
     if (waitsForService) this.#options.onTimeout();
     else this.#startTimer();
   }

@@ -1,28 +1,23 @@
-import type { Exchange } from "../exchange.ts";
 import type { Field } from "../headers/field-kind.ts";
 import type { UpstreamHead } from "./response-relay.ts";
 
 export interface ResponseFieldOptions {
   readonly fieldNamed: (spelling: string) => Field;
-  readonly corsFields: (origin: string | undefined) => readonly string[];
-  /** Fields that belong to the connection to this client: `connection: close` when it has to end. */
-  readonly connectionFields: (exchange: Exchange) => readonly string[];
+  /** The gateway's configuration says which origins may read answers, and no service does. */
+  readonly dropsCors: boolean;
 }
 
-/** The service's header fields without those of its own hop; ours are ours to say. */
-export function responseFields(options: ResponseFieldOptions) {
-  return (exchange: Exchange, { fields }: UpstreamHead): string[] => {
-    const cors = options.corsFields(exchange.origin);
+/** Returns the service's header fields without those of its own hop, and without those that are ours to say. */
+export function responseFields({ fieldNamed, dropsCors }: ResponseFieldOptions) {
+  return ({ fields }: UpstreamHead): string[] => {
     const named = namedByConnection(fields.connection);
     const out: string[] = [];
     for (const spelling in fields) {
-      const { kind, name } = options.fieldNamed(spelling);
+      const { kind, name } = fieldNamed(spelling);
       if (kind !== "end-to-end" && kind !== "content-length") continue;
-      if (named?.has(name) || (cors.length > 0 && name.startsWith("access-control-"))) continue;
+      if (named?.has(name) || (dropsCors && name.startsWith("access-control-"))) continue;
       append(out, name, fields[spelling]!);
     }
-    for (const field of cors) out.push(field);
-    for (const field of options.connectionFields(exchange)) out.push(field);
     return out;
   };
 }

@@ -1,7 +1,7 @@
-import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import { type Answer, refuse } from "../answer.ts";
-import type { Exchange } from "../exchange.ts";
+import type { AnswerWriter } from "../answer-writer.ts";
+import type { Exchange, Sink } from "../exchange.ts";
 import type { Buffers } from "./buffers.ts";
 import { failureCode } from "./upstream-failure.ts";
 
@@ -16,8 +16,9 @@ export interface RelayOptions {
   readonly beforeSending: (exchange: Exchange) => Answer | undefined;
   /** Asked right before the first byte of the answer: an answer of its own replaces the service's. */
   readonly beforeHead: (exchange: Exchange) => Answer | undefined;
-  readonly headFields: (exchange: Exchange, head: UpstreamHead) => string[];
-  readonly answer: (exchange: Exchange, answer: Answer) => void;
+  /** What the client gets of the service's header fields. */
+  readonly responseFields: (head: UpstreamHead) => string[];
+  readonly answers: AnswerWriter;
   readonly buffers: Buffers;
   /** What is taken of an answer that its client does not read yet, so that the service is done with it. */
   readonly bufferResponseBytes: number;
@@ -41,7 +42,7 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
   readonly #options: RelayOptions;
   readonly #call: RelayedCall;
-  readonly #response: ServerResponse;
+  readonly #sink: Sink;
   #controller: Controller | undefined = undefined;
   #head: UpstreamHead | undefined = undefined;
   /** The client has its answer, or will get no more of it: nothing may be written any more. */
@@ -55,7 +56,7 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     this.#exchange = exchange;
     this.#options = options;
     this.#call = call;
-    this.#response = exchange.response;
+    this.#sink = exchange.sink;
   }
 
   /** Nothing has been written yet; an abort here keeps it so, and closes the connection. */
@@ -79,8 +80,8 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     if (!this.#sendHead()) return;
     if (this.#head!.fields["content-length"] === String(chunk.length)) {
       this.#isSettled = true;
-      endWith(this.#response, chunk);
-    } else if (!this.#response.write(chunk) && !this.#buffer(chunk.length)) {
+      this.#sink.end(chunk);
+    } else if (!this.#sink.write(chunk) && !this.#buffer(chunk.length)) {
       this.#isPaused = true;
       controller.pause();
     }
@@ -90,7 +91,7 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     this.#call.onEnd();
     if (!this.#sendHead()) return;
     this.#isSettled = true;
-    this.#response.end();
+    this.#sink.end();
   }
 
   onResponseError(_controller: Controller, error: Error): void {
@@ -107,27 +108,26 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
 
   /** A head without a body so far: the client may be waiting for it, as for an event stream's. */
   flushHead(): void {
-    if (this.#response.headersSent || !this.#sendHead()) return;
-    this.#response.flushHeaders();
+    if (this.#exchange.status === undefined && this.#sendHead()) this.#sink.flushHead();
   }
 
   /** The client has taken what was kept for it, or is gone. */
   release(): void {
-    this.#options.buffers.giveBack(this.#exchange.clientKey, this.#bufferedBytes);
+    this.#options.buffers.giveBack(this.#exchange.peer.group, this.#bufferedBytes);
     this.#bufferedBytes = 0;
   }
 
   /** True when there is room for what the client does not read yet. */
   #buffer(bytes: number): boolean {
     const { buffers, bufferResponseBytes } = this.#options;
-    if (this.#bufferedBytes === 0) this.#response.once("drain", () => this.#onDrain());
+    if (this.#bufferedBytes === 0) this.#sink.onceTaken(() => this.#onTaken());
     const hasRoom =
-      this.#response.writableLength <= bufferResponseBytes && buffers.take(this.#exchange.clientKey, bytes);
+      this.#sink.untakenBytes <= bufferResponseBytes && buffers.take(this.#exchange.peer.group, bytes);
     if (hasRoom) this.#bufferedBytes += bytes;
     return hasRoom;
   }
 
-  #onDrain(): void {
+  #onTaken(): void {
     this.release();
     if (!this.#isPaused) return;
     this.#isPaused = false;
@@ -137,11 +137,15 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
   /** False when there is nothing to send: the answer was replaced, or the client is gone. */
   #sendHead(): boolean {
     if (this.#isSettled || this.#head === undefined) return false;
-    if (this.#response.headersSent) return true;
+    if (this.#exchange.status !== undefined) return true;
     const replacement = this.#options.beforeHead(this.#exchange);
     if (replacement === undefined) {
       this.#hasBegun = true;
-      this.#response.writeHead(this.#head.status, this.#options.headFields(this.#exchange, this.#head));
+      this.#options.answers.begin(
+        this.#exchange,
+        this.#head.status,
+        this.#options.responseFields(this.#head),
+      );
       return true;
     }
     this.stop(replacement);
@@ -153,23 +157,11 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
    * least sees that it is not whole.
    */
   #close(answer: Answer): void {
-    if (this.#hasBegun) {
-      if (!this.#response.writableFinished) this.#response.socket?.resetAndDestroy();
-    } else if (!this.#isSettled) this.#options.answer(this.#exchange, answer);
+    if (this.#hasBegun) this.#sink.cutOff();
+    else if (!this.#isSettled) this.#options.answers.answer(this.#exchange, answer);
     this.#isSettled = true;
   }
 }
-
-/**
- * A short body goes out as text with its head, in one plain write: gathering two buffers costs twice as much.
- * latin1 takes bytes to characters and back unchanged.
- */
-function endWith(response: ServerResponse, body: Buffer): void {
-  if (body.length <= SHORT_BODY_BYTES) response.end(body.toString("latin1"), "latin1");
-  else response.end(body);
-}
-
-const SHORT_BODY_BYTES = 16_384;
 
 const flushHead = (relay: ResponseRelay): void => relay.flushHead();
 

@@ -1,16 +1,23 @@
 import type { DenyDecision, Ending, Following } from "@portcullis/guard";
 import type { SetTimer } from "@portcullis/protocol";
+import type { Pool } from "undici";
 import { type Answer, denial, refuse } from "../answer.ts";
+import type { Route } from "../config/configuration.ts";
 import type { GatewayErrorCode } from "../errors.ts";
 import type { Exchange, Forwarding } from "../exchange.ts";
-import { upstreamBusy, type Waiter } from "./connection-queue.ts";
+import { type ConnectionQueue, upstreamBusy, type Waiter } from "./connection-queue.ts";
 import { RequestBody } from "./request-body.ts";
 import { type RelayOptions, ResponseRelay } from "./response-relay.ts";
 import { ShortBody } from "./short-body.ts";
-import type { Upstream, Upstreams } from "./upstreams.ts";
+
+/** What of a service a call to it uses. */
+export interface CalledUpstream {
+  readonly pool: Pick<Pool, "dispatch">;
+  readonly queue: ConnectionQueue;
+}
 
 export interface ForwardOptions extends RelayOptions {
-  readonly upstreams: Upstreams;
+  readonly upstreams: { of(route: Route): CalledUpstream };
   readonly maxBodyBytes: number;
   /** A body that says to be no longer is read whole before anything is sent. */
   readonly bufferRequestBytes: number;
@@ -29,19 +36,19 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
   readonly clientKey: string;
   readonly #exchange: Exchange;
   readonly #options: ForwardOptions;
-  readonly #upstream: Upstream;
+  readonly #upstream: CalledUpstream;
   readonly #relay: ResponseRelay;
   #following: Following | undefined = undefined;
   #shortBody: ShortBody | undefined = undefined;
   #longBody: RequestBody | undefined = undefined;
-  #body: Buffer | undefined = undefined;
+  #body: Uint8Array | undefined = undefined;
   #isWaiting = false;
   #holdsConnection = false;
 
   constructor(exchange: Exchange, options: ForwardOptions) {
     this.#exchange = exchange;
     this.#options = options;
-    this.clientKey = exchange.clientKey;
+    this.clientKey = exchange.peer.group;
     this.#upstream = options.upstreams.of(exchange.route!);
     this.#relay = new ResponseRelay(exchange, options, this);
   }
@@ -49,7 +56,6 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
   begin(): Answer | undefined {
     this.#following = this.#exchange.decision?.follow(this);
     if (!this.#isShort()) return this.#enter();
-    this.#continue();
     this.#shortBody = new ShortBody(this.#exchange, this.#options.buffers);
     this.#shortBody.read(this);
     return undefined;
@@ -60,12 +66,7 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
     return hasBody && contentLength !== undefined && contentLength <= this.#options.bufferRequestBytes;
   }
 
-  /** Only now: a request that is refused never sends its body. */
-  #continue(): void {
-    if (this.#exchange.expectsContinue) this.#exchange.response.writeContinue();
-  }
-
-  onBody(body: Buffer): void {
+  onBody(body: Uint8Array): void {
     this.#body = body;
     const answer = this.#enter();
     if (answer !== undefined) this.#refuse(answer);
@@ -92,13 +93,13 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
   }
 
   #dispatch(): void {
-    const { request, forwarded } = this.#exchange;
+    const { method, target, forwarded } = this.#exchange;
     const body = this.#bodyToSend();
     this.#upstream.pool.dispatch(
       {
         // As it came: exactly the bytes that were checked and matched.
-        path: request.url!,
-        method: request.method as "GET",
+        path: target,
+        method: method as "GET",
         headers: forwarded,
         body,
         // Of a long body it counts from its last byte, which only we know.
@@ -108,11 +109,10 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
     );
   }
 
-  #bodyToSend(): Buffer | RequestBody | null {
+  #bodyToSend(): Uint8Array | RequestBody | null {
     if (!this.#exchange.hasBody) return null;
     if (this.#body !== undefined) return this.#body;
-    this.#continue();
-    this.#longBody = new RequestBody(this.#exchange.request, {
+    this.#longBody = new RequestBody(this.#exchange.body, {
       maxBodyBytes: this.#options.maxBodyBytes,
       headersTimeoutMs: this.#options.headersTimeoutMs,
       stands: () => this.stands(),
@@ -142,7 +142,7 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
   /** The token is dead, or nobody can say that it is not: nothing more is passed on, either way. */
   end(decision: DenyDecision): void {
     const answer = denial(decision);
-    if (this.#exchange.response.headersSent) this.#exchange.refusal = answer.code;
+    if (this.#exchange.status !== undefined) this.#exchange.refusal = answer.code;
     this.#refuse(answer);
   }
 
@@ -151,7 +151,7 @@ export class ServiceCall implements Forwarding, Ending, Waiter {
   }
 
   onExchangeOver(): void {
-    if (!this.#exchange.response.writableFinished) this.abandon(undefined);
+    if (!this.#exchange.sink.isFinished) this.abandon(undefined);
     this.#following?.stop();
     this.#relay.release();
   }

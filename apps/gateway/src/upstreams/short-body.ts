@@ -1,8 +1,8 @@
-import type { Exchange } from "../exchange.ts";
+import type { BodyReader, Exchange } from "../exchange.ts";
 import type { Buffers } from "./buffers.ts";
 
 export interface ShortBodyReader {
-  onBody(body: Buffer): void;
+  onBody(body: Uint8Array): void;
   /** There is no memory for it. */
   onNoRoom(): void;
 }
@@ -11,10 +11,11 @@ export interface ShortBodyReader {
  * A short body on its way here. It is read whole before a connection to the service is taken: however slowly it comes,
  * nobody waits for it, and the service never sees half of a request whose token dies meanwhile.
  */
-export class ShortBody {
+export class ShortBody implements BodyReader {
   readonly #exchange: Exchange;
   readonly #buffers: Buffers;
-  readonly #chunks: Buffer[] = [];
+  readonly #parts: Uint8Array[] = [];
+  #reader: ShortBodyReader | undefined = undefined;
   #bytes = 0;
   #isOver = false;
 
@@ -24,35 +25,39 @@ export class ShortBody {
   }
 
   read(reader: ShortBodyReader): void {
-    const { request } = this.#exchange;
-    request.on("data", (chunk: Buffer) => {
-      if (this.#isOver || this.#keep(chunk)) return;
-      this.release();
-      reader.onNoRoom();
-    });
-    request.on("end", () => {
-      if (!this.#isOver) reader.onBody(this.#whole());
-    });
-    // Whoever leaves in the middle closes the exchange, too.
-    request.on("error", () => {});
+    this.#reader = reader;
+    this.#exchange.body.read(this);
   }
+
+  onPart(part: Uint8Array): void {
+    if (this.#isOver || this.#keep(part)) return;
+    this.release();
+    this.#reader!.onNoRoom();
+  }
+
+  onEnd(): void {
+    if (!this.#isOver) this.#reader!.onBody(this.#whole());
+  }
+
+  /** Whoever leaves in the middle ends the exchange, too. */
+  onError(): void {}
 
   /** It was sent, or will not be: what comes of it is dropped. */
   release(): void {
     this.#isOver = true;
-    this.#chunks.length = 0;
-    this.#buffers.giveBack(this.#exchange.clientKey, this.#bytes);
+    this.#parts.length = 0;
+    this.#buffers.giveBack(this.#exchange.peer.group, this.#bytes);
     this.#bytes = 0;
   }
 
-  #keep(chunk: Buffer): boolean {
-    if (!this.#buffers.take(this.#exchange.clientKey, chunk.length)) return false;
-    this.#bytes += chunk.length;
-    this.#chunks.push(chunk);
+  #keep(part: Uint8Array): boolean {
+    if (!this.#buffers.take(this.#exchange.peer.group, part.length)) return false;
+    this.#bytes += part.length;
+    this.#parts.push(part);
     return true;
   }
 
-  #whole(): Buffer {
-    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+  #whole(): Uint8Array {
+    return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Exchange } from "../../exchange.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 
 export interface PaceOptions {
   /** 0: as slow as they like. */
@@ -17,7 +18,8 @@ export type Direction = "sending" | "receiving";
 
 export interface PacedConnection {
   readonly socket: Socket;
-  readonly current: Exchange | undefined;
+  readonly exchange: Exchange | undefined;
+  readonly body: IncomingBody | undefined;
 }
 
 interface Progress {
@@ -85,10 +87,9 @@ export class Pace {
 }
 
 /** What we wait for the client to do; undefined: nothing, or the service is the one that is slow. */
-function directionOf({ socket, current }: PacedConnection): Direction | undefined {
+function directionOf({ socket, exchange, body }: PacedConnection): Direction | undefined {
   if (socket.writableLength > 0) return "sending";
-  if (current === undefined || !current.hasBody || current.request.complete) return undefined;
-  return current.request.readableFlowing === true ? "receiving" : undefined;
+  return exchange?.hasBody && body?.isAwaited ? "receiving" : undefined;
 }
 
 /** What Node itself looks at to tell a slow write from none: how much of a write the system has taken. */

@@ -3,12 +3,14 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock, SetTimer } from "@portcullis/protocol";
 import { addressGroup, type ClientAddresses, createHttpServer } from "@portcullis/service";
-import { type Answer, refuse } from "../../answer.ts";
-import { type AnswerWriter, writeAnswer } from "../../answer-writer.ts";
+import { refuse } from "../../answer.ts";
 import type { Limits } from "../../config/configuration.ts";
-import { Exchange } from "../../exchange.ts";
+import type { DecisionCore } from "../../decision-core.ts";
+import { Exchange, type Peer } from "../../exchange.ts";
+import { IncomingBody } from "./incoming-body.ts";
 import { type Direction, Pace, type PacedConnection } from "./pace.ts";
 import { unparsableAnswer, writeToSocket } from "./refuse-unparsable.ts";
+import { ResponseSink } from "./response-sink.ts";
 
 /** Requests that may wait on one connection behind the one being answered. */
 const MAX_WAITING = 8;
@@ -17,46 +19,46 @@ const TIMEOUT_CHECKS_MS = 1_000;
 export interface ProxyListenerOptions {
   readonly limits: Limits;
   readonly clientAddresses: ClientAddresses;
-  readonly writer: AnswerWriter;
-  readonly run: (exchange: Exchange) => Answer | undefined | Promise<Answer | undefined>;
-  /** The answer is complete, or the client is gone. */
-  readonly onEnd: (exchange: Exchange) => void;
-  readonly onInternalError: (error: unknown) => void;
+  readonly core: DecisionCore;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
 }
 
+/** One of a client's, with the request that is being answered on it. */
 interface Connection extends PacedConnection {
-  current: Exchange | undefined;
+  exchange: Exchange | undefined;
+  body: IncomingBody | undefined;
   waiting: number;
   /** Of the last request; behind a proxy the next one may be another's. */
-  clientAddress: string;
-  clientKey: string;
+  peer: Peer;
 }
 
-export function proxyListener(options: ProxyListenerOptions): Server {
+const UNKNOWN: Peer = { address: "unknown", group: "unknown" };
+
+/** Returns the server that clients connect to, before it listens. */
+export function proxyListener({
+  limits,
+  clientAddresses,
+  core,
+  clock,
+  setTimer,
+}: ProxyListenerOptions): Server {
   const connections = new WeakMap<Duplex, Connection>();
-  const server = createHttpServer(serverSettings(options.limits));
-  options.clientAddresses.watch(server);
-  server.maxConnections = options.limits.maxConnections;
+  const server = createHttpServer(serverSettings(limits));
+  clientAddresses.watch(server);
+  server.maxConnections = limits.maxConnections;
   // Node would drop what is over its own limit and go on, and with it a second Host header; we count and refuse.
   server.maxHeadersCount = 0;
-  server.maxRequestsPerSocket = options.limits.maxRequestsPerConnection;
+  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   const pace = new Pace({
-    minBytesPerSecond: options.limits.minBytesPerSecond,
-    stallMs: options.limits.stallMs,
-    clock: options.clock,
-    setTimer: options.setTimer,
-    onTooSlow: endTooSlow,
+    minBytesPerSecond: limits.minBytesPerSecond,
+    stallMs: limits.stallMs,
+    clock,
+    setTimer,
+    onTooSlow: (connection, direction) => endTooSlow(connection, direction, core),
   });
   server.on("connection", (socket: Socket) => {
-    const connection = {
-      socket,
-      current: undefined,
-      waiting: 0,
-      clientAddress: "unknown",
-      clientKey: "unknown",
-    };
+    const connection = { socket, exchange: undefined, body: undefined, waiting: 0, peer: UNKNOWN };
     connections.set(socket, connection);
     pace.watch(connection);
   });
@@ -64,10 +66,20 @@ export function proxyListener(options: ProxyListenerOptions): Server {
   const accept = (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(request.socket)!;
     inTurn(connection, response, () => {
-      const exchange = new Exchange(request, response, expectsContinue);
-      nameClient(exchange, connection, options.clientAddresses.of(request));
-      connection.current = exchange;
-      begin(exchange, options);
+      const body = new IncomingBody(request, expectsContinue ? response : undefined);
+      const exchange = new Exchange({
+        method: request.method!,
+        target: request.url!,
+        fields: request.rawHeaders,
+        isHttp10: request.httpVersionMinor === 0,
+        peer: peerOf(connection, clientAddresses.of(request)),
+        body,
+        sink: new ResponseSink(response),
+      });
+      connection.exchange = exchange;
+      connection.body = body;
+      response.on("close", () => core.end(exchange));
+      core.begin(exchange);
     });
   };
   server.on("request", accept(false));
@@ -75,9 +87,7 @@ export function proxyListener(options: ProxyListenerOptions): Server {
   server.on("checkContinue", accept(true));
   server.on("checkExpectation", accept(false));
   server.on("connect", (_request, socket) => writeToSocket(socket, refuse("method_not_allowed")));
-  server.on("clientError", (error, socket) =>
-    refuseUnparsable(error, socket, connections.get(socket)?.current),
-  );
+  server.on("clientError", (error, socket) => refuseUnparsable(error, socket, connections.get(socket), core));
   return server;
 }
 
@@ -105,7 +115,7 @@ function inTurn(connection: Connection, response: ServerResponse, start: () => v
   }
   connection.waiting += 1;
   if (connection.waiting > MAX_WAITING) {
-    connection.current?.request.socket.destroy();
+    connection.socket.destroy();
     return;
   }
   response.once("socket", () => {
@@ -114,63 +124,39 @@ function inTurn(connection: Connection, response: ServerResponse, start: () => v
   });
 }
 
-function nameClient(exchange: Exchange, connection: Connection, clientAddress: string): void {
-  if (connection.clientAddress !== clientAddress) {
-    connection.clientAddress = clientAddress;
-    connection.clientKey = addressGroup(clientAddress);
-  }
-  exchange.clientAddress = clientAddress;
-  exchange.clientKey = connection.clientKey;
+function peerOf(connection: Connection, address: string): Peer {
+  if (connection.peer.address !== address) connection.peer = { address, group: addressGroup(address) };
+  return connection.peer;
 }
 
 /** Half an answer is cut off by a reset, so that it is not taken for a whole one. */
-function endTooSlow({ socket, current }: PacedConnection, direction: Direction): void {
-  const mayAnswer = direction === "receiving" && current?.response.headersSent === false;
-  if (mayAnswer && current.forwarding !== undefined) {
-    current.forwarding.abandon("client_too_slow");
+function endTooSlow({ socket, exchange }: PacedConnection, direction: Direction, core: DecisionCore): void {
+  const mayAnswer = direction === "receiving" && exchange?.status === undefined;
+  if (mayAnswer && exchange?.forwarding !== undefined) {
+    exchange.forwarding.abandon("client_too_slow");
     return;
   }
-  if (current !== undefined && !current.isOver) current.refusal = "client_too_slow";
+  if (exchange !== undefined) core.end(exchange, "client_too_slow");
   socket.resetAndDestroy();
 }
 
-function begin(exchange: Exchange, options: ProxyListenerOptions): void {
-  exchange.response.on("close", () => {
-    exchange.isOver = true;
-    exchange.forwarding?.onExchangeOver();
-    options.onEnd(exchange);
-  });
-  const fail = (error: unknown): void => {
-    options.onInternalError(error);
-    writeAnswer(exchange, refuse("internal_error"), options.writer);
-  };
-  try {
-    const result = options.run(exchange);
-    if (result instanceof Promise) {
-      result.then((answer) => settle(exchange, answer, options)).catch(fail);
-    } else settle(exchange, result, options);
-  } catch (error) {
-    fail(error);
-  }
-}
-
-function settle(exchange: Exchange, answer: Answer | undefined, { writer }: ProxyListenerOptions): void {
-  if (answer !== undefined) writeAnswer(exchange, answer, writer);
-}
-
-function refuseUnparsable(error: Error, socket: Duplex, current: Exchange | undefined): void {
-  const answer = unparsableAnswer(error);
+function refuseUnparsable(
+  error: Error,
+  socket: Duplex,
+  connection: Connection | undefined,
+  core: DecisionCore,
+): void {
+  const exchange = connection?.exchange;
   if (!socket.writable) {
     socket.destroy();
-  } else if (current === undefined || current.isOver) {
-    writeToSocket(socket, answer);
-  } else if (current.request.complete || current.response.headersSent) {
+  } else if (exchange === undefined || exchange.isOver) {
+    writeToSocket(socket, unparsableAnswer(error));
+  } else if (exchange.body.hasArrived || exchange.status !== undefined) {
     // An answer is under way or owed to the request before: these bytes would be taken for a part of it.
     socket.destroy();
   } else {
     // The body of the current request broke the rules: what has gone to the service is broken off.
-    current.isOver = true;
-    current.forwarding?.abandon(undefined);
-    writeToSocket(socket, answer);
+    core.end(exchange);
+    writeToSocket(socket, unparsableAnswer(error));
   }
 }

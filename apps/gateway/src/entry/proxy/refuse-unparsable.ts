@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Answer, refuse } from "../../answer.ts";
+import { type Answer, fieldsOf, refuse } from "../../answer.ts";
 import type { GatewayErrorCode } from "../../errors.ts";
 
 const CODES: Readonly<Record<string, GatewayErrorCode>> = {
@@ -36,9 +36,10 @@ function codeOf({
 }
 
 /** For bytes that never became a request: the answer goes straight to the socket, which then ends. */
-export function writeToSocket(socket: Duplex, { status, headers, body = "" }: Answer): void {
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "content-type: application/json"];
-  for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`);
-  lines.push(`content-length: ${Buffer.byteLength(body)}`, "connection: close", "", body);
+export function writeToSocket(socket: Duplex, answer: Answer): void {
+  const fields = fieldsOf(answer);
+  const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`];
+  for (let at = 0; at < fields.length; at += 2) lines.push(`${fields[at]}: ${fields[at + 1]}`);
+  lines.push("connection: close", "", answer.body ?? "");
   socket.end(lines.join("\r\n"), () => socket.destroy());
 }

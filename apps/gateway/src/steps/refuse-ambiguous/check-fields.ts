@@ -23,15 +23,15 @@ interface Seen {
 
 /**
  * Reads the fields that decide who asks, whom, and how long the body is, and refuses what could be read in
- * two ways. It reads the raw list: in `request.headers` Node has dropped the second Host and the second
- * Authorization already.
+ * two ways. It reads the fields as they came: in a list by name the second Host and the second Authorization would be
+ * gone already.
  */
 export function checkFields(
   exchange: Exchange,
   fieldNamed: (spelling: string) => Field,
   limits: FieldLimits,
 ): Answer | undefined {
-  const raw = exchange.request.rawHeaders;
+  const raw = exchange.fields;
   if (raw.length > limits.maxHeaders * 2) {
     return refuse("headers_too_large", { found: `${raw.length / 2} headers, at most ${limits.maxHeaders}` });
   }
@@ -110,7 +110,7 @@ function checkFraming(exchange: Exchange, seen: Seen, limits: FieldLimits): Answ
   if (transferEncoding !== undefined) {
     if (contentLength !== undefined) return refuse("conflicting_framing");
     // Transfer-Encoding in an HTTP/1.0 request is read by some and ignored by others (RFC 9112, section 6.1).
-    if (transferEncoding.toLowerCase() !== "chunked" || exchange.request.httpVersionMinor === 0) {
+    if (transferEncoding.toLowerCase() !== "chunked" || exchange.isHttp10) {
       return refuse("unsupported_transfer_encoding", { found: quote(transferEncoding) });
     }
     exchange.hasBody = true;

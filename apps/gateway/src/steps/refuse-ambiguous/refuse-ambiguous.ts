@@ -14,11 +14,10 @@ export interface RequestLimits extends FieldLimits {
 
 export function refuseAmbiguous(fieldNamed: (spelling: string) => Field, limits: RequestLimits): Step {
   return (exchange: Exchange) => {
-    const { method, url } = exchange.request;
-    const target = url ?? "";
+    const { method, target } = exchange;
     const refusal = checkFields(exchange, fieldNamed, limits);
     if (refusal !== undefined) return refusal;
-    if (!KNOWN_METHODS.has(method ?? "")) return refuse("method_not_allowed", { headers: ALLOW });
+    if (!KNOWN_METHODS.has(method)) return refuse("method_not_allowed", { headers: ALLOW });
     if (target.length > limits.maxTargetLength) return refuse("target_too_long");
     exchange.path = pathOf(target);
     return checkTarget(target);
