@@ -1,8 +1,9 @@
 /**
  * Imports run one way (docs/decisions/0005-import-direction.md). This prints the import that breaks the rule:
  * a workspace that may not be imported, a relative path that leaves its workspace, a Node module where there
- * must be no I/O, test support outside tests, a migration that imports what lives, files that import each other in a
- * circle, a workspace that no rule is about, or a file of an app that imports what stands above or beside it.
+ * must be no I/O, a transport in what every request goes through, test support outside tests, a migration that imports
+ * what lives, files that import each other in a circle, a workspace that no rule is about, or a file of an app that
+ * imports what stands above or beside it.
  */
 import { dirname, join } from "node:path";
 import { complaintsAboutFloors } from "./check-floors.ts";
@@ -56,6 +57,11 @@ const USES_INSIDES = ["bench", "simulation"];
 /** Without Node: they run in browsers too. */
 const NO_NODE = ["packages/protocol", "packages/client"];
 
+/** What a request goes through, whichever entry it came by (docs/decisions/0031-entries.md). */
+const KNOWS_NO_TRANSPORT =
+  /^apps\/gateway\/src\/(?:steps\/|(?:pipeline|decision-core|exchange|answer|answer-writer|access-log)\.ts$)/;
+const TRANSPORT = /^(?:(?:node:)?(?:http|https|http2|net|tls|dgram|stream)(?:\/|$)|undici(?:\/|$))/;
+
 const MIGRATION = /\/storage\/migrations\/\d{4}-[\w-]+\.ts$/;
 /** A released migration does for ever what it did: Kysely, Node, and the migrations before it. */
 const FROZEN = /^(?:kysely(?:\/|$)|node:|\.\/\d{4}-)/;
@@ -94,6 +100,9 @@ function importsOf(text: string): string[] {
 function complaintAbout(workspace: string, path: string, specifier: string): string | undefined {
   if (MIGRATION.test(path) && !FROZEN.test(specifier)) {
     return `${path}: imports ${specifier}, which may change; a migration keeps a copy of what it needs`;
+  }
+  if (KNOWS_NO_TRANSPORT.test(path) && TRANSPORT.test(specifier)) {
+    return `${path}: imports ${specifier}, but knows no transport; what a step needs of one is in exchange.ts`;
   }
   if (specifier.startsWith(".")) return leavesWorkspace(workspace, path, specifier);
   if (specifier.startsWith("node:") && NO_NODE.includes(workspace) && !isTest(path)) {

@@ -32,6 +32,18 @@ const COMPLAINTS: Record<string, { files: Record<string, string>; complaint: Reg
     files: { "packages/client/src/a.ts": 'import { readFileSync } from "node:fs";' },
     complaint: /imports node:fs, but packages\/client runs in browsers too/,
   },
+  "a transport in a step of the gateway, as a type": {
+    files: { "apps/gateway/src/steps/match-route.ts": 'import type { IncomingMessage } from "node:http";' },
+    complaint: /steps\/match-route\.ts: imports node:http, but knows no transport/,
+  },
+  "the same in the pipeline, within a type": {
+    files: { "apps/gateway/src/pipeline.ts": 'type Body = import("node:stream").Readable;' },
+    complaint: /gateway\/src\/pipeline\.ts: imports node:stream, but knows no transport/,
+  },
+  "the same in what the steps pass on, by the name without a prefix": {
+    files: { "apps/gateway/src/exchange.ts": 'import { type Socket } from "net";' },
+    complaint: /gateway\/src\/exchange\.ts: imports net, but knows no transport/,
+  },
   "test support outside tests": {
     files: { "packages/guard/src/a.ts": 'import { FrozenClock } from "@portcullis/testing";' },
     complaint: /guard\/src\/a\.ts: imports @portcullis\/testing/,
@@ -110,6 +122,9 @@ test("has nothing against what the rules allow", (t) => {
     "packages/guard/src/b.ts": 'export const b = "@portcullis/client";',
     "packages/guard/test/a.test.ts": 'import "@portcullis/testing";\nimport "../src/a.ts";',
     "packages/guard/package.json": "{}",
+    "apps/gateway/src/entry/proxy/a.ts": 'import type { IncomingMessage } from "node:http";',
+    "apps/gateway/src/upstreams/a.ts":
+      'import { Readable } from "node:stream";\nimport { Pool } from "undici";',
   };
   assert.deepEqual(checkImports(treeOf(files, t)), []);
 });
