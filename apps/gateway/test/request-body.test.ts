@@ -60,6 +60,16 @@ test("from the last byte on the service has its time to answer", async () => {
   assert.equal(state.timeouts, 1);
 });
 
+test("a service that answers before the last byte is not given a time for what it has done", () => {
+  const { clock, source, body, state } = start();
+  body.resume();
+  source.send("x");
+  body.stopTimer();
+  source.finish();
+  clock.advance(10 * HEADERS_TIMEOUT_MS);
+  assert.equal(state.timeouts, 0);
+});
+
 test("what a request that may not go on has left stays with its client", async () => {
   const { source, body, state } = start();
   const received: string[] = [];

@@ -26,6 +26,7 @@ export class RequestBody extends Readable implements BodyReader {
   #takenAtLook = 0;
   #taken = 0;
   #hasEnded = false;
+  #isAnswered = false;
   #cancelTimer = (): void => {};
 
   constructor(source: BodySource, options: RequestBodyOptions) {
@@ -75,15 +76,16 @@ export class RequestBody extends Readable implements BodyReader {
     callback(error);
   }
 
-  /** The service answers, or never will. */
+  /** The service answers, or never will: its time is over, also for what it has not read of the body yet. */
   stopTimer(): void {
+    this.#isAnswered = true;
     this.#cancelTimer();
-    this.#cancelTimer = () => {};
   }
 
   #startTimer(): void {
     const { setTimer, headersTimeoutMs } = this.#options;
     this.#cancelTimer();
+    if (this.#isAnswered) return;
     this.#takenAtLook = this.#taken;
     this.#cancelTimer = setTimer(() => this.#look(), headersTimeoutMs);
   }
