@@ -309,6 +309,27 @@ test("connections are used again, and no more of them are opened than asked for"
   assert.ok(seen.size <= 20, `${seen.size} connections for 60 requests`);
 });
 
+test("bytes beyond ASCII in a field reach the client as the service sent them, with the body and before it", async () => {
+  for (const name of ["café.pdf", "caf\u00c3\u00a9.pdf"]) {
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Disposition: attachment; filename="${name}"\r\n\r\n`;
+    const { promise: asked, resolve } = Promise.withResolvers<Socket>();
+    onRawRequest = (socket) => {
+      socket.write(head, "latin1");
+      resolve(socket);
+    };
+    const client = await RawClient.connect(gateway.gateway.url);
+    client.send(requestText("GET /raw HTTP/1.1"));
+    const service = await asked;
+    await client.contains(name);
+    service.write("ok");
+    assert.equal((await client.response()).body, "ok");
+    onRawRequest = (socket) => socket.write(`${head}ok`, "latin1");
+    client.send(requestText("GET /raw HTTP/1.1"));
+    assert.equal((await client.response()).headers["content-disposition"], `attachment; filename="${name}"`);
+    client.close();
+  }
+});
+
 test("informational answers are not passed for the final one", async () => {
   onRawRequest = (socket) =>
     socket.write("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

@@ -12,7 +12,18 @@ class UnreadSink implements Sink {
   untakenBytes = 0;
   #listeners: (() => void)[] = [];
 
-  begin(): void {}
+  readonly heads: number[] = [];
+  /** The next head cannot be written. */
+  failsNext = false;
+
+  begin(status: number): void {
+    if (this.failsNext) {
+      this.failsNext = false;
+      throw new TypeError("Invalid character in header content");
+    }
+    this.heads.push(status);
+  }
+
   flushHead(): void {}
 
   write(part: Uint8Array): boolean {
@@ -94,4 +105,19 @@ test("without memory for it the service waits, and nothing is kept", () => {
   assert.deepEqual([calls, buffers.bytes], [["pause"], 0]);
   sink.read();
   assert.deepEqual(calls, ["pause", "resume"]);
+});
+
+test("a head that cannot be written is 502, and ends nothing else", async () => {
+  for (const comes of ["alone", "with a body"]) {
+    const { relay, sink, calls, send } = start({ bufferResponseBytes: 1000, bufferedBytes: 1000 });
+    sink.failsNext = true;
+    if (comes === "alone") await new Promise((resolve) => setImmediate(resolve));
+    else {
+      // As undici does with what its handler throws.
+      assert.throws(() => send(1), TypeError);
+      relay.onResponseError(undefined as never, new TypeError("Invalid character in header content"));
+    }
+    assert.deepEqual(sink.heads, [502], comes);
+    assert.deepEqual(calls, [comes === "alone" ? "abort" : "end"]);
+  }
 });

@@ -12,12 +12,16 @@ export function responseFields({ fieldNamed, dropsCors }: ResponseFieldOptions) 
   return ({ fields }: UpstreamHead): string[] => {
     const named = namedByConnection(fields.connection);
     const out: string[] = [];
+    let length: string | string[] | undefined;
     for (const spelling in fields) {
       const { kind, name } = fieldNamed(spelling);
       if (kind !== "end-to-end" && kind !== "content-length") continue;
       if (named?.has(name) || (dropsCors && name.startsWith("access-control-"))) continue;
-      append(out, name, fields[spelling]!);
+      if (kind === "content-length") length = fields[spelling];
+      else append(out, name, fields[spelling]!);
     }
+    // Last: behind it, Node recodes what Content-Disposition says, which a service may have written in UTF-8 or Latin-1.
+    if (length !== undefined) append(out, "content-length", length);
     return out;
   };
 }

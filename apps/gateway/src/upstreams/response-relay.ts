@@ -108,7 +108,12 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
 
   /** A head without a body so far: the client may be waiting for it, as for an event stream's. */
   flushHead(): void {
-    if (this.#exchange.status === undefined && this.#sendHead()) this.#sink.flushHead();
+    try {
+      if (this.#exchange.status === undefined && this.#sendHead()) this.#sink.flushHead();
+    } catch (error) {
+      // Nobody else would: a head that cannot be written must not end the process.
+      this.stop(refuse(failureCode(error)));
+    }
   }
 
   /** The client has taken what was kept for it, or is gone. */
@@ -140,12 +145,12 @@ export class ResponseRelay implements Dispatcher.DispatchHandler {
     if (this.#exchange.status !== undefined) return true;
     const replacement = this.#options.beforeHead(this.#exchange);
     if (replacement === undefined) {
-      this.#hasBegun = true;
       this.#options.answers.begin(
         this.#exchange,
         this.#head.status,
         this.#options.responseFields(this.#head),
       );
+      this.#hasBegun = true;
       return true;
     }
     this.stop(replacement);

@@ -22,8 +22,9 @@ export class ResponseSink implements Sink {
     this.#response.writeHead(status, fields);
   }
 
+  /** Not by `flushHeaders`, which writes it as UTF-8 and so doubles the bytes beyond ASCII. */
   flushHead(): void {
-    this.#response.flushHeaders();
+    this.#response.write(NOTHING);
   }
 
   write(part: Uint8Array): boolean {
@@ -49,6 +50,7 @@ export class ResponseSink implements Sink {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
 const SHORT_PART_BYTES = 16_384;
 
 const asBuffer = (part: Uint8Array): Buffer =>
