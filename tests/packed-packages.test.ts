@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { publishedPackages } from "../tools/published-packages.ts";
+import { publishedNamed, publishedPackages } from "../tools/published-packages.ts";
 
 const run = promisify(execFile);
 const root = dirname(import.meta.dirname);
@@ -104,7 +104,9 @@ test("the command of a checkout runs whatever Node the machine has", async () =>
 });
 
 test("npm pack builds a package that was never built, with what it imports", async () => {
-  for (const { folder } of packages) await rm(join(root, folder, "dist"), { recursive: true, force: true });
+  for (const { folder } of publishedNamed(["guard"])) {
+    await rm(join(root, folder, "dist"), { recursive: true, force: true });
+  }
   const [packed] = JSON.parse(await npm(["pack", "--dry-run", "--json", "-w", "packages/guard"], root));
   const paths = packed.files.map(({ path }: { path: string }) => path);
   for (const path of ["dist/index.js", "dist/index.d.ts", "README.md"]) assert.ok(paths.includes(path), path);
