@@ -26,11 +26,43 @@ export function renderErrorReference(tree: Tree): string {
     "Every error that a package of Portcullis makes on purpose. Branch on the code; the text may change. This page",
     "is generated from the catalogues (`npm run check -- --write`).",
     "",
+    "A package that is installed exports its catalogue, the union of its codes, and a function that tells its errors",
+    "from others:",
+    "",
+    "| package | catalogue | codes | of its errors |",
+    "|---|---|---|---|",
+    ...publicCatalogues(tree),
+    "",
+    "```ts",
+    'import { isGuardError } from "@portcullis/guard";',
+    "",
+    "try {",
+    "  guard = connect(settings);",
+    "} catch (error) {",
+    "  if (!isGuardError(error)) throw error;",
+    "  // error.code is the union GuardErrorCode: a switch over it can be exhaustive.",
+    '  if (error.code === "invalid_configuration") console.error(error.message);',
+    "}",
+    "```",
+    "",
     "| package | code | HTTP status | text |",
     "|---|---|---|---|",
     ...rows,
     "",
   ].join("\n");
+}
+
+/** Rows of the packages that export what their users branch on. */
+function publicCatalogues(tree: Tree): string[] {
+  return cataloguesIn(tree).flatMap((path) => {
+    const text = tree.readText(path);
+    const [, catalogue] = /^export const ([A-Z_]+_ERRORS) = \{/m.exec(text) ?? [];
+    const [, codes] = /^export type (\w+ErrorCode) =/m.exec(text) ?? [];
+    const [, test] = /^export const (is\w+Error) = isErrorOf\(/m.exec(text) ?? [];
+    if (catalogue === undefined || codes === undefined || test === undefined) return [];
+    const name = `@portcullis/${path.split("/")[1]}`;
+    return [`| \`${name}\` | \`${catalogue}\` | \`${codes}\` | \`${test}(error)\` |`];
+  });
 }
 
 /** Entries that are written in a way that this page would silently lack. */

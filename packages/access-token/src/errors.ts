@@ -1,5 +1,5 @@
 /** The package's one catalogue. `detail` is for logs and never holds a token or a part of one. */
-import { errorsOf, PortcullisError } from "@portcullis/protocol";
+import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcullis/protocol";
 
 export const ACCESS_TOKEN_ERRORS = {
   token_too_long: { status: 401, text: "The token is longer than this service accepts." },
@@ -27,11 +27,8 @@ export const ACCESS_TOKEN_ERRORS = {
   invalid_configuration: { status: 500, text: "The verifier's configuration cannot work." },
 } as const;
 
-export type AccessTokenErrorCode = keyof typeof ACCESS_TOKEN_ERRORS;
+export type AccessTokenErrorCode = CodeOf<typeof ACCESS_TOKEN_ERRORS>;
 export type AccessTokenError = PortcullisError<AccessTokenErrorCode>;
 
 export const accessTokenError = errorsOf(ACCESS_TOKEN_ERRORS);
-
-export function isAccessTokenError(error: unknown): error is AccessTokenError {
-  return error instanceof PortcullisError && error.code in ACCESS_TOKEN_ERRORS;
-}
+export const isAccessTokenError = isErrorOf(ACCESS_TOKEN_ERRORS);

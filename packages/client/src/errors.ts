@@ -1,7 +1,7 @@
-import { errorsOf } from "@portcullis/protocol";
+import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcullis/protocol";
 
 /** Everything the client throws. Branch on `code`; `message` may be shown to the user. */
-export const clientError = errorsOf({
+export const CLIENT_ERRORS = {
   insecure_issuer: {
     status: 500,
     text: "The issuer must be an https URL; plain http is accepted on loopback only.",
@@ -28,6 +28,10 @@ export const clientError = errorsOf({
     status: 400,
     text: "The access token must not be sent there; add the origin to `resourceServers`.",
   },
-});
+} as const;
 
-export type ClientErrorCode = Parameters<typeof clientError>[0];
+export type ClientErrorCode = CodeOf<typeof CLIENT_ERRORS>;
+export type ClientError = PortcullisError<ClientErrorCode>;
+
+export const clientError = errorsOf(CLIENT_ERRORS);
+export const isClientError = isErrorOf(CLIENT_ERRORS);

@@ -11,7 +11,7 @@ export {
   type Page,
   processLocks,
 } from "./environment.ts";
-export type { ClientErrorCode } from "./errors.ts";
+export { CLIENT_ERRORS, type ClientError, type ClientErrorCode, isClientError } from "./errors.ts";
 export type { ClientEvent, Listener } from "./events.ts";
 export type { ClientOptions } from "./options.ts";
 export type { User } from "./session.ts";

@@ -1,6 +1,6 @@
 /** Every way the guard says no, and what its configuration can get wrong. `error` is what RFC 6750 calls it. */
 import { ACCESS_TOKEN_ERRORS, type AccessTokenErrorCode } from "@portcullis/access-token";
-import { errorsOf } from "@portcullis/protocol";
+import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcullis/protocol";
 
 interface DenialDefinition {
   readonly status: 400 | 401 | 403 | 503;
@@ -62,4 +62,8 @@ export const GUARD_ERRORS = {
   key_refused: { status: 401, text: "The token is signed with a key that was retired." },
 } as const;
 
+export type GuardErrorCode = CodeOf<typeof GUARD_ERRORS>;
+export type GuardError = PortcullisError<GuardErrorCode>;
+
 export const guardError = errorsOf(GUARD_ERRORS);
+export const isGuardError = isErrorOf(GUARD_ERRORS);

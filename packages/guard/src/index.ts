@@ -12,7 +12,14 @@ export type {
   Principal,
   Requirements,
 } from "./decision.ts";
-export { DENIALS, type DenialCode, GUARD_ERRORS } from "./errors.ts";
+export {
+  DENIALS,
+  type DenialCode,
+  GUARD_ERRORS,
+  type GuardError,
+  type GuardErrorCode,
+  isGuardError,
+} from "./errors.ts";
 export { checkFreshness, checkRequirements, DEFAULT_FRESHNESS } from "./freshness.ts";
 export { createGuard, type GuardOptions } from "./guard.ts";
 export type { GuardEvent } from "./guard-event.ts";

@@ -2,7 +2,7 @@
  * The package's one catalogue. Apart from `invalid_configuration` each is an outage for whoever needed the issuer, hence 503:
  * a 401 would make clients throw good tokens away. Texts and details never hold a secret or a token.
  */
-import { errorsOf, PortcullisError } from "@portcullis/protocol";
+import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcullis/protocol";
 
 export const ISSUER_ERRORS = {
   invalid_configuration: { status: 500, text: "The issuer cannot be asked with these settings." },
@@ -18,11 +18,8 @@ export const ISSUER_ERRORS = {
   token_refused: { status: 503, text: "The issuer refuses to give a token." },
 } as const;
 
-export type IssuerErrorCode = keyof typeof ISSUER_ERRORS;
+export type IssuerErrorCode = CodeOf<typeof ISSUER_ERRORS>;
 export type IssuerError = PortcullisError<IssuerErrorCode>;
 
 export const issuerError = errorsOf(ISSUER_ERRORS);
-
-export function isIssuerError(error: unknown): error is IssuerError {
-  return error instanceof PortcullisError && Object.hasOwn(ISSUER_ERRORS, error.code);
-}
+export const isIssuerError = isErrorOf(ISSUER_ERRORS);

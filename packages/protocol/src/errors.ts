@@ -29,12 +29,37 @@ export interface ErrorDetails {
 
 export type ErrorCatalogue<Code extends string> = Readonly<Record<Code, { status: number; text: string }>>;
 
-/** A package's one catalogue: gives the function that makes its errors. */
+/** Returns the function that makes the errors of a package's one catalogue. */
 export function errorsOf<Code extends string>(catalogue: ErrorCatalogue<Code>) {
   return (code: Code, details?: ErrorDetails): PortcullisError<Code> =>
     new PortcullisError({ code, ...catalogue[code] }, details);
 }
 
+/** The codes of a catalogue, as a union. */
+export type CodeOf<Catalogue> = keyof Catalogue & string;
+
+/**
+ * Returns the question whether an error is of this catalogue: where it says yes, `error.code` is a union that a `switch`
+ * can be exhaustive over. Packages share the class, so that it is the code that is asked, and never a name or a text.
+ */
+export function isErrorOf<Code extends string>(catalogue: ErrorCatalogue<Code>) {
+  return (error: unknown): error is PortcullisError<Code> =>
+    error instanceof PortcullisError && Object.hasOwn(catalogue, error.code);
+}
+
+/** Returns whether an error is of ours and has this code. */
 export function hasCode<Code extends string>(error: unknown, code: Code): error is PortcullisError<Code> {
   return error instanceof PortcullisError && error.code === code;
 }
+
+/** What this package itself throws. */
+export const PROTOCOL_ERRORS = {
+  malformed_records: { status: 502, text: "The revocation feed sent records that cannot be read." },
+  malformed_snapshot: { status: 502, text: "The revocation feed sent a snapshot that cannot be read." },
+} as const;
+
+export type ProtocolErrorCode = CodeOf<typeof PROTOCOL_ERRORS>;
+export type ProtocolError = PortcullisError<ProtocolErrorCode>;
+
+export const protocolError = errorsOf(PROTOCOL_ERRORS);
+export const isProtocolError = isErrorOf(PROTOCOL_ERRORS);

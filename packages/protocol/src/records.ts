@@ -12,7 +12,7 @@
  *  20  tokenExpiresAt  u32, seconds since the epoch; 0 when not known or not of scope `token`
  *  24  key             16 bytes
  */
-import { errorsOf } from "./errors.ts";
+import { protocolError } from "./errors.ts";
 import { REASON_CODES, type Reason } from "./reasons.ts";
 import { MODE_CODES, type Mode, SCOPE_CODES, type Scope } from "./scopes.ts";
 import { modeOfCode, reasonOfCode, scopeOfCode } from "./wire-codes.ts";
@@ -35,10 +35,6 @@ export interface RevocationRecord {
 
 export const RECORD_BYTES = 40;
 
-const wireError = errorsOf({
-  malformed_records: { status: 502, text: "The revocation feed sent records that cannot be read." },
-});
-
 export function encodeRecords(records: readonly RevocationRecord[]): Uint8Array {
   const bytes = new Uint8Array(records.length * RECORD_BYTES);
   const view = new DataView(bytes.buffer);
@@ -60,7 +56,7 @@ function writeRecord(bytes: Uint8Array, view: DataView, at: number, record: Revo
 /** Throws `malformed_records`: half a batch must never be applied. */
 export function decodeRecords(bytes: Uint8Array): RevocationRecord[] {
   if (bytes.length % RECORD_BYTES !== 0) {
-    throw wireError("malformed_records", {
+    throw protocolError("malformed_records", {
       detail: `${bytes.length} bytes is not a multiple of ${RECORD_BYTES}`,
     });
   }
@@ -77,7 +73,7 @@ function readRecord(bytes: Uint8Array, view: DataView, at: number): RevocationRe
   if (scope === undefined || mode === undefined || !Number.isSafeInteger(seq)) {
     // A scope that a newer server knows cannot be skipped: skipping would be an allow. The replica stays
     // behind, says so, and its routes degrade by policy.
-    throw wireError("malformed_records", {
+    throw protocolError("malformed_records", {
       detail: `record at byte ${at}: scope code ${view.getUint8(at + 8)}, mode code ${view.getUint8(at + 9)}`,
     });
   }

@@ -10,7 +10,7 @@
  * Hashing is a port (`sha256`), since this package does no I/O and runs in browsers too.
  */
 import { z } from "zod";
-import { errorsOf } from "./errors.ts";
+import { protocolError } from "./errors.ts";
 import { RECORD_BYTES } from "./records.ts";
 
 export const SNAPSHOT_MEDIA_TYPE = "application/vnd.portcullis.snapshot";
@@ -37,10 +37,6 @@ export type SnapshotHeader = z.infer<typeof snapshotHeaderSchema>;
 
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
-const snapshotError = errorsOf({
-  malformed_snapshot: { status: 502, text: "The revocation feed sent a snapshot that cannot be read." },
-});
-
 export function encodeSnapshot(header: SnapshotHeader, records: Uint8Array, sha256: Sha256): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));
   const recordsAt = MAGIC.length + 4 + json.length;
@@ -60,17 +56,17 @@ export function decodeSnapshot(
 ): { header: SnapshotHeader; records: Uint8Array } {
   const digestAt = bytes.length - DIGEST_BYTES;
   if (digestAt < MAGIC.length + 4 || !sameBytes(bytes.subarray(0, MAGIC.length), MAGIC)) {
-    throw snapshotError("malformed_snapshot", { detail: "not a snapshot, or cut short" });
+    throw protocolError("malformed_snapshot", { detail: "not a snapshot, or cut short" });
   }
   if (!sameBytes(sha256(bytes.subarray(0, digestAt)), bytes.subarray(digestAt))) {
-    throw snapshotError("malformed_snapshot", { detail: "the digest does not match" });
+    throw protocolError("malformed_snapshot", { detail: "the digest does not match" });
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const recordsAt = MAGIC.length + 4 + view.getUint32(MAGIC.length);
   const header = readHeader(bytes.subarray(MAGIC.length + 4, Math.min(recordsAt, digestAt)));
   const records = bytes.subarray(Math.min(recordsAt, digestAt), digestAt);
   if (records.length !== header.count * RECORD_BYTES) {
-    throw snapshotError("malformed_snapshot", {
+    throw protocolError("malformed_snapshot", {
       detail: `${header.count} records announced, ${records.length} bytes sent`,
     });
   }
@@ -81,7 +77,7 @@ function readHeader(json: Uint8Array): SnapshotHeader {
   try {
     return snapshotHeaderSchema.parse(JSON.parse(new TextDecoder().decode(json)));
   } catch (cause) {
-    throw snapshotError("malformed_snapshot", { detail: "the header cannot be read", cause });
+    throw protocolError("malformed_snapshot", { detail: "the header cannot be read", cause });
   }
 }
 

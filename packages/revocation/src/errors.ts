@@ -1,7 +1,7 @@
-import { errorsOf } from "@portcullis/protocol";
+import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcullis/protocol";
 
 /** Everything that can go wrong between the log and a verdict. Each of them fails towards "no allow". */
-export const revocationError = errorsOf({
+export const REVOCATION_ERRORS = {
   malformed_key: { status: 400, text: "The key of a revocation does not fit its scope." },
   malformed_records: { status: 502, text: "The revocation feed sent records that cannot be read." },
   malformed_feed: { status: 502, text: "The revocation feed sent something that cannot be read." },
@@ -11,4 +11,10 @@ export const revocationError = errorsOf({
   capacity_reached: { status: 503, text: "The revocation list is larger than this verifier may hold." },
   replica_not_ready: { status: 503, text: "The revocation list has not been loaded yet." },
   replica_closed: { status: 503, text: "The replica of the revocation list has been closed." },
-});
+} as const;
+
+export type RevocationErrorCode = CodeOf<typeof REVOCATION_ERRORS>;
+export type RevocationError = PortcullisError<RevocationErrorCode>;
+
+export const revocationError = errorsOf(REVOCATION_ERRORS);
+export const isRevocationError = isErrorOf(REVOCATION_ERRORS);

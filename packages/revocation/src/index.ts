@@ -4,6 +4,12 @@ export {
   type RevocationKey,
   type TokenCoordinates,
 } from "./coordinates.ts";
+export {
+  isRevocationError,
+  REVOCATION_ERRORS,
+  type RevocationError,
+  type RevocationErrorCode,
+} from "./errors.ts";
 export type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "./feed.ts";
 export { type HttpFeedOptions, httpFeed } from "./http/http-feed.ts";
 export type { RevocationLog } from "./log.ts";
