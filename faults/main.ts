@@ -11,7 +11,7 @@ import { runAll } from "./rounds/run-all.ts";
 
 const USAGE = readFileSync(new URL("../tools/usage/faults.txt", import.meta.url), "utf8").trimEnd();
 const DEFAULT_ROUNDS = 10;
-const MOST_ROUNDS = 1000;
+const MAX_ROUNDS = 1000;
 
 interface Choice {
   readonly faults: readonly Fault[];
@@ -55,8 +55,8 @@ function chosen(names: readonly string[]): readonly Fault[] {
 
 function roundsOf(text: string | undefined): number {
   const rounds = Number(text ?? DEFAULT_ROUNDS);
-  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS) return rounds;
-  return leave(2, `--rounds is ${text}: give a whole number from 1 to ${MOST_ROUNDS}.`);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MAX_ROUNDS) return rounds;
+  return leave(2, `--rounds is ${text}: give a whole number from 1 to ${MAX_ROUNDS}.`);
 }
 
 function leave(status: number, text: string): never {

@@ -21,7 +21,7 @@ export interface WorkloadOptions {
 }
 
 /** More are not looked at: every one is asked of every index after every change. */
-const MOST_TOKENS = 40;
+const MAX_TOKENS = 40;
 const NARROW_SCOPES: readonly Scope[] = ["token", "token", "session", "session", "grant"];
 const SCOPES: readonly Scope[] = [
   ...NARROW_SCOPES,
@@ -105,7 +105,7 @@ export class Workload {
     const { server, history, random } = this.#options;
     const life = server();
     history.forgetExpiredTokens();
-    if (!life?.process.isRunning || history.tokens.length >= MOST_TOKENS) return;
+    if (!life?.process.isRunning || history.tokens.length >= MAX_TOKENS) return;
     const head = life.storage.log.head();
     const other = random.chance(0.3) ? random.pick([undefined, ...history.tokens]) : undefined;
     // What was killed as a whole issues no more tokens.

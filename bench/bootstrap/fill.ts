@@ -2,7 +2,7 @@ import { createHash, hash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { encodeRecords, extendChain, MODE_CODES, REASON_CODES, SCOPE_CODES } from "@portcullis/protocol";
 
-const ROWS_A_TRANSACTION = 100_000;
+const ROWS_PER_TRANSACTION = 100_000;
 const LIFETIME_SECONDS = 3600;
 
 /** Writes `count` revocations into a database that a server has made, as that server would have appended them. */
@@ -20,7 +20,7 @@ export function fillLog(file: string, count: number): void {
   let chain: Uint8Array = new Uint8Array(32);
   for (let seq = 1; seq <= count; ) {
     database.exec("BEGIN");
-    for (const end = Math.min(count, seq + ROWS_A_TRANSACTION - 1); seq <= end; seq++) {
+    for (const end = Math.min(count, seq + ROWS_PER_TRANSACTION - 1); seq <= end; seq++) {
       const key = createHash("md5").update(String(seq)).digest();
       const record = { seq, key, revokedAt, expiresAt: revokedAt + LIFETIME_SECONDS };
       const encoded = encodeRecords([{ ...record, scope: "session", mode: "kill", reason: "kicked" }]);

@@ -85,7 +85,7 @@ export function lookUp(index: RevocationIndex, entries: number): Lookups {
   });
   const time = (at: TokenCoordinates, keyed: number, seed: number, expected: number): number => {
     const keys = new KeySequence(seed);
-    const windows = Math.min(MOST_WINDOWS, entries / WINDOW);
+    const windows = Math.min(MAX_WINDOWS, entries / WINDOW);
     return lowWindowNs(windows, expected, () => askFor(index, at, keyed, keys));
   };
   return {
@@ -98,7 +98,7 @@ export function lookUp(index: RevocationIndex, entries: number): Lookups {
 const ANY = "A".repeat(22);
 /** Lookups a window: short enough to be over before something else gets the processor, most of the time. */
 const WINDOW = 20_000;
-const MOST_WINDOWS = 200;
+const MAX_WINDOWS = 200;
 
 function coordinates(claims: Record<string, string>): TokenCoordinates {
   const times = { iss: "https://issuer.example", iat: START_SECONDS, exp: START_SECONDS + 300, rv: 1 };

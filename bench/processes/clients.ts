@@ -3,7 +3,7 @@ export const ADMIN = { id: "admin", secret: "bench-secret-of-the-admin" };
 export const AUDIENCE = "https://orders.portcullis.example";
 /** A client may have 500 streams and 500 leases. */
 const READER_CLIENTS = 4;
-export const STREAMS_A_CLIENT = 500;
+export const MAX_STREAMS_PER_CLIENT = 500;
 
 export const VERIFIERS = Array.from({ length: READER_CLIENTS }, (_, at) => ({
   id: `verifier-${at}`,

@@ -1,6 +1,6 @@
 /** Bare readers of the stream, which take what comes and do nothing with it. Answers `{ waitFor: head }`. */
 import { request } from "node:http";
-import { bearerOf, STREAMS_A_CLIENT, VERIFIERS } from "./clients.ts";
+import { bearerOf, MAX_STREAMS_PER_CLIENT, VERIFIERS } from "./clients.ts";
 
 const { issuer, count } = JSON.parse(process.argv[2]!) as { issuer: string; count: number };
 /** Newest seq that each reader has seen. */
@@ -32,7 +32,7 @@ async function cursorNow(): Promise<string> {
 
 function open(at: number): Promise<void> {
   const headers = {
-    authorization: bearers[Math.floor(at / STREAMS_A_CLIENT)]!,
+    authorization: bearers[Math.floor(at / MAX_STREAMS_PER_CLIENT)]!,
     accept: "text/event-stream",
     "last-event-id": cursor,
   };

@@ -10,12 +10,12 @@ export interface Door {
 
 const ANSWER_MS = 20_000;
 /** A gateway that is paused answers nobody: what waits for it must stay bounded. */
-const MOST_WAITING = 48;
+const MAX_WAITING = 48;
 
 /** Requests through the gateways. Each answer goes to the checker. */
 export class Requests {
   readonly counts = { all: 0, unanswered: 0, byStatus: new Map<number, number>() };
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MOST_WAITING });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_WAITING });
   readonly #waiting = new Map<string, number>();
   readonly #checker: Checker;
 
@@ -24,7 +24,7 @@ export class Requests {
   }
 
   isBusy(door: Door): boolean {
-    return (this.#waiting.get(door.name) ?? 0) >= MOST_WAITING;
+    return (this.#waiting.get(door.name) ?? 0) >= MAX_WAITING;
   }
 
   /** The status; undefined: no answer. */

@@ -5,7 +5,7 @@ import type { SignIns } from "./sign-ins.ts";
 import type { ThrowAwayClient, TokenPool } from "./token-pool.ts";
 
 /** How many calls may wait at once: in an outage they wait for their receipts. */
-const MOST_OPEN = 150;
+const MAX_OPEN = 150;
 /** Every so many, one of a whole client or subject, and one of a session or grant. */
 const CLIENT_EVERY = 5;
 const SIGN_IN_EVERY = 10;
@@ -41,7 +41,7 @@ export class Revocations {
 
   /** Sends one, if there is something to revoke and not too many are under way. */
   sendOne(): void {
-    if (this.#open.size >= MOST_OPEN) return;
+    if (this.#open.size >= MAX_OPEN) return;
     const plan = this.#plan();
     if (plan === undefined) return;
     const sending = this.#send(plan).finally(() => this.#open.delete(sending));

@@ -38,10 +38,10 @@ export class SignIns {
   }
 }
 
-const MOST_TRIES = 5;
+const MAX_TRIES = 5;
 const PAUSE_MS = 500;
 
-async function tried<T>(work: () => Promise<T>, left = MOST_TRIES): Promise<T> {
+async function tried<T>(work: () => Promise<T>, left = MAX_TRIES): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -8,8 +8,8 @@ const SPARE = 60;
 const LANES = 4;
 /** An unanswered revocation of a client may yet be committed, by a server that was paused. */
 const UNCERTAIN_MS = 60_000;
-const LEAST_LIFE_MS = 60_000;
-const TOKENS_A_CLIENT = 2;
+const MIN_LIFE_MS = 60_000;
+const MAX_TOKENS_PER_CLIENT = 2;
 
 /** A client that is revoked as a whole. Nothing is minted for it while that is under way. */
 export interface ThrowAwayClient {
@@ -110,7 +110,7 @@ export class TokenPool {
   }
 
   async #mintFor(client: ThrowAwayClient): Promise<boolean> {
-    for (let count = 0; count < TOKENS_A_CLIENT; count++) {
+    for (let count = 0; count < MAX_TOKENS_PER_CLIENT; count++) {
       const token = await this.#mint(client.clientId, this.#options.secrets.throwAway);
       if (token !== undefined) client.tokens.push(token);
     }
@@ -124,4 +124,4 @@ export class TokenPool {
 }
 
 /** Not so near its end that it could be refused for its age. */
-const isYoung = ({ expiresAt }: Token): boolean => expiresAt > performance.now() + LEAST_LIFE_MS;
+const isYoung = ({ expiresAt }: Token): boolean => expiresAt > performance.now() + MIN_LIFE_MS;

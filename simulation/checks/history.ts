@@ -6,7 +6,7 @@ import { START_MS } from "../world/node-clock.ts";
 import type { Schedule } from "../world/schedule.ts";
 
 /** Of those that were revoked, and of the fewer that were not. */
-const MOST_EXPIRED_TOKENS = 12;
+const MAX_EXPIRED_TOKENS = 12;
 
 interface Committed {
   /** True time, ms. */
@@ -87,8 +87,8 @@ export class History {
     const all = [...this.expiredTokens, ...expired];
     const isRevoked = ({ killedFrom, staleFrom }: IssuedToken) => Math.min(killedFrom, staleFrom) < Infinity;
     this.expiredTokens = [
-      ...all.filter(isRevoked).slice(-MOST_EXPIRED_TOKENS),
-      ...all.filter((token) => !isRevoked(token)).slice(-MOST_EXPIRED_TOKENS),
+      ...all.filter(isRevoked).slice(-MAX_EXPIRED_TOKENS),
+      ...all.filter((token) => !isRevoked(token)).slice(-MAX_EXPIRED_TOKENS),
     ];
     this.tokens = this.tokens.filter(isAlive);
   }

@@ -6,7 +6,7 @@ import { type Outcome, simulate } from "../simulation.ts";
 
 const SEEDS = Array.from({ length: 30 }, (_, index) => index + 1);
 /** A mutant that takes more worlds than this to be seen is hardly looked for. */
-const MOST_SEEDS = 60;
+const MAX_SEEDS = 60;
 
 const folder = createDataFolder();
 after(() => folder.remove());
@@ -42,9 +42,9 @@ for (const [name, mutations] of Object.entries(MUTANTS)) {
 }
 
 async function firstViolation(run: (seed: number) => Promise<Outcome>): Promise<Outcome> {
-  for (let seed = 1; seed <= MOST_SEEDS; seed++) {
+  for (let seed = 1; seed <= MAX_SEEDS; seed++) {
     const outcome = await run(seed);
     if (outcome.violation !== undefined) return outcome;
   }
-  return assert.fail(`not caught in ${MOST_SEEDS} worlds`);
+  return assert.fail(`not caught in ${MAX_SEEDS} worlds`);
 }

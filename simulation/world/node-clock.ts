@@ -4,9 +4,9 @@ import type { SeededRandom } from "./seeded-random.ts";
 /** What the world's wall clocks should show at true time 0. */
 export const START_MS = 1_900_000_000_000;
 /** Either way, of each clock: what a cheap quartz does. */
-export const MOST_DRIFT = 100e-6;
+export const MAX_DRIFT = 100e-6;
 /** How far a wall clock is off while nobody tampers with it; less than the skew that tokens are checked with. */
-const MOST_OFFSET_MS = 1000;
+const MAX_OFFSET_MS = 1000;
 
 /** The clocks of one machine: wrong by a little all the time, the wall clock by a lot once somebody sets it. */
 export class NodeClock {
@@ -21,9 +21,9 @@ export class NodeClock {
 
   constructor(schedule: Schedule, random: SeededRandom) {
     this.#schedule = schedule;
-    this.rate = 1 + random.between(-MOST_DRIFT, MOST_DRIFT);
+    this.rate = 1 + random.between(-MAX_DRIFT, MAX_DRIFT);
     this.#monotonicStart = random.between(0, 1e6);
-    this.#offsetMs = random.between(-MOST_OFFSET_MS, MOST_OFFSET_MS);
+    this.#offsetMs = random.between(-MAX_OFFSET_MS, MAX_OFFSET_MS);
   }
 
   readonly monotonicMs = (): number => this.#monotonicStart + this.#schedule.now * this.rate;

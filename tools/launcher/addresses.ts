@@ -30,7 +30,7 @@ const OPEN_TO_OTHERS = ["issuer", "gateway", "service", "webApp"] as const;
 const TOLD_CLIENTS: readonly PortUse[] = ["issuer", "gateway"];
 /** With `--host`, the parts listen behind the ports of the entry. */
 const INNER_OFFSET = 5;
-export const MOST_PORTS = 9;
+export const MAX_PORTS = 9;
 
 /** Five neighbouring ports, and four more with `host`, which others on the network reach by https. */
 export function addressesFrom(portBase: number, host?: string): Addresses {

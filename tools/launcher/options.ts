@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { usageOf } from "../usage.ts";
-import { MOST_PORTS } from "./addresses.ts";
+import { MAX_PORTS } from "./addresses.ts";
 
 export interface LauncherOptions {
   readonly dataDirectory: string;
@@ -19,7 +19,7 @@ export class UsageError extends Error {}
 const DEFAULT_PORT_BASE = 8400;
 /** From the first unprivileged port; the last of them must exist too. */
 const LOWEST = 1024;
-const HIGHEST = 65_535 - MOST_PORTS + 1;
+const HIGHEST = 65_535 - MAX_PORTS + 1;
 
 /** "help", or the options. Throws `UsageError` with a text for the user. */
 export function parseOptions(argv: readonly string[], directory: string): LauncherOptions | "help" {

@@ -13,7 +13,7 @@ import { addRevoke } from "./commands/revoke.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
 import type { Cli } from "./session.ts";
 
-const MOST_TIMEOUT_SECONDS = 3600;
+const MAX_TIMEOUT_SECONDS = 3600;
 
 /** All verbs; each adds itself. */
 export function createProgram(cli: Cli): Command {
@@ -74,8 +74,8 @@ Exit codes: 0 done, 1 error, 2 usage, 3 revoked but not yet enforced everywhere,
 
 function parseTimeout(text: string): number {
   const seconds = Number(text);
-  if (seconds > 0 && seconds <= MOST_TIMEOUT_SECONDS) return seconds;
-  throw new InvalidArgumentError(`Give seconds, more than 0 and at most ${MOST_TIMEOUT_SECONDS}.`);
+  if (seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS) return seconds;
+  throw new InvalidArgumentError(`Give seconds, more than 0 and at most ${MAX_TIMEOUT_SECONDS}.`);
 }
 
 function versionOf(): string {

@@ -22,8 +22,8 @@ const FIRST_ORDERS: readonly Omit<Order, "id">[] = [
 ];
 
 /** Memory stays bounded, whoever calls: the oldest orders of a subject, and the oldest subject, are dropped. */
-const MOST_ORDERS = 50;
-const MOST_SUBJECTS = 1000;
+const MAX_ORDERS = 50;
+const MAX_SUBJECTS = 1000;
 
 export class Orders {
   readonly #bySubject = new Map<string, Order[]>();
@@ -37,7 +37,7 @@ export class Orders {
     const order = this.#order({ item, quantity, state: "placed" });
     const orders = this.#listOf(subject);
     orders.push(order);
-    if (orders.length > MOST_ORDERS) orders.shift();
+    if (orders.length > MAX_ORDERS) orders.shift();
     return order;
   }
 
@@ -45,7 +45,7 @@ export class Orders {
     const known = this.#bySubject.get(subject);
     if (known !== undefined) return known;
     const orders = FIRST_ORDERS.map((order) => this.#order(order));
-    if (this.#bySubject.size >= MOST_SUBJECTS) this.#bySubject.delete(this.#bySubject.keys().next().value!);
+    if (this.#bySubject.size >= MAX_SUBJECTS) this.#bySubject.delete(this.#bySubject.keys().next().value!);
     this.#bySubject.set(subject, orders);
     return orders;
   }

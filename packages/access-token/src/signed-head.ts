@@ -15,7 +15,7 @@ export interface SignedHeadVerifierOptions {
   readonly algorithms?: readonly Algorithm[] | undefined;
 }
 
-const MOST_CHARACTERS = 2000;
+const MAX_CHARACTERS = 2000;
 
 /** Gives the claims, or rejects with an `AccessTokenError`. Known keys need no fetch. */
 export function createSignedHeadVerifier(
@@ -26,7 +26,7 @@ export function createSignedHeadVerifier(
     type: SIGNED_HEAD_TYPE,
     keys,
     algorithms,
-    maxTokenLength: MOST_CHARACTERS,
+    maxTokenLength: MAX_CHARACTERS,
   });
   return async (jws) => {
     const { payload } = await read(jws);

@@ -6,7 +6,7 @@ import { feedError } from "./errors.ts";
 import { EventStream } from "./event-stream.ts";
 import type { FeedHub } from "./feed-hub.ts";
 
-const STREAMS_A_CLIENT = 500;
+const MAX_STREAMS_PER_CLIENT = 500;
 
 export interface FeedStreamsOptions {
   readonly hub: Pick<FeedHub, "follow">;
@@ -30,7 +30,7 @@ export class FeedStreams {
 
   /** Throws `too_many_streams`. */
   admit({ clientId }: Caller): void {
-    const limit = this.#options.streamsPerClient ?? STREAMS_A_CLIENT;
+    const limit = this.#options.streamsPerClient ?? MAX_STREAMS_PER_CLIENT;
     if ((this.#open.get(clientId) ?? 0) >= limit) throw feedError("too_many_streams");
   }
 

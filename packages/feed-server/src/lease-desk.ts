@@ -7,7 +7,7 @@ import { type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
 import { type Holder, keyOfHolder } from "./lease-table.ts";
 import type { ServedLog } from "./served-log.ts";
 
-const LEASES_A_CLIENT = 500;
+const MAX_LEASES_PER_CLIENT = 500;
 
 export interface LeaseDeskOptions {
   readonly log: ServedLog;
@@ -105,7 +105,7 @@ export class LeaseDesk {
   }
 
   #checkAllowance(holder: Holder): void {
-    const { leases, leasesPerClient = LEASES_A_CLIENT } = this.#options;
+    const { leases, leasesPerClient = MAX_LEASES_PER_CLIENT } = this.#options;
     const key = keyOfHolder(holder);
     if (leases.has(key) || this.#entering.has(key)) return;
     const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);

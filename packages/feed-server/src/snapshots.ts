@@ -5,8 +5,8 @@ import type { HeadSigner } from "./head-signer.ts";
 import type { ServedLog } from "./served-log.ts";
 
 const DIGEST_BYTES = 32;
-const LEAST_REUSE_MS = 2000;
-const HASHED_A_TURN = 4 * 1024 * 1024;
+const MIN_REUSE_MS = 2000;
+const HASHED_BYTES_PER_TURN = 4 * 1024 * 1024;
 
 export interface SnapshotsOptions {
   readonly log: ServedLog;
@@ -60,7 +60,7 @@ export class Snapshots {
 
   #build(): Promise<Uint8Array> {
     this.counters.built++;
-    const { clock, reuseMs = LEAST_REUSE_MS } = this.#options;
+    const { clock, reuseMs = MIN_REUSE_MS } = this.#options;
     const startedAt = clock.monotonicMs();
     // While it is being built it is the one that all wait for, however long it takes.
     const latest = {
@@ -126,8 +126,8 @@ function withRoomFor(length: number, records: Uint8Array<ArrayBuffer>): Uint8Arr
 /** Hashing hundreds of megabytes in one go would hold up leases until they end. */
 async function sha256InTurns(bytes: Uint8Array): Promise<Uint8Array> {
   const hash = createHash("sha256");
-  for (let at = 0; at < bytes.length; at += HASHED_A_TURN) {
-    hash.update(bytes.subarray(at, at + HASHED_A_TURN));
+  for (let at = 0; at < bytes.length; at += HASHED_BYTES_PER_TURN) {
+    hash.update(bytes.subarray(at, at + HASHED_BYTES_PER_TURN));
     await nextTurn();
   }
   return hash.digest();

@@ -71,7 +71,7 @@ export interface ConnectedGuard extends Guard {
 
 const LEASE_MS = 5000;
 /** Some 400 MB. */
-const MOST_REVOCATIONS = 20_000_000;
+const MAX_REVOCATIONS = 20_000_000;
 /** As the lease request has it (protocol/feed.ts), with room for the suffix. */
 const REPLICA_NAME = /^[\w.@-]{1,80}$/;
 const SUFFIX_BYTES = 4;
@@ -103,7 +103,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     feed: options.feed === undefined ? http : options.feed(http),
     name: nameOfThisLife(settings.name),
     leaseMs: settings.leaseMs,
-    mostEntries: options.mostRevocations ?? MOST_REVOCATIONS,
+    mostEntries: options.mostRevocations ?? MAX_REVOCATIONS,
     // Whoever carries the feed: Redis and relays have no key, so they can neither invent a record nor hide one.
     // Nor does whoever stole a key that is refused here already.
     verifyHead: createSignedHeadVerifier({

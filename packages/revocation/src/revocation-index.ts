@@ -48,9 +48,9 @@ export interface IndexStatistics {
 }
 
 /** Every so many verdicts the index looks whether a table can be dropped; appending looks every time. */
-const VERDICTS_A_TURN = 4096;
+const VERDICTS_PER_TURN = 4096;
 /** The longest token lifetime is cut in so many stretches of `exp`. */
-const BUCKETS_A_LIFETIME = 8;
+const BUCKETS_PER_LIFETIME = 8;
 /** A generation's `kinds`: bit `scope code` for kill, and so many bits further up for stale. */
 const STALE_KINDS_SHIFT = 16;
 const KILL_KINDS = 0xffff;
@@ -76,7 +76,7 @@ export class RevocationIndex extends RevocationLookup {
     const span = options.tokenLifetimeSeconds + clockSkewSeconds;
     const now = momentOf(clock);
     const membership = () => new MembershipTable(seeds, shared);
-    const tokens = new ExpiryBuckets(membership, Math.ceil(span / BUCKETS_A_LIFETIME));
+    const tokens = new ExpiryBuckets(membership, Math.ceil(span / BUCKETS_PER_LIFETIME));
     const members = new Rotation(membership, span, now);
     const keys = new Generation(membership(), now);
     const cutoffs = new Rotation(() => new CutoffTable(seeds, shared), span, now);
@@ -136,7 +136,7 @@ export class RevocationIndex extends RevocationLookup {
   }
 
   override verdict(at: TokenCoordinates): Verdict {
-    if (++this.#verdicts >= VERDICTS_A_TURN) this.expire();
+    if (++this.#verdicts >= VERDICTS_PER_TURN) this.expire();
     return super.verdict(at);
   }
 

@@ -8,7 +8,7 @@ import type { Io } from "../io.ts";
 import type { RevocationsApi } from "./revocations-api.ts";
 import { WhenSilent } from "./when-silent.ts";
 
-const MOST_A_PAGE = 500;
+const MAX_PER_PAGE = 500;
 const FIRST_RETRY_MS = 1000;
 /** Between two streams that ended well: a server that ends them all at once is not asked without a pause. */
 const PAUSE_MS = 50;
@@ -92,7 +92,7 @@ class LogFollower {
   async #lookUp(after: number, to: number): Promise<RevocationEntry[]> {
     const entries: RevocationEntry[] = [];
     for (let before: number | undefined = to + 1; before !== undefined && before > after + 1; ) {
-      const limit = Math.min(MOST_A_PAGE, before - after - 1);
+      const limit = Math.min(MAX_PER_PAGE, before - after - 1);
       const page = await this.#options.api.list({ before, limit });
       for (const entry of page.revocations) if (entry.seq > after) entries.push(entry);
       before = page.next;

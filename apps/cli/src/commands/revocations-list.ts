@@ -7,7 +7,7 @@ import { tableOf } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { parseCount } from "./numbers.ts";
 
-const MOST_A_PAGE = 500;
+const MAX_PER_PAGE = 500;
 
 interface ListOptions {
   readonly limit: number;
@@ -62,7 +62,7 @@ async function collect(api: RevocationsApi, options: ListOptions): Promise<Revoc
   const revocations: RevocationEntry[] = [];
   let before = options.before;
   for (;;) {
-    const limit = Math.min(wanted - revocations.length, MOST_A_PAGE);
+    const limit = Math.min(wanted - revocations.length, MAX_PER_PAGE);
     const page = await api.list({ ...filters, before, limit });
     for (const entry of page.revocations) revocations.push(entry);
     if (page.next === undefined) return { head: page.head, revocations };

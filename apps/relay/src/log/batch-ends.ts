@@ -6,7 +6,7 @@ export interface BatchEnd extends LogPosition {
 }
 
 /** Some megabytes of signatures. Who stopped reading longer ago takes a snapshot. */
-const MOST_ENDS = 10_000;
+const MAX_ENDS = 10_000;
 
 /**
  * Where batches ended on their way here. A relay has no key: it can pass on the issuer's word only on these places,
@@ -16,7 +16,7 @@ export class BatchEnds {
   readonly #mostEnds: number;
   #ends: BatchEnd[];
 
-  constructor(first: BatchEnd, mostEnds = MOST_ENDS) {
+  constructor(first: BatchEnd, mostEnds = MAX_ENDS) {
     this.#ends = [first];
     this.#mostEnds = mostEnds;
   }

@@ -1,7 +1,7 @@
 import { type Clock, RECORD_BYTES, wallSecondsOf } from "@portcullis/protocol";
 
 /** 160 KB. Memory is given back a segment at a time. */
-const RECORDS_A_SEGMENT = 4096;
+const RECORDS_PER_SEGMENT = 4096;
 
 interface Segment {
   readonly bytes: Uint8Array;
@@ -32,7 +32,7 @@ export class RecordStore {
   append(records: Uint8Array): void {
     for (let at = 0; at < records.length; ) {
       const segment = this.#open();
-      const room = (RECORDS_A_SEGMENT - segment.count) * RECORD_BYTES;
+      const room = (RECORDS_PER_SEGMENT - segment.count) * RECORD_BYTES;
       const part = records.subarray(at, at + room);
       segment.bytes.set(part, segment.count * RECORD_BYTES);
       this.#count(segment, part.length / RECORD_BYTES);
@@ -77,8 +77,8 @@ export class RecordStore {
 
   #open(): Segment {
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.count < RECORDS_A_SEGMENT) return last;
-    const bytes = new Uint8Array(RECORDS_A_SEGMENT * RECORD_BYTES);
+    if (last !== undefined && last.count < RECORDS_PER_SEGMENT) return last;
+    const bytes = new Uint8Array(RECORDS_PER_SEGMENT * RECORD_BYTES);
     const segment = { bytes, view: new DataView(bytes.buffer), count: 0, wallEnd: 0, monotonicEnd: 0 };
     this.#segments.push(segment);
     return segment;

@@ -9,7 +9,7 @@ export interface Call {
 }
 
 /** More rows would only make the page heavier; the tally goes on counting. */
-const MOST_ROWS = 60;
+const MAX_ROWS = 60;
 
 /** The list of calls, newest first. It changes every second, so it is not a live region; the status is. */
 export class CallLog {
@@ -21,7 +21,7 @@ export class CallLog {
     element("calls").hidden = false;
     const rows = element("rows");
     rows.prepend(rowOf(call));
-    while (rows.childElementCount > MOST_ROWS) rows.lastElementChild?.remove();
+    while (rows.childElementCount > MAX_ROWS) rows.lastElementChild?.remove();
     this.#count(call);
   }
 

@@ -9,7 +9,7 @@ export interface FeedRequestsOptions {
 
 type Init = { readonly method?: string; readonly headers: Record<string, string>; readonly body?: string };
 
-const MOST_ERROR_TEXT = 4096;
+const MAX_ERROR_TEXT = 4096;
 
 /** Sends authorized requests; every failure comes out with a code that says what to do about it. */
 export class FeedRequests {
@@ -85,7 +85,7 @@ async function failureOf(response: Response, path: string): Promise<PortcullisEr
 
 async function errorIn(response: Response): Promise<string | undefined> {
   try {
-    const body: unknown = JSON.parse((await response.text()).slice(0, MOST_ERROR_TEXT));
+    const body: unknown = JSON.parse((await response.text()).slice(0, MAX_ERROR_TEXT));
     if (typeof body !== "object" || body === null || !("error" in body)) return undefined;
     return String(body.error).slice(0, 100);
   } catch {

@@ -4,7 +4,7 @@ import { revocationError } from "../errors.ts";
 import type { FeedEvent } from "../feed.ts";
 
 /** Characters that may wait for their event to end: some 300,000 records. */
-const MOST_BUFFERED = 16 * 1024 * 1024;
+const MAX_BUFFERED = 16 * 1024 * 1024;
 
 /**
  * Server-sent events to feed events. Throws `malformed_feed` for what cannot be read; an event of a name that it
@@ -13,7 +13,7 @@ const MOST_BUFFERED = 16 * 1024 * 1024;
 export async function* readEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<FeedEvent> {
   const ready: FeedEvent[] = [];
   const parser = createParser({
-    maxBufferSize: MOST_BUFFERED,
+    maxBufferSize: MAX_BUFFERED,
     onComment: () => ready.push({ type: "heartbeat" }),
     onEvent: (message) => {
       const event = eventOf(message);

@@ -25,7 +25,7 @@ export interface RawEntry {
 }
 
 /** Entries of one answer: at most so many batches of up to 1,000 records are in memory at once. */
-const ENTRIES_A_READ = 20;
+const MAX_ENTRIES_PER_READ = 20;
 /** Texts of replies as bytes (RESP type `$`): records are binary. */
 const AS_BYTES = { 36: Buffer } as const;
 
@@ -65,7 +65,10 @@ export class StreamConnection {
   /** Entries after `seq`; none when nothing came for so long. */
   async after(seq: number, blockMs: number): Promise<RawEntry[]> {
     const reply = await this.#wait(
-      this.#commands.xRead({ key: this.#key, id: `${seq}-0` }, { BLOCK: blockMs, COUNT: ENTRIES_A_READ }),
+      this.#commands.xRead(
+        { key: this.#key, id: `${seq}-0` },
+        { BLOCK: blockMs, COUNT: MAX_ENTRIES_PER_READ },
+      ),
     );
     return Array.isArray(reply) ? entriesOf(reply[0]?.messages) : [];
   }

@@ -45,15 +45,15 @@ interface Answer {
 }
 
 /** Renewals in the life of a lease. */
-const RENEWALS_A_LEASE = 5;
+const RENEWALS_PER_LEASE = 5;
 /** A call that is lost without a reset is given up while there is still time for another before the lease ends. */
-const CALLS_A_LEASE = 2;
+const CALLS_PER_LEASE = 2;
 /** However seldom the log wants acknowledgements: they are told while the lease that they belong to runs. */
-const LEAST_ACKNOWLEDGEMENTS_A_LEASE = 4;
-const LEAST_TIMEOUT_MS = 1000;
-const LEAST_RENEWAL_MS = 20;
+const MIN_ACKNOWLEDGEMENTS_PER_LEASE = 4;
+const MIN_TIMEOUT_MS = 1000;
+const MIN_RENEWAL_MS = 20;
 /** Answers that wait for records. Under load the newest may never be reached, so the oldest are kept. */
-const MOST_WAITING = 16;
+const MAX_WAITING = 16;
 
 /**
  * The right to say "allow". Time is taken before the request is sent, and the server reads the head after it has
@@ -157,7 +157,7 @@ export class LeaseKeeper {
     const { feed, name, leaseMs, clock, setTimer } = this.#options;
     const cancelTimeout = setTimer(
       () => abort.abort(revocationError("feed_unavailable", { detail: "no answer to the lease call" })),
-      Math.max(LEAST_TIMEOUT_MS, leaseMs / CALLS_A_LEASE),
+      Math.max(MIN_TIMEOUT_MS, leaseMs / CALLS_PER_LEASE),
     );
     const askedAt = clock.monotonicMs();
     let answered = false;
@@ -185,9 +185,9 @@ export class LeaseKeeper {
     }
     this.#options.onAnswer(answer, askedAt);
     const leaseMs = Math.min(answer.leaseMs, this.#options.leaseMs);
-    this.#pace.intervalMs = Math.min(answer.ackIntervalMs ?? 0, leaseMs / LEAST_ACKNOWLEDGEMENTS_A_LEASE);
+    this.#pace.intervalMs = Math.min(answer.ackIntervalMs ?? 0, leaseMs / MIN_ACKNOWLEDGEMENTS_PER_LEASE);
     const waiting = { askedAt: askedAt - (answer.ageMs ?? 0), head: answer.head, leaseMs };
-    if (this.#waiting.length === MOST_WAITING) this.#waiting.pop();
+    if (this.#waiting.length === MAX_WAITING) this.#waiting.pop();
     this.#waiting.push(waiting);
     this.#settle();
     this.#options.onChange();
@@ -223,7 +223,7 @@ export class LeaseKeeper {
       if (this.#call !== undefined) return;
     }
     const { setTimer, random } = this.#options;
-    const delayMs = Math.max(LEAST_RENEWAL_MS, this.leaseMs / RENEWALS_A_LEASE) * (0.9 + 0.1 * random());
+    const delayMs = Math.max(MIN_RENEWAL_MS, this.leaseMs / RENEWALS_PER_LEASE) * (0.9 + 0.1 * random());
     this.#cancelRenewal = setTimer(() => {
       this.#options.onChange();
       this.renew();

@@ -31,8 +31,8 @@ export interface LoadOptions {
 }
 
 /** A few milliseconds of work, after which requests get their turn. */
-const RECORDS_A_SLICE = 8192;
-const HASHED_A_SLICE_BYTES = 4 * 1024 * 1024;
+const RECORDS_PER_SLICE = 8192;
+const HASHED_BYTES_PER_SLICE = 4 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 const HASH_KEY_BYTES = 32;
 
@@ -69,8 +69,8 @@ async function checkHeader(header: SnapshotHeader, options: LoadOptions): Promis
 
 async function digestOf(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
   const hash = createHash("sha256");
-  for (let at = 0; at < bytes.length; at += HASHED_A_SLICE_BYTES) {
-    hash.update(bytes.subarray(at, at + HASHED_A_SLICE_BYTES));
+  for (let at = 0; at < bytes.length; at += HASHED_BYTES_PER_SLICE) {
+    hash.update(bytes.subarray(at, at + HASHED_BYTES_PER_SLICE));
     if (at > 0) await nextTurn();
     signal.throwIfAborted();
   }
@@ -82,7 +82,7 @@ async function inSlices(
   signal: AbortSignal,
   work: (slice: Uint8Array) => void,
 ): Promise<void> {
-  const step = RECORDS_A_SLICE * RECORD_BYTES;
+  const step = RECORDS_PER_SLICE * RECORD_BYTES;
   for (let at = 0; at < records.length; at += step) {
     if (at > 0) await nextTurn();
     signal.throwIfAborted();

@@ -100,7 +100,7 @@ export class ExpiryBuckets<Table extends Countable> {
   /** Undefined when there are too many already: such a record belongs where every token is looked up. */
   findOrOpen(tokenExpiresAt: number, now: Moment): Generation<Table> | undefined {
     const found = this.find(tokenExpiresAt);
-    if (found !== undefined || this.#buckets.size >= MOST_BUCKETS) return found;
+    if (found !== undefined || this.#buckets.size >= MAX_BUCKETS) return found;
     const opened = new Generation(this.#create(), now);
     this.#buckets.set(stretchOf(tokenExpiresAt, this.widthSeconds), opened);
     return opened;
@@ -124,7 +124,7 @@ export class ExpiryBuckets<Table extends Countable> {
   }
 }
 
-const MOST_BUCKETS = 64;
+const MAX_BUCKETS = 64;
 
 export const stretchOf = (tokenExpiresAt: number, widthSeconds: number): number =>
   Math.floor(tokenExpiresAt / widthSeconds);

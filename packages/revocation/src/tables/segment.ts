@@ -29,10 +29,10 @@ export class Segment {
     const { homes, spare, depth } = size;
     this.homes = homes;
     this.depth = depth;
-    this.reach = Math.min(homes - 1, MOST_REACH);
+    this.reach = Math.min(homes - 1, MAX_REACH);
     this.tagWords = (homes + spare) * GROUP_WORDS;
     this.limit = size.limit ?? Math.floor(homes * GROUP * MAX_LOAD);
-    this.words = words ?? allocateWords(this.tagWords * (1 + TAGS_A_WORD * shape.words), shape.shared);
+    this.words = words ?? allocateWords(this.tagWords * (1 + TAGS_PER_WORD * shape.words), shape.shared);
   }
 }
 
@@ -52,16 +52,16 @@ export interface SegmentSize {
 
 const GROUP = 8;
 export const GROUP_WORDS = 2;
-const TAGS_A_WORD = 4;
+const TAGS_PER_WORD = 4;
 /** What a segment holds when it grows; after growing, MAX_LOAD / GROWTH: that bounds the bytes an entry. */
 const MAX_LOAD = 0.95;
 const GROWTH = 1.27;
 /** Two groups are always two. */
-const LEAST_HOMES = 2;
+const MIN_HOMES = 2;
 /** Near enough for the tags of both to be on neighbouring cache lines. */
-const MOST_REACH = 16;
+const MAX_REACH = 16;
 /** 16,384 slots: copying so many is the longest pause of a growing table. Also the most that homeOf can count. */
-const MOST_HOMES = 2048;
+const MAX_HOMES = 2048;
 
 const ONES = 0x0101_0101;
 const HIGHS = 0x8080_8080 | 0;
@@ -126,7 +126,7 @@ function claim(segment: Segment, order: number, tag: number): number {
   const tagWord = group + (used >>> 2);
   words[tagWord] = words[tagWord]! | (tag << ((used & 3) << 3));
   segment.count++;
-  return group * TAGS_A_WORD + used;
+  return group * TAGS_PER_WORD + used;
 }
 
 /** Takes a slot; returns its first word's place, or -1 when the segment has to grow first. */
@@ -137,11 +137,11 @@ export function takeSlot(segment: Segment, shape: SlotShape, order: number, tag:
 }
 
 export function emptySegment(shape: SlotShape): Segment {
-  return new Segment(shape, { homes: LEAST_HOMES, spare: spareFor(LEAST_HOMES), depth: 0 });
+  return new Segment(shape, { homes: MIN_HOMES, spare: spareFor(MIN_HOMES), depth: 0 });
 }
 
 export function isFullGrown(segment: Segment): boolean {
-  return grownHomes(segment.homes) > MOST_HOMES;
+  return grownHomes(segment.homes) > MAX_HOMES;
 }
 
 export function grown(segment: Segment, shape: SlotShape): Segment {
@@ -173,20 +173,20 @@ export function halves(
   const upper = countUpper(segment, shape, mask);
   const half = (count: number, phase: number, bits: number): Segment => {
     const fitting = Math.floor((count * GROWTH ** phase) / (GROUP * MAX_LOAD)) + 1;
-    const homes = Math.min(Math.max(LEAST_HOMES, fitting), MOST_HOMES);
+    const homes = Math.min(Math.max(MIN_HOMES, fitting), MAX_HOMES);
     const size = { homes, spare: spareFor(homes), depth: segment.depth + 1 };
     return filled(shape, size, { segment, mask, bits });
   };
   return [half(segment.count - upper, phases[0], 0), half(upper, phases[1], mask)];
 }
 
-const usedTags = (tags: number): number => TAGS_A_WORD - (Math.clz32(tags) >>> 3);
+const usedTags = (tags: number): number => TAGS_PER_WORD - (Math.clz32(tags) >>> 3);
 
 function countUpper(segment: Segment, shape: SlotShape, mask: number): number {
   const { words, tagWords } = segment;
   let count = 0;
   for (let tagWord = 0; tagWord < tagWords; tagWord++) {
-    let at = tagWords + tagWord * TAGS_A_WORD * shape.words;
+    let at = tagWords + tagWord * TAGS_PER_WORD * shape.words;
     for (let left = usedTags(words[tagWord]!); left > 0; left--, at += shape.words) {
       if ((words[at]! & mask) !== 0) count++;
     }
@@ -228,7 +228,7 @@ function copyTagWord(target: Segment, stride: number, source: Source, tagWord: n
   const { mask, bits } = source;
   const { words: from, tagWords } = source.segment;
   const to = target.words;
-  let at = tagWords + tagWord * TAGS_A_WORD * stride;
+  let at = tagWords + tagWord * TAGS_PER_WORD * stride;
   for (let tags = from[tagWord]!; tags !== 0; tags >>>= 8, at += stride) {
     const order = from[at]!;
     if (((order ^ bits) & mask) !== 0) continue;

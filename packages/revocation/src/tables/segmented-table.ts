@@ -19,7 +19,7 @@ export function seedsFrom(random: Uint32Array): Seeds {
 const odd = (value: number): number => value | 1;
 
 /** Past this depth keys do not part any more (they were chosen to fall together), and segments just grow. */
-const MOST_DEPTH = 16;
+const MAX_DEPTH = 16;
 /** What the engine keeps for a segment beside its slots, roughly. */
 const SEGMENT_OVERHEAD_BYTES = 320;
 
@@ -95,7 +95,7 @@ export class SegmentedTable {
     if (!isFullGrown(segment)) {
       const larger = grown(segment, this.shape);
       this.#replace(segment, order, [larger, larger]);
-    } else if (segment.depth >= MOST_DEPTH) {
+    } else if (segment.depth >= MAX_DEPTH) {
       const wider = widened(segment, this.shape);
       this.#replace(segment, order, [wider, wider]);
     } else {

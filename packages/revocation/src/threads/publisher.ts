@@ -23,8 +23,8 @@ interface Reader {
 }
 
 /** A thread that has not followed so many messages does something else for long: they must not pile up. */
-const MOST_UNREAD = 1024;
-const LEAST_CHANGE_MS = 1;
+const MAX_UNREAD = 1024;
+const MIN_CHANGE_MS = 1;
 
 const isAlike = (one: ClockBounds, other: ClockBounds): boolean =>
   one === other || (one.fromMs === other.fromMs && one.toMs === other.toMs);
@@ -75,7 +75,7 @@ export class Publisher {
     const before = this.#lease;
     const younger = lease.askedAt - before.askedAt;
     // Told several times of the same one; the older is the one to keep.
-    const isSame = lease.leaseMs === before.leaseMs && younger >= 0 && younger < LEAST_CHANGE_MS;
+    const isSame = lease.leaseMs === before.leaseMs && younger >= 0 && younger < MIN_CHANGE_MS;
     if (isSame && isAlike(lease.clock, before.clock)) return;
     this.#lease = lease;
     this.#control.grant(lease);
@@ -137,6 +137,6 @@ export class Publisher {
   /** A whole index is large: a second one is not kept for a reader that has not taken the first. */
   #isTooMuch({ progress, indexAt }: Reader, { type }: PublishedMessage): boolean {
     const unread = ahead(this.#control.publication, Atomics.load(progress, FOLLOWED));
-    return unread >= MOST_UNREAD || (type === "index" && indexAt > this.#publications - unread);
+    return unread >= MAX_UNREAD || (type === "index" && indexAt > this.#publications - unread);
   }
 }

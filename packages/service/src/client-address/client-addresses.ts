@@ -22,7 +22,7 @@ interface Peer {
 
 const UNKNOWN = "unknown";
 /** More proxies in a row than this are a loop. */
-const MOST_HOPS = 32;
+const MAX_HOPS = 32;
 
 export interface ClientAddressOptions {
   readonly prefaceLimitMs?: number;
@@ -108,7 +108,7 @@ function lastBelieved(peer: string, hops: Hops, isTrusted: (address: string) => 
   let address = peer;
   let count = 0;
   for (const hop of hops) {
-    if (hop === undefined || ++count > MOST_HOPS) return address;
+    if (hop === undefined || ++count > MAX_HOPS) return address;
     address = hop;
     if (!isTrusted(address)) return address;
   }
