@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { freePortBlock, nodeCommand, type ServerProcess, startProcess } from "@portcullis/testing/end-to-end";
+import {
+  freePortBlock,
+  nodeCommand,
+  type ServerProcess,
+  startProcess,
+  until,
+} from "@portcullis/testing/end-to-end";
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;
@@ -29,7 +36,7 @@ async function blocksOf(page: string): Promise<ReadonlyMap<string, readonly stri
   return blocks;
 }
 
-async function until(process: ServerProcess, isThere: (line: string) => boolean): Promise<void> {
+async function untilLine(process: ServerProcess, isThere: (line: string) => boolean): Promise<void> {
   for await (const line of createInterface({ input: process.child.stdout! })) if (isThere(line)) return;
   throw new Error(`ended before it was ready:\n${process.errors()}`);
 }
@@ -45,7 +52,7 @@ test("the guide to the first service works as it is written, but for its ports",
       stdio: ["ignore", "pipe", "pipe"],
     });
   const first = launch();
-  await until(first, (line) => line.startsWith("{"));
+  await untilLine(first, (line) => line.startsWith("{"));
   await first.stop();
 
   const file = join(data, "config", "auth-server.json");
@@ -55,7 +62,7 @@ test("the guide to the first service works as it is written, but for its ports",
   }
   await writeFile(file, JSON.stringify(configuration));
   const second = launch();
-  await until(second, (line) => line.startsWith("{"));
+  await untilLine(second, (line) => line.startsWith("{"));
 
   // What `npm install` of the packed packages does is tried by packed-packages.test.ts.
   await symlink(join(root, "node_modules"), join(folder, "node_modules"));
@@ -64,7 +71,7 @@ test("the guide to the first service works as it is written, but for its ports",
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  await until(service, (line) => line.startsWith("Notes: "));
+  await untilLine(service, (line) => line.startsWith("Notes: "));
   const script = here(blocks.get("call")![0]!).trimEnd().split("\n").join("\necho ----\n");
   const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script]);
   const [, called, revoked, refused] = stdout.split("----\n");
@@ -74,3 +81,117 @@ test("the guide to the first service works as it is written, but for its ports",
   await service.stop();
   await second.stop();
 });
+
+/** A certificate for the names of the guide, signed by itself. */
+async function certificateIn(folder: string): Promise<void> {
+  const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+  const name = ["-subj", "/CN=login.example.com", "-addext", "subjectAltName=DNS:login.example.com"];
+  await run("openssl", ["req", "-x509", ...key, ...files, ...name]);
+  const both = await Promise.all(
+    ["certificate.pem", "key.pem"].map((file) => readFile(join(folder, file), "utf8")),
+  );
+  await writeFile(join(folder, "both.pem"), both.join(""));
+}
+
+interface Behind {
+  readonly folder: string;
+  readonly port: number;
+  readonly proxyPort: number;
+}
+
+/** An authorization server with the block of the guide, and one user. */
+async function serverBehind({ folder, port, proxyPort }: Behind, block: string): Promise<ServerProcess> {
+  const settings = [
+    `issuer: https://login.example.com:${proxyPort}`,
+    `listen: { host: 127.0.0.1, port: ${port} }`,
+    "dataDirectory: data",
+    "limits: { pushedRequestsPerMinute: 2 }",
+    block.replace(/^(issuer|listen):.*\n/gm, ""),
+    "clients: [{ clientId: a, name: A, clientSecret: a-secret-of-the-guide-that-is-long, grantTypes: [client_credentials] }]",
+    "users: [{ username: alice, name: Alice, password: correct horse battery }]",
+  ];
+  await writeFile(join(folder, "auth-server.yaml"), settings.join("\n"));
+  const command = nodeCommand("apps/auth-server/src/main.ts", "--config", join(folder, "auth-server.yaml"));
+  const server = startProcess(command, { cwd: root, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  await once(server.child, "message");
+  return server;
+}
+
+const PROXIES = {
+  nginx: {
+    settings: "auth-server",
+    command: (file: string) => ["nginx", "-e", "stderr", "-c", file],
+    around: (block: string, folder: string) => `daemon off; pid ${folder}/pid; error_log stderr;
+      events {}
+      http {
+        access_log off;
+        ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ")}
+        ${block}
+      }`,
+  },
+  haproxy: {
+    settings: "auth-server-proxy-protocol",
+    command: (file: string) => ["haproxy", "-db", "-f", file],
+    around: (block: string) => block,
+  },
+} as const;
+
+for (const [name, proxy] of Object.entries(PROXIES)) {
+  test(`behind ${name} as the guide has it, the server has its own name, and knows who calls`, async () => {
+    const [folder, port] = [await newFolder(), await freePortBlock(2)];
+    const behind = { folder, port, proxyPort: port + 1 };
+    const blocks = await blocksOf("docs/guides/behind-a-proxy.md");
+    await certificateIn(folder);
+    const server = await serverBehind(behind, blocks.get(proxy.settings)![0]!);
+    const here = proxy
+      .around(blocks.get(name)![0]!, folder)
+      .replaceAll("/etc/ssl/login.example.com-both.pem", join(folder, "both.pem"))
+      .replaceAll("/etc/ssl/login.example.com-key.pem", join(folder, "key.pem"))
+      .replaceAll("/etc/ssl/login.example.com.pem", join(folder, "certificate.pem"))
+      .replaceAll("127.0.0.1:8400", `127.0.0.1:${port}`)
+      .replaceAll("Host login.example.com", `Host login.example.com:${behind.proxyPort}`)
+      .replaceAll("bind :443", `bind 127.0.0.1:${behind.proxyPort}`)
+      .replaceAll("listen 443", `listen 127.0.0.1:${behind.proxyPort}`);
+    await writeFile(join(folder, "proxy.conf"), here);
+    const [file, ...parameters] = proxy.command(join(folder, "proxy.conf"));
+    const running = startProcess([file!, ...parameters], {
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    });
+    const curl = (path: string, ...more: string[]) =>
+      run("curl", [
+        ...["-sSi", "--cacert", join(folder, "certificate.pem")],
+        ...["--resolve", `login.example.com:${behind.proxyPort}:127.0.0.1`, ...more],
+        `https://login.example.com:${behind.proxyPort}${path}`,
+      ]).then(({ stdout }) => stdout);
+    const discovery = await until(
+      async () => {
+        const answer = await curl("/.well-known/openid-configuration").catch(() => "");
+        return / 200 /.test(answer) ? answer : undefined;
+      },
+      { what: `${name} to answer` },
+    );
+    assert.match(discovery, new RegExp(`"issuer":"https://login\\.example\\.com:${behind.proxyPort}"`));
+    assert.match(await curl("/account"), /set-cookie: [^\n]*; secure/i);
+    // What a client says of itself is not believed, and another address has an allowance of its own.
+    const push = async (address: string, said: string) => {
+      const answer = await curl(
+        "/par",
+        "--interface",
+        address,
+        "-H",
+        `X-Forwarded-For: ${said}`,
+        "-d",
+        "a=b",
+      );
+      return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)![1]);
+    };
+    const statuses = [await push("127.0.0.1", "203.0.113.1"), await push("127.0.0.1", "203.0.113.2")];
+    assert.ok(!statuses.includes(429), String(statuses));
+    assert.equal(await push("127.0.0.1", "203.0.113.3"), 429);
+    assert.notEqual(await push("127.0.0.2", "203.0.113.1"), 429);
+    assert.doesNotMatch(server.errors(), /one_address_for_all/);
+    await running.stop();
+    await server.stop();
+  });
+}

@@ -26,7 +26,7 @@ if (groups.length === 0) {
   process.exit(1);
 }
 
-ensurePrograms(["chromium", "haproxy", "postgresql", "redis-server"]);
+ensurePrograms(["chromium", "haproxy", "nginx", "openssl", "postgresql", "redis-server"]);
 buildPackages();
 
 const failed = groups.filter(({ files, concurrency }) => !runTests(files, concurrency));
