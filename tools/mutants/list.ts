@@ -268,6 +268,49 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/keys/revoke-key.test.ts"],
   },
   {
+    name: "key-that-signs-as-it-is-made",
+    says: "after a rotation or a retirement a key signs that no verifier can have heard of",
+    file: "apps/auth-server/src/keys/key-rows.ts",
+    edits: [
+      [
+        `const next = await findKey(transaction, "next");`,
+        `const next = undefined as PromotedKey | undefined;`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/keys/next-key.test.ts"],
+  },
+  {
+    name: "next-key-kept-back",
+    says: "the next key is published only when it signs",
+    file: "apps/auth-server/src/keys/key-ring.ts",
+    edits: [
+      [
+        `const keys = live.map(({ key }) => key);`,
+        `const keys = live.filter(({ status }) => status !== "next").map(({ key }) => key);`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/keys/next-key.test.ts"],
+  },
+  {
+    name: "stolen-next-key-signs-later",
+    says: "a next key that was retired is promoted at the next rotation",
+    file: "apps/auth-server/src/keys/key-rows.ts",
+    edits: [
+      [
+        `if (row === undefined ||`,
+        `if (row === undefined || (await findKey({ db } as WriteTransaction, "next"))?.kid === kid ||`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/keys/next-key.test.ts"],
+  },
+  {
+    name: "young-key-signs-without-a-word",
+    says: "an operator who rotates twice in a row is not told that verifiers of others refuse good tokens now",
+    file: "apps/auth-server/src/keys/published-key.ts",
+    edits: [[`age < KEY_KNOWN_AFTER_SECONDS`, `age < 0`]],
+    tests: ["apps/auth-server/test/keys/next-key.test.ts"],
+  },
+  {
     name: "no-look-at-the-key-before-the-answer",
     says: "a token that was signed while its key was retired leaves the server, dead on arrival",
     file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",

@@ -1,28 +1,53 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { keyListSchema, revocationAnswerSchema } from "@portcullis/protocol";
+import {
+  KEY_KNOWN_AFTER_SECONDS,
+  keyListSchema,
+  revocationAnswerSchema,
+  rotatedKeySchema,
+} from "@portcullis/protocol";
 import { EXIT } from "../src/exit-codes.ts";
 import { cliUnderTest } from "./cli-under-test.ts";
 
 test("keys are listed, rotated and retired, and the command that retires the key of its own token goes on", async (t) => {
   const cli = await cliUnderTest(t);
   const keys = async () => keyListSchema.parse(JSON.parse((await cli.run("keys list --json")).out)).items;
-  const [first] = await keys();
+  const [first, second] = await keys();
   const rotated = await cli.run("keys rotate --json");
-  const { kid } = JSON.parse(rotated.out);
+  const { kid, next, publishedSince, warning } = rotatedKeySchema.parse(JSON.parse(rotated.out));
+  assert.deepEqual(
+    [kid, publishedSince, warning?.code],
+    [second!.kid, second!.publishedSince, "recently_published"],
+  );
   const table = (await cli.run("keys list")).out;
   assert.match(table, new RegExp(`${kid} +active`));
+  assert.match(table, new RegExp(`${next} +next`));
   assert.match(table, new RegExp(`${first!.kid} +retiring`));
 
   const retired = await cli.run(["keys", "retire", kid, "--yes", "--note", "leaked"]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^Retired \(seq 1\)\. Enforced/);
+  assert.match(retired.out, new RegExp(`^${next} signs from now on\\. Published since 20`, "m"));
   const again = await cli.run(["keys", "retire", kid, "--yes", "--json"]);
   assert.equal(revocationAnswerSchema.parse(JSON.parse(again.out)).repeated, true);
   assert.deepEqual(
     (await keys()).map(({ status }) => status),
-    ["active", "retiring", "retired"],
+    ["active", "next", "retiring", "retired"],
   );
+});
+
+test("a rotation says which key signs, and warns when verifiers of others may not know it yet", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { out } = await cli.run("keys rotate");
+  assert.match(
+    out,
+    /^\S{43} signs from now on\. Published since .*\nWarning: It was published only \d+ seconds? ago: /,
+  );
+  assert.match(out, /\n\S{43} is next\. See the others: portcullis keys list\n$/);
+  cli.server.advance(KEY_KNOWN_AFTER_SECONDS * 1000);
+  const later = await cli.run("keys rotate");
+  assert.equal(later.code, EXIT.ok, later.err);
+  assert.doesNotMatch(later.out, /Warning/);
 });
 
 test("a key that is not there is an error, and one that is is asked about first", async (t) => {

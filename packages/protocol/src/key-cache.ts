@@ -7,3 +7,11 @@
  * Counted on the verifier's monotonic clock: the time that a machine is suspended is not in it.
  */
 export const KEY_CACHE_MAX_AGE_SECONDS = 4200;
+
+/**
+ * After so long in the issuer's JWKS a key is known to verifiers of others, seconds. Their libraries ask for the JWKS again
+ * after five minutes (PyJWT, oauth4webapi), ten (jose) or twenty (Istio); those that ask at once for a `kid` which
+ * they do not know do so only when they have not asked in the last 30 or 60 seconds. A key that signs earlier makes them
+ * refuse good tokens until they ask. Verifiers of ours do not depend on it: they ask within a second.
+ */
+export const KEY_KNOWN_AFTER_SECONDS = 1800;

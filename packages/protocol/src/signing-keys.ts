@@ -1,14 +1,20 @@
 /** The issuer's signing keys, as its administrators see them: `/api/v1/keys`. */
 import { z } from "zod";
 import { REASONS } from "./reasons.ts";
+import { revocationAnswerSchema } from "./receipt.ts";
 
 export const signingKeySchema = z.object({
   kid: z.string(),
   algorithm: z.string(),
-  /** `retiring`: another signs; published until its last token has ended. `retired`: of no use to anybody. */
-  status: z.enum(["active", "retiring", "retired"]),
+  /**
+   * `active`: signs. `next`: published, and signs after it. `retiring`: another signs; published until its last token has
+   * ended. `retired`: of no use to anybody.
+   */
+  status: z.enum(["active", "next", "retiring", "retired"]),
   /** RFC 3339, as all times here. */
   createdAt: z.string(),
+  /** Of all but retired ones. */
+  publishedSince: z.string().optional(),
   /** Of a retiring one. */
   publishedUntil: z.string().optional(),
   retiredAt: z.string().optional(),
@@ -22,8 +28,17 @@ export type SigningKeyEntry = z.infer<typeof signingKeySchema>;
 export const keyListSchema = z.object({ items: z.array(signingKeySchema) });
 export type KeyList = z.infer<typeof keyListSchema>;
 
-/** `POST /api/v1/keys/rotate`: the key that signs from now on. */
-export const rotatedKeySchema = z.object({ kid: z.string() });
+/** The key that signs from now on, and what an operator has to know of it. */
+export const signingNowSchema = z.object({
+  kid: z.string(),
+  publishedSince: z.string(),
+  /** Only if it was published a shorter time ago than `KEY_KNOWN_AFTER_SECONDS`. */
+  warning: z.object({ code: z.literal("recently_published"), text: z.string() }).optional(),
+});
+export type SigningNow = z.infer<typeof signingNowSchema>;
+
+/** `POST /api/v1/keys/rotate`: what signs from now on, and the `kid` of what will sign after it. */
+export const rotatedKeySchema = signingNowSchema.extend({ next: z.string() });
 export type RotatedKey = z.infer<typeof rotatedKeySchema>;
 
 /** Body of `POST /api/v1/keys/{kid}/retire`; may be left out. */
@@ -36,3 +51,7 @@ export const keyRetirementRequestSchema = z.strictObject({
     .regex(/^[^\0]*$/, "has a NUL character, which cannot be stored")
     .optional(),
 });
+
+/** `POST /api/v1/keys/{kid}/retire`: that of every revocation, and what signs now. */
+export const keyRetirementAnswerSchema = revocationAnswerSchema.extend({ signing: signingNowSchema });
+export type KeyRetirementAnswer = z.infer<typeof keyRetirementAnswerSchema>;

@@ -2,8 +2,8 @@ import { callerOf, checkBody } from "@portcullis/feed-server";
 import {
   API_SCOPES,
   type KeyList,
+  type KeyRetirementAnswer,
   keyRetirementRequestSchema,
-  type RevocationAnswer,
   type RotatedKey,
 } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -14,7 +14,7 @@ import type { ApiRoutes } from "./mount-api.ts";
 import { receiptOf, statusOf } from "./send-receipt.ts";
 
 export interface KeysRoutesOptions {
-  readonly ring: Pick<KeyRing, "list" | "rotate">;
+  readonly ring: Pick<KeyRing, "list" | "rotate" | "signingNow">;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
 }
@@ -38,8 +38,8 @@ const notStored = (reply: FastifyReply): FastifyReply => reply.header("cache-con
 
 async function rotate({ ring }: KeysRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
   checkBody(z.strictObject({}), request.body ?? {});
-  const kid = await ring.rotate(callerOf(request).clientId);
-  return notStored(reply).send({ kid } satisfies RotatedKey);
+  const rotated: RotatedKey = await ring.rotate(callerOf(request).clientId);
+  return notStored(reply).send(rotated);
 }
 
 async function retire(options: KeysRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
@@ -53,6 +53,13 @@ async function retire(options: KeysRoutesOptions, request: FastifyRequest, reply
     ...(note === undefined ? {} : { note }),
   });
   const receipt = await receiptOf(options.receipts, seq, { request, reply });
-  const answer: RevocationAnswer = { ...receipt, key, known, ...(repeated ? { repeated } : {}) };
+  const signing = await options.ring.signingNow();
+  const answer: KeyRetirementAnswer = {
+    ...receipt,
+    key,
+    known,
+    ...(repeated ? { repeated } : {}),
+    signing,
+  };
   return notStored(reply).code(statusOf(receipt)).send(answer);
 }

@@ -1,4 +1,10 @@
-import { isMembership, type RevocationRecord, type SigningKeyEntry } from "@portcullis/protocol";
+import {
+  isMembership,
+  type RevocationRecord,
+  type RotatedKey,
+  type SigningKeyEntry,
+  type SigningNow,
+} from "@portcullis/protocol";
 import type { JWK } from "jose";
 import type { Report } from "../logging/report.ts";
 import { coalesced } from "../storage/coalesced.ts";
@@ -6,8 +12,8 @@ import type { Storage } from "../storage/storage.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { keysError } from "./errors.ts";
 import {
-  activeKid,
-  addSigningKey,
+  type CompletedRing,
+  completeRing,
   isOurs,
   listKeys,
   lockRing,
@@ -17,6 +23,7 @@ import {
   readRevision,
   readRing,
 } from "./key-rows.ts";
+import { signingNow } from "./published-key.ts";
 import { publicKeysOf, type SigningKey } from "./signing-key.ts";
 
 export interface KeyRingOptions {
@@ -29,7 +36,7 @@ export interface KeyRingOptions {
 export interface RingState {
   /** Absent for the moment between a retirement and the reading of its successor: nothing is signed then. */
   readonly signing: SigningKey | undefined;
-  /** Private, the one that signs first. */
+  /** Private, all that are published: the one that signs first, then the next. */
   readonly keys: readonly SigningKey[];
   readonly publicKeys: { keys: JWK[] };
 }
@@ -50,6 +57,9 @@ const RETIRING_MARGIN_SECONDS = 10 * 60;
  * brings what another server has changed. A key that is refused by the log is dead here in the same turn in which the
  * record is: before any other subscriber, and so before anybody is told.
  *
+ * One key is always next: published since it was made, so that verifiers know it when it takes the place of the one that
+ * signs, by rotation or by retirement. Who was given the JWKS before either of them can verify what is signed after it.
+ *
  * Fails towards denial: without a key that signs nothing is issued, and what a dead key signed is nobody's token.
  */
 export class KeyRing {
@@ -62,7 +72,7 @@ export class KeyRing {
   readonly #reload = coalesced(() => this.#read());
   readonly #compare = coalesced(() => this.#readIfChanged());
 
-  /** Makes the first key, and one in the place of keys that are all dead; says so. */
+  /** Makes what is missing of a key that signs and one that is next, as in a database that is new; says so. */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(options);
     await ring.#reload();
@@ -111,28 +121,42 @@ export class KeyRing {
     return listKeys(this.#options.storage.read);
   }
 
-  /** Makes and publishes a successor, which signs from then on. The old one stays published until its tokens have ended. */
-  async rotate(actor?: string): Promise<string> {
+  /**
+   * Lets the next key sign from now on, and publishes one that is to sign after it. The old one stays published until its
+   * tokens have ended.
+   */
+  async rotate(actor?: string): Promise<RotatedKey> {
     const { storage, report } = this.#options;
-    const kid = await storage.write(async (transaction) => {
+    const at = this.#now();
+    const { promoted, made } = await storage.write(async (transaction) => {
       await lockRing(transaction);
       await this.#letActiveRetire(transaction);
-      return addSigningKey(transaction, this.#now());
+      return completeRing(transaction, at);
     });
     await this.#reload();
-    report({ event: "signing_key_rotated", key: shortOf(kid), actor });
-    return kid;
+    const rotated = { ...signingNow(promoted!, at), next: made! };
+    report({ event: "signing_key_rotated", actor, ...lineOf(rotated) });
+    return rotated;
+  }
+
+  /** What signs now. Throws `no_signing_key`, which is temporary. */
+  async signingNow(): Promise<SigningNow> {
+    await this.refresh();
+    const { kid } = await this.signing();
+    const { publishedAt } = this.#rows.keys.find(({ key }) => key.kid === kid)!;
+    return signingNow({ kid, publishedAt }, this.#now());
   }
 
   /**
-   * The part of a retirement that belongs in the transaction of its record: the successor comes first. Does nothing for
-   * keys that are not ours, and again nothing for one that is retired already. `refresh` before anybody is told.
+   * The part of a retirement that belongs in the transaction of its record: the successor signs, and has one of its own.
+   * Does nothing for keys that are not ours, and again nothing for one that is retired already. `refresh` before anybody is
+   * told.
    */
   async retireIn(transaction: WriteTransaction, { kid, reason, actor }: KeyRetirement): Promise<void> {
     if (!(await isOurs(transaction, kid))) return;
     await lockRing(transaction);
     await markRetired(transaction, { kid, reason, at: this.#now(), by: actor });
-    if ((await activeKid(transaction)) === undefined) await addSigningKey(transaction, this.#now());
+    await completeRing(transaction, this.#now());
   }
 
   /** Retiring keys whose tokens have ended leave by themselves. Called now and then. */
@@ -181,9 +205,21 @@ export class KeyRing {
     }
     if (!this.#rows.keys.some(({ key }) => this.#dead.has(key.kid))) return;
     this.#isBehind = true;
+    const before = this.#state.signing;
     this.#settle();
     // Whoever needs a key waits for it, and hears of a failure; it is read again then.
-    this.#reload().catch(() => undefined);
+    this.#reload().then(
+      () => this.#reportSuccessorOf(before),
+      () => undefined,
+    );
+  }
+
+  #reportSuccessorOf(before: SigningKey | undefined): void {
+    const [first] = this.#rows.keys;
+    if (first?.status !== "active" || first.key.kid === before?.kid) return;
+    const { key, publishedAt } = first;
+    const line = lineOf(signingNow({ kid: key.kid, publishedAt }, this.#now()));
+    this.#options.report({ event: "signing_key_succeeded", ...line });
   }
 
   #isRecordOf(kid: string, { key }: RevocationRecord): boolean {
@@ -198,13 +234,17 @@ export class KeyRing {
     const { read } = this.#options.storage;
     this.#rows = await readRing(read);
     await this.#markRefused();
-    const isWhole = this.#rows.keys[0]?.status === "active" && !this.#hasDead();
-    if (!isWhole) {
+    if (!this.#isWhole()) {
       await this.#mend();
       this.#rows = await readRing(read);
     }
     this.#isBehind = false;
     this.#settle();
+  }
+
+  #isWhole(): boolean {
+    const [first, second] = this.#rows.keys;
+    return first?.status === "active" && second?.status === "next" && !this.#hasDead();
   }
 
   #hasDead(): boolean {
@@ -223,25 +263,32 @@ export class KeyRing {
     for (const { key_text: kid } of refused) this.#dead.add(kid!);
   }
 
-  /** Retires what is dead and not retired, and makes a key if none signs. */
+  /** Retires what is dead and not retired, and leaves one key that signs and one that is next. */
   async #mend(): Promise<void> {
-    const { storage, report } = this.#options;
-    const made = await storage.write(async (transaction) => {
+    const { storage } = this.#options;
+    const completed = await storage.write(async (transaction) => {
       await lockRing(transaction);
       for (const { key } of this.#rows.keys) {
         if (!this.#dead.has(key.kid)) continue;
         await markRetired(transaction, { kid: key.kid, reason: "revoked", at: this.#now() });
       }
-      if ((await activeKid(transaction)) !== undefined) return undefined;
-      return addSigningKey(transaction, this.#now());
+      return completeRing(transaction, this.#now());
     });
-    if (made === undefined) return;
+    this.#reportMended(completed);
+  }
+
+  #reportMended({ promoted, made }: CompletedRing): void {
+    const { report } = this.#options;
     const before = this.#rows.kids.size;
-    report(
-      before === 0
-        ? { event: "signing_key_made", key: shortOf(made) }
-        : { event: "signing_key_replaced", key: shortOf(made), retired: before, text: REPLACED },
-    );
+    if (promoted !== undefined) {
+      const key = shortOf(promoted.kid);
+      report(
+        before === 0
+          ? { event: "signing_key_made", key }
+          : { event: "signing_key_replaced", key, retired: before, text: REPLACED },
+      );
+    }
+    if (made !== undefined) report({ event: "next_signing_key_made", key: shortOf(made) });
   }
 
   #settle(): void {
@@ -256,5 +303,13 @@ export class KeyRing {
 /** What the operator's log shows of a `kid`: it cuts all that is as long as a secret. */
 const shortOf = (kid: string): string => kid.slice(0, 8);
 
+function lineOf({ kid, publishedSince, warning }: SigningNow) {
+  return {
+    key: shortOf(kid),
+    publishedSince,
+    ...(warning === undefined ? {} : { warning: warning.code, text: warning.text }),
+  };
+}
+
 const REPLACED =
-  "No signing key was left that may be used: all are retired, revoked, or of a database from which the record of a revoked key may have been pruned. Tokens that they signed are refused; clients get new ones by themselves.";
+  "The key that signed may not be used: it is retired, revoked, or of a database from which the record of a revoked key may have been pruned. Tokens that it signed are refused; clients get new ones by themselves.";

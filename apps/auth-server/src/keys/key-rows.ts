@@ -11,10 +11,17 @@ export const ROTATED = "rotated";
 
 export interface RingRows {
   readonly revision: number;
-  /** Active and retiring, the active one first. */
-  readonly keys: readonly { readonly status: KeyStatus; readonly key: SigningKey }[];
+  /** What is published: the active one first, then the next, then those that retire. */
+  readonly keys: readonly RingRow[];
   /** Of all that there ever were. */
   readonly kids: ReadonlySet<string>;
+}
+
+export interface RingRow {
+  readonly status: KeyStatus;
+  readonly key: SigningKey;
+  /** Seconds. */
+  readonly publishedAt: number;
 }
 
 export async function readRing(read: Kysely<Database>): Promise<RingRows> {
@@ -22,14 +29,17 @@ export async function readRing(read: Kysely<Database>): Promise<RingRows> {
   const revision = await readRevision(read);
   const rows = await read
     .selectFrom("oidc_signing_keys")
-    .select(["kid", "jwk", "status"])
-    .orderBy("status")
+    .select(["kid", "jwk", "status", "created_at"])
     .orderBy("created_at", "desc")
     .orderBy("kid")
     .execute();
-  const keys = rows
-    .filter(({ status }) => status !== "retired")
-    .map(({ status, jwk }) => ({ status, key: JSON.parse(jwk) as SigningKey }));
+  const keys = PUBLISHED.flatMap((published) => rows.filter(({ status }) => status === published)).map(
+    ({ status, jwk, created_at: publishedAt }) => ({
+      status,
+      publishedAt,
+      key: JSON.parse(jwk) as SigningKey,
+    }),
+  );
   return { revision, keys, kids: new Set(rows.map(({ kid }) => kid)) };
 }
 
@@ -44,7 +54,8 @@ export async function listKeys(read: Kysely<Database>): Promise<SigningKeyEntry[
   return STATUSES.flatMap((status) => rows.filter((row) => row.status === status)).map(entryOf);
 }
 
-const STATUSES: readonly KeyStatus[] = ["active", "retiring", "retired"];
+const PUBLISHED: readonly KeyStatus[] = ["active", "next", "retiring"];
+const STATUSES: readonly KeyStatus[] = [...PUBLISHED, "retired"];
 
 function entryOf(row: SigningKeysTable): SigningKeyEntry {
   const { kid, status, created_at, published_until, retired_at, retired_reason, retired_by } = row;
@@ -53,6 +64,7 @@ function entryOf(row: SigningKeysTable): SigningKeyEntry {
     algorithm: SIGNING_ALGORITHM,
     status,
     createdAt: timeText(created_at),
+    ...(status === "retired" ? {} : { publishedSince: timeText(created_at) }),
     ...(published_until === null ? {} : { publishedUntil: timeText(published_until) }),
     ...(retired_at === null ? {} : { retiredAt: timeText(retired_at) }),
     ...(retired_reason === null ? {} : { retiredReason: retired_reason }),
@@ -76,7 +88,50 @@ export async function lockRing({ db, lockRows }: WriteTransaction): Promise<void
     .execute();
 }
 
-export async function addSigningKey({ db }: WriteTransaction, createdAt: number): Promise<string> {
+export interface CompletedRing {
+  /** The key that signs from now on; absent when one did, and still does. */
+  readonly promoted?: PromotedKey;
+  /** The next one, if it was made. */
+  readonly made?: string;
+}
+
+export interface PromotedKey {
+  readonly kid: string;
+  /** Seconds. `at` for one that was made in the same act, since there was no next one. */
+  readonly publishedAt: number;
+}
+
+/**
+ * Leaves one key that signs and one that is next, whatever stood before. What signs is the one that verifiers had time to
+ * learn of, and its successor is published in the same transaction.
+ */
+export async function completeRing(transaction: WriteTransaction, at: number): Promise<CompletedRing> {
+  const isSigning = (await findKey(transaction, "active")) !== undefined;
+  const promoted = isSigning ? undefined : await promote(transaction, at);
+  const hasNext = (await findKey(transaction, "next")) !== undefined;
+  const made = hasNext ? undefined : await addSigningKey(transaction, "next", at);
+  return {
+    ...(promoted === undefined ? {} : { promoted }),
+    ...(made === undefined ? {} : { made }),
+  };
+}
+
+async function promote(transaction: WriteTransaction, at: number): Promise<PromotedKey> {
+  const next = await findKey(transaction, "next");
+  if (next === undefined) return { kid: await addSigningKey(transaction, "active", at), publishedAt: at };
+  await transaction.db
+    .updateTable("oidc_signing_keys")
+    .set({ status: "active" })
+    .where("kid", "=", next.kid)
+    .execute();
+  return next;
+}
+
+async function addSigningKey(
+  { db }: WriteTransaction,
+  status: "active" | "next",
+  createdAt: number,
+): Promise<string> {
   const key = makeSigningKey();
   await db
     .insertInto("oidc_signing_keys")
@@ -84,7 +139,7 @@ export async function addSigningKey({ db }: WriteTransaction, createdAt: number)
       kid: key.kid,
       jwk: JSON.stringify(key),
       created_at: createdAt,
-      status: "active",
+      status,
       published_until: null,
       retired_at: null,
       retired_reason: null,
@@ -94,13 +149,12 @@ export async function addSigningKey({ db }: WriteTransaction, createdAt: number)
   return key.kid;
 }
 
-export async function activeKid({ db }: WriteTransaction): Promise<string | undefined> {
-  const row = await db
+function findKey({ db }: WriteTransaction, status: "active" | "next"): Promise<PromotedKey | undefined> {
+  return db
     .selectFrom("oidc_signing_keys")
-    .select("kid")
-    .where("status", "=", "active")
+    .select(["kid", "created_at as publishedAt"])
+    .where("status", "=", status)
     .executeTakeFirst();
-  return row?.kid;
 }
 
 export async function isOurs({ db }: WriteTransaction, kid: string): Promise<boolean> {

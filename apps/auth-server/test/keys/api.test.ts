@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { keyListSchema, revocationAnswerSchema, rotatedKeySchema } from "@portcullis/protocol";
+import { keyListSchema, keyRetirementAnswerSchema, rotatedKeySchema } from "@portcullis/protocol";
 import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { machineToken } from "../oidc/app.ts";
 import { RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
@@ -39,16 +39,18 @@ const serviceKid = async () => kidOf(await machineToken(server.issuer, "service"
 
 describe("the keys API", () => {
   it("lists keys without what signs, rotates, and retires with a receipt that repeats", async () => {
-    const [first, ...none] = await keys();
-    assert.deepEqual([first!.status, none], ["active", []]);
+    const [first, second, ...none] = await keys();
+    assert.deepEqual([first!.status, second!.status, none], ["active", "next", []]);
     const rotated = await call("/keys/rotate", { method: "POST" });
-    const { kid } = rotatedKeySchema.parse(json(rotated));
+    const { kid, publishedSince, next } = rotatedKeySchema.parse(json(rotated));
+    assert.deepEqual([kid, publishedSince], [second!.kid, second!.publishedSince]);
     assert.equal(await serviceKid(), kid);
     const after = await call("/keys");
     assert.deepEqual(
       keyListSchema.parse(json(after)).items.map((key) => [key.kid, key.status, "publishedUntil" in key]),
       [
         [kid, "active", false],
+        [next, "next", false],
         [first!.kid, "retiring", true],
       ],
     );
@@ -63,17 +65,17 @@ describe("the keys API", () => {
     });
     assert.equal(retired.status, 200, retired.body);
     assert.equal(retired.headers["preference-applied"], "wait=2");
-    const receipt = revocationAnswerSchema.parse(json(retired));
+    const receipt = keyRetirementAnswerSchema.parse(json(retired));
     assert.deepEqual([receipt.key, receipt.known, receipt.state], [kid, true, "enforced"]);
-    assert.ok(![kid, first!.kid].includes(await serviceKid()));
+    assert.deepEqual([receipt.signing.kid, await serviceKid()], [next, next]);
     const entry = (await keys()).find((key) => key.kid === kid)!;
     assert.deepEqual(
-      [entry.status, entry.retiredReason, entry.retiredBy],
-      ["retired", "key_retired", "admin"],
+      [entry.status, entry.retiredReason, entry.retiredBy, "publishedSince" in entry],
+      ["retired", "key_retired", "admin", false],
     );
 
-    const again = revocationAnswerSchema.parse(json(await call(path, { method: "POST" })));
-    assert.deepEqual([again.seq, again.repeated], [receipt.seq, true]);
+    const again = keyRetirementAnswerSchema.parse(json(await call(path, { method: "POST" })));
+    assert.deepEqual([again.seq, again.repeated, again.signing.kid], [receipt.seq, true, next]);
   });
 
   it("retires a key that was rotated out, too: refused, and not only unpublished", async () => {

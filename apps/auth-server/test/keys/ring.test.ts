@@ -99,10 +99,8 @@ describe("a repeated refresh within the grace, after its key was retired", () =>
     const again = ok(await refresh(server.issuer, device.refresh_token));
     assert.equal(again.refresh_token, first.refresh_token);
     assert.deepEqual(decodeJwt(again.access_token), decodeJwt(first.access_token));
-    assert.deepEqual(
-      [kidOf(again.access_token), kidOf(again.id_token)],
-      [...(await jwks()), ...(await jwks())],
-    );
+    const [signing] = await jwks();
+    assert.deepEqual([kidOf(again.access_token), kidOf(again.id_token)], [signing, signing]);
     const { at_hash } = decodeJwt(again.id_token);
     const hash = createHash("sha256")
       .update(again.access_token)
@@ -114,7 +112,7 @@ describe("a repeated refresh within the grace, after its key was retired", () =>
 });
 
 describe("a server that finds only refused keys", () => {
-  it("makes a new one at its start, and says so", async () => {
+  it("makes a new one and its successor at its start, and says so", async () => {
     server = await startServer();
     const key = await stealKey(server);
     const { storage } = server.server;
@@ -126,8 +124,9 @@ describe("a server that finds only refused keys", () => {
     );
     await server.restart();
     const [line] = logged("signing_key_replaced");
-    const [kid, ...more] = await jwks();
-    assert.deepEqual([kid?.slice(0, 8), more], [line?.key, []]);
+    const [kid, next, ...more] = await jwks();
+    const made = logged("next_signing_key_made").at(-1);
+    assert.deepEqual([kid?.slice(0, 8), next?.slice(0, 8), more], [line?.key, made?.key, []]);
     assert.notEqual(kid, key.kid);
     assert.equal((await useApi(server.issuer, await apiToken(server.issuer, audience()))).status, 200);
   });
@@ -146,9 +145,9 @@ describe("a server that finds only refused keys", () => {
       .execute();
     assert.deepEqual(
       rows.map(({ status }) => status),
-      ["active", "retired"],
+      ["active", "next", "retired"],
     );
-    assert.ok(!("d" in JSON.parse(rows[1]!.jwk)), "its private part is gone");
+    assert.ok(!("d" in JSON.parse(rows[2]!.jwk)), "its private part is gone");
   });
 });
 
@@ -157,26 +156,26 @@ describe("a key that is rotated", () => {
     server = await startServer();
     const before = await serviceToken();
     const { ring } = server.server;
-    const kid = await ring.rotate("ann");
-    assert.deepEqual(await jwks(), [kid, kidOf(before)]);
+    const { kid, next } = await ring.rotate("ann");
+    assert.deepEqual(await jwks(), [kid, next, kidOf(before)]);
     assert.equal(kidOf(await serviceToken()), kid);
     assert.equal(kidOf((await signIn(server)).id_token), kid);
     const old = await apiToken(server.issuer, audience());
     assert.equal((await useApi(server.issuer, old)).status, 200);
 
     await ring.tidy();
-    assert.equal((await jwks()).length, 2);
+    assert.equal((await jwks()).length, 3);
     server.advance(25 * AN_HOUR_MS);
     await server.restart();
     await server.server.ring.tidy();
-    assert.deepEqual(await jwks(), [kid]);
+    assert.deepEqual(await jwks(), [kid, next]);
   });
 
   it("is not refused: nobody has to sign in again, and its tokens live to their end", async () => {
     server = await startServer();
     const device = await signIn(server);
-    await server.server.ring.rotate();
     const key = await stealKey(server);
+    await server.server.ring.rotate();
     const usable = await forge(key, {
       issuer: server.issuer,
       audience: audience(),

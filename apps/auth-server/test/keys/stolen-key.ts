@@ -5,12 +5,15 @@ import { importJWK, type JWK, SignJWT } from "jose";
 import { machineToken } from "../oidc/app.ts";
 import type { ServerUnderTest } from "../oidc/server-under-test.ts";
 
-/** As it lies in the database: the private key that signs now. */
-export async function stealKey({ server }: ServerUnderTest): Promise<JWK & { kid: string }> {
+/** As it lies in the database: the private key that signs now, or that is next. */
+export async function stealKey(
+  { server }: ServerUnderTest,
+  status: "active" | "next" = "active",
+): Promise<JWK & { kid: string }> {
   const { jwk } = await server.storage.read
     .selectFrom("oidc_signing_keys")
     .select("jwk")
-    .orderBy("created_at", "desc")
+    .where("status", "=", status)
     .executeTakeFirstOrThrow();
   return JSON.parse(jwk);
 }

@@ -1,7 +1,7 @@
 /** Two servers of one issuer on one PostgreSQL database: what one does to the keys holds at the other at once. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { exchange, json } from "@portcullis/testing/end-to-end";
+import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import { introspect, machineToken, ok, refresh, revokeByApi, signIn, token } from "../oidc/app.ts";
 import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
@@ -39,8 +39,8 @@ describe("a key that is retired at one server", () => {
     const device = await signIn(server);
     const key = await stealKey(server);
     await retireAt(key.kid);
-    const [successor, ...more] = await jwksAt(other);
-    assert.deepEqual([await jwksAt(server.issuer), more], [[successor], []]);
+    const [successor, standby, ...more] = await jwksAt(other);
+    assert.deepEqual([await jwksAt(server.issuer), more], [[successor, standby], []]);
     assert.equal(kidOf(await machineToken(other, "service", RESOURCE, "orders.read")), successor);
     const next = ok(await refresh(other, device.refresh_token));
     assert.deepEqual([kidOf(next.access_token), kidOf(next.id_token)], [successor, successor]);
@@ -82,32 +82,86 @@ describe("a key that is retired at one server", () => {
     assert.ok(late >= 40);
   });
 
-  it("leaves one key that signs, though both retire it at once", async () => {
+  it("leaves one key that signs and one that is next, though both retire it at once", async () => {
     const { kid } = await stealKey(server);
-    const retire = async (at: string) => {
-      const accessToken = await machineToken(at, "admin", audience(), "revocations.write");
-      return exchange(`${at}/revocations`, {
-        method: "POST",
-        body: JSON.stringify({ scope: "key", key: kid }),
-        headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
-      });
-    };
-    const answers = await Promise.all([server.issuer, other, server.issuer, other].map(retire));
+    const next = await stealKey(server, "next");
+    const answers = await Promise.all(
+      [server.issuer, other, server.issuer, other].map((at) =>
+        post(at, "/revocations", { scope: "key", key: kid }),
+      ),
+    );
     // The token of one may have been signed with the key that another has just retired.
     assert.ok(answers.some(({ status }) => status < 300));
     const [left, right] = await Promise.all([jwksAt(server.issuer), jwksAt(other)]);
     assert.deepEqual(left, right);
-    assert.equal(left.length, 1);
-    assert.notEqual(left[0], kid);
+    assert.deepEqual([left.length, left[0]], [2, next.kid]);
+  });
+});
+
+async function post(at: string, path: string, body: object): Promise<Exchange> {
+  const accessToken = await machineToken(at, "admin", audience(), "revocations.write keys.write");
+  return exchange(`${at}${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+  });
+}
+
+const statuses = async () => (await server.server.ring.list()).map(({ status }) => status);
+const onlyPublished = (all: string[]) => all.filter((status) => status === "active" || status === "next");
+
+describe("two servers that change the keys at once", () => {
+  it("leave one that signs and one that is next, and know the same", async () => {
+    for (let round = 0; round < 5; round++) {
+      const active = await stealKey(server);
+      const next = await stealKey(server, "next");
+      const answers = await Promise.all([
+        post(server.issuer, "/api/v1/keys/rotate", {}),
+        post(other, "/api/v1/keys/rotate", {}),
+        post(other, `/api/v1/keys/${active.kid}/retire`, {}),
+        post(server.issuer, `/api/v1/keys/${next.kid}/retire`, {}),
+      ]);
+      assert.ok(answers.some(({ status }) => status < 300));
+      assert.deepEqual(onlyPublished(await statuses()), ["active", "next"]);
+      const [left, right] = await Promise.all([jwksAt(server.issuer), jwksAt(other)]);
+      assert.deepEqual(left, right);
+      assert.equal(kidOf(await machineToken(other, "service", RESOURCE, "orders.read")), left[0]);
+    }
+  });
+
+  it("learn of each other's keys before a token that is signed with one comes to them", async () => {
+    const [, next] = await jwksAt(other);
+    const rotated = await post(server.issuer, "/api/v1/keys/rotate", {});
+    assert.equal(rotated.status, 200, rotated.body);
+    assert.equal(json<{ kid: string }>(rotated).kid, next);
+    assert.deepEqual((await jwksAt(other)).slice(0, 2), [next, json<{ next: string }>(rotated).next]);
+  });
+
+  it("make the next one that a server of an older version has left out", async () => {
+    const [active, gone] = await jwksAt(other);
+    await server.server.storage.write(async ({ db }) => {
+      await db.deleteFrom("oidc_signing_keys").where("kid", "=", gone!).execute();
+      await db
+        .updateTable("oidc_key_ring")
+        .set(({ eb }) => ({ revision: eb("revision", "+", 1) }))
+        .execute();
+    });
+    const both = await Promise.all([jwksAt(server.issuer), jwksAt(other)]);
+    assert.deepEqual(both[0], both[1]);
+    assert.equal(both[0]![0], active);
+    assert.notEqual(both[0]![1], gone);
+    assert.deepEqual(onlyPublished(await statuses()), ["active", "next"]);
   });
 });
 
 describe("a key that is rotated at one server", () => {
   it("signs no more at the other, and is still published by both", async () => {
     const before = await machineToken(other, "service", RESOURCE, "orders.read");
-    const kid = await server.server.ring.rotate();
+    const { kid, next } = await server.server.ring.rotate();
     assert.equal(kidOf(await machineToken(other, "service", RESOURCE, "orders.read")), kid);
-    assert.deepEqual(await jwksAt(other), [kid, kidOf(before)]);
+    const published = await jwksAt(other);
+    assert.deepEqual(published.slice(0, 2), [kid, next]);
+    assert.ok(published.includes(kidOf(before)));
     assert.equal((await introspect(other, "orders", before)).active, true);
   });
 });

@@ -6,7 +6,9 @@ import {
   type DeclaredLoss,
   declaredLossSchema,
   type KeyList,
+  type KeyRetirementAnswer,
   keyListSchema,
+  keyRetirementAnswerSchema,
   type LogPage,
   logPageSchema,
   type RevocationAnswer,
@@ -115,9 +117,9 @@ export class RevocationsApi {
     return this.#call(rotatedKeySchema, { at: "api", method: "POST", path: "/keys/rotate" });
   }
 
-  retireKey(kid: string, body: unknown, waitSeconds: number): Promise<RevocationAnswer> {
+  retireKey(kid: string, body: unknown, waitSeconds: number): Promise<KeyRetirementAnswer> {
     const path = `/keys/${encodeURIComponent(kid)}/retire`;
-    return this.#call(revocationAnswerSchema, { at: "api", method: "POST", path, body, waitSeconds });
+    return this.#call(keyRetirementAnswerSchema, { at: "api", method: "POST", path, body, waitSeconds });
   }
 
   changeUser(user: string, verb: StateVerb, { body, wait }: ChangeOptions): Promise<UserState> {

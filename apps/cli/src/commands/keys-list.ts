@@ -14,9 +14,9 @@ export function addKeysList(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-active: signs. retiring: another has taken its place; published until its last token has ended. retired: neither
-published nor loaded any more. One with the reason rotated has had its time; with any other its tokens are refused
-for good.
+active: signs. next: is published, and takes its place when that is rotated or retired. retiring: another has taken
+its place; published until its last token has ended. retired: neither published nor loaded any more. One with the
+reason rotated has had its time; with any other its tokens are refused for good. A key is published since it was made.
 
 Examples:
   portcullis keys list
@@ -32,7 +32,7 @@ async function list(session: Session): Promise<number> {
   return EXIT.ok;
 }
 
-const STYLES = { active: "green", retiring: "yellow", retired: "dim" } as const;
+const STYLES = { active: "green", next: "cyan", retiring: "yellow", retired: "dim" } as const;
 
 function keysText({ items }: KeyList, { paint, width }: Session): string {
   const columns: readonly Column<SigningKeyEntry>[] = [
@@ -42,7 +42,7 @@ function keysText({ items }: KeyList, { paint, width }: Session): string {
       value: ({ status }) => status,
       style: (text, { status }) => paint(STYLES[status], text),
     },
-    { title: "CREATED", value: ({ createdAt }) => dateTime(createdAt) },
+    { title: "SINCE", value: ({ createdAt }) => dateTime(createdAt) },
     { title: "UNTIL", value: untilOf },
     { title: "REASON", value: ({ retiredReason }) => retiredReason ?? "-", least: 8 },
     { title: "BY", value: ({ retiredBy }) => retiredBy ?? "-", least: 8 },

@@ -6,6 +6,7 @@ import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
+import { printSigningNow } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
@@ -28,9 +29,11 @@ export function addKeysRetire(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-For a key that somebody else has, or may have. If it is the one that signs, its successor is made first and signs in
-its place. Every token that was signed with it is refused with the reason key_retired; sessions live on, and clients
-get new tokens by themselves.
+For a key that somebody else has, or may have. If it is the one that signs, the next key signs in its place, which
+verifiers know already; another is next then. Every token that was signed with it is refused with the reason
+key_retired; sessions live on, and clients get new tokens by themselves.
+
+Whoever has read the database or a copy of it has the next key as well: retire both, in any order.
 
 Examples:
   portcullis keys retire h5e-kLS6ngpL8GtoC2RTzaZYVk7_b4ZDIJSJs0ARDNE --note "in a public repository"
@@ -46,6 +49,7 @@ async function retire(session: Session, command: Command): Promise<number> {
   if (session.json) printJson(session, answer);
   else {
     printReceipt(session, answer, answer.repeated ? "It was retired already" : "Retired");
+    printSigningNow(session, answer.signing);
     printHowItGoesOn(session, answer);
   }
   return answer.state === "pending" ? EXIT.pending : EXIT.ok;

@@ -84,8 +84,8 @@ const guardPages: Middleware = async (ctx, next) => {
 };
 
 /**
- * A new key signs from the moment on that it is there, and a retired one is published no more: a copy of the JWKS that is
- * kept in between would refuse the one and show the other. Verifiers keep it for ten minutes by themselves.
+ * A retired key is published no more, and one whose predecessors were retired in a row may sign soon after it was made: a copy
+ * of the JWKS that is kept in between would show the one and refuse the other. Verifiers keep it for minutes by themselves.
  */
 const keepKeysFresh: Middleware = async (ctx, next) => {
   await next();

@@ -4,16 +4,17 @@ export interface KeyTables {
 }
 
 /**
- * `active`: signs, one at most. `retiring`: another has taken its place; published until its last token has ended.
- * `retired`: never published, never loaded, and never anything else again.
+ * `active`: signs, one at most. `next`: signs nothing yet and is published, so that verifiers know it when it is to sign;
+ * one at most. `retiring`: another has taken its place; published until its last token has ended. `retired`: never
+ * published, never loaded, and never anything else again.
  */
-export type KeyStatus = "active" | "retiring" | "retired";
+export type KeyStatus = "active" | "next" | "retiring" | "retired";
 
 export interface SigningKeysTable {
   kid: string;
   /** Private JWK; the public part alone once retired. */
   jwk: string;
-  /** Seconds, as all times here. */
+  /** Seconds, as all times here. It is published from then on: no key is made that is kept back. */
   created_at: number;
   status: KeyStatus;
   /** Of a retiring one. */

@@ -1,0 +1,18 @@
+/** The key that signs, and whether verifiers of others have had the time to learn of it. */
+import { KEY_KNOWN_AFTER_SECONDS, type SigningNow } from "@portcullis/protocol";
+import type { PromotedKey } from "./key-rows.ts";
+
+/** What operators are told. The age is never below zero: the server that made the key may be a little ahead of this one. */
+export function signingNow({ kid, publishedAt }: PromotedKey, nowSeconds: number): SigningNow {
+  const age = Math.max(0, nowSeconds - publishedAt);
+  return {
+    kid,
+    publishedSince: new Date(publishedAt * 1000).toISOString(),
+    ...(age < KEY_KNOWN_AFTER_SECONDS
+      ? { warning: { code: "recently_published", text: recentlyPublished(age) } }
+      : {}),
+  };
+}
+
+const recentlyPublished = (age: number): string =>
+  `It was published only ${age} ${age === 1 ? "second" : "seconds"} ago: verifiers of others may refuse its tokens until they fetch the keys again. Keep a key next for ${KEY_KNOWN_AFTER_SECONDS / 60} minutes before it signs.`;
