@@ -5,6 +5,7 @@ import { checkDocs, writeErrorReference } from "./check-docs.ts";
 import { checkImports } from "./check-imports.ts";
 import { checkServers } from "./check-servers.ts";
 import { checkConfigurationReferences, writeConfigurationReferences } from "./configuration-reference.ts";
+import { unfitMutants } from "./mutants/fits.ts";
 import { root } from "./workspace.ts";
 
 /** Each check gives its complaints, one a line; none means that it passed. */
@@ -13,6 +14,7 @@ const CHECKS: Record<string, () => string[]> = {
   "lint and format": () => runTool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
   "import direction": () => checkImports(),
   "servers and logs": () => checkServers(),
+  mutants: () => [...unfitMutants()],
   documentation: () => checkDocs(),
   "references of settings": () => checkConfigurationReferences(),
 };

@@ -3,10 +3,10 @@
  * Every mistake must make a test fail; one that none notices is a hole in the suite.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePrograms } from "./debian-packages.ts";
+import { unfitMutants } from "./mutants/fits.ts";
 import { MUTANTS, type Mutant } from "./mutants/list.ts";
 import { usageOf } from "./usage.ts";
 import { root } from "./workspace.ts";
@@ -34,9 +34,9 @@ if (values.help) {
 }
 
 async function runAll(mutants: readonly Mutant[]): Promise<number> {
-  const misplaced = mutants.filter((mutant) => !isApplicable(mutant));
-  if (misplaced.length > 0) {
-    console.error(`These no longer fit the source: ${misplaced.map(({ name }) => name).join(", ")}.`);
+  const unfit = unfitMutants(undefined, mutants);
+  if (unfit.length > 0) {
+    console.error(unfit.join("\n"));
     return 1;
   }
   ensurePrograms(["postgresql", "redis-server"]);
@@ -57,12 +57,6 @@ async function runAll(mutants: readonly Mutant[]): Promise<number> {
   }
   if (survivors.length > 0) console.error(`No test notices: ${survivors.join(", ")}.`);
   return survivors.length === 0 ? 0 : 1;
-}
-
-/** A text that is gone would change nothing, and its mutant would seem to survive; one that stands twice says too little. */
-function isApplicable({ file, edits }: Mutant): boolean {
-  const source = readFileSync(join(root, file), "utf8");
-  return edits.every(([found]) => source.split(found).length === 2);
 }
 
 /** Ends with the first failure: one is enough. A test that hangs fails by its time limit. */

@@ -473,6 +473,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/people/sign-in.test.ts"],
   },
   {
+    name: "known-wait-with-strangers",
+    says: "known devices have a place in the queue for hashing, and wait for their turn among strangers",
+    file: "apps/auth-server/src/people/fair-queue.ts",
+    edits: [["if (!isTurnOfAll && group.rank < highest) continue;", ""]],
+    tests: ["apps/auth-server/test/people/fair-queue.test.ts"],
+  },
+  {
     name: "largest-group-first",
     says: "one address keeps all others from having their passwords checked",
     file: "apps/auth-server/src/people/fair-queue.ts",
