@@ -12,7 +12,7 @@ export function writePage(): void {
   writeFileSync(PAGE, renderPage(FAULTS.flatMap(({ name }) => loadResult(name) ?? [])));
 }
 
-export function renderPage(results: readonly FaultResult[]): string {
+function renderPage(results: readonly FaultResult[]): string {
   return `${[
     "# What was broken, and what held",
     "",

@@ -13,7 +13,7 @@ export interface Rates {
   readonly revocationsASecond: number;
 }
 
-export const DEFAULT_RATES: Rates = { requestsASecond: 160, revocationsASecond: 25 };
+const DEFAULT_RATES: Rates = { requestsASecond: 160, revocationsASecond: 25 };
 
 /** Tokens of the last revocations: what is asked for most. */
 const HOT_TOKENS = 120;

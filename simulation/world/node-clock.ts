@@ -4,7 +4,7 @@ import type { SeededRandom } from "./seeded-random.ts";
 /** What the world's wall clocks should show at true time 0. */
 export const START_MS = 1_900_000_000_000;
 /** Either way, of each clock: what a cheap quartz does. */
-export const MAX_DRIFT = 100e-6;
+const MAX_DRIFT = 100e-6;
 /** How far a wall clock is off while nobody tampers with it; less than the skew that tokens are checked with. */
 const MAX_OFFSET_MS = 1000;
 

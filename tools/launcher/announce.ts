@@ -59,7 +59,7 @@ export function contractOf({ addresses, data, demo, endpoints, pids, certificate
 }
 
 /** Each says what it does and is one line, so that it can be pasted into a shell as it is. */
-export function curlLines({
+function curlLines({
   addresses,
   demo,
   endpoints,
@@ -92,7 +92,7 @@ export function curlLines({
   ];
 }
 
-export function commandLines({ addresses, demo, certificate }: Started): readonly string[] {
+function commandLines({ addresses, demo, certificate }: Started): readonly string[] {
   return [
     ...(certificate === undefined
       ? []

@@ -3,15 +3,15 @@ export { ackIntervalFor } from "./ack-interval.ts";
 export { type Authenticate, type Caller, callerOf, requireScope } from "./caller.ts";
 export { checkBody, problemsOf } from "./check-body.ts";
 export { feedError } from "./errors.ts";
-export { EventStream, type EventStreamOptions, WRITABLE_LIMIT_BYTES } from "./event-stream.ts";
+export { EventStream } from "./event-stream.ts";
 export { ExclusiveLeases } from "./exclusive-leases.ts";
 export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
-export { FeedHub, type FeedHubOptions } from "./feed-hub.ts";
+export { FeedHub } from "./feed-hub.ts";
 export { type FeedRoutesOptions, mountFeedRoutes } from "./feed-routes.ts";
-export { FeedStreams, type FeedStreamsOptions } from "./feed-streams.ts";
-export { HeadSigner, type HeadSignerOptions, type SignHead } from "./head-signer.ts";
+export { FeedStreams } from "./feed-streams.ts";
+export { HeadSigner, type SignHead } from "./head-signer.ts";
 export { countedFor, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
-export { type AheadOfHead, LeaseDesk, type LeaseDeskOptions } from "./lease-desk.ts";
+export { type AheadOfHead, LeaseDesk } from "./lease-desk.ts";
 export {
   type Holder,
   keyOfHolder,
@@ -27,5 +27,5 @@ export { readJsonOnly } from "./read-json-only.ts";
 export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
 export { createErrorHandler, type SendErrorOptions } from "./send-error.ts";
 export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
-export { Snapshots, type SnapshotsOptions } from "./snapshots.ts";
+export { Snapshots } from "./snapshots.ts";
 export { every } from "./timers.ts";

@@ -44,7 +44,7 @@ export const clockReportSchema = z.object({ offsetMs: z.int(), isOff: z.boolean(
 export type ClockReport = z.infer<typeof clockReportSchema>;
 
 /** The issuer's wall clock in milliseconds since 1970, between two bounds. */
-export const issuerTimeSchema = z.object({
+const issuerTimeSchema = z.object({
   earliestMs: z.number().nonnegative(),
   latestMs: z.number().nonnegative(),
 });

@@ -7,7 +7,7 @@ import { receiptSchema } from "./receipt.ts";
 import { MODES, SCOPES } from "./scopes.ts";
 
 /** One revocation, as the operator sees it. */
-export const revocationEntrySchema = z.object({
+const revocationEntrySchema = z.object({
   seq: z.int().positive(),
   scope: z.enum(SCOPES),
   mode: z.enum(MODES),
@@ -37,7 +37,7 @@ export const revocationStatusSchema = z.object({ revocation: revocationEntrySche
 export type RevocationStatus = z.infer<typeof revocationStatusSchema>;
 
 /** One verifier that holds, or lately held, a lease. */
-export const verifierStatusSchema = z.object({
+const verifierStatusSchema = z.object({
   name: z.string(),
   clientId: z.string(),
   /** Its index holds every record up to this seq: so it said last. */

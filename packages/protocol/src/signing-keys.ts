@@ -3,7 +3,7 @@ import { z } from "zod";
 import { REASONS } from "./reasons.ts";
 import { revocationAnswerSchema } from "./receipt.ts";
 
-export const signingKeySchema = z.object({
+const signingKeySchema = z.object({
   kid: z.string(),
   algorithm: z.string(),
   /**

@@ -17,7 +17,7 @@ export const SNAPSHOT_MEDIA_TYPE = "application/vnd.portcullis.snapshot";
 const MAGIC = new TextEncoder().encode("PCSNAP01");
 const DIGEST_BYTES = 32;
 
-export const snapshotHeaderSchema = z.object({
+const snapshotHeaderSchema = z.object({
   /** Changes when the log's database was restored or failed over: cursors of another incarnation are void. */
   incarnation: z.string().min(1),
   /** Newest seq that the snapshot holds: where the stream goes on. */

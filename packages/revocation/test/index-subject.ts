@@ -6,7 +6,7 @@ import { LIFETIME_SECONDS, SKEW_SECONDS } from "./memory-log.ts";
 import type { Token } from "./oracle.ts";
 import { ReadingThread } from "./threads/reading-thread.ts";
 
-export const HASH_KEY = new Uint8Array(32).fill(1);
+const HASH_KEY = new Uint8Array(32).fill(1);
 export const keySpace = createKeySpace(HASH_KEY);
 
 /** Two times that a test moves by hand. */

@@ -2,7 +2,7 @@ import type { RevocationEntry } from "@portcullis/protocol";
 import { type Column, visible } from "./table.ts";
 import { dateTime } from "./times.ts";
 
-export const keyText = ({ key }: RevocationEntry): string =>
+const keyText = ({ key }: RevocationEntry): string =>
   key === null ? "-" : typeof key === "string" ? key : `${key.subject} at ${key.client}`;
 
 export const REVOCATION_COLUMNS: readonly Column<RevocationEntry>[] = [

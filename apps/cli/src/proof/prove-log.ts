@@ -6,7 +6,7 @@ import { firstAltered } from "./first-altered.ts";
 import { chainCheck, logCheck, verifierCheck } from "./judge.ts";
 import { LogProof } from "./log-proof.ts";
 
-const RECORDS_A_PAGE = 10_000;
+const RECORDS_PER_PAGE = 10_000;
 
 export interface Proven {
   readonly incarnation: string;
@@ -37,7 +37,7 @@ async function readAll(api: RevocationsApi, list: VerifierList, onProgress: OnPr
   let proof = new LogProof(list.verifiers);
   let last: LogPage | undefined;
   while (last === undefined || (last.to < list.head && last.to > last.after)) {
-    const page: LogPage = await api.batches(last?.to ?? 0, RECORDS_A_PAGE);
+    const page: LogPage = await api.batches(last?.to ?? 0, RECORDS_PER_PAGE);
     if (!proof.continues(page)) proof = new LogProof(list.verifiers);
     proof.take(page);
     last = page;

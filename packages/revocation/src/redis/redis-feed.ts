@@ -11,7 +11,6 @@ import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
 import { pause } from "../timers.ts";
 import { readEntry } from "./read-entry.ts";
 import { type RedisStreamClient, StreamConnection } from "./stream-client.ts";
-import { within } from "./within.ts";
 
 export interface RedisFeedOptions {
   /** Snapshot and lease always go this way, and the stream whenever Redis is not well. */
@@ -242,3 +241,19 @@ const textOf = (error: unknown): string => {
   const { detail } = error as { detail?: unknown };
   return typeof detail === "string" ? detail : error.message;
 };
+
+/** Rejects with what `onTime` gives when the work takes longer; the work itself is left to whoever began it. */
+async function within<Value>(
+  work: Promise<Value>,
+  options: { readonly ms: number; readonly setTimer: SetTimer; readonly onTime: () => unknown },
+): Promise<Value> {
+  let cancel = (): void => {};
+  const late = new Promise<never>((_resolve, reject) => {
+    cancel = options.setTimer(() => reject(options.onTime()), options.ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    cancel();
+  }
+}

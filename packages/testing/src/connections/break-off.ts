@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { RawRequest } from "./request-kinds.ts";
 
 /** How a client leaves: with a reset, by closing and reading nothing more, or by ending its half and reading on. */
-export const LEAVINGS = ["reset", "close", "half-close"] as const;
+const LEAVINGS = ["reset", "close", "half-close"] as const;
 export type Leaving = (typeof LEAVINGS)[number];
 
 /** What one connection sends, write by write, and how it ends. */
