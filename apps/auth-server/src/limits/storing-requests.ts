@@ -43,6 +43,7 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   [`${ROUTES.end_session}/success`]: "only reads",
   "/.well-known": "only reads",
   "/interaction/:uid": "only reads, except to a POST",
+  [`${ROUTES.end_session}/sign-in`]: "only reads, except to a POST",
   "/account": "stores for whoever is signed in, and a bounded number of rows a session",
   "/health": "writes over one row, every few seconds at most",
   "/assets": "only reads",
