@@ -349,6 +349,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["packages/revocation/test/replica.test.ts"],
   },
   {
+    name: "no-authenticate-step",
+    says: "a request reaches its service without having been asked for a token",
+    file: "apps/gateway/src/pipeline.ts",
+    edits: [[`    ["authenticate", authenticate(guard)],`, ""]],
+    tests: ["apps/gateway/test/pipeline.test.ts"],
+  },
+  {
+    name: "head-that-ends-the-process",
+    says: "a service whose answer cannot be passed on ends the gateway",
+    file: "apps/gateway/src/upstreams/response-relay.ts",
+    edits: [[`      this.stop(refuse(failureCode(error)));`, `      throw error;`]],
+    tests: ["apps/gateway/test/response-relay.test.ts"],
+  },
+  {
     name: "no-share-of-a-service",
     says: "one client may hold every connection of a service",
     file: "apps/gateway/src/upstreams/connection-queue.ts",
