@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { openStorage } from "../../apps/auth-server/src/storage/open-storage.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
@@ -33,7 +34,7 @@ const postgres = await startPostgres();
 const options = {
   tokenLifetimeSeconds: 3600,
   clockSkewSeconds: 5,
-  nowSeconds: () => Date.now() / 1000,
+  clock: systemClock,
   randomBytes,
 };
 const drivers: Record<string, Storage> = {

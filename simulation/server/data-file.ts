@@ -1,9 +1,9 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Clock } from "@portcullis/protocol";
 import { openStorage } from "../../apps/auth-server/src/storage/open-storage.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
-import type { NodeClock } from "../world/node-clock.ts";
 import { START_MS } from "../world/node-clock.ts";
 import { seededRandom } from "../world/seeded-random.ts";
 
@@ -41,7 +41,7 @@ export function createDataFolder(): DataFolder {
 }
 
 async function makeTemplate(file: string): Promise<void> {
-  const clock = { nowSeconds: () => START_MS / 1000, monotonicMs: () => 0 };
+  const clock = { wallMs: () => START_MS, monotonicMs: () => 0 };
   const storage = await openDataFile(file, { clock, lifetimeSeconds: LIFETIME_SECONDS, seed: 0 });
   await storage.close();
 }
@@ -49,7 +49,7 @@ async function makeTemplate(file: string): Promise<void> {
 export function openDataFile(
   file: string,
   options: {
-    readonly clock: Pick<NodeClock, "nowSeconds" | "monotonicMs">;
+    readonly clock: Clock;
     readonly lifetimeSeconds: number;
     readonly seed: number;
   },
@@ -58,8 +58,7 @@ export function openDataFile(
     database: { kind: "sqlite", file },
     tokenLifetimeSeconds: options.lifetimeSeconds,
     clockSkewSeconds: SKEW_SECONDS,
-    nowSeconds: options.clock.nowSeconds,
-    monotonicMs: options.clock.monotonicMs,
+    clock: options.clock,
     randomBytes: seededRandom(options.seed).bytes,
   });
 }

@@ -51,7 +51,7 @@ export class ServerLife {
     const { storage, process, mutations } = options;
     const { log } = storage;
     const { clock } = process;
-    const local = await loadLocalRevocations({ log, nowSeconds: clock.nowSeconds });
+    const local = await loadLocalRevocations({ log, clock });
     const table = mutations.leaseTable(new LeaseTable(clock));
     const leases = await LeaseDesk.open({
       log,
@@ -74,7 +74,6 @@ export class ServerLife {
     const { storage, process, mutations, writableLimitBytes } = options;
     const { log } = storage;
     const { setTimer, clock } = process;
-    const { monotonicMs, wallMs } = clock;
     this.process = process;
     this.storage = storage;
     this.table = parts.table;
@@ -84,8 +83,7 @@ export class ServerLife {
       leases: mutations.leasesForReceipts(parts.table),
       head: () => log.head(),
       refresh: () => log.refresh(),
-      monotonicMs,
-      wallClockMs: wallMs,
+      clock,
       setTimer,
     });
     this.#revoker = createRevoker({
@@ -146,7 +144,7 @@ export class ServerLife {
   async #prune(): Promise<void> {
     const { storage } = this;
     try {
-      await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+      await pruneExpired({ storage });
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
     }

@@ -1,7 +1,7 @@
 /** The authorization server: what it is made of, and what is mounted where. */
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
-import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, systemClock } from "@portcullis/protocol";
 import { type ClientAddresses, createClientAddresses, fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
@@ -61,9 +61,8 @@ export interface AuthServerOptions {
   readonly report: Report;
   /** Default: a file that would remove more than half of the clients is refused. */
   readonly acceptRemovals?: boolean;
-  readonly nowMs?: () => number;
-  /** Default: `performance.now`. For ages of what is stored alone; leases have a clock of their own. */
-  readonly steadyMs?: () => number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   readonly randomBytes?: (size: number) => Uint8Array;
   /** For tests of the issuing phase alone. */
   readonly testHooks?: OidcTestHooks;
@@ -123,40 +122,38 @@ function diskSpaceOf({ diskSpace }: Configuration) {
 }
 
 interface Platform {
-  readonly nowMs: () => number;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
 function platformOf({
   configuration: { clockSkewSeconds },
-  nowMs = Date.now,
-  steadyMs,
+  clock = systemClock,
   randomBytes = cryptoRandomBytes,
 }: AuthServerOptions): Platform {
-  const times = createStoredTimes({ nowMs, steadyMs, clockSkewSeconds });
-  return { nowMs, nowSeconds: () => Math.floor(nowMs() / 1000), times, randomBytes };
+  const times = createStoredTimes({ clock, clockSkewSeconds });
+  return { clock, times, randomBytes };
 }
 
 interface Parts extends AuthServerOptions, Platform {
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly storage: Storage;
 }
 
 async function compose(parts: Parts): Promise<AuthServer> {
-  const { storage, nowSeconds, configuration } = parts;
+  const { storage, clock, configuration } = parts;
   const { issuer } = configuration;
   // First of all that follow the log: see key-ring.ts.
-  const ring = await KeyRing.open({ storage, nowSeconds, report: parts.report });
+  const ring = await KeyRing.open({ storage, clock, report: parts.report });
   const endBelow = createEndBelow({
-    nowSeconds,
+    clock,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
   });
   const clients = await configuredClients(parts, endBelow);
   const incarnation = () => storage.log.incarnation;
-  const signHead = createSignHead({ issuer, incarnation, key: () => ring.signing(), nowSeconds });
+  const signHead = createSignHead({ issuer, incarnation, key: () => ring.signing(), clock });
   const recognizeHead = createRecognizeHead({ issuer, keys: () => ring.state().publicKeys });
   const heads = { signHead, recognizeHead };
   const redis = composeRedis({ ...parts, signHead, secrets: await loadCookieKeys(parts) });
@@ -285,7 +282,7 @@ function interactionsIn(configuration: Configuration, redis: Redis): { interacti
 function openLimit({ redis: settings }: Configuration, { connection }: Redis): OpenLimit {
   return (name, most) => {
     const options = { most, windowMs: LIMIT_WINDOW_MS };
-    const own = new MemoryRateLimit({ ...options, monotonicMs: () => performance.now() });
+    const own = new MemoryRateLimit({ ...options, clock: systemClock });
     if (connection === undefined) return own;
     const key = `${settings?.keyPrefix}:limit:${name}`;
     return new RedisRateLimit({ ...options, redis: connection, name: key, without: own });
@@ -317,7 +314,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     keys: () => ring.state().publicKeys,
     local: revocations.local,
     catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
-    nowSeconds: parts.nowSeconds,
+    clock: parts.clock,
   });
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
   const { revoker, receipts } = revocations;
@@ -339,7 +336,7 @@ interface PageParts {
   readonly browser: BrowserSessions;
 }
 
-function pagePartsOf({ oidc, configuration: { issuer }, nowSeconds }: Mounted): PageParts {
+function pagePartsOf({ oidc, configuration: { issuer }, clock }: Mounted): PageParts {
   const { provider, sessions, forms } = oidc;
   const cookiesOf: CookiesOf & NoticeCookiesOf = ({ request, reply }) =>
     provider.createContext(request.raw, reply.raw).cookies;
@@ -349,7 +346,7 @@ function pagePartsOf({ oidc, configuration: { issuer }, nowSeconds }: Mounted): 
     browser: new BrowserSessions({
       provider,
       sessions,
-      nowSeconds,
+      clock,
       uidOf: (text) =>
         encodeIdentifier(Buffer.from(forms.tokenFor(text), "base64url").subarray(0, IDENTIFIER_BYTES)),
     }),

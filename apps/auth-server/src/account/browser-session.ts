@@ -1,7 +1,9 @@
 /** The session that a browser's cookie leads to, for pages outside of the library's own flows. */
+import type { Clock } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
 import { type SessionPayload, type SessionStore, TTL } from "../oidc/index.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 
 export interface SignedIn {
   readonly uid: string;
@@ -11,7 +13,7 @@ export interface SignedIn {
 export interface BrowserSessionOptions {
   readonly provider: Provider;
   readonly sessions: SessionStore;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   /** A session's public name, the same for the same text and foreseen by nobody else. */
   readonly uidOf: (text: string) => string;
 }
@@ -24,13 +26,13 @@ interface Exchange {
 export class BrowserSessions {
   readonly #provider: Provider;
   readonly #sessions: SessionStore;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
   readonly #uidOf: (text: string) => string;
 
-  constructor({ provider, sessions, nowSeconds, uidOf }: BrowserSessionOptions) {
+  constructor({ provider, sessions, clock, uidOf }: BrowserSessionOptions) {
     this.#provider = provider;
     this.#sessions = sessions;
-    this.#nowSeconds = nowSeconds;
+    this.#clock = clock;
     this.#uidOf = uidOf;
   }
 
@@ -60,7 +62,7 @@ export class BrowserSessions {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
     session.loginAccount({ accountId, amr: ["pwd"] });
-    session.exp = this.#nowSeconds() + TTL.Session;
+    session.exp = wholeSeconds(this.#clock) + TTL.Session;
     const { payload } = await session.getValueAndPayload();
     await this.#sessions.save({
       id: session.jti,

@@ -1,9 +1,10 @@
 /** One-time tokens for the account page's forms: each is good once, in the session that it was made for. */
-import { encodeBase64url } from "@portcullis/protocol";
+import { type Clock, encodeBase64url } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import { hashOfSecret, type RandomBytes } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { FormTokensTable } from "../storage/tables/account.ts";
 
 const LIFE_SECONDS = 60 * 60;
@@ -13,12 +14,12 @@ const MOST_A_SESSION = 32;
 
 export class OneTimeFormTokens {
   readonly #storage: Storage;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
   readonly #randomBytes: RandomBytes;
 
-  constructor(options: { storage: Storage; nowSeconds: () => number; randomBytes: RandomBytes }) {
+  constructor(options: { storage: Storage; clock: Clock; randomBytes: RandomBytes }) {
     this.#storage = options.storage;
-    this.#nowSeconds = options.nowSeconds;
+    this.#clock = options.clock;
     this.#randomBytes = options.randomBytes;
   }
 
@@ -27,7 +28,7 @@ export class OneTimeFormTokens {
     const row = {
       token_hash: hashOf(token),
       session_uid: sessionUid,
-      expires_at: this.#nowSeconds() + LIFE_SECONDS,
+      expires_at: wholeSeconds(this.#clock) + LIFE_SECONDS,
     };
     await this.#storage.write(async ({ db }) => {
       await db.insertInto("account_form_tokens").values(row).execute();
@@ -44,7 +45,7 @@ export class OneTimeFormTokens {
         .deleteFrom("account_form_tokens")
         .where("token_hash", "=", hashOf(token))
         .where("session_uid", "=", sessionUid)
-        .where("expires_at", ">", this.#nowSeconds())
+        .where("expires_at", ">", wholeSeconds(this.#clock))
         .executeTakeFirstOrThrow();
       return numDeletedRows === 1n;
     });

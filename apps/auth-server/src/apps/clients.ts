@@ -4,10 +4,12 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Clock } from "@portcullis/protocol";
 import type { CompiledQuery, Selectable } from "kysely";
 import type { ClientConfiguration } from "../config/schema.ts";
 import type { EndBelow } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ClientsTable } from "../storage/tables/oidc.ts";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { appsError } from "./errors.ts";
@@ -34,12 +36,12 @@ export class Clients {
   readonly #storage: Storage;
   /** Compiled once, with the client id as their parameter: every request of a client asks both. */
   readonly #queries: ReturnType<typeof compileQueries>;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
 
-  constructor(options: { storage: Storage; nowSeconds: () => number }) {
+  constructor(options: { storage: Storage; clock: Clock }) {
     this.#storage = options.storage;
     this.#queries = compileQueries(options.storage.read);
-    this.#nowSeconds = options.nowSeconds;
+    this.#clock = options.clock;
   }
 
   async find(clientId: string): Promise<ClientMetadata | undefined> {
@@ -116,7 +118,7 @@ export class Clients {
     clients: readonly NamedClient[],
     endBelow: EndBelow,
   ): Promise<void> {
-    const change = { removed_at: this.#nowSeconds() };
+    const change = { removed_at: wholeSeconds(this.#clock) };
     for (const { clientId } of clients) {
       const query = transaction.db.updateTable("oidc_clients").set(change);
       await query.where("client_id", "=", clientId).execute();
@@ -136,7 +138,7 @@ export class Clients {
 
   /** Only the row: whoever calls this ends what hangs below the client in the same transaction. */
   async disable({ db }: WriteTransaction, clientId: string): Promise<void> {
-    const change = { disabled_at: this.#nowSeconds() };
+    const change = { disabled_at: wholeSeconds(this.#clock) };
     await db.updateTable("oidc_clients").set(change).where("client_id", "=", clientId).execute();
   }
 

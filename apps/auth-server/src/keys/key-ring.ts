@@ -1,4 +1,5 @@
 import {
+  type Clock,
   isMembership,
   type RevocationRecord,
   type RotatedKey,
@@ -9,6 +10,7 @@ import type { JWK } from "jose";
 import type { Report } from "../logging/report.ts";
 import { coalesced } from "../storage/coalesced.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { keysError } from "./errors.ts";
 import {
@@ -28,7 +30,7 @@ import { publicKeysOf, type SigningKey } from "./signing-key.ts";
 
 export interface KeyRingOptions {
   readonly storage: Storage;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly report: Report;
 }
 
@@ -191,7 +193,7 @@ export class KeyRing {
   }
 
   #now(): number {
-    return Math.floor(this.#options.nowSeconds());
+    return wholeSeconds(this.#options.clock);
   }
 
   /** Of all subscribers of the log the first: see above. */

@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import { ALLOWED, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 
 /** Callers that are remembered: one who sends from many addresses must not fill the memory. */
@@ -10,17 +11,17 @@ interface Window {
 
 /** Of one server alone. */
 export class MemoryRateLimit implements RateLimit {
-  readonly #options: RateLimitOptions & { readonly monotonicMs: () => number };
+  readonly #options: RateLimitOptions & { readonly clock: Pick<Clock, "monotonicMs"> };
   /** Oldest first: all windows are of one length, so that they end in the order in which they began. */
   readonly #windows = new Map<string, Window>();
 
-  constructor(options: RateLimitOptions & { readonly monotonicMs: () => number }) {
+  constructor(options: RateLimitOptions & { readonly clock: Pick<Clock, "monotonicMs"> }) {
     this.#options = options;
   }
 
   async take(caller: string): Promise<{ readonly retryAfterMs: number }> {
-    const { most, monotonicMs } = this.#options;
-    const now = monotonicMs();
+    const { most, clock } = this.#options;
+    const now = clock.monotonicMs();
     const window = this.#windowOf(caller, now);
     window.count++;
     return window.count <= most ? ALLOWED : { retryAfterMs: window.endsAt - now };

@@ -1,5 +1,5 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
-import type { RevocableClaims } from "@portcullis/protocol";
+import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
 import type { Clients } from "../apps/clients.ts";
 import type { Configuration } from "../config/load.ts";
@@ -50,9 +50,8 @@ export interface OidcOptions {
   readonly users: Users;
   readonly clients: Clients;
   readonly report: Report;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly times: StoredTimes;
-  readonly nowSeconds: () => number;
   readonly randomBytes: RandomBytes;
   readonly testHooks?: OidcTestHooks;
   readonly interactions?: InteractionCache;
@@ -102,7 +101,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const verify = verifyOwnTokens({
     issuer,
     keys: () => ring.state().publicKeys,
-    nowSeconds: options.nowSeconds,
+    clock: options.clock,
   });
   const renewSignature = renewSignatures(ring);
   const successors = new RefreshSuccessors(options);
@@ -159,7 +158,7 @@ function stepsOf(
   options: OidcOptions,
   { sessions, grants, clients }: { sessions: SessionStore; grants: GrantStore; clients: Clients },
 ): readonly IssuingStep[] {
-  const { storage, users, local, ring, isRefusedForGood, configuration, nowSeconds } = options;
+  const { storage, users, local, ring, isRefusedForGood, configuration, clock } = options;
   const steps = issuingSteps({
     readHead: () => storage.log.refresh(),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
@@ -171,7 +170,7 @@ function stepsOf(
     isProofKeyRefused: (thumbprint) => isRefusedForGood("dpop-key", thumbprint),
     isDenied: (claims: RevocableClaims) => verdictOf(local, claims) === "killed",
     issuer: configuration.issuer,
-    nowSeconds,
+    clock,
   });
   return options.testHooks?.reorder?.(steps) ?? steps;
 }

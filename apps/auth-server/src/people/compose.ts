@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -22,18 +23,17 @@ export async function composePeople(options: {
   readonly configuration: Configuration;
   readonly storage: Storage;
   readonly report: Report;
-  readonly nowMs: () => number;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }): Promise<People> {
-  const { configuration, storage, report, nowMs, nowSeconds, randomBytes } = options;
-  const knownPlaces = new KnownPlaces({ storage, nowSeconds });
+  const { configuration, storage, report, clock, randomBytes } = options;
+  const knownPlaces = new KnownPlaces({ storage, clock });
   const users = new Users(options);
   for (const user of configuration.users) await users.ensure(user);
   const { compared, close } = compareWithFile({ users, file: configuration.users, report });
   const guesses = createGuessLimit({
     storage: boundedAttempts({ storage, report }),
-    nowMs,
+    clock,
     clockSkewMs: configuration.clockSkewSeconds * 1000,
   });
   const signIn = await createSignIn({ storage, users, guesses, knownPlaces, randomBytes });

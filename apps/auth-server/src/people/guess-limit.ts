@@ -11,7 +11,9 @@
  * counted of it, and nothing of what others guessed. Every block ends by itself and is bounded, and attempts during it
  * neither count nor lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
  */
+
 import { createHash } from "node:crypto";
+import type { Clock } from "@portcullis/protocol";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SignInAttemptsTable } from "../storage/tables/people.ts";
@@ -56,29 +58,29 @@ export interface Attempt {
 
 export interface GuessLimitOptions {
   readonly storage: Pick<Storage, "read" | "write">;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   /** How far the clocks of two servers may be apart. */
   readonly clockSkewMs: number;
 }
 
-export function createGuessLimit({ storage, nowMs, clockSkewMs }: GuessLimitOptions): GuessLimit {
+export function createGuessLimit({ storage, clock, clockSkewMs }: GuessLimitOptions): GuessLimit {
   return {
     async look(attempt) {
-      const counter = new Counters({ db: storage.read, now: nowMs(), clockSkewMs });
+      const counter = new Counters({ db: storage.read, now: clock.wallMs(), clockSkewMs });
       return ownWait(counter, await counter.find(keysOf(attempt).own));
     },
     take: (attempt) =>
       storage.write((transaction) => {
         const { db, lockRows } = transaction;
-        return take(new Counters({ db, lockRows, now: nowMs(), clockSkewMs }), attempt);
+        return take(new Counters({ db, lockRows, now: clock.wallMs(), clockSkewMs }), attempt);
       }),
     succeeded: ({ db, lockRows }, attempt) =>
-      succeeded(new Counters({ db, lockRows, now: nowMs(), clockSkewMs }), attempt),
+      succeeded(new Counters({ db, lockRows, now: clock.wallMs(), clockSkewMs }), attempt),
     async prune({ db }, limit) {
       const old = db
         .selectFrom("sign_in_attempts")
         .select("key_hash")
-        .where("updated_at", "<", nowMs() - MEMORY_MS)
+        .where("updated_at", "<", clock.wallMs() - MEMORY_MS)
         .limit(limit);
       return countDeleted(db.deleteFrom("sign_in_attempts").where("key_hash", "in", old));
     },

@@ -2,9 +2,12 @@
  * Where users signed in before: devices, by a random token in a cookie, and groups of addresses. Strangers' guesses do
  * not make these wait. Knowing one is no credential: whoever stole a device's token may guess as slowly as that device.
  */
+
 import { createHash } from "node:crypto";
+import type { Clock } from "@portcullis/protocol";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { KnownPlacesTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 
@@ -32,11 +35,11 @@ export type Standing =
 
 export class KnownPlaces {
   readonly #storage: Storage;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
 
-  constructor(options: { readonly storage: Storage; readonly nowSeconds: () => number }) {
+  constructor(options: { readonly storage: Storage; readonly clock: Clock }) {
     this.#storage = options.storage;
-    this.#nowSeconds = options.nowSeconds;
+    this.#clock = options.clock;
   }
 
   async standingOf(owner: Owner, { deviceTokens, address }: Place): Promise<Standing> {
@@ -52,7 +55,7 @@ export class KnownPlaces {
       .selectFrom("known_places")
       .select("place_hash")
       .where("place_hash", "in", hashes)
-      .where("last_used_at", ">", this.#nowSeconds() - PLACE_LIFE_SECONDS)
+      .where("last_used_at", ">", wholeSeconds(this.#clock) - PLACE_LIFE_SECONDS)
       .execute();
     const known = places.find(({ hash }) => rows.some((row) => Buffer.compare(row.place_hash, hash) === 0));
     return known?.standing ?? { kind: "stranger" };
@@ -64,7 +67,7 @@ export class KnownPlaces {
     owner: Owner,
     { deviceToken, address }: { readonly deviceToken: string; readonly address: string },
   ): Promise<void> {
-    const last_used_at = this.#nowSeconds();
+    const last_used_at = wholeSeconds(this.#clock);
     const of = { user_id: owner.id, last_used_at };
     await keep(transaction, { ...of, kind: "device", place_hash: deviceHash(owner, deviceToken) });
     await keep(transaction, { ...of, kind: "address", place_hash: addressHash(owner, address) });
@@ -75,7 +78,7 @@ export class KnownPlaces {
     const old = db
       .selectFrom("known_places")
       .select("place_hash")
-      .where("last_used_at", "<=", this.#nowSeconds() - PLACE_LIFE_SECONDS)
+      .where("last_used_at", "<=", wholeSeconds(this.#clock) - PLACE_LIFE_SECONDS)
       .limit(limit);
     return countDeleted(db.deleteFrom("known_places").where("place_hash", "in", old));
   };

@@ -1,8 +1,9 @@
-import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { UserConfiguration } from "../config/schema.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { UsersTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { peopleError } from "./errors.ts";
@@ -16,7 +17,7 @@ export interface NewUser extends UserConfiguration {}
 
 export interface UsersOptions {
   readonly storage: Storage;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -81,7 +82,7 @@ export class Users {
   }
 
   async #newRow(user: NewUser, key: string): Promise<Omit<User, "origin">> {
-    const { randomBytes, nowSeconds } = this.#options;
+    const { randomBytes, clock } = this.#options;
     return {
       id: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
       username: user.username,
@@ -89,7 +90,7 @@ export class Users {
       name: user.name,
       email: user.email ?? null,
       password_hash: await hashPassword(user.password, randomBytes),
-      created_at: nowSeconds(),
+      created_at: wholeSeconds(clock),
       disabled_at: null,
     };
   }
@@ -106,7 +107,7 @@ export class Users {
     await forgetPlaces(transaction, id);
     await transaction.db
       .updateTable("users")
-      .set({ disabled_at: this.#options.nowSeconds() })
+      .set({ disabled_at: wholeSeconds(this.#options.clock) })
       .where("id", "=", id)
       .execute();
   }

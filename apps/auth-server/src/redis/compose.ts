@@ -7,7 +7,7 @@ import type { Bus } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";
-import { PlainKeys, type PlainKeysOptions } from "./plain-keys.ts";
+import { PlainKeys } from "./plain-keys.ts";
 import { redisBus } from "./redis-bus.ts";
 import { redisInteractions } from "./redis-interactions.ts";
 
@@ -15,7 +15,6 @@ export interface RedisOptions {
   readonly configuration: Pick<Configuration, "redis">;
   readonly storage: Storage;
   readonly report: Report;
-  readonly nowSeconds: () => number;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly signHead: (position: LogPosition) => Promise<string>;
   /** Shared by all servers on one database, through SQL. */
@@ -30,11 +29,6 @@ export interface Redis {
   close(): Promise<void>;
 }
 
-/** A key that was not written because this clock ran ahead would let a revoked token pass: the slower clock decides. */
-function plainKeysOf(shared: Omit<PlainKeysOptions, "read">, { log, read }: Storage): PlainKeys {
-  return new PlainKeys({ ...shared, read, nowSeconds: log.retention.earliest });
-}
-
 /** Waits for nothing: a server starts and works while Redis is away. */
 export function composeRedis(options: RedisOptions): Redis {
   const { redis: configuration } = options.configuration;
@@ -43,10 +37,16 @@ export function composeRedis(options: RedisOptions): Redis {
   const { keyPrefix } = configuration;
   const connection = connectRedis({ configuration, report });
   const bus = redisBus({ redis: connection, keyPrefix, secrets: options.secrets });
-  const shared = { ...options, redis: connection, keyPrefix, log: storage.log };
+  const shared = {
+    ...options,
+    redis: connection,
+    keyPrefix,
+    log: storage.log,
+    retention: storage.log.retention,
+  };
   const writers = [
     ...(configuration.feed ? [new FeedPublisher({ ...shared, setTimer: setProcessTimer })] : []),
-    ...(configuration.plainKeys ? [plainKeysOf(shared, storage)] : []),
+    ...(configuration.plainKeys ? [new PlainKeys({ ...shared, read: storage.read })] : []),
   ];
   return {
     bus,

@@ -4,6 +4,7 @@ import { hasCode, MODE_CODES, reasonOfCode, SCOPE_CODES } from "@portcullis/prot
 import type { Kysely } from "kysely";
 import type { Report } from "../logging/report.ts";
 import type { Database } from "../storage/database.ts";
+import type { RetentionClock } from "../storage/log/retention-clock.ts";
 import type { RevocationsTable } from "../storage/tables/revocations.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 import { runScript, script } from "./run-script.ts";
@@ -13,7 +14,8 @@ export interface PlainKeysOptions {
   readonly keyPrefix: string;
   readonly log: ServedLog;
   readonly read: Kysely<Database>;
-  readonly nowSeconds: () => number;
+  /** A key that was not written because this clock ran ahead would let a revoked token pass: the slower clock decides. */
+  readonly retention: Pick<RetentionClock, "earliest">;
   readonly report: Report;
   /** How often it is looked whether the keys are still there; default 3,000. */
   readonly compareMs?: number;
@@ -143,7 +145,7 @@ export class PlainKeys {
   async #write(row: PlainRow): Promise<void> {
     // Through the last second in which a token could verify.
     const goesAt = row.expires_at + 1;
-    if (row.key_text === null || goesAt <= this.#options.nowSeconds()) return;
+    if (row.key_text === null || goesAt <= this.#options.retention.earliest()) return;
     const key = `${NAMES[row.scope]}${row.key_text}`;
     await runScript(this.#options.redis, SET_UNTIL, {
       key,

@@ -11,6 +11,7 @@ import {
   Snapshots,
   setProcessTimer,
 } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Storage } from "../storage/storage.ts";
 import { revocationRoutes } from "./api/routes.ts";
@@ -47,11 +48,8 @@ export interface RevocationsOptions {
   readonly recognizeHead?: RollbackOptions["recognizeHead"];
   /** Default: those of the operating system. */
   readonly randomBytes?: (size: number) => Uint8Array;
-  readonly nowSeconds: () => number;
-  /** Default: `performance.now`. Never a wall clock. */
-  readonly monotonicMs?: () => number;
-  /** Default: `Date.now`. Only for the text `enforcedBy`. */
-  readonly wallClockMs?: () => number;
+  /** Leases and receipts read its monotonic side alone. */
+  readonly clock: Clock;
   /** Private happenings, for the operator's log; never a token or key. */
   readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
   readonly limits?: RevocationLimits;
@@ -93,19 +91,16 @@ export interface Revocations {
 
 /** Loads the live log into memory: resolves when `local` can answer. */
 export async function createRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { storage, nowSeconds, limits } = options;
+  const { storage, clock, limits } = options;
   const { log } = storage;
-  const monotonicMs = options.monotonicMs ?? (() => performance.now());
-  const wallClockMs = options.wallClockMs ?? (() => Date.now());
-  const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs };
   const report = options.report ?? (() => undefined);
   const setTimer = setProcessTimer;
 
   // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
   await renewStandingRefusals(storage);
   // Before all that tell others: what a follower hears of is already denied here.
-  const local = await loadLocalRevocations({ log, nowSeconds });
-  const { leases, close: closeLeases } = await openLeases({ ...options, monotonicMs, setTimer, report });
+  const local = await loadLocalRevocations({ log, clock });
+  const { leases, close: closeLeases } = await openLeases({ ...options, setTimer, report });
   const rollback = createRollback({
     recognizeHead: async () => undefined,
     randomBytes: cryptoRandomBytes,
@@ -118,8 +113,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     leases,
     head: () => log.head(),
     refresh: () => log.refresh(),
-    monotonicMs,
-    wallClockMs,
+    clock,
     setTimer,
   });
   const { endBelow, findTarget, settle } = options;
@@ -143,7 +137,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const capacity = new LogCapacity({ log, mostLiveRevocations, report });
   const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
 
-  const verifiers = createVerifiers({ leases, log, read: storage.read, monotonicMs });
+  const verifiers = createVerifiers({ leases, log, read: storage.read, clock });
 
   return {
     revoker,
@@ -202,7 +196,7 @@ function startTimers(parts: {
   const prune = async () => {
     try {
       await renewStandingRefusals(storage);
-      await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+      await pruneExpired({ storage });
     } catch (error) {
       report({ event: "prune_failed", error: (error as Error).message });
     }

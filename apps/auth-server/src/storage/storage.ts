@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database, Dialect } from "./database.ts";
 import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
@@ -60,9 +61,7 @@ export interface StorageOptions {
   /** Longest life of any access token. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
-  readonly nowSeconds: () => number;
-  /** Default: `performance.now`. */
-  readonly monotonicMs?: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
   /** With SQLite: default none, so that nothing is refused before the disk is full. */
   readonly diskSpace?: DiskRoomOptions | undefined;
@@ -70,10 +69,5 @@ export interface StorageOptions {
   readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
 
-/** What the operator's log and the steady clock are, where nobody said. */
-export function observersOf({
-  report = () => undefined,
-  monotonicMs = () => performance.now(),
-}: StorageOptions) {
-  return { report, monotonicMs };
-}
+/** What the operator's log is, where nobody said. */
+export const observersOf = ({ report = () => undefined, clock }: StorageOptions) => ({ report, clock });

@@ -1,3 +1,5 @@
+import { type Clock, wallSecondsOf } from "@portcullis/protocol";
+
 /**
  * The one way to ask how long ago something was stored. It may have been stored by another server, whose clock is ahead
  * or behind, or by this one before its clock was set. So an age is read from two clocks (the wall clock, and the one of
@@ -18,21 +20,22 @@ export interface StoredTimes {
 }
 
 export interface StoredTimesOptions {
-  readonly nowMs: () => number;
-  /** Default: `performance.now`. */
-  readonly steadyMs?: (() => number) | undefined;
+  readonly clock: Clock;
   readonly clockSkewSeconds: number;
 }
 
 export function createStoredTimes(options: StoredTimesOptions): StoredTimes {
-  const { nowMs, steadyMs = () => performance.now(), clockSkewSeconds } = options;
+  const { clock, clockSkewSeconds } = options;
   const skewMs = clockSkewSeconds * 1000;
-  const startedAt = nowMs() - steadyMs();
-  const clocks = () => [nowMs(), startedAt + steadyMs()];
+  const startedAt = clock.wallMs() - clock.monotonicMs();
+  const clocks = () => [clock.wallMs(), startedAt + clock.monotonicMs()];
   return {
     isWithin: (atMs, windowMs) =>
       clocks().some((now) => now - atMs >= -skewMs && now - atMs < windowMs + skewMs),
-    ageMs: (atMs) => Math.max(0, nowMs() - atMs),
+    ageMs: (atMs) => Math.max(0, clock.wallMs() - atMs),
     overForAllMs: () => Math.floor(Math.min(...clocks())) - skewMs,
   };
 }
+
+/** Returns the wall clock's seconds without their fraction: what columns and claims hold. */
+export const wholeSeconds = (clock: Pick<Clock, "wallMs">): number => Math.floor(wallSecondsOf(clock));

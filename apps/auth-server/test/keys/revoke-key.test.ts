@@ -53,7 +53,7 @@ describe("a signing key that is revoked", () => {
     server.advance(TWO_DAYS_MS);
     await server.restart();
     const { storage } = server.server;
-    await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+    await pruneExpired({ storage });
     server.advance(TWO_DAYS_MS);
     await server.restart();
 

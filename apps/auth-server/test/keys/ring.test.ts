@@ -4,6 +4,7 @@ import { afterEach, describe, it } from "node:test";
 import { exchange, json } from "@portcullis/testing/end-to-end";
 import { decodeJwt } from "jose";
 import { issuingSteps } from "../../src/oidc/tokens/issuing-phase.ts";
+import { wallClock } from "../clocks.ts";
 import { machineToken, ok, refresh, revokeByApi, signIn, token } from "../oidc/app.ts";
 import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { apiToken, forge, kidOf, stealKey, useApi } from "./stolen-key.ts";
@@ -211,7 +212,7 @@ describe("a proof key that was refused", () => {
       },
       isDenied: () => false,
       issuer: server.issuer,
-      nowSeconds: () => 0,
+      clock: wallClock(() => 0),
     });
     const bind = async (proofKey?: string) => {
       for (const step of steps) {

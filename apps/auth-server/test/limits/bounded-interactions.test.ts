@@ -12,7 +12,7 @@ test("a flood of sign-ins leaves a bounded number in Redis; the rest is for SQL 
       find: async () => undefined,
       destroy: async (id) => void kept.delete(id),
     },
-    new MemoryRateLimit({ most: 10, windowMs: 60_000, monotonicMs: () => now }),
+    new MemoryRateLimit({ most: 10, windowMs: 60_000, clock: { monotonicMs: () => now } }),
   );
   const save = (id: number) => cache.save(String(id), {}, 3600);
   const answers = await Promise.all(Array.from({ length: 50 }, (_, id) => save(id)));

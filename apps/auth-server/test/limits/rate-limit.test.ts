@@ -17,7 +17,7 @@ const OPTIONS = { most: 3, windowMs: 60_000 };
 const DRIVERS: Record<string, (t: TestContext) => Promise<UnderTest>> = {
   memory: async () => {
     let now = 0;
-    const limit = new MemoryRateLimit({ ...OPTIONS, monotonicMs: () => now });
+    const limit = new MemoryRateLimit({ ...OPTIONS, clock: { monotonicMs: () => now } });
     return {
       limit,
       endWindow: async () => {
@@ -67,7 +67,7 @@ test("while Redis is away each server counts for itself", async (t) => {
   const redis = await redisForTest(t);
   await redis.kill();
   const { connection } = connectFor(t, singleOn(redis));
-  const without = new MemoryRateLimit({ ...OPTIONS, monotonicMs: () => 0 });
+  const without = new MemoryRateLimit({ ...OPTIONS, clock: { monotonicMs: () => 0 } });
   const limit = new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without });
   const answers = [];
   for (let count = 0; count <= OPTIONS.most; count++) answers.push(await limit.take("a"));

@@ -57,9 +57,8 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     const server = await createAuthServer({
       configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
       report: createReport({ write: (line) => log.push(line), nowMs }),
-      nowMs,
+      clock: { wallMs: nowMs, monotonicMs: () => performance.now() + passedMs },
       acceptRemovals,
-      steadyMs: () => performance.now() + passedMs,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
     });
     moveClockOf(server.app.server, () => passedMs + movedMs());

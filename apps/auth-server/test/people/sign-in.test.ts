@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { createGuessLimit, type GuessLimit } from "../../src/people/guess-limit.ts";
 import { KnownPlaces } from "../../src/people/known-places.ts";
 import { checksAtOnce, createSignIn, type SignIn, type SignInOptions } from "../../src/people/sign-in.ts";
+import { wallClock } from "../clocks.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
 let server: ServerUnderTest;
@@ -15,8 +16,9 @@ let now = 1_800_000_000_000;
 before(async () => {
   server = await startServer();
   const { storage, people } = server.server;
-  guesses = createGuessLimit({ storage, nowMs: () => now, clockSkewMs: 5000 });
-  const knownPlaces = new KnownPlaces({ storage, nowSeconds: () => now / 1000 });
+  const clock = wallClock(() => now / 1000);
+  guesses = createGuessLimit({ storage, clock, clockSkewMs: 5000 });
+  const knownPlaces = new KnownPlaces({ storage, clock });
   parts = { storage, users: people.users, guesses, knownPlaces, randomBytes };
   signIn = await createSignIn(parts);
 });

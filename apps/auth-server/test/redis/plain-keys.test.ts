@@ -15,7 +15,13 @@ async function worldOn(t: TestContext) {
   const { connection, events } = connectFor(t, singleOn(redis));
   const keep = () => {
     const keys = new PlainKeys({
-      ...{ redis: connection, keyPrefix: PREFIX, log: storage.log, read: storage.read, nowSeconds },
+      ...{
+        redis: connection,
+        keyPrefix: PREFIX,
+        log: storage.log,
+        read: storage.read,
+        retention: { earliest: nowSeconds },
+      },
       report: (event) => events.push(event),
       compareMs: 50,
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { type TestContext, test } from "node:test";
-import { CHAIN_START, encodeBase64url, encodeRecords, extendChain } from "@portcullis/protocol";
+import { CHAIN_START, encodeBase64url, encodeRecords, extendChain, systemClock } from "@portcullis/protocol";
 import { createReplica, type Replica } from "@portcullis/revocation";
 import { redisFeed, type SourceChange } from "@portcullis/revocation/redis";
 import { until } from "@portcullis/testing/end-to-end";
@@ -33,7 +33,7 @@ async function signer(log: MemoryLog) {
     issuer,
     incarnation: () => log.incarnation,
     key: async () => ({ ...(await exportJWK(privateKey)), ...naming }),
-    nowSeconds: () => Date.now() / 1000,
+    clock: systemClock,
   });
   const published = { keys: [{ ...(await exportJWK(publicKey)), ...naming }] };
   const recognize = createRecognizeHead({ issuer, keys: () => published });

@@ -4,6 +4,7 @@ import test from "node:test";
 import { FeedHub, setProcessTimer } from "@portcullis/feed-server";
 import { formatCursor } from "@portcullis/protocol";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
+import { wallClock } from "../clocks.ts";
 import { draft, oneTo, withoutChain } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations, TOKEN_SECONDS } from "./revocations-server.ts";
 import { firstReset, openStream, readUntil } from "./stream-reader.ts";
@@ -99,12 +100,15 @@ test("a follower whose snapshot is ahead of what was sent live, or in the middle
 
 test("a cursor of another incarnation, ahead of the log, or too old leads to a reset, and the stream ends", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now });
+  const server = await serveRevocations(t, { clock: wallClock(() => now) });
   await append(server, 5);
   now += 200;
   await append(server, 5);
   now += 111;
-  assert.equal(await pruneExpired({ storage: server.storage, nowSeconds: () => now, rowsAStep: 2 }), 5);
+  assert.equal(
+    await pruneExpired({ storage: server.storage, retention: { earliest: () => now }, rowsAStep: 2 }),
+    5,
+  );
   const { incarnation } = server.storage.log;
   for (const [at, reason] of [
     ["another:3", "other_incarnation"],
@@ -192,7 +196,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 test("a stream does not outlive the token that opened it, nor its revocation", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now });
+  const server = await serveRevocations(t, { clock: wallClock(() => now) });
   const expiring = await openStream(server.endpoint, cursor(server, 0), "gateway");
   now += TOKEN_SECONDS;
   const revoked = await openStream(server.endpoint, cursor(server, 0), "orders");

@@ -2,12 +2,15 @@ import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { Authenticate } from "@portcullis/feed-server";
 import {
+  type Clock,
   type LeaseRequest,
   type LeaseResponse,
   leaseResponseSchema,
   type Receipt,
   type RevocableClaims,
   receiptSchema,
+  systemClock,
+  wallSecondsOf,
 } from "@portcullis/protocol";
 import Fastify from "fastify";
 import type { JWK } from "jose";
@@ -46,8 +49,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** Default: the file. */
   readonly database?: DatabaseOptions;
-  readonly nowSeconds?: () => number;
-  readonly monotonicMs?: () => number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   readonly mostLiveRevocations?: number;
   readonly endBelow?: EndBelow;
   readonly findTarget?: FindTarget;
@@ -64,28 +67,26 @@ export async function serveRevocations(
   options: ServerOptions = {},
 ): Promise<RevocationsServer> {
   const file = options.file ?? temporaryFile(t);
-  const nowSeconds = options.nowSeconds ?? (() => Date.now() / 1000);
+  const { clock = systemClock } = options;
   const events: { event: string }[] = [];
   const storage = await openStorage({
-    ...storageOptions(file, nowSeconds),
+    ...storageOptions(file, clock),
     ...(options.database === undefined ? {} : { database: options.database }),
-    ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
   });
   const revocations = await createRevocations({
     storage,
-    nowSeconds,
+    clock,
     endBelow: options.endBelow ?? (async () => undefined),
     findTarget: options.findTarget ?? takeAsItIs,
     report: (event) => events.push(event),
-    ...(options.signingKeys && headsOf(options.signingKeys, storage, nowSeconds)),
-    ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
+    ...(options.signingKeys && headsOf(options.signingKeys, storage, clock)),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.mostLiveRevocations === undefined
       ? {}
       : { mostLiveRevocations: options.mostLiveRevocations }),
   });
   const app = Fastify();
-  revocations.mount(app, { authenticate: authenticateByName(nowSeconds), path: "/revocations" });
+  revocations.mount(app, { authenticate: authenticateByName(clock), path: "/revocations" });
   await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   const endpoint = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/revocations`;
 
@@ -102,13 +103,13 @@ export async function serveRevocations(
   return { file, storage, revocations, endpoint, events, close, ...callsTo(endpoint, storage) };
 }
 
-function headsOf(keys: readonly JWK[], { log }: Storage, nowSeconds: () => number) {
+function headsOf(keys: readonly JWK[], { log }: Storage, clock: Clock) {
   return {
     signHead: createSignHead({
       issuer: ISSUER,
       key: () => keys[0]!,
       incarnation: () => log.incarnation,
-      nowSeconds,
+      clock,
     }),
     recognizeHead: createRecognizeHead({ issuer: ISSUER, keys: () => publicKeysOf(keys) }),
   };
@@ -158,7 +159,7 @@ const SCOPES_OF: Readonly<Record<string, string>> = {
   inspector: "revocations.inspect",
 };
 
-function authenticateByName(nowSeconds: () => number): Authenticate {
+function authenticateByName(clock: Clock): Authenticate {
   return async (request, reply, scope) => {
     const [, clientId] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
     if (clientId === undefined) {
@@ -169,7 +170,7 @@ function authenticateByName(nowSeconds: () => number): Authenticate {
       await reply.code(403).send({ error: "insufficient_scope" });
       return undefined;
     }
-    const iat = Math.floor(nowSeconds());
+    const iat = Math.floor(wallSecondsOf(clock));
     const claims: RevocableClaims = {
       iss: "issuer",
       iat,

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
-import { decodeRecords, decodeSnapshot, encodeBase64url, formatCursor } from "@portcullis/protocol";
+import {
+  decodeRecords,
+  decodeSnapshot,
+  encodeBase64url,
+  formatCursor,
+  systemClock,
+} from "@portcullis/protocol";
+import { clockAt } from "../clocks.ts";
 import { draft, oneTo, withoutChain } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations } from "./revocations-server.ts";
 import { openStream, readUntil } from "./stream-reader.ts";
@@ -24,7 +31,7 @@ async function snapshotOf(server: RevocationsServer) {
 
 test("a snapshot and the stream from its head are together the whole live log", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now, monotonicMs: () => now * 1000 });
+  const server = await serveRevocations(t, { clock: clockAt(() => now) });
   await append(server, 10, "expired");
   now += 311;
   // More than one slice of the reading from SQL: what lies between two of them must be there too.
@@ -49,7 +56,7 @@ test("a snapshot and the stream from its head are together the whole live log", 
 
 test("verifiers that start at once share one snapshot, and a later one sees what was added", async (t) => {
   let monotonic = 0;
-  const server = await serveRevocations(t, { monotonicMs: () => monotonic });
+  const server = await serveRevocations(t, { clock: { ...systemClock, monotonicMs: () => monotonic } });
   await append(server, 5000);
   const snapshots = await Promise.all(oneTo(20).map(() => snapshotOf(server)));
   assert.ok(snapshots.every(({ header }) => header.head === 5000));

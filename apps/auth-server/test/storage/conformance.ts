@@ -12,6 +12,7 @@ import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
+import { wallClock } from "../clocks.ts";
 import { draft, oneTo, storageOptions, storedSeqs, withoutChain } from "./temporary-storage.ts";
 
 /** Data, on which storages are opened, one after the other. They are closed when the test is over. */
@@ -208,7 +209,7 @@ export function storageConformance(driver: Driver): void {
   });
 
   test("live records come encoded as they are stored, to the last bit", async (t) => {
-    const storage = await open(t, { nowSeconds: () => 3_000_000_000 });
+    const storage = await open(t, { clock: wallClock(() => 3_000_000_000) });
     await storage.write((transaction) =>
       transaction.append([
         draft("alice"),
@@ -225,13 +226,13 @@ export function storageConformance(driver: Driver): void {
 
   test("what is pruned moves the anchor of the chain, and what is kept has no gaps", async (t) => {
     let now = 1000;
-    const data = await driver(t, { nowSeconds: () => now });
+    const data = await driver(t, { clock: wallClock(() => now) });
     const storage = await data.open();
     const short = draft("jti", { scope: "token", tokenExpiresAt: 1010 });
     await storage.write((transaction) => transaction.append([short, draft("alice"), short]));
     const [first] = await storage.log.read(0, 1);
     now = 1021;
-    assert.equal(await pruneExpired({ storage, nowSeconds: () => now }), 1);
+    assert.equal(await pruneExpired({ storage, retention: { earliest: () => now } }), 1);
     assert.deepEqual(await storedSeqs(storage), [2, 3]);
     const anchor = await storage.read
       .selectFrom("revocation_state")
@@ -245,7 +246,7 @@ export function storageConformance(driver: Driver): void {
 
   test("a log that was away while rows after its head were pruned goes on behind them, and says so", async (t) => {
     let now = 1000;
-    const storage = await open(t, { nowSeconds: () => now });
+    const storage = await open(t, { clock: wallClock(() => now) });
     await storage.write((transaction) => transaction.append([draft("known")]));
     const away = await otherLog(storage, storage.read);
     const told: (number | string)[] = [];
@@ -253,7 +254,7 @@ export function storageConformance(driver: Driver): void {
     away.subscribe((records) => told.push(...records.map(({ seq }) => seq)));
     await storage.write((transaction) => transaction.append([draft("a"), draft("b")]));
     now = 1e6;
-    await pruneExpired({ storage, nowSeconds: () => now });
+    await pruneExpired({ storage, retention: { earliest: () => now } });
     assert.deepEqual([await away.reload(), away.head(), away.oldestKept()], [3, 3, 4]);
     await storage.write((transaction) => transaction.append([draft("c")]));
     assert.equal(await away.reload(), 4);
@@ -301,7 +302,7 @@ export function storageConformance(driver: Driver): void {
 
   test("the longest token lifetime counts until the last of its tokens is gone", async (t) => {
     let now = 1000;
-    const data = await driver(t, { nowSeconds: () => now });
+    const data = await driver(t, { clock: wallClock(() => now) });
     const lifetimeOf = async (tokenLifetimeSeconds: number) => {
       const storage = await data.open({ tokenLifetimeSeconds });
       await storage.close();
@@ -343,7 +344,7 @@ export function storageConformance(driver: Driver): void {
 
   test("password guesses at once are all counted", async (t) => {
     const storage = await open(t);
-    const guesses = createGuessLimit({ storage, nowMs: () => 1_000_000, clockSkewMs: 5000 });
+    const guesses = createGuessLimit({ storage, clock: wallClock(() => 1000), clockSkewMs: 5000 });
     for (const standing of [
       { kind: "stranger" },
       { kind: "address" },
@@ -365,7 +366,7 @@ const otherLog = (storage: Storage, read: Storage["read"]): Promise<SqlRevocatio
       dialect: storage.dialect,
       read,
       write: db,
-      nowSeconds: () => 1000,
+      clock: wallClock(() => 1000),
     }),
   );
 

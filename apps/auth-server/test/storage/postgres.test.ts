@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import test, { after } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { hasCode } from "@portcullis/protocol";
+import { hasCode, systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
 import pg from "pg";
@@ -17,13 +17,13 @@ import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
 import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { wallClock } from "../clocks.ts";
 import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
 import { closingStorages, draft, oneTo, storageOptions, storedSeqs } from "./temporary-storage.ts";
 
 const postgres = await startPostgres();
 after(() => postgres.stop());
 
-const nowSeconds = () => Math.floor(Date.now() / 1000);
 const randomBytes = storageOptions("unused").randomBytes;
 
 async function twoServers(t: TestContext): Promise<[Storage, Storage]> {
@@ -57,8 +57,8 @@ test("servers that start at once on an empty database come up as one issuer", as
   assert.equal(left.log.incarnation, right.log.incarnation);
   assert.deepEqual(left.log.hashKey, right.log.hashKey);
   const keysOf = async (storage: Storage) => {
-    const options = { storage, nowSeconds, randomBytes };
-    const ring = await KeyRing.open({ storage, nowSeconds, report: () => undefined });
+    const options = { storage, clock: systemClock, randomBytes };
+    const ring = await KeyRing.open({ storage, clock: systemClock, report: () => undefined });
     return [ring.state().keys, await loadCookieKeys(options)];
   };
   const [ours, theirs] = await Promise.all([keysOf(left), keysOf(right)]);
@@ -218,7 +218,7 @@ test("an append after the server has ended every idle connection is stored", asy
 test("guesses at two servers are counted together", async (t) => {
   const servers = await twoServers(t);
   const limits = servers.map((storage) =>
-    createGuessLimit({ storage, nowMs: () => 1_000_000, clockSkewMs: 5000 }),
+    createGuessLimit({ storage, clock: wallClock(() => 1000), clockSkewMs: 5000 }),
   );
   const attempt = { usernameKey: "alice", address: "127.0.0.1", standing: { kind: "stranger" } } as const;
   const waits = await Promise.all(oneTo(30).map((index) => limits[index % 2]!.take(attempt)));
@@ -233,7 +233,7 @@ async function consented(storage: Storage): Promise<GrantStore> {
     const session = { uid, account_id: "alice", payload: "{}", created_at: 1, last_seen_at: 1 };
     await db
       .insertInto("oidc_sessions")
-      .values({ ...session, expires_at: nowSeconds() + 60 })
+      .values({ ...session, expires_at: Math.floor(Date.now() / 1000) + 60 })
       .execute();
     const grant = { id: grantId, session_uid: uid, account_id: "alice", client_id: "web", payload: "{}" };
     await db
@@ -241,7 +241,7 @@ async function consented(storage: Storage): Promise<GrantStore> {
       .values({ ...grant, created_at: 1 })
       .execute();
   });
-  return new GrantStore({ storage, nowSeconds });
+  return new GrantStore({ storage, clock: systemClock });
 }
 
 test("what is put below a grant while its session ends at another server ends with it", async (t) => {
@@ -252,7 +252,7 @@ test("what is put below a grant while its session ends at another server ends wi
   await left.write(async (transaction) => {
     assert.equal(await grants.isLive(transaction, grantId), true);
     // It waits for this unit: the row that is inserted below must be there when it deletes.
-    ending ??= outside(() => right.write((other) => lineageIn(other, nowSeconds).endSession(uid)));
+    ending ??= outside(() => right.write((other) => lineageIn(other, systemClock).endSession(uid)));
     await lockIsWaitedFor(left);
     const row = { id_hash: hashOf("code"), model: "RefreshToken", payload: "{}", grant_id: grantId };
     await transaction.db
@@ -270,7 +270,7 @@ test("what is put below a grant while its session ends at another server ends wi
 test("two consents at two servers make one grant, and none is lost", async (t) => {
   const servers = await twoServers(t);
   await consented(servers[0]);
-  const stores = servers.map((storage) => new GrantStore({ storage, nowSeconds }));
+  const stores = servers.map((storage) => new GrantStore({ storage, clock: systemClock }));
   const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
   const ids = await Promise.all(
     oneTo(12).map((index) =>

@@ -8,7 +8,10 @@ const START = 1_700_000_000_000;
 
 function timesAt() {
   let [wall, steady] = [START, 1000];
-  const times = createStoredTimes({ nowMs: () => wall, steadyMs: () => steady, clockSkewSeconds: 5 });
+  const times = createStoredTimes({
+    clock: { wallMs: () => wall, monotonicMs: () => steady },
+    clockSkewSeconds: 5,
+  });
   return {
     times,
     pass(ms: number) {

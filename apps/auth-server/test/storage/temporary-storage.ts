@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ChainedRecord } from "@portcullis/feed-server";
-import type { RevocationRecord } from "@portcullis/protocol";
+import { type Clock, type RevocationRecord, systemClock } from "@portcullis/protocol";
 import { openStorage } from "../../src/storage/open-storage.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { RevocationDraft } from "../../src/storage/write-transaction.ts";
@@ -19,12 +19,12 @@ export function temporaryFile(test: TestContext): string {
   return join(directory, "data", "portcullis.sqlite");
 }
 
-export function storageOptions(file: string, nowSeconds = () => Date.now() / 1000): StorageOptions {
+export function storageOptions(file: string, clock: Clock = systemClock): StorageOptions {
   return {
     database: { kind: "sqlite", file },
     tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
     clockSkewSeconds: CLOCK_SKEW_SECONDS,
-    nowSeconds,
+    clock,
     randomBytes,
   };
 }
@@ -40,8 +40,8 @@ export function closingStorages(test: TestContext, defaults: StorageOptions) {
   };
 }
 
-export async function temporaryStorage(test: TestContext, nowSeconds?: () => number): Promise<Storage> {
-  const storage = await openStorage(storageOptions(temporaryFile(test), nowSeconds));
+export async function temporaryStorage(test: TestContext, clock?: Clock): Promise<Storage> {
+  const storage = await openStorage(storageOptions(temporaryFile(test), clock));
   test.after(() => storage.close());
   return storage;
 }

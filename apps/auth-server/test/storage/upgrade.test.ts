@@ -16,6 +16,7 @@ import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrateToLatest as migratePostgres } from "../../src/storage/postgres/prepare-database.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
 import type { DatabaseOptions, Storage } from "../../src/storage/storage.ts";
+import { wallClock } from "../clocks.ts";
 import { apiToken, forge, useApi } from "../keys/stolen-key.ts";
 import { signIn } from "../oidc/app.ts";
 import { ALICE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
@@ -75,7 +76,10 @@ function keyInDump(driver: Driver): JWK & { kid: string } {
 }
 
 async function upgraded(t: TestContext, driver: Driver): Promise<Storage> {
-  const options = storageOptions("unused", () => RELEASED[driver].now);
+  const options = storageOptions(
+    "unused",
+    wallClock(() => RELEASED[driver].now),
+  );
   return closingStorages(t, { ...options, database: await LEFT[driver](t) })();
 }
 
@@ -118,7 +122,7 @@ for (const driver of DRIVERS) {
     it("denies what was revoked, and allows what was not", async (t) => {
       const { log } = await upgraded(t, driver);
       const { now, alive, dead } = RELEASED[driver];
-      const local = await loadLocalRevocations({ log, nowSeconds: () => now });
+      const local = await loadLocalRevocations({ log, clock: wallClock(() => now) });
       const outcomeOf = (claims: object) => local.verdict(local.coordinatesOf(claims as never, {})).outcome;
       assert.deepEqual(alive.map(outcomeOf), ["allow", "allow"]);
       assert.deepEqual(dead.map(outcomeOf), ["killed", "killed"]);

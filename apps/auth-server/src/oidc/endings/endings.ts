@@ -1,5 +1,5 @@
 /** What ends through the library's own ways, each with its line in the log, in one transaction. */
-import type { Reason } from "@portcullis/protocol";
+import type { Clock, Reason } from "@portcullis/protocol";
 import { type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Storage } from "../../storage/storage.ts";
 import { requestState } from "../request-state.ts";
@@ -11,12 +11,12 @@ export interface Endings {
   endGrant(grantId: string, cause?: Reason): Promise<number | undefined>;
 }
 
-export function createEndings(options: { storage: Storage; nowSeconds: () => number }): Endings {
-  const { storage, nowSeconds } = options;
+export function createEndings(options: { storage: Storage; clock: Clock }): Endings {
+  const { storage, clock } = options;
   return {
     async endSession({ uid, accountId }) {
       const appended = await storage.write(async (transaction) => {
-        const isEnding = await lineageIn(transaction, nowSeconds).endSession(uid);
+        const isEnding = await lineageIn(transaction, clock).endSession(uid);
         // Nobody signed in: there never was a token. Or it has ended before, with its own line: by a double click.
         if (!isEnding || accountId === undefined) return undefined;
         return transaction.append([
@@ -29,7 +29,7 @@ export function createEndings(options: { storage: Storage; nowSeconds: () => num
     async endGrant(grantId, cause) {
       const reason = cause ?? reasonOf(Provider.ctx);
       const appended = await storage.write(async (transaction) => {
-        const isEnding = await lineageIn(transaction, nowSeconds).endGrant(grantId);
+        const isEnding = await lineageIn(transaction, clock).endGrant(grantId);
         return isEnding
           ? transaction.append([{ scope: "grant", mode: "kill", reason, key: grantId }])
           : undefined;

@@ -5,10 +5,11 @@
  *
  * Fails closed: a scope that is added later and not named here does not compile.
  */
-import type { Scope } from "@portcullis/protocol";
+import type { Clock, Scope } from "@portcullis/protocol";
 import { sql } from "kysely";
 import type { EndBelow, RevocationTarget } from "../../revocations/index.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { lockAll } from "../state/lock-parents.ts";
 
@@ -39,7 +40,7 @@ const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
 const text = (key: RevocationTarget["key"]): string => key as string;
 
 export interface EndBelowOptions {
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   /** Makes a successor, and retires the key, if it is one of ours. */
   readonly retireKey: (
     transaction: WriteTransaction,
@@ -47,11 +48,11 @@ export interface EndBelowOptions {
   ) => Promise<void>;
 }
 
-export function createEndBelow({ nowSeconds, retireKey }: EndBelowOptions): EndBelow {
+export function createEndBelow({ clock, retireKey }: EndBelowOptions): EndBelow {
   return async (transaction, { scope, key, mode, reason, actor }) => {
     if (mode !== "kill") return;
     if (scope === "key") await retireKey(transaction, { kid: text(key), reason, actor });
-    else await BELOW[scope](lineageIn(transaction, nowSeconds), key);
+    else await BELOW[scope](lineageIn(transaction, clock), key);
   };
 }
 
@@ -65,7 +66,7 @@ export interface Lineage {
   endEverything(): Promise<void>;
 }
 
-export function lineageIn(transaction: WriteTransaction, nowSeconds: () => number): Lineage {
+export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage {
   const { db } = transaction;
   const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
   const grants = () => db.selectFrom("oidc_grants").select("id");
@@ -80,7 +81,7 @@ export function lineageIn(transaction: WriteTransaction, nowSeconds: () => numbe
     await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("oidc_session_ids").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("account_form_tokens").where("session_uid", "in", chosen).execute();
-    const ended = { ended_at: nowSeconds(), payload: "{}" };
+    const ended = { ended_at: wholeSeconds(clock), payload: "{}" };
     const { numUpdatedRows } = await db
       .updateTable("oidc_sessions")
       .set(ended)
@@ -100,7 +101,13 @@ export function lineageIn(transaction: WriteTransaction, nowSeconds: () => numbe
   async function remember(chosen: ReturnType<typeof grants>): Promise<void> {
     const ended = db
       .selectFrom("oidc_grants")
-      .select(["id", "session_uid", "account_id", "client_id", sql<number>`${nowSeconds()}`.as("ended_at")])
+      .select([
+        "id",
+        "session_uid",
+        "account_id",
+        "client_id",
+        sql<number>`${wholeSeconds(clock)}`.as("ended_at"),
+      ])
       .where("id", "in", chosen);
     await db
       .insertInto("oidc_ended_grants")

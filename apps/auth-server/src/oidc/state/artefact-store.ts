@@ -1,8 +1,9 @@
-import { hasCode, type PortcullisError } from "@portcullis/protocol";
+import { type Clock, hasCode, type PortcullisError } from "@portcullis/protocol";
 import { type AdapterPayload, errors } from "oidc-provider";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { ArtefactsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
@@ -25,7 +26,7 @@ export type AllowsOpaqueToken = (payload: AdapterPayload) => boolean;
 export interface ArtefactStoreOptions {
   readonly storage: Storage;
   readonly grants: GrantStore;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly allowsOpaqueToken: AllowsOpaqueToken;
   readonly ofStrangers: RowsOfStrangers;
   /** Of one artefact, without the session that it remembers. */
@@ -53,7 +54,7 @@ export class ArtefactStore {
       .selectFrom("oidc_artefacts")
       .select(["payload", "consumed_at"])
       .where("id_hash", "=", hashOfSecret(model, id))
-      .where("expires_at", ">", this.#options.nowSeconds())
+      .where("expires_at", ">", wholeSeconds(this.#options.clock))
       .executeTakeFirst();
     if (row === undefined) return undefined;
     const payload: AdapterPayload = { ...JSON.parse(row.payload), jti: id };
@@ -111,7 +112,7 @@ export class ArtefactStore {
       session_uid: payload.sessionUid ?? session?.uid ?? null,
       account_id: payload.accountId ?? session?.accountId ?? signedInBy(payload),
       client_id: payload.clientId ?? null,
-      expires_at: this.#options.nowSeconds() + ttlSeconds,
+      expires_at: wholeSeconds(this.#options.clock) + ttlSeconds,
     };
   }
 
@@ -122,7 +123,7 @@ export class ArtefactStore {
   }
 
   async #spend(transaction: WriteTransaction, model: string, idHash: Uint8Array): Promise<void> {
-    const now = this.#options.nowSeconds();
+    const now = wholeSeconds(this.#options.clock);
     await spend(transaction, idHash, now);
     if (model === "AuthorizationCode") await rememberSpentCode(transaction, idHash, now);
   }

@@ -2,7 +2,9 @@
  * Grants in SQL: one a session and client. A grant has no life of its own: it expires when its session does, and
  * its row is gone once it has ended.
  */
+import type { Clock } from "@portcullis/protocol";
 import type { Storage } from "../../storage/storage.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
 import { lockSessionOf } from "./lock-parents.ts";
@@ -24,11 +26,11 @@ export interface GrantOwner {
 
 export class GrantStore {
   readonly #storage: Storage;
-  readonly #nowSeconds: () => number;
+  readonly #clock: Clock;
 
-  constructor(options: { storage: Storage; nowSeconds: () => number }) {
+  constructor(options: { storage: Storage; clock: Clock }) {
     this.#storage = options.storage;
-    this.#nowSeconds = options.nowSeconds;
+    this.#clock = options.clock;
   }
 
   async find(id: string): Promise<GrantPayload | undefined> {
@@ -60,7 +62,7 @@ export class GrantStore {
       .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
       .select(["oidc_grants.id", "oidc_grants.payload", "oidc_sessions.expires_at"])
       .where("oidc_sessions.ended_at", "is", null)
-      .where("oidc_sessions.expires_at", ">", this.#nowSeconds());
+      .where("oidc_sessions.expires_at", ">", wholeSeconds(this.#clock));
   }
 
   /**
@@ -113,7 +115,7 @@ export class GrantStore {
         session_uid: owner.sessionUid,
         account_id: owner.accountId,
         client_id: owner.clientId,
-        created_at: this.#nowSeconds(),
+        created_at: wholeSeconds(this.#clock),
         ...change,
       })
       .onConflict((conflict) => conflict.column("id").doUpdateSet(change))

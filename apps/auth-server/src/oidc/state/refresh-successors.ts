@@ -3,11 +3,13 @@
  * the spending, in one transaction: it survives a restart, and another process finds it too. It is sealed under the
  * spent token, so that the database gives it to nobody else.
  */
+
 import { createHash } from "node:crypto";
+import type { Clock } from "@portcullis/protocol";
 import { hashOfSecret, type RandomBytes } from "../../secrets/identifiers.ts";
 import { seal, unseal } from "../../secrets/seal.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { StoredTimes } from "../../storage/stored-time.ts";
+import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 export const REFRESH_GRACE_MS = 10_000;
@@ -44,7 +46,7 @@ export interface Successor {
 
 export interface RefreshSuccessorsOptions {
   readonly storage: Pick<Storage, "read">;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
 }
@@ -78,7 +80,7 @@ export class RefreshSuccessors {
 
   /** To be called in the transaction that spends the token. The answer before it is forgotten: its successor was used. */
   async keep({ db }: WriteTransaction, request: RefreshRequest, answer: RefreshAnswer): Promise<void> {
-    const { nowMs, randomBytes } = this.#options;
+    const { clock, randomBytes } = this.#options;
     const spentHash = hashOfToken(request.token);
     await db.deleteFrom("oidc_refresh_successors").where("successor_hash", "=", spentHash).execute();
     await db
@@ -90,10 +92,10 @@ export class RefreshSuccessors {
         client_id: request.clientId,
         request_hash: hashOfRequest(request),
         sealed: seal(request.token, JSON.stringify(answer), randomBytes),
-        spent_at: nowMs(),
+        spent_at: clock.wallMs(),
       })
       .execute();
-    const seen = { last_seen_at: Math.floor(nowMs() / 1000) };
+    const seen = { last_seen_at: wholeSeconds(clock) };
     await db.updateTable("oidc_sessions").set(seen).where("uid", "=", answer.sessionUid).execute();
   }
 }

@@ -6,11 +6,12 @@
  * a sign-in is dropped; an ended session is not brought back; and a replaced id leads on for some
  * seconds, unless it was replaced by a sign-in (an id from before must not lead into the account: fixation).
  */
+import type { Clock } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { StoredTimes } from "../../storage/stored-time.ts";
+import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
 import type { SessionsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
@@ -40,7 +41,7 @@ export interface SaveSession {
 export interface SessionStoreOptions {
   readonly ofStrangers: RowsOfStrangers;
   readonly storage: Storage;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
 }
@@ -55,14 +56,14 @@ const LONGEST_USER_AGENT = 256;
 
 export class SessionStore {
   readonly #storage: Storage;
-  readonly #nowMs: () => number;
+  readonly #clock: Clock;
   readonly #times: StoredTimes;
   readonly #randomBytes: RandomBytes;
   readonly #ofStrangers: RowCap;
 
   constructor(options: SessionStoreOptions) {
     this.#storage = options.storage;
-    this.#nowMs = options.nowMs;
+    this.#clock = options.clock;
     this.#times = options.times;
     this.#randomBytes = options.randomBytes;
     this.#ofStrangers = options.ofStrangers.Session;
@@ -99,7 +100,7 @@ export class SessionStore {
       .selectAll()
       .where("uid", "=", uid)
       .where("ended_at", "is", null)
-      .where("expires_at", ">", this.#nowSeconds())
+      .where("expires_at", ">", wholeSeconds(this.#clock))
       .executeTakeFirst();
   }
 
@@ -149,7 +150,7 @@ export class SessionStore {
     { payload, ttlSeconds, userAgent }: SaveSession,
     { isSignIn, isNew }: { readonly isSignIn: boolean; readonly isNew: boolean },
   ): Promise<void> {
-    const now = this.#nowSeconds();
+    const now = wholeSeconds(this.#clock);
     const { jti: _id, ...kept } = payload;
     const change = {
       account_id: payload.accountId ?? null,
@@ -176,7 +177,7 @@ export class SessionStore {
       .values({
         id_hash: hashOfId(session.id),
         session_uid: uid,
-        created_at: this.#nowMs(),
+        created_at: this.#clock.wallMs(),
         replaced_until: null,
       })
       .onConflict((conflict) => conflict.column("id_hash").doNothing())
@@ -187,7 +188,7 @@ export class SessionStore {
   async #replaceId({ db }: WriteTransaction, id: string): Promise<void> {
     await db
       .updateTable("oidc_session_ids")
-      .set({ replaced_until: this.#nowMs() + REPLACED_ID_MS })
+      .set({ replaced_until: this.#clock.wallMs() + REPLACED_ID_MS })
       .where("id_hash", "=", hashOfId(id))
       .where("replaced_until", "is", null)
       .execute();
@@ -218,13 +219,9 @@ export class SessionStore {
       .selectAll()
       .where("account_id", "=", accountId)
       .where("ended_at", "is", null)
-      .where("expires_at", ">", this.#nowSeconds())
+      .where("expires_at", ">", wholeSeconds(this.#clock))
       .orderBy("last_seen_at", "desc")
       .execute();
-  }
-
-  #nowSeconds(): number {
-    return Math.floor(this.#nowMs() / 1000);
   }
 }
 

@@ -9,12 +9,12 @@ import { lockParentsOf } from "./lock-parents.ts";
 export async function spend(
   transaction: WriteTransaction,
   idHash: Uint8Array,
-  nowSeconds: number,
+  spentAt: number,
 ): Promise<void> {
   await lockParentsOf(transaction, idHash);
   const { numUpdatedRows } = await transaction.db
     .updateTable("oidc_artefacts")
-    .set({ consumed_at: nowSeconds })
+    .set({ consumed_at: spentAt })
     .where("id_hash", "=", idHash)
     .where("consumed_at", "is", null)
     .executeTakeFirstOrThrow();

@@ -14,7 +14,7 @@ export const MAX_SPENT_CODES_PER_GRANT = 500;
 export async function rememberSpentCode(
   { db }: WriteTransaction,
   idHash: Uint8Array,
-  nowSeconds: number,
+  spentAt: number,
 ): Promise<void> {
   const code = await db
     .selectFrom("oidc_artefacts")
@@ -30,7 +30,7 @@ export async function rememberSpentCode(
       grant_id,
       client_id: code.client_id!,
       code_challenge: codeChallenge,
-      spent_at: nowSeconds,
+      spent_at: spentAt,
     })
     .execute();
   const beyond = db

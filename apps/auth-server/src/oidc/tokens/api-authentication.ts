@@ -1,5 +1,6 @@
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Principal } from "@portcullis/guard";
+import type { Clock } from "@portcullis/protocol";
 import { decodeProtectedHeader, type JWK } from "jose";
 import type { Authenticate, Caller, LocalRevocations } from "../../revocations/index.ts";
 
@@ -12,14 +13,14 @@ export function authenticateApi(options: {
   readonly local: LocalRevocations;
   /** Resolves once `local` counts what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }): Authenticate {
   const guard = createGuard({
     issuer: options.issuer,
     audience: options.audience,
     keys: localKeySource(options.keys),
     revocations: options.local,
-    clock: { wallMs: () => options.nowSeconds() * 1000 },
+    clock: options.clock,
   });
   return async (request, reply, scope) => {
     await options.catchUp();

@@ -11,9 +11,10 @@
  * and once more when it is, before anything of the request is stored or answered. What was signed with a key that was
  * retired in between never leaves; the client is told to come again, with the same code or refresh token.
  */
-import type { RevocableClaims } from "@portcullis/protocol";
+import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import { errors } from "oidc-provider";
 import { keysError } from "../../keys/errors.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 
 export interface Issuing {
   readonly clientId: string;
@@ -51,7 +52,7 @@ export interface IssuingSources {
   /** What verifiers would say of a token with these claims. */
   readonly isDenied: (claims: RevocableClaims) => boolean;
   readonly issuer: string;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }
 
 export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
@@ -113,8 +114,8 @@ async function signingKeyStillLive(issuing: Issuing, sources: IssuingSources): P
 }
 
 /** Catches what the tables above do not show, such as a kill of everything before this horizon was reached. */
-function verdictAllows(issuing: Issuing, { isDenied, issuer, nowSeconds }: IssuingSources): void {
-  const now = nowSeconds();
+function verdictAllows(issuing: Issuing, { isDenied, issuer, clock }: IssuingSources): void {
+  const now = wholeSeconds(clock);
   const claims = {
     iss: issuer,
     iat: now,

@@ -3,10 +3,10 @@
  * Of any audience, unlike the guard's verifier: tokens for an API that has left the configuration can still be
  * revoked by whoever holds them.
  */
-import type { RevocableClaims } from "@portcullis/protocol";
-import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
+import { ACCESS_TOKEN_TYPE, type Clock, type RevocableClaims } from "@portcullis/protocol";
 import { createLocalJWKSet, type JWK, errors as joseErrors, jwtVerify } from "jose";
 import { SIGNING_ALGORITHM } from "../../keys/signing-key.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 
 export interface OwnToken {
   readonly claims: RevocableClaims & {
@@ -29,7 +29,7 @@ export function verifyOwnTokens(options: {
   readonly issuer: string;
   /** Asked at every call; another object when they have changed. */
   readonly keys: () => { keys: JWK[] };
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }): VerifyOwnToken {
   const current = localKeySet(options.keys);
   return async (token, lateSeconds = 0) => {
@@ -39,7 +39,7 @@ export function verifyOwnTokens(options: {
         algorithms: [SIGNING_ALGORITHM],
         typ: ACCESS_TOKEN_TYPE,
         requiredClaims: ["jti", "client_id", "sub", "aud", "exp", "iat"],
-        currentDate: new Date(options.nowSeconds() * 1000),
+        currentDate: new Date(wholeSeconds(options.clock) * 1000),
         clockTolerance: lateSeconds,
       });
       return { claims: payload as unknown as OwnToken["claims"], kid: protectedHeader.kid! };

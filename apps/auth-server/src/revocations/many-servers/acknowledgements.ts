@@ -1,4 +1,5 @@
 import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 
 export interface Acknowledged {
   readonly incarnation: string;
@@ -16,11 +17,11 @@ interface Heard extends Acknowledged {
  * former self asked after the former was gone, so the head that its answer named is not before what the former had.
  */
 export class Acknowledgements {
-  readonly #monotonicMs: () => number;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #heard = new Map<string, Heard>();
 
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+  constructor(clock: Pick<Clock, "monotonicMs">) {
+    this.#clock = clock;
   }
 
   /** False when it was known. */
@@ -28,7 +29,7 @@ export class Acknowledgements {
     const key = keyOfHolder(holder);
     const before = this.#heard.get(key);
     if (before !== undefined && before.incarnation === incarnation && before.applied >= applied) return false;
-    this.#heard.set(key, { incarnation, applied, at: this.#monotonicMs() });
+    this.#heard.set(key, { incarnation, applied, at: this.#clock.monotonicMs() });
     return true;
   }
 

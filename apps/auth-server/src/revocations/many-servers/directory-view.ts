@@ -1,4 +1,5 @@
 import type { SetTimer } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 import { KnownRows } from "./known-rows.ts";
 import type { DirectoryRow, SharedDirectory } from "./shared-directory.ts";
 
@@ -7,7 +8,7 @@ const LOOK_AGAIN_MS = 250;
 
 export interface DirectoryViewOptions {
   readonly directory: Pick<SharedDirectory, "all">;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   /** Larger each time: tells what a reading has seen apart from what came after it began. */
   readonly mark: () => number;
@@ -70,14 +71,14 @@ export class DirectoryView {
   }
 
   async #read(): Promise<void> {
-    const { directory, monotonicMs, mark, onRead, onFailure } = this.#options;
-    const startedAt = monotonicMs();
+    const { directory, clock, mark, onRead, onFailure } = this.#options;
+    const startedAt = clock.monotonicMs();
     const since = mark();
     try {
       const rows = await directory.all();
       // What an earlier question brought late is older than what is known.
       if (since < this.#readSince) return;
-      this.rows.take(rows, monotonicMs());
+      this.rows.take(rows, clock.monotonicMs());
       this.#readSince = since;
       onRead(rows, startedAt);
     } catch (error) {

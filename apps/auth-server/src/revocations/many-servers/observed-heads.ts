@@ -1,3 +1,5 @@
+import type { Clock } from "@portcullis/protocol";
+
 /** Heads seen in so short a time are remembered as one, by the later time: a receipt then waits so much longer. */
 const JOINED_MS = 5;
 
@@ -11,7 +13,7 @@ interface Sighting {
 }
 
 export interface ObservedHeadsOptions {
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** What was seen longer ago is only remembered as long ago. */
   readonly rememberMs: number;
 }
@@ -34,7 +36,7 @@ export class ObservedHeads {
   }
 
   see(incarnation: string, seq: number): void {
-    const at = this.#options.monotonicMs();
+    const at = this.#options.clock.monotonicMs();
     const mark = this.mark();
     // Seqs of another log say nothing about this one's.
     if (incarnation !== this.#incarnation || seq < (this.#sightings.at(-1)?.seq ?? 0))

@@ -1,4 +1,5 @@
 import { ExclusiveLeases, type LeaseBook, LeaseTable, type SetTimer } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 import type { Storage } from "../../storage/storage.ts";
 import { type Bus, joinedBus, silentBus } from "./bus.ts";
 import { followOtherServers } from "./follow-other-servers.ts";
@@ -11,7 +12,7 @@ export interface OpenLeasesOptions {
   readonly storage: Storage;
   /** Another way than the database's to the other servers. */
   readonly bus?: Bus | undefined;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
@@ -25,7 +26,7 @@ export interface OpenedLeases {
 export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeases> {
   const { storage } = options;
   if (storage.dialect === "postgres") return openShared(options);
-  const table = new LeaseTable(options);
+  const table = new LeaseTable(options.clock);
   const leases = await ExclusiveLeases.open({ ...options, table, directory: sqlReplicaDirectory(storage) });
   return { leases, close: async () => undefined };
 }

@@ -1,9 +1,10 @@
 import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 import type { DirectoryWrite, RowChange, SharedDirectory } from "./shared-directory.ts";
 
 export interface RowWriterOptions {
   readonly directory: Pick<SharedDirectory, "write">;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** The row was there when a write that began at `writtenAt`, monotonic, was committed. */
   readonly onStored: (change: RowChange, writtenAt: number) => void;
   /** It was to be renewed and is gone: another server has deleted it. */
@@ -83,8 +84,8 @@ export class RowWriter {
   }
 
   async #writeBatch(batch: Batch): Promise<void> {
-    const { directory, monotonicMs, onStored, onGone } = this.#options;
-    const writtenAt = monotonicMs();
+    const { directory, clock, onStored, onGone } = this.#options;
+    const writtenAt = clock.monotonicMs();
     const change: DirectoryWrite = {
       enter: [...batch.enter.values()],
       renew: [...batch.renew.values()],

@@ -10,6 +10,7 @@ import {
   LONGEST_LEASE_MS,
   type SetTimer,
 } from "@portcullis/feed-server";
+import type { Clock } from "@portcullis/protocol";
 import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";
 import type { Bus } from "./bus.ts";
@@ -31,7 +32,7 @@ export interface SharedLeasesOptions {
     onIncarnation(listener: () => void): () => void;
   };
   /** Never a wall clock: a jump would end leases here that verifiers still hold. */
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
 }
@@ -57,15 +58,15 @@ export class SharedLeases implements LeaseBook {
   #failing = false;
 
   constructor(options: SharedLeasesOptions) {
-    const { monotonicMs, directory, log, bus } = options;
+    const { clock, directory, log, bus } = options;
     this.#options = options;
-    this.#heads = new ObservedHeads({ monotonicMs, rememberMs: countedFor(LONGEST_LEASE_MS) });
-    this.#acknowledged = new Acknowledgements(monotonicMs);
+    this.#heads = new ObservedHeads({ clock, rememberMs: countedFor(LONGEST_LEASE_MS) });
+    this.#acknowledged = new Acknowledgements(clock);
     this.#announcer = new Announcer(options);
     this.#finder = new RowFinder(directory);
     this.#writer = new RowWriter({
       directory,
-      monotonicMs,
+      clock,
       onStored: ({ holder }, at) => this.#calls.written(holder, at),
       onGone: (key) => this.#calls.forget(key),
     });
@@ -91,15 +92,15 @@ export class SharedLeases implements LeaseBook {
   }
 
   held(): Lease[] {
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     const rows = [...this.#view.rows.values()].filter((row) => silentAfter(row) > now);
     const here = this.#calls.inForce(now).filter(({ holder }) => !this.#view.rows.has(keyOfHolder(holder)));
     return [...rows, ...here].map(({ holder }) => this.#leaseOf(holder));
   }
 
   laggardsOf(seq: number): Laggard[] {
-    const { monotonicMs, log } = this.#options;
-    const now = monotonicMs();
+    const { clock, log } = this.#options;
+    const now = clock.monotonicMs();
     const committedBefore = this.#heads.at(seq);
     const laggards: Laggard[] = [];
     for (const row of this.#view.rows.values()) {
@@ -165,8 +166,8 @@ export class SharedLeases implements LeaseBook {
   async sweep(): Promise<void> {
     await this.#writeCalls().catch((error: unknown) => this.#onFailure(error));
     await this.#view.look();
-    this.#calls.forgetSilent(this.#options.monotonicMs());
-    const gone = this.#view.rows.useless(this.#options.monotonicMs());
+    this.#calls.forgetSilent(this.#options.clock.monotonicMs());
+    const gone = this.#view.rows.useless(this.#options.clock.monotonicMs());
     await Promise.all(gone.map(({ holder, renewal }) => this.#writer.leave(holder, renewal))).catch(
       (error: unknown) => this.#onFailure(error),
     );
@@ -187,10 +188,10 @@ export class SharedLeases implements LeaseBook {
    * name. Nor would the look alone: the row may be about to be deleted for its age.
    */
   async #isStored(holder: Holder, leaseMs: number): Promise<boolean> {
-    if (!this.#calls.isWritten(holder, this.#options.monotonicMs())) return false;
+    if (!this.#calls.isWritten(holder, this.#options.clock.monotonicMs())) return false;
     const stored = await this.#finder.leaseMsOf(holder);
     // Asked again: the process may have been paused meanwhile.
-    const isWritten = this.#calls.isWritten(holder, this.#options.monotonicMs());
+    const isWritten = this.#calls.isWritten(holder, this.#options.clock.monotonicMs());
     return isWritten && stored !== undefined && stored >= leaseMs;
   }
 

@@ -1,11 +1,9 @@
 import type { Lease, LeaseChange, Leases, SetTimer } from "@portcullis/feed-server";
-import type { Receipt } from "@portcullis/protocol";
+import type { Clock, Receipt } from "@portcullis/protocol";
 
 export interface ReceiptWaitOptions {
   readonly leases: Leases;
-  readonly monotonicMs: () => number;
-  /** Milliseconds since the epoch: only for `enforcedBy`, which people read. */
-  readonly wallClockMs: () => number;
+  readonly clock: Clock;
   readonly setTimer: SetTimer;
 }
 
@@ -41,7 +39,7 @@ export class ReceiptWait {
   constructor(options: ReceiptWaitOptions, question: Question) {
     this.#options = options;
     this.#question = question;
-    this.#startedAt = options.monotonicMs();
+    this.#startedAt = options.clock.monotonicMs();
     this.#lookUp();
   }
 
@@ -95,14 +93,14 @@ export class ReceiptWait {
       this.#over?.(this.#receipt());
       return;
     }
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     const next = Math.min(this.#deadline(), this.#lastEnd());
     // Timers may fire early by a fraction of a millisecond: then this runs once more.
     this.#cancelTimer = this.#options.setTimer(() => this.#arm(), Math.max(1, Math.ceil(next - now)));
   }
 
   #isOver(): boolean {
-    return this.#isEnforced() || this.#hasQuorum() || this.#options.monotonicMs() >= this.#deadline();
+    return this.#isEnforced() || this.#hasQuorum() || this.#options.clock.monotonicMs() >= this.#deadline();
   }
 
   #deadline(): number {
@@ -111,7 +109,7 @@ export class ReceiptWait {
   }
 
   #isEnforced(): boolean {
-    return this.#lastEnd() <= this.#options.monotonicMs();
+    return this.#lastEnd() <= this.#options.clock.monotonicMs();
   }
 
   #hasQuorum(): boolean {
@@ -120,7 +118,7 @@ export class ReceiptWait {
   }
 
   #hasStrangers(): boolean {
-    return this.#strangersUntil() > this.#options.monotonicMs();
+    return this.#strangersUntil() > this.#options.clock.monotonicMs();
   }
 
   #strangersUntil(): number {
@@ -132,7 +130,7 @@ export class ReceiptWait {
   }
 
   #receipt(): Receipt {
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     const counted = {
       seq: this.#question.seq,
       acked: this.#acked.size,
@@ -141,7 +139,9 @@ export class ReceiptWait {
     };
     if (this.#isEnforced()) return { ...counted, state: "enforced" };
     const laggards = [...this.#laggards.values()].filter(({ until }) => until > now).map(({ name }) => name);
-    const enforcedBy = new Date(Math.ceil(this.#options.wallClockMs() + this.#lastEnd() - now)).toISOString();
+    const enforcedBy = new Date(
+      Math.ceil(this.#options.clock.wallMs() + this.#lastEnd() - now),
+    ).toISOString();
     const state = this.#hasQuorum() ? "quorum" : "pending";
     return { ...counted, state, laggards: laggards.sort(), enforcedBy };
   }

@@ -1,3 +1,4 @@
+import type { RetentionClock } from "../../storage/log/retention-clock.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
@@ -10,26 +11,27 @@ const ROWS_A_STEP = 1000;
  */
 export async function pruneExpired(options: {
   readonly storage: Storage;
-  readonly nowSeconds: () => number;
+  /** Default: that of the log. What ended before its earliest time has ended by every clock. */
+  readonly retention?: Pick<RetentionClock, "earliest">;
   readonly rowsAStep?: number;
 }): Promise<number> {
-  const rowsAStep = options.rowsAStep ?? ROWS_A_STEP;
+  const { storage, retention = storage.log.retention, rowsAStep = ROWS_A_STEP } = options;
   let pruned = 0;
   for (;;) {
-    const count = await pruneStep(options.storage, options.nowSeconds(), rowsAStep);
+    const count = await pruneStep(storage, retention.earliest(), rowsAStep);
     pruned += count;
     if (count < rowsAStep) return pruned;
   }
 }
 
-async function pruneStep(storage: Storage, nowSeconds: number, rowsAStep: number): Promise<number> {
+async function pruneStep(storage: Storage, earliest: number, rowsAStep: number): Promise<number> {
   const rows = await storage.read
     .selectFrom("revocations")
     .select(["seq", "expires_at", "chain"])
     .orderBy("seq")
     .limit(rowsAStep)
     .execute();
-  const live = rows.findIndex((row) => row.expires_at >= Math.floor(nowSeconds));
+  const live = rows.findIndex((row) => row.expires_at >= Math.floor(earliest));
   const expired = live === -1 ? rows : rows.slice(0, live);
   const last = expired.at(-1);
   if (last === undefined) return 0;

@@ -1,12 +1,15 @@
 /** The issuer's word on its log (protocol/signed-head.ts), given and recognized with the keys of its JWKS. */
+
 import type { LogPosition, SignHead } from "@portcullis/feed-server";
 import {
+  type Clock,
   encodeBase64url,
   SIGNED_HEAD_TYPE,
   type SignedHeadClaims,
   signedHeadClaimsSchema,
 } from "@portcullis/protocol";
 import { CompactSign, type CryptoKey, compactVerify, createLocalJWKSet, importJWK, type JWK } from "jose";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 
 export interface SignHeadOptions {
   readonly issuer: string;
@@ -14,10 +17,10 @@ export interface SignHeadOptions {
   readonly incarnation: () => string;
   /** Private; asked at every call. Never one that the log refused before the head that is signed. */
   readonly key: () => JWK | Promise<JWK>;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }
 
-export function createSignHead({ issuer, incarnation, key, nowSeconds }: SignHeadOptions): SignHead {
+export function createSignHead({ issuer, incarnation, key, clock }: SignHeadOptions): SignHead {
   // Once, and not for each of many batches a second.
   let last: { readonly jwk: JWK; readonly imported: Promise<CryptoKey> } | undefined;
   function importedOf(jwk: JWK): Promise<CryptoKey> {
@@ -30,7 +33,7 @@ export function createSignHead({ issuer, incarnation, key, nowSeconds }: SignHea
       incarnation: incarnation(),
       seq,
       chain: encodeBase64url(chain),
-      iat: Math.floor(nowSeconds()),
+      iat: wholeSeconds(clock),
     };
     const jwk = await key();
     const { alg, kid } = jwk;

@@ -1,4 +1,4 @@
-import { type RevocableClaims, systemClock } from "@portcullis/protocol";
+import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import { RevocationIndex, type RevocationView, type TokenCoordinates } from "@portcullis/revocation";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 
@@ -15,7 +15,7 @@ export interface LocalRevocations extends RevocationView {
 
 export async function loadLocalRevocations(options: {
   readonly log: SqlRevocationLog;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }): Promise<LocalRevocations> {
   const { log } = options;
   const view = { index: emptyIndex(options) };
@@ -33,14 +33,14 @@ export async function loadLocalRevocations(options: {
 
 interface IndexOptions {
   readonly log: SqlRevocationLog;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
 }
 
-const emptyIndex = ({ log, nowSeconds }: IndexOptions): RevocationIndex =>
+const emptyIndex = ({ log, clock }: IndexOptions): RevocationIndex =>
   new RevocationIndex({
     tokenLifetimeSeconds: log.tokenLifetimeSeconds,
     clockSkewSeconds: log.clockSkewSeconds,
-    clock: { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs },
+    clock,
   });
 
 async function load(index: RevocationIndex, log: SqlRevocationLog): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Lease, Leases } from "@portcullis/feed-server";
-import type { VerifierStatus } from "@portcullis/protocol";
+import type { Clock, VerifierStatus } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../../storage/database.ts";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
@@ -15,7 +15,7 @@ export interface VerifiersOptions {
   readonly leases: Pick<Leases, "held">;
   readonly log: SqlRevocationLog;
   readonly read: Kysely<Database>;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, "monotonicMs">;
 }
 
 export function createVerifiers(options: VerifiersOptions): Verifiers {
@@ -32,7 +32,7 @@ export function createVerifiers(options: VerifiersOptions): Verifiers {
 function statusOf(
   lease: Lease,
   agrees: boolean | undefined,
-  { log, monotonicMs }: VerifiersOptions,
+  { log, clock: { monotonicMs } }: VerifiersOptions,
 ): VerifierStatus {
   const { holder, applied, leaseMs, calledAt, chain, live, clock } = lease;
   return {

@@ -1,3 +1,5 @@
+import { type Clock, wallSecondsOf } from "@portcullis/protocol";
+
 /**
  * The time by which revocations are kept, between two clocks. The wall clock alone will not do: set forward for a
  * minute, it would make live revocations look expired and have them deleted; set back, it would give a new one an
@@ -10,17 +12,12 @@ export interface RetentionClock {
   latest(): number;
 }
 
-export function createRetentionClock(options: {
-  readonly nowSeconds: () => number;
-  /** Default: `performance.now`. */
-  readonly monotonicMs?: () => number;
-}): RetentionClock {
-  const { nowSeconds, monotonicMs = () => performance.now() } = options;
-  const startedAt = nowSeconds() - monotonicMs() / 1000;
-  const steadySeconds = () => startedAt + monotonicMs() / 1000;
+export function createRetentionClock(clock: Clock): RetentionClock {
+  const startedAt = wallSecondsOf(clock) - clock.monotonicMs() / 1000;
+  const steadySeconds = () => startedAt + clock.monotonicMs() / 1000;
   return {
-    earliest: () => Math.floor(Math.min(nowSeconds(), steadySeconds())),
-    latest: () => Math.floor(Math.max(nowSeconds(), steadySeconds())),
+    earliest: () => Math.floor(Math.min(wallSecondsOf(clock), steadySeconds())),
+    latest: () => Math.floor(Math.max(wallSecondsOf(clock), steadySeconds())),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-server";
-import { encodeRecords } from "@portcullis/protocol";
+import { type Clock, encodeRecords } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import { coalesced } from "../coalesced.ts";
 import type { Database, Dialect } from "../database.ts";
+import { wholeSeconds } from "../stored-time.ts";
 import type { RevocationDraft, Write } from "../write-transaction.ts";
 import { logError } from "./errors.ts";
 import { liveRecords } from "./live-records.ts";
@@ -20,8 +21,7 @@ export interface SqlRevocationLogOptions {
   readonly read: Kysely<Database>;
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
-  readonly nowSeconds: () => number;
-  readonly monotonicMs?: () => number;
+  readonly clock: Clock;
 }
 
 interface OpenOptions {
@@ -68,7 +68,7 @@ export class SqlRevocationLog implements ServedLog {
     this.clockSkewSeconds = options.clockSkewSeconds;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
-    this.retention = createRetentionClock(options);
+    this.retention = createRetentionClock(options.clock);
     this.reload = coalesced(() => this.#pull());
     this.#incarnation = state.incarnation;
     this.#head = state.head;
@@ -132,7 +132,7 @@ export class SqlRevocationLog implements ServedLog {
 
   /** Throws for what could not be stored or sent: in its own unit, and not at the end of the group that it is in. */
   rowsOf(drafts: readonly RevocationDraft[]): NewRow[] {
-    const revokedAt = Math.floor(this.#options.nowSeconds());
+    const revokedAt = wholeSeconds(this.#options.clock);
     const { tokenLifetimeSeconds, clockSkewSeconds, retention } = this;
     const times = { tokenLifetimeSeconds, clockSkewSeconds, revokedAt, retention };
     const rows = drafts.map((draft) => rowOf(draft, this.keySpace, times));
@@ -163,8 +163,8 @@ export class SqlRevocationLog implements ServedLog {
    * server, with another life in its configuration, takes it for the past otherwise.
    */
   async keepLifetime(write: Write, seconds: number): Promise<void> {
-    const { tokenLifetimeSeconds, clockSkewSeconds, nowSeconds } = this.#options;
-    const until = Math.floor(nowSeconds()) + tokenLifetimeSeconds + leewaySeconds(clockSkewSeconds) + seconds;
+    const { tokenLifetimeSeconds, clockSkewSeconds, clock } = this.#options;
+    const until = wholeSeconds(clock) + tokenLifetimeSeconds + leewaySeconds(clockSkewSeconds) + seconds;
     await write(({ db }) => keepTokenLifetime(db, { seconds: tokenLifetimeSeconds, until }));
   }
 

@@ -2,9 +2,10 @@
  * The longest life that an access token which is out there may have. A shorter one in the configuration holds for new
  * tokens at once, and here only when the last of the old ones has expired: a revocation must outlive them too.
  */
-import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import { wholeSeconds } from "../stored-time.ts";
 import { leewaySeconds } from "./retention-clock.ts";
 
 export interface TokenLifetimeOptions {
@@ -13,7 +14,7 @@ export interface TokenLifetimeOptions {
   /** As configured now. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
-  readonly nowSeconds: () => number;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -52,7 +53,7 @@ export async function keepTokenLifetime(
 
 async function retireOthers(options: TokenLifetimeOptions): Promise<void> {
   const { write, tokenLifetimeSeconds, clockSkewSeconds } = options;
-  const now = Math.floor(options.nowSeconds());
+  const now = wholeSeconds(options.clock);
   await write
     .updateTable("token_lifetimes")
     .set(({ eb }) => ({ until: eb("seconds", "+", now + leewaySeconds(clockSkewSeconds)) }))

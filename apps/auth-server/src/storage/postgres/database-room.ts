@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import { storageError } from "../errors.ts";
 import type { ReportSpace, Room, SpaceState } from "../space/room.ts";
 import type { OnBehalfOf } from "../write-transaction.ts";
@@ -13,17 +14,17 @@ const REFUSE_MS = 30_000;
  */
 export class DatabaseRoom implements Room {
   readonly #report: ReportSpace;
-  readonly #monotonicMs: () => number;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   #fullUntil = Number.NEGATIVE_INFINITY;
   #wasFull = false;
 
-  constructor(options: { readonly report: ReportSpace; readonly monotonicMs: () => number }) {
+  constructor(options: { readonly report: ReportSpace; readonly clock: Pick<Clock, "monotonicMs"> }) {
     this.#report = options.report;
-    this.#monotonicMs = options.monotonicMs;
+    this.#clock = options.clock;
   }
 
   get state(): SpaceState {
-    const isFull = this.#monotonicMs() < this.#fullUntil;
+    const isFull = this.#clock.monotonicMs() < this.#fullUntil;
     if (this.#wasFull && !isFull) this.#report({ event: "storage_takes_all_again" });
     this.#wasFull = isFull;
     return isFull ? "low" : "ample";
@@ -37,7 +38,7 @@ export class DatabaseRoom implements Room {
     if ((failure as { code?: unknown } | null)?.code !== DISK_FULL) return false;
     if (this.state === "ample") this.#report({ event: "storage_refuses_strangers" });
     this.#wasFull = true;
-    this.#fullUntil = this.#monotonicMs() + REFUSE_MS;
+    this.#fullUntil = this.#clock.monotonicMs() + REFUSE_MS;
     return false;
   }
 

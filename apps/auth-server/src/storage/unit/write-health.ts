@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { ReportSpace } from "../space/room.ts";
@@ -11,18 +12,18 @@ const PAUSE_MS = 500;
 /** Whether what is written gets stored. A store that can be read says nothing about that. */
 export class WriteHealth {
   readonly #report: ReportSpace;
-  readonly #monotonicMs: () => number;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   #storedAt = Number.NEGATIVE_INFINITY;
   #isFailing = false;
   #last: { readonly at: number; readonly answer: Promise<void> } | undefined;
 
-  constructor(options: { readonly report: ReportSpace; readonly monotonicMs: () => number }) {
+  constructor(options: { readonly report: ReportSpace; readonly clock: Pick<Clock, "monotonicMs"> }) {
     this.#report = options.report;
-    this.#monotonicMs = options.monotonicMs;
+    this.#clock = options.clock;
   }
 
   stored(): void {
-    this.#storedAt = this.#monotonicMs();
+    this.#storedAt = this.#clock.monotonicMs();
     if (this.#isFailing) this.#report({ event: "storage_written_again" });
     this.#isFailing = false;
   }
@@ -34,7 +35,7 @@ export class WriteHealth {
 
   /** Rejects when a revocation could not be stored now. */
   check(write: Write): Promise<void> {
-    const now = this.#monotonicMs();
+    const now = this.#clock.monotonicMs();
     if (!this.#isFailing && now - this.#storedAt < TRUSTED_MS) return Promise.resolve();
     if (this.#last === undefined || now - this.#last.at >= PAUSE_MS) {
       this.#last = { at: now, answer: write(({ db }) => writeOver(db, now)) };

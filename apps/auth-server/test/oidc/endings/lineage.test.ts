@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import type { Scope } from "@portcullis/protocol";
+import { type Scope, systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
 import { begin, type Claims, isEnd, revokeByApi, type SignedIn, signIn } from "../app.ts";
@@ -124,7 +124,7 @@ describe("a kill of everything", () => {
         },
         transformResult: async ({ result }) => result,
       });
-      await lineageIn({ ...transaction, db: counted }, () => 1).endEverything();
+      await lineageIn({ ...transaction, db: counted }, systemClock).endEverything();
     });
     assert.ok(statements < 30, `${statements} statements`);
     const left = await storage.read

@@ -14,8 +14,8 @@ const COMPARISONS = [
   /where\(\s*"(?:\w+\.)?(\w*(?:_at|until))",\s*"(?:<=?|>=?)"/g,
   /\b(\w*(?:_at|_until|revokedAt|expiresAt|spentAt|loginTs|\biat))\b(?: \?\? 0)?\)? (?:<=?|>=?|-) /g,
   / (?:<=?|>=?|-) (?:[\w#!?]+\.)*(\w*(?:_at|_until|loginTs|\biat))\b/g,
-  /(?:nowMs|nowSeconds|Date\.now)\(\)\)? (?:<=?|>=?|-)()/g,
-  / (?:<=?|>=?|-) (?:Math\.floor\()?(?:[\w#]+\.)*#?(?:nowMs|nowSeconds|Date\.now)\(()/g,
+  /(?:wallMs\(|Date\.now\(|(?:wholeSeconds|wallSecondsOf)\([\w.#]+)\)+ (?:<=?|>=?|-)()/g,
+  / (?:<=?|>=?|-) (?:Math\.floor\()?(?:[\w#]+\.)*#?(?:wallMs|wholeSeconds|wallSecondsOf|Date\.now)\(()/g,
 ];
 
 function comparisonsIn(text: string): string[] {
@@ -59,9 +59,11 @@ test("every comparison of a stored time with a clock is in the table of decision
 
 test("a raw comparison would be found", () => {
   for (const line of [
-    `const ageMs = options.nowMs() - row.spent_at;`,
+    `const ageMs = options.clock.wallMs() - row.spent_at;`,
     `if (row.spent_at > now) return false;`,
-    `const left = until - this.#nowMs();`,
+    `const left = until - this.#clock.wallMs();`,
+    `const left = until - wholeSeconds(this.#clock);`,
+    `const old = wholeSeconds(this.#clock) - LIFE;`,
     `.where("expires_at", ">", now)`,
     `const newer = (saved.loginTs ?? 0) - (before.loginTs ?? 0);`,
   ]) {

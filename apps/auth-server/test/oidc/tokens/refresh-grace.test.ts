@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { systemClock } from "@portcullis/protocol";
 import { RefreshSuccessors } from "../../../src/oidc/state/refresh-successors.ts";
 import { type GrantHandler, withRefreshGrace } from "../../../src/oidc/tokens/refresh-grace.ts";
 import { createStoredTimes } from "../../../src/storage/stored-time.ts";
@@ -26,10 +27,10 @@ test("repeats of one token that all fail cost each of them the same, however man
     running--;
     throw new Error("refused");
   };
-  const times = createStoredTimes({ nowMs: Date.now, clockSkewSeconds: 5 });
+  const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
   const refresh = withRefreshGrace(failing, {
     storage,
-    successors: new RefreshSuccessors({ storage, nowMs: Date.now, times, randomBytes }),
+    successors: new RefreshSuccessors({ storage, clock: systemClock, times, randomBytes }),
     recheck: async ({ body }) => body,
   });
   const ctx = {

@@ -1,6 +1,7 @@
 /** Users, clients and sessions that are out: whatever they still hold gets them nothing. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
 import {
@@ -122,7 +123,7 @@ describe("a code", () => {
     const attempt = begin(server.issuer);
     const callback = await passPages(device.browser, attempt.url);
     await server.server.storage.write((transaction) =>
-      lineageIn(transaction, () => Math.floor(Date.now() / 1000)).endSession(device.claims.sid),
+      lineageIn(transaction, systemClock).endSession(device.claims.sid),
     );
     assertRefused(await redeem(server.issuer, attempt, callback), "invalid_grant");
   });

@@ -14,6 +14,7 @@ import {
 } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
+import { clockAt } from "../../clocks.ts";
 import { draft, oneTo } from "../../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
@@ -41,8 +42,7 @@ const PAIR = { subject: "alice", client: "app" };
 
 async function serveSome(t: Parameters<typeof serveRevocations>[0]): Promise<RevocationsServer> {
   const server = await serveRevocations(t, {
-    nowSeconds: () => 1_700_000_000.25,
-    monotonicMs: () => 0,
+    clock: { wallMs: () => 1_700_000_000_250, monotonicMs: () => 0 },
   });
   await server.revoke({ scope: "subject", key: "alice", reason: "banned", note: "spam" });
   await server.revoke({ scope: "session", key: "alice", mode: "stale" });
@@ -175,7 +175,7 @@ test("one revocation tells how far it has got, now and after a wait", async (t) 
 
 test("what is not there and what is gone are told apart", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now, monotonicMs: () => now * 1000 });
+  const server = await serveRevocations(t, { clock: clockAt(() => now) });
   const saidOf = async (seq: number) => {
     const response = await get(server, `/${seq}`);
     assert.equal(response.status, 404);
@@ -186,7 +186,7 @@ test("what is not there and what is gone are told apart", async (t) => {
   await server.revoke({ scope: "subject", key: "alice" });
   assert.match(await saidOf(2), /newest is 1/);
   now += 400;
-  await pruneExpired({ storage: server.storage, nowSeconds: () => now });
+  await pruneExpired({ storage: server.storage, retention: { earliest: () => now } });
   assert.match(await saidOf(1), /pruned/);
 });
 
@@ -243,12 +243,12 @@ test("the log can be read out of SQL and its chain made again", async (t) => {
 
 test("where the old end is pruned a page begins with what is kept, and with the chain up to there", async (t) => {
   let now = 1000;
-  const server = await serveRevocations(t, { nowSeconds: () => now, monotonicMs: () => now * 1000 });
+  const server = await serveRevocations(t, { clock: clockAt(() => now) });
   await server.storage.write((transaction) => transaction.append(oneTo(3).map((at) => draft(`old${at}`))));
   const { chain } = await page(server, "?after=3");
   now += 400;
   await server.storage.write((transaction) => transaction.append(oneTo(2).map((at) => draft(`new${at}`))));
-  await pruneExpired({ storage: server.storage, nowSeconds: () => now });
+  await pruneExpired({ storage: server.storage, retention: { earliest: () => now } });
   const kept = await page(server, "");
   assert.deepEqual([kept.after, kept.to, kept.oldestKept, kept.chainBefore], [3, 5, 4, chain]);
 });

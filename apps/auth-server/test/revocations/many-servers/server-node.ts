@@ -31,7 +31,8 @@ export class ServerNode {
     this.#peers = peers;
     this.#offset = world.random() * 1e6;
     this.#head = database.head;
-    const { monotonicMs, setTimer } = this;
+    const clock = { wallMs: () => world.now, monotonicMs: this.monotonicMs };
+    const { setTimer } = this;
     this.#leases = new SharedLeases({
       directory: {
         all: () => this.#ask(() => database.all()),
@@ -40,23 +41,22 @@ export class ServerNode {
       },
       bus: this.#bus(),
       log: this.#log(),
-      monotonicMs,
+      clock,
       setTimer,
       report: () => undefined,
     });
     this.#desk = new LeaseDesk({
       log: this.#log() as unknown as ServedLog,
       leases: this.#leases,
-      clock: { wallMs: () => world.now },
+      clock,
       report: () => undefined,
     });
     this.#receipts = createReceipts({
       leases: this.#leases,
       head: () => this.#head,
       refresh: async () => this.#head,
-      monotonicMs,
+      clock,
       setTimer,
-      wallClockMs: () => world.now,
     });
     void this.#leases.open();
     this.#sweepLater();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Receipt } from "@portcullis/protocol";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import type { Bus, BusMessage } from "../../../src/revocations/many-servers/bus.ts";
 import type { SharedDirectory } from "../../../src/revocations/many-servers/shared-directory.ts";
 import { SharedLeases } from "../../../src/revocations/many-servers/shared-leases.ts";
@@ -12,7 +12,7 @@ import { World } from "./world.ts";
 const holder = { clientId: "gateway", name: "g1" };
 
 async function server(directory: Partial<SharedDirectory> = {}) {
-  const clock = new FakeClock();
+  const clock = new FrozenClock();
   const database = new SharedDatabase(new World(7));
   const log = { incarnation: "log", head: () => database.head, onIncarnation: () => () => undefined };
   let published = (): void => undefined;
@@ -41,13 +41,13 @@ async function server(directory: Partial<SharedDirectory> = {}) {
         return () => undefined;
       },
     },
-    monotonicMs: clock.monotonicMs,
+    clock,
     setTimer: clock.setTimer,
     report: () => undefined,
   });
   await leases.open();
   const refresh = async () => log.head();
-  const receipts = createReceipts({ ...clock, leases, head: log.head, refresh, setTimer: clock.setTimer });
+  const receipts = createReceipts({ clock, leases, head: log.head, refresh, setTimer: clock.setTimer });
   const commit = () => {
     database.append();
     published();
@@ -55,7 +55,7 @@ async function server(directory: Partial<SharedDirectory> = {}) {
   };
   const grant = (leaseMs = 5000, applied = database.head) =>
     leases.enter(holder, leaseMs, async () =>
-      leases.grant(holder, { applied, head: database.head, receivedAt: clock.now, leaseMs }),
+      leases.grant(holder, { applied, head: database.head, receivedAt: clock.monotonicMs(), leaseMs }),
     );
   return { clock, database, leases, receipts, commit, grant, heard: (message: BusMessage) => heard(message) };
 }
@@ -176,7 +176,7 @@ test("without the database a receipt names nobody and is pending until the longe
     acked: 0,
     leased: 0,
     laggards: [],
-    enforcedBy: new Date(clock.wallClockMs() - 1000 + 60_060).toISOString(),
+    enforcedBy: new Date(clock.wallMs() - 1000 + 60_060).toISOString(),
     elapsedMs: 1000,
   });
   clock.advance(59_060);

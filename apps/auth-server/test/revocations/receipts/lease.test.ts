@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { LeaseDesk, LeaseTable } from "@portcullis/feed-server";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import { sql } from "kysely";
 import { sqlReplicaDirectory } from "../../../src/revocations/many-servers/sql-replica-directory.ts";
+import { wallClock } from "../../clocks.ts";
 import { temporaryStorage } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
@@ -20,7 +21,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test("a lease answers with the head at the time it was received, and its length is capped", async (t) => {
-  const server = await serveRevocations(t, { nowSeconds: () => 1000.5 });
+  const server = await serveRevocations(t, { clock: wallClock(() => 1000.5) });
   await server.revoke(subject);
   const { incarnation } = server.storage.log;
   assert.deepEqual(await server.lease("gateway", { applied: 0, leaseMs: 300_000 }), {
@@ -109,8 +110,8 @@ test("after a restart a receipt waits for the verifiers that held leases before 
   await before.lease("gateway", { replica: "gone", leaseMs: 0 });
   await before.close();
 
-  const clock = new FakeClock();
-  const after = await serveRevocations(t, { file: before.file, monotonicMs: clock.monotonicMs });
+  const clock = new FrozenClock();
+  const after = await serveRevocations(t, { file: before.file, clock });
   const first = await after.receipt(subject);
   assert.deepEqual([first.state, first.leased, first.laggards], ["pending", 2, ["g1", "g2"]]);
   await after.lease("gateway", { replica: "g2", applied: 1 });
@@ -126,8 +127,8 @@ test("after a restart a receipt waits for the verifiers that held leases before 
 });
 
 test("a lease counts for a thousandth longer here, since a verifier's clock may run slower", async (t) => {
-  const clock = new FakeClock();
-  const server = await serveRevocations(t, { monotonicMs: clock.monotonicMs });
+  const clock = new FrozenClock();
+  const server = await serveRevocations(t, { clock });
   assert.equal((await server.lease("gateway", { replica: "g1", leaseMs: 5000 })).leaseMs, 5000);
   clock.advance(5004);
   assert.deepEqual((await server.receipt(subject)).laggards, ["g1"]);

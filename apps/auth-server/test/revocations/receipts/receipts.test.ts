@@ -3,21 +3,24 @@ import { getEventListeners } from "node:events";
 import test from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
 import { hasCode, type Receipt } from "@portcullis/protocol";
-import { FakeClock } from "@portcullis/testing";
+import { FrozenClock } from "@portcullis/testing";
 import { ReceiptWait } from "../../../src/revocations/receipts/receipt-wait.ts";
 import { createReceipts } from "../../../src/revocations/receipts/receipts.ts";
 
 function receipts() {
-  const clock = new FakeClock();
+  const clock = new FrozenClock(Date.UTC(2030, 0, 1) / 1000);
   const leases = new LeaseTable(clock);
   const log = { head: 7, committedElsewhere: 7 };
   const refresh = async () => {
     log.head = Math.max(log.head, log.committedElsewhere);
     return log.head;
   };
-  const desk = createReceipts({ ...clock, leases, head: () => log.head, refresh, setTimer: clock.setTimer });
+  const desk = createReceipts({ clock, leases, head: () => log.head, refresh, setTimer: clock.setTimer });
   const grant = (name: string, applied: number, leaseMs = 5000) =>
-    leases.grant({ clientId: "gateway", name }, { applied, head: log.head, receivedAt: clock.now, leaseMs });
+    leases.grant(
+      { clientId: "gateway", name },
+      { applied, head: log.head, receivedAt: clock.monotonicMs(), leaseMs },
+    );
   const commit = () => {
     log.head++;
     return log.head;
@@ -154,7 +157,7 @@ test("a receipt that was given is not kept by a signal that lives as long as the
   grant("a", 7);
   const { signal } = new AbortController();
   const question = { seq: commit(), waitMs: 2000, require: "all" } as const;
-  const wait = new ReceiptWait({ ...clock, leases, setTimer: clock.setTimer }, question);
+  const wait = new ReceiptWait({ clock, leases, setTimer: clock.setTimer }, question);
   const receipt = wait.finish(signal);
   assert.equal(getEventListeners(signal, "abort").length, 1);
   grant("a", 8);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
+import { wallSecondsOf } from "@portcullis/protocol";
 import { RevocationIndex } from "@portcullis/revocation";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { liveRecords } from "../../../src/storage/log/live-records.ts";
@@ -13,7 +14,7 @@ function clocks() {
   let wall = 1_000_000;
   let monotonic = 0;
   return {
-    nowSeconds: () => wall,
+    wallMs: () => wall * 1000,
     monotonicMs: () => monotonic * 1000,
     pass(seconds: number) {
       wall += seconds;
@@ -34,14 +35,14 @@ async function liveCount(storage: Storage): Promise<number> {
 }
 
 async function opened(t: TestContext, time: ReturnType<typeof clocks>): Promise<Storage> {
-  const storage = await openStorage({ ...storageOptions(temporaryFile(t)), ...time });
+  const storage = await openStorage(storageOptions(temporaryFile(t), time));
   t.after(() => storage.close());
   return storage;
 }
 
 const revoke = (storage: Storage) =>
   storage.write((transaction) => transaction.append([draft("session", { scope: "session" })]));
-const prune = (storage: Storage) => pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+const prune = (storage: Storage) => pruneExpired({ storage });
 
 test("a clock that is set forward loses no live revocation, neither from the log nor from snapshots", async (t) => {
   const time = clocks();
@@ -71,11 +72,11 @@ test("a token revoked while the clock was set forward stays revoked at a verifie
   const time = clocks();
   const storage = await opened(t, time);
   const { log } = storage;
-  const exp = time.nowSeconds() + 200;
-  const claims = { iss: "issuer", iat: time.nowSeconds(), exp, rv: 0, jti: "AAAAAAAAAAAAAAAAAAAAAA" };
+  const exp = wallSecondsOf(time) + 200;
+  const claims = { iss: "issuer", iat: wallSecondsOf(time), exp, rv: 0, jti: "AAAAAAAAAAAAAAAAAAAAAA" };
   const { tokenLifetimeSeconds, clockSkewSeconds } = log;
-  const clock = { wallMs: () => time.nowSeconds() * 1000, monotonicMs: time.monotonicMs };
-  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock });
+
+  const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock: time });
   time.set(3600);
   const revoked = draft(claims.jti, { scope: "token", tokenExpiresAt: exp });
   await storage.write((transaction) => transaction.append([revoked]));
@@ -89,7 +90,7 @@ test("a token revoked while the clock was set forward stays revoked at a verifie
 
 test("a shorter token lifetime counts once the longer tokens have expired", async (t) => {
   const time = clocks();
-  const options = { ...storageOptions(temporaryFile(t)), ...time };
+  const options = storageOptions(temporaryFile(t), time);
   await (await openStorage({ ...options, tokenLifetimeSeconds: DAY })).close();
 
   const shortened = await openStorage(options);
@@ -107,7 +108,7 @@ test("a shorter token lifetime counts once the longer tokens have expired", asyn
 
 test("a longer token lifetime makes verifiers take a new snapshot, and an equal one does not", async (t) => {
   const time = clocks();
-  const options = { ...storageOptions(temporaryFile(t)), ...time };
+  const options = storageOptions(temporaryFile(t), time);
   const incarnations: string[] = [];
   for (const tokenLifetimeSeconds of [300, 300, 600, 300, 600]) {
     const storage = await openStorage({ ...options, tokenLifetimeSeconds });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
-import { systemClock } from "@portcullis/protocol";
+import { type Clock, wallSecondsOf } from "@portcullis/protocol";
 import { RevocationIndex } from "@portcullis/revocation";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { renewStandingRefusals } from "../../../src/revocations/retention/standing-refusals.ts";
@@ -13,7 +13,7 @@ const DAY = 86_400;
 function clock() {
   let seconds = 1_700_000_000;
   return {
-    nowSeconds: () => seconds,
+    wallMs: () => seconds * 1000,
     monotonicMs: () => seconds * 1000,
     pass(by: number) {
       seconds += by;
@@ -26,14 +26,14 @@ async function opened(
   time: ReturnType<typeof clock>,
   file = temporaryFile(t),
 ): Promise<Storage> {
-  const storage = await openStorage({ ...storageOptions(file), ...time });
+  const storage = await openStorage(storageOptions(file, time));
   t.after(() => storage.close().catch(() => undefined));
   return storage;
 }
 
 async function tend(storage: Storage): Promise<number> {
   const renewed = await renewStandingRefusals(storage);
-  await pruneExpired({ storage, nowSeconds: storage.log.retention.earliest });
+  await pruneExpired({ storage });
   return renewed;
 }
 
@@ -43,12 +43,11 @@ const refuse = (storage: Storage, ...kids: string[]) =>
   );
 
 /** What a verifier that starts now says of a token that was signed with the key. */
-async function verdictOfNew({ log }: Storage, kid: string, nowSeconds: () => number): Promise<string> {
+async function verdictOfNew({ log }: Storage, kid: string, clock: Clock): Promise<string> {
   const { tokenLifetimeSeconds, clockSkewSeconds } = log;
-  const clock = { wallMs: () => nowSeconds() * 1000, monotonicMs: systemClock.monotonicMs };
   const index = new RevocationIndex({ tokenLifetimeSeconds, clockSkewSeconds, clock });
   for await (const slice of log.liveRecords(log.head())) index.applyEncoded(slice);
-  const now = nowSeconds();
+  const now = wallSecondsOf(clock);
   const claims = { iss: "issuer", iat: now, exp: now + 60, rv: Number.MAX_SAFE_INTEGER };
   return index.verdict(log.keySpace.coordinatesOf(claims, { kid })).outcome;
 }
@@ -61,7 +60,7 @@ test("a refused key has a live record for ever, and holds up no pruning", async 
     await storage.write(({ append }) => append([draft(`user ${hour}`)]));
     time.pass(120);
     await tend(storage);
-    assert.equal(await verdictOfNew(storage, "stolen", time.nowSeconds), "killed");
+    assert.equal(await verdictOfNew(storage, "stolen", time), "killed");
   }
   const kept = await storedSeqs(storage);
   assert.ok(kept.length < 12, `${kept.length} rows are kept`);
@@ -76,9 +75,9 @@ test("a server that was off for days makes the record anew before it answers", a
   await before.close();
   time.pass(30 * DAY);
   const storage = await opened(t, time, file);
-  assert.equal(await verdictOfNew(storage, "stolen", time.nowSeconds), "allow", "nothing live is left");
+  assert.equal(await verdictOfNew(storage, "stolen", time), "allow", "nothing live is left");
   assert.equal(await tend(storage), 1);
-  assert.equal(await verdictOfNew(storage, "stolen", time.nowSeconds), "killed");
+  assert.equal(await verdictOfNew(storage, "stolen", time), "killed");
   assert.equal(await tend(storage), 0, "and once");
 });
 
@@ -91,7 +90,7 @@ test("a key that is refused twice is renewed once, and a staleness of a key not 
   await storage.write(({ append }) => append([draft("changed", stale)]));
   time.pass(400);
   assert.equal(await tend(storage), 1);
-  assert.equal(await verdictOfNew(storage, "changed", time.nowSeconds), "allow");
+  assert.equal(await verdictOfNew(storage, "changed", time), "allow");
 });
 
 test("many refused keys are renewed in steps, with what was said of them", async (t) => {

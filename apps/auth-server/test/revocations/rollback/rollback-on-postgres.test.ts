@@ -203,6 +203,6 @@ function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest
     compareMs: 100,
   };
   const publisher = new FeedPublisher({ ...shared, setTimer: setProcessTimer });
-  const plainKeys = new PlainKeys({ ...shared, read: storage.read, nowSeconds: () => Date.now() / 1000 });
+  const plainKeys = new PlainKeys({ ...shared, read: storage.read, retention: storage.log.retention });
   t.after(() => Promise.all([publisher.close(), plainKeys.close()]));
 }

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import test, { type TestContext } from "node:test";
 import { createSignedHeadVerifier, localKeySource } from "@portcullis/access-token";
-import { encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
+import { encodeIdentifier, type RevocableClaims, systemClock } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { publicKeysOf } from "../../../src/keys/signing-key.ts";
@@ -164,7 +164,7 @@ test("it is proved when the restored log has grown to other records at the same 
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => incarnation,
-    nowSeconds: () => Date.now() / 1000,
+    clock: systemClock,
   });
   await revokeSession(server);
   const signedHead = await signHead(server.storage.log.position());
@@ -182,22 +182,24 @@ test("what this issuer has not signed changes nothing", async (t) => {
   const { incarnation } = server.storage.log;
   const foreign = [await newKey()];
   const position = { seq: 50, chain: new Uint8Array(32).fill(9) };
-  const nowSeconds = () => Date.now() / 1000;
   const forged = await Promise.all([
-    createSignHead({ issuer: ISSUER, key: () => foreign[0]!, incarnation: () => incarnation, nowSeconds })(
-      position,
-    ),
+    createSignHead({
+      issuer: ISSUER,
+      key: () => foreign[0]!,
+      incarnation: () => incarnation,
+      clock: systemClock,
+    })(position),
     createSignHead({
       issuer: "https://other.example",
       key: () => keys[0]!,
       incarnation: () => incarnation,
-      nowSeconds,
+      clock: systemClock,
     })(position),
     createSignHead({
       issuer: ISSUER,
       key: () => ({ ...foreign[0]!, kid: keys[0]!.kid! }),
       incarnation: () => incarnation,
-      nowSeconds,
+      clock: systemClock,
     })(position),
   ]);
   // By the right key, for another purpose: a token is no head.
@@ -225,7 +227,7 @@ test("a head that was really signed, and that the log still holds, changes nothi
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => log.incarnation,
-    nowSeconds: () => Date.now() / 1000,
+    clock: systemClock,
   });
   const signedHead = await signHead(log.position());
   await revokeSession(server);
@@ -239,13 +241,12 @@ test("a verifier that proves more than the first one did voids the tokens in bet
   const server = await serve(t);
   const { log } = server.storage;
   await revokeSession(server);
-  const nowSeconds = () => Date.now() / 1000;
   const before = log.incarnation;
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => before,
-    nowSeconds,
+    clock: systemClock,
   });
   const proofOf = (seq: number) => signHead({ seq, chain: new Uint8Array(32).fill(seq % 256) });
   await server.leaseCall("gateway", { applied: 40, signedHead: await proofOf(40) });
@@ -261,12 +262,11 @@ test("a head of the lost log is a proof also when the new log has grown past its
   const server = await serve(t);
   const { log, write } = server.storage;
   const { incarnation } = log;
-  const nowSeconds = () => Date.now() / 1000;
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => incarnation,
-    nowSeconds,
+    clock: systemClock,
   });
   const show = async (seq: number) => {
     const signedHead = await signHead({ seq, chain: new Uint8Array(32).fill(7) });
@@ -295,7 +295,7 @@ test("a head of a log that goes on under another name proves nothing", async (t)
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => "the-name-before",
-    nowSeconds: () => Date.now() / 1000,
+    clock: systemClock,
   });
   await revokeSession(server);
   const signedHead = await signHead(log.position());
@@ -313,7 +313,7 @@ test("a head that is signed with a revoked key proves nothing", async (t) => {
     issuer: ISSUER,
     key: () => keys[0]!,
     incarnation: () => incarnation,
-    nowSeconds: () => Date.now() / 1000,
+    clock: systemClock,
   });
   const signedHead = await signHead({ seq: 5000, chain: new Uint8Array(32) });
   assert.equal((await server.leaseCall("gateway", { applied: 5000, signedHead })).status, 409);

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import test, { type TestContext } from "node:test";
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Guard } from "@portcullis/guard";
-import { encodeIdentifier } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, systemClock, wallSecondsOf } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
 import { generateSigningKey, signJwt } from "@portcullis/testing";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
@@ -21,8 +21,8 @@ const key = generateSigningKey("ES256", "key-1");
 function passingTime() {
   let passed = 0;
   return {
-    nowSeconds: () => Date.now() / 1000 + passed,
-    monotonicMs: () => performance.now() + passed * 1000,
+    wallMs: () => systemClock.wallMs() + passed * 1000,
+    monotonicMs: () => systemClock.monotonicMs() + passed * 1000,
     pass(seconds: number) {
       passed += seconds;
     },
@@ -35,13 +35,8 @@ interface Verifier {
 }
 
 /** A gateway that has just started, and has asked for its lease. */
-async function startVerifier(
-  t: TestContext,
-  server: RevocationsServer,
-  clocks: { readonly nowSeconds: () => number; readonly monotonicMs: () => number },
-): Promise<Verifier> {
+async function startVerifier(t: TestContext, server: RevocationsServer, clock: Clock): Promise<Verifier> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const clock = { wallMs: () => clocks.nowSeconds() * 1000, monotonicMs: clocks.monotonicMs };
   const replica = createReplica({
     feed: httpFeed({ endpoint: server.endpoint, authorization: async () => bearer("gateway") }),
     name: `gateway-${encodeIdentifier(randomBytes(16)).slice(0, 8)}`,
@@ -57,8 +52,8 @@ async function startVerifier(
   return { replica, guard };
 }
 
-async function revokedToken(server: RevocationsServer, nowSeconds: () => number, seconds: number) {
-  const iat = Math.floor(nowSeconds());
+async function revokedToken(server: RevocationsServer, clock: Clock, seconds: number) {
+  const iat = Math.floor(wallSecondsOf(clock));
   const [jti, exp] = [encodeIdentifier(randomBytes(16)), iat + seconds];
   const claims = { iss: ISSUER, aud: AUDIENCE, sub: "ann", client_id: "web", rv: 0, iat, exp, jti };
   assert.equal((await server.revoke({ scope: "token", key: jti, exp })).status, 200);
@@ -73,16 +68,16 @@ async function codeOf(guard: Guard, authorization: string): Promise<string> {
 
 test("a gateway 320 s behind does not let in a token whose revocation was pruned, and the operator sees why", async (t) => {
   const time = passingTime();
-  const server = await serveRevocations(t, time);
-  const { authorization } = await revokedToken(server, time.nowSeconds, 300);
+  const server = await serveRevocations(t, { clock: time });
+  const { authorization } = await revokedToken(server, time, 300);
   time.pass(300 + 126);
-  await pruneExpired({ storage: server.storage, nowSeconds: time.nowSeconds });
+  await pruneExpired({ storage: server.storage, retention: { earliest: () => wallSecondsOf(time) } });
   assert.deepEqual(await storedSeqs(server.storage), []);
 
   let behindSeconds = 320;
   const { monotonicMs } = time;
   const slow = await startVerifier(t, server, {
-    nowSeconds: () => time.nowSeconds() - behindSeconds,
+    wallMs: () => time.wallMs() - behindSeconds * 1000,
     monotonicMs,
   });
   assert.equal(await codeOf(slow.guard, authorization), "clock_off");
@@ -106,15 +101,15 @@ test("a gateway 320 s behind does not let in a token whose revocation was pruned
 
 test("a record lives for as long as any verifier whose clock is within the skew takes its token", async (t) => {
   const time = passingTime();
-  const server = await serveRevocations(t, time);
-  const { authorization } = await revokedToken(server, time.nowSeconds, 300);
+  const server = await serveRevocations(t, { clock: time });
+  const { authorization } = await revokedToken(server, time, 300);
   // Its own clock is within the skew behind, and the token within the skew past its end by that clock.
   time.pass(300 + 2 * CLOCK_SKEW_SECONDS - 3);
-  await pruneExpired({ storage: server.storage, nowSeconds: time.nowSeconds });
+  await pruneExpired({ storage: server.storage, retention: { earliest: () => wallSecondsOf(time) } });
   const { monotonicMs } = time;
   const behindSeconds = CLOCK_SKEW_SECONDS - 1;
   const verifier = await startVerifier(t, server, {
-    nowSeconds: () => time.nowSeconds() - behindSeconds,
+    wallMs: () => time.wallMs() - behindSeconds * 1000,
     monotonicMs,
   });
   assert.equal(await codeOf(verifier.guard, authorization), "killed");

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeBase64url, encodeRecords, type LiveDigest, LiveDigester } from "@portcullis/protocol";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
+import { wallClock } from "../../clocks.ts";
 import { withoutChain } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const NOW = 1_700_000_000;
 
 async function serverWithRevocations(t: test.TestContext, count: number): Promise<RevocationsServer> {
-  const server = await serveRevocations(t, { nowSeconds: () => NOW });
+  const server = await serveRevocations(t, { clock: wallClock(() => NOW) });
   for (let made = 0; made < count; made++) await server.revoke({ scope: "subject", key: `user-${made}` });
   return server;
 }
@@ -65,7 +66,7 @@ test("a verifier that stands where the log was pruned is compared with the value
       .where("seq", "<=", 2)
       .execute();
   });
-  await pruneExpired({ storage: server.storage, nowSeconds: () => NOW });
+  await pruneExpired({ storage: server.storage, retention: { earliest: () => NOW } });
   await server.lease("gateway", { replica: "there", applied: 2, chain });
   await server.lease("gateway", { replica: "elsewhere", applied: 2, chain: other });
   await server.lease("gateway", { replica: "before", applied: 1, chain: other });

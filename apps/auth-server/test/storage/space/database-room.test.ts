@@ -6,7 +6,10 @@ import { DatabaseRoom } from "../../../src/storage/postgres/database-room.ts";
 test("PostgreSQL: after its disk was full strangers are refused for a while, and everything else is tried", () => {
   const events: string[] = [];
   let now = 0;
-  const room = new DatabaseRoom({ report: ({ event }) => events.push(event), monotonicMs: () => now });
+  const room = new DatabaseRoom({
+    report: ({ event }) => events.push(event),
+    clock: { monotonicMs: () => now },
+  });
   assert.equal(room.makeRoom(Object.assign(new Error("unique"), { code: "23505" })), false);
   room.admit("stranger");
   room.makeRoom(Object.assign(new Error("could not extend file"), { code: "53100" }));

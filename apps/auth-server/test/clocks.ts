@@ -1,0 +1,13 @@
+import { type Clock, systemClock } from "@portcullis/protocol";
+
+/** A wall clock that the test sets, beside the machine's monotonic clock. */
+export const wallClock = (seconds: () => number): Clock => ({
+  wallMs: () => seconds() * 1000,
+  monotonicMs: systemClock.monotonicMs,
+});
+
+/** Both sides of a clock that the test moves, in seconds. */
+export const clockAt = (seconds: () => number): Clock => ({
+  wallMs: () => seconds() * 1000,
+  monotonicMs: () => seconds() * 1000,
+});
