@@ -48,7 +48,7 @@ function guardOf({ issuer, verifier, routes, leaseMs, redis }: Configuration, lo
     name,
     leaseMs,
     ...(feedEndpoint === undefined ? {} : { feedEndpoint }),
-    log: (event) => log.info(event),
+    log,
     ...(redis && { feed: redisFeedOf(redis, log) }),
   });
 }

@@ -115,7 +115,7 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
   const guard = connect({
     ...connection(configuration),
     fetch,
-    log: (event) => log.info(event),
+    log,
     feed: (http) => above.over(http),
     onApplied: copy.apply,
   });

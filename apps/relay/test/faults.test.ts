@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ConnectedGuard, GuardEvent } from "@portcullis/guard";
+import type { ConnectedGuard } from "@portcullis/guard";
+import { RecordedLog } from "@portcullis/testing";
 import { freePortBlock, until } from "@portcullis/testing/end-to-end";
 import { RelayProcess } from "./support/relay-process.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
@@ -68,13 +69,12 @@ test(
     const world = await startWorld(t);
     const port = await freePortBlock(1);
     const file = await world.relayFile({ listen: { port }, leaseMs: 2000 });
-    const events: GuardEvent[] = [];
-    const snapshots = () => events.filter(({ event }) => event === "snapshot_applied").length;
+    const log = new RecordedLog();
+    const snapshots = () => log.named("snapshot_applied").length;
     const first = new RelayProcess({}, "--config", file);
     t.after(() => first[Symbol.asyncDispose]());
     const { url, endpoint } = await first.ready();
     await untilReady(url);
-    const log = (event: GuardEvent) => void events.push(event);
     const verifier = await world.verifier("a", endpoint, { log });
 
     await first.kill();

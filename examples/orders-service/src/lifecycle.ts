@@ -7,7 +7,7 @@ const GRACE_MS = 8_000;
 export const lines = openStandardError();
 
 /** One line of JSON an event, as Fastify's logger writes them. */
-export function say(level: "info" | "warn" | "fatal", event: object): void {
+export function say(level: "info" | "warn" | "error" | "fatal", event: object): void {
   lines.write(`${JSON.stringify({ level, time: Date.now(), ...event })}\n`);
 }
 

@@ -11,7 +11,11 @@ run(async () => {
     clientId: config.verifier.clientId,
     clientSecret: config.verifier.clientSecret,
     name: "orders",
-    log: (event) => say("info", event),
+    log: {
+      info: (event) => say("info", event),
+      warn: (event) => say("warn", event),
+      error: (event) => say("error", event),
+    },
   });
   const app = await createOrdersService({
     guard,

@@ -9,7 +9,7 @@ import {
   requireSecureUrl,
   revocationsEndpointOf,
 } from "@portcullis/issuer";
-import { API_SCOPES, type Clock, systemClock } from "@portcullis/protocol";
+import { API_SCOPES, type Clock, type Log, systemClock } from "@portcullis/protocol";
 import {
   createReplica,
   type Feed,
@@ -17,13 +17,13 @@ import {
   type Replica,
   type ReplicaOptions,
 } from "@portcullis/revocation";
+import { consoleLog } from "./console-log.ts";
 import type { Freshness, Guard } from "./decision.ts";
-import { describeFailure } from "./describe-failure.ts";
 import { discoveredFeed } from "./discovered-feed.ts";
 import { guardError } from "./errors.ts";
 import { firstKeys } from "./first-keys.ts";
 import { createGuard } from "./guard.ts";
-import type { GuardEvent } from "./guard-event.ts";
+import { Outage, type Problem } from "./outage.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
 import { remembered } from "./remembered.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -57,13 +57,20 @@ export interface ConnectOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Default: the system's. Its wall clock is compared with the issuer's, and nothing is allowed while it is off. */
   readonly clock?: Clock | undefined;
-  /** Told what happens in the background. Never a token, secret or key. */
-  readonly log?: ((event: GuardEvent) => void) | undefined;
+  /**
+   * Told what happens in the background, never a token, secret or key: a pino logger is one. Default: the console, which
+   * is told in sentences what keeps the guard from allowing anything (`guard_unavailable`), and nothing else.
+   */
+  readonly log?: Log | undefined;
 }
 
 export interface ConnectedGuard extends Guard {
   readonly replica: Replica;
-  /** Resolves when the keys are there and the replica is fresh. Until then every decision is a 503. */
+  /**
+   * Resolves when the keys are there and the replica is fresh. Until then every decision is a 503. It waits for as long as
+   * that takes; given a signal, for example `AbortSignal.timeout(30_000)`, it rejects with `not_ready` when that aborts,
+   * and says what was in the way. The guard goes on trying.
+   */
   whenReady(signal?: AbortSignal): Promise<void>;
   /** Gives the lease back. */
   close(): Promise<void>;
@@ -82,7 +89,7 @@ const SUFFIX_BYTES = 4;
  * Throws `invalid_configuration` for settings that cannot work.
  */
 export function connect(options: ConnectOptions): ConnectedGuard {
-  const { log = () => {} } = options;
+  const { log = consoleLog } = options;
   const settings: Settings = {
     ...options,
     clientSecret: options.clientSecret ?? "",
@@ -93,11 +100,13 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     leaseMs: options.leaseMs ?? LEASE_MS,
   };
   checkOptions(settings);
-  const http = issuerFeed(settings, log);
+  const { issuer, clientId, name, clock } = settings;
+  const outage = new Outage({ issuer, clientId, name, log, clock });
+  const http = issuerFeed(settings);
   const keys = remoteKeySource({
     fetchKeySet: keySetOf(issuerSettingsOf(settings)),
     clock: settings.clock,
-    log,
+    log: outage.ofKeys,
   });
   const replica: Replica = createReplica({
     feed: options.feed === undefined ? http : options.feed(http),
@@ -110,7 +119,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
       issuer: settings.issuer,
       keys: withoutRefusedKeys(keys, () => replica),
     }),
-    log,
+    log: outage.ofReplica,
     clock: settings.clock,
     onApplied: options.onApplied,
   });
@@ -129,10 +138,10 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   const keysThere = firstKeys({
     keys,
     signal: closing.signal,
-    onFailure: (error, retryMs) => log({ event: "keys_unavailable", retryMs, ...describeFailure(error) }),
+    onFailure: (error, retryMs) => outage.keysFailed(error, retryMs),
   });
   // Whoever asks `whenReady` learns of it; nobody has to.
-  keysThere.catch(() => {});
+  keysThere.then(() => outage.keysCame()).catch(() => {});
   replica.start();
 
   return {
@@ -140,7 +149,11 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     counters: guard.counters,
     authenticate: (authorization, requirements) => guard.authenticate(authorization, requirements),
     whenReady: async (signal) => {
-      await Promise.all([replica.whenReady(signal), unlessAborted(keysThere, signal)]);
+      try {
+        await Promise.all([replica.whenReady(signal), unlessAborted(keysThere, signal)]);
+      } catch (cause) {
+        throw closing.signal.aborted ? cause : notReady(cause, outage.problem);
+      }
     },
     close: async () => {
       closing.abort(new Error("The guard was closed."));
@@ -159,7 +172,6 @@ type Defaulted = "clientSecret" | "fetch" | "clock" | "allowInsecureRequests" | 
 type Settings = ConnectOptions & {
   readonly [Name in Defaulted]-?: NonNullable<ConnectOptions[Name]>;
 };
-type Log = (event: GuardEvent) => void;
 
 /** What asking the issuer takes. */
 const issuerSettingsOf = ({ issuer, fetch, allowInsecureRequests }: Settings) => ({
@@ -168,16 +180,11 @@ const issuerSettingsOf = ({ issuer, fetch, allowInsecureRequests }: Settings) =>
   allowInsecureRequests,
 });
 
-function issuerFeed(settings: Settings, log: Log): Feed {
+function issuerFeed(settings: Settings): Feed {
   const issuer = issuerSettingsOf(settings);
   const discovered = remembered(async () => {
-    try {
-      const metadata = await discoverIssuer(issuer);
-      return { metadata, revocationsEndpoint: revocationsEndpointOf(metadata) };
-    } catch (error) {
-      log({ event: "issuer_discovery_failed", ...describeFailure(error) });
-      throw error;
-    }
+    const metadata = await discoverIssuer(issuer);
+    return { metadata, revocationsEndpoint: revocationsEndpointOf(metadata) };
   });
   const { authorization } = new MachineToken({
     ...issuer,
@@ -193,6 +200,12 @@ function issuerFeed(settings: Settings, log: Log): Feed {
     return httpFeed({ endpoint, authorization, fetch: settings.fetch });
   });
   return discoveredFeed(open);
+}
+
+function notReady(cause: unknown, problem: Problem | undefined) {
+  const gaveUp = cause instanceof Error ? cause.message : String(cause);
+  const why = problem?.message ?? "Nothing has failed so far.";
+  return guardError("not_ready", { text: `The guard is not ready (${gaveUp}). ${why}`, cause });
 }
 
 function checkOptions(settings: Settings): void {

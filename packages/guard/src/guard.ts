@@ -5,7 +5,7 @@ import {
   remoteKeySource,
 } from "@portcullis/access-token";
 import { keySetOf } from "@portcullis/issuer";
-import { type Clock, type SetTimer, systemClock } from "@portcullis/protocol";
+import { type Clock, type Log, type SetTimer, silentLog, systemClock } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
 import type {
   AllowDecision,
@@ -20,7 +20,6 @@ import type {
   Requirements,
 } from "./decision.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
-import type { GuardEvent } from "./guard-event.ts";
 import { InFlight } from "./in-flight.ts";
 import { principalOf } from "./principal.ts";
 import { ReadClock } from "./read-clock.ts";
@@ -54,7 +53,7 @@ export interface GuardOptions {
   /** Default: the system's. */
   readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Told of tokens that only this machine's clock is against. Never a token. */
-  readonly log?: ((event: GuardEvent) => void) | undefined;
+  readonly log?: Log | undefined;
   /** Verified tokens remembered, default 10,000. */
   readonly cacheEntries?: number | undefined;
   /** Characters, default 8,192. */
@@ -91,7 +90,7 @@ class RevocationGuard implements Guard {
   readonly #inFlight: InFlight;
 
   constructor(options: GuardOptions) {
-    const { revocations, log = () => {} } = options;
+    const { revocations, log = silentLog } = options;
     const keys = options.keys ?? remoteKeySource({ fetchKeySet: keySetOf({ issuer: options.issuer }) });
     const clock = new ReadClock(options.clock ?? systemClock);
     const verifier = createAccessTokenVerifier<Mark>({

@@ -22,4 +22,3 @@ export {
 } from "./errors.ts";
 export { checkFreshness, checkRequirements, DEFAULT_FRESHNESS } from "./freshness.ts";
 export { createGuard, type GuardOptions } from "./guard.ts";
-export type { GuardEvent } from "./guard-event.ts";

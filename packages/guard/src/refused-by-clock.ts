@@ -3,10 +3,10 @@
  * understands, and clients would throw them away. What either clock calls expired stays refused for that.
  */
 import type { TimesRefusal } from "@portcullis/access-token";
+import type { Log, LogEvent } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
-import type { GuardEvent } from "./guard-event.ts";
 
-export interface ClockRefusal extends GuardEvent {
+export interface ClockRefusal extends LogEvent {
   readonly event: "refused_by_clock";
   /** So far is this clock ahead of the issuer's. */
   readonly offsetMs: number;
@@ -17,7 +17,7 @@ export interface ClockRefusal extends GuardEvent {
 
 export interface ClockRefusalsOptions {
   readonly revocations: Pick<RevocationView, "clockOffsetMs" | "freshness">;
-  readonly log: (event: ClockRefusal) => void;
+  readonly log: Log;
 }
 
 /** The first is told of at once; a clock that is wrong refuses everything. */
@@ -56,7 +56,8 @@ export class ClockRefusals {
     // A clock that was set may be at any distance.
     if (Math.abs(now - this.#toldAt) < TELL_EVERY_SECONDS) return;
     this.#toldAt = now;
-    this.#options.log({ event: "refused_by_clock", ...found, count: this.#untold });
+    const event: ClockRefusal = { event: "refused_by_clock", ...found, count: this.#untold };
+    this.#options.log.warn(event);
     this.#untold = 0;
   }
 }

@@ -1,8 +1,9 @@
 /** A machine whose clock is not its issuer's: what may still be said, and how it is told. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type LogEvent, silentLog } from "@portcullis/protocol";
 import { newIdentifier } from "@portcullis/testing";
-import type { Decision, Freshness, GuardEvent } from "../src/index.ts";
+import type { Decision, Freshness } from "../src/index.ts";
 import { guardedApi } from "./guarded-api.ts";
 
 const codeOf = (decision: Decision): string => (decision.outcome === "deny" ? decision.code : "allow");
@@ -12,8 +13,8 @@ const POLICIES: readonly Freshness[] = [
 ];
 
 /** A guard whose clock shows `offsetMs` more than the issuer's; tokens are made by the issuer's. */
-function apiAhead(offsetMs: number | undefined, events: GuardEvent[] = []) {
-  const api = guardedApi({ log: (event) => events.push(event) });
+function apiAhead(offsetMs: number | undefined, events: LogEvent[] = []) {
+  const api = guardedApi({ log: { ...silentLog, warn: (event) => events.push(event) } });
   api.revocations.offsetMs = offsetMs;
   const issuedAt = api.clock.seconds;
   api.clock.setSeconds(issuedAt + (offsetMs ?? 0) / 1000);
@@ -52,7 +53,7 @@ test("a fresh token that only a wrong clock is against is 503, counted, and told
     [320_000, "expired_token"],
     [-320_000, "not_yet_valid"],
   ] as const) {
-    const events: GuardEvent[] = [];
+    const events: LogEvent[] = [];
     const api = apiAhead(offsetMs, events);
     for (let count = 0; count < 3; count++) {
       const decision = await api.guard.authenticate(api.bearer());

@@ -1,7 +1,7 @@
 /** The whole verifier over real HTTP: discovery, credentials, feed, replica, keys, guard. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { SIGNED_HEAD_TYPE } from "@portcullis/protocol";
+import { type Log, type LogEvent, SIGNED_HEAD_TYPE } from "@portcullis/protocol";
 import { createKeySpace } from "@portcullis/revocation";
 import {
   AUDIENCE,
@@ -13,12 +13,12 @@ import {
   type UndefinedOptions,
   VERIFIER,
 } from "@portcullis/testing";
-import { type ConnectedGuard, type ConnectOptions, connect, type GuardEvent } from "../src/index.ts";
+import { type ConnectedGuard, type ConnectOptions, connect } from "../src/index.ts";
 
 let issuer: FakeIssuer;
 let feed: FakeFeed;
 let guards: ConnectedGuard[];
-let events: GuardEvent[];
+let events: LogEvent[];
 beforeEach(async () => {
   issuer = await FakeIssuer.start();
   feed = new FakeFeed(issuer, createKeySpace);
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 function connected(options: Partial<ConnectOptions> = {}): ConnectedGuard {
-  const log = (event: GuardEvent) => void events.push(event);
+  const log = logTo((event) => void events.push(event));
   const guard = connect({
     issuer: issuer.issuer,
     audience: AUDIENCE,
@@ -43,6 +43,8 @@ function connected(options: Partial<ConnectOptions> = {}): ConnectedGuard {
   guards.push(guard);
   return guard;
 }
+
+const logTo = (tell: (event: LogEvent) => void): Log => ({ info: tell, warn: tell, error: tell });
 
 /** Resolves when the replica has applied the record. */
 function applied(guard: ConnectedGuard, seq: number): Promise<void> {
@@ -172,7 +174,7 @@ test(
     const failed = Promise.withResolvers<void>();
     const guard = connected({
       freshness: { policy: "open", maxAgeMs: 1000 },
-      log: ({ event }) => event === "issuer_discovery_failed" && failed.resolve(),
+      log: logTo(({ event }) => void (event === "snapshot_failed" && failed.resolve())),
     });
     const decision = await guard.authenticate(`Bearer ${issuer.mint()}`);
     assert.ok(
@@ -241,8 +243,8 @@ test("closing gives the lease back, also while the issuer is away", limit, async
 
 test("an issuer that is none of ours is said to be so", limit, async () => {
   delete issuer.metadata.portcullis_revocations_endpoint;
-  const said = Promise.withResolvers<GuardEvent>();
-  connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
+  const said = Promise.withResolvers<LogEvent>();
+  connected({ log: logTo((event) => void (event.event === "snapshot_failed" && said.resolve(event))) });
   const { code, message } = await said.promise;
   assert.equal(code, "endpoint_missing");
   assert.match(String(message), /portcullis_revocations_endpoint/);
@@ -250,8 +252,8 @@ test("an issuer that is none of ours is said to be so", limit, async () => {
 
 test("a feed on another host without TLS is not sent our token", limit, async () => {
   issuer.metadata.portcullis_revocations_endpoint = "http://127.0.0.1:9/revocations";
-  const said = Promise.withResolvers<GuardEvent>();
-  connected({ log: (event) => event.event === "issuer_discovery_failed" && said.resolve(event) });
+  const said = Promise.withResolvers<LogEvent>();
+  connected({ log: logTo((event) => void (event.event === "snapshot_failed" && said.resolve(event))) });
   assert.equal((await said.promise).code, "endpoint_unsafe");
   assert.equal(feed.requests.token, 0);
 });
@@ -307,14 +309,16 @@ test(
         { alg: "ES256", kid: stranger.kid, typ: SIGNED_HEAD_TYPE },
         { iss: issuer.issuer, iat: 1, ...place },
       );
-    const failed = new Promise<GuardEvent>((resolve) => {
-      const guard = connected({ log: (event) => event.event === "snapshot_failed" && resolve(event) });
+    const failed = new Promise<LogEvent>((resolve) => {
+      const log = logTo((event) => void (event.event === "snapshot_failed" && resolve(event)));
+      const guard = connected({ log });
       guard.whenReady().catch(() => {});
     });
     assert.deepEqual(await failed, {
       event: "snapshot_failed",
       replica: guards[0]!.replica.name,
       code: "bad_signature",
+      message: "The token's signature does not verify.",
     });
     assert.equal(guards[0]!.replica.state, "bootstrap");
   },
@@ -322,8 +326,9 @@ test(
 
 test("a guard that may hold less than there is answers 503, and says so", limit, async () => {
   for (const sub of ["a", "b", "c"]) feed.revoke({ scope: "subject", key: sub, reason: "banned" });
-  const full = new Promise<GuardEvent>((resolve) => {
-    connected({ mostRevocations: 2, log: (event) => event.event === "capacity_reached" && resolve(event) });
+  const full = new Promise<LogEvent>((resolve) => {
+    const log = logTo((event) => void (event.event === "capacity_reached" && resolve(event)));
+    connected({ mostRevocations: 2, log });
   });
   assert.equal((await full).applied, 0);
   assert.equal((await guards[0]!.authenticate(`Bearer ${issuer.mint()}`)).outcome, "deny");

@@ -59,7 +59,7 @@ export async function startWorld(t: TestContext): Promise<World> {
     },
     async verifier(name, feedEndpoint, options = {}) {
       const client = { clientId: "orders", clientSecret: secretOf("orders"), name };
-      const log = logOf(t).info;
+      const log = logOf(t);
       const guard = connect({ issuer, audience: RESOURCE, ...client, feedEndpoint, log, ...options });
       closings.push(() => guard.close());
       await guard.whenReady();

@@ -66,9 +66,9 @@ export class Announcer {
       this.report(event, { error: error instanceof Error ? error.message : String(error) });
       return;
     }
-    const { code, detail } = error;
+    const { code, detail, message } = error;
     const cause = error.cause instanceof Error ? error.cause.message : undefined;
-    this.report(event, { code, ...(detail && { detail }), ...(cause && { cause }) });
+    this.report(event, { code, message, ...(detail && { detail }), ...(cause && { cause }) });
   }
 }
 

@@ -1,0 +1,148 @@
+/**
+ * What keeps a guard from saying "allow", told in words, once a cause: when it begins, when it becomes another, and when
+ * it is over. The parts report each failure, some every second; this is what somebody reads.
+ *
+ * While the lease runs a failed stream harms nobody, and is told of only when the lease has run out before the next try
+ * succeeds. Nothing here decides anything: a guard that is silent and one that speaks answer alike.
+ */
+import { isIssuerError } from "@portcullis/issuer";
+import { type Clock, type Log, type LogEvent, PortcullisError } from "@portcullis/protocol";
+import { describeFailure } from "./describe-failure.ts";
+import { remedyFor } from "./remedies.ts";
+
+export interface OutageOptions {
+  readonly issuer: string;
+  readonly clientId: string;
+  /** As it was configured: whose lines these are. */
+  readonly name: string;
+  readonly log: Log;
+  readonly clock: Pick<Clock, "monotonicMs">;
+}
+
+export interface Problem {
+  readonly code: string;
+  /** A sentence, or more. */
+  readonly message: string;
+}
+
+/** What a guard needs: each can fail by itself. */
+type Need = "keys" | "revocations";
+
+/** A cause that comes and goes is told at most so often. */
+const TELL_AGAIN_MS = 60_000;
+
+const FEED_FAILURES: ReadonlySet<string> = new Set(["snapshot_failed", "stream_ended", "lease_failed"]);
+const SERVING: ReadonlySet<unknown> = new Set(["live", "lagging"]);
+
+export class Outage {
+  readonly #options: OutageOptions;
+  /** Not over yet. */
+  readonly #problems = new Map<Need, Problem>();
+  /** Told, and not over yet. */
+  readonly #told = new Map<Need, string>();
+  readonly #toldAtMs = new Map<string, number>();
+  #isServing = false;
+
+  constructor(options: OutageOptions) {
+    this.#options = options;
+  }
+
+  /** The problem that is first to be put right; undefined while nothing has failed. */
+  get problem(): Problem | undefined {
+    return this.#problems.get("keys") ?? this.#problems.get("revocations");
+  }
+
+  /** Takes what a replica tells of itself. */
+  readonly ofReplica = (event: LogEvent): void => {
+    this.#options.log.info(event);
+    if (event.event === "state") this.#changed(event.state);
+    else if (event.event === "clock_off") this.#failed("revocations", clockProblem(event), true);
+    else if (FEED_FAILURES.has(event.event))
+      this.#failed("revocations", feedProblem(event), !this.#isServing);
+  };
+
+  /** Takes what a source of keys tells of itself. While it keeps the last good ones, requests are answered. */
+  readonly ofKeys = (event: LogEvent): void => {
+    const message = KEY_EVENTS[event.event];
+    const { name, issuer } = this.#options;
+    if (message === undefined) this.#options.log.info(event);
+    else this.#options.log.warn({ ...event, guard: name, issuer, message });
+  };
+
+  keysFailed(error: unknown, retryMs: number): void {
+    this.#options.log.info({ event: "keys_unavailable", retryMs, ...describeFailure(error) });
+    this.#failed("keys", keysProblem(error), true);
+  }
+
+  keysCame(): void {
+    this.#over("keys");
+  }
+
+  #changed(state: unknown): void {
+    this.#isServing = SERVING.has(state);
+    if (this.#isServing) this.#over("revocations");
+    // The lease has run out since the failure, and with it what was allowed by it.
+    else if (state === "stale") this.#tell("revocations");
+  }
+
+  #failed(need: Need, problem: Problem, isTold: boolean): void {
+    // The list of revocations is signed, so without keys it cannot be read either.
+    if (problem.code === "keys_unavailable" && this.#problems.has("keys")) return;
+    this.#problems.set(need, problem);
+    if (isTold) this.#tell(need);
+  }
+
+  #tell(need: Need): void {
+    const problem = this.#problems.get(need);
+    if (problem === undefined || [...this.#told.values()].includes(problem.code)) return;
+    const now = this.#options.clock.monotonicMs();
+    if (now - (this.#toldAtMs.get(problem.code) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return;
+    this.#toldAtMs.set(problem.code, now);
+    this.#told.set(need, problem.code);
+    const { issuer, clientId, name, log } = this.#options;
+    log.warn({
+      event: "guard_unavailable",
+      guard: name,
+      issuer,
+      client: clientId,
+      code: problem.code,
+      message: `Requests are answered with 503. ${problem.message}`,
+      remedy: remedyFor(problem.code, this.#options),
+    });
+  }
+
+  #over(need: Need): void {
+    this.#problems.delete(need);
+    if (!this.#told.delete(need) || this.#told.size > 0) return;
+    const { issuer, clientId, name, log } = this.#options;
+    const message = `It works again: ${issuer} gives it keys and revocations.`;
+    log.info({ event: "guard_recovered", guard: name, issuer, client: clientId, message });
+  }
+}
+
+const KEY_EVENTS: Readonly<Record<string, string>> = {
+  keys_kept: "The issuer's keys cannot be renewed. The last good ones are used for an hour more at most.",
+  keys_too_old:
+    "The issuer's keys could not be renewed for too long. Tokens are answered with 503 until they are.",
+};
+
+/** What kept the keys away, rather than that they were kept away. */
+function keysProblem(error: unknown): Problem {
+  const root = error instanceof PortcullisError && isIssuerError(error.cause) ? error.cause : error;
+  const { code = "check_failed", message, detail } = describeFailure(root);
+  return { code, message: sentence(message, detail) };
+}
+
+function feedProblem({ code, message, detail, error }: LogEvent): Problem {
+  if (typeof code !== "string") return { code: "check_failed", message: sentence(String(error)) };
+  return { code, message: sentence(String(message), detail) };
+}
+
+const clockProblem = ({ offsetMs, allowedMs }: LogEvent): Problem => ({
+  code: "clock_off",
+  message: `This machine's clock is off from the issuer's by ${offsetMs} ms, and ${allowedMs} ms are allowed.`,
+});
+
+function sentence(message: string, detail?: unknown): string {
+  return typeof detail === "string" && detail !== "" ? `${message.replace(/\.$/, "")} (${detail}).` : message;
+}
