@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
-import { FakeIssuer } from "@portcullis/testing";
+import { FakeIssuer, sendJson } from "@portcullis/testing";
 import { EchoUpstream } from "./support/echo-upstream.ts";
 import { FeedServer } from "./support/feed-server.ts";
 import { GatewayProcess, processYaml } from "./support/gateway-process.ts";
@@ -42,6 +43,35 @@ test("started before its issuer it serves nothing, and becomes ready by itself",
   assert.equal(response.status, 200);
   assert.equal(upstream.requests, 1);
 });
+
+test("an issuer that does not accept the gateway is told of in one line, with what to do", async () => {
+  await using issuer = await FakeIssuer.start();
+  new FeedServer(issuer);
+  issuer.routes.unshift(({ url }, response) => {
+    if (url !== "/token") return false;
+    sendJson(response, { error: "invalid_client" }, 401);
+    return true;
+  });
+  await using gateway = new GatewayProcess(
+    processYaml({ issuer: issuer.issuer, upstream: "http://127.0.0.1:1" }),
+  );
+  await gateway.ready();
+  const told = () => linesOf(gateway.errors).filter(({ event }) => event === "guard_unavailable");
+  const tries = () => linesOf(gateway.errors).filter(({ event }) => event === "snapshot_failed");
+  while (told().length === 0 || tries().length < 4) await once(gateway.child.stderr!, "data");
+  assert.equal(told().length, 1, "however often it tries");
+  const [{ level, code, issuer: named, message, remedy }] = told() as [Record<string, unknown>];
+  assert.deepEqual([level, code, named], ["warn", "client_not_accepted", issuer.issuer]);
+  assert.match(String(message), /^Requests are answered with 503\. .* does not accept the client/);
+  assert.match(String(remedy), /clients: \[\{ clientId: .*\[revocations\.read\]/);
+});
+
+/** The last may not be whole yet. */
+const linesOf = (text: string): Record<string, unknown>[] =>
+  text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
 
 test("SIGTERM: no new connections, the request under way is finished, the lease is given back", async () => {
   await using issuer = await FakeIssuer.start();

@@ -1,5 +1,6 @@
 /** Verifiers that are cut off, and relays that die: real processes, real sockets, and events to wait for. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ConnectedGuard } from "@portcullis/guard";
@@ -118,6 +119,29 @@ test("as a process: it says when it is ready, and on SIGTERM lets go", limit, as
   );
   assert.ok(!relay.errors.includes("relay-secret"), "no secret in what it logs");
 });
+
+test(
+  "as a process: a relay that the issuer does not accept says so once, with what to do",
+  limit,
+  async (t) => {
+    const world = await startWorld(t);
+    await using relay = new RelayProcess(
+      {},
+      "--config",
+      await world.relayFile({ clientSecret: "not-its-own" }),
+    );
+    await relay.ready();
+    const told = () => relay.errors.match(/^.*"guard_unavailable".*$/gm) ?? [];
+    const tries = () => relay.errors.match(/^.*"snapshot_failed".*$/gm) ?? [];
+    while (told().length === 0 || tries().length < 4) await once(relay.child.stderr!, "data");
+    assert.equal(told().length, 1, "however often it tries");
+    const { level, code, message, remedy } = JSON.parse(told()[0]!);
+    assert.deepEqual([level, code], ["warn", "client_not_accepted"]);
+    assert.match(message, /does not accept the client relay with this secret/);
+    assert.match(remedy, /\[revocations\.read\]/);
+    assert.ok(!relay.errors.includes("not-its-own"));
+  },
+);
 
 const untilReady = (url: string) =>
   until(async () => (await fetch(`${url}/health/ready`)).status === 200, { what: `${url} to be ready` });
