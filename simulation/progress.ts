@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "@portcullis/protocol";
 import type { Outcome } from "./simulation.ts";
 
 export interface Progress {
@@ -21,15 +22,15 @@ const LINE_MS = 10_000;
 export function createProgress(options: {
   readonly runs: number;
   readonly output: ProgressOutput;
-  readonly monotonicMs?: () => number;
+  readonly clock?: Pick<Clock, "monotonicMs">;
 }): Progress {
-  const { runs, output, monotonicMs = () => performance.now() } = options;
-  const startedAt = monotonicMs();
+  const { runs, output, clock = systemClock } = options;
+  const startedAt = clock.monotonicMs();
   const total = { done: 0, events: 0, simulatedMs: 0, records: 0, requests: 0, allowed: 0 };
   let shownAt = startedAt;
 
   function status(): string {
-    const minutes = (monotonicMs() - startedAt) / 60_000;
+    const minutes = (clock.monotonicMs() - startedAt) / 60_000;
     return `${total.done}/${runs} worlds, ${Math.round(total.done / Math.max(minutes, 1e-6))} a minute`;
   }
 
@@ -46,7 +47,7 @@ export function createProgress(options: {
       total.events += events;
       total.simulatedMs += simulatedMs;
       for (const name of ["records", "requests", "allowed"] as const) total[name] += counts[name] ?? 0;
-      const now = monotonicMs();
+      const now = clock.monotonicMs();
       if (now - shownAt < (output.isTTY ? REDRAW_MS : LINE_MS)) return;
       shownAt = now;
       if (output.isTTY) draw();

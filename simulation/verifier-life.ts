@@ -1,5 +1,6 @@
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Decision, type Guard } from "@portcullis/guard";
+import type { LogEvent } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica, type RevocationView } from "@portcullis/revocation";
 import type { Mutations } from "./checks/mutations.ts";
 import { SKEW_SECONDS } from "./server/data-file.ts";
@@ -37,6 +38,10 @@ export class VerifierLife {
       setTimer: process.setTimer,
     });
     const parts = mutations.verifier(feed, process);
+    const note = ({ event, replica, ...detail }: LogEvent): void => {
+      this.changes++;
+      options.note(`${replica} ${event} ${JSON.stringify(detail)}`);
+    };
     this.replica = createReplica({
       feed: parts.feed,
       name: process.name,
@@ -44,10 +49,7 @@ export class VerifierLife {
       clock: parts.clock,
       setTimer: process.setTimer,
       random: random.next,
-      log: ({ event, replica, ...detail }) => {
-        this.changes++;
-        options.note(`${replica} ${event} ${JSON.stringify(detail)}`);
-      },
+      log: { info: note, warn: note, error: note },
     });
     this.replica.subscribe(() => {
       this.changes++;

@@ -1,4 +1,4 @@
-import type { Receipt } from "@portcullis/protocol";
+import type { Clock, Receipt } from "@portcullis/protocol";
 import type { Observation, Revocation, Rule, Violation } from "./words.ts";
 
 /** A lease counts a thousandth longer at the server than at its verifier; the rest is for rounding. */
@@ -8,9 +8,8 @@ const VIOLATIONS_KEPT = 20;
 
 export interface CheckerOptions {
   readonly leaseMs: number;
-  readonly monotonicMs: () => number;
-  /** Only to turn `enforcedBy` into a time of the monotonic clock. */
-  readonly wallClockMs: () => number;
+  /** The wall clock only turns `enforcedBy` into a time of the monotonic one. */
+  readonly clock: Clock;
 }
 
 /** What a fault makes true that is not a violation. */
@@ -58,11 +57,11 @@ export class Checker {
 
   /** `enforced` is true when it arrives. Otherwise by `enforcedBy`, and whatever that says, when every lease has ended. */
   #deniedFrom({ state, enforcedBy }: Receipt): number {
-    const now = this.#options.monotonicMs();
+    const now = this.#options.clock.monotonicMs();
     if (state === "enforced") return now;
     const leasesEnd = now + this.#options.leaseMs * (1 + DRIFT_ALLOWANCE) + ROUNDING_MS;
     if (enforcedBy === undefined || this.allowances.ignoreEnforcedBy === true) return leasesEnd;
-    const promisedMs = Math.max(0, Date.parse(enforcedBy) - this.#options.wallClockMs());
+    const promisedMs = Math.max(0, Date.parse(enforcedBy) - this.#options.clock.wallMs());
     return Math.min(leasesEnd, now + promisedMs + ROUNDING_MS);
   }
 

@@ -47,8 +47,7 @@ export function checkerAt(start: { monotonic: number; wall?: number }) {
   const clock = { monotonic: start.monotonic, wall: start.wall ?? 0 };
   const checker = new Checker({
     leaseMs: LEASE_MS,
-    monotonicMs: () => clock.monotonic,
-    wallClockMs: () => clock.wall,
+    clock: { monotonicMs: () => clock.monotonic, wallMs: () => clock.wall },
   });
   return { checker, clock };
 }

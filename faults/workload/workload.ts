@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { systemClock } from "@portcullis/protocol";
 import type { Bed } from "../bed/bed.ts";
 import { Checker } from "../checker/checker.ts";
 import type { Revocation, Token } from "../checker/words.ts";
@@ -40,8 +41,7 @@ export class Workload {
     const { secrets } = bed;
     this.#rates = options.rates ?? DEFAULT_RATES;
     this.#random = options.random ?? Math.random;
-    const clocks = { monotonicMs: () => performance.now(), wallClockMs: () => Date.now() };
-    this.checker = new Checker({ leaseMs: options.leaseMs, ...clocks });
+    this.checker = new Checker({ leaseMs: options.leaseMs, clock: systemClock });
     this.requests = new Requests(this.checker);
     this.administrator = new Administrator({ issuer, secrets });
     this.pool = new TokenPool({ issuer, secrets, agent: this.#agent });

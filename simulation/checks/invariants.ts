@@ -1,5 +1,7 @@
 /** What must hold after every event, whatever has happened. Each check throws the `Violation` it finds. */
+
 import type { Decision, DenyDecision } from "@portcullis/guard";
+import { wallSecondsOf } from "@portcullis/protocol";
 import type { TokenCoordinates } from "@portcullis/revocation";
 import { SKEW_SECONDS } from "../server/data-file.ts";
 import type { ServerLife } from "../server/server-life.ts";
@@ -132,7 +134,7 @@ const isCalledOutOfTime = ({ code }: DenyDecision): boolean =>
 /** By the clock that dated it. While somebody has set that, or lately had, verifiers may go by the wrong one. */
 function issuerSeconds({ serverClock, now }: Observed): number | undefined {
   const isKnown = !serverClock.isSetWrong && now - serverClock.setAt > CLOCK_KNOWN_AFTER_MS;
-  return isKnown ? serverClock.nowSeconds() : undefined;
+  return isKnown ? wallSecondsOf(serverClock) : undefined;
 }
 
 /** Its verifiers are at most the skew behind the issuer, and accept it for the skew longer than its `exp`. */

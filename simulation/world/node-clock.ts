@@ -1,3 +1,4 @@
+import type { Clock } from "@portcullis/protocol";
 import type { Schedule } from "./schedule.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
@@ -9,7 +10,7 @@ const MAX_DRIFT = 100e-6;
 const MAX_OFFSET_MS = 1000;
 
 /** The clocks of one machine: wrong by a little all the time, the wall clock by a lot once somebody sets it. */
-export class NodeClock {
+export class NodeClock implements Clock {
   readonly #schedule: Schedule;
   /** Local milliseconds a true millisecond. */
   readonly rate: number;
@@ -31,7 +32,6 @@ export class NodeClock {
     START_MS + this.#schedule.now * this.rate + this.#offsetMs + this.#setForwardMs;
   /** What the wall clock would show if nobody had set it. */
   readonly untouchedMs = (): number => this.wallMs() - this.#setForwardMs;
-  readonly nowSeconds = (): number => this.wallMs() / 1000;
 
   /** Somebody sets the clock; 0 sets it right. */
   setForward(ms: number): void {

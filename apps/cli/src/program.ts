@@ -26,8 +26,7 @@ export function createProgram(cli: Cli): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      // For a machine run.ts says it, as every other error.
-      writeErr: (text) => void (cli.json || io.stderr.write(text)),
+      writeErr: (text) => void io.stderr.write(text),
       getOutHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getErrHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getOutHasColors: () => false,

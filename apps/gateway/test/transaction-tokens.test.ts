@@ -24,7 +24,7 @@ function start() {
 }
 
 function principal(clock: FrozenClock, livesSeconds = 300): Principal {
-  const expiresAt = clock.nowSeconds() + livesSeconds;
+  const expiresAt = clock.seconds + livesSeconds;
   return {
     subject: "user-1",
     clientId: "web",
@@ -32,7 +32,7 @@ function principal(clock: FrozenClock, livesSeconds = 300): Principal {
     audience: ["a"],
     sessionId: "s".repeat(22),
     grantId: "g".repeat(22),
-    issuedAt: clock.nowSeconds(),
+    issuedAt: clock.seconds,
     expiresAt,
     claims: { iss: "i", aud: "a", sub: "user-1", client_id: "web", jti: "j", iat: 0, exp: expiresAt },
   };
@@ -42,7 +42,7 @@ test("header and claims are those of the transaction-token draft", () => {
   const { clock, tokens } = start();
   const token = tokens.tokenFor(principal(clock), "orders").token;
   assert.deepEqual(decodeProtectedHeader(token), { typ: "txntoken+jwt", alg: "ES256", kid: key.kid });
-  const now = clock.nowSeconds();
+  const now = clock.seconds;
   assert.deepEqual(decodeJwt(token), {
     iss: "http://gateway.test",
     aud: "services.test",

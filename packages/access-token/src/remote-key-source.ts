@@ -17,7 +17,9 @@ import type { KeyObject } from "node:crypto";
 import {
   type Clock,
   KEY_CACHE_MAX_AGE_SECONDS,
+  type Log,
   type SetTimer,
+  silentLog,
   systemClock,
   systemTimer,
 } from "@portcullis/protocol";
@@ -37,18 +39,13 @@ export interface RemoteKeySourceOptions {
   /** Gives the function that cancels it; default `setTimeout`. */
   readonly setTimer?: SetTimer | undefined;
   /** Told when keys are kept because no others come, when others have come, and when they are too old. */
-  readonly log?: ((event: KeyEvent) => void) | undefined;
+  readonly log?: Log | undefined;
   /** Fetch again after this time; default 600,000. */
   readonly maxAgeMs?: number | undefined;
   /** How much longer known keys are good when no fetch succeeds; default 3,600,000. With `maxAgeMs` at most 4,200,000. */
   readonly keepLastKeysMs?: number | undefined;
   /** After a failed fetch, the next is at least this much later; default 1,000. */
   readonly retryMs?: number | undefined;
-}
-
-export interface KeyEvent {
-  readonly event: string;
-  readonly [detail: string]: unknown;
 }
 
 export interface RemoteKeySource extends KeySource {
@@ -68,7 +65,7 @@ const settingsOf = (options: RemoteKeySourceOptions) => ({
   fetchKeySet: options.fetchKeySet,
   clock: options.clock ?? systemClock,
   setTimer: options.setTimer ?? systemTimer,
-  log: options.log ?? (() => {}),
+  log: options.log ?? silentLog,
   cooldownMs: options.cooldownMs ?? 1_000,
   waitMs: options.waitMs ?? 2_000,
   maxAgeMs: options.maxAgeMs ?? 600_000,
@@ -132,7 +129,7 @@ class FetchedKeys implements RemoteKeySource {
     if (ageMs > maxAgeMs + keepLastKeysMs) {
       this.#keys = undefined;
       this.#generation++;
-      log({ event: "keys_too_old", ageMs });
+      log.error({ event: "keys_too_old", ageMs });
     } else this.#refreshBehind();
   }
 
@@ -221,7 +218,7 @@ class FetchedKeys implements RemoteKeySource {
     if (this.#keys !== undefined && !this.#keys.isWithin(next)) this.#generation++;
     this.#keys = next;
     this.#fetchedAtMs = startedAtMs;
-    if (this.#isKept) this.#settings.log({ event: "keys_renewed" });
+    if (this.#isKept) this.#settings.log.info({ event: "keys_renewed" });
     this.#isKept = false;
   }
 
@@ -229,7 +226,7 @@ class FetchedKeys implements RemoteKeySource {
   #keep({ detail }: AccessTokenError): void {
     if (this.#keys === undefined || this.#isKept) return;
     this.#isKept = true;
-    this.#settings.log({ event: "keys_kept", ageMs: this.#ageMs(), detail });
+    this.#settings.log.warn({ event: "keys_kept", ageMs: this.#ageMs(), detail });
   }
 }
 

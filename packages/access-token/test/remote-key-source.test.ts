@@ -7,6 +7,7 @@ import {
   FakeIssuer,
   FrozenClock,
   generateSigningKey,
+  RecordedLog,
   sendJson,
   signJwt,
 } from "@portcullis/testing";
@@ -168,15 +169,15 @@ for (const [what, set] of [
   ["keys that are no list", { keys: {} }],
 ] as const) {
   test(`a key set with ${what} wipes nothing, is told of, and ends in 503`, async () => {
-    const events: string[] = [];
-    const { verifier, keys } = verifierOf(source({ log: ({ event }) => events.push(event) }));
+    const log = new RecordedLog();
+    const { verifier, keys } = verifierOf(source({ log }));
     const token = issuer.mint({ exp: clock.seconds + 86_400 });
     assert.ok(await verifier.verify(token));
     answerJwks((response) => sendJson(response, set));
     await assert.rejects(keys.refresh());
     assert.ok(await verifier.verify(token));
     assert.ok(await verifier.verify(issuer.mint()));
-    assert.deepEqual(events, ["keys_kept"]);
+    assert.deepEqual(told(log), ["warn keys_kept"]);
     clock.advance(KEY_CACHE_MAX_AGE_SECONDS * 1000);
     assert.ok(verifier.verify(token));
     await keys.refresh().catch(() => {});
@@ -185,9 +186,11 @@ for (const [what, set] of [
     issuer.routes.pop();
     clock.advance(1_001);
     assert.ok(await verifier.verify(token));
-    assert.deepEqual(events, ["keys_kept", "keys_too_old", "keys_renewed"]);
+    assert.deepEqual(told(log), ["warn keys_kept", "error keys_too_old", "info keys_renewed"]);
   });
 }
+
+const told = ({ events }: RecordedLog): string[] => events.map(({ level, event }) => `${level} ${event}`);
 
 test("whatever keeps the keys away is keys_unavailable, with what it was as the detail", async () => {
   const { verifier, keys } = verifierOf(

@@ -1,3 +1,4 @@
+import type { LogEvent } from "@portcullis/protocol";
 import { countedFor, type Granting, type LeaseBook } from "./lease-book.ts";
 import { type Holder, keyOfHolder, type Laggard, type Lease, type LeaseTable } from "./lease-table.ts";
 import type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
@@ -5,7 +6,7 @@ import type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
 export interface ExclusiveLeasesOptions {
   readonly directory: ReplicaDirectory;
   readonly table: LeaseTable;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: (event: LogEvent) => void;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { LogEvent } from "@portcullis/protocol";
 import type { LogPosition } from "./served-log.ts";
 
 /** The issuer's word on a head, as a JWS (protocol/signed-head.ts). Of the incarnation that the log has at the call. */
@@ -6,7 +7,7 @@ export type SignHead = (position: LogPosition) => Promise<string>;
 export interface HeadSignerOptions {
   /** Absent where nobody can sign: heads then go out unsigned. */
   readonly signHead?: SignHead | undefined;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: (event: LogEvent) => void;
 }
 
 /** Readers that come back together ask for the same few heads. */

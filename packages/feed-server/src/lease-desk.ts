@@ -1,4 +1,4 @@
-import type { Clock, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
+import type { Clock, LeaseRequest, LeaseResponse, LogEvent } from "@portcullis/protocol";
 import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
@@ -17,7 +17,7 @@ export interface LeaseDeskOptions {
   readonly clock: Pick<Clock, "wallMs">;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
   readonly onAheadOfHead?: ((claim: AheadOfHead) => Promise<void>) | undefined;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: (event: LogEvent) => void;
 }
 
 export interface AheadOfHead {

@@ -32,7 +32,14 @@ type Need = "keys" | "revocations";
 const TELL_AGAIN_MS = 60_000;
 
 const FEED_FAILURES: ReadonlySet<string> = new Set(["snapshot_failed", "stream_ended", "lease_failed"]);
+const IN_WORDS: ReadonlySet<string> = new Set([...FEED_FAILURES, "clock_off", "capacity_reached"]);
 const SERVING: ReadonlySet<unknown> = new Set(["live", "lagging"]);
+
+const byLevel = (take: (level: keyof Log, event: LogEvent) => void): Log => ({
+  info: (event) => take("info", event),
+  warn: (event) => take("warn", event),
+  error: (event) => take("error", event),
+});
 
 export class Outage {
   readonly #options: OutageOptions;
@@ -52,22 +59,21 @@ export class Outage {
     return this.#problems.get("keys") ?? this.#problems.get("revocations");
   }
 
-  /** Takes what a replica tells of itself. */
-  readonly ofReplica = (event: LogEvent): void => {
-    this.#options.log.info(event);
+  /** What a replica tells of itself. Of what is told here in words the event itself is only for whoever looks closer. */
+  readonly ofReplica: Log = byLevel((level, event) => {
+    this.#options.log[IN_WORDS.has(event.event) ? "info" : level](event);
     if (event.event === "state") this.#changed(event.state);
     else if (event.event === "clock_off") this.#failed("revocations", clockProblem(event), true);
     else if (FEED_FAILURES.has(event.event))
       this.#failed("revocations", feedProblem(event), !this.#isServing);
-  };
+  });
 
-  /** Takes what a source of keys tells of itself. While it keeps the last good ones, requests are answered. */
-  readonly ofKeys = (event: LogEvent): void => {
+  /** What a source of keys tells of itself. While it keeps the last good ones, requests are answered. */
+  readonly ofKeys: Log = byLevel((level, event) => {
     const message = KEY_EVENTS[event.event];
-    const { name, issuer } = this.#options;
-    if (message === undefined) this.#options.log.info(event);
-    else this.#options.log.warn({ ...event, guard: name, issuer, message });
-  };
+    const { name, issuer, log } = this.#options;
+    log[level](message === undefined ? event : { ...event, guard: name, issuer, message });
+  });
 
   keysFailed(error: unknown, retryMs: number): void {
     this.#options.log.info({ event: "keys_unavailable", retryMs, ...describeFailure(error) });

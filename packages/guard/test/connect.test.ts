@@ -1,13 +1,14 @@
 /** The whole verifier over real HTTP: discovery, credentials, feed, replica, keys, guard. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { type Log, type LogEvent, SIGNED_HEAD_TYPE } from "@portcullis/protocol";
+import { type LogEvent, SIGNED_HEAD_TYPE } from "@portcullis/protocol";
 import { createKeySpace } from "@portcullis/revocation";
 import {
   AUDIENCE,
   FakeFeed,
   FakeIssuer,
   generateSigningKey,
+  logTo,
   newIdentifier,
   signJwt,
   type UndefinedOptions,
@@ -43,8 +44,6 @@ function connected(options: Partial<ConnectOptions> = {}): ConnectedGuard {
   guards.push(guard);
   return guard;
 }
-
-const logTo = (tell: (event: LogEvent) => void): Log => ({ info: tell, warn: tell, error: tell });
 
 /** Resolves when the replica has applied the record. */
 function applied(guard: ConnectedGuard, seq: number): Promise<void> {

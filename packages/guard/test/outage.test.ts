@@ -247,10 +247,10 @@ const state = (name: string) => ({ event: "state", state: name });
 
 test("a stream that ends while the lease runs is nothing to tell", () => {
   const { one, told, log } = outage();
-  one.ofReplica(state("live"));
-  one.ofReplica(feedFailure("feed_unavailable"));
-  one.ofReplica(state("lagging"));
-  one.ofReplica(state("live"));
+  one.ofReplica.info(state("live"));
+  one.ofReplica.warn(feedFailure("feed_unavailable"));
+  one.ofReplica.info(state("lagging"));
+  one.ofReplica.info(state("live"));
   assert.deepEqual(told(), []);
   assert.deepEqual(log.named("guard_recovered"), []);
 });
@@ -258,9 +258,9 @@ test("a stream that ends while the lease runs is nothing to tell", () => {
 test("causes that come and go, or take turns, are told once a minute each", () => {
   const { one, told, clock, log } = outage();
   for (let second = 0; second < 120; second++) {
-    one.ofReplica(state("stale"));
-    one.ofReplica(feedFailure(second % 2 === 0 ? "feed_unavailable" : "feed_unauthorized"));
-    if (second % 3 === 0) one.ofReplica(state("live"));
+    one.ofReplica.info(state("stale"));
+    one.ofReplica.warn(feedFailure(second % 2 === 0 ? "feed_unavailable" : "feed_unauthorized"));
+    if (second % 3 === 0) one.ofReplica.info(state("live"));
     clock.advance(1000);
   }
   assert.deepEqual(told().sort(), [
@@ -274,17 +274,27 @@ test("causes that come and go, or take turns, are told once a minute each", () =
 
 test("a clock that is off is told of although the lease runs", () => {
   const { one, log } = outage();
-  one.ofReplica(state("live"));
-  one.ofReplica({ event: "clock_off", offsetMs: -9000, allowedMs: 5000 });
+  one.ofReplica.info(state("live"));
+  one.ofReplica.error({ event: "clock_off", offsetMs: -9000, allowedMs: 5000 });
   const [told] = log.named("guard_unavailable");
   assert.match(String(told!.message), /off from the issuer's by -9000 ms, and 5000 ms are allowed/);
   assert.match(String(told!.remedy), /NTP/);
 });
 
+test("what is told in words is not told again as loudly, and the rest keeps its level", () => {
+  const { one, log } = outage();
+  one.ofReplica.warn(feedFailure("feed_unavailable"));
+  one.ofReplica.warn({ event: "capacity_alarm", entries: 80 });
+  assert.deepEqual(
+    log.events.map(({ event, level }) => `${level} ${event}`),
+    ["info stream_ended", "warn guard_unavailable", "warn capacity_alarm"],
+  );
+});
+
 test("keys that cannot be renewed are a warning of their own", () => {
   const { one, log } = outage();
-  one.ofKeys({ event: "keys_kept", ageMs: 600_001 });
-  one.ofKeys({ event: "keys_renewed" });
+  one.ofKeys.warn({ event: "keys_kept", ageMs: 600_001 });
+  one.ofKeys.info({ event: "keys_renewed" });
   assert.deepEqual(
     log.events.map(({ event, level }) => `${level} ${event}`),
     ["warn keys_kept", "info keys_renewed"],

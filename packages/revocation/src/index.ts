@@ -12,7 +12,7 @@ export {
 } from "./errors.ts";
 export type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "./feed.ts";
 export { type HttpFeedOptions, httpFeed } from "./http/http-feed.ts";
-export type { ReplicaChange, ReplicaEvent, ReplicaState } from "./replica/announcer.ts";
+export type { ReplicaChange, ReplicaState } from "./replica/announcer.ts";
 export { createReplica } from "./replica/create-replica.ts";
 export type { AppliedChange, Replica, ReplicaOptions } from "./replica/replica.ts";
 export { type IndexStatistics, RevocationIndex, type RevocationIndexOptions } from "./revocation-index.ts";

@@ -60,8 +60,8 @@ for (const [aheadMs, isOff] of [
     assert.equal(world.replica.state, isOff ? "clock_off" : "live");
     const told = world
       .eventsNamed("clock_off")
-      .map(({ offsetMs, isOff, allowedMs }) => [offsetMs, isOff, allowedMs]);
-    assert.deepEqual(told, isOff ? [[aheadMs, true, SKEW_MS]] : []);
+      .map(({ level, offsetMs, isOff, allowedMs }) => [level, offsetMs, isOff, allowedMs]);
+    assert.deepEqual(told, isOff ? [["error", aheadMs, true, SKEW_MS]] : []);
     world.ownAheadMs = 0;
     await world.pass(1000);
     assert.deepEqual([world.isOff, isReady, world.replica.state], [false, true, "live"]);

@@ -1,5 +1,6 @@
 import { encodeIdentifier, type RevocationRecord } from "@portcullis/protocol";
-import { createReplica, type Replica, type ReplicaEvent, type ReplicaOptions } from "@portcullis/revocation";
+import { createReplica, type Replica, type ReplicaOptions } from "@portcullis/revocation";
+import { type RecordedEvent, RecordedLog } from "@portcullis/testing";
 import { FakeTime } from "./fake-time.ts";
 import { MemoryLog, START_SECONDS } from "./memory-log.ts";
 
@@ -9,7 +10,7 @@ export const LEASE_MS = 5000;
 export class ReplicaWorld {
   readonly time = new FakeTime();
   readonly log = new MemoryLog();
-  readonly events: ReplicaEvent[] = [];
+  readonly told = new RecordedLog();
   readonly replica: Replica;
 
   constructor(leaseMs = LEASE_MS, options: Partial<ReplicaOptions> = {}) {
@@ -20,7 +21,7 @@ export class ReplicaWorld {
       clock: this.time,
       setTimer: this.time.setTimer,
       random: () => 0.5,
-      log: (event) => this.events.push(event),
+      log: this.told,
       ...options,
     });
   }
@@ -70,8 +71,8 @@ export class ReplicaWorld {
     this.log.revoke({ key: keyOf(value), ...draft });
   }
 
-  eventsNamed(name: string): ReplicaEvent[] {
-    return this.events.filter(({ event }) => event === name);
+  eventsNamed(name: string): RecordedEvent[] {
+    return this.told.named(name);
   }
 }
 

@@ -17,8 +17,6 @@ export class FrozenClock implements Clock {
     return this.#wallMs / 1000;
   }
 
-  readonly nowSeconds = (): number => this.#wallMs / 1000;
-
   readonly setTimer = (work: () => void, delayMs: number): (() => void) => {
     const timer = { at: this.#monotonicMs + delayMs, work };
     this.#timers.add(timer);

@@ -1,4 +1,3 @@
-export { FakeClock } from "./fake-clock.ts";
 export {
   AUDIENCE,
   FakeIssuer,
@@ -20,5 +19,5 @@ export {
 } from "./fake-issuer-keys.ts";
 export { FrozenClock } from "./frozen-clock.ts";
 export { type Spelling, spellingsOf } from "./jwt-spellings.ts";
-export { type RecordedEvent, RecordedLog } from "./recorded-log.ts";
+export { logTo, type RecordedEvent, RecordedLog } from "./recorded-log.ts";
 export type { UndefinedOptions } from "./undefined-options.ts";

@@ -19,3 +19,10 @@ export class RecordedLog implements Log {
     this.events.push({ ...event, level });
   }
 }
+
+/** Returns a log that passes on every event, whatever its level. */
+export const logTo = (tell: (event: LogEvent) => void): Log => ({
+  info: (event) => tell(event),
+  warn: (event) => tell(event),
+  error: (event) => tell(event),
+});

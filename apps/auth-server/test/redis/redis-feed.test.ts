@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { CHAIN_START, encodeBase64url, encodeRecords, extendChain, systemClock } from "@portcullis/protocol";
 import { createReplica, type Replica } from "@portcullis/revocation";
 import { redisFeed, type SourceChange } from "@portcullis/revocation/redis";
+import { logTo } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { startRedisCluster, startRedisSentinel } from "@portcullis/testing/servers";
 import { createClient, createCluster, createSentinel } from "@redis/client";
@@ -72,7 +73,7 @@ async function follow(
     name: "verifier-1",
     leaseMs: 5000,
     verifyHead,
-    log: (event) => events.push(event),
+    log: logTo((event) => void events.push(event)),
   });
   replica.start();
   t.after(() => replica.close());

@@ -1,4 +1,4 @@
-import { PortcullisError } from "@portcullis/protocol";
+import { type Log, PortcullisError } from "@portcullis/protocol";
 
 /**
  * `bootstrap` until the first snapshot is applied and a lease answer has shown that it is fresh; `live`; `lagging`
@@ -13,22 +13,33 @@ export interface ReplicaChange {
   readonly applied: number;
 }
 
-/** What a replica tells its operator; never a key, token or credential. */
-export interface ReplicaEvent {
-  readonly event: string;
-  readonly replica: string;
-  readonly [detail: string]: unknown;
-}
+/** What a replica tells its operator of, and how urgent each is. Never a key, token or credential. */
+const EVENTS = {
+  state: "info",
+  snapshot_applied: "info",
+  snapshot_needed: "info",
+  clock_right: "info",
+  snapshot_failed: "warn",
+  stream_ended: "warn",
+  lease_failed: "warn",
+  diverged: "warn",
+  capacity_alarm: "warn",
+  capacity_reached: "error",
+  clock_off: "error",
+} as const satisfies Record<string, keyof Log>;
+
+export type ReplicaEventName = keyof typeof EVENTS;
+export type ReportEvent = (event: ReplicaEventName, detail: object) => void;
 
 /** Tells listeners and the operator's log of changes. Who listens must not be able to stop the replica. */
 export class Announcer {
   readonly #name: string;
-  readonly #log: (event: ReplicaEvent) => void;
+  readonly #log: Log;
   readonly #listeners = new Set<(change: ReplicaChange) => void>();
   readonly #verdictListeners = new Set<() => void>();
   #last: ReplicaChange = { state: "bootstrap", applied: 0 };
 
-  constructor(name: string, log: (event: ReplicaEvent) => void) {
+  constructor(name: string, log: Log) {
     this.#name = name;
     this.#log = log;
   }
@@ -56,12 +67,12 @@ export class Announcer {
     for (const listener of this.#listeners) guarded(() => listener(change));
   }
 
-  report(event: string, detail: object): void {
-    guarded(() => this.#log({ event, replica: this.#name, ...detail }));
+  report(event: ReplicaEventName, detail: object): void {
+    guarded(() => this.#log[EVENTS[event]]({ event, replica: this.#name, ...detail }));
   }
 
   /** What may be logged of an error: its code and texts, not what it carries. */
-  reportError(event: string, error: unknown): void {
+  reportError(event: ReplicaEventName, error: unknown): void {
     if (!(error instanceof PortcullisError)) {
       this.report(event, { error: error instanceof Error ? error.message : String(error) });
       return;

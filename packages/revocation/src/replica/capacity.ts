@@ -1,9 +1,10 @@
 import { revocationError } from "../errors.ts";
 import type { IndexStatistics } from "../revocation-index.ts";
+import type { ReportEvent } from "./announcer.ts";
 
 export interface CapacityOptions {
   readonly mostEntries: number;
-  readonly report: (event: string, detail: object) => void;
+  readonly report: ReportEvent;
 }
 
 /** Speak up while there is still time to give the process more memory. */

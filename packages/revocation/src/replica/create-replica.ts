@@ -1,4 +1,4 @@
-import { systemClock, systemTimer } from "@portcullis/protocol";
+import { silentLog, systemClock, systemTimer } from "@portcullis/protocol";
 import { FeedReplica } from "./feed-replica.ts";
 import type { Replica, ReplicaOptions, ResolvedReplicaOptions } from "./replica.ts";
 
@@ -13,7 +13,7 @@ export function resolveReplicaOptions(options: ReplicaOptions): ResolvedReplicaO
     clock: options.clock ?? systemClock,
     setTimer: options.setTimer ?? systemTimer,
     random: options.random ?? Math.random,
-    log: options.log ?? (() => {}),
+    log: options.log ?? silentLog,
     mostEntries: options.mostEntries ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -10,6 +10,7 @@ import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import type { RevocationIndex } from "../revocation-index.ts";
 import { unlessAborted } from "../unless-aborted.ts";
+import type { ReportEvent } from "./announcer.ts";
 import { Capacity, entriesOf } from "./capacity.ts";
 import { checkBatch } from "./check-batch.ts";
 import type { Position } from "./lease-keeper.ts";
@@ -34,7 +35,7 @@ export interface HeldLogOptions
     ResolvedReplicaOptions,
     "clock" | "verifyHead" | "createIndex" | "visible" | "onApplied" | "mostEntries"
   > {
-  readonly report: (event: string, detail: object) => void;
+  readonly report: ReportEvent;
   /** Records are in the index in use, and not yet acknowledged. */
   readonly onVerdicts: () => void;
 }

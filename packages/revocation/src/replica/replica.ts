@@ -2,6 +2,7 @@ import type {
   Clock,
   ClockReport,
   IssuerTime,
+  Log,
   SetTimer,
   SignedHeadClaims,
   SnapshotHeader,
@@ -9,7 +10,7 @@ import type {
 import type { DecodedBatch, Feed } from "../feed.ts";
 import type { IndexStatistics, RevocationIndex, RevocationIndexOptions } from "../revocation-index.ts";
 import type { RevocationView } from "../view.ts";
-import type { ReplicaChange, ReplicaEvent, ReplicaState } from "./announcer.ts";
+import type { ReplicaChange, ReplicaState } from "./announcer.ts";
 import type { ClockBounds } from "./issuer-clock.ts";
 
 export interface Replica extends RevocationView {
@@ -45,7 +46,8 @@ export interface ReplicaOptions {
   readonly setTimer?: SetTimer | undefined;
   /** In [0, 1), for jitter. */
   readonly random?: (() => number) | undefined;
-  readonly log?: ((event: ReplicaEvent) => void) | undefined;
+  /** Told what happens; a pino logger is one. Never a key, token or credential. Default: nobody is told. */
+  readonly log?: Log | undefined;
   /**
    * Checks the issuer's signature on a head (protocol/signed-head.ts) and gives its claims. With it nothing is applied
    * that the issuer has not signed: give it whenever others than the issuer carry the feed.

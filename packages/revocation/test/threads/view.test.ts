@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { createKeySpace } from "@portcullis/revocation";
 import { attachToReplica, createSharedReplica, type SharedView } from "@portcullis/revocation/threads";
-import { FrozenClock } from "@portcullis/testing";
+import { FrozenClock, logTo } from "@portcullis/testing";
 import { NO_BOUNDS } from "../../src/replica/issuer-clock.ts";
 import { Publisher } from "../../src/threads/publisher.ts";
 import { FakeTime, settled } from "../fake-time.ts";
@@ -24,7 +24,7 @@ async function sharedInOneThread(onEvent: (event: string) => void = () => {}) {
     clock: time,
     setTimer: time.setTimer,
     random: () => 0.5,
-    log: ({ event }) => onEvent(event),
+    log: logTo(({ event }) => onEvent(event)),
   });
   const view = attachToReplica(replica.attach(), { clock: time });
   replica.start();
