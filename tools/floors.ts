@@ -34,7 +34,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["oidc/interaction"],
     ["oidc"],
     ["account", "api", "sign-out", "redis"],
-    ["limits", "health.ts"],
+    ["limits", "health.ts", "app.ts"],
     ["server.ts"],
     ["main.ts", "index.ts"],
   ],

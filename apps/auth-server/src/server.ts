@@ -2,8 +2,8 @@
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, systemClock } from "@portcullis/protocol";
-import { type ClientAddresses, createClientAddresses, fastifyServer } from "@portcullis/service";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { type ClientAddresses, createClientAddresses } from "@portcullis/service";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
@@ -12,30 +12,27 @@ import { appsRoutes } from "./api/apps-routes.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import { usersRoutes } from "./api/users-routes.ts";
-import { Clients, type NamedClient } from "./apps/clients.ts";
+import { createApp } from "./app.ts";
+import { Clients } from "./apps/clients.ts";
+import { configureClients } from "./apps/configure-clients.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
-import { LIMIT_WINDOW_MS, limitStoringRequests, type OpenLimit } from "./limits/limit-storing-requests.ts";
-import { MemoryRateLimit } from "./limits/memory-rate-limit.ts";
-import { RedisRateLimit } from "./limits/redis-rate-limit.ts";
-import { RefusedRequests } from "./logging/refused-requests.ts";
+import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
+import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import type { Report } from "./logging/report.ts";
 import {
   authenticateApi,
   composeOidc,
   createEndBelow,
   createFindTarget,
-  type InteractionCache,
   interactionRoutes,
   libraryRoutes,
   type Oidc,
   type OidcTestHooks,
-  pinHost,
   pruneOidc,
 } from "./oidc/index.ts";
-import { answerErrors } from "./pages/answer-errors.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
@@ -84,22 +81,22 @@ export interface AuthServer {
 
 const PRUNE_MS = 60_000;
 const DATA_FILE = "auth-server.sqlite";
-/** Every verifier calls it about once a second, and at every revocation: lines of these would bury all others. */
-const LEASE_ROUTE = `${REVOCATIONS_PATH}/lease`;
-
 export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
-  const { configuration, report } = options;
-  const platform = platformOf(options);
+  const { configuration, report, clock = systemClock, randomBytes = cryptoRandomBytes } = options;
+  const { tokenLifetimeSeconds, clockSkewSeconds } = configuration;
   const storage = await openStorage({
     database: databaseOf(configuration),
-    tokenLifetimeSeconds: configuration.tokenLifetimeSeconds,
-    clockSkewSeconds: configuration.clockSkewSeconds,
+    tokenLifetimeSeconds,
+    clockSkewSeconds,
+    clock,
+    randomBytes,
     diskSpace: diskSpaceOf(configuration),
     report,
-    ...platform,
   });
   try {
-    return await compose({ ...options, ...platform, storage });
+    const times = createStoredTimes({ clock, clockSkewSeconds });
+    const ground = { configuration, storage, clock, times, randomBytes, report };
+    return await compose(ground, options);
   } catch (error) {
     report({ event: "start_failed", error });
     await storage.close();
@@ -121,66 +118,104 @@ function diskSpaceOf({ diskSpace }: Configuration) {
   };
 }
 
-interface Platform {
+/** What every part stands on. */
+interface Ground {
+  readonly configuration: Configuration;
+  readonly storage: Storage;
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
+  readonly report: Report;
 }
 
-function platformOf({
-  configuration: { clockSkewSeconds },
-  clock = systemClock,
-  randomBytes = cryptoRandomBytes,
-}: AuthServerOptions): Platform {
-  const times = createStoredTimes({ clock, clockSkewSeconds });
-  return { clock, times, randomBytes };
-}
-
-interface Parts extends AuthServerOptions, Platform {
-  readonly clock: Clock;
-  readonly randomBytes: (size: number) => Uint8Array;
-  readonly storage: Storage;
-}
-
-async function compose(parts: Parts): Promise<AuthServer> {
-  const { storage, clock, configuration } = parts;
-  const { issuer } = configuration;
+/** The parts, each with the names of what it gets. The order matters where a line says so. */
+async function compose(
+  { configuration, storage, clock, times, randomBytes, report }: Ground,
+  { acceptRemovals = false, testHooks }: Pick<AuthServerOptions, "acceptRemovals" | "testHooks">,
+): Promise<AuthServer> {
+  const { issuer, limits } = configuration;
   // First of all that follow the log: see key-ring.ts.
-  const ring = await KeyRing.open({ storage, clock, report: parts.report });
+  const ring = await KeyRing.open({ storage, clock, report });
+  const cookieKeys = await loadCookieKeys({ storage, clock, randomBytes });
   const endBelow = createEndBelow({
     clock,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
   });
-  const clients = await configuredClients(parts, endBelow);
-  const incarnation = () => storage.log.incarnation;
-  const signHead = createSignHead({ issuer, incarnation, key: () => ring.signing(), clock });
-  const recognizeHead = createRecognizeHead({ issuer, keys: () => ring.state().publicKeys });
-  const heads = { signHead, recognizeHead };
-  const redis = composeRedis({ ...parts, signHead, secrets: await loadCookieKeys(parts) });
+  const clients = new Clients({ storage, clock });
+  const configured = configuration.clients;
+  // Before users are made: a file that is refused has changed nothing.
+  await configureClients({ clients, configured, acceptRemovals, endBelow, report });
+  const users = new Users({ storage, clock, randomBytes });
+  const signHead = createSignHead({
+    issuer,
+    incarnation: () => storage.log.incarnation,
+    key: () => ring.signing(),
+    clock,
+  });
+  const redis = composeRedis({ configuration, storage, signHead, secrets: cookieKeys, randomBytes, report });
   const revocations = await createRevocations({
-    ...parts,
-    ...heads,
-    ...redis,
+    storage,
+    clock,
+    randomBytes,
+    bus: redis.bus,
     endBelow,
+    findTarget: createFindTarget({ users, resources: configuration.resources }),
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
-    findTarget: createFindTarget({ users: new Users(parts), resources: configuration.resources }),
-    mostLiveRevocations: parts.configuration.mostLiveRevocations,
+    signHead,
+    recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
+    mostLiveRevocations: configuration.mostLiveRevocations,
+    report,
   });
-  const people = await composePeople(parts);
-  const { users } = people;
-  const interactions = interactionsIn(configuration, redis);
-  const oidc = await composeOidc({ ...parts, ...interactions, ...revocations, ring, users, clients });
-  const clientAddresses = clientAddressesOf(parts);
+  const people = await composePeople({ configuration, users, storage, clock, randomBytes, report });
+  const openLimit = openLimits(clock, sharedCountersOf(configuration, redis));
+  const interactions =
+    redis.interactions &&
+    boundedInteractions(
+      redis.interactions,
+      openLimit("interactions", interactionsPerMinute(limits.rowsOfStrangers)),
+    );
+  const oidc = await composeOidc({
+    configuration,
+    storage,
+    ring,
+    cookieKeys,
+    revoker: revocations.revoker,
+    receipts: revocations.receipts,
+    local: revocations.local,
+    isRefusedForGood: revocations.isRefusedForGood,
+    users,
+    clients,
+    interactions,
+    clock,
+    times,
+    randomBytes,
+    report,
+    testHooks,
+  });
+  const clientAddresses = clientAddressesOf(configuration, report);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
-  const app = createApp(parts, clientAddresses);
-  limitRequests(app, { parts, redis, clientAddressOf });
-  mountAll(app, { ...parts, revocations, people, oidc, ring, endBelow, clientAddressOf });
+  const app = createApp({ issuer, clientAddresses, report });
+  // Before the routes: what is refused here costs nothing below.
+  limitStoringRequests(app, { limits, open: openLimit, clientAddressOf });
+  mountAll(app, {
+    configuration,
+    storage,
+    clock,
+    randomBytes,
+    report,
+    ring,
+    endBelow,
+    revocations,
+    people,
+    oidc,
+    clientAddressOf,
+  });
   const prune = async () => {
-    await pruneOidc({ storage, times: parts.times, more: [people.guesses.prune, people.knownPlaces.prune] });
+    await pruneOidc({ storage, times, more: [people.guesses.prune, people.knownPlaces.prune] });
     await ring.tidy();
   };
-  const stopPruning = pruneRegularly(prune, parts.report);
+  const stopPruning = pruneRegularly(prune, report);
   return {
     app,
     storage,
@@ -202,53 +237,14 @@ async function compose(parts: Parts): Promise<AuthServer> {
   };
 }
 
-/** Before users are made: a file that is refused has changed nothing. Verifiers hear of it from the log, like any reader of it. */
-async function configuredClients(parts: Parts, endBelow: EndBelow): Promise<Clients> {
-  const { configuration, acceptRemovals = false, report } = parts;
-  const clients = new Clients(parts);
-  const { removed, returned } = await clients.configure(configuration.clients, { acceptRemovals, endBelow });
-  if (removed.length > 0) report({ event: "clients_removed", ...namesOf(removed), text: REMOVED });
-  if (returned.length > 0) report({ event: "clients_returned", ...namesOf(returned), text: RETURNED });
-  return clients;
-}
-
-const namesOf = (clients: readonly NamedClient[]) => ({
-  clients: clients.map(({ clientId }) => clientId),
-  names: clients.map(({ name }) => name),
-});
-
-const REMOVED = "no longer in the configuration file: disabled, and all their tokens and grants have ended";
-const RETURNED = "in the configuration file again: enabled, for new tokens only";
-
-function createApp({ report, configuration }: Parts, clientAddresses: ClientAddresses): FastifyInstance {
-  const app = Fastify({
-    serverFactory: clientAddresses.watching(fastifyServer),
-    logger: false,
-    // A username of 128 characters in a path, percent-encoded or not.
-    routerOptions: { maxParamLength: 2048 },
-    requestTimeout: 30_000,
-    bodyLimit: 64 * 1024,
-  });
-  pinHost(app, configuration.issuer);
-  answerErrors(app, report);
-  const refused = new RefusedRequests(report);
-  app.addHook("onResponse", async (request, reply) => {
-    // The route's pattern and not its URL: URLs carry codes and identifiers.
-    const route = request.routeOptions.url ?? "(none)";
-    const status = reply.raw.statusCode;
-    if (route === LEASE_ROUTE && status < 400) return;
-    const ms = Math.round(reply.elapsedTime);
-    if (status === 429) refused.count(status, route);
-    else report({ event: "request", method: request.method, route, status, ms });
-  });
-  app.addHook("onClose", async () => refused.close());
-  return app;
-}
+const sharedCountersOf = (
+  { redis: settings }: Configuration,
+  { connection }: Redis,
+): SharedCounters | undefined => connection && settings && { connection, keyPrefix: settings.keyPrefix };
 
 type ClientAddressOf = (request: FastifyRequest) => string;
 
-function clientAddressesOf({ configuration, report }: Parts): ClientAddresses {
-  const { issuer, trustedProxies } = configuration;
+function clientAddressesOf({ issuer, trustedProxies }: Configuration, report: Report): ClientAddresses {
   // This server speaks plain HTTP: somebody else ends the TLS of its issuer.
   if (trustedProxies === undefined && issuer.startsWith("https:")) report(EVERYBODY_HAS_ONE_ADDRESS);
   return createClientAddresses(trustedProxies);
@@ -259,37 +255,7 @@ const EVERYBODY_HAS_ONE_ADDRESS = {
   text: "the issuer is https and this server is not, so a proxy is in front: all clients seem to have its address, and share what one address may do. Set trustedProxies",
 };
 
-interface Limited {
-  readonly parts: Parts;
-  readonly redis: Redis;
-  readonly clientAddressOf: ClientAddressOf;
-}
-
-/** Before the routes: what is refused here costs nothing below. */
-function limitRequests(app: FastifyInstance, { parts, redis, clientAddressOf }: Limited): void {
-  const { limits } = parts.configuration;
-  limitStoringRequests(app, { limits, open: openLimit(parts.configuration, redis), clientAddressOf });
-}
-
-function interactionsIn(configuration: Configuration, redis: Redis): { interactions?: InteractionCache } {
-  if (redis.interactions === undefined) return {};
-  const most = interactionsPerMinute(configuration.limits.rowsOfStrangers);
-  const limit = openLimit(configuration, redis)("interactions", most);
-  return { interactions: boundedInteractions(redis.interactions, limit) };
-}
-
-/** Of all servers together where there is a Redis, and otherwise of this one alone. */
-function openLimit({ redis: settings }: Configuration, { connection }: Redis): OpenLimit {
-  return (name, most) => {
-    const options = { most, windowMs: LIMIT_WINDOW_MS };
-    const own = new MemoryRateLimit({ ...options, clock: systemClock });
-    if (connection === undefined) return own;
-    const key = `${settings?.keyPrefix}:limit:${name}`;
-    return new RedisRateLimit({ ...options, redis: connection, name: key, without: own });
-  };
-}
-
-interface Mounted extends Parts {
+interface Mounted extends Omit<Ground, "times"> {
   readonly revocations: Revocations;
   readonly people: People;
   readonly oidc: Oidc;
@@ -300,7 +266,7 @@ interface Mounted extends Parts {
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, ring, endBelow, configuration, storage } = parts;
+  const { revocations, people, oidc, ring, endBelow, configuration, storage, clock, report } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
@@ -314,19 +280,16 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     keys: () => ring.state().publicKeys,
     local: revocations.local,
     catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
-    clock: parts.clock,
+    clock,
   });
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
   const { revoker, receipts } = revocations;
-  const { users } = people;
-  const { clients } = oidc;
-  const ending = { storage, endBelow, revoker, receipts };
   const features = [
     keysRoutes({ ring, revoker, receipts }),
-    usersRoutes({ ...ending, users }),
-    appsRoutes({ ...ending, clients }),
+    usersRoutes({ users: people.users, storage, endBelow, revoker, receipts }),
+    appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
   ];
-  void app.register(apiRoutes({ authenticate, report: parts.report }, features), { prefix: API_PATH });
+  void app.register(apiRoutes({ authenticate, report }, features), { prefix: API_PATH });
 }
 
 /** What all pages have in common. */
@@ -395,18 +358,24 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
 }
 
 function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
-  const { oidc, people, revocations, configuration } = parts;
+  const { oidc, people, revocations, configuration, storage, clock, randomBytes } = parts;
+  const { provider, forms } = oidc;
   return {
-    ...oidc,
-    ...people,
-    ...revocations,
     issuer: configuration.issuer,
-    clientAddressOf: parts.clientAddressOf,
-    deviceCookie,
-    notices,
     browser,
-    formTokens: new OneTimeFormTokens(parts),
-    signInCookie: new SignInCookie({ ...oidc, randomBytes: parts.randomBytes }),
+    formTokens: new OneTimeFormTokens({ storage, clock, randomBytes }),
+    signInCookie: new SignInCookie({ provider, forms, randomBytes }),
+    notices,
+    signIn: people.signIn,
+    deviceCookie,
+    clientAddressOf: parts.clientAddressOf,
+    users: people.users,
+    sessions: oidc.sessions,
+    grants: oidc.grants,
+    clients: oidc.clients,
+    endings: oidc.endings,
+    revoker: revocations.revoker,
+    receipts: revocations.receipts,
   };
 }
 

@@ -7,7 +7,6 @@ import type { KeyRing, RingState } from "../keys/key-ring.ts";
 import type { Report } from "../logging/report.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
-import { loadCookieKeys } from "../secrets/cookie-keys.ts";
 import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
 import type { RandomBytes } from "../secrets/identifiers.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -53,8 +52,11 @@ export interface OidcOptions {
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
-  readonly testHooks?: OidcTestHooks;
-  readonly interactions?: InteractionCache;
+  /** The first signs, all verify. */
+  readonly cookieKeys: readonly string[];
+  readonly testHooks?: OidcTestHooks | undefined;
+  /** Default: interactions are in SQL. */
+  readonly interactions?: InteractionCache | undefined;
 }
 
 export interface Oidc {
@@ -70,63 +72,62 @@ export interface Oidc {
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
-  const { configuration, local, ring, storage, clients } = options;
-  const { issuer } = configuration;
-  const cookieKeys = await loadCookieKeys(options);
-  const { requestBytes: mostStoredBytes, rowsOfStrangers: most } = configuration.limits;
-  const ofStrangers = rowsOfStrangers({ storage: options.storage, most, report: options.report });
-  const sessions = new SessionStore({ ...options, ofStrangers });
-  const grants = new GrantStore(options);
-  const endings = createEndings(options);
-  const issuing = createIssuingPhase(
-    stepsOf(options, { sessions, grants, clients }),
-    options.testHooks?.failpoint,
-  );
+  const { configuration, storage, ring, clients, users, clock, times, randomBytes, report } = options;
+  const { revoker, receipts, local, cookieKeys, interactions } = options;
+  const { issuer, limits } = configuration;
+  const mostStoredBytes = limits.requestBytes;
+  const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, report });
+  const sessions = new SessionStore({ storage, clock, times, randomBytes, ofStrangers });
+  const grants = new GrantStore({ storage, clock });
+  const endings = createEndings({ storage, clock });
+  const steps = stepsOf(options, { sessions, grants });
+  const issuing = createIssuingPhase(steps, options.testHooks?.failpoint);
+  const allowsOpaqueToken = opaqueTokenCheck(local, issuer);
   const artefacts = new ArtefactStore({
-    ...options,
+    storage,
     grants,
+    clock,
+    allowsOpaqueToken,
     ofStrangers,
     mostStoredBytes,
-    allowsOpaqueToken: opaqueTokenCheck(local, issuer),
   });
   const adapter = createAdapter({
-    ...options,
-    mostStoredBytes,
     artefacts,
     sessions,
     grants,
     clients,
+    users,
+    interactions,
+    mostStoredBytes,
     endGrant: (id) => endings.endGrant(id),
   });
-  const verify = verifyOwnTokens({
-    issuer,
-    keys: () => ring.state().publicKeys,
-    clock: options.clock,
-  });
+  const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });
   const renewSignature = renewSignatures(ring);
-  const successors = new RefreshSuccessors(options);
-  const providerOf = ({ keys: signingKeys }: RingState) =>
-    createProvider({
-      ...options,
-      ...endings,
-      grants,
-      issuing,
+  const successors = new RefreshSuccessors({ storage, clock, times, randomBytes });
+  const providerOf = ({ keys: signingKeys }: RingState) => {
+    const { kid } = signingKeys[0]!;
+    return createProvider({
+      configuration,
+      adapter,
       signingKeys,
       cookieKeys,
-      adapter,
+      users,
+      grants,
+      issuing,
+      times,
+      randomBytes,
+      endSession: (session) => endings.endSession(session),
+      verify,
+      revoker,
+      receipts,
+      local,
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
-      verify,
-      wrapGrantHandler: withTokenRules({
-        storage,
-        successors,
-        issuing,
-        endings,
-        kid: signingKeys[0]!.kid,
-        renewSignature,
-      }),
+      report,
+      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, kid, renewSignature }),
     });
-  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, report: options.report });
+  };
+  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, report });
   const forms = createFormTokens(cookieKeys[0]!);
   return { provider, currentHandler, sessions, grants, clients, endings, forms };
 }
@@ -156,9 +157,9 @@ async function withKeysOf(
 
 function stepsOf(
   options: OidcOptions,
-  { sessions, grants, clients }: { sessions: SessionStore; grants: GrantStore; clients: Clients },
+  { sessions, grants }: { readonly sessions: SessionStore; readonly grants: GrantStore },
 ): readonly IssuingStep[] {
-  const { storage, users, local, ring, isRefusedForGood, configuration, clock } = options;
+  const { storage, users, clients, local, ring, isRefusedForGood, configuration, clock } = options;
   const steps = issuingSteps({
     readHead: () => storage.log.refresh(),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,

@@ -7,7 +7,7 @@ import { compareWithFile } from "./compare-with-file.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
 import { KnownPlaces } from "./known-places.ts";
 import { createSignIn, type SignIn } from "./sign-in.ts";
-import { Users } from "./users.ts";
+import type { Users } from "./users.ts";
 
 export interface People {
   readonly users: Users;
@@ -20,15 +20,15 @@ export interface People {
 }
 
 export async function composePeople(options: {
-  readonly configuration: Configuration;
+  readonly configuration: Pick<Configuration, "users" | "clockSkewSeconds">;
+  readonly users: Users;
   readonly storage: Storage;
   readonly report: Report;
   readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }): Promise<People> {
-  const { configuration, storage, report, clock, randomBytes } = options;
+  const { configuration, users, storage, report, clock, randomBytes } = options;
   const knownPlaces = new KnownPlaces({ storage, clock });
-  const users = new Users(options);
   for (const user of configuration.users) await users.ensure(user);
   const { compared, close } = compareWithFile({ users, file: configuration.users, report });
   const guesses = createGuessLimit({

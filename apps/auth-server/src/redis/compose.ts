@@ -33,25 +33,25 @@ export interface Redis {
 export function composeRedis(options: RedisOptions): Redis {
   const { redis: configuration } = options.configuration;
   if (configuration === undefined) return { close: async () => undefined };
-  const { storage, report } = options;
+  const { storage, report, secrets, randomBytes } = options;
   const { keyPrefix } = configuration;
   const connection = connectRedis({ configuration, report });
-  const bus = redisBus({ redis: connection, keyPrefix, secrets: options.secrets });
-  const shared = {
-    ...options,
-    redis: connection,
-    keyPrefix,
-    log: storage.log,
-    retention: storage.log.retention,
-  };
-  const writers = [
-    ...(configuration.feed ? [new FeedPublisher({ ...shared, setTimer: setProcessTimer })] : []),
-    ...(configuration.plainKeys ? [new PlainKeys({ ...shared, read: storage.read })] : []),
-  ];
+  const bus = redisBus({ redis: connection, keyPrefix, secrets });
+  const { log, read } = storage;
+  const writers: { close(): Promise<void> }[] = [];
+  if (configuration.feed) {
+    const { signHead } = options;
+    const setTimer = setProcessTimer;
+    writers.push(new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, report }));
+  }
+  if (configuration.plainKeys) {
+    const { retention } = log;
+    writers.push(new PlainKeys({ redis: connection, keyPrefix, log, read, retention, report }));
+  }
   return {
     bus,
     connection,
-    interactions: redisInteractions({ ...shared }),
+    interactions: redisInteractions({ redis: connection, keyPrefix, secrets, randomBytes }),
     async close() {
       await bus.close();
       await Promise.all(writers.map((writer) => writer.close()));

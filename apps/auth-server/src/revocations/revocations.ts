@@ -41,7 +41,7 @@ export interface RevocationsOptions {
   /** Called with what to do when heads that were signed before may be of a dead key. */
   readonly onKeysChanged?: (listener: () => void) => void;
   /** A faster way to the other servers than the database's own. Whoever made it closes it. */
-  readonly bus?: Bus;
+  readonly bus?: Bus | undefined;
   /** Default: heads go out unsigned. */
   readonly signHead?: SignHead;
   /** Default: a rollback of the database can be declared, and proved by nobody. */
@@ -91,24 +91,38 @@ export interface Revocations {
 
 /** Loads the live log into memory: resolves when `local` can answer. */
 export async function createRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { storage, clock, limits } = options;
-  const { log } = storage;
-  const report = options.report ?? (() => undefined);
+  const { storage, clock, bus, endBelow, findTarget, settle, signHead } = options;
+  const {
+    recognizeHead = async () => undefined,
+    randomBytes = cryptoRandomBytes,
+    report = () => undefined,
+    limits = {},
+    mostLiveRevocations = MOST_LIVE_REVOCATIONS,
+  } = options;
+  const { log, read } = storage;
   const setTimer = setProcessTimer;
 
   // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
   await renewStandingRefusals(storage);
   // Before all that tell others: what a follower hears of is already denied here.
   const local = await loadLocalRevocations({ log, clock });
-  const { leases, close: closeLeases } = await openLeases({ ...options, setTimer, report });
+  const { leases, close: closeLeases } = await openLeases({ storage, bus, clock, setTimer, report });
   const rollback = createRollback({
-    recognizeHead: async () => undefined,
-    randomBytes: cryptoRandomBytes,
+    storage,
+    endBelow,
+    recognizeHead,
     isKeyRevoked: local.isKeyRevoked,
-    ...options,
+    randomBytes,
     report,
   });
-  const desk = new LeaseDesk({ log, leases, clock, onAheadOfHead: rollback.judge, report, ...limits });
+  const desk = new LeaseDesk({
+    log,
+    leases,
+    leasesPerClient: limits.leasesPerClient,
+    clock,
+    onAheadOfHead: rollback.judge,
+    report,
+  });
   const receipts = createReceipts({
     leases,
     head: () => log.head(),
@@ -116,28 +130,33 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     clock,
     setTimer,
   });
-  const { endBelow, findTarget, settle } = options;
   const revoker = createRevoker({
     write: storage.write,
-    read: storage.read,
+    read,
     log,
     endBelow,
     findTarget,
     ...(settle === undefined ? {} : { settle }),
   });
-  const signer = new HeadSigner({ signHead: options.signHead, report });
+  const signer = new HeadSigner({ signHead, report });
   const snapshots = new Snapshots({ log, clock, signer });
   const hub = new FeedHub({ log, clock, setTimer, signer });
   options.onKeysChanged?.(() => {
     signer.forget();
     snapshots.forget();
   });
-  const streams = new FeedStreams({ hub, local, clock, setTimer, ...limits });
-  const { mostLiveRevocations = MOST_LIVE_REVOCATIONS } = options;
+  const streams = new FeedStreams({
+    hub,
+    local,
+    clock,
+    setTimer,
+    streamsPerClient: limits.streamsPerClient,
+    writableLimitBytes: limits.writableLimitBytes,
+  });
   const capacity = new LogCapacity({ log, mostLiveRevocations, report });
   const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
 
-  const verifiers = createVerifiers({ leases, log, read: storage.read, clock });
+  const verifiers = createVerifiers({ leases, log, read, clock });
 
   return {
     revoker,
@@ -145,8 +164,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     local,
     verifiers,
     rollback,
-    isRefusedForGood: (scope, key) =>
-      isRefusedForGood(storage.read, { scope, key: log.keySpace.keyOf(scope, key) }),
+    isRefusedForGood: (scope, key) => isRefusedForGood(read, { scope, key: log.keySpace.keyOf(scope, key) }),
     counters: () => ({
       head: log.head(),
       followers: hub.size,
@@ -157,19 +175,23 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       snapshotsServed: snapshots.counters.served,
     }),
     mount(app, { authenticate, path }) {
-      const feed = { snapshots, leases: desk, streams, clock, report };
-      const parts = {
-        ...options,
-        ...feed,
+      const routes = revocationRoutes({
+        authenticate,
         revoker,
         capacity,
         receipts,
         verifiers,
         rollback,
         log,
-        read: storage.read,
-      };
-      app.register(revocationRoutes({ ...parts, authenticate }), { prefix: path });
+        read,
+        signHead,
+        snapshots,
+        leases: desk,
+        streams,
+        clock,
+        report,
+      });
+      app.register(routes, { prefix: path });
     },
     async close() {
       receipts.close();

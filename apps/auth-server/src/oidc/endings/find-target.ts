@@ -42,8 +42,9 @@ const FINDERS: Readonly<Record<Exclude<Scope, "subject-client" | "issuer">, Find
 };
 
 export function createFindTarget(options: FindTargetOptions): FindTarget {
+  const { users, resources } = options;
   return async (transaction, command) => {
-    const target = await find({ ...options, transaction }, command);
+    const target = await find({ users, resources, transaction }, command);
     await assertReason(transaction, command, target.key);
     return target;
   };

@@ -19,7 +19,7 @@ export interface Stores {
   readonly clients: Clients;
   readonly users: Users;
   /** Default: interactions are in SQL, like everything else. */
-  readonly interactions?: InteractionCache;
+  readonly interactions?: InteractionCache | undefined;
   readonly mostStoredBytes: number;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<unknown>;

@@ -8,7 +8,7 @@ export interface LogPagesOptions {
   readonly read: Kysely<Database>;
   readonly log: ServedLog;
   /** The issuer's word on a place in the log (protocol/signed-head.ts). */
-  readonly signHead?: (position: LogPosition) => Promise<string>;
+  readonly signHead?: ((position: LogPosition) => Promise<string>) | undefined;
 }
 
 /**

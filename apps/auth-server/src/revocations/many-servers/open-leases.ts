@@ -24,20 +24,27 @@ export interface OpenedLeases {
 
 /** SQLite is one server's own; on PostgreSQL there may be others at any time. */
 export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeases> {
-  const { storage } = options;
+  const { storage, clock, report } = options;
   if (storage.dialect === "postgres") return openShared(options);
-  const table = new LeaseTable(options.clock);
-  const leases = await ExclusiveLeases.open({ ...options, table, directory: sqlReplicaDirectory(storage) });
+  const table = new LeaseTable(clock);
+  const leases = await ExclusiveLeases.open({ table, directory: sqlReplicaDirectory(storage), report });
   return { leases, close: async () => undefined };
 }
 
 async function openShared(options: OpenLeasesOptions): Promise<OpenedLeases> {
-  const { storage, report } = options;
+  const { storage, clock, setTimer, report } = options;
   const { log, listen } = storage;
   const notified = listen === undefined ? silentBus : postgresBus(listen);
   const bus = options.bus === undefined ? notified : joinedBus(options.bus, notified);
   const stopFollowing = followOtherServers({ storage, bus, report });
-  const leases = new SharedLeases({ ...options, log, bus, directory: sqlSharedDirectory(storage) });
+  const leases = new SharedLeases({
+    directory: sqlSharedDirectory(storage),
+    bus,
+    log,
+    clock,
+    setTimer,
+    report,
+  });
   const close = async () => {
     leases.close();
     stopFollowing();

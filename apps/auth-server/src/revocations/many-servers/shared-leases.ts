@@ -58,11 +58,11 @@ export class SharedLeases implements LeaseBook {
   #failing = false;
 
   constructor(options: SharedLeasesOptions) {
-    const { clock, directory, log, bus } = options;
+    const { clock, setTimer, directory, log, bus } = options;
     this.#options = options;
     this.#heads = new ObservedHeads({ clock, rememberMs: countedFor(LONGEST_LEASE_MS) });
     this.#acknowledged = new Acknowledgements(clock);
-    this.#announcer = new Announcer(options);
+    this.#announcer = new Announcer({ bus, setTimer });
     this.#finder = new RowFinder(directory);
     this.#writer = new RowWriter({
       directory,
@@ -71,7 +71,9 @@ export class SharedLeases implements LeaseBook {
       onGone: (key) => this.#calls.forget(key),
     });
     this.#view = new DirectoryView({
-      ...options,
+      directory,
+      clock,
+      setTimer,
       mark: () => this.#heads.mark(),
       onRead: (rows, startedAt) => this.#onRead(rows, startedAt),
       onFailure: (error) => this.#onFailure(error),

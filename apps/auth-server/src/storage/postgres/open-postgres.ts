@@ -26,7 +26,15 @@ export async function openPostgres(
   const { read } = reader;
   try {
     const log = await whileStarting({ url, migrations }, (write) =>
-      SqlRevocationLog.open({ ...options, dialect: "postgres", read, write }),
+      SqlRevocationLog.open({
+        dialect: "postgres",
+        read,
+        write,
+        tokenLifetimeSeconds: options.tokenLifetimeSeconds,
+        clockSkewSeconds: options.clockSkewSeconds,
+        clock: options.clock,
+        randomBytes: options.randomBytes,
+      }),
     );
     const counters = { units: 0, commits: 0, failedCommits: 0 };
     const connections = Array.from({ length: lanes }, () => postgresGroupConnection(url));

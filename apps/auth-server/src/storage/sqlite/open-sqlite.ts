@@ -64,7 +64,15 @@ async function openLog(options: StorageOptions, file: string, writer: SqliteConn
   const reader = openReader(file);
   const read = queriesOn(reader.prepare);
   const write = queriesOn(writer.prepare);
-  const log = await SqlRevocationLog.open({ ...options, dialect: "sqlite", read, write });
+  const log = await SqlRevocationLog.open({
+    dialect: "sqlite",
+    read,
+    write,
+    tokenLifetimeSeconds: options.tokenLifetimeSeconds,
+    clockSkewSeconds: options.clockSkewSeconds,
+    clock: options.clock,
+    randomBytes: options.randomBytes,
+  });
   return { reader, read, log };
 }
 

@@ -1,0 +1,42 @@
+import { type ClientAddresses, fastifyServer } from "@portcullis/service";
+import Fastify, { type FastifyInstance } from "fastify";
+import { RefusedRequests } from "./logging/refused-requests.ts";
+import type { Report } from "./logging/report.ts";
+import { pinHost } from "./oidc/index.ts";
+import { answerErrors } from "./pages/answer-errors.ts";
+import { REVOCATIONS_PATH } from "./paths.ts";
+
+/** Every verifier calls it about once a second, and at every revocation: lines of these would bury all others. */
+const LEASE_ROUTE = `${REVOCATIONS_PATH}/lease`;
+
+export interface AppOptions {
+  readonly issuer: string;
+  readonly clientAddresses: ClientAddresses;
+  readonly report: Report;
+}
+
+/** The HTTP server before anything is mounted: whom it takes itself for, how it answers errors, and its log of requests. */
+export function createApp({ issuer, clientAddresses, report }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    serverFactory: clientAddresses.watching(fastifyServer),
+    logger: false,
+    // A username of 128 characters in a path, percent-encoded or not.
+    routerOptions: { maxParamLength: 2048 },
+    requestTimeout: 30_000,
+    bodyLimit: 64 * 1024,
+  });
+  pinHost(app, issuer);
+  answerErrors(app, report);
+  const refused = new RefusedRequests(report);
+  app.addHook("onResponse", async (request, reply) => {
+    // The route's pattern and not its URL: URLs carry codes and identifiers.
+    const route = request.routeOptions.url ?? "(none)";
+    const status = reply.raw.statusCode;
+    if (route === LEASE_ROUTE && status < 400) return;
+    const ms = Math.round(reply.elapsedTime);
+    if (status === 429) refused.count(status, route);
+    else report({ event: "request", method: request.method, route, status, ms });
+  });
+  app.addHook("onClose", async () => refused.close());
+  return app;
+}
