@@ -26,7 +26,8 @@ export function createProgram(cli: Cli): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
+      // For a machine run.ts says it, as every other error.
+      writeErr: (text) => void (cli.json || io.stderr.write(text)),
       getOutHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getErrHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getOutHasColors: () => false,

@@ -19,6 +19,8 @@ export interface Session {
 /** How the program and its commands tell each other; one a run. */
 export interface Cli {
   readonly io: Io;
+  /** Whether errors are for a machine. */
+  readonly json: boolean;
   exitCode: number;
 }
 

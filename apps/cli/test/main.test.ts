@@ -10,6 +10,7 @@ import { createProgram, EXIT } from "../src/index.ts";
 import { cliUnderTest, runCommand } from "./cli-under-test.ts";
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "../src/main.ts");
+const MANIFEST = join(dirname(fileURLToPath(import.meta.url)), "../package.json");
 const PAGE = join(dirname(fileURLToPath(import.meta.url)), "../../../docs/reference/cli.md");
 
 function start(args: readonly string[], env: Readonly<Record<string, string>>) {
@@ -17,11 +18,19 @@ function start(args: readonly string[], env: Readonly<Record<string, string>>) {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let out = "";
+  let [out, err] = ["", ""];
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    err += text;
+  });
   child.stdout.setEncoding("utf8").on("data", (text) => {
     out += text;
   });
-  return { child, out: () => out, exited: once(child, "exit").then(([code]) => code as number) };
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    exited: once(child, "close").then(([code]) => code as number),
+  };
 }
 
 test("the program itself revokes, and ends with the code of what came of it", async (t) => {
@@ -53,9 +62,35 @@ test("the reference has the help of every command as it is", async () => {
   }
 });
 
+test("every command prints its help, and the version, and ends well", async () => {
+  const version = JSON.parse(readFileSync(MANIFEST, "utf8")).version;
+  for (const path of commandPaths()) {
+    for (const also of [[], ["--json"]]) {
+      const help = await runCommand([...path, ...also, "--help"]);
+      assert.deepEqual([help.code, help.err], [EXIT.ok, ""], path.join(" "));
+      assert.match(help.out, new RegExp(`^Usage: ${["portcullis", ...path].join(" ")}`));
+      const printed = await runCommand([...path, ...also, "--version"]);
+      assert.deepEqual(
+        [printed.code, printed.err, printed.out],
+        [EXIT.ok, "", `${version}\n`],
+        path.join(" "),
+      );
+    }
+  }
+});
+
+test("the program itself prints help and version without an issuer, and tells a machine what is wrong", async () => {
+  const help = start(["keys", "--help"], {});
+  assert.equal(await help.exited, EXIT.ok);
+  assert.match(help.out(), /^Usage: portcullis keys /);
+  const wrong = start(["revoke", "planet", "--json"], {});
+  assert.equal(await wrong.exited, EXIT.usage);
+  assert.equal(JSON.parse(wrong.err()).error, "usage");
+});
+
 function commandPaths(): string[][] {
   const io = { stdout: { write: () => true }, stderr: { write: () => true } };
-  const program = createProgram({ io: io as never, exitCode: 0 });
+  const program = createProgram({ io: io as never, json: false, exitCode: 0 });
   const below = (command: Command, path: string[]): string[][] => [
     path,
     ...command.commands.flatMap((child) => below(child, [...path, child.name()])),

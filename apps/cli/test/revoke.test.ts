@@ -105,7 +105,6 @@ test("what is wrong with a command line is said before anybody is asked", async 
     ["revoke subject a --colour", /unknown option '--colour'/],
     ["revocations list --limit 0", /1 or more/],
     ["revocations show x", /1 or more/],
-    ["verifiers --watch", /--watch: draws on a terminal/],
     ["verifiers --timeout 0", /more than 0/],
     ["verifiers --issuer http://login.example.com", /in the clear/],
     ["verifiers --issuer nonsense", /--issuer: found "nonsense"/],
@@ -115,12 +114,54 @@ test("what is wrong with a command line is said before anybody is asked", async 
     const { code, err } = await runCommand(command, { env });
     assert.match(err, expected, command);
     assert.equal(code, EXIT.usage, command);
+    const forMachines = await runCommand(`--json ${command}`.trim(), { env });
+    assert.deepEqual([forMachines.code, forMachines.out], [EXIT.usage, ""], command);
+    const { error, message, ...rest } = JSON.parse(forMachines.err);
+    assert.deepEqual([error, rest], ["usage", {}], command);
+    if (command !== "") assert.match(message, expected, command);
   }
   for (const name of Object.keys(env)) {
     const { code, err } = await runCommand("verifiers", { env: { ...env, [name]: undefined } });
     assert.equal(code, EXIT.usage);
     assert.match(err, new RegExp(`${name}`));
   }
+});
+
+test("--json in the place of a key is that key, and makes no JSON of an error", async () => {
+  const { code, err } = await runCommand(["revoke", "planet", "--", "--json"]);
+  assert.equal(code, EXIT.usage);
+  assert.match(err, /^error: .*Allowed choices are token/);
+});
+
+test("drawing needs a terminal, unless it is for a machine", async () => {
+  const { code, err } = await runCommand("verifiers --watch");
+  assert.equal(code, EXIT.usage);
+  assert.match(err, /--watch: draws on a terminal/);
+});
+
+test("Ctrl-C and a fault of the command itself are JSON for a machine too", async () => {
+  const env = {
+    PORTCULLIS_ISSUER: "https://issuer.example",
+    PORTCULLIS_CLIENT_ID: "a",
+    PORTCULLIS_CLIENT_SECRET: "b",
+  };
+  const stop = new AbortController();
+  const stopping = async () => {
+    stop.abort();
+    throw new Error("stopped");
+  };
+  const stopped = await runCommand("verifiers --json", { env, signal: stop.signal, fetch: stopping });
+  assert.equal(stopped.code, EXIT.interrupted);
+  assert.equal(JSON.parse(stopped.err).error, "interrupted");
+  const fault = {
+    get PORTCULLIS_ISSUER(): string {
+      throw new TypeError("a fault");
+    },
+  };
+  const failed = await runCommand("verifiers --json", { env: fault });
+  const { error, message, stack } = JSON.parse(failed.err);
+  assert.deepEqual([failed.code, error, message], [EXIT.error, "unexpected", "a fault"]);
+  assert.match(stack, /TypeError: a fault\n/);
 });
 
 test("who cannot be reached, and who is not let in, is said with what to do", async (t) => {

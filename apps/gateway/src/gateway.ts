@@ -36,80 +36,110 @@ export interface Gateway {
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { configuration, guard, log } = options;
+  const { guard } = options;
   warnOfHiddenClients(options);
-  const phase = { isReady: false, isDraining: false };
-  // Once it was ready, a stale list is for each route's policy; before, nothing is served at all.
-  guard.whenReady().then(
-    () => {
-      phase.isReady = true;
-      log.info({ event: "ready" });
-    },
-    () => {}, // closed before it was ready
-  );
-  const counters = new Counters();
-  const { clientShare, bufferedBytes } = configuration.limits;
-  const upstreams = new Upstreams(configuration.routes, configuration.upstreams, {
-    clientShare,
-    setTimer: options.setTimer,
-  });
-  const buffers = new Buffers({ bufferedBytes, clientShare });
-  const isReady = (): boolean => phase.isReady && guard.replica.freshness().ready;
-  const isDraining = (): boolean => phase.isDraining;
-  const core = createDecisionCore({
-    configuration,
-    guard,
-    signingKey: options.signingKey,
-    upstreams,
-    buffers,
-    counters,
-    log,
-    isReady,
-    isDraining,
-    clock: options.clock,
-    setTimer: options.setTimer,
-    randomBytes: options.randomBytes,
-  });
-  const proxy = proxyListener({
-    limits: configuration.limits,
-    clientAddresses: createClientAddresses(configuration.trustedProxies),
-    core,
-    clock: options.clock,
-    setTimer: options.setTimer,
-  });
-  let url: string;
-  let management: Management;
+  const shared = sharedOf(options);
+  const { phase, upstreams } = shared;
+  const proxy = proxyOf(options, shared);
   try {
-    url = await listenOn(proxy, configuration.listen, "listen.port");
-    const listener = managementListener({
-      guard,
-      counters,
-      upstreams,
-      buffers,
-      isReady,
-      isDraining,
-      droppedLogLines: options.droppedLogLines ?? (() => 0),
-      ofProcess: options.measuresProcess ?? false,
-    });
-    management = await openManagement(listener, configuration.management, log);
+    const url = await listenOn(proxy, options.configuration.listen, "listen.port");
+    const management = await openManagementOf(options, shared);
+    return {
+      url,
+      managementUrl: management.url,
+      stop: once(async () => {
+        phase.drain();
+        await finishRequests(proxy, options);
+        // Only now: until the last answer is out, the lease has to stand.
+        await guard.close();
+        await upstreams.close();
+        management.close();
+      }),
+    };
   } catch (error) {
     proxy.close();
     await upstreams.close();
     await guard.close();
     throw error;
   }
+}
+
+/** What the proxy uses, and the management page tells of. */
+interface Shared {
+  readonly counters: Counters;
+  readonly upstreams: Upstreams;
+  readonly buffers: Buffers;
+  readonly phase: Phase;
+}
+
+interface Phase {
+  isReady(): boolean;
+  isDraining(): boolean;
+  drain(): void;
+}
+
+function sharedOf({ configuration, guard, log, setTimer }: GatewayOptions): Shared {
+  const { clientShare, bufferedBytes } = configuration.limits;
   return {
-    url,
-    managementUrl: management.url,
-    stop: once(async () => {
-      phase.isDraining = true;
-      await finishRequests(proxy, options);
-      // Only now: until the last answer is out, the lease has to stand.
-      await guard.close();
-      await upstreams.close();
-      management.close();
-    }),
+    counters: new Counters(),
+    upstreams: new Upstreams(configuration.routes, configuration.upstreams, { clientShare, setTimer }),
+    buffers: new Buffers({ bufferedBytes, clientShare }),
+    phase: phaseOf(guard, log),
   };
+}
+
+/** Once it was ready, a stale list is for each route's policy; before, nothing is served at all. */
+function phaseOf(guard: ConnectedGuard, log: Log): Phase {
+  let wasReady = false;
+  let isDraining = false;
+  guard.whenReady().then(
+    () => {
+      wasReady = true;
+      log.info({ event: "ready" });
+    },
+    () => {}, // closed before it was ready
+  );
+  return {
+    isReady: () => wasReady && guard.replica.freshness().ready,
+    isDraining: () => isDraining,
+    drain() {
+      isDraining = true;
+    },
+  };
+}
+
+function proxyOf(options: GatewayOptions, { counters, upstreams, buffers, phase }: Shared): Server {
+  const { configuration, clock, setTimer } = options;
+  const core = createDecisionCore({
+    configuration,
+    guard: options.guard,
+    signingKey: options.signingKey,
+    upstreams,
+    buffers,
+    counters,
+    log: options.log,
+    isReady: phase.isReady,
+    isDraining: phase.isDraining,
+    clock,
+    setTimer,
+    randomBytes: options.randomBytes,
+  });
+  const clientAddresses = createClientAddresses(configuration.trustedProxies);
+  return proxyListener({ limits: configuration.limits, clientAddresses, core, clock, setTimer });
+}
+
+function openManagementOf(options: GatewayOptions, shared: Shared): Promise<Management> {
+  const listener = managementListener({
+    guard: options.guard,
+    counters: shared.counters,
+    upstreams: shared.upstreams,
+    buffers: shared.buffers,
+    isReady: shared.phase.isReady,
+    isDraining: shared.phase.isDraining,
+    droppedLogLines: options.droppedLogLines ?? (() => 0),
+    ofProcess: options.measuresProcess ?? false,
+  });
+  return openManagement(listener, options.configuration.management, options.log);
 }
 
 /** The gateway speaks plain HTTP: when it is known as https, somebody else ends the TLS. */

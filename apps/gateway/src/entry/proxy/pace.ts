@@ -3,7 +3,7 @@ import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Exchange } from "../../exchange.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 
-export interface PaceOptions {
+export interface PaceOptions<Watched extends PacedConnection> {
   /** 0: as slow as they like. */
   readonly minBytesPerSecond: number;
   /** How long they may be slower, or do nothing at all. */
@@ -11,7 +11,7 @@ export interface PaceOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   /** It does not take its answer, or does not send its request. */
-  readonly onTooSlow: (connection: PacedConnection, direction: Direction) => void;
+  readonly onTooSlow: (connection: Watched, direction: Direction) => void;
 }
 
 export type Direction = "sending" | "receiving";
@@ -37,19 +37,19 @@ const MAX_INTERVAL_MS = 1_000;
  * are looked at every second, from outside: none can be forgotten, and a request that goes on costs nothing for it.
  * What a client may still waste grows back with what it moves, and is never more than `stallMs`.
  */
-export class Pace {
-  readonly #options: PaceOptions;
+export class Pace<Watched extends PacedConnection> {
+  readonly #options: PaceOptions<Watched>;
   readonly #intervalMs: number;
-  readonly #connections = new Map<PacedConnection, Progress>();
+  readonly #connections = new Map<Watched, Progress>();
   #lookedAt = 0;
   #isRunning = false;
 
-  constructor(options: PaceOptions) {
+  constructor(options: PaceOptions<Watched>) {
     this.#options = options;
     this.#intervalMs = Math.min(MAX_INTERVAL_MS, options.stallMs / LOOKS_PER_STALL);
   }
 
-  watch(connection: PacedConnection): void {
+  watch(connection: Watched): void {
     if (this.#options.minBytesPerSecond === 0) return;
     this.#connections.set(connection, { direction: undefined, bytes: 0, leftMs: 0 });
     connection.socket.once("close", () => this.#connections.delete(connection));
@@ -71,7 +71,7 @@ export class Pace {
     if (this.#connections.size > 0) this.#start();
   }
 
-  #judge(connection: PacedConnection, progress: Progress, passedMs: number): void {
+  #judge(connection: Watched, progress: Progress, passedMs: number): void {
     const { minBytesPerSecond, stallMs, onTooSlow } = this.#options;
     const direction = directionOf(connection);
     const bytes = direction === undefined ? 0 : movedBytes(connection.socket, direction);
