@@ -6,6 +6,9 @@ import {
   revocationAnswerSchema,
   rotatedKeySchema,
 } from "@portcullis/protocol";
+import { forge, stealKey } from "../../auth-server/test/keys/stolen-key.ts";
+import { machineToken } from "../../auth-server/test/oidc/app.ts";
+import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../src/exit-codes.ts";
 import { cliUnderTest } from "./cli-under-test.ts";
 
@@ -79,4 +82,31 @@ test("a verifier goes on when the key of its own token, and of the heads that it
   const revoked = await cli.run("revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --foreign --wait 20 --json");
   assert.equal(JSON.parse(revoked.out).acked, 1, revoked.err);
   assert.equal(guard.replica.state, "live");
+});
+
+test("a guard takes what a next key signs after its promotion without asking for the keys, and nothing once it is retired", async (t) => {
+  const cli = await cliUnderTest(t);
+  const guard = await cli.verifier("orders");
+  const serviceToken = () => machineToken(cli.server.issuer, "service", RESOURCE, "orders.read");
+  const decide = (token: string) => guard.authenticate(`Bearer ${token}`);
+  assert.equal((await decide(await serviceToken())).outcome, "allow");
+  const fetches = () => cli.server.log.filter((line) => line.includes('"route":"/jwks"')).length;
+  const before = fetches();
+  assert.ok(before > 0);
+  assert.equal((await cli.run("keys rotate")).code, EXIT.ok);
+  assert.equal((await decide(await serviceToken())).outcome, "allow");
+  assert.equal(fetches(), before);
+
+  const stolen = await stealKey(cli.server, "next");
+  const retired = await cli.run(["keys", "retire", stolen.kid, "--yes", "--wait", "20", "--json"]);
+  assert.equal(retired.code, EXIT.ok, retired.err);
+  const forged = await forge(stolen, {
+    issuer: cli.server.issuer,
+    audience: RESOURCE,
+    nowSeconds: Date.now() / 1000,
+  });
+  const refused = await decide(forged);
+  assert.ok(refused.outcome === "deny");
+  assert.deepEqual([refused.status, refused.code, refused.body.reason], [401, "killed", "key_retired"]);
+  assert.equal((await decide(await serviceToken())).outcome, "allow");
 });
