@@ -15,6 +15,8 @@ export const storageError = errorsOf({
     status: 503,
     text: "The server is shutting down. Nothing was changed; try again shortly.",
   },
+  /** At start alone. */
+  database_unusable: { status: 500, text: "The database cannot be used." },
   data_in_use: { status: 500, text: "Another server is running on this data directory." },
   data_unusable: { status: 500, text: "The data directory cannot be used." },
   migration_failed: { status: 500, text: "The database could not be brought to this version's schema." },

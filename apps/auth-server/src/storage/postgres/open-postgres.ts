@@ -1,3 +1,4 @@
+import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
@@ -6,11 +7,11 @@ import { GroupCommit } from "../unit/group-commit.ts";
 import { WriteHealth } from "../unit/write-health.ts";
 import type { Write } from "../write-transaction.ts";
 import { DatabaseRoom } from "./database-room.ts";
+import { databaseUnusable } from "./database-unusable.ts";
 import { postgresGroupConnection } from "./group-connection.ts";
 import { listenOn } from "./listener.ts";
 import { whileStarting } from "./prepare-database.ts";
 import { openReader } from "./reader.ts";
-import { unavailable } from "./sql-states.ts";
 
 /** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
 const MOST_LANES = 4;
@@ -62,7 +63,7 @@ export async function openPostgres(
     };
   } catch (error) {
     await reader.close();
-    throw isOfNetwork(error) ? unavailable(error) : error;
+    throw isOfNetwork(error) || hasCode(error, "storage_unavailable") ? databaseUnusable(error, url) : error;
   }
 }
 

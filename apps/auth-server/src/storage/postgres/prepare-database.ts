@@ -12,6 +12,7 @@ import type pg from "pg";
 import type { Database } from "../database.ts";
 import { storageError } from "../errors.ts";
 import { connectClient } from "./client.ts";
+import { databaseUnusable } from "./database-unusable.ts";
 
 /** Of pg_advisory_lock: any number that no other program on the database uses. */
 const STARTING = 7_264_190_356_001;
@@ -26,7 +27,7 @@ export async function whileStarting<T>(
     url: options.url,
     readsOnly: false,
     answerLimitMs: START_LIMIT_MS,
-  });
+  }).catch((error: unknown) => Promise.reject(databaseUnusable(error, options.url)));
   try {
     await client.query(`set statement_timeout = ${START_LIMIT_MS}; set lock_timeout = ${START_LIMIT_MS}`);
     await client.query("select pg_advisory_lock($1)", [STARTING]);
