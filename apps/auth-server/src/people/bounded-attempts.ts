@@ -1,5 +1,5 @@
+import type { Report } from "../logging/report.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
-import type { ReportSpace } from "../storage/space/room.ts";
 import { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -13,7 +13,7 @@ const MOST_ATTEMPTS = 500_000;
  */
 export function boundedAttempts(options: {
   readonly storage: Storage;
-  readonly report: ReportSpace;
+  readonly report: Report;
   readonly most?: number;
 }): Pick<Storage, "read" | "write"> {
   const { storage, report, most = MOST_ATTEMPTS } = options;

@@ -13,6 +13,7 @@ import {
 } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
+import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
 import { revocationRoutes } from "./api/routes.ts";
 import type { Bus } from "./many-servers/bus.ts";
@@ -51,7 +52,7 @@ export interface RevocationsOptions {
   /** Leases and receipts read its monotonic side alone. */
   readonly clock: Clock;
   /** Private happenings, for the operator's log; never a token or key. */
-  readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report?: Report;
   readonly limits?: RevocationLimits;
   /** Default: ten million. */
   readonly mostLiveRevocations?: number;
@@ -205,7 +206,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
 
 function startTimers(parts: {
   readonly storage: Storage;
-  readonly report: NonNullable<RevocationsOptions["report"]>;
+  readonly report: Report;
   readonly hub: FeedHub;
   readonly leases: LeaseBook;
   readonly snapshots: Snapshots;

@@ -1,5 +1,6 @@
 import type { Clock } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
+import type { Report } from "../logging/report.ts";
 import type { Database, Dialect } from "./database.ts";
 import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
 import type { SpaceState } from "./space/room.ts";
@@ -66,7 +67,7 @@ export interface StorageOptions {
   /** With SQLite: default none, so that nothing is refused before the disk is full. */
   readonly diskSpace?: DiskRoomOptions | undefined;
   /** Private happenings, for the operator's log. */
-  readonly report?: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report?: Report;
 }
 
 /** What the operator's log is, where nobody said. */

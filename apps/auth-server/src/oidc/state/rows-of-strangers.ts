@@ -2,6 +2,7 @@
  * What somebody can make who has proved nothing: how many there may be of each kind, and which go first. Rows
  * that name an account are never among them.
  */
+import type { Report } from "../../logging/report.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -16,7 +17,7 @@ export type RowsOfStrangers = Readonly<Record<ArtefactOfStrangers | "Session", R
 export function rowsOfStrangers(options: {
   readonly storage: Storage;
   readonly most: number;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }): RowsOfStrangers {
   const { storage, most, report } = options;
   const artefacts = (model: ArtefactOfStrangers) =>

@@ -3,6 +3,7 @@
  * the bus was away, SQL is read as soon as it is back; and SQL is read every second whatever the bus says, since any
  * message may be lost. Whoever must not rest on that (a lease, a horizon, a receipt) reads SQL itself (`log.refresh`).
  */
+import type { Report } from "../../logging/report.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Bus } from "./bus.ts";
 
@@ -14,7 +15,7 @@ const KEEP_MS = 60_000;
 export interface FollowOptions {
   readonly storage: Pick<Storage, "log" | "write">;
   readonly bus: Pick<Bus, "subscribe" | "onResume">;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }
 
 /** Returns what ends it. The bus stays open. */
@@ -37,7 +38,7 @@ export function followOtherServers({ storage, bus, report }: FollowOptions): () 
 }
 
 /** Reports once when it fails and once when it works again. */
-function pollOf(log: Storage["log"], report: FollowOptions["report"]): () => void {
+function pollOf(log: Storage["log"], report: Report): () => void {
   let isFailing = false;
   return () => {
     log.refresh().then(

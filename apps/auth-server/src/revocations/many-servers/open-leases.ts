@@ -1,5 +1,6 @@
 import { ExclusiveLeases, type LeaseBook, LeaseTable, type SetTimer } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
+import type { Report } from "../../logging/report.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type Bus, joinedBus, silentBus } from "./bus.ts";
 import { followOtherServers } from "./follow-other-servers.ts";
@@ -14,7 +15,7 @@ export interface OpenLeasesOptions {
   readonly bus?: Bus | undefined;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }
 
 export interface OpenedLeases {

@@ -11,6 +11,7 @@ import {
   type SetTimer,
 } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
+import type { Report } from "../../logging/report.ts";
 import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";
 import type { Bus } from "./bus.ts";
@@ -34,7 +35,7 @@ export interface SharedLeasesOptions {
   /** Never a wall clock: a jump would end leases here that verifiers still hold. */
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }
 
 /**

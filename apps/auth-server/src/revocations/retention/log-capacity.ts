@@ -1,4 +1,5 @@
 import type { Scope } from "@portcullis/protocol";
+import type { Report } from "../../logging/report.ts";
 import { revocationsError } from "../errors.ts";
 
 const ALARM_SHARE = 0.8;
@@ -9,7 +10,7 @@ const COUNTED: ReadonlySet<Scope> = new Set<Scope>(["token", "session", "grant"]
 export interface LogCapacityOptions {
   readonly log: { head(): number; oldestKept(): number };
   readonly mostLiveRevocations: number;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }
 
 /**

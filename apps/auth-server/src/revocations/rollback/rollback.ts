@@ -9,6 +9,7 @@
  *
  * Fails towards denial: a proof that comes twice, or to two servers at once, costs a second sign-in and nothing else.
  */
+
 import type { AheadOfHead } from "@portcullis/feed-server";
 import {
   type DeclaredLoss,
@@ -19,6 +20,7 @@ import {
   MODE_CODES,
   type SignedHeadClaims,
 } from "@portcullis/protocol";
+import type { Report } from "../../logging/report.ts";
 import { logError } from "../../storage/log/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
@@ -33,7 +35,7 @@ export interface RollbackOptions {
   /** Whoever stole a signing key must not be able to sign everybody out with it once it is revoked. */
   readonly isKeyRevoked: (kid: string) => boolean;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
+  readonly report: Report;
 }
 
 export interface Rollback {

@@ -1,6 +1,7 @@
 import type { Clock } from "@portcullis/protocol";
+import type { Report } from "../../logging/report.ts";
 import { storageError } from "../errors.ts";
-import type { ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { Room, SpaceState } from "../space/room.ts";
 import type { OnBehalfOf } from "../write-transaction.ts";
 
 /** `disk_full`. */
@@ -13,12 +14,12 @@ const REFUSE_MS = 30_000;
  * kept there either, so what ends something is tried each time, and has the space that others leave.
  */
 export class DatabaseRoom implements Room {
-  readonly #report: ReportSpace;
+  readonly #report: Report;
   readonly #clock: Pick<Clock, "monotonicMs">;
   #fullUntil = Number.NEGATIVE_INFINITY;
   #wasFull = false;
 
-  constructor(options: { readonly report: ReportSpace; readonly clock: Pick<Clock, "monotonicMs"> }) {
+  constructor(options: { readonly report: Report; readonly clock: Pick<Clock, "monotonicMs"> }) {
     this.#report = options.report;
     this.#clock = options.clock;
   }

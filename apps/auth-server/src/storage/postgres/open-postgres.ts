@@ -1,5 +1,6 @@
 import { hasCode } from "@portcullis/protocol";
 import { sql } from "kysely";
+import type { Report } from "../../logging/report.ts";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
@@ -15,8 +16,6 @@ import { openReader } from "./reader.ts";
 
 /** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
 const MOST_LANES = 4;
-
-type Report = NonNullable<StorageOptions["report"]>;
 
 export async function openPostgres(
   options: StorageOptions,

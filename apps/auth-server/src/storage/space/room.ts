@@ -17,8 +17,6 @@ export interface Room {
   close(): void;
 }
 
-export type ReportSpace = (event: { readonly event: string; readonly [detail: string]: unknown }) => void;
-
 /** For a storage that no limits were set for. */
 export const UNLIMITED: Room = {
   state: "ample",

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
+import type { Report } from "../../logging/report.ts";
 import type { Database } from "../database.ts";
 import type { Write, WriteTransaction } from "../write-transaction.ts";
-import type { ReportSpace } from "./room.ts";
 
 export interface RowCapOptions {
   readonly storage: { readonly read: Kysely<Database>; readonly write: Write };
@@ -12,7 +12,7 @@ export interface RowCapOptions {
   readonly count: (db: Kysely<Database>, limit: number) => Promise<number>;
   /** Takes away up to `limit`, the oldest first, and never what belongs to somebody signed in. */
   readonly removeOldest: (transaction: WriteTransaction, limit: number) => Promise<number>;
-  readonly report: ReportSpace;
+  readonly report: Report;
 }
 
 /** Share that goes at once, and after which it is counted again: other servers add rows, too, and pruning takes some. */

@@ -5,11 +5,13 @@
  * Space inside of the file counts as free: pages of deleted rows are used again, though the file does not get
  * smaller. So it heals by itself once expired rows are pruned, and at once when somebody makes space on the disk.
  */
+
 import { type StatsFs, statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Report } from "../../logging/report.ts";
 import { storageError } from "../errors.ts";
 import { ReserveFile } from "../space/reserve-file.ts";
-import type { ReportSpace, Room, SpaceState } from "../space/room.ts";
+import type { Room, SpaceState } from "../space/room.ts";
 import type { DiskRoomOptions } from "../storage.ts";
 import type { OnBehalfOf } from "../write-transaction.ts";
 import { storeFailureOf } from "./failures.ts";
@@ -34,7 +36,7 @@ interface DiskOptions extends DiskRoomOptions {
   /** Writes the journal back and makes it small. */
   readonly shrinkJournal: () => void;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: ReportSpace;
+  readonly report: Report;
   readonly statfs?: (path: string) => Pick<StatsFs, "bavail" | "blocks" | "bsize">;
 }
 

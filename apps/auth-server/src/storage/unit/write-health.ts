@@ -1,7 +1,7 @@
 import type { Clock } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
+import type { Report } from "../../logging/report.ts";
 import type { Database } from "../database.ts";
-import type { ReportSpace } from "../space/room.ts";
 import type { Write } from "../write-transaction.ts";
 
 /** What was stored in the last seconds says that the store can be written. */
@@ -11,13 +11,13 @@ const PAUSE_MS = 500;
 
 /** Whether what is written gets stored. A store that can be read says nothing about that. */
 export class WriteHealth {
-  readonly #report: ReportSpace;
+  readonly #report: Report;
   readonly #clock: Pick<Clock, "monotonicMs">;
   #storedAt = Number.NEGATIVE_INFINITY;
   #isFailing = false;
   #last: { readonly at: number; readonly answer: Promise<void> } | undefined;
 
-  constructor(options: { readonly report: ReportSpace; readonly clock: Pick<Clock, "monotonicMs"> }) {
+  constructor(options: { readonly report: Report; readonly clock: Pick<Clock, "monotonicMs"> }) {
     this.#report = options.report;
     this.#clock = options.clock;
   }
