@@ -273,8 +273,10 @@ export const MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/keys/key-rows.ts",
     edits: [
       [
-        `const next = await findKey(transaction, "next");`,
-        `const next = undefined as PromotedKey | undefined;`,
+        `if (next === undefined) return {`,
+        `if (next !== undefined)
+    await transaction.db.deleteFrom("oidc_signing_keys").where("kid", "=", next.kid).execute();
+  return {`,
       ],
     ],
     tests: ["apps/auth-server/test/keys/next-key.test.ts"],
