@@ -372,6 +372,7 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     users: people.users,
     sessions: oidc.sessions,
     grants: oidc.grants,
+    consents: oidc.consents,
     clients: oidc.clients,
     endings: oidc.endings,
     revoker: revocations.revoker,

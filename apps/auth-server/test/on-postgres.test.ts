@@ -9,6 +9,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 const BATTERIES = [
   "oidc/provider/code-flow",
   "oidc/endings/disabling",
+  "oidc/interaction/consent",
   "keys/next-key",
   "keys/revoke-key",
   "keys/ring",

@@ -1,7 +1,7 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Clients } from "../apps/clients.ts";
-import type { Endings, GrantStore, SessionStore } from "../oidc/index.ts";
+import { type Clients, FIRST_PARTY } from "../apps/clients.ts";
+import type { Consents, Endings, GrantStore, SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
@@ -33,6 +33,7 @@ export interface AccountOptions {
   readonly users: Users;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
+  readonly consents: Consents;
   readonly clients: Clients;
   readonly endings: Endings;
   readonly revoker: Revoker;
@@ -198,14 +199,22 @@ async function showAccount(
   return send(reply, markup);
 }
 
-async function appsOf({ grants, clients }: AccountOptions, accountId: string) {
-  const rows = await grants.clientsOf(accountId);
-  return Promise.all(
-    rows.map(async ({ client_id: clientId, since }) => {
-      const client = await clients.find(clientId);
-      return { clientId, since, name: client?.client_name ?? clientId };
-    }),
+/** What the user has allowed, and what else has access at the moment: apps of the operator's own ask for nothing. */
+async function appsOf({ consents, grants, clients }: AccountOptions, accountId: string) {
+  const [allowed, granted] = await Promise.all([consents.clientsOf(accountId), grants.clientsOf(accountId)]);
+  const since = new Map([...granted, ...allowed].map((row) => [row.client_id, row.since]));
+  const found = await Promise.all(
+    [...since]
+      .toSorted()
+      .map(async ([clientId, at]) => ({ clientId, since: at, client: await clients.find(clientId) })),
   );
+  return found.map(({ client, clientId, since: at }) => ({
+    clientId,
+    since: at,
+    // An app that is switched off can do nothing, and what it was allowed can be withdrawn all the same.
+    name: client?.client_name ?? clientId,
+    isFirstParty: client?.[FIRST_PARTY] === true,
+  }));
 }
 
 async function signOutDevice(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
@@ -231,9 +240,12 @@ async function withdraw(options: AccountOptions, exchange: Exchange, visitor: Vi
     scope: "subject-client",
     key: { subject: visitor.accountId, client: app.clientId },
     mode: "kill",
-    reason: "consent_withdrawn",
+    reason: app.isFirstParty ? "logged_out" : "consent_withdrawn",
   });
-  return onAccountPage({ done: saying(`${app.name} no longer has access to your account.`, receipt) });
+  const done = app.isFirstParty
+    ? `You are signed out of ${app.name}.`
+    : `${app.name} no longer has access to your account.`;
+  return onAccountPage({ done: saying(done, receipt) });
 }
 
 async function signOutEverywhere(

@@ -16,6 +16,7 @@ import { appsError } from "./errors.ts";
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
 export const CLIENT_RESOURCES = "portcullis_resources";
+export const FIRST_PARTY = "portcullis_first_party";
 export const INTROSPECTS_ANY_TOKEN = "portcullis_introspects_any_token";
 
 export interface ClientMetadata {
@@ -29,7 +30,9 @@ export interface ClientMetadata {
   response_types: string[];
   token_endpoint_auth_method: "none" | "client_secret_basic";
   [CLIENT_RESOURCES]: Record<string, string[]>;
+  [FIRST_PARTY]: boolean;
   [INTROSPECTS_ANY_TOKEN]: boolean;
+  application_type: "web" | "native";
 }
 
 export class Clients {
@@ -122,6 +125,8 @@ export class Clients {
     for (const { clientId } of clients) {
       const query = transaction.db.updateTable("oidc_clients").set(change);
       await query.where("client_id", "=", clientId).execute();
+      // Whoever gets this name later is another app, perhaps, and users have allowed it nothing.
+      await transaction.db.deleteFrom("oidc_consents").where("client_id", "=", clientId).execute();
       await endClient(transaction, { clientId, note: "no longer in the configuration file" }, endBelow);
     }
   }
@@ -214,7 +219,9 @@ function metadataOf(client: ClientConfiguration): ClientMetadata {
     response_types: usesCodes ? ["code"] : [],
     token_endpoint_auth_method: client.clientSecret === undefined ? "none" : "client_secret_basic",
     [CLIENT_RESOURCES]: structuredClone(client.resources),
+    [FIRST_PARTY]: client.firstParty,
     [INTROSPECTS_ANY_TOKEN]: client.introspectsAnyToken,
+    application_type: client.type,
   };
 }
 

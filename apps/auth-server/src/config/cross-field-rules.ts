@@ -65,8 +65,8 @@ function clientProblems(
 ): Problem[] {
   return [
     ...grantTypeProblems(client, path),
-    ...redirectUriProblems(client.redirectUris, `${path}.redirectUris`),
-    ...redirectUriProblems(client.postLogoutRedirectUris, `${path}.postLogoutRedirectUris`),
+    ...redirectUriProblems(client, "redirectUris", path),
+    ...redirectUriProblems(client, "postLogoutRedirectUris", path),
     ...resourceProblems(client, path, resources),
   ];
 }
@@ -89,10 +89,14 @@ function grantTypeProblems(client: ClientConfiguration, path: string): Problem[]
   return problems;
 }
 
-function redirectUriProblems(uris: readonly string[], path: string): Problem[] {
-  return uris.flatMap((uri, index) => {
-    const message = problemOfRedirectUri(uri);
-    return message === undefined ? [] : [{ path: `${path}.${index}`, message }];
+function redirectUriProblems(
+  client: ClientConfiguration,
+  field: "redirectUris" | "postLogoutRedirectUris",
+  path: string,
+): Problem[] {
+  return client[field].flatMap((uri, index) => {
+    const message = problemOfRedirectUri(uri, client.type);
+    return message === undefined ? [] : [{ path: `${path}.${field}.${index}`, message }];
   });
 }
 

@@ -37,6 +37,13 @@ export const clientSchema = z.strictObject({
   redirectUris: z.array(z.string()).default([]),
   postLogoutRedirectUris: z.array(z.string()).default([]),
   grantTypes: z.array(z.enum(GRANT_TYPES)).min(1),
+  /**
+   * `native` for an app on the user's own device (RFC 8252): it may have redirect URIs of a private-use scheme, and of
+   * `http://127.0.0.1` and `http://[::1]` any port is taken.
+   */
+  type: z.enum(["web", "native"]).default("web"),
+  /** The operator's own app: users are not asked for consent, nor whether to sign out when it says for which session. */
+  firstParty: z.boolean().default(false),
   /** Resource indicator to the scopes that this client may ask for there. */
   resources: z.record(z.string(), z.array(scopeToken).min(1)).default({}),
   /** May introspect every token; without it, its own and those for the resources that it is configured for. */

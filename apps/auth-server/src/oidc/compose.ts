@@ -16,6 +16,7 @@ import { createAdapter } from "./provider/adapter.ts";
 import type { LibraryHandler } from "./provider/mount.ts";
 import { createProvider } from "./provider/provider.ts";
 import { ArtefactStore } from "./state/artefact-store.ts";
+import { Consents } from "./state/consents.ts";
 import { GrantStore } from "./state/grant-store.ts";
 import type { InteractionCache } from "./state/interaction-adapter.ts";
 import { RefreshSuccessors } from "./state/refresh-successors.ts";
@@ -66,6 +67,7 @@ export interface Oidc {
   readonly currentHandler: () => Promise<LibraryHandler>;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
+  readonly consents: Consents;
   readonly clients: Clients;
   readonly endings: Endings;
   readonly forms: FormTokens;
@@ -78,7 +80,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const mostStoredBytes = limits.requestBytes;
   const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, report });
   const sessions = new SessionStore({ storage, clock, times, randomBytes, ofStrangers });
-  const grants = new GrantStore({ storage, clock });
+  const consents = new Consents({ storage, clock });
+  const grants = new GrantStore({ storage, clock, consents });
   const endings = createEndings({ storage, clock });
   const steps = stepsOf(options, { sessions, grants });
   const issuing = createIssuingPhase(steps, options.testHooks?.failpoint);
@@ -113,6 +116,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       cookieKeys,
       users,
       grants,
+      consents,
       issuing,
       times,
       randomBytes,
@@ -129,7 +133,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   };
   const { provider, currentHandler } = await withKeysOf(ring, { providerOf, report });
   const forms = createFormTokens(cookieKeys[0]!);
-  return { provider, currentHandler, sessions, grants, clients, endings, forms };
+  return { provider, currentHandler, sessions, grants, consents, clients, endings, forms };
 }
 
 /** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */

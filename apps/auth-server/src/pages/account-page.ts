@@ -24,6 +24,8 @@ export interface App {
   readonly clientId: string;
   readonly name: string;
   readonly since: number;
+  /** It asks for nothing, and so has access again at the next sign-in. */
+  readonly isFirstParty: boolean;
 }
 
 export function accountPage(content: AccountPage): string {
@@ -69,12 +71,13 @@ function labelOf(devices: readonly Device[], at: number): string {
   return alike === 0 ? label : `${label}, number ${alike + 1}`;
 }
 
-function appRow({ clientId, name, since }: App, formToken: string): Content {
+function appRow({ clientId, name, since, isFirstParty }: App, formToken: string): Content {
+  const act = isFirstParty ? "Sign out" : "Remove access";
   return html`<li><div><strong>${name}</strong>
-<p class="note">Has had access since ${time(since)}</p></div>
+<p class="note">${isFirstParty ? "Part of this service. In use" : "Has had access"} since ${time(since)}</p></div>
 <form method="post" action="/account/withdraw">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">
-<button type="submit" aria-label="Remove access of ${name}">Remove access</button>
+<button type="submit" aria-label="${act} of ${name}">${act}</button>
 </form></li>`;
 }
 

@@ -78,11 +78,29 @@ async function ask(options: SignOutOptions, exchange: Exchange): Promise<Fastify
   const request = await readSignOutRequest(options, exchange.request.query);
   const here = await options.browser.find(exchange);
   const { subject = here?.accountId } = request;
-  if (here !== undefined && here.accountId === subject)
-    return askHere(options, exchange, { ...request, session: here.uid, subject });
+  if (here !== undefined && here.accountId === subject) {
+    const ofHere = { ...request, session: here.uid, subject };
+    return needsNoQuestion(ofHere) ? endAll(options, exchange, ofHere) : askHere(options, exchange, ofHere);
+  }
   if (subject === undefined) return send(exchange, request, notSignedInPage(request));
   if (!(await mayLive(options, request))) return leadOnAsDone(exchange, request);
   return offerSignIn(options, exchange, request);
+}
+
+/**
+ * An app of the operator's own, with an ID token that we signed for this very session of this very browser. Another site has
+ * no such token, and a token without the browser's cookie is no proof of anything: they lie in logs.
+ */
+const needsNoQuestion = ({ firstParty, hinted, session }: SignOutRequest): boolean =>
+  firstParty === true && hinted !== undefined && hinted === session;
+
+async function endAll(
+  options: SignOutOptions,
+  exchange: Exchange,
+  request: SignOutRequest,
+): Promise<FastifyReply> {
+  const seq = await endSessions(options, request);
+  return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
 }
 
 function askHere(options: SignOutOptions, exchange: Exchange, request: SignOutRequest): FastifyReply {

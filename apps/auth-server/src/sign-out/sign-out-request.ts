@@ -2,6 +2,7 @@
 
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
 import type { Client, Provider } from "oidc-provider";
+import { FIRST_PARTY } from "../apps/clients.ts";
 import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
 import { signOutError } from "./errors.ts";
@@ -15,6 +16,8 @@ export interface SignOutRequest {
   readonly subject?: string;
   /** The session that the hint names. Older ID tokens name none. */
   readonly hinted?: string;
+  /** Of the operator's own. */
+  readonly firstParty?: true;
   /** The session of the browser that was asked. */
   readonly session?: string;
 }
@@ -46,6 +49,7 @@ export async function readSignOutRequest(reader: RequestReader, query: unknown):
     ...(redirectTo === undefined ? {} : { redirectTo }),
     ...(hint === undefined ? {} : { subject: hint.sub }),
     ...(hint?.sid === undefined ? {} : { hinted: hint.sid }),
+    ...(client[FIRST_PARTY] === true ? { firstParty: true } : {}),
   };
 }
 

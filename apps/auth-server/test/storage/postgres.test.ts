@@ -12,6 +12,7 @@ import { sql } from "kysely";
 import pg from "pg";
 import { KeyRing } from "../../src/keys/key-ring.ts";
 import { lineageIn } from "../../src/oidc/endings/lineage.ts";
+import { Consents } from "../../src/oidc/state/consents.ts";
 import { GrantStore } from "../../src/oidc/state/grant-store.ts";
 import { createGuessLimit } from "../../src/people/guess-limit.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
@@ -241,8 +242,11 @@ async function consented(storage: Storage): Promise<GrantStore> {
       .values({ ...grant, created_at: 1 })
       .execute();
   });
-  return new GrantStore({ storage, clock: systemClock });
+  return grantsOf(storage);
 }
+
+const grantsOf = (storage: Storage): GrantStore =>
+  new GrantStore({ storage, clock: systemClock, consents: new Consents({ storage, clock: systemClock }) });
 
 test("what is put below a grant while its session ends at another server ends with it", async (t) => {
   const [left, right] = await twoServers(t);
@@ -270,7 +274,7 @@ test("what is put below a grant while its session ends at another server ends wi
 test("two consents at two servers make one grant, and none is lost", async (t) => {
   const servers = await twoServers(t);
   await consented(servers[0]);
-  const stores = servers.map((storage) => new GrantStore({ storage, clock: systemClock }));
+  const stores = servers.map(grantsOf);
   const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
   const ids = await Promise.all(
     oneTo(12).map((index) =>
@@ -284,6 +288,29 @@ test("two consents at two servers make one grant, and none is lost", async (t) =
   assert.equal(new Set(ids).size, 1);
   const grant = await stores[0]!.find(ids[0]!);
   assert.equal((grant!.scopes as number[]).length, 12);
+});
+
+test("a grant that is made of a consent while that is withdrawn at another server ends with it", async (t) => {
+  const [left, right] = await twoServers(t);
+  const grants = await consented(left);
+  const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
+  const pair = { subject: "alice", client: "other" };
+  const payload = { ...owner, jti: "h".repeat(22), exp: 0, openid: { scope: "openid" } };
+  await grants.consent(owner, async () => payload);
+  await left.write((transaction) => lineageIn(transaction, systemClock).endGrant(payload.jti));
+  let withdrawing: Promise<void> | undefined;
+  const outside = AsyncLocalStorage.snapshot();
+  const id = await grants.takeUp(owner, async (_existing, allowed) => {
+    assert.deepEqual(allowed?.scopes, ["openid"]);
+    withdrawing ??= outside(() =>
+      right.write((other) => lineageIn(other, systemClock).endSubjectClient(pair)),
+    );
+    await lockIsWaitedFor(left);
+    return { ...payload, jti: "i".repeat(22) };
+  });
+  await withdrawing;
+  assert.equal(await grants.find(id!), undefined);
+  assert.equal(await grants.takeUp(owner, async () => payload), undefined);
 });
 
 test("a commit whose answer is lost is told as a failure, and is found later, once", async (t) => {

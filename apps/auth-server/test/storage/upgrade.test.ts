@@ -163,6 +163,81 @@ for (const driver of DRIVERS) {
   });
 }
 
+describe("the upgrade of consents", () => {
+  const FAR = 9_999_999_999;
+  const scopes = (openid: string, orders?: string) =>
+    JSON.stringify({
+      openid: { scope: openid, claims: ["email"] },
+      ...(orders !== undefined && { resources: { "https://orders.example": orders } }),
+    });
+  const session = (uid: string, expiresAt: number, endedAt: number | null = null) =>
+    `insert into oidc_sessions (uid, account_id, payload, created_at, last_seen_at, expires_at, ended_at)
+     values ('${uid.padEnd(22, "s")}', 'alice', '{}', 1, 1, ${expiresAt}, ${endedAt ?? "null"});`;
+  const grant = (uid: string, client: string, payload: string, createdAt: number) =>
+    `insert into oidc_grants (id, session_uid, account_id, client_id, payload, created_at)
+     values ('${(uid + client).padEnd(22, "g")}', '${uid.padEnd(22, "s")}', 'alice', '${client}', '${payload}', ${createdAt});`;
+  const left = `
+    insert into oidc_clients (client_id, metadata) values ('web', '{}'), ('other', '{}'), ('gone', '{}');
+    ${session("one", FAR)}${session("two", FAR)}${session("expired", 5)}${session("ended", FAR, 5)}
+    ${grant("one", "web", scopes("openid profile", "orders.read"), 20)}
+    ${grant("two", "web", scopes("openid email", "orders.read orders.write"), 10)}
+    ${grant("two", "other", scopes("openid"), 30)}
+    ${grant("two", "gone", scopes("openid"), 30)}
+    ${grant("expired", "other", scopes("openid phone"), 3)}
+    ${grant("ended", "other", scopes("openid address"), 4)}`;
+  const removed = "update oidc_clients set removed_at = 1 where client_id = 'gone';";
+  const before = Object.fromEntries(
+    Object.entries(migrations).filter(([name]) => name < "0015"),
+  ) as typeof migrations;
+  const ask = "select * from oidc_consents order by client_id";
+  const made = [
+    ["alice", "other", { scopes: ["openid"], claims: ["email"], resources: {} }, 30, 30, null],
+    [
+      "alice",
+      "web",
+      {
+        scopes: ["email", "openid", "profile"],
+        claims: ["email"],
+        resources: { "https://orders.example": ["orders.read", "orders.write"] },
+      },
+      10,
+      20,
+      null,
+    ],
+  ];
+  const asMade = (rows: readonly Record<string, unknown>[]) =>
+    rows.map(({ account_id, client_id, allowed, created_at, changed_at, expires_at }) => {
+      const { scopes, claims, resources } = JSON.parse(String(allowed));
+      for (const words of [scopes, ...Object.values(resources as object)]) words.sort();
+      return [
+        account_id,
+        client_id,
+        { scopes, claims, resources },
+        Number(created_at),
+        Number(changed_at),
+        expires_at,
+      ];
+    });
+
+  it("makes one of all live grants of a user for an app, on SQLite", async () => {
+    const database = new DatabaseSync(":memory:");
+    await migrateToLatest(database, before);
+    database.exec(left + removed);
+    await migrateToLatest(database, migrations);
+    assert.deepEqual(asMade(database.prepare(ask).all()), made);
+  });
+
+  it("makes one of all live grants of a user for an app, on PostgreSQL", async () => {
+    const rows = await onPostgres(async (client) => {
+      await migratePostgres(client, before);
+      await client.query(left + removed);
+      await migratePostgres(client, migrations);
+      return (await client.query(ask)).rows;
+    });
+    assert.deepEqual(asMade(rows), made);
+  });
+});
+
 describe("the migrations of the release", () => {
   it("still make the schema that it had, on SQLite", async () => {
     const made = new DatabaseSync(":memory:");

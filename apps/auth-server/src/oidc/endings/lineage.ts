@@ -1,6 +1,6 @@
 /**
- * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens. JWT access tokens
- * end through the log. Ending happens in the transaction that appends the revocation: neither holds without the
+ * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens; consent -> grant. A
+ * consent outlives sessions and grants, and ends by its withdrawal alone. JWT access tokens end through the log. Ending happens in the transaction that appends the revocation: neither holds without the
  * other.
  *
  * Fails closed: a scope that is added later and not named here does not compile.
@@ -128,7 +128,10 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       await endGrants(grants().where("client_id", "=", clientId));
       await db.deleteFrom("oidc_artefacts").where("client_id", "=", clientId).execute();
     },
+    // The consent with it, first: a grant that is being made of it at this moment comes first, and ends with the others.
     async endSubjectClient({ subject, client }) {
+      const consents = db.deleteFrom("oidc_consents").where("account_id", "=", subject);
+      await consents.where("client_id", "=", client).execute();
       await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
     },
     async endEverything() {

@@ -1,7 +1,6 @@
 /** What a consent page asks, and what allowing it adds to the grant. */
-import type { Provider } from "oidc-provider";
 import type { ResourceConfiguration } from "../../config/schema.ts";
-import type { GrantOwner, GrantPayload } from "../state/grant-store.ts";
+import type { Allowed } from "../state/consents.ts";
 
 /** What the library found missing in the grant. */
 export interface ConsentDetails {
@@ -39,33 +38,14 @@ export function consentContent(
   const first = descriptions.length === 0 ? [] : [{ resource: undefined, descriptions }];
   const all = [...first, ...requests];
   // A consent that was asked for again (`prompt=consent`) though nothing is missing.
-  return all.length > 0 ? all : [{ resource: undefined, descriptions: ["What you have allowed before"] }];
+  return all.length > 0
+    ? all
+    : [{ resource: undefined, descriptions: ["Do what you have allowed it before"] }];
 }
 
-/** The grant with what was allowed: an existing one of this session and client keeps its id, and so its tokens. */
-export async function extendGrant(
-  provider: Provider,
-  {
-    owner,
-    existing,
-    details,
-  }: { owner: GrantOwner; existing: GrantPayload | undefined; details: ConsentDetails },
-): Promise<GrantPayload> {
-  const grant = new provider.Grant((existing ?? owner) as never);
-  if (details.missingOIDCScope) grant.addOIDCScope(details.missingOIDCScope.join(" "));
-  if (details.missingOIDCClaims) grant.addOIDCClaims([...details.missingOIDCClaims]);
-  for (const [resource, scopes] of Object.entries(details.missingResourceScopes ?? {})) {
-    grant.addResourceScope(resource, scopes.join(" "));
-  }
-  const model = grant as unknown as SavedModel;
-  model.jti ??= model.generateTokenId();
-  const { payload } = await model.getValueAndPayload();
-  return { ...payload, ...owner, jti: model.jti };
-}
-
-/** What the library's `save` does around its adapter. */
-interface SavedModel {
-  jti: string;
-  generateTokenId(): string;
-  getValueAndPayload(): Promise<{ payload: GrantPayload }>;
-}
+/** What a yes to the page allows. */
+export const allowedBy = (details: ConsentDetails): Allowed => ({
+  scopes: details.missingOIDCScope ?? [],
+  claims: details.missingOIDCClaims ?? [],
+  resources: details.missingResourceScopes ?? {},
+});

@@ -18,8 +18,9 @@ import { type SignInForm, signInThrough } from "../../people/sign-in-form.ts";
 import type { Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
 import { oidcError } from "../errors.ts";
+import { extendGrant } from "../provider/extend-grant.ts";
 import type { GrantStore } from "../state/grant-store.ts";
-import { type ConsentDetails, consentContent, extendGrant } from "./consent.ts";
+import { allowedBy, type ConsentDetails, consentContent } from "./consent.ts";
 
 export interface InteractionOptions {
   readonly provider: Provider;
@@ -177,9 +178,9 @@ async function allow(options: InteractionOptions, exchange: Exchange): Promise<F
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const details = prompt.details as ConsentDetails;
+  const allowed = allowedBy(prompt.details as ConsentDetails);
   const grantId = await options.grants.consent(owner, (existing) =>
-    extendGrant(options.provider, { owner, existing, details }),
+    extendGrant(options.provider, { owner, existing, allowed }),
   );
   return goOn(options, exchange, { consent: { grantId } });
 }

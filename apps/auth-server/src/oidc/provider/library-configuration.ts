@@ -7,17 +7,20 @@ import {
   type KoaContextWithOIDC,
   type Configuration as LibraryConfiguration,
 } from "oidc-provider";
-import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import { CLIENT_RESOURCES, FIRST_PARTY, INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
 import { type Configuration, USERINFO_TOKEN_TTL_SECONDS } from "../../config/load.ts";
 import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
 import { requestState } from "../request-state.ts";
+import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { resourceFor } from "../tokens/resources.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf } from "./account-claims.ts";
+import { existingGrant } from "./existing-grant.ts";
+import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 
 const ONE_HOUR = 60 * 60;
@@ -41,11 +44,12 @@ export interface LibraryConfigurationOptions {
   readonly cookieKeys: readonly string[];
   readonly users: Users;
   readonly grants: GrantStore;
+  readonly consents: Consents;
   readonly issuing: IssuingPhase;
 }
 
 export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
-  const { configuration, users, grants } = options;
+  const { configuration, users, grants, consents } = options;
   return {
     adapter: options.adapter,
     jwks: { keys: options.signingKeys.map((key) => ({ ...key })) as never },
@@ -61,7 +65,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
-    extraClientMetadata: { properties: [CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN] },
+    extraClientMetadata: { properties: [CLIENT_RESOURCES, FIRST_PARTY, INTROSPECTS_ANY_TOKEN] },
     ttl: {
       ...TTL,
       // A session of nobody remembers a form at most: anybody can make them.
@@ -70,13 +74,16 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
     },
     findAccount: (_ctx, id) => accountOf(users, id),
-    loadExistingGrant: (ctx) => existingGrant(ctx, grants),
+    loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, sessionLifeSeconds: TTL.Session }),
     extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options),
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: true,
-    interactions: { url: (_ctx, interaction) => interactionPath(interaction.uid) },
+    interactions: {
+      url: (_ctx, interaction) => interactionPath(interaction.uid),
+      policy: interactionRules(),
+    },
     renderError,
     clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),
     discovery: discoveryOf(configuration) as unknown as Record<string, string>,
@@ -144,12 +151,6 @@ function allowsRevocation(client: Client, token: object): boolean {
 function ownerOf(token: object): TokenOwner {
   const { clientId, aud } = token as { clientId?: string; aud?: string };
   return { clientId, audience: aud };
-}
-
-/** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */
-async function existingGrant(ctx: KoaContextWithOIDC, grants: GrantStore) {
-  const id = await grants.idFor(ctx.oidc.session!.uid, ctx.oidc.client!.clientId);
-  return id === undefined ? undefined : ctx.oidc.provider.Grant.find(id);
 }
 
 interface IssuedToken {

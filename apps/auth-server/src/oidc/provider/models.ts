@@ -22,6 +22,7 @@ export function adaptModels(provider: Provider, options: ModelOptions): void {
   identifyAccessTokens(provider, options.randomBytes);
   endSessionsThroughLog(provider, options);
   compareHashedSecrets(provider);
+  compareRedirectUris(provider);
 }
 
 /** A class of the library, as far as its declarations leave out what is changed here. */
@@ -129,4 +130,39 @@ function compareHashedSecrets(provider: Provider): void {
   ) {
     return isClientSecret({ clientId: this.clientId, hashInHex: this.clientSecret }, secret);
   };
+}
+
+interface RedirectUris {
+  readonly applicationType: string;
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
+}
+
+/**
+ * Character by character, as they are registered. A native app listens on whatever port is free: of an address that is
+ * this machine any port is as good (RFC 8252, section 7.3). The library takes `localhost` too, which a resolver may lead
+ * elsewhere (section 8.3).
+ */
+function compareRedirectUris(provider: Provider): void {
+  const Client = classOf(provider.Client);
+  Client.prototype.redirectUriAllowed = function redirectUriAllowed(this: RedirectUris, uri: string) {
+    return isAmong(this.redirectUris, uri, this.applicationType);
+  };
+  Client.prototype.postLogoutRedirectUriAllowed = function allowed(this: RedirectUris, uri: string) {
+    return isAmong(this.postLogoutRedirectUris, uri, this.applicationType);
+  };
+}
+
+function isAmong(registered: readonly string[], uri: string, applicationType: string): boolean {
+  if (registered.includes(uri)) return true;
+  const bare = applicationType === "native" ? withoutPort(uri) : undefined;
+  return bare !== undefined && registered.some((known) => withoutPort(known) === bare);
+}
+
+const ON_LOOPBACK = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::([1-9]\d{0,4}))?(\/[^#]*)?$/;
+
+/** Undefined unless it is plain http to a loopback address in its one spelling. What follows the port is as it is written. */
+function withoutPort(uri: string): string | undefined {
+  const [, host, port = "80", rest = ""] = ON_LOOPBACK.exec(uri) ?? [];
+  return host === undefined || Number(port) > 65_535 ? undefined : `${host}${rest}`;
 }

@@ -7,6 +7,7 @@ import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
+import { type Allowed, allowedIn, type Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
 
 export interface GrantPayload {
@@ -24,13 +25,17 @@ export interface GrantOwner {
   readonly clientId: string;
 }
 
+type Extend = (existing: GrantPayload | undefined) => Promise<GrantPayload>;
+
 export class GrantStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
+  readonly #consents: Consents;
 
-  constructor(options: { storage: Storage; clock: Clock }) {
+  constructor(options: { storage: Storage; clock: Clock; consents: Consents }) {
     this.#storage = options.storage;
     this.#clock = options.clock;
+    this.#consents = options.consents;
   }
 
   async find(id: string): Promise<GrantPayload | undefined> {
@@ -65,24 +70,53 @@ export class GrantStore {
       .where("oidc_sessions.expires_at", ">", wholeSeconds(this.#clock));
   }
 
+  /** What the user has just allowed: added to the grant, and remembered for the sessions that follow. */
+  consent(owner: GrantOwner, extend: Extend): Promise<string> {
+    return this.#change(owner, async (transaction, existing) => {
+      const payload = await extend(existing);
+      await this.#consents.add(transaction, owner, allowedIn(payload));
+      return payload;
+    });
+  }
+
+  /** What the user has allowed in an earlier session. Undefined when that was withdrawn meanwhile. */
+  takeUp(
+    owner: GrantOwner,
+    extend: (existing: GrantPayload | undefined, allowed: Allowed) => Promise<GrantPayload>,
+  ): Promise<string | undefined> {
+    return this.#change(owner, async (_transaction, existing, allowed) =>
+      allowed === undefined ? undefined : extend(existing, allowed),
+    );
+  }
+
+  /** For an app that asks no consent: nothing is remembered. */
+  open(owner: GrantOwner, extend: Extend): Promise<string> {
+    return this.#change(owner, (_transaction, existing) => extend(existing));
+  }
+
   /**
-   * Adds to the grant of this session and client, or makes it: `extend` is given what is there and gives what
+   * Changes the grant of this session and client, or makes it: `change` is given what is there and gives what
    * to keep. One transaction, so that of two tabs none loses its consent.
    */
-  consent(
+  #change<Payload extends GrantPayload | undefined>(
     owner: GrantOwner,
-    extend: (existing: GrantPayload | undefined) => Promise<GrantPayload>,
-  ): Promise<string> {
+    change: (
+      transaction: WriteTransaction,
+      existing: GrantPayload | undefined,
+      allowed: Allowed | undefined,
+    ) => Promise<Payload>,
+  ): Promise<Payload extends undefined ? undefined : string> {
     return this.#storage.write(
       async (transaction) => {
         await this.#assertOwner(transaction, owner);
+        const allowed = await this.#consents.lock(transaction, owner);
         const grant = this.#live(transaction.db)
           .where("oidc_grants.session_uid", "=", owner.sessionUid)
           .where("oidc_grants.client_id", "=", owner.clientId);
         const existing = await transaction.lockRows(grant).executeTakeFirst();
-        const payload = await extend(existing && payloadOf(existing));
-        await this.#keep(transaction, owner, payload);
-        return payload.jti;
+        const payload = await change(transaction, existing && payloadOf(existing), allowed);
+        if (payload !== undefined) await this.#keep(transaction, owner, payload);
+        return payload?.jti as Payload extends undefined ? undefined : string;
       },
       { onBehalfOf: "client" },
     );

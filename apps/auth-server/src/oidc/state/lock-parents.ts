@@ -1,5 +1,5 @@
 /**
- * The order in which rows are locked when several servers write: session, grant, what hangs below. Everybody who changes
+ * The order in which rows are locked when several servers write: session, consent, grant, what hangs below. Everybody who changes
  * something below a session begins at the top, so that no two units wait for each other. On SQLite there is one writer,
  * and nothing to lock.
  */

@@ -2,6 +2,7 @@
  * Takes away what has expired, a little at a time: a long transaction would make all other writers wait. Only what has
  * expired for every server, whatever its clock: deleted too early, it would be missing where it still counts.
  */
+import { sql } from "kysely";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
@@ -77,6 +78,15 @@ function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
         .where("expires_at", "<=", over)
         .limit(limit);
       return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
+    },
+    async ({ db }, limit) => {
+      const old = db
+        .selectFrom("oidc_consents")
+        .select(sql<string>`account_id || ' ' || client_id`.as("pair"))
+        .where("expires_at", "<=", over)
+        .limit(limit);
+      const consents = db.deleteFrom("oidc_consents").where("expires_at", "<=", over);
+      return countDeleted(consents.where(sql<string>`account_id || ' ' || client_id`, "in", old));
     },
     (transaction, limit) => pruneSessions(transaction, over - marginSeconds, limit),
   ];

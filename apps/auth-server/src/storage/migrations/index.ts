@@ -14,6 +14,7 @@ import { addSpentCodes } from "./0009-spent-codes.ts";
 import { addRemovals } from "./0011-removals.ts";
 import { addSpace } from "./0013-space.ts";
 import { addKnownPlaces } from "./0014-known-places.ts";
+import { addConsents } from "./0015-consents.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -27,4 +28,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0011-removals": addRemovals,
   "0013-space": addSpace,
   "0014-known-places": addKnownPlaces,
+  "0015-consents": addConsents,
 };

@@ -3,6 +3,7 @@ import type { Generated } from "kysely";
 export interface OidcTables {
   oidc_sessions: SessionsTable;
   oidc_session_ids: SessionIdsTable;
+  oidc_consents: ConsentsTable;
   oidc_grants: GrantsTable;
   oidc_ended_grants: EndedGrantsTable;
   oidc_artefacts: ArtefactsTable;
@@ -38,7 +39,20 @@ export interface SessionIdsTable {
   replaced_until: number | null;
 }
 
-/** What a user consented to for one client in one session: one row a pair. Lives as long as its session. */
+/** What a user has allowed a client, whatever the session: one row a pair, until it is withdrawn. */
+export interface ConsentsTable {
+  account_id: string;
+  client_id: string;
+  /** JSON: scopes and claims of OpenID Connect, and scopes per resource (oidc/state/consents.ts). */
+  allowed: string;
+  created_at: number;
+  /** When something was added last. */
+  changed_at: number;
+  /** From then on the user is asked again. Null: never. */
+  expires_at: number | null;
+}
+
+/** One authorization: what a client may do for a user in one session. One row a pair. Lives as long as its session. */
 export interface GrantsTable {
   /** 22 characters: the claim `gid`. */
   id: string;

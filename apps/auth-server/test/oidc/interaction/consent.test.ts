@@ -1,0 +1,185 @@
+/** What a user has allowed an app is remembered over sessions, until it is withdrawn. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import {
+  assertRefused,
+  begin,
+  claimsOf,
+  isEnd,
+  ok,
+  pressFirst,
+  redeem,
+  refresh,
+  revokeByApi,
+  type SignedIn,
+  signIn,
+  verdictOf,
+} from "../app.ts";
+import { ALICE, BOB, type ServerUnderTest, startServer } from "../server-under-test.ts";
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+beforeEach(() => server.server.storage.write(({ db }) => db.deleteFrom("oidc_consents").execute()));
+
+const asks = ({ body }: Page): boolean => /<h1>Allow /.test(body);
+
+/** The page after the password, on a device that nobody was signed in on. */
+async function afterPassword(parameters: Record<string, string> = {}, credentials = ALICE) {
+  const browser = new PlainBrowser();
+  const attempt = begin(server.issuer, parameters);
+  const page = await pressFirst(browser, await browser.open(attempt.url, isEnd), credentials);
+  return { browser, page, attempt };
+}
+
+async function withdraw({ browser }: SignedIn): Promise<void> {
+  const page = await browser.open(`${server.issuer}/account`);
+  const form = page.forms.find(({ fields }) => fields.client === "web")!;
+  assert.match((await browser.submit(page, form)).body, /no longer has access/);
+}
+
+describe("a consent", () => {
+  it("is asked for once: not at the next sign-in, on whatever device", async () => {
+    await signIn(server);
+    const { page, attempt } = await afterPassword();
+    assert.ok(isEnd(page.url), page.body);
+    const tokens = ok(await redeem(server.issuer, attempt, page.url));
+    assert.equal(claimsOf(tokens.access_token).scope, "orders.read");
+  });
+
+  it("is of one user and one app", async () => {
+    await signIn(server);
+    assert.ok(asks((await afterPassword({}, BOB)).page));
+    assert.ok(asks((await afterPassword({ client_id: "other" })).page));
+  });
+
+  it("is asked for again for what is new, and for that alone", async () => {
+    await signIn(server);
+    const { browser, page, attempt } = await afterPassword({
+      scope: "openid profile orders.read orders.write",
+    });
+    assert.match(page.body, /Change your orders/);
+    assert.doesNotMatch(page.body, /Read your orders|See your name/);
+    const done = await pressFirst(browser, page);
+    const tokens = ok(await redeem(server.issuer, attempt, done.url));
+    assert.equal(claimsOf(tokens.access_token).scope, "orders.read orders.write");
+    assert.ok(isEnd((await afterPassword({ scope: "openid orders.read orders.write" })).page.url));
+  });
+
+  it("gives a token no more than was asked for this time", async () => {
+    await signIn(server, { parameters: { scope: "openid orders.read orders.write" } });
+    const { claims } = await signIn(server, { parameters: { scope: "openid orders.read" } });
+    assert.equal(claims.scope, "orders.read");
+  });
+
+  it("is asked for whenever the app says so", async () => {
+    await signIn(server);
+    assert.ok(asks((await afterPassword({ prompt: "consent" })).page));
+  });
+
+  it("outlives a logout, and a refresh token that was used twice", async () => {
+    const device = await signIn(server);
+    await server.server.oidc.endings.endSession({ uid: device.claims.sid, accountId: device.claims.sub });
+    assert.ok(isEnd((await afterPassword()).page.url));
+    const other = await signIn(server);
+    ok(await refresh(server.issuer, other.refresh_token));
+    server.advance(60_000);
+    assertRefused(await refresh(server.issuer, other.refresh_token), "invalid_grant");
+    assert.ok(isEnd((await afterPassword()).page.url));
+  });
+
+  it("that was denied is not remembered", async () => {
+    const { browser, page } = await afterPassword();
+    const [form] = page.forms;
+    const deny = form!.buttons.find(({ value }) => value === "deny")!;
+    const denied = await browser.submit(page, form!, { button: deny, isEnd });
+    assert.equal(denied.url.searchParams.get("error"), "access_denied");
+    assert.ok(asks((await afterPassword()).page));
+  });
+
+  it("that has run out is asked for again, and then lasts", async () => {
+    await signIn(server);
+    await server.server.storage.write(({ db }) =>
+      db.updateTable("oidc_consents").set({ expires_at: 1 }).execute(),
+    );
+    const { browser, page } = await afterPassword();
+    assert.ok(asks(page));
+    await pressFirst(browser, page);
+    assert.ok(isEnd((await afterPassword()).page.url));
+  });
+
+  it("that has run out is pruned", async () => {
+    await signIn(server);
+    await server.server.storage.write(({ db }) =>
+      db.updateTable("oidc_consents").set({ expires_at: 1 }).execute(),
+    );
+    await server.prune();
+    const { read } = server.server.storage;
+    assert.deepEqual(await read.selectFrom("oidc_consents").selectAll().execute(), []);
+  });
+});
+
+describe("withdrawing a consent", () => {
+  it("ends its grants in every session, with one line in the log, and the next sign-in asks", async () => {
+    const [here, there] = [await signIn(server), await signIn(server)];
+    const head = server.server.storage.log.head();
+    await withdraw(here);
+    assert.equal(server.server.storage.log.head(), head + 1);
+    for (const device of [here, there]) {
+      assert.equal(verdictOf(server, device.access_token), "consent_withdrawn");
+      assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
+      assert.ok(asks(await device.browser.open(begin(server.issuer).url, isEnd)), "the session lives on");
+    }
+    assert.ok(asks((await afterPassword()).page));
+  });
+
+  it("by the API is the same", async () => {
+    const device = await signIn(server);
+    const key = { subject: device.claims.sub, client: "web" };
+    await revokeByApi(server, { scope: "subject-client", key, mode: "kill", reason: "consent_withdrawn" });
+    assert.ok(asks((await afterPassword()).page));
+  });
+
+  it("can be done where no session of the app is left", async () => {
+    const device = await signIn(server);
+    await server.server.oidc.endings.endGrant(device.claims.gid, "logged_out");
+    await withdraw(device);
+    assert.ok(asks((await afterPassword()).page));
+  });
+
+  it("is not undone by a page that was open", async () => {
+    const device = await signIn(server);
+    const { browser, page, attempt } = await afterPassword({ prompt: "consent" });
+    await withdraw(device);
+    const after = await pressFirst(browser, page);
+    const asked = asks(after) ? await pressFirst(browser, after) : after;
+    const tokens = ok(await redeem(server.issuer, attempt, asked.url));
+    assert.equal(verdictOf(server, tokens.access_token), "allow", "the user has just allowed it");
+    assert.equal(verdictOf(server, device.access_token), "consent_withdrawn");
+  });
+});
+
+describe("a consent for an app that is switched off", () => {
+  it("gives nothing, and is there when the app is on again", async () => {
+    await signIn(server);
+    const { clients } = server.server.oidc;
+    await server.server.storage.write((transaction) => clients.disable(transaction, "web"));
+    assert.equal((await new PlainBrowser().open(begin(server.issuer).url, isEnd)).status, 400);
+    await server.server.storage.write((transaction) => clients.enable(transaction, "web"));
+    assert.ok(isEnd((await afterPassword()).page.url));
+  });
+
+  it("is over when the app has left the configuration: another may get its name", async () => {
+    await signIn(server);
+    const { clients } = server.server.oidc;
+    const { read } = server.server.storage;
+    const rules = { acceptRemovals: true, endBelow: async () => {} };
+    await clients.configure([], rules);
+    assert.deepEqual(await read.selectFrom("oidc_consents").selectAll().execute(), []);
+    await server.restart();
+    assert.ok(asks((await afterPassword()).page));
+  });
+});
