@@ -21,26 +21,50 @@ const OIDC_SCOPES: Readonly<Record<string, string>> = {
   offline_access: "Go on acting for you while you are away, until you sign out",
 };
 
+/** What an authorization request asks for (RFC 6749, section 4.1.1, and RFC 8707). */
+export interface Asked {
+  readonly scope?: unknown;
+  readonly resource?: unknown;
+}
+
+/** What is new; all that is asked for when nothing is, and the app has the user asked all the same (`prompt=consent`). */
 export function consentContent(
   details: ConsentDetails,
+  asked: Asked,
   resources: readonly ResourceConfiguration[],
 ): ConsentRequest[] {
-  const own = (details.missingOIDCScope ?? []).map((scope) => OIDC_SCOPES[scope] ?? scope);
-  const claims = (details.missingOIDCClaims ?? []).map((claim) => `See your ${claim.replaceAll("_", " ")}`);
+  const news = requestsOf(details, resources);
+  return news.length > 0 ? news : requestsOf(detailsOf(asked, resources), resources);
+}
+
+function requestsOf(
+  { missingOIDCScope = [], missingOIDCClaims = [], missingResourceScopes = {} }: ConsentDetails,
+  resources: readonly ResourceConfiguration[],
+): ConsentRequest[] {
+  const own = missingOIDCScope.map((scope) => OIDC_SCOPES[scope] ?? scope);
+  const claims = missingOIDCClaims.map((claim) => `See your ${claim.replaceAll("_", " ")}`);
   const descriptions = [...own, ...claims];
-  const requests = Object.entries(details.missingResourceScopes ?? {}).map(([identifier, scopes]) => {
+  const requests = Object.entries(missingResourceScopes).map(([identifier, scopes]) => {
     const resource = resources.find((candidate) => candidate.identifier === identifier);
     return {
       resource: resource?.name ?? identifier,
       descriptions: scopes.map((scope) => resource?.scopes[scope] ?? scope),
     };
   });
-  const first = descriptions.length === 0 ? [] : [{ resource: undefined, descriptions }];
-  const all = [...first, ...requests];
-  // A consent that was asked for again (`prompt=consent`) though nothing is missing.
-  return all.length > 0
-    ? all
-    : [{ resource: undefined, descriptions: ["Do what you have allowed it before"] }];
+  return descriptions.length === 0 ? requests : [{ resource: undefined, descriptions }, ...requests];
+}
+
+function detailsOf({ scope, resource }: Asked, resources: readonly ResourceConfiguration[]): ConsentDetails {
+  const scopes = String(scope ?? "").split(" ");
+  const named = resources.filter(({ identifier }) => [resource].flat().includes(identifier));
+  const ofEach = named.map(
+    ({ identifier, scopes: known }) =>
+      [identifier, scopes.filter((word) => Object.hasOwn(known, word))] as const,
+  );
+  return {
+    missingOIDCScope: scopes.filter((word) => Object.hasOwn(OIDC_SCOPES, word)),
+    missingResourceScopes: Object.fromEntries(ofEach.filter(([, words]) => words.length > 0)),
+  };
 }
 
 /** What a yes to the page allows. */

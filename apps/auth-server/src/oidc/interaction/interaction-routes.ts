@@ -149,6 +149,7 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
   if (user === undefined || client === undefined) throw oidcError("interaction_expired");
   const content = consentContent(
     interaction.prompt.details as ConsentDetails,
+    interaction.params,
     options.configuration.resources,
   );
   const markup = consentPage({

@@ -77,7 +77,10 @@ describe("a consent", () => {
 
   it("is asked for whenever the app says so", async () => {
     await signIn(server);
-    assert.ok(asks((await afterPassword({ prompt: "consent" })).page));
+    const { page } = await afterPassword({ prompt: "consent" });
+    assert.ok(asks(page));
+    for (const text of ["Read your orders", "See your name and your username"])
+      assert.ok(page.body.includes(text), text);
   });
 
   it("outlives a logout, and a refresh token that was used twice", async () => {

@@ -15,7 +15,7 @@ const WRONG = { ...ALICE, password: "not the password" };
 
 async function signInPage(): Promise<{ browser: PlainBrowser; page: Page }> {
   const browser = new PlainBrowser();
-  return { browser, page: await browser.open(begin(server.issuer).url, isEnd) };
+  return { browser, page: await browser.open(begin(server.issuer, { prompt: "login consent" }).url, isEnd) };
 }
 
 const devices = async () => {

@@ -95,7 +95,8 @@ describe("authorization code with PKCE", () => {
   it("answers access_denied when the user denies", async () => {
     const browser = new PlainBrowser();
     const end = ({ href }: URL) => href.startsWith(REDIRECT_URI);
-    const signInPage = await browser.open(begin(server.issuer).url, end);
+    const { url: start } = begin(server.issuer, { prompt: "login consent" });
+    const signInPage = await browser.open(start, end);
     const consent = await browser.submit(signInPage, signInPage.forms[0]!, { fill: ALICE, isEnd: end });
     const [form] = consent.forms;
     const deny = form!.buttons.find(({ value }) => value === "deny")!;

@@ -164,7 +164,8 @@ describe("the sign-in form", () => {
 describe("the consent form", () => {
   async function consentPage(): Promise<{ browser: PlainBrowser; page: Page }> {
     const browser = new PlainBrowser();
-    const first = await browser.open(begin(server.issuer).url, isEnd);
+    const attempt = begin(server.issuer, { prompt: "login consent", scope: "openid profile orders.read" });
+    const first = await browser.open(attempt.url, isEnd);
     return { browser, page: await browser.submit(first, first.forms[0]!, { fill: ALICE, isEnd }) };
   }
 
