@@ -18,7 +18,9 @@ export function isText(value: unknown): value is string {
   return typeof value === "string" && value.length > 0 && value.length <= MAX_TEXT_LENGTH;
 }
 
-/** Whole seconds. RFC 7519 allows fractions; nobody sends them, and they have no place in the index. */
+/**
+ * Returns whether it is whole seconds. RFC 7519 allows fractions; nobody sends them, and they have no place in the index.
+ */
 export function isSeconds(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_SECONDS;
 }

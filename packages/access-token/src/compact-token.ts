@@ -38,7 +38,7 @@ export function readHeader({ encodedHeader }: CompactToken): JsonObject {
   return readObject(decodeCanonical(encodedHeader, "header"), "header");
 }
 
-/** Only for a token whose signature has verified: nobody else's JSON is worth reading. */
+/** Returns the claims, of a token whose signature has verified: nobody else's JSON is worth reading. */
 export function readPayload({ payload }: CompactToken): JsonObject {
   return readObject(payload, "payload");
 }
@@ -51,7 +51,7 @@ function readObject(bytes: Buffer, part: "header" | "payload"): JsonObject {
   return value;
 }
 
-/** Node's decoder accepts every spelling; encoding again tells the canonical one from all others. */
+/** Returns the bytes of the canonical spelling. Node's decoder accepts every one; encoding again tells them apart. */
 function decodeCanonical(encoded: string, part: string): Buffer {
   const bytes = Buffer.from(encoded, "base64url");
   if (encoded.length === 0 || bytes.toString("base64url") !== encoded) {

@@ -26,7 +26,7 @@ const KIND_OF: Readonly<Record<Algorithm, string>> = {
 /** Members that only private and symmetric keys have: one that was published is nobody's secret any more. */
 const SECRET_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] as const;
 
-/** Undefined for a key that cannot be used here; a key set with one such key must not stop the others. */
+/** Returns the key, or undefined for one that cannot be used here: a set with one such key must not stop the others. */
 export function importKey(jwk: unknown): VerificationKey | undefined {
   if (typeof jwk !== "object" || jwk === null) return undefined;
   const members = jwk as Record<string, unknown>;

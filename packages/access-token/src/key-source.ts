@@ -23,7 +23,7 @@ export interface JsonWebKeySet {
 }
 
 /**
- * Keys from memory. Given a function, it is asked on every use, and the set is imported again when it is
+ * Returns keys from memory. Given a function, it is asked on every use, and the set is imported again when it is
  * another object than the last time: an issuer in the same process rotates keys by returning a new set.
  */
 export function localKeySource(jwks: JsonWebKeySet | (() => JsonWebKeySet)): KeySource {

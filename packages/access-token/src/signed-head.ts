@@ -17,7 +17,7 @@ export interface SignedHeadVerifierOptions {
 
 const MAX_CHARACTERS = 2000;
 
-/** Gives the claims, or rejects with an `AccessTokenError`. Known keys need no fetch. */
+/** Returns a function that resolves with the claims, or rejects with an `AccessTokenError`. Known keys need no fetch. */
 export function createSignedHeadVerifier(
   options: SignedHeadVerifierOptions,
 ): (jws: string) => Promise<SignedHeadClaims> {

@@ -14,7 +14,7 @@ export const CHAIN_BYTES = 32;
 
 export const CHAIN_START: Uint8Array = new Uint8Array(CHAIN_BYTES);
 
-/** The value after all of these encoded records; `chain` itself when there are none. */
+/** Returns the value after all of these encoded records; `chain` itself when there are none. */
 export function extendChain(chain: Uint8Array, records: Uint8Array, sha256: Sha256): Uint8Array {
   const message = new Uint8Array(CHAIN_BYTES + RECORD_BYTES);
   let value = chain;

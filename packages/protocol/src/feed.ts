@@ -26,7 +26,7 @@ export const resetSchema = z.object({
 });
 export type Reset = z.infer<typeof resetSchema>;
 
-/** Cursor as used in `id:` and `Last-Event-ID`: `<incarnation>:<seq>`. */
+/** Returns the cursor as `id:` and `Last-Event-ID` have it: `<incarnation>:<seq>`. */
 export const formatCursor = (incarnation: string, seq: number): string => `${incarnation}:${seq}`;
 
 export function parseCursor(text: string): { incarnation: string; seq: number } | undefined {

@@ -32,13 +32,13 @@ export class LiveDigester {
   readonly #stretches = new Map<number, Stretch>();
   #last: Stretch | undefined;
 
-  /** Encoded records (records.ts), each of which is added once in the life of this object. */
+  /** Adds encoded records (records.ts), each of them once in the life of this object. */
   add(records: Uint8Array): void {
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
     for (let at = 0; at < records.length; at += RECORD_BYTES) this.#addOne(view, at);
   }
 
-  /** Of what expires at `fromSeconds` or later, rounded down to a stretch. */
+  /** Returns the digest of what expires at `fromSeconds` or later, rounded down to a stretch. */
   digest(fromSeconds: number): LiveDigest {
     const first = Math.floor(fromSeconds / LIVE_DIGEST_STRETCH_SECONDS);
     let count = 0;

@@ -117,7 +117,7 @@ export function formatReceiptHeader(receipt: Receipt): string {
   return `seq=${seq}, state=${state}, acked=${acked}, leased=${leased}`;
 }
 
-/** Seconds asked for by `Prefer: wait=N` (RFC 7240, section 4.3), or undefined. */
+/** Returns the seconds that `Prefer: wait=N` asks for (RFC 7240, section 4.3), or undefined. */
 export function parsePreferWait(header: string | undefined): number | undefined {
   const match = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,5})"?\s*(?:$|[,;])/i.exec(header ?? "");
   return match === null ? undefined : Number(match[1]);

@@ -53,7 +53,7 @@ function writeRecord(bytes: Uint8Array, view: DataView, at: number, record: Revo
   bytes.set(record.key, at + 24);
 }
 
-/** Throws `malformed_records`: half a batch must never be applied. */
+/** Returns the records, or throws `malformed_records`: half a batch must never be applied. */
 export function decodeRecords(bytes: Uint8Array): RevocationRecord[] {
   if (bytes.length % RECORD_BYTES !== 0) {
     throw protocolError("malformed_records", {

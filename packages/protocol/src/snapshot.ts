@@ -49,7 +49,7 @@ export function encodeSnapshot(header: SnapshotHeader, records: Uint8Array, sha2
   return bytes;
 }
 
-/** Throws `malformed_snapshot` when length, digest, header or count do not agree; nothing is applied then. */
+/** Returns header and records. Throws `malformed_snapshot` when length, digest, header or count do not agree. */
 export function decodeSnapshot(
   bytes: Uint8Array,
   sha256: Sha256,

@@ -9,7 +9,7 @@ const MAX_DEPTH = 16;
 
 export type JsonObject = Record<string, unknown>;
 
-/** Undefined when the text is not one JSON object that reads the same everywhere. */
+/** Returns the object, or undefined when the text is not one JSON object that reads the same everywhere. */
 export function parseStrictObject(text: string): JsonObject | undefined {
   let value: unknown;
   try {
@@ -24,7 +24,7 @@ export function parseStrictObject(text: string): JsonObject | undefined {
   return members === countColons(text) ? (value as JsonObject) : undefined;
 }
 
-/** Members in the whole tree; NaN, which equals nothing, when the tree holds something refused. */
+/** Returns the number of members in the whole tree; NaN, which equals nothing, when it holds something refused. */
 function countMembers(value: unknown, depth: number): number {
   if (typeof value === "number") return Number.isFinite(value) ? 0 : Number.NaN;
   if (typeof value !== "object" || value === null) return 0;
@@ -51,7 +51,7 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
-/** Colons outside of strings, in a text that is known to be valid JSON. */
+/** Returns the number of colons outside of strings, in a text that is known to be valid JSON. */
 function countColons(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at++) {

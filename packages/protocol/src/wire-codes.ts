@@ -16,5 +16,5 @@ const reasons = namesByCode<Reason>(REASON_CODES);
 
 export const scopeOfCode = (code: number): Scope | undefined => scopes[code];
 export const modeOfCode = (code: number): Mode | undefined => modes[code];
-/** A reason that a newer server knows and we do not still denies: it reads as `revoked`. */
+/** Returns the reason of a code. One that a newer server knows and we do not still denies: it reads as `revoked`. */
 export const reasonOfCode = (code: number): Reason => reasons[code] ?? "revoked";

@@ -66,7 +66,7 @@ export function createKeySpace(hashKey: Uint8Array): KeySpace {
     return made;
   }
 
-  /** What it gives is shared between calls: for reading only. */
+  /** Returns bytes that are shared between calls: for reading only. */
   function shared(scope: Scope, key: RevocationKey): Uint8Array {
     if (scope === "issuer" && key === undefined) return hashOf(scope, "");
     if (scope === "subject-client" && typeof key === "object") {
@@ -112,7 +112,7 @@ const KEY_SHAPES: Partial<Record<Scope, string>> = {
   "subject-client": "a subject and a client",
 };
 
-/** A horizon that is no seq is read as 0, which every cutoff denies. */
+/** Returns the horizon; one that is no seq is read as 0, which every cutoff denies. */
 function horizonOf(claims: RevocableClaims): number {
   if (claims.rv === undefined) return NO_HORIZON;
   return Number.isSafeInteger(claims.rv) && claims.rv >= 0 ? claims.rv : 0;
@@ -152,7 +152,9 @@ function scopesOf(places: readonly number[]): number {
   return scopes;
 }
 
-/** Big-endian and signed, as the index holds it. Quicker than a DataView, which would have to be made first. */
+/**
+ * Returns a word, big-endian and signed, as the index holds it. Quicker than a DataView, which would have to be made first.
+ */
 function word(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }

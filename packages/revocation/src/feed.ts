@@ -28,10 +28,10 @@ export interface FeedCursor {
  * the replica checks `prev` and comes again. Every call rejects when `signal` aborts.
  */
 export interface Feed {
-  /** Bytes as in protocol/snapshot.ts. */
+  /** Returns the bytes of a snapshot, as in protocol/snapshot.ts. */
   snapshot(signal: AbortSignal): Promise<Uint8Array>;
-  /** Ends, or throws, when the connection does. */
+  /** Follows the log from the cursor. Ends, or throws, when the connection does. */
   stream(cursor: FeedCursor, signal: AbortSignal): AsyncIterable<FeedEvent>;
-  /** Throws `feed_conflict` when the log is of another incarnation or behind `applied`. */
+  /** Asks for a lease. Throws `feed_conflict` when the log is of another incarnation or behind `applied`. */
   lease(request: LeaseRequest, signal: AbortSignal): Promise<LeaseResponse>;
 }

@@ -89,7 +89,7 @@ export class RevocationIndex extends RevocationLookup {
     this.#cutoffs = cutoffs;
   }
 
-  /** Idempotent and commutative. */
+  /** Applies one record. Idempotent and commutative. */
   apply(record: RevocationRecord): void {
     if (record.key.length !== IDENTIFIER_BYTES) {
       throw revocationError("malformed_records", { detail: `a key of ${record.key.length} bytes` });
@@ -97,7 +97,7 @@ export class RevocationIndex extends RevocationLookup {
     this.applyEncoded(encodeRecords([record]));
   }
 
-  /** Records of 40 bytes each (protocol/records.ts); all are validated before any is applied. */
+  /** Applies records of 40 bytes each (protocol/records.ts); all are validated before any is applied. */
   applyEncoded(records: Uint8Array): void {
     checkRecords(records);
     const now = momentOf(this.#clock);
@@ -156,7 +156,7 @@ export class RevocationIndex extends RevocationLookup {
     this.stalingScopes = cutoffs >>> STALE_KINDS_SHIFT;
   }
 
-  /** What another thread's view is made of: threads/. */
+  /** Returns what another thread's view is made of: threads/. */
   parts(): IndexParts {
     const { skewSeconds, killingScopes, stalingScopes } = this;
     return {

@@ -54,7 +54,7 @@ export class RevocationLookup {
     this.cutoffs = cutoffs;
   }
 
-  /** A kill is named before a staleness, and of either the most specific scope. Allocates nothing. */
+  /** Returns the verdict. A kill is named before a staleness, and of either the most specific scope. Allocates nothing. */
   verdict(at: TokenCoordinates): Verdict {
     const killing = at.scopes & this.killingScopes;
     const staling = at.scopes & this.stalingScopes;
@@ -86,7 +86,7 @@ export class RevocationLookup {
     return ALLOW;
   }
 
-  /** Smallest reason code of the key, wherever it was put, else 0. */
+  /** Returns the smallest reason code of the key, wherever it was put, else 0. */
   #member(at: TokenCoordinates, place: number): number {
     const { places } = at;
     const { current, previous } = this.members;
@@ -102,7 +102,7 @@ export class RevocationLookup {
     return this.tokens.find(at.expiresAt)?.table.reasonAt(at.places, place) ?? 0;
   }
 
-  /** Reason code when the token was issued before the cutoff, else 0. */
+  /** Returns the reason code when the token was issued before the cutoff, else 0. */
   #cutOff(at: TokenCoordinates, place: number, stale: number): number {
     const match = this.#match;
     const { current, previous } = this.cutoffs;

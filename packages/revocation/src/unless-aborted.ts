@@ -1,4 +1,7 @@
-/** What stops must stop: a feed that ignores its signal does not keep a replica from closing or from coming again. */
+/**
+ * Resolves as the work does, and rejects when the signal aborts: a feed that ignores its signal keeps no replica from
+ * closing.
+ */
 export function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

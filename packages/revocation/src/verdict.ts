@@ -19,7 +19,7 @@ for (const [stale, outcome] of (["killed", "stale"] as const).entries()) {
   }
 }
 
-/** `stale` is 0 or 1; scope and reason are wire codes that are known. */
+/** Returns the denial of these codes. `stale` is 0 or 1; scope and reason are wire codes that are known. */
 export function denial(stale: number, scope: number, reason: number): Verdict {
   return denials[(stale * CODES + scope) * CODES + reason]!;
 }

@@ -15,15 +15,18 @@ export interface ViewFreshness {
 
 /** What a guard needs to know of revocations: a replica in a verifier, or the log itself inside the issuer. */
 export interface RevocationView {
-  /** Throws `replica_not_ready` before the first snapshot. */
+  /** Returns what a token is looked up under. Throws `replica_not_ready` before the first snapshot. */
   coordinatesOf(claims: RevocableClaims, header: { kid?: string }): TokenCoordinates;
-  /** A denial holds in every state. An allow counts only while `freshness()` is young enough. */
+  /** Returns the verdict. A denial holds in every state; an allow counts only while `freshness()` is young enough. */
   verdict(at: TokenCoordinates): Verdict;
-  /** Computed at the call. `wallSeconds`: what the wall clock showed a moment ago; without it the clock is not judged. */
+  /**
+   * Returns how fresh it is at the call. `wallSeconds`: what the wall clock showed a moment ago; without it the clock is
+   * not judged.
+   */
   freshness(wallSeconds?: number): ViewFreshness;
   /**
-   * So far is `wallSeconds` ahead of the latest that the issuer's clock may show, or behind it if negative; undefined where
-   * the issuer's time is not known. Absent where the issuer's clock is this one.
+   * Returns how far `wallSeconds` is ahead of the latest that the issuer's clock may show, or behind it if negative;
+   * undefined where the issuer's time is not known. Absent where the issuer's clock is this one.
    */
   clockOffsetMs?(wallSeconds: number): number | undefined;
   /** Granted length of the lease: no allow is ever valid past it, whatever a route would accept. */

@@ -68,7 +68,7 @@ export class FeedRequests {
   }
 }
 
-/** `fetch failed` says nothing; what it was caused by does. */
+/** Returns the text of what is at the bottom: `fetch failed` says nothing, and what it was caused by does. */
 function rootOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return cause instanceof Error ? cause.message : String(cause);
@@ -93,7 +93,7 @@ async function errorIn(response: Response): Promise<string | undefined> {
   }
 }
 
-/** An unread body keeps its connection. */
+/** Lets go of a body: unread, it keeps its connection. */
 async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => {});
 }

@@ -29,7 +29,10 @@ export interface HttpFeedOptions {
 const SNAPSHOT_STALL_MS = 10_000;
 const LEASE_TIMEOUT_MS = 5000;
 
-/** Throws `feed_unavailable`, `feed_unauthorized`, `feed_conflict` or `malformed_feed`. */
+/**
+ * Returns the feed over HTTP. Its calls reject with `feed_unavailable`, `feed_unauthorized`, `feed_conflict` or
+ * `malformed_feed`.
+ */
 export function httpFeed(options: HttpFeedOptions): Feed {
   const requests = new FeedRequests(options);
   const { snapshotStallMs = SNAPSHOT_STALL_MS, leaseTimeoutMs = LEASE_TIMEOUT_MS } = options;
@@ -98,8 +101,8 @@ async function askForLease(
 const DATE_RESOLUTION_MS = 1000;
 
 /**
- * The `Date` of an issuer that does not name its time otherwise. An answer with an age comes from a relay, and the relay's
- * clock proves nothing: it is neither the issuer's nor one that anybody's tokens go by.
+ * Returns the answer with the `Date` of an issuer that does not name its time otherwise. An answer with an age comes from a
+ * relay, and the relay's clock proves nothing: it is neither the issuer's nor one that anybody's tokens go by.
  */
 function withIssuerTime(answer: LeaseResponse, date: string | null): LeaseResponse {
   const earliestMs = Date.parse(date ?? "");

@@ -7,7 +7,7 @@ import type { FeedEvent } from "../feed.ts";
 const MAX_BUFFERED = 16 * 1024 * 1024;
 
 /**
- * Server-sent events to feed events. Throws `malformed_feed` for what cannot be read; an event of a name that it
+ * Reads server-sent events as feed events. Throws `malformed_feed` for what cannot be read; an event of a name that it
  * does not know is passed over, since only `batch` and `reset` change what is known.
  */
 export async function* readEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<FeedEvent> {

@@ -102,7 +102,7 @@ class RedisFeed implements Feed {
     }
   }
 
-  /** Gives a connection to Redis to go on with, and from where; nothing when the log asked for a new snapshot. */
+  /** Returns a connection to Redis to go on with, and from where; nothing when the log asked for a new snapshot. */
   async *#followHttp(
     cursor: FeedCursor,
     signal: AbortSignal,
@@ -138,7 +138,7 @@ class RedisFeed implements Feed {
     }
   }
 
-  /** HTTP is gone. Records from Redis are better than none, if it is there. */
+  /** Returns what was found when HTTP is gone: records from Redis are better than none, if it is there. */
   async #orRedis<Found>(found: Promise<Found>, error: unknown): Promise<Found> {
     if (this.#failures > 0) throw error;
     return within(found, { ms: OPEN_MS, setTimer: this.#setTimer, onTime: () => error });
@@ -175,7 +175,7 @@ class RedisFeed implements Feed {
     }
   }
 
-  /** Gives the place up to which it was good. */
+  /** Returns the place up to which it was good. */
   async *#followRedis(
     connection: StreamConnection,
     cursor: FeedCursor,
@@ -209,7 +209,10 @@ class RedisFeed implements Feed {
     }
   }
 
-  /** A stream that ends before the reader's place was wiped, rolled back or replaced: the next entry may never come. */
+  /**
+   * Throws when the stream ends before the reader's place: it was wiped, rolled back or replaced, and the next entry may
+   * never come.
+   */
   async #checkEnd(connection: StreamConnection, position: () => FeedCursor): Promise<void> {
     const last = await this.#answer(connection.last(), ANSWER_MS);
     const at = position();

@@ -36,7 +36,7 @@ export class StreamConnection {
   readonly #key: string;
   readonly #signal: AbortSignal;
 
-  /** It is closed when `signal` aborts; every call rejects then. */
+  /** Opens a connection. It is closed when `signal` aborts, and every call rejects then. */
   static async open(
     client: RedisStreamClient,
     { key, signal }: { readonly key: string; readonly signal: AbortSignal },
@@ -62,7 +62,7 @@ export class StreamConnection {
     signal.addEventListener("abort", () => this.close(), { once: true });
   }
 
-  /** Entries after `seq`; none when nothing came for so long. */
+  /** Returns the entries after `seq`; none when nothing came for so long. */
   async after(seq: number, blockMs: number): Promise<RawEntry[]> {
     const reply = await this.#wait(
       this.#commands.xRead(

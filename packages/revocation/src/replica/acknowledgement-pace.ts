@@ -24,7 +24,7 @@ export class AcknowledgementPace {
     this.#intervalMs = intervalMs;
   }
 
-  /** There is something to acknowledge, and no call is under way. */
+  /** Sends, or waits for its time: there is something to acknowledge, and no call is under way. */
   due(): void {
     if (this.#cancelWait !== undefined) return;
     const { clock, setTimer } = this.#options;
@@ -33,13 +33,13 @@ export class AcknowledgementPace {
     else this.#send();
   }
 
-  /** A call goes out for whatever reason: what was to be said is in it. */
+  /** Forgets what waits: a call goes out for whatever reason, and what was to be said is in it. */
   carried(): void {
     this.#cancelWait?.();
     this.#cancelWait = undefined;
   }
 
-  /** Nothing was said yet to the log that is followed from now on. */
+  /** Begins anew: nothing was said yet to the log that is followed from now on. */
   reset(): void {
     this.carried();
     this.#sentAt = Number.NEGATIVE_INFINITY;

@@ -54,7 +54,7 @@ export class Announcer {
     return () => this.#verdictListeners.delete(listener);
   }
 
-  /** What was allowed may be denied from here on. */
+  /** Tells that what was allowed may be denied from here on. */
   verdictsChanged(): void {
     for (const listener of this.#verdictListeners) guarded(listener);
   }
@@ -71,7 +71,7 @@ export class Announcer {
     guarded(() => this.#log[EVENTS[event]]({ event, replica: this.#name, ...detail }));
   }
 
-  /** What may be logged of an error: its code and texts, not what it carries. */
+  /** Tells what may be logged of an error: its code and texts, not what it carries. */
   reportError(event: ReplicaEventName, error: unknown): void {
     if (!(error instanceof PortcullisError)) {
       this.report(event, { error: error instanceof Error ? error.message : String(error) });

@@ -28,7 +28,7 @@ export interface CheckOptions {
 }
 
 /**
- * The part of a batch that follows on `at`. Throws `malformed_feed` or `malformed_records` for what leaves a gap or is
+ * Returns the part of a batch that follows on `at`. Throws `malformed_feed` or `malformed_records` for what leaves a gap or is
  * not what it says, and `feed_conflict` when its chain shows that the log is another one. Publishers may cut the log in
  * different places, so a batch may begin before `at`; the chain tells whether the rest of it fits.
  */

@@ -2,6 +2,7 @@ import { silentLog, systemClock, systemTimer } from "@portcullis/protocol";
 import { FeedReplica } from "./feed-replica.ts";
 import type { Replica, ReplicaOptions, ResolvedReplicaOptions } from "./replica.ts";
 
+/** Returns a replica of the log that the feed carries. It does nothing before `start()`. */
 export function createReplica(options: ReplicaOptions): Replica {
   return new FeedReplica(resolveReplicaOptions(options));
 }

@@ -107,7 +107,7 @@ export class FeedReplica implements Replica {
     return this.#lease.leaseMs;
   }
 
-  /** Computed at the call: a process that was stopped and wakes up sees at once that its lease has run out. */
+  /** Returns the state at the call: a process that was stopped and wakes up sees at once that its lease has run out. */
   get state(): ReplicaState {
     if (this.#closed) return "closed";
     if (this.#held.isVoid) return "diverged";
@@ -117,7 +117,10 @@ export class FeedReplica implements Replica {
     return this.#lease.isBehind || this.#full ? "lagging" : "live";
   }
 
-  /** Reads one clock. The wall clock is compared with it at every call: one that was set is noticed by the next allow. */
+  /**
+   * Returns the freshness, and reads one clock for it. The wall clock is compared with it at every call: one that was set
+   * is noticed by the next allow.
+   */
   freshness(wallSeconds?: number): ViewFreshness {
     const now = this.#options.clock.monotonicMs();
     return {
@@ -167,7 +170,10 @@ export class FeedReplica implements Replica {
     return { ...this.#held.evidence(), ...(clock && { clock }) };
   }
 
-  /** The issuer's word on a head says what time it was at least: also in what came through others. */
+  /**
+   * Returns `verifyHead`, which also notes the time: the issuer's word on a head says what time it was at least, also in
+   * what came through others.
+   */
   #timed(verifyHead: VerifyHead): VerifyHead {
     return async (jws) => {
       const claims = await verifyHead(jws);
@@ -236,7 +242,7 @@ export class FeedReplica implements Replica {
     }
   }
 
-  /** False when it could not be had, or was no good; then the index in use stays. */
+  /** Returns whether a snapshot was taken: false when it could not be had, or was no good; then the index in use stays. */
   async #takeSnapshot(): Promise<boolean> {
     const { feed } = this.#options;
     const { signal } = this.#life;
@@ -255,7 +261,7 @@ export class FeedReplica implements Replica {
     }
   }
 
-  /** Before the index holds the records, this would make a receipt say what is not yet so. */
+  /** Acknowledges. Before the index holds the records, this would make a receipt say what is not yet so. */
   #acknowledge(): void {
     this.#full = false;
     this.#lease.reached();
@@ -279,7 +285,10 @@ export class FeedReplica implements Replica {
     }
   }
 
-  /** After `reset` only a snapshot helps; after the others the stream may go on where it was. */
+  /**
+   * Returns how a connection ended. After `reset` only a snapshot helps; after the others the stream may go on where it
+   * was.
+   */
   async #followOnce(): Promise<"reset" | "unreadable" | "ended"> {
     const position = this.#held.position();
     if (position === undefined || this.#closed) return "reset";
@@ -339,13 +348,13 @@ export class FeedReplica implements Replica {
     this.#announce();
   }
 
-  /** Nothing of what it allowed is allowed any more, where freshness is asked for. */
+  /** Ends the lease: nothing of what it allowed is allowed any more, where freshness is asked for. */
   #loseLease(): void {
     this.#lease.revoke();
     this.#announcer.verdictsChanged();
   }
 
-  /** A connection that brings heartbeats but not the records that a lease answer told of is of no use. */
+  /** Leaves a connection that brings heartbeats but not the records that a lease answer told of: it is of no use. */
   #leaveStuckConnection(): void {
     const now = this.#options.clock.monotonicMs();
     if (!this.#lease.isBehind || this.#progress.applied !== this.applied) {

@@ -79,7 +79,7 @@ export class HeldLog {
     this.#newestHead.contradicted();
   }
 
-  /** None while void: there is nothing to acknowledge to a log that is another one. */
+  /** Returns what can be acknowledged; none while void, since that would be to another log. */
   position(): Position | undefined {
     if (this.#holding === undefined || this.#isVoid) return undefined;
     return { incarnation: this.#holding.incarnation, applied: this.#applied, chain: this.#chain };
@@ -95,7 +95,7 @@ export class HeldLog {
     this.#newestHead.judged();
   }
 
-  /** A snapshot that may be swapped in, checked, loaded and visible to all readers. */
+  /** Returns a snapshot that may be swapped in: checked, loaded and visible to all readers. */
   async load(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedSnapshot> {
     const accept = (header: SnapshotHeader) => this.#checkMayReplace(header);
     const { clock, verifyHead, createIndex } = this.#options;
@@ -105,7 +105,10 @@ export class HeldLog {
     return loaded;
   }
 
-  /** Within one turn. False when it is another log than before, so that no lease on that one holds any more. */
+  /**
+   * Swaps it in, within one turn. Returns false when it is another log than before, so that no lease on that one holds any
+   * more.
+   */
   swapIn({ header, records, hashKey, index, live }: LoadedSnapshot): boolean {
     this.#checkMayReplace(header);
     const { incarnation, head, chain, signedHead, clockSkewSeconds } = header;
@@ -123,8 +126,8 @@ export class HeldLog {
   }
 
   /**
-   * All or nothing. Only one is under way at a time, and none goes on once its connection was left. False when all of it
-   * was here already. Throws `feed_conflict` when the log is another one.
+   * Applies a batch, all or nothing. Only one is under way at a time, and none goes on once its connection was left. Returns
+   * false when all of it was here already. Throws `feed_conflict` when the log is another one.
    */
   async extend(batch: DecodedBatch, signal: AbortSignal): Promise<boolean> {
     const holding = this.#holding;
@@ -173,6 +176,6 @@ export class HeldLog {
   }
 }
 
-/** Whether a stream that failed so would bring the same again. */
+/** Returns whether a stream that failed so would bring the same again. */
 export const isUnreadable = (error: unknown): boolean =>
   hasCode(error, "malformed_feed") || hasCode(error, "malformed_records");

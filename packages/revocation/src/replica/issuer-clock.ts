@@ -11,7 +11,7 @@ export const NO_BOUNDS: ClockBounds = {
   toMs: Number.POSITIVE_INFINITY,
 };
 
-/** Written so that a clock that is not a number is outside. */
+/** Returns whether a clock is within the bounds; one that is not a number is outside. */
 export const isWithin = (wallMinusMonotonicMs: number, { fromMs, toMs }: ClockBounds): boolean =>
   wallMinusMonotonicMs >= fromMs && wallMinusMonotonicMs <= toMs;
 
@@ -39,7 +39,7 @@ export class IssuerClock {
     this.#clock = clock;
   }
 
-  /** `sentAt`: monotonic, from before the call was sent that this answers. */
+  /** Takes what an answer names. `sentAt`: monotonic, from before the call was sent that it answers. */
   heard({ earliestMs, latestMs }: IssuerTime, sentAt: number): void {
     const at = this.#clock.monotonicMs();
     const told = { earliest: earliestMs - at, latest: latestMs - sentAt, at };
@@ -50,7 +50,7 @@ export class IssuerClock {
     this.#heard = earliest <= latest ? { earliest, latest, at } : told;
   }
 
-  /** It was verified that the issuer has signed something at `iat`, in seconds. */
+  /** Takes what was verified: the issuer has signed something at `iat`, in seconds. */
   signed(iat: number): void {
     const at = this.#clock.monotonicMs();
     const earliest = iat * 1000 - at;
@@ -58,9 +58,9 @@ export class IssuerClock {
   }
 
   /**
-   * What a wall clock minus the monotonic one must lie between to be no more than `skewMs` from the issuer's. Compared with
-   * the latest that the issuer's may show: of a clock that is slow it is the worst case that counts, since that is the
-   * dangerous side, and of one that is fast what is certain.
+   * Returns what a wall clock minus the monotonic one must lie between to be no more than `skewMs` from the issuer's.
+   * Compared with the latest that the issuer's may show: of a clock that is slow it is the worst case that counts, since
+   * that is the dangerous side, and of one that is fast what is certain.
    */
   bounds(skewMs: number): ClockBounds {
     const now = this.#clock.monotonicMs();
@@ -72,7 +72,7 @@ export class IssuerClock {
     };
   }
 
-  /** What the issuer's clock shows now; undefined: it was not told. */
+  /** Returns what the issuer's clock shows now; undefined when it was not told. */
   now(): IssuerTime | undefined {
     const now = this.#clock.monotonicMs();
     const heard = this.#heardBy(now);
@@ -82,7 +82,7 @@ export class IssuerClock {
     return { earliestMs: Math.max(0, earliest + now), latestMs: Math.max(0, latest + now) };
   }
 
-  /** Wider with its age. */
+  /** Returns what was heard, wider with its age. */
   #heardBy(now: number): { readonly earliest: number; readonly latest: number } | undefined {
     if (this.#heard === undefined) return undefined;
     const { earliest, latest, at } = this.#heard;
@@ -90,7 +90,7 @@ export class IssuerClock {
     return { earliest: earliest - drift, latest: latest + drift };
   }
 
-  /** -Infinity when there is none that counts. */
+  /** Returns the least that was signed; -Infinity when there is none that counts. */
   #signedBy(now: number): number {
     if (this.#signed === undefined || now - this.#signed.at > SIGNED_COUNTS_MS) {
       return Number.NEGATIVE_INFINITY;

@@ -86,7 +86,7 @@ export class LeaseKeeper {
     });
   }
 
-  /** Infinity without a lease. */
+  /** Returns the age of the lease; Infinity without one. */
   ageMs(now = this.#options.clock.monotonicMs()): number {
     return this.#granted === undefined ? Number.POSITIVE_INFINITY : now - this.#granted.askedAt;
   }
@@ -124,7 +124,7 @@ export class LeaseKeeper {
     else this.#again = true;
   }
 
-  /** The index is of another log than the one that granted: nothing of what was granted holds. */
+  /** Ends the lease: the index is of another log than the one that granted, and nothing of what was granted holds. */
   revoke(): void {
     this.#granted = undefined;
     this.#waiting = [];
@@ -173,7 +173,7 @@ export class LeaseKeeper {
     }
   }
 
-  /** False when the replica has gone on to another log, or closed, since the call was sent. */
+  /** Returns whether the call still counts: false when the replica has gone on to another log, or closed, since. */
   #isCurrent(abort: AbortController): boolean {
     return this.#call?.abort === abort;
   }

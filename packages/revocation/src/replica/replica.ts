@@ -18,11 +18,11 @@ export interface Replica extends RevocationView {
   readonly state: ReplicaState;
   readonly applied: number;
   readonly incarnation: string | undefined;
-  /** This machine's wall clock against the issuer's; undefined until the issuer's time is known. */
+  /** Returns this machine's wall clock against the issuer's; undefined until the issuer's time is known. */
   clock(): ClockReport | undefined;
-  /** What the issuer's wall clock shows at this moment, for whoever passes it on. */
+  /** Returns what the issuer's wall clock shows at this moment, for whoever passes it on. */
   issuerTime(): IssuerTime | undefined;
-  /** What the wall clock minus the monotonic one must lie between, milliseconds, for anything to be allowed. */
+  /** Returns what the wall clock minus the monotonic one must lie between, milliseconds, for anything to be allowed. */
   clockBounds(): ClockBounds;
   start(): void;
   /** Resolves when a snapshot is applied, a lease answer has shown it to be fresh, and the clock is right. */

@@ -33,7 +33,7 @@ export class CutoffMatch {
     this.revokedAt = 0;
   }
 
-  /** Max-registers: of two the greater seq names the reason, and of one seq the smaller reason code. */
+  /** Raises the register of the key: of two the greater seq names the reason, and of one seq the smaller reason code. */
   merge(seq: number, reason: number, revokedAt: number): void {
     if (seq > this.seq || (seq === this.seq && reason < this.reason)) {
       this.seq = seq;
@@ -43,7 +43,7 @@ export class CutoffMatch {
   }
 }
 
-/** Scope and mode in the five bits that a slot keeps for them. `stale` is 0 or 1. */
+/** Returns scope and mode in the five bits that a slot keeps for them. `stale` is 0 or 1. */
 const tagFor = (scope: number, stale: number): number => (scope << 1) | stale;
 
 export interface CutoffEntry {

@@ -36,7 +36,9 @@ export class Generation<Table extends Countable> {
     if (monotonicEnd > this.#monotonicEnd) this.#monotonicEnd = monotonicEnd;
   }
 
-  /** An empty one is not over: there is nothing to win by dropping it. */
+  /**
+   * Returns whether no record in it can matter any more. An empty one is not over: there is nothing to win by dropping it.
+   */
   isOver(now: Moment): boolean {
     return (
       this.table.count > 0 && now.wallSeconds > this.#wallEnd && now.monotonicSeconds > this.#monotonicEnd
@@ -57,7 +59,10 @@ export class Rotation<Table extends Countable> {
     this.current = new Generation(create(), now);
   }
 
-  /** A previous generation that still lives holds the turn up: memory grows, but nothing live is dropped. */
+  /**
+   * Drops what is over. A previous generation that still lives holds the turn up: memory grows, but nothing live is
+   * dropped.
+   */
   turn(now: Moment): void {
     if (this.previous?.isOver(now)) this.previous = undefined;
     if (this.previous !== undefined || this.current.table.count === 0) return;
@@ -97,7 +102,10 @@ export class ExpiryBuckets<Table extends Countable> {
     return this.#buckets.get(stretchOf(tokenExpiresAt, this.widthSeconds));
   }
 
-  /** Undefined when there are too many already: such a record belongs where every token is looked up. */
+  /**
+   * Returns the generation of that `exp`; undefined when there are too many already: such a record belongs where every
+   * token is looked up.
+   */
   findOrOpen(tokenExpiresAt: number, now: Moment): Generation<Table> | undefined {
     const found = this.find(tokenExpiresAt);
     if (found !== undefined || this.#buckets.size >= MAX_BUCKETS) return found;

@@ -37,7 +37,9 @@ export class MembershipTable extends SegmentedTable {
     super(shared ? SHARED_SHAPE : SHAPE, seeds);
   }
 
-  /** Reason code, or 0 when the key is not in the set. `places` holds scope code and four words from `place` on. */
+  /**
+   * Returns the reason code, or 0 when the key is not in the set. `places` holds scope code and four words from `place` on.
+   */
   reasonAt(places: readonly number[], place: number): number {
     const word1 = places[place + 2]!;
     const word2 = places[place + 3]!;
@@ -67,7 +69,9 @@ export class MembershipTable extends SegmentedTable {
   }
 }
 
-/** Place of the last word of the slot that holds the key, or -1. Both groups are read before either is judged. */
+/**
+ * Returns the place of the last word of the slot that holds the key, or -1. Both groups are read before either is judged.
+ */
 function locate(segment: Segment, order: number, tag: number, word1: number, rest: number): number {
   const { words } = segment;
   const tags = Math.imul(tag, EVERY_BYTE);

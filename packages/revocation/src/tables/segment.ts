@@ -71,35 +71,35 @@ function allocateWords(count: number, shared: boolean): Int32Array {
   return shared ? new Int32Array(new SharedArrayBuffer(count * 4)) : new Int32Array(count);
 }
 
-/** First tag word of the group where an order belongs: the bits below the directory's, scaled to the homes. */
+/** Returns the first tag word of the group where an order belongs: the bits below the directory's, scaled to the homes. */
 export function homeOf(segment: Segment, order: number): number {
   return (Math.imul((order << segment.depth) >>> 11, segment.homes) >>> 21) * GROUP_WORDS;
 }
 
-/** First tag word of the other group that a key may be in. */
+/** Returns the first tag word of the other group that a key may be in. */
 export function secondHomeOf(segment: Segment, home: number, tag: number): number {
   const end = segment.homes * GROUP_WORDS;
   const second = home + GROUP_WORDS + ((tag * segment.reach) >>> 8) * GROUP_WORDS;
   return second < end ? second : second - end;
 }
 
-/** Bit 7 of every byte that is zero, or lies above one that is. */
+/** Returns bit 7 of every byte that is zero, or lies above one that is. */
 export function zeroBytes(word: number): number {
   return (word - ONES) & ~word & HIGHS;
 }
 
-/** Offset in bits of the byte that the lowest set bit of `zeroBytes` stands for. */
+/** Returns the offset in bits of the byte that the lowest set bit of `zeroBytes` stands for. */
 export function lowestByte(marks: number): number {
   return 24 - Math.clz32(marks & -marks);
 }
 
-/** Never 0, which is a free slot. */
+/** Returns the tag of a key: never 0, which is a free slot. */
 export function tagOf(word3: number): number {
   const tag = word3 & 0xff;
   return tag === 0 ? 1 : tag;
 }
 
-/** Slots in use of a group; the free ones are its last. */
+/** Returns the number of slots in use of a group; the free ones are its last. */
 function usedOf(words: Int32Array, group: number): number {
   return GROUP - (Math.clz32(words[group]!) >>> 3) - (Math.clz32(words[group + 1]!) >>> 3);
 }
@@ -204,14 +204,14 @@ interface Source {
   readonly bits: number;
 }
 
-/** Copies into a new segment; runs that reach its end are rare, and then it is done again with more groups there. */
+/** Returns a copy in a new segment. Runs that reach its end are rare, and then it is done again with more groups there. */
 function filled(shape: SlotShape, size: SegmentSize, source: Source): Segment {
   const segment = new Segment(shape, size);
   if (copyInto(segment, shape, source)) return segment;
   return filled(shape, { ...size, spare: size.spare * 2 }, source);
 }
 
-/** False when the target is too short behind its homes. */
+/** Returns whether all went in: false when the target is too short behind its homes. */
 function copyInto(target: Segment, shape: SlotShape, source: Source): boolean {
   const { tagWords } = source.segment;
   for (let tagWord = 0; tagWord < tagWords; tagWord++) {

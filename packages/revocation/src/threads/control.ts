@@ -22,7 +22,7 @@ export interface SharedLease {
 
 export const NO_LEASE: SharedLease = { askedAt: Number.NEGATIVE_INFINITY, leaseMs: 0, clock: NO_BOUNDS };
 
-/** Of two numbers that go round after 65,536: how far the first is ahead. Right as long as that is under half of them. */
+/** Returns how far the first number is ahead; both go round after 65,536. Right as long as that is under half of them. */
 export const ahead = (number: number, of: number): number => ((number - of) << 16) >> 16;
 
 export function controlMemory(): SharedArrayBuffer {
@@ -52,7 +52,7 @@ export class ControlWriter {
     return (this.#publication + 1) % NUMBERS;
   }
 
-  /** Everything that was written before, by this thread, is seen by who reads the state from now on. */
+  /** Publishes: everything that was written before, by this thread, is seen by who reads the state from now on. */
   publish(publication: number): void {
     this.#publication = publication;
     this.#store();
@@ -86,7 +86,7 @@ export class ControlReader {
     return Atomics.load(this.#words, STATE);
   }
 
-  /** None when it was so long ago that another has taken its place in the ring. */
+  /** Returns that lease; none when it was so long ago that another has taken its place in the ring. */
   lease(number: number): SharedLease {
     const at = (number % RING_LEASES) * LEASE_NUMBERS;
     const clock = { fromMs: this.#ring[at + 2]!, toMs: this.#ring[at + 3]! };

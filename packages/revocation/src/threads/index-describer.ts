@@ -31,7 +31,7 @@ export class IndexDescriber {
     return { hashKey: this.#hashKey, seeds, skewSeconds, stretchSeconds: tokens.widthSeconds };
   }
 
-  /** Undefined when readers see everything as it is. */
+  /** Returns what changed; undefined when readers see everything as it is. */
   changes(): IndexImage | undefined {
     const [knownBefore, frameBefore] = [this.#known, this.#frame];
     const frame = this.#describe();
@@ -44,7 +44,10 @@ export class IndexDescriber {
     return { ...frame, tables: new Map(changed) };
   }
 
-  /** For a reader that knows nothing yet, when the others have been told of all changes: those count as told. */
+  /**
+   * Returns everything, for a reader that knows nothing yet, when the others have been told of all changes: those count as
+   * told.
+   */
   all(): IndexImage {
     const frame = this.#describe();
     const tables = [...this.#known].map(([table, { id }]) => [id, imageOf(table, undefined)] as const);

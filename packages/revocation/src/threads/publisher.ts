@@ -48,7 +48,7 @@ export class Publisher {
     return this.#readers.size;
   }
 
-  /** Another index for all readers. */
+  /** Gives all readers another index. */
   replace(index: RevocationIndex, hashKey: Uint8Array): void {
     const describer = new IndexDescriber(index, hashKey);
     this.#describer = describer;
@@ -59,7 +59,7 @@ export class Publisher {
     this.#control.publish(publication);
   }
 
-  /** When it returns, every verdict that begins from now on sees what is in the index. */
+  /** Publishes what changed: when it returns, every verdict that begins from now on sees what is in the index. */
   publish(): void {
     const image = this.#describer?.changes();
     let { publication } = this.#control;
@@ -134,7 +134,7 @@ export class Publisher {
     }
   }
 
-  /** A whole index is large: a second one is not kept for a reader that has not taken the first. */
+  /** Returns whether a reader has too much unread. A whole index is large: a second one is not kept for it. */
   #isTooMuch({ progress, indexAt }: Reader, { type }: PublishedMessage): boolean {
     const unread = ahead(this.#control.publication, Atomics.load(progress, FOLLOWED));
     return unread >= MAX_UNREAD || (type === "index" && indexAt > this.#publications - unread);

@@ -64,7 +64,7 @@ export class SharedIndex extends RevocationLookup {
     this.#cutoffTables = new FollowedGenerations(cutoff);
   }
 
-  /** Within one turn of this thread: a verdict sees all of it or nothing. */
+  /** Follows the writer, within one turn of this thread: a verdict sees all of it or nothing. */
   follow(image: IndexImage): void {
     const { tables } = image;
     this.#stretches.clear();

@@ -7,13 +7,18 @@ import { Sharing } from "./sharing.ts";
 import { threadClock } from "./thread-clock.ts";
 
 export interface SharedReplica extends Replica {
-  /** For one thread, at any time: `new Worker(file, { workerData: init, transferList: [init.port] })`. */
+  /**
+   * Returns what one thread starts from, at any time: `new Worker(file, { workerData: init, transferList: [init.port] })`.
+   */
   attach(): ReaderInit;
   /** Threads that are attached and have not ended. */
   readonly readers: number;
 }
 
-/** The options of `createReplica`; a clock that is given must be the same in all threads. */
+/**
+ * Returns a replica for all threads, with the options of `createReplica`; a clock that is given must be the same in all
+ * threads.
+ */
 export function createSharedReplica(options: Omit<ReplicaOptions, "createIndex">): SharedReplica {
   return new SharedFeedReplica(options);
 }

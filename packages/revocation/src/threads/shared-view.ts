@@ -32,7 +32,7 @@ export interface AttachOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** In the thread that reads, with what `attach()` gave in the one that runs the replica. */
+/** Returns the view of the thread that reads, from what `attach()` gave in the one that runs the replica. */
 export function attachToReplica(init: ReaderInit, options: AttachOptions = {}): SharedView {
   return new AttachedView(init, options.clock ?? threadClock);
 }
@@ -113,7 +113,7 @@ class AttachedView implements SharedView {
     return index.verdict(at.keySpace === keySpace ? at : keySpace.coordinatesOf(at.claims, at.header));
   }
 
-  /** After a verdict, of that verdict. */
+  /** Returns the freshness; after a verdict, that of the verdict. */
   freshness(wallSeconds?: number): ViewFreshness {
     const number = this.#leaseOfVerdict === NOT_READ ? this.#look() : this.#leaseOfVerdict;
     this.#leaseOfVerdict = NOT_READ;
@@ -140,7 +140,7 @@ class AttachedView implements SharedView {
     this.#holding = undefined;
   }
 
-  /** The writer is gone: denials hold on, and no lease comes any more. */
+  /** Ends the view, since the writer is gone: denials hold on, and no lease comes any more. */
   #end(): void {
     this.#closed = true;
     this.#ready.reject(revocationError("replica_closed"));
@@ -151,7 +151,7 @@ class AttachedView implements SharedView {
     return this.#holding;
   }
 
-  /** Takes everything that was published before this moment. Gives the number of the lease that was in force then. */
+  /** Takes everything that was published before this moment. Returns the number of the lease that was in force then. */
   #look(): number {
     const state = this.#control.state();
     const published = publicationOf(state);

@@ -33,7 +33,7 @@ export function imageOf(table: SegmentedTable, known: KnownDirectory | undefined
   return { depth, runs };
 }
 
-/** Idempotent: an image that a reader has followed already changes nothing. */
+/** Brings a table to what the image shows. Idempotent: one that was followed already changes nothing. */
 export function follow(table: SegmentedTable, { depth, runs }: TableImage): void {
   const times = depth - table.depth;
   const directory = Array.from({ length: 2 ** depth }, (_, at) => table.directory[at >>> times]!);
