@@ -22,7 +22,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],
     ["storage/open-storage.ts", "secrets", "people", "revocations/errors.ts"],
-    ["keys", "revocations/revoke", "revocations/verifiers", "revocations/retention"],
+    ["sign-in", "keys", "revocations/revoke", "revocations/verifiers", "revocations/retention"],
     ["revocations/receipts", "revocations/many-servers", "revocations/rollback"],
     ["revocations/api"],
     ["revocations"],

@@ -37,7 +37,6 @@ import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
 import { composePeople, type People } from "./people/compose.ts";
-import { type CookiesOf, DeviceCookie } from "./people/device-cookie.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import {
@@ -48,6 +47,8 @@ import {
   type Revocations,
 } from "./revocations/index.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
+import { composeSignIn, type SigningIn } from "./sign-in/compose.ts";
+import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import type { DatabaseOptions, Storage } from "./storage/storage.ts";
@@ -167,7 +168,17 @@ async function compose(
     mostLiveRevocations: configuration.mostLiveRevocations,
     report,
   });
-  const people = await composePeople({ configuration, users, storage, clock, randomBytes, report });
+  const people = await composePeople({ configuration, users, storage, clock, report });
+  const { knownPlaces } = people;
+  const signingIn = await composeSignIn({
+    storage,
+    users,
+    knownPlaces,
+    clock,
+    clockSkewSeconds: configuration.clockSkewSeconds,
+    randomBytes,
+    report,
+  });
   const openLimit = openLimits(clock, sharedCountersOf(configuration, redis));
   const interactions =
     redis.interactions &&
@@ -208,11 +219,12 @@ async function compose(
     endBelow,
     revocations,
     people,
+    signingIn,
     oidc,
     clientAddressOf,
   });
   const prune = async () => {
-    await pruneOidc({ storage, times, more: [people.guesses.prune, people.knownPlaces.prune] });
+    await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
     await ring.tidy();
   };
   const stopPruning = pruneRegularly(prune, report);
@@ -258,6 +270,7 @@ const EVERYBODY_HAS_ONE_ADDRESS = {
 interface Mounted extends Omit<Ground, "times"> {
   readonly revocations: Revocations;
   readonly people: People;
+  readonly signingIn: SigningIn;
   readonly oidc: Oidc;
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
@@ -321,7 +334,7 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
   return {
     provider: oidc.provider,
     configuration,
-    signIn: people.signIn,
+    signIn: parts.signingIn.signIn,
     deviceCookie,
     clientAddressOf,
     users: people.users,
@@ -335,7 +348,7 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
 }
 
 function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
-  const { oidc, people, revocations, configuration, storage, ring } = parts;
+  const { oidc, revocations, configuration, storage, ring } = parts;
   return {
     issuer: configuration.issuer,
     provider: oidc.provider,
@@ -350,7 +363,7 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
       await ring.refresh();
       return ring.state().publicKeys;
     },
-    signIn: people.signIn,
+    signIn: parts.signingIn.signIn,
     deviceCookie,
     clientAddressOf: parts.clientAddressOf,
     browser,
@@ -366,7 +379,7 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     formTokens: new OneTimeFormTokens({ storage, clock, randomBytes }),
     signInCookie: new SignInCookie({ provider, forms, randomBytes }),
     notices,
-    signIn: people.signIn,
+    signIn: parts.signingIn.signIn,
     deviceCookie,
     clientAddressOf: parts.clientAddressOf,
     users: people.users,

@@ -3,9 +3,10 @@ import type { Clock } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
 import { type SessionPayload, type SessionStore, TTL } from "../oidc/index.ts";
+import type { SignedIn } from "../sign-in/attempt.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 
-export interface SignedIn {
+export interface LiveSession {
   readonly uid: string;
   readonly accountId: string;
 }
@@ -36,7 +37,7 @@ export class BrowserSessions {
     this.#uidOf = uidOf;
   }
 
-  async find({ request, reply }: Exchange): Promise<SignedIn | undefined> {
+  async find({ request, reply }: Exchange): Promise<LiveSession | undefined> {
     const id = this.#cookies(request, reply).get(this.#cookieName, { signed: true });
     const payload = id === undefined ? undefined : await this.#sessions.find(id);
     if (payload?.accountId === undefined) return undefined;
@@ -47,21 +48,25 @@ export class BrowserSessions {
    * Always under a new id in a new session, so that nothing that was in the browser before leads into it (fixation): new
    * for this form and account, so that the form sent twice leads into one. Gives the session's `uid`.
    */
-  async begin(exchange: Exchange, { form, accountId }: { form: string; accountId: string }): Promise<string> {
-    const { uid } = await this.#begin(exchange, accountId, this.#uidOf(`session of\n${form}\n${accountId}`));
+  async begin(exchange: Exchange, { form, signedIn }: { form: string; signedIn: SignedIn }): Promise<string> {
+    const { uid } = await this.#begin(
+      exchange,
+      signedIn,
+      this.#uidOf(`session of\n${form}\n${signedIn.user.id}`),
+    );
     if ((await this.#sessions.findLive(uid)) !== undefined) return uid;
     // The form was left open, and what it led into has ended since.
-    return (await this.#begin(exchange, accountId, undefined)).uid;
+    return (await this.#begin(exchange, signedIn, undefined)).uid;
   }
 
   async #begin(
     { request, reply }: Exchange,
-    accountId: string,
+    { user, amr }: SignedIn,
     uid: string | undefined,
   ): Promise<NewSession> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
-    session.loginAccount({ accountId, amr: ["pwd"] });
+    session.loginAccount({ accountId: user.id, amr: [...amr] });
     session.exp = wholeSeconds(this.#clock) + TTL.Session;
     const { payload } = await session.getValueAndPayload();
     await this.#sessions.save({

@@ -11,12 +11,13 @@ import { isSameOrigin } from "../pages/same-origin.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
 import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
-import type { DeviceCookie } from "../people/device-cookie.ts";
-import type { SignIn } from "../people/sign-in.ts";
-import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { User, Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
-import type { BrowserSessions, SignedIn } from "./browser-session.ts";
+import type { SignedIn } from "../sign-in/attempt.ts";
+import type { DeviceCookie } from "../sign-in/device-cookie.ts";
+import { type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
+import type { SignIn } from "../sign-in/sign-in-machine.ts";
+import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import { deviceName } from "./device-name.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
 import type { SignInCookie } from "./sign-in-cookie.ts";
@@ -45,7 +46,7 @@ interface Exchange {
   readonly reply: FastifyReply;
 }
 
-interface Visitor extends SignedIn {
+interface Visitor extends LiveSession {
   readonly user: User;
 }
 
@@ -157,9 +158,9 @@ async function passSignIn(
   exchange: Exchange,
   form: string,
 ): Promise<SignInForm | undefined> {
-  const { user, ...again } = await signInThrough(options, exchange);
-  if (user === undefined) return again;
-  await takePlace(options, exchange, { form, accountId: user.id });
+  const { signedIn, ...again } = await signInThrough(options, exchange);
+  if (signedIn === undefined) return again;
+  await takePlace(options, exchange, { form, signedIn });
   return undefined;
 }
 
@@ -167,7 +168,7 @@ async function passSignIn(
 async function takePlace(
   { browser, endings }: AccountOptions,
   exchange: Exchange,
-  by: { readonly form: string; readonly accountId: string },
+  by: { readonly form: string; readonly signedIn: SignedIn },
 ): Promise<void> {
   const before = await browser.find(exchange);
   const uid = await browser.begin(exchange, by);

@@ -3,5 +3,4 @@ import { errorsOf } from "@portcullis/protocol";
 export const peopleError = errorsOf({
   unknown_subject: { status: 404, text: "There is no such user." },
   ambiguous_user: { status: 409, text: "More than one user is meant by that. Nothing was changed." },
-  sign_in_busy: { status: 503, text: "Many people are signing in right now. Try again in a few seconds." },
 });

@@ -13,11 +13,11 @@ import {
   signedOutPage,
 } from "../pages/sign-out-pages.ts";
 import { ROUTES } from "../paths.ts";
-import type { DeviceCookie } from "../people/device-cookie.ts";
-import type { SignIn } from "../people/sign-in.ts";
-import { type SignInForm, signInThrough } from "../people/sign-in-form.ts";
 import type { Receipts } from "../revocations/index.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
+import type { DeviceCookie } from "../sign-in/device-cookie.ts";
+import { type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
+import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import {
   fieldsOf,
   openRequest,
@@ -200,9 +200,9 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const { body, headers } = exchange.request;
   const request = openRequest(options.forms, "sign in", body);
   if (request === undefined || !isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
-  const { user, ...again } = await signInThrough(options, exchange);
-  if (user?.id !== request.subject) {
-    options.notices.leave(exchange, SIGN_IN_PATH, user === undefined ? again : OTHER_ACCOUNT);
+  const { signedIn, ...again } = await signInThrough(options, exchange);
+  if (signedIn?.user.id !== request.subject) {
+    options.notices.leave(exchange, SIGN_IN_PATH, signedIn === undefined ? again : OTHER_ACCOUNT);
     return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
   }
   const seq = await endSessions(options, request);

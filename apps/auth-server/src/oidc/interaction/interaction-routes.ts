@@ -12,11 +12,11 @@ import { isSameOrigin } from "../../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
 import { signInPage } from "../../pages/sign-in-page.ts";
 import { interactionPath } from "../../paths.ts";
-import type { DeviceCookie } from "../../people/device-cookie.ts";
-import type { SignIn } from "../../people/sign-in.ts";
-import { type SignInForm, signInThrough } from "../../people/sign-in-form.ts";
 import type { Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
+import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
+import { type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
+import type { SignIn } from "../../sign-in/sign-in-machine.ts";
 import { oidcError } from "../errors.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import type { GrantStore } from "../state/grant-store.ts";
@@ -135,8 +135,11 @@ async function showSignIn(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { user, ...again } = await signInThrough(options, exchange);
-  if (user !== undefined) return goOn(options, exchange, { login: { accountId: user.id, amr: ["pwd"] } });
+  const { signedIn, ...again } = await signInThrough(options, exchange);
+  if (signedIn !== undefined) {
+    const { user, amr } = signedIn;
+    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr] } });
+  }
   const path = interactionPath(exchange.interaction.uid);
   options.notices.leave(exchange, path, again);
   return leadTo(exchange.reply, path);

@@ -14,11 +14,11 @@
 
 import { createHash } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
+import type { Standing } from "../people/known-places.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SignInAttemptsTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import type { Standing } from "./known-places.ts";
 
 /** Of one device, or of one address at one account: 1 s, 2 s, 4 s and so on from the first failure that is not free. */
 const OWN = { freeFailures: 5, longestBlockMs: 60_000 };

@@ -1,6 +1,6 @@
 /** The cookie by which a browser is known again: tokens of the last users who signed in there, newest first. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { PLACE_LIFE_SECONDS } from "./known-places.ts";
+import { PLACE_LIFE_SECONDS } from "../people/known-places.ts";
 
 const NAME = "_device";
 /** A family shares a browser; more are forgotten, oldest first. */

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { createGuessLimit, type GuessLimit } from "../../src/people/guess-limit.ts";
 import { KnownPlaces } from "../../src/people/known-places.ts";
-import { checksAtOnce, createSignIn, type SignIn, type SignInOptions } from "../../src/people/sign-in.ts";
+import { createGuessLimit, type GuessLimit } from "../../src/sign-in/guess-limit.ts";
+import { checksAtOnce } from "../../src/sign-in/password-factor.ts";
+import {
+  createSignIn,
+  runSignIn,
+  type SignIn,
+  type SignInOptions,
+  signInSteps,
+} from "../../src/sign-in/sign-in-machine.ts";
 import { wallClock } from "../clocks.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
@@ -41,16 +48,47 @@ describe("signing in", () => {
     }
   });
 
-  it("refuses empty, endless and strange input like a wrong password", async () => {
-    const inputs = [
-      { password: "" },
-      { password: "x".repeat(1025) },
-      { username: "" },
-      { username: "al\u0000ice" },
-      { username: "nobody" },
-    ];
+  it("asks for what was not given, which is no guess", async () => {
+    for (const [given, fields] of [
+      [{ username: "", password: "" }, ["username", "password"]],
+      [{ password: "" }, ["password"]],
+      [{ username: undefined }, ["username"]],
+    ] as const) {
+      assert.deepEqual(await attempt({ ...given, address: "192.0.2.9" }), { outcome: "ask", fields });
+    }
+  });
+
+  it("refuses endless and strange input like a wrong password", async () => {
+    const inputs = [{ password: "x".repeat(1025) }, { username: "al\u0000ice" }, { username: "nobody" }];
     for (const more of inputs)
       assert.equal((await attempt({ ...more, address: "192.0.2.9" })).outcome, "refused");
+  });
+
+  it("says by which factors somebody signed in, from those that were passed", async () => {
+    const answer = await attempt();
+    assert.equal(answer.outcome, "signed_in");
+    const { user, amr } = answer.outcome === "signed_in" ? answer.signedIn : assert.fail();
+    assert.deepEqual({ username: user.username, amr }, { username: "alice", amr: ["pwd"] });
+  });
+
+  it("asks who it is before it looks at a factor, and remembers nothing before all was passed", async () => {
+    const names = signInSteps(parts, { id: "", password_hash: "" }).map(([name]) => name);
+    assert.deepEqual(names, [
+      "ask for what is missing",
+      "identify: which account, and from where",
+      "wait where somebody guesses",
+      "first factor: the password",
+      "refuse whoever may not sign in",
+      "remember this device and address",
+    ]);
+  });
+});
+
+describe("a table of steps without a factor", () => {
+  it("signs nobody in", async () => {
+    const steps = signInSteps(parts, { id: "", password_hash: "" }).filter(([name]) => !/factor/.test(name));
+    const given = { ...ALICE, address: "192.0.2.9" };
+    await assert.rejects(runSignIn(steps, given), /without a factor that was passed/);
   });
 });
 
@@ -192,7 +230,7 @@ describe("a success", () => {
     );
     const result = await attempt({ address: "2001:db8:5::1" });
     assert.equal(result.outcome, "signed_in");
-    const deviceTokens = result.outcome === "signed_in" ? [result.deviceToken] : [];
+    const deviceTokens = result.outcome === "signed_in" ? [result.signedIn.deviceToken] : [];
     const standing = async (owner: typeof alice, address: string, tokens = deviceTokens) =>
       (await knownPlaces.standingOf(owner!, { deviceTokens: tokens, address })).kind;
     const [here, elsewhere] = ["2001:db8:5::/64", "203.0.113.9"];

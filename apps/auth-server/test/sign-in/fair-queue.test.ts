@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type FairQueue, fairQueue, type Place } from "../../src/people/fair-queue.ts";
+import { type FairQueue, fairQueue, type Place } from "../../src/sign-in/fair-queue.ts";
 
 const full = () => Object.assign(new Error("full"), { code: "full" });
 const queue = (sizes: { running?: number; waiting?: number; waitingPerGroup?: number } = {}) =>

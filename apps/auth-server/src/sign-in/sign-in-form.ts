@@ -1,9 +1,9 @@
 /** The sign-in form, wherever it is shown: what was typed in, and what to say about it. */
 import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { GivenField, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
-import type { SignIn, SignInResult } from "./sign-in.ts";
-import type { User } from "./users.ts";
+import type { SignIn } from "./sign-in-machine.ts";
 
 /** What to show again. */
 export interface SignInForm {
@@ -14,7 +14,7 @@ export interface SignInForm {
   readonly retryAfterSeconds?: number;
 }
 
-export type SignInAttempt = ({ readonly user: User } | { readonly user?: undefined }) & SignInForm;
+export type FormAnswer = ({ readonly signedIn: SignedIn } | { readonly signedIn?: undefined }) & SignInForm;
 
 const BUSY_RETRY_SECONDS = 5;
 /** Of a username that is shown again: what was typed in travels in a cookie to the page that shows it. */
@@ -34,24 +34,21 @@ interface Exchange {
 export async function signInThrough(
   { signIn, deviceCookie, clientAddressOf }: SignInFormOptions,
   { request, reply }: Exchange,
-): Promise<SignInAttempt> {
+): Promise<FormAnswer> {
   const { username, password } = textsOf(request.body);
   const shown = username.slice(0, MAX_SHOWN);
-  const fields = {
-    username: username === "" ? "Enter your username." : undefined,
-    password: password === "" ? "Enter your password." : undefined,
-  };
-  if (fields.username ?? fields.password) return { status: 422, username: shown, fields };
   try {
-    const result = await signIn({
+    const answer = await signIn({
       username,
       password,
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
       signal: leavingOf(reply),
     });
-    if (result.outcome === "signed_in") deviceCookie.remember({ request, reply }, result.deviceToken);
-    return attemptOf(result, shown);
+    if (answer.outcome === "signed_in") {
+      deviceCookie.remember({ request, reply }, answer.signedIn.deviceToken);
+    }
+    return formOf(answer, shown);
   } catch (error) {
     if (!hasCode(error, "sign_in_busy")) throw error;
     return { status: 503, username: shown, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
@@ -72,15 +69,24 @@ function textsOf(body: unknown): { username: string; password: string } {
   return { username: text(username), password: text(password) };
 }
 
-function attemptOf(result: SignInResult, username: string): SignInAttempt {
-  switch (result.outcome) {
+const ASKED_FOR: Readonly<Record<GivenField, string>> = {
+  username: "Enter your username.",
+  password: "Enter your password.",
+};
+
+function formOf(answer: SignInAnswer, username: string): FormAnswer {
+  switch (answer.outcome) {
     case "signed_in":
-      return { user: result.user };
+      return { signedIn: answer.signedIn };
+    case "ask": {
+      const fields = Object.fromEntries(answer.fields.map((field) => [field, ASKED_FOR[field]]));
+      return { status: 422, username, fields };
+    }
     case "refused":
       // One text for every cause: whether the user exists is nobody's business.
       return { status: 422, username, problem: "The username or password is not correct." };
     case "wait": {
-      const seconds = Math.max(1, Math.ceil(result.waitMs / 1000));
+      const seconds = Math.max(1, Math.ceil(answer.waitMs / 1000));
       const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then try again. Trying sooner does not help.`;
       return { status: 429, username, problem, retryAfterSeconds: seconds };
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boundedAttempts } from "../../src/people/bounded-attempts.ts";
+import { boundedAttempts } from "../../src/sign-in/bounded-attempts.ts";
 import { temporaryStorage } from "../storage/temporary-storage.ts";
 
 test("guesses at any number of names leave a bounded number of counts, the newest", async (t) => {

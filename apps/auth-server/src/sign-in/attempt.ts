@@ -1,0 +1,64 @@
+import type { Owner, Standing } from "../people/known-places.ts";
+import type { User } from "../people/users.ts";
+
+/** What a face has got from whoever signs in. What it has not asked for yet is not there. */
+export interface Given {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Network address that it comes from. */
+  readonly address: string;
+  /** Of the browser's cookie. */
+  readonly deviceTokens?: readonly string[] | undefined;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type GivenField = "username" | "password";
+
+/** Whom it is about, and from where: of nobody's name as of anybody's. */
+export interface Identity {
+  /** The name in its one spelling. */
+  readonly usernameKey: string;
+  /** Group of addresses. */
+  readonly address: string;
+  readonly standing: Standing;
+  readonly user: User | undefined;
+  /** The user, or what stands for nobody, so that both cost the same. */
+  readonly owner: Owner;
+}
+
+/** Authentication methods (RFC 8176) that a factor proves. */
+export type Method = "pwd";
+
+/** One sign-in on its way through the steps. Each field has one step that writes it. */
+export interface Attempt {
+  readonly given: Given;
+  /** Written by `identify`. */
+  identity: Identity | undefined;
+  /** Each factor adds its own when it was passed, and nothing else does: `amr` is made of it. */
+  readonly passed: Method[];
+  /** Written by `remember`. */
+  deviceToken: string | undefined;
+}
+
+declare const throughAllSteps: unique symbol;
+
+/** Who has passed every step. Only the machine makes one, and nothing opens a session without one. */
+export interface SignedIn {
+  readonly [throughAllSteps]: true;
+  readonly user: User;
+  readonly amr: readonly Method[];
+  /** By which this device is known from now on. */
+  readonly deviceToken: string;
+}
+
+export type SignInAnswer =
+  | { readonly outcome: "signed_in"; readonly signedIn: SignedIn }
+  /** The face asks for these next. */
+  | { readonly outcome: "ask"; readonly fields: readonly GivenField[] }
+  /** Nothing more is said: not whether the user exists, nor whether the user is disabled. */
+  | { readonly outcome: "refused" }
+  | { readonly outcome: "wait"; readonly waitMs: number };
+
+/** Gives an answer that ends the sign-in here, or nothing, and then the next step runs. */
+export type Step = (attempt: Attempt) => Promise<SignInAnswer | undefined> | SignInAnswer | undefined;

@@ -1,0 +1,31 @@
+import type { Clock } from "@portcullis/protocol";
+import type { Report } from "../logging/report.ts";
+import type { KnownPlaces } from "../people/known-places.ts";
+import type { Users } from "../people/users.ts";
+import type { Storage } from "../storage/storage.ts";
+import { boundedAttempts } from "./bounded-attempts.ts";
+import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
+import { createSignIn, type SignIn } from "./sign-in-machine.ts";
+
+export interface SigningIn {
+  readonly signIn: SignIn;
+  readonly guesses: GuessLimit;
+}
+
+export async function composeSignIn(options: {
+  readonly storage: Storage;
+  readonly users: Users;
+  readonly knownPlaces: KnownPlaces;
+  readonly clock: Clock;
+  readonly clockSkewSeconds: number;
+  readonly randomBytes: (size: number) => Uint8Array;
+  readonly report: Report;
+}): Promise<SigningIn> {
+  const { storage, users, knownPlaces, clock, randomBytes, report } = options;
+  const guesses = createGuessLimit({
+    storage: boundedAttempts({ storage, report }),
+    clock,
+    clockSkewMs: options.clockSkewSeconds * 1000,
+  });
+  return { signIn: await createSignIn({ storage, users, guesses, knownPlaces, randomBytes }), guesses };
+}

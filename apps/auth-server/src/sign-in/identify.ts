@@ -1,0 +1,35 @@
+import { addressGroup } from "@portcullis/service";
+import type { KnownPlaces, Owner } from "../people/known-places.ts";
+import { LONGEST_PASSWORD } from "../people/password-hash.ts";
+import { usernameKey } from "../people/username.ts";
+import type { Users } from "../people/users.ts";
+import type { GivenField, Step } from "./attempt.ts";
+
+const FIELDS: readonly GivenField[] = ["username", "password"];
+
+/** An empty field is none: it is asked for, and no guess. */
+export const askForMissing: Step = ({ given }) => {
+  const fields = FIELDS.filter((field) => (given[field] ?? "") === "");
+  return fields.length === 0 ? undefined : { outcome: "ask", fields };
+};
+
+export interface IdentifyOptions {
+  readonly users: Users;
+  readonly knownPlaces: KnownPlaces;
+  readonly nobody: Owner;
+}
+
+/** A name that cannot be anybody's, and a password that cannot be one, are refused like wrong ones. */
+export const identify =
+  ({ users, knownPlaces, nobody }: IdentifyOptions): Step =>
+  async (attempt) => {
+    const { username = "", password = "", deviceTokens = [], ...from } = attempt.given;
+    const key = usernameKey(username);
+    if (key === undefined || password.length > LONGEST_PASSWORD) return { outcome: "refused" };
+    const user = await users.findByUsername(username);
+    const owner = user ?? nobody;
+    const address = addressGroup(from.address);
+    const standing = await knownPlaces.standingOf(owner, { deviceTokens, address });
+    attempt.identity = { usernameKey: key, address, standing, user, owner };
+    return undefined;
+  };

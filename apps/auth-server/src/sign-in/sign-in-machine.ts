@@ -1,0 +1,97 @@
+/**
+ * The one way in. A face (a page's form; JSON, when it comes) hands over what it was given, and shows what the answer says:
+ * the next thing to ask for, a time to wait, or who is signed in. The steps are a table, and the order is the security argument.
+ */
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import type { KnownPlaces, Owner } from "../people/known-places.ts";
+import { hashPassword } from "../people/password-hash.ts";
+import type { Users } from "../people/users.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
+import type { GuessLimit } from "./guess-limit.ts";
+import { askForMissing, identify } from "./identify.ts";
+import { type PasswordFactorOptions, passwordFactor } from "./password-factor.ts";
+
+/** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
+export type SignIn = (given: Given) => Promise<SignInAnswer>;
+
+export interface SignInOptions extends PasswordFactorOptions {
+  readonly storage: Storage;
+  readonly users: Users;
+  readonly guesses: GuessLimit;
+  readonly knownPlaces: KnownPlaces;
+  readonly randomBytes: (size: number) => Uint8Array;
+}
+
+type SignInSteps = readonly (readonly [what: string, step: Step])[];
+
+export async function createSignIn(options: SignInOptions): Promise<SignIn> {
+  const steps = signInSteps(options, await ownerForNobody(options));
+  return (given) => runSignIn(steps, given);
+}
+
+/** Runs the steps in turn, up to the first that answers. */
+export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignInAnswer> {
+  const attempt: Attempt = { given, identity: undefined, passed: [], deviceToken: undefined };
+  for (const [, step] of steps) {
+    const answer = await step(attempt);
+    if (answer !== undefined) return answer;
+  }
+  return { outcome: "signed_in", signedIn: signedInBy(attempt) };
+}
+
+export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps {
+  const { users, knownPlaces, guesses } = options;
+  return [
+    ["ask for what is missing", askForMissing],
+    ["identify: which account, and from where", identify({ users, knownPlaces, nobody })],
+    ["wait where somebody guesses", waitForGuesses(guesses)],
+    ["first factor: the password", passwordFactor(options)],
+    ["refuse whoever may not sign in", refuseInactive],
+    // A second factor goes here, and after it what the user must do first: before anything is remembered or opened.
+    ["remember this device and address", remember(options)],
+  ];
+}
+
+/** What a password for nobody is compared with: an unknown name must take as long as a known one. */
+async function ownerForNobody({ randomBytes }: SignInOptions): Promise<Owner> {
+  const password = Buffer.from(randomBytes(32)).toString("hex");
+  return { id: "", password_hash: await hashPassword(password, randomBytes) };
+}
+
+const waitForGuesses =
+  (guesses: GuessLimit): Step =>
+  async ({ identity }) => {
+    const waitMs = await guesses.look(identity!);
+    return waitMs > 0 ? { outcome: "wait", waitMs } : undefined;
+  };
+
+/** After the factor: before it, the time to the answer would tell who is disabled. */
+const refuseInactive: Step = ({ identity }) => {
+  const { user } = identity!;
+  return user === undefined || user.disabled_at !== null ? { outcome: "refused" } : undefined;
+};
+
+const remember =
+  ({ storage, guesses, knownPlaces, randomBytes }: SignInOptions): Step =>
+  async (attempt) => {
+    const identity = attempt.identity!;
+    const { standing, address, owner } = identity;
+    const deviceToken =
+      standing.kind === "device" ? standing.token : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+    await storage.write(async (transaction) => {
+      await guesses.succeeded(transaction, identity);
+      await knownPlaces.remember(transaction, owner, { deviceToken, address });
+    });
+    attempt.deviceToken = deviceToken;
+    return undefined;
+  };
+
+/** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
+function signedInBy({ identity, passed, deviceToken }: Attempt): SignedIn {
+  const user = identity?.user;
+  if (user === undefined || deviceToken === undefined || passed.length === 0) {
+    throw new Error("the steps of signing in ended without a factor that was passed");
+  }
+  return { user, deviceToken, amr: [...passed] } as unknown as SignedIn;
+}
