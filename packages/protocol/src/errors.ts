@@ -8,7 +8,7 @@ export class PortcullisError<Code extends string = string> extends Error {
   readonly status: number;
   readonly detail: string | undefined;
 
-  constructor(definition: { code: Code; status: number; text: string }, options: ErrorDetails = {}) {
+  constructor(definition: ErrorDefinition<Code>, options: ErrorDetails = {}) {
     super(
       options.text ?? definition.text,
       options.cause === undefined ? undefined : { cause: options.cause },
@@ -17,6 +17,13 @@ export class PortcullisError<Code extends string = string> extends Error {
     this.status = definition.status;
     this.detail = options.detail;
   }
+}
+
+/** One entry of a catalogue, with its code. */
+export interface ErrorDefinition<Code extends string = string> {
+  readonly code: Code;
+  readonly status: number;
+  readonly text: string;
 }
 
 export interface ErrorDetails {
@@ -29,10 +36,18 @@ export interface ErrorDetails {
 
 export type ErrorCatalogue<Code extends string> = Readonly<Record<Code, { status: number; text: string }>>;
 
+/** Makes the errors of one catalogue, and says what each of them is. */
+export interface ErrorMaker<Code extends string> {
+  (code: Code, details?: ErrorDetails): PortcullisError<Code>;
+  /** What these errors are, for whoever tells beforehand that they can happen. */
+  definitions(...codes: readonly Code[]): readonly ErrorDefinition<Code>[];
+}
+
 /** Returns the function that makes the errors of a package's one catalogue. */
-export function errorsOf<Code extends string>(catalogue: ErrorCatalogue<Code>) {
-  return (code: Code, details?: ErrorDetails): PortcullisError<Code> =>
-    new PortcullisError({ code, ...catalogue[code] }, details);
+export function errorsOf<Code extends string>(catalogue: ErrorCatalogue<Code>): ErrorMaker<Code> {
+  const definitionOf = (code: Code): ErrorDefinition<Code> => ({ code, ...catalogue[code] });
+  const make = (code: Code, details?: ErrorDetails) => new PortcullisError(definitionOf(code), details);
+  return Object.assign(make, { definitions: (...codes: readonly Code[]) => codes.map(definitionOf) });
 }
 
 /** The codes of a catalogue, as a union. */
