@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { checkBody, FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
+import { FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
+import { checkInput } from "@portcullis/http-api";
 import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
 import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-replica-directory.ts";
 import {
@@ -116,7 +117,7 @@ export class ServerLife {
 
   async #lease(text: string): Promise<string> {
     const receivedAt = this.process.clock.monotonicMs();
-    const request = checkBody(leaseRequestSchema, JSON.parse(text));
+    const request = checkInput(leaseRequestSchema, JSON.parse(text));
     const response = await this.#leases.call({ clientId: FEED_CLIENT, request, receivedAt });
     return JSON.stringify(this.#mutations.leaseAnswer(response, receivedAt));
   }

@@ -32,6 +32,7 @@ import {
   type Oidc,
   type OidcTestHooks,
   pruneOidc,
+  TARGET_ERRORS,
 } from "./oidc/index.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
@@ -163,6 +164,7 @@ async function compose(
     findTarget: createFindTarget({ users, resources: configuration.resources }),
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
+    targetErrors: TARGET_ERRORS,
     signHead,
     recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
     mostLiveRevocations: configuration.mostLiveRevocations,

@@ -1,6 +1,7 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
-import { type Authenticate, every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
+import { every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
+import type { Authenticate } from "@portcullis/http-api";
 import { type Clock, type Log, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
 import { listenError, originOf } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";

@@ -1,11 +1,12 @@
+import { type FeedRoutesOptions, feedRoutes } from "@portcullis/feed-server";
 import {
   type Authenticate,
   createErrorHandler,
-  type FeedRoutesOptions,
-  mountFeedRoutes,
-  readJsonOnly,
-} from "@portcullis/feed-server";
-import { type Log, type LogEvent, parseCursor } from "@portcullis/protocol";
+  type ErrorHandlerOptions,
+  mountRoutes,
+  OAUTH_ERROR,
+} from "@portcullis/http-api";
+import { type Log, type PortcullisError, parseCursor } from "@portcullis/protocol";
 import { fastifyServer, PROMETHEUS_TYPE } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { relayError } from "./errors.ts";
@@ -32,8 +33,8 @@ export function createRelayApp(options: RelayAppOptions): FastifyInstance {
     requestTimeout: 30_000,
     bodyLimit: 16 * 1024,
   });
-  app.setErrorHandler(createErrorHandler({ report: withoutOutages(options.log) }));
-  void app.register(feedRoutes(options), { prefix: REVOCATIONS_PATH });
+  app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, report: withoutOutages(options.log) }));
+  void app.register(feed(options), { prefix: REVOCATIONS_PATH });
   app.get("/health/live", async () => ({ status: "live" }));
   app.get("/health/ready", async (_request, reply) => {
     if (options.status().ready) return { status: "ready" };
@@ -44,14 +45,13 @@ export function createRelayApp(options: RelayAppOptions): FastifyInstance {
   return app;
 }
 
-function feedRoutes(options: RelayAppOptions) {
+function feed(options: RelayAppOptions) {
   const { copy, authenticate, leases, streams, clock } = options;
   return async (app: FastifyInstance): Promise<void> => {
-    app.decorateRequest("caller");
-    readJsonOnly(app);
     app.addHook("preHandler", async (request) => checkNotAhead(request, copy));
     const get = () => copy.current?.snapshots.get() ?? Promise.reject(relayError("relay_not_fresh"));
-    mountFeedRoutes(app, { authenticate, leases, streams, clock, snapshots: { get } });
+    const routes = feedRoutes({ leases, streams, clock, snapshots: { get } });
+    mountRoutes(app, routes, { authenticate, form: OAUTH_ERROR });
   };
 }
 
@@ -67,7 +67,7 @@ function checkNotAhead(request: FastifyRequest, { current }: ServedCopy): void {
 
 /** Ten thousand verifiers that are told to come again are one event, which the replica reports. */
 const withoutOutages =
-  (log: Log) =>
-  (event: LogEvent & { readonly code?: unknown }): void => {
-    if (!String(event.code).startsWith("relay_")) log.error(event);
+  (log: Log): ErrorHandlerOptions["report"] =>
+  (event) => {
+    if (!String((event.error as Partial<PortcullisError>).code).startsWith("relay_")) log.error(event);
   };

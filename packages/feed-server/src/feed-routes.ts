@@ -1,59 +1,129 @@
+/** What verifiers call: snapshot, stream and lease (docs/reference/revocations-api.md). */
+import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import {
   API_SCOPES,
   type Clock,
   leaseRequestSchema,
+  leaseResponseSchema,
   parseCursor,
   SNAPSHOT_MEDIA_TYPE,
 } from "@portcullis/protocol";
 import type { FeedCursor } from "@portcullis/revocation";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Authenticate, callerOf, requireScope } from "./caller.ts";
-import { checkBody } from "./check-body.ts";
+import { z } from "zod";
+import { feedError } from "./errors.ts";
 import type { FeedStreams } from "./feed-streams.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
-import { ProblemsError } from "./problems.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 export interface FeedRoutesOptions {
-  readonly authenticate: Authenticate;
   readonly snapshots: Pick<Snapshots, "get">;
   readonly leases: Pick<LeaseDesk, "call">;
   readonly streams: Pick<FeedStreams, "admit" | "open">;
   readonly clock: Pick<Clock, "monotonicMs">;
 }
 
-/** What verifiers call (docs/reference/revocations-api.md). Every route authenticates before its body is read. */
-export function mountFeedRoutes(app: FastifyInstance, options: FeedRoutesOptions): void {
-  const onRequest = requireScope(options.authenticate, API_SCOPES.readRevocations);
-  const asReader = { onRequest, exposeHeadRoute: false };
-  app.get("/snapshot", asReader, (_request, reply) => sendSnapshot(options, reply));
-  app.get("/stream", asReader, (request, reply) => stream(options, request, reply));
-  app.post("/lease", asReader, (request, reply) => lease(options, request, reply));
-}
+/** Returns the routes, to be mounted at `/revocations`. */
+export const feedRoutes = (options: FeedRoutesOptions): readonly DeclaredRoute[] => [
+  snapshotRoute(options),
+  streamRoute(options),
+  leaseRoute(options),
+];
 
-async function sendSnapshot({ snapshots }: FeedRoutesOptions, reply: FastifyReply) {
-  const bytes = await snapshots.get();
-  return reply.type(SNAPSHOT_MEDIA_TYPE).header("cache-control", "no-store").send(bytes);
-}
+const COMMON = { tag: "Feed", scope: API_SCOPES.readRevocations } as const;
+/** The log in SQL, or the issuer that a relay follows, cannot be asked. */
+const OUTAGE = {
+  code: "temporarily_unavailable",
+  status: 503,
+  text: "Nothing was changed. Try again shortly.",
+};
 
-async function stream({ streams }: FeedRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const cursor = cursorOf(request);
-  streams.admit(callerOf(request));
-  reply.hijack();
-  void streams.open(reply.raw, cursor, callerOf(request));
-}
+const snapshotRoute = ({ snapshots }: FeedRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "getSnapshot",
+    method: "GET",
+    path: "/snapshot",
+    summary: "Get all live revocations: where a verifier starts",
+    description:
+      "Header (incarnation, head, chain at the head, signed head, hash key, token lifetime, clock skew), records of 40 bytes, SHA-256. It may be some seconds old; the stream goes on from its head.",
+    answers: { 200: { says: "The snapshot.", bytes: SNAPSHOT_MEDIA_TYPE } },
+    errors: [OUTAGE],
+    handle: async () => ({ status: 200, bytes: await snapshots.get() }),
+  });
 
-async function lease({ leases, clock }: FeedRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const receivedAt = clock.monotonicMs();
-  const body = checkBody(leaseRequestSchema, request.body);
-  const response = await leases.call({ clientId: callerOf(request).clientId, request: body, receivedAt });
-  return reply.header("cache-control", "no-store").send(response);
-}
+const INCARNATION = "Vt8Vt7mGQf2bqfYkq0hZ0A";
+const MALFORMED_CURSOR =
+  "Must be <incarnation>:<seq>, as in the header of a snapshot or the id of the last event.";
 
 /** A stream without a cursor could only begin at the head: its reader would miss what is live before it. */
-function cursorOf(request: FastifyRequest): FeedCursor {
-  const cursor = parseCursor(String(request.headers["last-event-id"] ?? ""));
-  if (cursor !== undefined) return cursor;
-  const message = "Must be <incarnation>:<seq>, as in the header of a snapshot or the id of the last event.";
-  throw new ProblemsError([{ field: "Last-Event-ID", message }]);
-}
+const cursorSchema = z
+  .string({ error: MALFORMED_CURSOR })
+  .transform((text, context): FeedCursor => {
+    const cursor = parseCursor(text);
+    if (cursor !== undefined) return cursor;
+    context.issues.push({ code: "custom", message: MALFORMED_CURSOR, input: text });
+    return z.NEVER;
+  })
+  .meta({
+    description: "`<incarnation>:<seq>`: the head of the snapshot, or the id of the last event.",
+    example: `${INCARNATION}:812`,
+  });
+
+const BATCH_EVENT = [
+  `id: ${INCARNATION}:813`,
+  "event: batch",
+  `data: {"incarnation":"${INCARNATION}","prev":812,"from":813,"to":813,"records":"...","chain":"...","signedHead":"..."}`,
+  "",
+  "",
+].join("\n");
+
+const streamRoute = ({ streams }: FeedRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "followRevocations",
+    method: "GET",
+    path: "/stream",
+    summary: "Follow the revocations that are committed from now on",
+    description:
+      "Server-sent events: `batch`, whose records are applied only if its `prev` is what you have applied; `reset`, after which a new snapshot is taken. A comment every two seconds shows that the line is alive. A reader that leaves more than 1 MiB unread is cut, and comes back with its last id. The stream ends when the token that opened it expires or is revoked.",
+    parameters: { headers: z.object({ "Last-Event-ID": cursorSchema }) },
+    answers: {
+      200: { says: "The events, as they happen.", stream: "text/event-stream", example: BATCH_EVENT },
+    },
+    errors: [...feedError.definitions("too_many_streams"), OUTAGE],
+    async handle({ caller, headers }) {
+      streams.admit(caller);
+      const cursor = headers["Last-Event-ID"];
+      return { status: 200, stream: (response) => void streams.open(response, cursor, caller) };
+    },
+  });
+
+const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "renewLease",
+    method: "POST",
+    path: "/lease",
+    summary: 'Acknowledge, and get the right to say "allow" for some seconds',
+    description:
+      "`applied` is the acknowledgement: the index holds every record up to it. `leaseMs: 0` gives the lease back. A lease belongs to the client that asked for it together with the name: nobody acknowledges for another.",
+    body: {
+      schema: leaseRequestSchema,
+      example: { replica: "gateway-7f3a", incarnation: INCARNATION, applied: 812, leaseMs: 5000 },
+    },
+    answers: {
+      200: {
+        says: "`head` was read after the request arrived. The lease makes fresh only once it is applied, counted from before the request was sent.",
+        schema: leaseResponseSchema,
+        example: { incarnation: INCARNATION, head: 812, leaseMs: 5000 },
+      },
+    },
+    errors: [...feedError.definitions("other_incarnation", "ahead_of_head", "too_many_leases"), OUTAGE],
+    async handle({ caller, body }) {
+      const receivedAt = clock.monotonicMs();
+      return {
+        status: 200,
+        body: await leases.call({ clientId: caller.clientId, request: body, receivedAt }),
+      };
+    },
+  });

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
+import type { Caller } from "@portcullis/http-api";
 import { type Clock, type SetTimer, wallSecondsOf } from "@portcullis/protocol";
 import type { FeedCursor, RevocationView, TokenCoordinates } from "@portcullis/revocation";
-import type { Caller } from "./caller.ts";
 import { feedError } from "./errors.ts";
 import { EventStream } from "./event-stream.ts";
 import type { FeedHub } from "./feed-hub.ts";

@@ -1,13 +1,11 @@
 export { type SetTimer, systemTimer as setProcessTimer } from "@portcullis/protocol";
 export { ackIntervalFor } from "./ack-interval.ts";
-export { type Authenticate, type Caller, callerOf, requireScope } from "./caller.ts";
-export { checkBody, problemsOf } from "./check-body.ts";
 export { feedError } from "./errors.ts";
 export { EventStream } from "./event-stream.ts";
 export { ExclusiveLeases } from "./exclusive-leases.ts";
 export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 export { FeedHub } from "./feed-hub.ts";
-export { type FeedRoutesOptions, mountFeedRoutes } from "./feed-routes.ts";
+export { type FeedRoutesOptions, feedRoutes } from "./feed-routes.ts";
 export { FeedStreams } from "./feed-streams.ts";
 export { HeadSigner, type SignHead } from "./head-signer.ts";
 export { countedFor, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
@@ -22,10 +20,7 @@ export {
   type Leases,
   LeaseTable,
 } from "./lease-table.ts";
-export { type Problem, ProblemsError } from "./problems.ts";
-export { readJsonOnly } from "./read-json-only.ts";
 export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
-export { createErrorHandler, type SendErrorOptions } from "./send-error.ts";
 export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
 export { Snapshots } from "./snapshots.ts";
 export { every } from "./timers.ts";

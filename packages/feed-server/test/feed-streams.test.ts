@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
+import type { Caller } from "@portcullis/http-api";
 import { FrozenClock } from "@portcullis/testing";
-import type { Caller } from "../src/caller.ts";
 import { FeedStreams } from "../src/feed-streams.ts";
 
 const CALLER = { clientId: "orders", expiresAt: 2e9, claims: {} } as unknown as Caller;

@@ -1,14 +1,20 @@
 /** Disabling and enabling apps (clients): `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
-
-import { callerOf, checkBody } from "@portcullis/feed-server";
-import { API_SCOPES, type AppState } from "@portcullis/protocol";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { API_SCOPES, type AppState, appStateSchema } from "@portcullis/protocol";
+import { z } from "zod";
 import { type ClientRow, type Clients, endClient, namedClientOf } from "../apps/clients.ts";
 import { appsError } from "../apps/errors.ts";
-import type { EndBelow, Receipts, Revoker } from "../revocations/index.ts";
+import {
+  ENFORCED,
+  type EndBelow,
+  OUTAGES,
+  PENDING,
+  preferSchema,
+  type Receipts,
+  type Revoker,
+} from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { ApiRoutes } from "./mount-api.ts";
-import { type Change, changeSchema, sendChange } from "./send-change.ts";
+import { answerChange, CHANGE_BODY, type Change, changeAnswers } from "./answer-change.ts";
 
 export interface AppsRoutesOptions {
   readonly clients: Clients;
@@ -18,24 +24,55 @@ export interface AppsRoutesOptions {
   readonly receipts: Receipts;
 }
 
-export function appsRoutes(options: AppsRoutesOptions): (routes: ApiRoutes) => void {
-  const answering =
-    (change: (options: AppsRoutesOptions, request: FastifyRequest) => Promise<Change<AppState>>) =>
-    async (request: FastifyRequest, reply: FastifyReply) =>
-      sendChange({ request, reply }, await change(options, request), options.receipts);
-  return ({ app, needs }) => {
-    app.post("/apps/:clientId/disable", needs(API_SCOPES.writeApps), answering(disable));
-    app.post("/apps/:clientId/enable", needs(API_SCOPES.writeApps), answering(enable));
-  };
+export const appsRoutes = (options: AppsRoutesOptions): readonly DeclaredRoute[] => [
+  disableRoute(options),
+  enableRoute(options),
+];
+
+const COMMON = {
+  tag: "Apps",
+  method: "POST",
+  scope: API_SCOPES.writeApps,
+  parameters: {
+    path: z.object({
+      clientId: z.string().meta({ description: "`client_id` of the app.", example: "mail" }),
+    }),
+    headers: preferSchema,
+  },
+  body: CHANGE_BODY,
+} as const;
+
+const EXAMPLE = { clientId: "mail", name: "Mail", changed: true } as const;
+
+const disableRoute = (options: AppsRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "disableApp",
+    path: "/apps/{clientId}/disable",
+    summary: "Disable an app: it is let in nowhere",
+    description:
+      "Every grant and token of it ends, with the reason `client_disabled`. `changed` is false when it was so before; the receipt is repeated then.",
+    answers: changeAnswers(appStateSchema, {
+      enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
+      pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
+    }),
+    errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
+    async handle(call) {
+      const by = { clientId: call.path.clientId, actor: call.caller.clientId, note: call.body.note };
+      return answerChange(await disable(options, by), options.receipts, call);
+    },
+  });
+
+interface Disabling {
+  readonly clientId: string;
+  readonly actor: string;
+  readonly note: string | undefined;
 }
 
-const idOf = ({ params }: FastifyRequest): string => (params as { clientId: string }).clientId;
-
-async function disable(options: AppsRoutesOptions, request: FastifyRequest): Promise<Change<AppState>> {
-  const { clients, storage, endBelow, revoker } = options;
-  const clientId = idOf(request);
-  const actor = callerOf(request).clientId;
-  const note = checkBody(changeSchema, request.body ?? {}).note;
+async function disable(
+  { clients, storage, endBelow, revoker }: AppsRoutesOptions,
+  { clientId, actor, note }: Disabling,
+): Promise<Change<AppState>> {
   assertNotItself(clientId, actor);
   const { row, appended } = await storage.write(async (transaction) => {
     const row = await clients.findRow(transaction, clientId);
@@ -56,16 +93,32 @@ function assertNotItself(clientId: string, actor: string): void {
   });
 }
 
-async function enable(options: AppsRoutesOptions, request: FastifyRequest): Promise<Change<AppState>> {
-  const { clients, storage } = options;
-  checkBody(changeSchema, request.body ?? {});
+const enableRoute = (options: AppsRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "enableApp",
+    path: "/apps/{clientId}/enable",
+    summary: "Let a disabled app ask for tokens again",
+    description: "Ends nothing, and brings nothing back: what has ended stays ended.",
+    answers: {
+      200: {
+        says: "The state as it is now.",
+        schema: appStateSchema,
+        example: { ...EXAMPLE, status: "enabled" },
+      },
+    },
+    errors: [...appsError.definitions("unknown_client", "app_removed"), ...OUTAGES],
+    handle: async ({ path }) => ({ status: 200, body: await enable(options, path.clientId) }),
+  });
+
+async function enable({ clients, storage }: AppsRoutesOptions, clientId: string): Promise<AppState> {
   const row = await storage.write(async (transaction) => {
-    const found = await clients.findRow(transaction, idOf(request));
+    const found = await clients.findRow(transaction, clientId);
     assertInFile(found);
     if (found.disabled_at !== null) await clients.enable(transaction, found.client_id);
     return found;
   });
-  return { state: stateOf(row, "enabled", row.disabled_at !== null), seq: undefined };
+  return stateOf(row, "enabled", row.disabled_at !== null);
 }
 
 function assertInFile({ client_id, removed_at }: ClientRow): void {

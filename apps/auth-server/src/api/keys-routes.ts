@@ -1,17 +1,25 @@
-import { callerOf, checkBody } from "@portcullis/feed-server";
+/** Signing keys: docs/reference/api.md. */
+import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import {
   API_SCOPES,
-  type KeyList,
-  type KeyRetirementAnswer,
+  keyListSchema,
+  keyRetirementAnswerSchema,
   keyRetirementRequestSchema,
-  type RotatedKey,
+  rotatedKeySchema,
 } from "@portcullis/protocol";
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { KeyRing } from "../keys/key-ring.ts";
-import type { Receipts, Revoker } from "../revocations/index.ts";
-import type { ApiRoutes } from "./mount-api.ts";
-import { receiptOf, statusOf } from "./send-receipt.ts";
+import { oidcError } from "../oidc/index.ts";
+import {
+  ENFORCED,
+  OUTAGES,
+  PENDING,
+  PREFERENCE_APPLIED,
+  preferSchema,
+  type Receipts,
+  type Revoker,
+  waitForReceipt,
+} from "../revocations/index.ts";
 
 export interface KeysRoutesOptions {
   readonly ring: Pick<KeyRing, "list" | "rotate" | "signingNow">;
@@ -19,47 +27,117 @@ export interface KeysRoutesOptions {
   readonly receipts: Receipts;
 }
 
-/** Signing keys: docs/reference/api.md. */
-export function keysRoutes(options: KeysRoutesOptions): (routes: ApiRoutes) => void {
-  return ({ app, needs }) => {
-    app.get("/keys", needs(API_SCOPES.readKeys), async (_request, reply) =>
-      notStored(reply).send({ items: await options.ring.list() } satisfies KeyList),
-    );
-    app.post("/keys/rotate", needs(API_SCOPES.writeKeys), (request, reply) =>
-      rotate(options, request, reply),
-    );
-    app.post("/keys/:kid/retire", needs(API_SCOPES.writeKeys), (request, reply) =>
-      retire(options, request, reply),
-    );
-  };
-}
+export const keysRoutes = (options: KeysRoutesOptions): readonly DeclaredRoute[] => [
+  listRoute(options),
+  rotateRoute(options),
+  retireRoute(options),
+];
 
-const notStored = (reply: FastifyReply): FastifyReply => reply.header("cache-control", "no-store");
+const TAG = "Signing keys";
+const EXAMPLE_KID = "sYsOcWbSgaMzQkSPPAe0Fg";
+const SIGNING = { kid: "h5eM2dSmTzGkUq4sQnq2bQ", publishedSince: "2026-03-01T12:00:00.000Z" } as const;
 
-async function rotate({ ring }: KeysRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  checkBody(z.strictObject({}), request.body ?? {});
-  const rotated: RotatedKey = await ring.rotate(callerOf(request).clientId);
-  return notStored(reply).send(rotated);
-}
-
-async function retire(options: KeysRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const { note, reason } = checkBody(keyRetirementRequestSchema, request.body ?? {});
-  const { seq, key, known, repeated } = await options.revoker.revoke({
-    scope: "key",
-    key: (request.params as { kid: string }).kid,
-    mode: "kill",
-    reason,
-    actor: callerOf(request).clientId,
-    ...(note === undefined ? {} : { note }),
+const listRoute = ({ ring }: KeysRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "listKeys",
+    method: "GET",
+    path: "/keys",
+    summary: "List all keys that there ever were, the one that signs first",
+    scope: API_SCOPES.readKeys,
+    answers: {
+      200: {
+        says: "The keys, without what they sign with.",
+        schema: keyListSchema,
+        example: {
+          items: [
+            {
+              kid: EXAMPLE_KID,
+              algorithm: "ES256",
+              status: "active",
+              createdAt: "2026-03-01T12:00:00.000Z",
+              publishedSince: "2026-03-01T12:00:00.000Z",
+            },
+          ],
+        },
+      },
+    },
+    errors: OUTAGES,
+    handle: async () => ({ status: 200, body: { items: await ring.list() } }),
   });
-  const receipt = await receiptOf(options.receipts, seq, { request, reply });
-  const signing = await options.ring.signingNow();
-  const answer: KeyRetirementAnswer = {
-    ...receipt,
-    key,
-    known,
-    ...(repeated ? { repeated } : {}),
-    signing,
-  };
-  return notStored(reply).code(statusOf(receipt)).send(answer);
-}
+
+const rotateRoute = ({ ring }: KeysRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "rotateKey",
+    method: "POST",
+    path: "/keys/rotate",
+    summary: "Let the next key sign from now on, and publish another that is next",
+    description:
+      "The key before it stays published until its longest token has ended. A key that was published a short time ago signs all the same, and the answer has a `warning`.",
+    scope: API_SCOPES.writeKeys,
+    body: { schema: z.strictObject({}), example: {}, mayBeAbsent: true },
+    answers: {
+      200: {
+        says: "What signs now, and the `kid` of what is next.",
+        schema: rotatedKeySchema,
+        example: { ...SIGNING, next: "6hDI8gTQR1mZ0sVbR7l0xA" },
+      },
+    },
+    errors: OUTAGES,
+    handle: async ({ caller }) => ({ status: 200, body: await ring.rotate(caller.clientId) }),
+  });
+
+const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "retireKey",
+    method: "POST",
+    path: "/keys/{kid}/retire",
+    summary: "Refuse a key for good, everywhere",
+    description:
+      "The next key signs if it was the one that signed, and a key that is next is replaced. Does what `POST /revocations` with the scope `key` does, and says in `signing` what signs now.",
+    scope: API_SCOPES.writeKeys,
+    parameters: {
+      path: z.object({ kid: z.string().meta({ description: "`kid` of the key.", example: EXAMPLE_KID }) }),
+      headers: preferSchema,
+    },
+    body: {
+      schema: keyRetirementRequestSchema,
+      example: { note: "the backup was on a lost disk" },
+      mayBeAbsent: true,
+    },
+    answers: {
+      200: {
+        says: "Every verifier refuses the key.",
+        schema: keyRetirementAnswerSchema,
+        example: { ...ENFORCED, key: EXAMPLE_KID, known: true, signing: SIGNING },
+        headers: PREFERENCE_APPLIED,
+      },
+      202: {
+        says: "Committed, and `laggards` may still accept the key, until `enforcedBy` at the latest.",
+        schema: keyRetirementAnswerSchema,
+        example: { ...PENDING, key: EXAMPLE_KID, known: true, signing: SIGNING },
+        headers: PREFERENCE_APPLIED,
+      },
+    },
+    errors: [...oidcError.definitions("unknown_key", "reason_not_true"), ...OUTAGES],
+    async handle(call) {
+      const { note, reason } = call.body;
+      const { seq, key, known, repeated } = await revoker.revoke({
+        scope: "key",
+        key: call.path.kid,
+        mode: "kill",
+        reason,
+        actor: call.caller.clientId,
+        ...(note === undefined ? {} : { note }),
+      });
+      const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
+      const signing = await ring.signingNow();
+      return {
+        status,
+        headers,
+        body: { ...receipt, key, known, ...(repeated ? { repeated } : {}), signing },
+      };
+    },
+  });

@@ -1,12 +1,21 @@
 /** Disabling and enabling users: `POST /api/v1/users/{user}/disable` and `/enable`. */
-import { callerOf, checkBody } from "@portcullis/feed-server";
-import { API_SCOPES, type UserState } from "@portcullis/protocol";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
+import { z } from "zod";
+import { peopleError } from "../people/errors.ts";
 import type { User, Users } from "../people/users.ts";
-import type { EndBelow, Receipts, Revoker } from "../revocations/index.ts";
+import {
+  ENFORCED,
+  type EndBelow,
+  EXAMPLE_SID,
+  OUTAGES,
+  PENDING,
+  preferSchema,
+  type Receipts,
+  type Revoker,
+} from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { ApiRoutes } from "./mount-api.ts";
-import { type Change, changeSchema, sendChange } from "./send-change.ts";
+import { answerChange, CHANGE_BODY, type Change, changeAnswers } from "./answer-change.ts";
 
 export interface UsersRoutesOptions {
   readonly users: Users;
@@ -16,46 +25,90 @@ export interface UsersRoutesOptions {
   readonly receipts: Receipts;
 }
 
-export function usersRoutes(options: UsersRoutesOptions): (routes: ApiRoutes) => void {
-  const answering =
-    (change: (options: UsersRoutesOptions, request: FastifyRequest) => Promise<Change<UserState>>) =>
-    async (request: FastifyRequest, reply: FastifyReply) =>
-      sendChange({ request, reply }, await change(options, request), options.receipts);
-  return ({ app, needs }) => {
-    app.post("/users/:user/disable", needs(API_SCOPES.writeUsers), answering(disable));
-    app.post("/users/:user/enable", needs(API_SCOPES.writeUsers), answering(enable));
-  };
-}
+export const usersRoutes = (options: UsersRoutesOptions): readonly DeclaredRoute[] => [
+  disableRoute(options),
+  enableRoute(options),
+];
 
-const nameOf = ({ params }: FastifyRequest): string => (params as { user: string }).user;
+const COMMON = {
+  tag: "Users",
+  method: "POST",
+  scope: API_SCOPES.writeUsers,
+  parameters: {
+    path: z.object({
+      user: z.string().meta({
+        description: "A `sub`, a username or an e-mail address; a `sub` wins.",
+        example: "alice",
+      }),
+    }),
+    headers: preferSchema,
+  },
+  body: CHANGE_BODY,
+  errors: [...peopleError.definitions("unknown_subject", "ambiguous_user"), ...OUTAGES],
+} as const;
+
+const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", changed: true } as const;
+
+const disableRoute = (options: UsersRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "disableUser",
+    path: "/users/{user}/disable",
+    summary: "Disable a user: nothing of the user's goes on, and no sign-in follows",
+    description:
+      "Every session, grant and token of the user ends, with the reason `user_disabled`. `changed` is false when it was so before; the receipt is repeated then.",
+    answers: changeAnswers(userStateSchema, {
+      enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
+      pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
+    }),
+    async handle(call) {
+      const by = { name: call.path.user, actor: call.caller.clientId, note: call.body.note };
+      return answerChange(await disable(options, by), options.receipts, call);
+    },
+  });
 
 /** Row, sessions and record in one transaction: no token of before outlives it, and none can follow. */
-async function disable(options: UsersRoutesOptions, request: FastifyRequest): Promise<Change<UserState>> {
-  const { users, storage, endBelow, revoker } = options;
-  const note = checkBody(changeSchema, request.body ?? {}).note;
+async function disable(
+  { users, storage, endBelow, revoker }: UsersRoutesOptions,
+  { name, actor, note }: { readonly name: string; readonly actor: string; readonly note: string | undefined },
+): Promise<Change<UserState>> {
   const { user, appended } = await storage.write(async (transaction) => {
-    const user = await users.findRow(transaction, nameOf(request));
+    const user = await users.findRow(transaction, name);
     if (user.disabled_at !== null) return { user };
     await users.disable(transaction, user.id);
     const target = { scope: "subject", key: user.id, mode: "kill", reason: "user_disabled" } as const;
     await endBelow(transaction, target);
-    const by = { actor: callerOf(request).clientId, ...(note === undefined ? {} : { note }) };
+    const by = { actor, ...(note === undefined ? {} : { note }) };
     return { user, appended: transaction.append([{ ...target, ...by }]) };
   });
   const seq = appended?.seq ?? (await revoker.seqOf([{ scope: "subject", key: user.id }]));
   return { state: stateOf(user, "disabled", appended !== undefined), seq };
 }
 
-/** Ends nothing, and brings nothing back: what ended stays ended, and the user signs in again. */
-async function enable(options: UsersRoutesOptions, request: FastifyRequest): Promise<Change<UserState>> {
-  const { users, storage } = options;
-  checkBody(changeSchema, request.body ?? {});
+const enableRoute = (options: UsersRoutesOptions) =>
+  declareRoute({
+    ...COMMON,
+    operationId: "enableUser",
+    path: "/users/{user}/enable",
+    summary: "Let a disabled user sign in again",
+    description: "Ends nothing, and brings nothing back: what has ended stays ended.",
+    answers: {
+      200: {
+        says: "The state as it is now.",
+        schema: userStateSchema,
+        example: { ...EXAMPLE, status: "active" },
+      },
+    },
+    handle: async ({ path }) => ({ status: 200, body: await enable(options, path.user) }),
+  });
+
+async function enable({ users, storage }: UsersRoutesOptions, name: string): Promise<UserState> {
   const user = await storage.write(async (transaction) => {
-    const found = await users.findRow(transaction, nameOf(request));
+    const found = await users.findRow(transaction, name);
     if (found.disabled_at !== null) await users.enable(transaction, found.id);
     return found;
   });
-  return { state: stateOf(user, "active", user.disabled_at !== null), seq: undefined };
+  return stateOf(user, "active", user.disabled_at !== null);
 }
 
 const stateOf = (user: User, status: UserState["status"], changed: boolean): UserState => ({

@@ -1,6 +1,6 @@
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
 export type { Endings } from "./endings/endings.ts";
-export { createFindTarget } from "./endings/find-target.ts";
+export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createEndBelow } from "./endings/lineage.ts";
 export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";

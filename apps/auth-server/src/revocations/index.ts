@@ -1,5 +1,6 @@
-export type { Authenticate, Caller } from "@portcullis/feed-server";
-export { gone, waitOf } from "./api/prefer-wait.ts";
+export { ENFORCED, EXAMPLE_SID, PENDING } from "./api/examples.ts";
+export { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./api/prefer-wait.ts";
+export { OUTAGES } from "./errors.ts";
 export type { Bus, BusMessage } from "./many-servers/bus.ts";
 export { parseBusMessage } from "./many-servers/postgres-bus.ts";
 export type { Receipts } from "./receipts/receipts.ts";

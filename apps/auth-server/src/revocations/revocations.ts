@@ -1,6 +1,5 @@
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import {
-  type Authenticate,
   every,
   FeedHub,
   FeedStreams,
@@ -11,7 +10,8 @@ import {
   Snapshots,
   setProcessTimer,
 } from "@portcullis/feed-server";
-import type { Clock } from "@portcullis/protocol";
+import type { Authenticate } from "@portcullis/http-api";
+import type { Clock, ErrorDefinition } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -37,6 +37,8 @@ export interface RevocationsOptions {
   readonly endBelow: EndBelow;
   /** What a revocation names, looked up where it ends: what is not there is no success. */
   readonly findTarget: FindTarget;
+  /** What `findTarget` throws, for the description of the API. Default: nothing. */
+  readonly targetErrors?: readonly ErrorDefinition[];
   /** As of the revoker: the receipt of a retired key is given when its successor signs here. */
   readonly settle?: () => Promise<void>;
   /** Called with what to do when heads that were signed before may be of a dead key. */
@@ -97,6 +99,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     recognizeHead = async () => undefined,
     randomBytes = cryptoRandomBytes,
     report = () => undefined,
+    targetErrors = [],
     limits = {},
     mostLiveRevocations = MOST_LIVE_REVOCATIONS,
   } = options;
@@ -176,8 +179,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       snapshotsServed: snapshots.counters.served,
     }),
     mount(app, { authenticate, path }) {
-      const routes = revocationRoutes({
-        authenticate,
+      const parts = {
         revoker,
         capacity,
         receipts,
@@ -190,8 +192,9 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         leases: desk,
         streams,
         clock,
-        report,
-      });
+        targetErrors,
+      };
+      const routes = revocationRoutes(parts, { authenticate, report });
       app.register(routes, { prefix: path });
     },
     async close() {

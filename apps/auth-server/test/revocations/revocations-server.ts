@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import type { Authenticate } from "@portcullis/feed-server";
+import type { Authenticate } from "@portcullis/http-api";
 import {
   type Clock,
   type LeaseRequest,

@@ -6,10 +6,11 @@
  * name that was meant.
  */
 
-import type { Scope } from "@portcullis/protocol";
+import type { ErrorDefinition, Scope } from "@portcullis/protocol";
 import { appsError } from "../../apps/errors.ts";
 import type { ResourceConfiguration } from "../../config/schema.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
+import { peopleError } from "../../people/errors.ts";
 import { ambiguousUser, type Users } from "../../people/users.ts";
 import { type FindTarget, type FoundTarget, keyOf, type RevokeCommand } from "../../revocations/index.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -40,6 +41,20 @@ const FINDERS: Readonly<Record<Exclude<Scope, "subject-client" | "issuer">, Find
   token: async (_looking, key) => unknowable("token", key),
   "dpop-key": async (_looking, key) => unknowable("dpop-key", key),
 };
+
+/** What is thrown of a target that is not there, or of a request that cannot be true. */
+export const TARGET_ERRORS: readonly ErrorDefinition[] = [
+  ...peopleError.definitions("unknown_subject", "ambiguous_user"),
+  ...appsError.definitions("unknown_client"),
+  ...oidcError.definitions(
+    "unknown_session",
+    "unknown_grant",
+    "unknown_key",
+    "unknown_audience",
+    "unknown_organization",
+    "reason_not_true",
+  ),
+];
 
 export function createFindTarget(options: FindTargetOptions): FindTarget {
   const { users, resources } = options;

@@ -1,8 +1,9 @@
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Principal } from "@portcullis/guard";
+import type { Authenticate, Caller } from "@portcullis/http-api";
 import type { Clock } from "@portcullis/protocol";
 import { decodeProtectedHeader, type JWK } from "jose";
-import type { Authenticate, Caller, LocalRevocations } from "../../revocations/index.ts";
+import type { LocalRevocations } from "../../revocations/index.ts";
 
 /** Who calls our own API: tokens of our own, for it as audience, checked as every verifier checks them. */
 export function authenticateApi(options: {

@@ -1,4 +1,4 @@
-import { checkBody, type Problem, ProblemsError, problemsOf } from "@portcullis/feed-server";
+import { type Problem, ProblemsError, problemsOf } from "@portcullis/http-api";
 import { MODES, REASONS, SCOPES } from "@portcullis/protocol";
 import { z } from "zod";
 
@@ -28,28 +28,47 @@ const time = z.iso
   })
   .transform((value) => Date.parse(value) / 1000);
 
-const listQuerySchema = z.strictObject({
-  scope: z.enum(SCOPES).optional(),
-  mode: z.enum(MODES).optional(),
-  reason: z.enum(REASONS).optional(),
-  key: text.optional(),
-  subject: text.optional(),
-  client: text.optional(),
-  actor: text.optional(),
-  since: time.optional(),
-  until: time.optional(),
-  before: seq.optional(),
-  limit: upTo(MOST_LISTED).default(DEFAULT_LISTED),
+const says = (description: string) => ({ description });
+/** Numbers come as text: what is written down of them is what the text may say. */
+const number = (description: string, limits: object) => ({
+  description,
+  override({ jsonSchema }: { jsonSchema: object }) {
+    for (const name of Object.keys(jsonSchema))
+      if (name !== "description") Reflect.deleteProperty(jsonSchema, name);
+    Object.assign(jsonSchema, { type: "integer", ...limits });
+  },
+});
+
+export const listQuerySchema = z.strictObject({
+  scope: z.enum(SCOPES).optional().meta(says("Of exactly this scope.")),
+  mode: z.enum(MODES).optional().meta(says("Of exactly this mode.")),
+  reason: z.enum(REASONS).optional().meta(says("Of exactly this reason.")),
+  key: text.optional().meta(says("Of exactly this key, in any scope or the one that is given.")),
+  subject: text.optional().meta(says("With `client`: the pair of a `subject-client`.")),
+  client: text.optional().meta(says("With `subject`: the pair of a `subject-client`.")),
+  actor: text.optional().meta(says("Made by this client or person.")),
+  since: time.optional().meta(says("Made then or later: RFC 3339, with a time zone.")),
+  until: time.optional().meta(says("Made then or earlier: RFC 3339, with a time zone.")),
+  before: seq.optional().meta(number("Older than this seq: `next` of the page before.", { minimum: 1 })),
+  limit: upTo(MOST_LISTED)
+    .default(DEFAULT_LISTED)
+    .meta(number("How many at most.", { minimum: 1, maximum: MOST_LISTED, default: DEFAULT_LISTED })),
 });
 export type ListQuery = z.output<typeof listQuerySchema>;
 
-const batchesQuerySchema = z.strictObject({
-  after: wholeNumber.default(0),
-  limit: upTo(MOST_IN_A_BATCH).default(DEFAULT_IN_A_BATCH),
+export const batchesQuerySchema = z.strictObject({
+  after: wholeNumber.default(0).meta(number("The seq that is known already.", { minimum: 0, default: 0 })),
+  limit: upTo(MOST_IN_A_BATCH)
+    .default(DEFAULT_IN_A_BATCH)
+    .meta(number("How many at most.", { minimum: 1, maximum: MOST_IN_A_BATCH, default: DEFAULT_IN_A_BATCH })),
 });
-export type BatchesQuery = z.output<typeof batchesQuerySchema>;
 
-const noQuerySchema = z.strictObject({});
+/** Of a route without a query: what is asked for there would be ignored. */
+export const noQuerySchema = z.strictObject({});
+
+export const seqSchema = z.object({
+  seq: seq.meta({ ...number("Its place in the log.", { minimum: 1 }), example: 812 }),
+});
 
 /** Throws with every problem, those of single fields and those between fields. */
 export function checkListQuery(query: unknown): ListQuery {
@@ -57,17 +76,6 @@ export function checkListQuery(query: unknown): ListQuery {
   const problems = [...problemsOf(result.error), ...keyProblems(query as RawQuery)];
   if (problems.length > 0) throw new ProblemsError(problems);
   return result.data!;
-}
-
-export const checkBatchesQuery = (query: unknown): BatchesQuery => checkBody(batchesQuerySchema, query);
-
-export function checkSeq(params: unknown, query: unknown): number {
-  checkBody(noQuerySchema, query);
-  return checkBody(z.object({ seq }), params).seq;
-}
-
-export function checkNoQuery(query: unknown): void {
-  checkBody(noQuerySchema, query);
 }
 
 type RawQuery = { readonly [name in keyof ListQuery]?: unknown };

@@ -1,11 +1,11 @@
-import { checkBody, ProblemsError } from "@portcullis/feed-server";
+import { checkInput, ProblemsError } from "@portcullis/http-api";
 import { type LossDeclaration, lossDeclarationSchema } from "@portcullis/protocol";
 
 /** A row is written for each seq up to there: a slip of the finger must not fill the disk. */
 const FARTHEST_BEYOND = 1_000_000;
 
 export function checkLossDeclaration(body: unknown, head: number): LossDeclaration {
-  const declared = checkBody(lossDeclarationSchema, body);
+  const declared = checkInput(lossDeclarationSchema, body);
   const most = head + FARTHEST_BEYOND;
   if ((declared.beyond ?? 0) <= most) return declared;
   throw new ProblemsError([

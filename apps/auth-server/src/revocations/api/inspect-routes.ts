@@ -1,57 +1,111 @@
-import { type Authenticate, requireScope } from "@portcullis/feed-server";
-import { API_SCOPES, type RevocationStatus, type VerifierList } from "@portcullis/protocol";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+/**
+ * What operators ask (docs/reference/revocations-api.md). Whom a revocation was about, who made it and why are for
+ * `revocations.inspect` alone; the log as verifiers see it is for `revocations.read`.
+ */
+import { feedError } from "@portcullis/feed-server";
+import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import {
+  API_SCOPES,
+  logPageSchema,
+  revocationPageSchema,
+  revocationStatusSchema,
+  verifierListSchema,
+} from "@portcullis/protocol";
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
-import { revocationsError } from "../errors.ts";
+import { OUTAGES, revocationsError } from "../errors.ts";
 import type { Receipts } from "../receipts/receipts.ts";
 import type { Verifiers } from "../verifiers/verifiers.ts";
-import { checkBatchesQuery, checkListQuery, checkNoQuery, checkSeq } from "./check-inspect-query.ts";
+import {
+  batchesQuerySchema,
+  checkListQuery,
+  listQuerySchema,
+  noQuerySchema,
+  seqSchema,
+} from "./check-inspect-query.ts";
+import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID } from "./examples.ts";
 import { findRevocation, findRevocations } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
-import { gone, waitOf } from "./prefer-wait.ts";
+import { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./prefer-wait.ts";
 
 export interface InspectRoutesOptions extends LogPagesOptions {
-  readonly authenticate: Authenticate;
   readonly log: SqlRevocationLog;
   readonly receipts: Receipts;
   readonly verifiers: Verifiers;
 }
 
-/**
- * What operators ask (docs/reference/revocations-api.md). Whom a revocation was about, who made it and why are for
- * `revocations.inspect` alone; the log as verifiers see it is for `revocations.read`.
- */
-export function mountInspectRoutes(app: FastifyInstance, options: InspectRoutesOptions): void {
-  const asInspector = asCallerWith(options, API_SCOPES.inspectRevocations);
-  const asReader = asCallerWith(options, API_SCOPES.readRevocations);
-  app.get("/", asInspector, (request, reply) => list(options, request, reply));
-  app.get("/verifiers", asInspector, (request, reply) => verifiers(options, request, reply));
-  app.get("/batches", asReader, (request, reply) => batches(options, request, reply));
-  app.get("/:seq", asInspector, (request, reply) => show(options, request, reply));
-}
+export const inspectRoutes = (options: InspectRoutesOptions): readonly DeclaredRoute[] => [
+  listRoute(options),
+  showRoute(options),
+  verifiersRoute(options),
+  batchesRoute(options),
+];
 
-const asCallerWith = ({ authenticate }: InspectRoutesOptions, scope: string) => ({
-  onRequest: requireScope(authenticate, scope),
-  exposeHeadRoute: false,
-});
+const FOR_INSPECTORS = { tag: "Revocations", scope: API_SCOPES.inspectRevocations } as const;
 
-async function list({ read, log }: InspectRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const query = checkListQuery(request.query);
-  const head = await log.refresh();
-  const { keySpace } = log;
-  const page = await findRevocations({ read, keySpace, head, oldestKept: log.oldestKept() }, query);
-  return notStored(reply).send(page);
-}
+const EXAMPLE_ENTRY = {
+  seq: 812,
+  scope: "session",
+  mode: "kill",
+  reason: "kicked",
+  key: EXAMPLE_SID,
+  revokedAt: "2026-03-01T12:00:00.000Z",
+  expiresAt: "2026-03-01T12:05:05.000Z",
+  actor: "admin",
+  note: "lost phone",
+} as const;
 
-async function show(options: InspectRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const seq = checkSeq(request.params, request.query);
-  const revocation = await findRevocation(options.read, seq);
-  if (revocation === undefined) throw await notFound(options, seq);
-  const waitSeconds = waitOf(request);
-  const receipt = await options.receipts.wait(seq, (waitSeconds ?? 0) * 1000, gone(reply));
-  if (waitSeconds !== undefined) reply.header("preference-applied", `wait=${waitSeconds}`);
-  return notStored(reply).send({ revocation, receipt } satisfies RevocationStatus);
-}
+const listRoute = ({ read, log }: InspectRoutesOptions) =>
+  declareRoute({
+    ...FOR_INSPECTORS,
+    operationId: "listRevocations",
+    method: "GET",
+    path: "",
+    summary: "List and search what was revoked, the newest first",
+    description:
+      "Without `key` at most 200,000 rows are looked at for one page: such a page may be short, or empty, and have a `next`.",
+    parameters: { query: listQuerySchema },
+    checks: { query: checkListQuery },
+    answers: {
+      200: {
+        says: "One page. `next` is `before` of the page after it, and absent on the last.",
+        schema: revocationPageSchema,
+        example: { head: 812, next: 790, revocations: [EXAMPLE_ENTRY] },
+      },
+    },
+    errors: OUTAGES,
+    async handle({ query }) {
+      const head = await log.refresh();
+      const { keySpace } = log;
+      const body = await findRevocations({ read, keySpace, head, oldestKept: log.oldestKept() }, query);
+      return { status: 200, body };
+    },
+  });
+
+const showRoute = (options: InspectRoutesOptions) =>
+  declareRoute({
+    ...FOR_INSPECTORS,
+    operationId: "showRevocation",
+    method: "GET",
+    path: "/{seq}",
+    summary: "Show one revocation, and how far it has got",
+    parameters: { path: seqSchema, query: noQuerySchema, headers: preferSchema },
+    answers: {
+      200: {
+        says: "The revocation, and its receipt as it is now, or after the wait.",
+        schema: revocationStatusSchema,
+        example: { revocation: EXAMPLE_ENTRY, receipt: ENFORCED },
+        headers: PREFERENCE_APPLIED,
+      },
+    },
+    errors: [...revocationsError.definitions("revocation_not_found"), ...OUTAGES],
+    async handle(call) {
+      const { seq } = call.path;
+      const revocation = await findRevocation(options.read, seq);
+      if (revocation === undefined) throw await notFound(options, seq);
+      const { receipt, headers } = await waitForReceipt(options, seq, call);
+      return { status: 200, headers, body: { revocation, receipt } };
+    },
+  });
 
 async function notFound({ log }: InspectRoutesOptions, seq: number) {
   const head = await log.refresh();
@@ -62,18 +116,72 @@ async function notFound({ log }: InspectRoutesOptions, seq: number) {
   return revocationsError("revocation_not_found", { text });
 }
 
-async function verifiers(options: InspectRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  checkNoQuery(request.query);
-  const head = await options.log.refresh();
-  const { incarnation } = options.log;
-  const known = await options.verifiers.list();
-  return notStored(reply).send({ incarnation, head, verifiers: known } satisfies VerifierList);
-}
+const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
+  declareRoute({
+    ...FOR_INSPECTORS,
+    operationId: "listVerifiers",
+    method: "GET",
+    path: "/verifiers",
+    summary: 'List who may say "allow", how far each has got, and whether it holds what the log holds',
+    parameters: { query: noQuerySchema },
+    answers: {
+      200: {
+        says: "Everybody who holds a lease, or lately held one.",
+        schema: verifierListSchema,
+        example: {
+          incarnation: EXAMPLE_INCARNATION,
+          head: 812,
+          verifiers: [
+            {
+              name: "gateway-7f3a",
+              clientId: "gateway",
+              applied: 812,
+              behind: 0,
+              leaseMs: 5000,
+              ageMs: 420,
+              leased: true,
+              agrees: true,
+              clock: { offsetMs: 3, isOff: false },
+            },
+          ],
+        },
+      },
+    },
+    errors: OUTAGES,
+    async handle() {
+      const head = await log.refresh();
+      const { incarnation } = log;
+      return { status: 200, body: { incarnation, head, verifiers: await verifiers.list() } };
+    },
+  });
 
-async function batches(options: InspectRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
-  const query = checkBatchesQuery(request.query);
-  return notStored(reply).send(await logPage(options, query));
-}
+const batchesRoute = (options: InspectRoutesOptions) =>
+  declareRoute({
+    tag: "Feed",
+    scope: API_SCOPES.readRevocations,
+    operationId: "readLog",
+    method: "GET",
+    path: "/batches",
+    summary: "Read the log as it is in SQL, to catch up and to prove it",
+    parameters: { query: batchesQuerySchema },
+    answers: {
+      200: {
+        says: "One page: the records `after + 1` to `to`, 40 bytes each, as base64url. Where the old end was pruned past `after`, it begins later and says so.",
+        schema: logPageSchema,
+        example: {
+          incarnation: EXAMPLE_INCARNATION,
+          head: 812,
+          oldestKept: 1,
+          after: 812,
+          to: 812,
+          records: "",
+          chainBefore: EXAMPLE_CHAIN,
+          chain: EXAMPLE_CHAIN,
+        },
+      },
+    },
+    errors: [...feedError.definitions("ahead_of_head"), ...OUTAGES],
+    handle: async ({ query }) => ({ status: 200, body: await logPage(options, query) }),
+  });
 
-/** It changes with every revocation, and some of it is personal. */
-const notStored = (reply: FastifyReply): FastifyReply => reply.header("cache-control", "no-store");
+const EXAMPLE_CHAIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";

@@ -1,4 +1,4 @@
-import { type Problem, ProblemsError, problemsOf } from "@portcullis/feed-server";
+import { type Problem, ProblemsError, problemsOf } from "@portcullis/http-api";
 import {
   decodeBase64url,
   decodeIdentifier,

@@ -1,4 +1,4 @@
-import { type ErrorDetails, PortcullisError } from "@portcullis/protocol";
+import { PortcullisError } from "@portcullis/protocol";
 
 export interface Problem {
   /** Dotted path, or `body`, or the name of a header. */
@@ -10,9 +10,9 @@ export interface Problem {
 export class ProblemsError extends PortcullisError<"invalid_request"> {
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[], options: ErrorDetails & { readonly status?: number } = {}) {
+  constructor(problems: readonly Problem[]) {
     const text = problems.map(({ field, message }) => `${field}: ${message}`).join(" ");
-    super({ code: "invalid_request", status: options.status ?? 400, text }, options);
+    super({ code: "invalid_request", status: 400, text });
     this.problems = problems;
   }
 }

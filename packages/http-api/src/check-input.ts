@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import { type Problem, ProblemsError } from "./problems.ts";
 
-/** Gives the parsed body, or throws with every problem at once, each with its dotted path. */
-export function checkBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const result = schema.safeParse(body);
+/** Gives the parsed body or query, or throws with every problem at once, each with its dotted path. */
+export function checkInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const result = schema.safeParse(input);
   if (!result.success) throw new ProblemsError(problemsOf(result.error));
   return result.data;
 }

@@ -1,0 +1,61 @@
+/** What all changes of a state have in common: body, answers and receipt. */
+import type { Call } from "@portcullis/http-api";
+import { z } from "zod";
+import {
+  PREFERENCE_APPLIED,
+  type preferSchema,
+  type Receipts,
+  waitForReceipt,
+} from "../revocations/index.ts";
+
+/** Body of a change of state; may be left out. */
+export const changeSchema = z.strictObject({
+  note: z
+    .string()
+    .max(2000)
+    .regex(/^[^\0]*$/, "has a NUL character, which cannot be stored")
+    .optional()
+    .describe("Why, in words, for the audit. Verifiers do not see it."),
+});
+
+export const CHANGE_BODY = {
+  schema: changeSchema,
+  example: { note: "left the company" },
+  mayBeAbsent: true,
+} as const;
+
+export interface Change<State extends object> {
+  readonly state: State;
+  /** Of the record that ended something; undefined when the change ends nothing. */
+  readonly seq: number | undefined;
+}
+
+/** Answers of a change: the state as it is now, with the receipt of what ended by it. */
+export const changeAnswers = <Schema extends z.ZodType>(
+  schema: Schema,
+  examples: { readonly enforced: object; readonly pending: object },
+) => ({
+  200: {
+    says: "The state as it is now. What ended by the change is enforced everywhere.",
+    schema,
+    example: examples.enforced,
+    headers: PREFERENCE_APPLIED,
+  },
+  202: {
+    says: "The same, while a verifier may still allow what has ended.",
+    schema,
+    example: examples.pending,
+    headers: PREFERENCE_APPLIED,
+  },
+});
+
+/** The state as it is now, with the receipt of what ended by it. */
+export async function answerChange<State extends object>(
+  { state, seq }: Change<State>,
+  receipts: Receipts,
+  call: Pick<Call<unknown, unknown, z.output<typeof preferSchema>>, "headers" | "gone">,
+) {
+  if (seq === undefined) return { status: 200 as const, body: state };
+  const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
+  return { status, headers, body: { ...state, receipt } };
+}

@@ -1,0 +1,53 @@
+import type { z } from "zod";
+import type { DeclaredRoute, JsonAnswer } from "./declare-route.ts";
+import { httpApiError } from "./errors.ts";
+
+/**
+ * Throws `route_not_declared` for a declaration that its types let pass and that would be no help to a reader: a text or a
+ * parameter that says nothing, an example that its own schema refuses. At start, and not in front of a caller.
+ */
+export function checkDeclaration(route: DeclaredRoute): void {
+  const problems = [...missingTexts(route), ...parameterProblems(route), ...exampleProblems(route)];
+  if (problems.length === 0) return;
+  const text = `${route.method} ${route.path || "/"} (${route.operationId}): ${problems.join("; ")}.`;
+  throw httpApiError("route_not_declared", { text });
+}
+
+function missingTexts({ operationId, tag, summary, answers }: DeclaredRoute): string[] {
+  const texts = { operationId, tag, summary };
+  const empty = Object.entries(texts).filter(([, text]) => text.trim() === "");
+  const isAnswered = Object.keys(answers).length > 0;
+  return [...empty.map(([name]) => `${name} is empty`), ...(isAnswered ? [] : ["it has no answer"])];
+}
+
+/** Every parameter is explained, and those of the path are those that the path has, each with an example. */
+function parameterProblems({ path, parameters = {} }: DeclaredRoute): string[] {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+  const declared = Object.keys(parameters.path?.shape ?? {});
+  return [
+    ...inPath.filter((name) => !declared.includes(name)).map((name) => `{${name}} is not declared`),
+    ...declared.filter((name) => !inPath.includes(name)).map((name) => `${name} is not in its path`),
+    ...Object.values(parameters).flatMap(unexplained),
+    ...Object.entries(parameters.path?.shape ?? {})
+      .filter(([, schema]) => metaOf(schema)?.example === undefined)
+      .map(([name]) => `${name} has no example`),
+  ];
+}
+
+const metaOf = (schema: unknown) => (schema as z.ZodType).meta();
+
+const unexplained = (schema: z.ZodObject | undefined): string[] =>
+  Object.entries(schema?.shape ?? {})
+    .filter(([, field]) => metaOf(field)?.description === undefined)
+    .map(([name]) => `${name} has no description`);
+
+function exampleProblems({ body, answers }: DeclaredRoute): string[] {
+  const answered = Object.entries(answers)
+    .filter((entry): entry is [string, JsonAnswer] => "schema" in entry[1])
+    .map(([status, { schema, example }]) => ({ where: `answer ${status}`, schema, example }));
+  const asked =
+    body?.schema === undefined ? [] : [{ where: "body", schema: body.schema, example: body.example }];
+  return [...asked, ...answered]
+    .filter(({ schema, example }) => !schema.safeParse(example).success)
+    .map(({ where }) => `the example of its ${where} does not fit the schema`);
+}

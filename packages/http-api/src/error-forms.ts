@@ -1,0 +1,128 @@
+/** The two wire forms that errors of our APIs have, and the one place where an error gets its form. */
+import { PortcullisError } from "@portcullis/protocol";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { httpApiError } from "./errors.ts";
+import { type Problem, ProblemsError } from "./problems.ts";
+
+/** An error as its caller may see it. */
+export interface PublicError {
+  readonly status: number;
+  readonly code: string;
+  readonly text: string;
+  readonly problems?: readonly Problem[];
+}
+
+export interface ErrorForm {
+  readonly mediaType: string;
+  readonly schema: z.ZodType;
+  /** The code that the form gives to an error of the catalogue. */
+  codeOf(error: Pick<PublicError, "status" | "code">): string;
+  bodyOf(error: PublicError): unknown;
+}
+
+const problemsSchema = z
+  .array(z.object({ field: z.string(), message: z.string() }))
+  .describe("Everything that is wrong with the request, each with the dotted path of its field.")
+  .optional();
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+};
+
+/** RFC 9457, with the code of the catalogue and every problem of a request at once. */
+export const PROBLEM_DETAILS: ErrorForm = {
+  mediaType: "application/problem+json",
+  schema: z
+    .object({
+      type: z.literal("about:blank"),
+      status: z.int().describe("As the status line has it."),
+      title: z.string().describe("The status in words."),
+      detail: z.string().describe("What went wrong, for a person. It may change."),
+      code: z.string().describe("Of the catalogue. Branch on this."),
+      problems: problemsSchema,
+    })
+    .describe("RFC 9457"),
+  codeOf: ({ code }) => code,
+  bodyOf: ({ status, code, text, problems }) => ({
+    type: "about:blank",
+    status,
+    title: TITLES[status] ?? "Internal Server Error",
+    detail: text,
+    code,
+    ...(problems === undefined ? {} : { problems }),
+  }),
+};
+
+/** As RFC 6749 writes errors. The callers of the feed know an outage by one code, whatever is behind it. */
+export const OAUTH_ERROR: ErrorForm = {
+  mediaType: "application/json",
+  schema: z
+    .object({
+      error: z.string().describe("Of the catalogue, or of RFC 6750. Branch on this."),
+      error_description: z.string().describe("What went wrong, for a person. It may change."),
+      problems: problemsSchema,
+      reason: z.string().describe("Why the token is dead, when it was revoked.").optional(),
+      mode: z.string().describe("Of the revocation that denies the token.").optional(),
+    })
+    .describe("RFC 6749, section 5.2"),
+  codeOf: ({ status, code }) => (status === 503 && code !== "log_full" ? "temporarily_unavailable" : code),
+  bodyOf: (error) => ({
+    error: OAUTH_ERROR.codeOf(error),
+    error_description: error.text,
+    ...(error.problems === undefined ? {} : { problems: error.problems }),
+  }),
+};
+
+export interface ErrorHandlerOptions {
+  readonly form: ErrorForm;
+  /** What is private goes here alone. */
+  readonly report: (event: {
+    readonly event: "request_failed";
+    readonly route: string | undefined;
+    readonly error: Error;
+  }) => void;
+}
+
+/** Returns the handler that answers errors in one form. */
+export function createErrorHandler({ form, report }: ErrorHandlerOptions) {
+  return (error: FastifyError | PortcullisError, request: FastifyRequest, reply: FastifyReply) => {
+    const shown = publicErrorOf(error);
+    if (shown.status >= 500) report({ event: "request_failed", route: request.routeOptions.url, error });
+    // Try again: of use for a full disk or a busy store; never for what the caller did wrong.
+    if (shown.status === 503 || shown.status === 429) reply.header("retry-after", "1");
+    // As bytes: of texts Fastify would know JSON by its own media type alone.
+    return reply
+      .code(shown.status)
+      .headers({ "content-type": contentTypeOf(form), "cache-control": "no-store" })
+      .send(Buffer.from(JSON.stringify(form.bodyOf(shown))));
+  };
+}
+
+const contentTypeOf = ({ mediaType }: ErrorForm): string =>
+  mediaType === "application/json" ? "application/json; charset=utf-8" : mediaType;
+
+function publicErrorOf(error: FastifyError | PortcullisError): PublicError {
+  if (error instanceof PortcullisError && (error.status < 500 || error.status === 503)) {
+    const { status, code, message: text } = error;
+    return { status, code, text, ...(error instanceof ProblemsError ? { problems: error.problems } : {}) };
+  }
+  const status = "statusCode" in error && error.statusCode !== undefined ? error.statusCode : 500;
+  // Malformed JSON, another media type, too large: found by Fastify before any field could be read.
+  return status < 500
+    ? {
+        status,
+        code: "invalid_request",
+        text: error.message,
+        problems: [{ field: "body", message: error.message }],
+      }
+    : SERVER_ERROR;
+}
+
+const SERVER_ERROR: PublicError = httpApiError.definitions("server_error")[0]!;

@@ -1,0 +1,14 @@
+export { type Authenticate, CALLER_ERRORS, type Caller } from "./caller.ts";
+export { checkInput, problemsOf } from "./check-input.ts";
+export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
+export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";
+export {
+  createErrorHandler,
+  type ErrorForm,
+  type ErrorHandlerOptions,
+  OAUTH_ERROR,
+  PROBLEM_DETAILS,
+} from "./error-forms.ts";
+export { declaredRoutes, type MountOptions, mountRoutes } from "./mount-routes.ts";
+export { createOpenApiDocument, type DocumentOptions, type OpenApiDocument } from "./openapi-document.ts";
+export { type Problem, ProblemsError } from "./problems.ts";

@@ -1,0 +1,141 @@
+import type { z } from "zod";
+import {
+  createDocument,
+  type ZodOpenApiObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponsesObject,
+} from "zod-openapi";
+import type { MountedRoute } from "./collect-routes.ts";
+import { ANYBODY, type DeclaredAnswer, type DeclaredRoute } from "./declare-route.ts";
+import { OAUTH_ERROR, PROBLEM_DETAILS } from "./error-forms.ts";
+import { httpApiError } from "./errors.ts";
+import type { MountedDeclaration } from "./mount-routes.ts";
+import { responsesToErrors } from "./openapi-errors.ts";
+
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
+export interface DocumentOptions {
+  readonly title: string;
+  readonly version: string;
+  /** For a reader who begins: where a token comes from, what all calls have in common. */
+  readonly description: string;
+  /** URL that all paths are below. */
+  readonly server: string;
+  readonly tokenEndpoint: string;
+  /** What each scope allows. */
+  readonly scopes: Readonly<Record<string, string>>;
+  /** Headings in their order, each with what stands below it. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Schemas that have a name of their own. */
+  readonly schemas: Readonly<Record<string, z.ZodType>>;
+  readonly routes: readonly MountedRoute[];
+}
+
+/** Returns the OpenAPI 3.1 document of all declared routes that are mounted. */
+export function createOpenApiDocument(options: DocumentOptions): OpenApiDocument {
+  const declared = declaredIn(options.routes);
+  checkWords(declared, options);
+  const { title, version, description, server, schemas } = options;
+  const document: ZodOpenApiObject = {
+    openapi: "3.1.0",
+    info: { title, version, description },
+    servers: [{ url: server }],
+    tags: Object.entries(options.tags).map(([name, says]) => ({ name, description: says })),
+    paths: pathsOf(declared),
+    components: {
+      schemas: { ...schemas, ProblemDetails: PROBLEM_DETAILS.schema, OAuthError: OAUTH_ERROR.schema },
+      securitySchemes: { token: securityScheme(options) },
+    },
+  };
+  return createDocument(document, { outputIdSuffix: "Answer" });
+}
+
+interface Declared extends MountedDeclaration {
+  readonly path: string;
+}
+
+const declaredIn = (routes: readonly MountedRoute[]): Declared[] =>
+  routes.flatMap(({ path, declaration }) => (declaration === undefined ? [] : [{ ...declaration, path }]));
+
+/** Scopes and tags that nobody has explained, and operations of one name: a reader could not tell what is meant. */
+function checkWords(declared: readonly Declared[], { scopes, tags }: DocumentOptions): void {
+  const routes = declared.map(({ route }) => route);
+  const ids = routes.map(({ operationId }) => operationId);
+  const problems = [
+    ...routes.filter(({ tag }) => !Object.hasOwn(tags, tag)).map(({ tag }) => `tag ${tag} is not explained`),
+    ...routes
+      .filter(({ scope }) => scope !== ANYBODY && !Object.hasOwn(scopes, scope))
+      .map(({ scope }) => `scope ${String(scope)} is not explained`),
+    ...ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `two operations are called ${id}`),
+  ];
+  if (problems.length > 0) throw httpApiError("route_not_declared", { text: `${problems.join("; ")}.` });
+}
+
+function securityScheme({ tokenEndpoint, scopes }: DocumentOptions) {
+  return {
+    type: "oauth2" as const,
+    description: "A JWT access token of this issuer, for this API as audience, in `Authorization: Bearer`.",
+    flows: { clientCredentials: { tokenUrl: tokenEndpoint, scopes: { ...scopes } } },
+  };
+}
+
+function pathsOf(declared: readonly Declared[]): ZodOpenApiPathsObject {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const one of declared) {
+    paths[one.path] = { ...paths[one.path], [one.route.method.toLowerCase()]: operationOf(one) };
+  }
+  return paths;
+}
+
+function operationOf({ route, form }: Declared): ZodOpenApiOperationObject {
+  const { operationId, tag, summary, description, scope, answers } = route;
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security: scope === ANYBODY ? [] : [{ token: [scope] }],
+    ...requestOf(route),
+    responses: { ...responsesTo(answers), ...responsesToErrors(route, form) } as ZodOpenApiResponsesObject,
+  };
+}
+
+function requestOf({ parameters = {}, body }: DeclaredRoute): Partial<ZodOpenApiOperationObject> {
+  const { path, query, headers } = parameters;
+  const requestParams = {
+    ...(path && { path }),
+    ...(query && { query }),
+    ...(headers && { header: headers }),
+  };
+  if (body?.schema === undefined) return { requestParams };
+  const { schema, example, mayBeAbsent = false } = body;
+  const requestBody = { required: !mayBeAbsent, content: { "application/json": { schema, example } } };
+  return { requestParams, requestBody };
+}
+
+const responsesTo = (answers: DeclaredRoute["answers"]) =>
+  Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseTo(answer)]));
+
+function responseTo(answer: DeclaredAnswer) {
+  const description = answer.says;
+  if ("bytes" in answer) return { description, content: { [answer.bytes]: {} } };
+  if ("stream" in answer) {
+    const { stream, example } = answer;
+    return { description, content: { [stream]: { schema: { type: "string" as const }, example } } };
+  }
+  const { schema, example, headers = {} } = answer;
+  return {
+    description,
+    content: { "application/json": { schema, example } },
+    ...(Object.keys(headers).length > 0 && { headers: headersOf(headers) }),
+  };
+}
+
+const headersOf = (headers: Readonly<Record<string, string>>) =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [
+      name,
+      { description, schema: { type: "string" as const } },
+    ]),
+  );

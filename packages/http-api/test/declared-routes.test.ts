@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { errorsOf, type PortcullisError } from "@portcullis/protocol";
+import Fastify, { type FastifyInstance } from "fastify";
+import { z } from "zod";
+import {
+  ANYBODY,
+  type Authenticate,
+  type DeclaredRoute,
+  declaredRoutes,
+  declareRoute,
+  type ErrorForm,
+  OAUTH_ERROR,
+  PROBLEM_DETAILS,
+} from "../src/index.ts";
+
+const shopError = errorsOf({
+  no_such_order: { status: 404, text: "There is no such order." },
+  shop_closed: { status: 503, text: "The shop is closed." },
+});
+
+const orderSchema = z.object({ id: z.string(), count: z.number() });
+
+const changeOrder = declareRoute({
+  operationId: "changeOrder",
+  method: "POST",
+  path: "/orders/{id}",
+  tag: "Orders",
+  summary: "Change an order",
+  scope: "orders.write",
+  parameters: {
+    path: z.object({
+      id: z.string().regex(/^\d+$/, "Must be a number.").meta({ description: "Its number.", example: "7" }),
+    }),
+    query: z.strictObject({ dryRun: z.enum(["true"]).optional().meta({ description: "Change nothing." }) }),
+    headers: z.object({
+      "If-Match": z
+        .string()
+        .regex(/^v\d+$/, "Must be a version.")
+        .meta({ description: "Its version." }),
+    }),
+  },
+  body: { schema: z.strictObject({ count: z.int(), note: z.string().optional() }), example: { count: 2 } },
+  answers: {
+    200: { says: "The order.", schema: orderSchema, example: { id: "7", count: 2 } },
+    202: { says: "Not yet.", schema: orderSchema, example: { id: "7", count: 2 } },
+  },
+  errors: shopError.definitions("no_such_order", "shop_closed"),
+  async handle({ path, query, headers, body, caller }) {
+    if (path.id === "404") throw shopError("no_such_order", { detail: "private" });
+    if (path.id === "503") throw shopError("shop_closed");
+    if (path.id === "500") throw new Error("a secret of the database");
+    const status = query.dryRun === undefined ? 200 : 202;
+    const answer = { id: `${path.id} of ${caller.clientId}`, count: body.count };
+    return { status, body: answer, headers: { etag: headers["If-Match"] } };
+  },
+});
+
+/** The token is the name of the client, and everybody has one scope. */
+const authenticate: Authenticate = async (request, reply, scope) => {
+  const clientId = request.headers.authorization?.split(" ")[1];
+  if (clientId !== undefined && scope === "orders.write")
+    return { clientId, expiresAt: 2e9, claims: {} as never };
+  await reply.code(clientId === undefined ? 401 : 403).send({ error: "refused" });
+  return undefined;
+};
+
+interface Shop {
+  readonly app: FastifyInstance;
+  readonly reported: { readonly error: Error }[];
+  change(more?: {
+    id?: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+    query?: string;
+  }): Promise<Answer>;
+}
+type Answer = Awaited<ReturnType<FastifyInstance["inject"]>>;
+
+function openShop(form: ErrorForm, routes: readonly DeclaredRoute[] = [changeOrder]): Shop {
+  const app = Fastify();
+  const reported: { readonly error: Error }[] = [];
+  app.register(declaredRoutes(routes, { authenticate, form, report: (event) => reported.push(event) }), {
+    prefix: "/shop",
+  });
+  return {
+    app,
+    reported,
+    change({ id = "7", body = { count: 2 }, headers = {}, query = "" } = {}) {
+      const all = {
+        authorization: "Bearer cashier",
+        "content-type": "application/json",
+        "if-match": "v1",
+        ...headers,
+      };
+      const payload = typeof body === "string" ? body : JSON.stringify(body);
+      return app.inject({ method: "POST", url: `/shop/orders/${id}${query}`, headers: all, payload });
+    },
+  };
+}
+
+describe("a declared route", () => {
+  it("is given what was read and checked, and answers what it declared", async () => {
+    const answer = await openShop(PROBLEM_DETAILS).change({ query: "?dryRun=true" });
+    assert.equal(answer.statusCode, 202);
+    assert.deepEqual(answer.json(), { id: "7 of cashier", count: 2 });
+    assert.equal(answer.headers.etag, "v1");
+    assert.equal(answer.headers["cache-control"], "no-store");
+    assert.equal(answer.headers["content-type"], "application/json; charset=utf-8");
+  });
+
+  it("refuses its caller before it reads the body", async () => {
+    const shop = openShop(PROBLEM_DETAILS);
+    const broken = { body: "{", headers: { authorization: "" } };
+    assert.equal((await shop.change(broken)).statusCode, 401);
+    assert.equal((await shop.change({ body: "{" })).statusCode, 400);
+  });
+
+  it("asks for its own scope", async () => {
+    const route = { ...changeOrder, scope: "orders.read" };
+    assert.equal((await openShop(PROBLEM_DETAILS, [route]).change()).statusCode, 403);
+  });
+
+  it("tells all problems of path, query, headers and body at once, each with its path", async () => {
+    const answer = await openShop(PROBLEM_DETAILS).change({
+      id: "x",
+      query: "?dryRun=1&all=1",
+      body: { count: "two", colour: "red" },
+      headers: { "if-match": "latest" },
+    });
+    assert.equal(answer.statusCode, 400);
+    const { code, problems } = answer.json();
+    assert.equal(code, "invalid_request");
+    assert.deepEqual(
+      problems.map(({ field }: { field: string }) => field),
+      ["id", "dryRun", "all", "If-Match", "count", "colour"],
+    );
+  });
+
+  it("gives an error the form of its mount, and keeps what is private", async () => {
+    const problem = await openShop(PROBLEM_DETAILS).change({ id: "404" });
+    assert.equal(problem.headers["content-type"], "application/problem+json");
+    assert.deepEqual(problem.json(), {
+      type: "about:blank",
+      status: 404,
+      title: "Not Found",
+      detail: "There is no such order.",
+      code: "no_such_order",
+    });
+    const error = await openShop(OAUTH_ERROR).change({ id: "404" });
+    assert.equal(error.headers["content-type"], "application/json; charset=utf-8");
+    assert.deepEqual(error.json(), {
+      error: "no_such_order",
+      error_description: "There is no such order.",
+    });
+  });
+
+  it("says of an outage when to come again, and calls it by the name that the form has for it", async () => {
+    const problem = await openShop(PROBLEM_DETAILS).change({ id: "503" });
+    assert.deepEqual([problem.statusCode, problem.json().code], [503, "shop_closed"]);
+    const error = await openShop(OAUTH_ERROR).change({ id: "503" });
+    assert.deepEqual([error.json().error, error.headers["retry-after"]], ["temporarily_unavailable", "1"]);
+  });
+
+  it("reports what it did not expect, and tells nobody", async () => {
+    const shop = openShop(PROBLEM_DETAILS);
+    const answer = await shop.change({ id: "500" });
+    assert.deepEqual([answer.statusCode, answer.json().code], [500, "server_error"]);
+    assert.doesNotMatch(answer.body, /secret/);
+    assert.match(shop.reported[0]!.error.message, /secret/);
+  });
+
+  const unreadable: [string, number, { body: unknown; headers?: Record<string, string> }][] = [
+    ["malformed JSON", 400, { body: "{" }],
+    ["a key that reaches for prototypes", 400, { body: '{"__proto__": {"count": 1}}' }],
+    ["more than 16 KiB", 413, { body: { note: "x".repeat(17_000) } }],
+    ["a form", 415, { body: "count=2", headers: { "content-type": "application/x-www-form-urlencoded" } }],
+    ["text", 415, { body: "{}", headers: { "content-type": "text/plain" } }],
+  ];
+  for (const [what, status, call] of unreadable) {
+    it(`refuses a body that is ${what}`, async () => {
+      const problem = await openShop(PROBLEM_DETAILS).change(call);
+      assert.deepEqual([problem.statusCode, problem.json().code], [status, "invalid_request"]);
+      assert.equal(problem.json().problems[0].field, "body");
+      assert.equal((await openShop(OAUTH_ERROR).change(call)).json().error, "invalid_request");
+    });
+  }
+
+  it("is checked by rules of its own where a schema cannot say them", async () => {
+    const route = declareRoute({
+      ...COMMON,
+      body: { schema: z.object({ from: z.number(), to: z.number() }), example: { from: 1, to: 2 } },
+      checks: { body: () => ({ from: 5, to: 6 }) },
+      answers: { 200: { says: "The sum.", schema: z.number(), example: 3 } },
+      handle: async ({ body }) => ({ status: 200, body: body.from + body.to }),
+    });
+    const { app } = openShop(PROBLEM_DETAILS, [route]);
+    assert.equal(
+      (await app.inject({ method: "POST", url: "/shop", payload: { from: 1, to: 2 } })).body,
+      "11",
+    );
+  });
+
+  it("may be called without a body where that may be left out, by anybody where it says so", async () => {
+    const route = declareRoute({
+      ...COMMON,
+      body: { schema: z.strictObject({ note: z.string().optional() }), example: {}, mayBeAbsent: true },
+      answers: { 200: { says: "Bytes.", bytes: "application/octet-stream" } },
+      handle: async ({ body }) => ({ status: 200, bytes: Buffer.from(JSON.stringify(body)) }),
+    });
+    const answer = await openShop(PROBLEM_DETAILS, [route]).app.inject({ method: "POST", url: "/shop" });
+    assert.equal(answer.headers["content-type"], "application/octet-stream");
+    assert.equal(answer.body, "{}");
+  });
+
+  it("may write its answer itself, for as long as it likes", async () => {
+    const route = declareRoute({
+      ...COMMON,
+      method: "GET",
+      answers: { 200: { says: "Lines.", stream: "text/plain", example: "a" } },
+      handle: async () => ({ status: 200, stream: (response) => void response.writeHead(200).end("a\nb") }),
+    });
+    const answer = await openShop(PROBLEM_DETAILS, [route]).app.inject({ method: "GET", url: "/shop" });
+    assert.equal(answer.body, "a\nb");
+  });
+});
+
+const COMMON = {
+  operationId: "doIt",
+  method: "POST",
+  path: "",
+  tag: "Orders",
+  summary: "Do it",
+  scope: ANYBODY,
+  errors: [],
+} as const;
+
+describe("a declaration that is not whole", () => {
+  const { body, parameters, answers } = changeOrder;
+  const cases: [string, Partial<DeclaredRoute>, RegExp][] = [
+    ["has no summary", { summary: " " }, /summary is empty/],
+    ["has no answer", { answers: {} }, /no answer/],
+    ["does not explain a parameter", { parameters: { query: z.object({ a: z.string() }) } }, /a has no desc/],
+    ["leaves out what its path has", { parameters: {} }, /\{id\} is not declared/],
+    ["has what its path leaves out", { path: "/orders" }, /id is not in its path/],
+    [
+      "has no example of what its path has",
+      { parameters: { ...parameters, path: z.object({ id: z.string().describe("Its number.") }) } },
+      /id has no example/,
+    ],
+    [
+      "has a wrong example of its body",
+      { body: { ...body!, example: { count: "2" } } },
+      /example of its body/,
+    ],
+    [
+      "has a wrong example of an answer",
+      { answers: { ...answers, 202: { says: "", schema: orderSchema, example: {} } } },
+      /example of its answer 202/,
+    ],
+  ];
+  for (const [what, change, says] of cases) {
+    it(`is not mounted: it ${what}`, async () => {
+      const { app } = openShop(PROBLEM_DETAILS, [{ ...changeOrder, ...change }]);
+      await assert.rejects(
+        async () => app.ready(),
+        (error: PortcullisError) => {
+          assert.equal(error.code, "route_not_declared");
+          assert.match(error.message, says);
+          return true;
+        },
+      );
+    });
+  }
+});
