@@ -7,7 +7,7 @@
 import { errorsOf } from "@portcullis/protocol";
 
 export const catalogue = {
-  duplicate_header: { status: 400, text: "A header that may come once came more than once." },
+  duplicate_header: { status: 400, text: "A header that is allowed only once came more than once." },
   malformed_host: {
     status: 400,
     text: "The request needs one Host header with a host name and an optional port.",
@@ -17,7 +17,7 @@ export const catalogue = {
   malformed_content_length: { status: 400, text: "Content-Length must be one decimal number." },
   protected_connection_option: {
     status: 400,
-    text: "Connection names a header that may not be dropped on the way.",
+    text: "The Connection header names a header that must not be removed.",
   },
   unsupported_target_form: {
     status: 400,
@@ -37,7 +37,7 @@ export const catalogue = {
   encoded_unreserved: { status: 400, text: "The path percent-encodes a character that needs no encoding." },
   dot_segment: { status: 400, text: "The path has a dot segment." },
   empty_segment: { status: 400, text: "The path has an empty segment: two slashes in a row." },
-  path_parameter: { status: 400, text: "The path has a parameter, behind a semicolon." },
+  path_parameter: { status: 400, text: "The path has a parameter (after a semicolon)." },
   access_token_in_query: {
     status: 400,
     text: "Access tokens in the query string are not accepted; use Authorization.",
@@ -48,7 +48,7 @@ export const catalogue = {
   request_timeout: { status: 408, text: "The request did not arrive in time." },
   client_too_slow: {
     status: 408,
-    text: "The request was sent, or its answer read, more slowly than this gateway waits for.",
+    text: "The request was sent, or its answer was read, too slowly.",
   },
   body_too_large: { status: 413, text: "The request body is larger than this gateway accepts." },
   target_too_long: { status: 414, text: "The request target is longer than this gateway accepts." },
@@ -62,18 +62,18 @@ export const catalogue = {
   temporarily_unavailable: { status: 503, text: "The gateway has no confirmed list of revocations yet." },
   upstream_busy: {
     status: 503,
-    text: "All connections that you may have to the service behind this route are in use. Nothing was sent to it.",
+    text: "You already use all the connections to this service that one client may have. Nothing was sent to it.",
   },
   buffers_full: {
     status: 503,
-    text: "There is no memory for the request body at the moment. Nothing was sent to the service.",
+    text: "There is no memory left for the request body right now. Nothing was sent to the service.",
   },
   shutting_down: { status: 503, text: "The gateway is shutting down." },
   upstream_unreachable: { status: 502, text: "The service behind this route cannot be reached." },
   upstream_failed: { status: 502, text: "The service behind this route broke off its answer." },
   upstream_timeout: { status: 504, text: "The service behind this route did not answer in time." },
-  internal_error: { status: 500, text: "The gateway failed on this request." },
-  unsafe_key_file: { status: 500, text: "The file of the signing key cannot be trusted." },
+  internal_error: { status: 500, text: "The gateway failed to handle this request." },
+  unsafe_key_file: { status: 500, text: "The signing key's file is not safe to use." },
 } as const;
 
 export type GatewayErrorCode = keyof typeof catalogue;

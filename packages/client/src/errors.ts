@@ -12,15 +12,15 @@ export const CLIENT_ERRORS = {
   },
   no_page: { status: 500, text: "There is no page to navigate; use createSignInUrl() and completeSignIn()." },
   issuer_unreachable: { status: 503, text: "The sign-in service cannot be reached. Try again in a moment." },
-  discovery_failed: { status: 502, text: "The sign-in service answered with metadata that cannot be used." },
+  discovery_failed: { status: 502, text: "The sign-in service sent metadata that cannot be used." },
   sign_in_not_started: {
     status: 400,
-    text: "This sign-in was not started in this tab, or was already used. Sign in again.",
+    text: "This sign-in was not started in this tab, or has already been used. Sign in again.",
   },
   sign_in_refused: { status: 403, text: "The sign-in was refused." },
   response_refused: {
     status: 502,
-    text: "The answer of the sign-in service did not pass the checks, and was not used.",
+    text: "The answer from the sign-in service failed a check and was not used.",
   },
   not_signed_in: { status: 401, text: "Nobody is signed in." },
   session_ended: { status: 401, text: "The session has ended. Sign in again." },

@@ -57,7 +57,7 @@ function tokenDenials(): Record<TokenDenial, DenialDefinition> {
 export const DENIALS: Readonly<Record<DenialCode, DenialDefinition>> = { ...tokenDenials(), ...OWN_DENIALS };
 
 export const GUARD_ERRORS = {
-  invalid_configuration: { status: 500, text: "The guard's configuration cannot work." },
+  invalid_configuration: { status: 500, text: "The guard is not configured correctly." },
   not_ready: { status: 503, text: "The guard is not ready yet." },
   /** Becomes the denial `killed`; the detail is the reason. */
   key_refused: { status: 401, text: "The token is signed with a key that was retired." },

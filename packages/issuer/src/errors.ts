@@ -7,15 +7,18 @@ import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcul
 export const ISSUER_ERRORS = {
   invalid_configuration: { status: 500, text: "The issuer cannot be asked with these settings." },
   issuer_unreachable: { status: 503, text: "The issuer cannot be reached." },
-  issuer_timed_out: { status: 503, text: "The issuer has not answered in time." },
-  issuer_failing: { status: 503, text: "The issuer answers that something is wrong with it." },
+  issuer_timed_out: { status: 503, text: "The issuer did not answer in time." },
+  issuer_failing: { status: 503, text: "The issuer answered with an error of its own." },
   issuer_unreadable: { status: 503, text: "The issuer's answer cannot be used." },
-  issuer_mismatch: { status: 503, text: "The metadata is of another issuer than the one configured." },
-  endpoint_missing: { status: 503, text: "The issuer's metadata lacks an endpoint that is needed." },
+  issuer_mismatch: {
+    status: 503,
+    text: "The metadata belongs to a different issuer than the one that is configured.",
+  },
+  endpoint_missing: { status: 503, text: "The issuer's metadata is missing an endpoint that is needed." },
   endpoint_unsafe: { status: 503, text: "An endpoint of the issuer may not be asked." },
   client_not_accepted: { status: 503, text: "The issuer does not accept the client." },
-  scope_not_granted: { status: 503, text: "The client lacks a scope at the issuer." },
-  token_refused: { status: 503, text: "The issuer refuses to give a token." },
+  scope_not_granted: { status: 503, text: "The client does not have a scope that it needs at the issuer." },
+  token_refused: { status: 503, text: "The issuer refused to issue a token." },
 } as const;
 
 export type IssuerErrorCode = CodeOf<typeof ISSUER_ERRORS>;

@@ -3,14 +3,14 @@ import { errorsOf } from "@portcullis/protocol";
 export const limitError = errorsOf({
   too_many_sign_ins: {
     status: 429,
-    text: "Too many sign-ins were begun from your address. Wait a minute, then go back to the app and start again.",
+    text: "Too many sign-ins were started from your network address. Wait a minute, then go back to the app and start again.",
   },
   request_too_large: {
     status: 414,
-    text: "The address that you were sent to is longer than this server stores. The app must send less.",
+    text: "The app sent more with its request than this server accepts. The app must send less.",
   },
   too_many_requests: {
     status: 429,
-    text: "Too many requests of this kind came from your address. Wait a minute, then try again.",
+    text: "Too many requests of this kind came from your network address. Wait a minute, then try again.",
   },
 });

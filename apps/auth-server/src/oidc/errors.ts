@@ -1,11 +1,14 @@
 import { errorsOf } from "@portcullis/protocol";
 
 export const oidcError = errorsOf({
-  session_taken: { status: 409, text: "Somebody else signed in in this browser meanwhile. Start again." },
+  session_taken: {
+    status: 409,
+    text: "Somebody else has signed in in this browser in the meantime. Start again.",
+  },
   session_over: { status: 400, text: "Your session has ended. Sign in again." },
   interaction_expired: {
     status: 400,
-    text: "This page was open for too long, or was used already. Go back to the app and start again.",
+    text: "This page was open for too long, or has already been used. Go back to the app and start again.",
   },
   unknown_session: { status: 404, text: "There is no such session." },
   unknown_grant: { status: 404, text: "There is no such grant." },
@@ -13,13 +16,13 @@ export const oidcError = errorsOf({
   unknown_key: { status: 404, text: "There is no such signing key." },
   unknown_organization: { status: 404, text: "There is no such organization." },
   /** It would tell apps, and their users, of something that does not last: they could come back at once. */
-  reason_not_true: { status: 409, text: "The reason claims a state that is not so. Nothing was changed." },
+  reason_not_true: { status: 409, text: "The reason given is not true. Nothing was changed." },
   unknown_model: {
     status: 500,
-    text: "The library asks for a kind of artefact that this server does not keep.",
+    text: "The OpenID Connect library asked for something that this server does not store.",
   },
   /** The next three are turned into the library's `invalid_grant` and `invalid_request_uri`. */
-  already_spent: { status: 400, text: "This was used already." },
-  already_seen: { status: 400, text: "This was sent before." },
-  parent_ended: { status: 400, text: "What this was to hang below has ended." },
+  already_spent: { status: 400, text: "This has already been used." },
+  already_seen: { status: 400, text: "This was already sent." },
+  parent_ended: { status: 400, text: "The session or authorization that this belongs to has ended." },
 });

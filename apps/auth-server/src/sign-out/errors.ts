@@ -3,18 +3,18 @@ import { errorsOf } from "@portcullis/protocol";
 export const signOutError = errorsOf({
   sign_out_app_unknown: {
     status: 400,
-    text: "The app that sent you here is not registered with this server. Nothing was ended. You can sign out in your account.",
+    text: "The app that sent you here is not registered with this server. You were not signed out. You can sign out on your account page.",
   },
   sign_out_hint_refused: {
     status: 400,
-    text: "The app that sent you here did not say whom to sign out in a way that can be checked (id_token_hint). Nothing was ended. You can sign out in your account.",
+    text: "The app that sent you here did not say in a valid way who should be signed out (id_token_hint). You were not signed out. You can sign out on your account page.",
   },
   sign_out_target_refused: {
     status: 400,
-    text: "The app that sent you here asked to lead you on to an address that is not its own (post_logout_redirect_uri). Nothing was ended. You can sign out in your account.",
+    text: "The app that sent you here asked to send you on to an address that is not registered for it (post_logout_redirect_uri). You were not signed out. You can sign out on your account page.",
   },
   sign_out_request_unclear: {
     status: 400,
-    text: "The app that sent you here asked for one thing twice. Nothing was ended. You can sign out in your account.",
+    text: "The app that sent you here sent a parameter twice. You were not signed out. You can sign out on your account page.",
   },
 });

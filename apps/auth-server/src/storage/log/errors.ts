@@ -8,12 +8,12 @@ export const logError = errorsOf({
   },
   unknown_record: {
     status: 500,
-    text: "The log holds a revocation that this version does not know; a newer version wrote it.",
+    text: "The log holds a revocation that a newer version wrote and this version does not understand.",
   },
   /** A copy of it took over, or a backup was restored, without a new incarnation. No allow may rest on it. */
   log_rolled_back: {
     status: 503,
-    text: "The database is behind what it has said before. Nothing is taken for fresh until that is settled.",
+    text: "The database seems to have been restored to an earlier state. Until that is resolved, no verifier may rely on it.",
   },
   log_inconsistent: { status: 500, text: "The revocation log and its counter do not agree." },
 });
