@@ -87,6 +87,7 @@ ${
     : html`<form method="post" action="${action}" novalidate>
 <input type="hidden" name="request" value="${sealed.request}">
 <input type="hidden" name="xsrf" value="${sealed.xsrf}">
+<p>To end it, enter the username and password of that account.</p>
 ${signInFields(form)}
 <button type="submit" class="primary">Confirm and sign out</button>
 </form>`

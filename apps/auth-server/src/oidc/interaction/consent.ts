@@ -15,10 +15,10 @@ export interface ConsentRequest {
 }
 
 const OIDC_SCOPES: Readonly<Record<string, string>> = {
-  openid: "Know who you are, under an identifier",
+  openid: "Know who you are",
   profile: "See your name and your username",
   email: "See your e-mail address",
-  offline_access: "Go on acting for you while you are away, until you sign out",
+  offline_access: "Keep its access while you are not using it, until you sign out",
 };
 
 /** What an authorization request asks for (RFC 6749, section 4.1.1, and RFC 8707). */
