@@ -1,6 +1,7 @@
 /** The tables of settings in the references, made from the schemas that the processes read their configuration with. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { authServerConfiguration } from "@portcullis/auth-server/configuration";
 import { gatewayConfiguration } from "@portcullis/gateway/configuration";
 import { relayConfiguration } from "@portcullis/relay/configuration";
 import { describeSettings, undescribedSettings } from "@portcullis/service/configuration-reference";
@@ -12,6 +13,7 @@ export interface ConfigurationReference {
 }
 
 const REFERENCES: readonly ConfigurationReference[] = [
+  { page: "docs/reference/auth-server-configuration.md", schema: authServerConfiguration.schema },
   { page: "docs/reference/gateway-configuration.md", schema: gatewayConfiguration.schema },
   { page: "docs/reference/relay-configuration.md", schema: relayConfiguration.schema },
 ];

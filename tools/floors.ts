@@ -34,9 +34,11 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["oidc/interaction"],
     ["oidc"],
     ["account", "api", "sign-out", "redis"],
-    ["limits", "health.ts", "app.ts"],
+    ["limits", "management"],
+    ["health.ts", "app.ts"],
     ["server.ts"],
-    ["main.ts", "index.ts"],
+    ["process.ts", "index.ts"],
+    ["main.ts"],
   ],
   "apps/gateway": [
     ["errors.ts", "headers"],

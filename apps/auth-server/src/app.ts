@@ -2,6 +2,7 @@ import { type ClientAddresses, fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance } from "fastify";
 import { RefusedRequests } from "./logging/refused-requests.ts";
 import type { Report } from "./logging/report.ts";
+import type { RequestCounters } from "./management/request-counters.ts";
 import { pinHost } from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
@@ -12,11 +13,12 @@ const LEASE_ROUTE = `${REVOCATIONS_PATH}/lease`;
 export interface AppOptions {
   readonly issuer: string;
   readonly clientAddresses: ClientAddresses;
+  readonly requests: Pick<RequestCounters, "count">;
   readonly report: Report;
 }
 
-/** The HTTP server before anything is mounted: whom it takes itself for, how it answers errors, and its log of requests. */
-export function createApp({ issuer, clientAddresses, report }: AppOptions): FastifyInstance {
+/** The HTTP server before anything is mounted: whom it takes itself for, how it answers errors, and what it logs and counts of requests. */
+export function createApp({ issuer, clientAddresses, requests, report }: AppOptions): FastifyInstance {
   const app = Fastify({
     serverFactory: clientAddresses.watching(fastifyServer),
     logger: false,
@@ -32,6 +34,7 @@ export function createApp({ issuer, clientAddresses, report }: AppOptions): Fast
     // The route's pattern and not its URL: URLs carry codes and identifiers.
     const route = request.routeOptions.url ?? "(none)";
     const status = reply.raw.statusCode;
+    requests.count(request.method, route, status);
     if (route === LEASE_ROUTE && status < 400) return;
     const ms = Math.round(reply.elapsedTime);
     if (status === 429) refused.count(status, route);

@@ -22,6 +22,7 @@ import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-int
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import type { Report } from "./logging/report.ts";
+import { RequestCounters } from "./management/request-counters.ts";
 import {
   authenticateApi,
   composeOidc,
@@ -74,6 +75,9 @@ export interface AuthServer {
   readonly people: People;
   readonly oidc: Oidc;
   readonly ring: KeyRing;
+  readonly requests: RequestCounters;
+  /** Undefined: no Redis is configured. */
+  readonly isRedisUp: (() => boolean) | undefined;
   /** Gives the URL that it listens on. */
   listen(): Promise<string>;
   /** Takes away what has expired. Done every minute without being asked. */
@@ -208,9 +212,15 @@ async function compose(
   });
   const clientAddresses = clientAddressesOf(configuration, report);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
-  const app = createApp({ issuer, clientAddresses, report });
+  const requests = new RequestCounters();
+  const app = createApp({ issuer, clientAddresses, requests, report });
   // Before the routes: what is refused here costs nothing below.
-  limitStoringRequests(app, { limits, open: openLimit, clientAddressOf });
+  limitStoringRequests(app, {
+    limits,
+    open: openLimit,
+    clientAddressOf,
+    onRefused: (setting) => requests.countRefused(setting),
+  });
   mountAll(app, {
     configuration,
     storage,
@@ -237,6 +247,8 @@ async function compose(
     people,
     oidc,
     ring,
+    requests,
+    isRedisUp: redis.connection && (() => redis.connection!.isUp()),
     listen: () => app.listen({ ...configuration.listen }),
     prune,
     async close() {

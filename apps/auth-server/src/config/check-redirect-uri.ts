@@ -9,9 +9,9 @@ const DANGEROUS = new Set(["javascript:", "data:", "vbscript:", "file:", "blob:"
  * differently than it is written could send a code to another place than the operator saw.
  */
 export function problemOfRedirectUri(uri: string, type: "web" | "native" = "web"): string | undefined {
-  if (!URL.canParse(uri)) return "is not an absolute URI";
+  if (!URL.canParse(uri)) return "must be an absolute URI";
   const url = new URL(uri);
-  if (DANGEROUS.has(url.protocol)) return `the scheme ${url.protocol} runs in the browser`;
+  if (DANGEROUS.has(url.protocol)) return `must have another scheme: ${url.protocol} runs in the browser`;
   if (uri.includes("#")) return "must not have a fragment (RFC 6749, section 3.1.2)";
   if (url.username !== "" || url.password !== "") return "must not have a user or a password";
   if (url.protocol === "http:" || url.protocol === "https:") {

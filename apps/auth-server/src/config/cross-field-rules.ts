@@ -1,41 +1,46 @@
-/** Rules that one field alone cannot tell. Each gives the problems it finds; all of them are run. */
-
+/** Rules that one setting alone cannot tell. */
+import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
 import { isLoopbackHost } from "./loopback.ts";
-import type { Problem } from "./problems.ts";
+import { resourcesOf } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile, ResourceConfiguration } from "./schema.ts";
 
-export function crossFieldProblems(
-  file: ConfigurationFile,
-  resources: readonly ResourceConfiguration[],
-): Problem[] {
-  return [
-    ...issuerProblems(file.issuer),
-    ...duplicates(
-      "resources",
-      "identifier",
-      resources.map(({ identifier }) => identifier),
-    ),
-    ...duplicates(
-      "clients",
-      "clientId",
-      file.clients.map(({ clientId }) => clientId),
-    ),
-    ...file.users.flatMap(({ username }, index) => usernameProblems(username, `users.${index}.username`)),
-    // In their one spelling: of two twins the second would never be made.
-    ...duplicates(
-      "users",
-      "username",
-      file.users.map(({ username }) => usernameKey(username) ?? username),
-    ),
-    ...file.clients.flatMap((client, index) => clientProblems(client, `clients.${index}`, resources)),
-  ];
-}
+/** What the rules on resources look at, of all of them. */
+const RESOURCES = ["issuer", "resources[*].identifier", "resources[*].scopes"];
+
+export const RULES: readonly Rule<ConfigurationFile>[] = [
+  { reads: ["issuer"], check: ({ issuer }) => issuerProblems(issuer) },
+  { reads: ["listen", "management"], check: ({ listen, management }) => samePort(listen, management) },
+  eachOnce("resources", "identifier"),
+  { reads: ["issuer", "resources[].identifier"], check: (file, at) => ownApiProblems(file, at) },
+  eachOnce("clients", "clientId"),
+  { reads: ["users[].username"], check: ({ users }, at) => usernameProblems(users[at]!.username, at) },
+  // In their one spelling: of two twins the second would never be made.
+  eachOnce("users", "username", (username) => usernameKey(username) ?? username),
+  {
+    reads: ["clients[].grantTypes", "clients[].redirectUris", "clients[].clientSecret"],
+    check: ({ clients }, at) => grantTypeProblems(clients[at]!, ["clients", at]),
+  },
+  {
+    reads: ["clients[].redirectUris", "clients[].type"],
+    check: ({ clients }, at) => redirectUriProblems(clients[at]!, "redirectUris", ["clients", at]),
+  },
+  {
+    reads: ["clients[].postLogoutRedirectUris", "clients[].type"],
+    check: ({ clients }, at) => redirectUriProblems(clients[at]!, "postLogoutRedirectUris", ["clients", at]),
+  },
+  {
+    reads: ["clients[].resources", ...RESOURCES],
+    check: (file, at) => resourceProblems(file.clients[at]!, ["clients", at], resourcesOf(file)),
+  },
+];
 
 function issuerProblems(issuer: string): Problem[] {
   const url = new URL(issuer);
-  const problem = (message: string): Problem[] => [{ path: "issuer", message }];
+  const problem = (remedy: string): Problem[] => [
+    { path: ["issuer"], message: `found ${JSON.stringify(issuer)}; ${remedy}` },
+  ];
   if (url.origin !== issuer) {
     return problem(`must be an origin alone, such as ${url.origin}: no path, no slash at the end`);
   }
@@ -43,47 +48,44 @@ function issuerProblems(issuer: string): Problem[] {
   return problem("must be https; plain http is for loopback addresses only, since tokens travel over it");
 }
 
-function usernameProblems(username: string, path: string): Problem[] {
+function ownApiProblems(file: ConfigurationFile, at: number): Problem[] {
+  const { identifier } = file.resources[at]!;
+  if (identifier !== resourcesOf(file).at(-1)!.identifier) return [];
+  const message = `found ${JSON.stringify(identifier)}, which is this server's own API; take another`;
+  return [{ path: ["resources", at, "identifier"], message }];
+}
+
+function usernameProblems(username: string, at: number): Problem[] {
   const message = problemOfUsername(username);
   return message === undefined
     ? []
-    : [{ path, message: `found ${JSON.stringify(username)}, which ${message}` }];
+    : [
+        {
+          path: ["users", at, "username"],
+          message: `found ${JSON.stringify(username)}, which ${message}`,
+        },
+      ];
 }
 
-function duplicates(list: string, field: string, values: readonly string[]): Problem[] {
-  return values.flatMap((value, index) =>
-    values.indexOf(value) === index
-      ? []
-      : [{ path: `${list}.${index}.${field}`, message: `${JSON.stringify(value)} is there twice` }],
-  );
-}
-
-function clientProblems(
-  client: ClientConfiguration,
-  path: string,
-  resources: readonly ResourceConfiguration[],
-): Problem[] {
-  return [
-    ...grantTypeProblems(client, path),
-    ...redirectUriProblems(client, "redirectUris", path),
-    ...redirectUriProblems(client, "postLogoutRedirectUris", path),
-    ...resourceProblems(client, path, resources),
-  ];
-}
-
-function grantTypeProblems(client: ClientConfiguration, path: string): Problem[] {
+function grantTypeProblems(client: ClientConfiguration, path: SettingPath): Problem[] {
   const problems: Problem[] = [];
   const uses = (type: ClientConfiguration["grantTypes"][number]) => client.grantTypes.includes(type);
   if (uses("authorization_code") && client.redirectUris.length === 0) {
-    problems.push({ path: `${path}.redirectUris`, message: "authorization_code needs at least one" });
+    problems.push({
+      path: [...path, "redirectUris"],
+      message: "found none; authorization_code needs at least one",
+    });
   }
   if (uses("client_credentials") && client.clientSecret === undefined) {
-    problems.push({ path: `${path}.clientSecret`, message: "client_credentials needs a secret" });
+    problems.push({
+      path: [...path, "clientSecret"],
+      message: "found none; client_credentials needs a secret",
+    });
   }
   if (uses("refresh_token") && !uses("authorization_code")) {
     problems.push({
-      path: `${path}.grantTypes`,
-      message: "refresh_token comes with authorization_code only",
+      path: [...path, "grantTypes"],
+      message: "found refresh_token, which comes with authorization_code only; add that, or remove it",
     });
   }
   return problems;
@@ -92,25 +94,33 @@ function grantTypeProblems(client: ClientConfiguration, path: string): Problem[]
 function redirectUriProblems(
   client: ClientConfiguration,
   field: "redirectUris" | "postLogoutRedirectUris",
-  path: string,
+  path: SettingPath,
 ): Problem[] {
   return client[field].flatMap((uri, index) => {
     const message = problemOfRedirectUri(uri, client.type);
-    return message === undefined ? [] : [{ path: `${path}.${field}.${index}`, message }];
+    if (message === undefined) return [];
+    return [{ path: [...path, field, index], message: `found ${JSON.stringify(uri)}; ${message}` }];
   });
 }
 
 function resourceProblems(
   client: ClientConfiguration,
-  path: string,
+  path: SettingPath,
   resources: readonly ResourceConfiguration[],
 ): Problem[] {
   return Object.entries(client.resources).flatMap(([identifier, scopes]) => {
-    const at = `${path}.resources.${identifier}`;
+    const at = [...path, "resources", identifier];
     const resource = resources.find((candidate) => candidate.identifier === identifier);
-    if (resource === undefined) return [{ path: at, message: "no such resource is configured" }];
+    if (resource === undefined) {
+      return [
+        { path: at, message: "no such resource is configured; add it to resources, or remove it here" },
+      ];
+    }
     return scopes
       .filter((scope) => !Object.hasOwn(resource.scopes, scope))
-      .map((scope) => ({ path: at, message: `the resource has no scope ${JSON.stringify(scope)}` }));
+      .map((scope) => ({
+        path: at,
+        message: `the resource has no scope ${JSON.stringify(scope)}; add it there, or remove it here`,
+      }));
   });
 }

@@ -16,9 +16,11 @@ export function limitStoringRequests(
     readonly limits: Readonly<Record<LimitSetting | "requestBytes", number>>;
     readonly open: OpenLimit;
     readonly clientAddressOf: (request: FastifyRequest) => string;
+    /** Told the setting by which a request is refused. */
+    readonly onRefused?: (setting: LimitSetting) => void;
   },
 ): void {
-  const { limits, open, clientAddressOf } = options;
+  const { limits, open, clientAddressOf, onRefused } = options;
   const limited = STORING_REQUESTS.map((kind) => ({
     ...kind,
     limit: open(nameOf(kind), limits[kind.setting]),
@@ -30,6 +32,7 @@ export function limitStoringRequests(
     if (request.raw.url!.length > limits.requestBytes) throw limitError("request_too_large");
     const { retryAfterMs } = await found.limit.take(addressGroup(clientAddressOf(request)));
     if (retryAfterMs === 0) return;
+    onRefused?.(found.setting);
     reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
     throw limitError(CODES[found.setting]);
   });

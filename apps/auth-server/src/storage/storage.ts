@@ -13,6 +13,10 @@ export interface Storage {
   write: Write;
   readonly log: SqlRevocationLog;
   readonly counters: StorageCounters;
+  /** Units of writing that wait for their turn. */
+  readonly waiting: number;
+  /** With PostgreSQL: of the connections that read, those that are open and idle, and what waits for one. */
+  readonly connections?: () => Readonly<Record<"open" | "idle" | "waiting", number>>;
   readonly space: SpaceState;
   /** Rejects as `write` would. Asks the store only when nothing was stored in the last seconds, or something was not. */
   checkWritable(): Promise<void>;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { parseConfiguration, resolveConfiguration } from "../../src/config/load.ts";
+import { configurationOf } from "@portcullis/service";
+import { authServerConfiguration, parseConfiguration, resolveConfiguration } from "../../src/config/load.ts";
+
+const REFERENCE = new URL("../../../../docs/reference/auth-server-configuration.md", import.meta.url);
 
 const valid = () => ({
   issuer: "http://127.0.0.1:8400",
@@ -51,7 +57,7 @@ describe("the configuration", () => {
     assert.equal(problemsWith("native", "https://app.example/callback"), "");
     assert.match(
       problemsWith("web", "com.example.app:/callback"),
-      /clients\.0\.redirectUris\.0.*type: "native"/,
+      /clients\[0\]\.redirectUris\[0\].*type: "native"/,
     );
     assert.match(problemsWith("native", "example:/callback"), /reversed domain name/);
     assert.match(problemsWith("native", "http://127.0.0.2/callback"), /127\.0\.0\.1/);
@@ -88,8 +94,8 @@ describe("the configuration", () => {
     const problems = problemsOf((document) => {
       document.users = names.map((username) => ({ ...user, username }));
     });
-    const said = names.map((_, at) => new RegExp(`users\\.${at}\\.username: ([^;]*)`).exec(problems)?.[1]);
-    const expected = [/have no @/, /like a sub/, /control characters/, undefined, /there twice/];
+    const said = names.map((_, at) => new RegExp(`users\\[${at}\\]\\.username: (.*)`).exec(problems)?.[1]);
+    const expected = [/have no @/, /like a sub/, /control characters/, undefined, /has already/];
     for (const [at, what] of expected.entries()) {
       if (what === undefined) assert.equal(said[at], undefined);
       else assert.match(said[at] ?? "", what);
@@ -103,9 +109,77 @@ describe("the configuration", () => {
       document.clients[0]!.grantTypes = ["implicit"];
       Object.assign(document, { colour: "blue" });
     });
-    for (const path of ["listen.port", "users.0.password", "clients.0.grantTypes.0", "colour"]) {
+    for (const path of ["listen.port", "users[0].password", "clients[0].grantTypes[0]", "colour"]) {
       assert.ok(problems.includes(path), `${path} in ${problems}`);
     }
+  });
+
+  it("tells what is wrong between settings beside what is wrong with one of them", () => {
+    const problems = problemsOf((document) => {
+      document.listen.port = 70_000;
+      document.issuer = "https://id.example/path";
+      set(document.resources[0]!, { name: "" });
+      set(document.clients[0]!, { name: "", grantTypes: ["client_credentials"] });
+      document.clients.push({
+        ...valid().clients[0],
+        resources: { "https://orders.example": ["orders.delete"] },
+      });
+      document.users.push({ username: "demo", name: "", password: "long enough" });
+    });
+    const lines = problems.split("\n").slice(1);
+    assert.deepEqual(lines.map((line) => line.trim().split(": ")[0]).sort(), [
+      "clients[0].clientSecret",
+      "clients[0].name",
+      "clients[1].clientId",
+      'clients[1].resources["https://orders.example"]',
+      "issuer",
+      "listen.port",
+      "resources[0].name",
+      "users[1].name",
+      "users[1].username",
+    ]);
+  });
+
+  it("does not take this server's own API, or its management port, twice", () => {
+    const problems = problemsOf((document) => {
+      set(document.resources[0]!, { identifier: `${document.issuer}/api` });
+      set(document.clients[0]!, { resources: {} });
+      set(document, { management: { port: document.listen.port } });
+    });
+    assert.match(problems, /resources\[0\]\.identifier: found .* this server's own API/);
+    assert.match(problems, /management\.port: found 8400, the port of listen/);
+  });
+
+  it("takes secrets of users, clients and the database out of files, and shows none", () => {
+    const directory = mkdtempSync(join(tmpdir(), "portcullis-configuration-"));
+    writeFileSync(join(directory, "secret"), `${"0123456789".repeat(3)}\n`);
+    const file = { clientSecretFile: "secret", grantTypes: ["client_credentials"] };
+    const document = {
+      ...valid(),
+      database: { kind: "postgres", urlFile: "url" },
+      clients: [{ ...valid().clients[0], ...file }],
+      users: [{ username: "demo", name: "Demo", passwordFile: "secret" }],
+    };
+    writeFileSync(join(directory, "url"), "postgres://a:b@c/d");
+    const { clients, users, database } = configurationOf(authServerConfiguration, { document, directory });
+    assert.equal(clients[0]!.clientSecret, "0123456789".repeat(3));
+    assert.equal(users[0]!.password, clients[0]!.clientSecret);
+    assert.equal(database.kind === "postgres" && database.url, "postgres://a:b@c/d");
+    writeFileSync(join(directory, "url"), "mysql://a:hunter2@c/d");
+    assert.throws(
+      () => configurationOf(authServerConfiguration, { document, directory }),
+      (error: Error) =>
+        /database\.url: .*must be a postgres/.test(error.message) && !error.message.includes("hunter2"),
+    );
+  });
+
+  it("has an example in its reference that works", () => {
+    const page = readFileSync(REFERENCE, "utf8");
+    const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+    const text = yaml!
+      .replace("clientSecretFile: gateway-secret", `clientSecret: "${"0123456789".repeat(3)}"`)
+      .replace("passwordFile: ada-password", "password: long enough");
+    assert.equal(parseConfiguration(text).clients.length, 2);
   });
 
   it("is refused when it is neither JSON nor YAML", () => {
@@ -115,15 +189,15 @@ describe("the configuration", () => {
   const REFUSED: Readonly<Record<string, readonly [(document: Document) => void, RegExp]>> = {
     "an issuer over plain http": [
       (document) => set(document, { issuer: "http://id.example" }),
-      /^issuer: must be https/,
+      /^ +issuer: found "http:\/\/id\.example"; must be https/m,
     ],
     "an issuer with a path": [
       (document) => set(document, { issuer: `${document.issuer}/auth` }),
-      /^issuer: must be an origin alone/,
+      /^ +issuer: found ".*\/auth"; must be an origin alone/m,
     ],
     "a client that is there twice": [
       (document) => void document.clients.push(document.clients[0]!),
-      /clients\.1\.clientId: "web" is there twice/,
+      /clients\[1\]\.clientId: found "web", which clients\[0\] has already/,
     ],
     "a scope that no resource has": [
       (document) => set(document.clients[0]!, { resources: { "https://orders.example": ["orders.delete"] } }),
@@ -135,15 +209,15 @@ describe("the configuration", () => {
     ],
     "client credentials without a secret": [
       (document) => set(document.clients[0]!, { grantTypes: ["authorization_code", "client_credentials"] }),
-      /clients\.0\.clientSecret/,
+      /clients\[0\]\.clientSecret: found none/,
     ],
     "a secret that can be guessed": [
       (document) => set(document.clients[0]!, { clientSecret: "secret" }),
-      /clients\.0\.clientSecret: must be random/,
+      /clients\[0\]\.clientSecret: found a value that is not shown; must be random/,
     ],
     "codes without a redirect URI": [
       (document) => set(document.clients[0]!, { redirectUris: [] }),
-      /clients\.0\.redirectUris/,
+      /clients\[0\]\.redirectUris: found none/,
     ],
   };
   for (const [name, [change, expected]] of Object.entries(REFUSED)) {
@@ -163,7 +237,7 @@ describe("the configuration", () => {
   ]) {
     it(`refuses ${uri} as a redirect URI`, () => {
       const problems = problemsOf((document) => set(document.clients[0]!, { redirectUris: [uri] }));
-      assert.match(problems, /clients\.0\.redirectUris\.0/);
+      assert.match(problems, /clients\[0\]\.redirectUris\[0\]: found /);
     });
   }
 

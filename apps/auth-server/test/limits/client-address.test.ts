@@ -72,7 +72,7 @@ describe("trusted proxies", () => {
     refused({ addresses: ["10.0.0.1"] }, /trustedProxies: say how they name the client/);
     refused(
       { addresses: ["0.0.0.0/0"], header: "forwarded" },
-      /trustedProxies\.addresses\.0: would trust everybody/,
+      /trustedProxies\.addresses\[0\]: found "0\.0\.0\.0\/0"; would trust everybody/,
     );
   });
 

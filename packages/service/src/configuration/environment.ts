@@ -12,7 +12,7 @@ export const CONFIGURATION_VARIABLE = `${PREFIX}CONFIG`;
 
 /** Returns the name in the environment of a setting: `limits.requestBytes` is `PORTCULLIS_LIMITS_REQUEST_BYTES`. */
 export const environmentNameOf = (path: readonly string[]): string =>
-  PREFIX + path.map((name) => name.replace(/(?<=[a-z\d])(?=[A-Z])/g, "_").toUpperCase()).join("_");
+  PREFIX + path.map((name) => name.replace(/(?<=[a-z\d])(?=[A-Z][^A-Z])/g, "_").toUpperCase()).join("_");
 
 /** A setting and what the environment says of it. */
 export interface Given {

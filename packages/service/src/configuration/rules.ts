@@ -3,8 +3,9 @@ import type { Problem, SettingPath } from "./problems.ts";
 /** A rule between settings: what the schema of one of them alone cannot tell. */
 export interface Rule<Written> {
   /**
-   * What it looks at, as `listen.port`, or `routes[].audience` for a rule about one element at a time. It runs only
-   * where none of that has a problem of its own, so that it need not doubt what it reads, and nothing is said twice.
+   * What it looks at, as `listen.port`; `routes[].audience` for a rule about one element at a time, and `routes[*].audience` for
+   * what it reads of all. It runs only where none of that has a problem of its own, so that it need not doubt what it reads, and
+   * nothing is said twice.
    */
   readonly reads: readonly string[];
   /** `at` is the element's index, for a rule that reads elements. */
@@ -56,12 +57,12 @@ function elementsFor(reads: readonly (readonly string[])[], written: unknown): r
   return Array.isArray(elements) ? [...elements.keys()] : [];
 }
 
-const partsOf = (text: string): string[] => text.replaceAll("[]", ".[]").split(".");
+const partsOf = (text: string): string[] => text.replaceAll("[", ".[").split(".");
 const withIndex = (path: readonly string[], at: number): SettingPath =>
   path.map((part) => (part === "[]" ? at : part));
 
 const isTouched = (path: SettingPath, unsound: readonly SettingPath[]): boolean =>
   unsound.some((other) => {
     const shorter = Math.min(path.length, other.length);
-    return path.slice(0, shorter).every((part, at) => part === other[at]);
+    return path.slice(0, shorter).every((part, at) => part === "[*]" || part === other[at]);
   });

@@ -22,6 +22,9 @@ export function problemsOfIssue(issue: Issue, settings: readonly Setting[]): Pro
   if (input === undefined && setting !== undefined) {
     return [{ path: issue.path, message: `found nothing; ${remedyOf(setting, issue.path)}` }];
   }
+  // What a rule about several settings found is in its own words.
+  if (issue.code === "custom" && typeof input === "object")
+    return [{ path: issue.path, message: issue.message }];
   const found = textOfFound(input, couldBeSecret(issue.path, settings));
   return [{ path: issue.path, message: `${found}; ${issue.message}` }];
 }

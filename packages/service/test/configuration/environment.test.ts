@@ -11,6 +11,7 @@ test("every setting that has one place has a name, and no two have the same", ()
   const names = settings.filter(hasOnePlace).map(({ path }) => environmentNameOf(path));
   assert.equal(new Set(names).size, names.length);
   assert.equal(environmentNameOf(["limits", "requestBytes"]), "PORTCULLIS_LIMITS_REQUEST_BYTES");
+  assert.equal(environmentNameOf(["diskSpace", "reserveMiB"]), "PORTCULLIS_DISK_SPACE_RESERVE_MIB");
   assert.ok(names.includes("PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE"));
   assert.ok(names.includes("PORTCULLIS_REDIS_CONNECTION_HOST"));
 });

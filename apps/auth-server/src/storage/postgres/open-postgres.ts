@@ -50,6 +50,10 @@ export async function openPostgres(
       write,
       log,
       counters,
+      get waiting() {
+        return commits.waiting;
+      },
+      connections: reader.connections,
       get space() {
         return room.state;
       },

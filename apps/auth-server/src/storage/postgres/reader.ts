@@ -9,6 +9,8 @@ import { breaksConnection, isStoreFailure, unavailable } from "./sql-states.ts";
 
 export interface Reader {
   readonly read: Kysely<Database>;
+  /** Open ones, those of them that are idle, and statements that wait for one. */
+  connections(): Readonly<Record<"open" | "idle" | "waiting", number>>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export function openReader(options: { readonly url: string; readonly connections
   pool.on("connect", (connected) => connected.on("error", () => undefined));
   return {
     read: queriesThrough((text, parameters) => readOn(pool, text, parameters)),
+    connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
 }

@@ -46,6 +46,9 @@ async function openLocked(
     write,
     log,
     counters,
+    get waiting() {
+      return commits.waiting;
+    },
     get space() {
       return room.state;
     },

@@ -76,6 +76,11 @@ export class GroupCommit {
     this.#room = options.room ?? UNLIMITED;
   }
 
+  /** Units that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   write<T>(
     work: (transaction: WriteTransaction) => T | Promise<T>,
     { onBehalfOf }: WriteOptions = {},

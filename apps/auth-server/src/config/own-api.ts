@@ -1,0 +1,28 @@
+import { API_SCOPES } from "@portcullis/protocol";
+import type { ResourceConfiguration } from "./schema.ts";
+
+export const apiResourceOf = (issuer: string): string => `${issuer}/api`;
+
+/** Returns the resources of the file, and this server's own API as the last. */
+export const resourcesOf = (file: {
+  readonly issuer: string;
+  readonly resources: readonly ResourceConfiguration[];
+}): readonly ResourceConfiguration[] => [...file.resources, ownApi(file.issuer)];
+
+/** The server's own API is a resource like any other, so that its tokens are made and checked like any other. */
+function ownApi(issuer: string): ResourceConfiguration {
+  return {
+    identifier: apiResourceOf(issuer),
+    name: "Portcullis",
+    scopes: {
+      [API_SCOPES.readRevocations]: "Follow the revocation feed",
+      [API_SCOPES.writeRevocations]: "Revoke tokens, sessions and access of anybody",
+      [API_SCOPES.inspectRevocations]: "See all revocations and verifiers",
+      [API_SCOPES.readKeys]: "See which signing keys there are",
+      [API_SCOPES.writeKeys]: "Rotate and retire signing keys",
+      [API_SCOPES.writeUsers]: "Disable and enable users",
+      [API_SCOPES.writeApps]: "Disable and enable apps",
+    },
+    accessTokenTtlSeconds: 300,
+  };
+}

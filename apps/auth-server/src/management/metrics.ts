@@ -1,0 +1,120 @@
+/** What this server says to Prometheus. */
+import type { VerifierStatus } from "@portcullis/protocol";
+import type { Family, Sample } from "@portcullis/service";
+import type { RevocationCounters } from "../revocations/index.ts";
+import type { Storage } from "../storage/storage.ts";
+import { readinessOf } from "./readiness.ts";
+import type { RequestCounters } from "./request-counters.ts";
+
+export interface MetricSources {
+  readonly storage: Storage;
+  readonly requests: RequestCounters;
+  readonly revocations: {
+    counters(): RevocationCounters;
+    readonly verifiers: { list(): Promise<readonly VerifierStatus[]> };
+  };
+  readonly mostLiveRevocations: number;
+  /** Undefined: no Redis is configured. */
+  readonly isRedisUp: (() => boolean) | undefined;
+}
+
+const NAME = "portcullis_auth_server";
+
+/** Returns everything that is at hand without asking the database for more than it answers at once. */
+export function metricFamilies(sources: MetricSources): Family[] {
+  return [
+    ...requestFamilies(sources),
+    ...logFamilies(sources),
+    ...verifierFamilies(sources),
+    ...storageFamilies(sources),
+  ].map((family) => ({ ...family, name: `${NAME}_${family.name}` }));
+}
+
+const requestFamilies = ({ requests, storage }: MetricSources): Family[] => [
+  gauge("ready", "Whether this server can do its work.", async () =>
+    Number((await readinessOf(storage)).ready),
+  ),
+  {
+    ...counter("requests_total", "Requests answered, by method, route and status.", () =>
+      requests.answered(),
+    ),
+    labels: ["method", "route", "code"],
+  },
+  {
+    ...counter("limits_refused_total", "Requests refused with 429, by the setting below limits.", () =>
+      requests.refused(),
+    ),
+    labels: ["limit"],
+  },
+];
+
+function logFamilies({ storage: { log }, revocations, mostLiveRevocations }: MetricSources): Family[] {
+  return [
+    gauge("log_head", "Newest revocation.", () => revocations.counters().head),
+    gauge("live_revocations", "Revocations that are kept.", () => log.head() - log.oldestKept() + 1),
+    gauge("live_revocations_max", "Revocations that may be kept.", () => mostLiveRevocations),
+  ];
+}
+
+function verifierFamilies({ revocations }: MetricSources): Family[] {
+  const { verifiers } = revocations;
+  const verifiersThat = async (holds: (verifier: VerifierStatus) => boolean): Promise<number> =>
+    (await verifiers.list()).filter(holds).length;
+  return [
+    gauge("leases", "Verifiers that hold a lease.", () => revocations.counters().leases),
+    gauge("verifiers_behind", "Of these, those that have not acknowledged the newest revocation.", () =>
+      verifiersThat(({ behind }) => behind > 0),
+    ),
+    gauge("verifiers_disagreeing", "Of these, those that hold something else than the log.", () =>
+      verifiersThat(({ agrees }) => agrees === false),
+    ),
+    gauge("verifiers_clock_off", "Of these, those whose clock is off, so that they allow nothing.", () =>
+      verifiersThat(({ clock }) => clock?.isOff === true),
+    ),
+    gauge("followers", "Open streams of revocations.", () => revocations.counters().followers),
+    counter("streams_opened_total", "Streams opened.", () => revocations.counters().streamsOpened),
+    counter(
+      "streams_cut_total",
+      "Streams cut because their readers were slow.",
+      () => revocations.counters().streamsCutSlow,
+    ),
+    counter("snapshots_built_total", "Snapshots built.", () => revocations.counters().snapshotsBuilt),
+    counter("snapshots_served_total", "Snapshots served.", () => revocations.counters().snapshotsServed),
+  ];
+}
+
+function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
+  const { counters } = storage;
+  return [
+    counter("storage_units_total", "Units of writing that were stored.", () => counters.units),
+    counter("storage_commits_total", "Transactions that were committed.", () => counters.commits),
+    counter("storage_failed_commits_total", "Transactions that failed.", () => counters.failedCommits),
+    gauge("storage_waiting", "Units of writing that wait for their turn.", () => storage.waiting),
+    {
+      ...gauge("storage_space", "Space that is left: ample, low or reserve.", () => [
+        { labels: { state: storage.space }, value: 1 },
+      ]),
+      labels: ["state"],
+    },
+    {
+      ...gauge("database_connections", "Connections that read, and requests that wait for one.", () =>
+        Object.entries(storage.connections?.() ?? {}).map(([state, value]) => ({ labels: { state }, value })),
+      ),
+      labels: ["state"],
+    },
+    gauge("redis_up", "Whether Redis answers.", () => isRedisUp && Number(isRedisUp())),
+  ];
+}
+
+const gauge = (name: string, help: string, read: Family["read"]): Family => ({
+  name,
+  type: "gauge",
+  help,
+  read,
+});
+const counter = (name: string, help: string, read: () => number | Sample[]): Family => ({
+  name,
+  type: "counter",
+  help,
+  read,
+});

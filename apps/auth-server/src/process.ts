@@ -1,0 +1,74 @@
+/** Runs the authorization server as a process of its own. */
+import {
+  createMetrics,
+  listenError,
+  managementListener,
+  openManagement,
+  runProcess,
+  type Starting,
+} from "@portcullis/service";
+import { authServerConfiguration, type Configuration } from "./config/load.ts";
+import { reportTo } from "./logging/report.ts";
+import { metricFamilies } from "./management/metrics.ts";
+import { readinessOf } from "./management/readiness.ts";
+import { type AuthServer, createAuthServer } from "./server.ts";
+
+const ACCEPT_REMOVALS = "accept-removals";
+
+await runProcess({
+  name: "auth-server",
+  about: "OAuth 2.0 and OpenID Connect authorization server, where logout means logout.",
+  reference: "docs/reference/auth-server-configuration.md",
+  packageFile: new URL("../package.json", import.meta.url),
+  configuration: authServerConfiguration,
+  switches: [
+    { name: ACCEPT_REMOVALS, description: "start although most clients of before are no longer there" },
+  ],
+  start,
+});
+
+async function start(starting: Starting<Configuration>) {
+  const { configuration, log, switches } = starting;
+  const server = await createAuthServer({
+    configuration,
+    report: reportTo(log),
+    acceptRemovals: switches.has(ACCEPT_REMOVALS),
+  });
+  try {
+    const url = await listen(server, configuration);
+    const management = await openManagement(managementOf(server, starting), configuration.management, log);
+    log.info({ event: "ready", issuer: configuration.issuer, port: Number(new URL(url).port) });
+    return {
+      addresses: { url, management: management.url },
+      async stop() {
+        await server.close();
+        management.close();
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+async function listen(server: AuthServer, { listen: address }: Configuration): Promise<string> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    throw listenError(error, address, "listen.port");
+  }
+}
+
+function managementOf(server: AuthServer, { configuration, droppedLogLines }: Starting<Configuration>) {
+  const { storage, revocations, requests, isRedisUp } = server;
+  const { mostLiveRevocations } = configuration;
+  const metrics = createMetrics({
+    families: metricFamilies({ storage, revocations, requests, isRedisUp, mostLiveRevocations }),
+    droppedLogLines,
+    ofProcess: true,
+  });
+  return managementListener({
+    readiness: async () => ({ ...(await readinessOf(storage)) }),
+    metrics: () => metrics.metrics(),
+  });
+}
