@@ -1,6 +1,6 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
 import { every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
-import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
+import { type ConnectedGuard, connect } from "@portcullis/guard";
 import type { Authenticate } from "@portcullis/http-api";
 import { type Clock, type Log, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
 import { listenError, originOf } from "@portcullis/service";
@@ -113,8 +113,17 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
     enforced: (applied) => enforced.say(applied),
     renew: () => guard.replica.renew(),
   });
+  const { issuer, audience, clientId, clientSecret, name, leaseMs, upstream } = configuration;
   const guard = connect({
-    ...connection(configuration),
+    issuer,
+    audience,
+    clientId,
+    clientSecret,
+    // `connect` makes it another one at each start: who is above waits for the lease of the process before, which ends
+    // after all that it gave.
+    name,
+    leaseMs,
+    feedEndpoint: upstream,
     fetch,
     log,
     feed: (http) => above.over(http),
@@ -137,21 +146,6 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
     hub: { follow: async (...reader) => copy.current?.hub.follow(...reader) ?? reader[0].destroy() },
   });
   return { guard, copy, table, desk, enforced, above, streams, clock, setTimer };
-}
-
-function connection(configuration: Configuration): ConnectOptions {
-  const { issuer, audience, clientId, clientSecret, name, leaseMs, upstream } = configuration;
-  return {
-    issuer,
-    audience,
-    clientId,
-    clientSecret,
-    leaseMs,
-    // `connect` makes it another one at each start: who is above waits for the lease of the process before, which ends
-    // after all that it gave.
-    name,
-    feedEndpoint: upstream,
-  };
 }
 
 /** Verifiers bring the tokens that they would bring to the issuer, and the relay judges them as a verifier does. */

@@ -1,4 +1,3 @@
-export { type SetTimer, systemTimer as setProcessTimer } from "@portcullis/protocol";
 export { ackIntervalFor } from "./ack-interval.ts";
 export { feedError } from "./errors.ts";
 export { EventStream } from "./event-stream.ts";

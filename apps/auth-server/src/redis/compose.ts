@@ -1,5 +1,7 @@
 /** Everything that a server does with Redis, wired; nothing, when there is none in the configuration. */
-import { type LogPosition, setProcessTimer } from "@portcullis/feed-server";
+
+import type { LogPosition } from "@portcullis/feed-server";
+import { systemTimer } from "@portcullis/protocol";
 import type { Configuration } from "../config/load.ts";
 import type { Report } from "../logging/report.ts";
 import type { InteractionCache } from "../oidc/index.ts";
@@ -41,7 +43,7 @@ export function composeRedis(options: RedisOptions): Redis {
   const writers: { close(): Promise<void> }[] = [];
   if (configuration.feed) {
     const { signHead } = options;
-    const setTimer = setProcessTimer;
+    const setTimer = systemTimer;
     writers.push(new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, report }));
   }
   if (configuration.plainKeys) {

@@ -1,4 +1,4 @@
-import { setProcessTimer } from "@portcullis/feed-server";
+import { systemTimer } from "@portcullis/protocol";
 import type { RedisConfiguration } from "../config/schema.ts";
 import type { Report } from "../logging/report.ts";
 import { redisError } from "./errors.ts";
@@ -136,7 +136,7 @@ class ReconnectingRedis implements RedisConnection {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = setProcessTimer(resolve, retryMs(this.#failures, this.#random));
+      const cancel = systemTimer(resolve, retryMs(this.#failures, this.#random));
       this.#wake = () => {
         cancel();
         resolve();
@@ -150,7 +150,7 @@ const SILENT = new Error("Redis does not answer.");
 function withinTime(work: Promise<unknown>): { answer: Promise<unknown>; cancel: () => void } {
   let cancel = (): void => {};
   const silence = new Promise<never>((_resolve, reject) => {
-    cancel = setProcessTimer(() => reject(SILENT), ANSWER_MS);
+    cancel = systemTimer(() => reject(SILENT), ANSWER_MS);
   });
   return { answer: Promise.race([work, silence]), cancel };
 }

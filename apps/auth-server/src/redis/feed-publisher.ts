@@ -1,5 +1,5 @@
-import { every, type LogPosition, type ServedLog, type SetTimer } from "@portcullis/feed-server";
-import { encodeBase64url, hasCode } from "@portcullis/protocol";
+import { every, type LogPosition, type ServedLog } from "@portcullis/feed-server";
+import { encodeBase64url, hasCode, type SetTimer } from "@portcullis/protocol";
 import type { Report } from "../logging/report.ts";
 import type { RedisConnection } from "./connect-redis.ts";
 import { redisError } from "./errors.ts";

@@ -8,10 +8,9 @@ import {
   LeaseDesk,
   type SignHead,
   Snapshots,
-  setProcessTimer,
 } from "@portcullis/feed-server";
 import type { Authenticate } from "@portcullis/http-api";
-import type { Clock, ErrorDefinition } from "@portcullis/protocol";
+import { type Clock, type ErrorDefinition, systemTimer } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -104,7 +103,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     mostLiveRevocations = MOST_LIVE_REVOCATIONS,
   } = options;
   const { log, read } = storage;
-  const setTimer = setProcessTimer;
+  const setTimer = systemTimer;
 
   // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
   await renewStandingRefusals(storage);

@@ -1,5 +1,5 @@
 import type { TestContext } from "node:test";
-import { setProcessTimer } from "@portcullis/feed-server";
+import { systemTimer } from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
 import { type RedisServer, startRedis } from "@portcullis/testing/servers";
 import { createClient } from "@redis/client";
@@ -54,7 +54,7 @@ export function publishFor(
     keyPrefix: PREFIX,
     log,
     report: (event) => connected.events.push(event),
-    setTimer: setProcessTimer,
+    setTimer: systemTimer,
     compareMs: 100,
     ...more,
   });

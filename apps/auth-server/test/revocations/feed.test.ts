@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import test from "node:test";
-import { FeedHub, setProcessTimer } from "@portcullis/feed-server";
-import { formatCursor } from "@portcullis/protocol";
+import { FeedHub } from "@portcullis/feed-server";
+import { formatCursor, systemTimer } from "@portcullis/protocol";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { wallClock } from "../clocks.ts";
 import { draft, oneTo, withoutChain } from "../storage/temporary-storage.ts";
@@ -228,7 +228,7 @@ test("a server that stops ends all streams, and those that still come in", async
 test("a follower whose right is over is ended, and cut if it does not take its end", async (t) => {
   const server = await serveRevocations(t);
   const { log } = server.storage;
-  const hub = new FeedHub({ log, clock: { monotonicMs: () => 0 }, setTimer: setProcessTimer });
+  const hub = new FeedHub({ log, clock: { monotonicMs: () => 0 }, setTimer: systemTimer });
   const calls: string[] = [];
   const stalled = {
     isOpen: true,

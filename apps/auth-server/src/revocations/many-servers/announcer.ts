@@ -1,4 +1,5 @@
-import { type Holder, keyOfHolder, type SetTimer } from "@portcullis/feed-server";
+import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import type { SetTimer } from "@portcullis/protocol";
 import type { Bus } from "./bus.ts";
 
 /** Acknowledgements that come so close together travel together: after a revocation they come from all verifiers at once. */

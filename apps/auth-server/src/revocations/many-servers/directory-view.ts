@@ -1,5 +1,4 @@
-import type { SetTimer } from "@portcullis/feed-server";
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import { KnownRows } from "./known-rows.ts";
 import type { DirectoryRow, SharedDirectory } from "./shared-directory.ts";
 

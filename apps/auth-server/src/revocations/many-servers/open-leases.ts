@@ -1,5 +1,5 @@
-import { ExclusiveLeases, type LeaseBook, LeaseTable, type SetTimer } from "@portcullis/feed-server";
-import type { Clock } from "@portcullis/protocol";
+import { ExclusiveLeases, type LeaseBook, LeaseTable } from "@portcullis/feed-server";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Report } from "../../logging/report.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type Bus, joinedBus, silentBus } from "./bus.ts";

@@ -8,9 +8,8 @@ import {
   type LeaseBook,
   type LeaseChange,
   LONGEST_LEASE_MS,
-  type SetTimer,
 } from "@portcullis/feed-server";
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Report } from "../../logging/report.ts";
 import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";

@@ -1,5 +1,5 @@
-import type { Lease, LeaseChange, Leases, SetTimer } from "@portcullis/feed-server";
-import type { Clock, Receipt } from "@portcullis/protocol";
+import type { Lease, LeaseChange, Leases } from "@portcullis/feed-server";
+import type { Clock, Receipt, SetTimer } from "@portcullis/protocol";
 
 export interface ReceiptWaitOptions {
   readonly leases: Leases;

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test, { after, type TestContext } from "node:test";
-import { setProcessTimer } from "@portcullis/feed-server";
-import { encodeBase64url, encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
+import { encodeBase64url, encodeIdentifier, type RevocableClaims, systemTimer } from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
@@ -202,7 +201,7 @@ function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest
     report: () => undefined,
     compareMs: 100,
   };
-  const publisher = new FeedPublisher({ ...shared, setTimer: setProcessTimer });
+  const publisher = new FeedPublisher({ ...shared, setTimer: systemTimer });
   const plainKeys = new PlainKeys({ ...shared, read: storage.read, retention: storage.log.retention });
   t.after(() => Promise.all([publisher.close(), plainKeys.close()]));
 }
