@@ -45,10 +45,13 @@ export class Outage {
   readonly #options: OutageOptions;
   /** Not over yet. */
   readonly #problems = new Map<Need, Problem>();
-  /** Told, and not over yet. */
+  /** Codes that were told, be it for the other need, and are not over yet. */
   readonly #told = new Map<Need, string>();
   readonly #toldAtMs = new Map<string, number>();
-  #isServing = false;
+  /** Of the replica. */
+  #state: unknown = "bootstrap";
+  /** Whether somebody waits to be told that it is over. */
+  #spoke = false;
 
   constructor(options: OutageOptions) {
     this.#options = options;
@@ -65,7 +68,7 @@ export class Outage {
     if (event.event === "state") this.#changed(event.state);
     else if (event.event === "clock_off") this.#failed("revocations", clockProblem(event), true);
     else if (FEED_FAILURES.has(event.event))
-      this.#failed("revocations", feedProblem(event), !this.#isServing);
+      this.#failed("revocations", feedProblem(event), !SERVING.has(this.#state));
   });
 
   /** What a source of keys tells of itself. While it keeps the last good ones, requests are answered. */
@@ -85,8 +88,8 @@ export class Outage {
   }
 
   #changed(state: unknown): void {
-    this.#isServing = SERVING.has(state);
-    if (this.#isServing) this.#over("revocations");
+    this.#state = state;
+    if (state === "live") this.#over("revocations");
     // The lease has run out since the failure, and with it what was allowed by it.
     else if (state === "stale") this.#tell("revocations");
   }
@@ -100,11 +103,12 @@ export class Outage {
 
   #tell(need: Need): void {
     const problem = this.#problems.get(need);
-    if (problem === undefined || [...this.#told.values()].includes(problem.code)) return;
+    if (problem === undefined || this.#isTold(need, problem.code)) return;
     const now = this.#options.clock.monotonicMs();
     if (now - (this.#toldAtMs.get(problem.code) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return;
     this.#toldAtMs.set(problem.code, now);
     this.#told.set(need, problem.code);
+    this.#spoke = true;
     const { issuer, clientId, name, log } = this.#options;
     log.warn({
       event: "guard_unavailable",
@@ -117,9 +121,18 @@ export class Outage {
     });
   }
 
+  /** Both needs fail by one cause when the issuer is down: it is told once, and is over when both are. */
+  #isTold(need: Need, code: string): boolean {
+    const isTold = [...this.#told.values()].includes(code);
+    if (isTold) this.#told.set(need, code);
+    return isTold;
+  }
+
   #over(need: Need): void {
     this.#problems.delete(need);
-    if (!this.#told.delete(need) || this.#told.size > 0) return;
+    this.#told.delete(need);
+    if (!this.#spoke || this.#problems.has("keys") || this.#state !== "live") return;
+    this.#spoke = false;
     const { issuer, clientId, name, log } = this.#options;
     const message = `It works again: ${issuer} gives it keys and revocations.`;
     log.info({ event: "guard_recovered", guard: name, issuer, client: clientId, message });

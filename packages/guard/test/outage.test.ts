@@ -272,6 +272,25 @@ test("causes that come and go, or take turns, are told once a minute each", () =
   assert.ok(log.named("guard_recovered").length <= 4);
 });
 
+test("it is over when the keys and the list of revocations are there, whichever came first", () => {
+  const down = new Error("down");
+  for (const keysFirst of [true, false]) {
+    const { one, told, log } = outage();
+    one.keysFailed(down, 250);
+    one.ofReplica.warn({ event: "snapshot_failed", error: "down" });
+    assert.deepEqual(told(), ["check_failed"], "one cause, though both fail by it");
+    const ends = [() => one.keysCame(), () => one.ofReplica.info(state("live"))];
+    const [first, second] = keysFirst ? ends : ends.reverse();
+    first!();
+    assert.deepEqual(log.named("guard_recovered"), [], "not yet");
+    second!();
+    assert.equal(log.named("guard_recovered").length, 1);
+    one.ofReplica.info(state("stale"));
+    one.ofReplica.info(state("live"));
+    assert.equal(log.named("guard_recovered").length, 1, "nothing was told since");
+  }
+});
+
 test("a clock that is off is told of although the lease runs", () => {
   const { one, log } = outage();
   one.ofReplica.info(state("live"));
