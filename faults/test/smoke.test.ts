@@ -24,23 +24,30 @@ before(async () => {
 });
 after(() => stage?.stop());
 
+const hold = async (ms: number) => void (await delay(ms));
+
+/** One round, in which nothing may be wrong. A busy machine does little in its few seconds, so that is counted over rounds. */
+async function soundRound(fault: Fault): Promise<{ acknowledged: number; requests: number }> {
+  const figures = await runFault({ fault, stage, rounds: 1, hold, onRound: () => undefined });
+  const { failure, firstViolations, lost, replicas, rounds } = figures;
+  assert.deepEqual(
+    { failure, firstViolations, lost, replicas, rounds },
+    { failure: undefined, firstViolations: [], lost: 0, replicas: "equal", rounds: 1 },
+  );
+  return { acknowledged: figures.revocations.acknowledged, requests: figures.requests };
+}
+
+const MAX_ROUNDS = 5;
+
 for (const fault of [redisKilled, postgresRestarted, gatewayPausedShortly]) {
   test(`${fault.title}: nothing revoked passes and nothing is lost`, async () => {
-    const hold = async (ms: number) => void (await delay(ms));
-    const figures = await runFault({ fault, stage, rounds: 1, hold, onRound: () => undefined });
-    const { failure, firstViolations, lost, replicas, rounds } = figures;
-    const found = { failure, firstViolations, lost, replicas, rounds };
-    assert.deepEqual(found, {
-      failure: undefined,
-      firstViolations: [],
-      lost: 0,
-      replicas: "equal",
-      rounds: 1,
-    });
-    assert.ok(
-      figures.revocations.acknowledged > 5,
-      `only ${figures.revocations.acknowledged} were acknowledged`,
-    );
-    assert.ok(figures.requests > 50, `only ${figures.requests} requests were made`);
+    const done = { acknowledged: 0, requests: 0 };
+    const isEnough = () => done.acknowledged > 5 && done.requests > 50;
+    for (let round = 0; round < MAX_ROUNDS && !isEnough(); round++) {
+      const { acknowledged, requests } = await soundRound(fault);
+      done.acknowledged += acknowledged;
+      done.requests += requests;
+    }
+    assert.ok(isEnough(), `in ${MAX_ROUNDS} rounds: ${JSON.stringify(done)}`);
   });
 }
