@@ -97,6 +97,20 @@ describe("the demo web app", () => {
     await context.close();
   });
 
+  it("fits a phone when its access is removed, whatever the reason is called", async () => {
+    const context = await chromium.newContext({ viewport: VIEWPORTS.phone });
+    const app = await signedInApp(context);
+    const account = await context.newPage();
+    await account.goto(`${stack.info.issuer}/account`);
+    await account.getByRole("button", { name: "Remove access of Orders web app" }).click();
+    await app.getByRole("heading", { name: "This app lost its access" }).waitFor();
+    const table = (await app.locator("#calls").boundingBox())!;
+    const card = (await app.locator(".calls").boundingBox())!;
+    assert.ok(table.x + table.width <= card.x + card.width, "the list of calls stays in its card");
+    await assertPageIsSound(app);
+    await context.close();
+  });
+
   it("is told too when the other window is on another device", async () => {
     const [here, there] = [await chromium.newContext(), await chromium.newContext()];
     const app = await signedInApp(here);

@@ -18,7 +18,7 @@ const TEXTS: Readonly<Record<string, ReasonText>> = {
   user_disabled: { title: "Your account was disabled", text: "An administrator has disabled your account." },
   consent_withdrawn: {
     title: "This app lost its access",
-    text: "Access for this app was removed from your account page.",
+    text: "You removed its access on your account page, or an administrator did.",
   },
   client_disabled: {
     title: "This app was switched off",
