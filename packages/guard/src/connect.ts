@@ -187,7 +187,9 @@ function issuerFeed(settings: Settings): Feed {
     return { metadata, revocationsEndpoint: revocationsEndpointOf(metadata) };
   });
   const { authorization } = new MachineToken({
-    ...issuer,
+    issuer: settings.issuer,
+    fetch: settings.fetch,
+    allowInsecureRequests: settings.allowInsecureRequests,
     clientId: settings.clientId,
     clientSecret: settings.clientSecret,
     scopes: [API_SCOPES.readRevocations],
