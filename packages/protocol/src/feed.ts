@@ -55,27 +55,37 @@ export type IssuerTime = z.infer<typeof issuerTimeSchema>;
  * every record up to it. `leaseMs: 0` gives the lease back (a graceful stop).
  */
 export const leaseRequestSchema = z.object({
-  /** Name of the process, unique for its life: for example `gateway-7f3a`. */
-  replica: z.string().regex(/^[\w.@-]{1,100}$/),
-  incarnation: z.string().min(1),
-  applied: z.int().nonnegative(),
-  leaseMs: z.int().nonnegative().max(300_000),
-  /** Value of the chain at `applied`: what the operator compares with the log. Base64url of 32 bytes. */
-  chain: z.string().length(43).optional(),
-  /** Of the records that the index was given; sent now and then. */
-  live: liveDigestSchema.optional(),
-  /** The newest word of the issuer on its head that the replica has seen: the proof, if the log was rolled back. */
-  signedHead: z.string().max(2000).optional(),
-  /** Absent until the issuer's time is known to it. For whoever looks after the verifiers: nothing is granted by it. */
-  clock: clockReportSchema.optional(),
+  replica: z
+    .string()
+    .regex(/^[\w.@-]{1,100}$/)
+    .describe("Name of the process, unique for its life."),
+  incarnation: z.string().min(1).describe("Of the log that it follows."),
+  applied: z.int().nonnegative().describe("Its index holds every record up to this seq."),
+  leaseMs: z.int().nonnegative().max(300_000).describe("How long it asks for. 0 gives the lease back."),
+  chain: z
+    .string()
+    .length(43)
+    .optional()
+    .describe("Value of the chain at `applied`, which the operator compares with the log."),
+  live: liveDigestSchema
+    .optional()
+    .describe("A digest of the records that have not expired, about every ten seconds."),
+  signedHead: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe("The newest word of the issuer on its head: the proof, if the log was rolled back."),
+  clock: clockReportSchema
+    .optional()
+    .describe("What it measured of its clock. For operators; nothing is granted by it."),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
 /** `head` is read after the request arrived. `leaseMs` is what was granted, at most what was asked for. */
 export const leaseResponseSchema = z.object({
-  incarnation: z.string().min(1),
-  head: z.int().nonnegative(),
-  leaseMs: z.int().nonnegative(),
+  incarnation: z.string().min(1).describe("Of the log as it is now."),
+  head: z.int().nonnegative().describe("The newest seq, read after the request arrived."),
+  leaseMs: z.int().nonnegative().describe("What was granted, at most what was asked for and at most 60,000."),
   /**
    * How old `head` already was when it was named, milliseconds: a relay adds its own age. The replica is fresh only
    * as of so much before it asked. Absent means 0.

@@ -12,23 +12,27 @@ const revocationEntrySchema = z.object({
   scope: z.enum(SCOPES),
   mode: z.enum(MODES),
   reason: z.enum(REASONS),
-  /** What was revoked, in clear; null for `issuer`. */
-  key: z.union([z.string(), z.object({ subject: z.string(), client: z.string() }), z.null()]),
-  /** RFC 3339. */
-  revokedAt: z.string(),
-  /** RFC 3339: until then a token that it covers could verify. */
-  expiresAt: z.string(),
-  actor: z.string().nullable(),
-  note: z.string().nullable(),
+  key: z
+    .union([z.string(), z.object({ subject: z.string(), client: z.string() }), z.null()])
+    .describe("What was revoked, in clear. Null for the scope `issuer`."),
+  revokedAt: z.string().describe("RFC 3339."),
+  expiresAt: z.string().describe("RFC 3339: until then a token that it covers could verify."),
+  actor: z.string().nullable().describe("The client or person that revoked."),
+  note: z.string().nullable().describe("Why, in words."),
 });
 export type RevocationEntry = z.infer<typeof revocationEntrySchema>;
 
 /** `GET /revocations`: newest first. */
 export const revocationPageSchema = z.object({
-  head: z.int().nonnegative(),
+  head: z.int().nonnegative().describe("The newest seq of the log."),
   revocations: z.array(revocationEntrySchema),
-  /** `before` of the next page; absent on the last. A page may be short, or empty, and not be the last. */
-  next: z.int().positive().optional(),
+  next: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "`before` of the next page; absent on the last. A page may be short, or empty, and not be the last.",
+    ),
 });
 export type RevocationPage = z.infer<typeof revocationPageSchema>;
 

@@ -7,35 +7,49 @@ import { MODES } from "./scopes.ts";
 const WITHOUT_NUL = { pattern: /^[^\0]*$/, says: "has a NUL character, which cannot be stored" };
 const text = z.string().min(1).max(512).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says);
 /** The key is of another issuer's tokens: it is taken as it is, and nothing here is asked whether it exists. */
-const foreign = z.boolean().optional();
+const foreign = z
+  .boolean()
+  .optional()
+  .describe("The key is of tokens of another issuer: taken as it is, nothing is looked up.");
 const common = {
-  mode: z.enum(MODES).default("kill"),
-  reason: z.enum(REASONS).optional(),
-  /** Why, in words, for the audit; stays in SQL. */
-  note: z.string().max(2000).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says).optional(),
-  /** When the call may return: once all verifiers enforce it, or once more than half of them do. */
-  require: z.enum(["all", "quorum"]).optional(),
+  mode: z
+    .enum(MODES)
+    .default("kill")
+    .describe("`kill`: the session is over too. `stale`: refresh and go on."),
+  reason: z
+    .enum(REASONS)
+    .optional()
+    .describe("What clients are told. By default `revoked` for `kill`, `claims_changed` for `stale`."),
+  note: z
+    .string()
+    .max(2000)
+    .regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says)
+    .optional()
+    .describe("Why, in words, for the audit. It stays in SQL."),
+  require: z
+    .enum(["all", "quorum"])
+    .optional()
+    .describe("When the call may return: once all verifiers enforce it, or once more than half of them do."),
 };
 
 /** Body of `POST /revocations`. The key is a text, a pair for `subject-client`, and absent for `issuer`. */
 export const revocationRequestSchema = z.discriminatedUnion("scope", [
   z.strictObject({
     scope: z.literal("token"),
-    key: text,
-    /** The token's own `exp`, seconds; without it the record is kept for the longest token lifetime. */
-    exp: z.int().positive().optional(),
+    key: text.describe("`jti` of the token."),
+    exp: z.int().positive().optional().describe("Of the token, in seconds. Accepted, and not relied on."),
     foreign,
     ...common,
   }),
   z.strictObject({
     scope: z.literal("subject-client"),
-    key: z.strictObject({ subject: text, client: text }),
+    key: z.strictObject({ subject: text, client: text }).describe("The user and the client."),
     foreign,
     ...common,
   }),
   z.strictObject({
     scope: z.enum(["session", "grant", "subject", "client", "audience", "organization", "key", "dpop-key"]),
-    key: text,
+    key: text.describe("What is to end: an id, a username, a `client_id`, an audience, a `kid`."),
     foreign,
     ...common,
   }),
@@ -46,8 +60,13 @@ export type RevocationRequest = z.infer<typeof revocationRequestSchema>;
 /** Body of `POST /revocations/loss`: the database lost committed revocations, and nobody else can know. */
 export const lossDeclarationSchema = z.strictObject({
   note: common.note,
-  /** A seq that the lost log did not reach. */
-  beyond: z.int().nonnegative().optional(),
+  beyond: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe(
+      "A seq that the lost log did not reach. At most a million past the head; ten thousand by default.",
+    ),
 });
 export type LossDeclaration = z.infer<typeof lossDeclarationSchema>;
 
@@ -61,41 +80,47 @@ export type DeclaredLoss = z.infer<typeof declaredLossSchema>;
  * was asked for, and more than half have acknowledged; `laggards` may still allow it, as when pending.
  */
 export const receiptSchema = z.object({
-  seq: z.int().nonnegative(),
-  state: z.enum(["enforced", "quorum", "pending"]),
-  /** How many replicas have acknowledged. */
-  acked: z.int().nonnegative(),
-  /** How many replicas held a lease when the revocation was committed, or since. */
-  leased: z.int().nonnegative(),
-  /** Names of the replicas that have not acknowledged; unless enforced. */
-  laggards: z.array(z.string()).optional(),
-  /** RFC 3339; unless enforced. */
-  enforcedBy: z.string().optional(),
-  /** From commit to this receipt. */
-  elapsedMs: z.number().nonnegative(),
+  seq: z.int().nonnegative().describe("Its place in the log."),
+  state: z
+    .enum(["enforced", "quorum", "pending"])
+    .describe("Who enforces it: all, more than half, or not yet so many."),
+  acked: z.int().nonnegative().describe("How many verifiers have acknowledged it."),
+  leased: z.int().nonnegative().describe("How many verifiers held a lease when it was committed, or since."),
+  laggards: z
+    .array(z.string())
+    .optional()
+    .describe("Verifiers that may still allow what was revoked. Absent when it is enforced."),
+  enforcedBy: z
+    .string()
+    .optional()
+    .describe("When the last of them must have stopped: RFC 3339. Absent when it is enforced."),
+  elapsedMs: z.number().nonnegative().describe("From the commit to this receipt."),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
 
 /** Answer of `POST /revocations`: the receipt, and what it is about. */
 export const revocationAnswerSchema = receiptSchema.extend({
-  /** As tokens name it: a username or an e-mail address has become a `sub`. Absent for `issuer`. */
-  key: z.union([z.string(), z.object({ subject: z.string(), client: z.string() })]).optional(),
-  /** False when nothing here can know whether it exists: a raw `jti` or `jkt`, and what other issuers made. */
-  known: z.boolean(),
-  /** It had ended before: nothing was written, and this is the receipt of the record that ended it. */
-  repeated: z.literal(true).optional(),
+  key: z
+    .union([z.string(), z.object({ subject: z.string(), client: z.string() })])
+    .optional()
+    .describe("As tokens name it: a username has become a `sub`. Absent for the scope `issuer`."),
+  known: z
+    .boolean()
+    .describe("False when nothing here can know whether it exists: a `jti`, a `jkt`, and what is `foreign`."),
+  repeated: z
+    .literal(true)
+    .optional()
+    .describe("It had ended before: nothing was written, and this is the receipt of that record."),
 });
 export type RevocationAnswer = z.infer<typeof revocationAnswerSchema>;
 
 /** Answer of `POST /api/v1/users/{user}/disable` and `/enable`. */
 export const userStateSchema = z.object({
-  sub: z.string(),
+  sub: z.string().describe("As tokens name the user."),
   username: z.string(),
   status: z.enum(["active", "disabled"]),
-  /** False when it was so before. */
-  changed: z.boolean(),
-  /** Of what the change has ended; absent when a change ends nothing. */
-  receipt: receiptSchema.optional(),
+  changed: z.boolean().describe("False when it was so before."),
+  receipt: receiptSchema.optional().describe("Of what the change has ended. Absent when it ends nothing."),
 });
 export type UserState = z.infer<typeof userStateSchema>;
 
@@ -104,8 +129,8 @@ export const appStateSchema = z.object({
   clientId: z.string(),
   name: z.string(),
   status: z.enum(["enabled", "disabled"]),
-  changed: z.boolean(),
-  receipt: receiptSchema.optional(),
+  changed: z.boolean().describe("False when it was so before."),
+  receipt: receiptSchema.optional().describe("Of what the change has ended. Absent when it ends nothing."),
 });
 export type AppState = z.infer<typeof appStateSchema>;
 
