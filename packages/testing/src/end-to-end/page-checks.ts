@@ -31,7 +31,7 @@ async function assertFits(page: Page): Promise<void> {
 async function assertNamed(page: Page): Promise<void> {
   const nameless = await page.locator(CONTROLS).evaluateAll((elements) =>
     elements
-      .filter((element) => (element as HTMLElement).offsetParent !== null)
+      .filter((element) => element.checkVisibility())
       .filter((element) => {
         const labels = (element as HTMLInputElement).labels;
         const text = [element.textContent, element.getAttribute("aria-label"), labels?.[0]?.textContent];
@@ -45,7 +45,7 @@ async function assertNamed(page: Page): Promise<void> {
 /** Tab visits every visible control, and shows where it is. */
 async function assertReachableByKeyboard(page: Page): Promise<void> {
   const total = await page.locator(CONTROLS).evaluateAll((elements) => {
-    const visible = elements.filter((element) => (element as HTMLElement).offsetParent !== null);
+    const visible = elements.filter((element) => element.checkVisibility());
     for (const [at, element] of visible.entries()) element.setAttribute("data-control", String(at));
     return visible.length;
   });
