@@ -65,6 +65,7 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     await page.getByRole("heading", { name: "You were not signed out" }).waitFor();
     return page;
   },
+  "api-reference": async (context) => open(context, `${stack.info.issuer}/api/reference`),
   "sign-out-of-nobody": async (context) => open(context, `${stack.info.issuer}/logout`),
   error: async (context) => {
     const { url } = await party.begin();

@@ -1,6 +1,7 @@
 /** The authorization server: what it is made of, and what is mounted where. */
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
+import { collectRoutes, type MountedRoute } from "@portcullis/http-api";
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, systemClock } from "@portcullis/protocol";
 import { type ClientAddresses, createClientAddresses } from "@portcullis/service";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -9,6 +10,7 @@ import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import { appsRoutes } from "./api/apps-routes.ts";
+import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import { usersRoutes } from "./api/users-routes.ts";
@@ -70,6 +72,8 @@ export interface AuthServerOptions {
 
 export interface AuthServer {
   readonly app: FastifyInstance;
+  /** All that it answers, declared or not; complete once it is ready. */
+  readonly routes: readonly MountedRoute[];
   readonly storage: Storage;
   readonly revocations: Revocations;
   readonly people: People;
@@ -214,6 +218,7 @@ async function compose(
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const requests = new RequestCounters();
   const app = createApp({ issuer, clientAddresses, requests, report });
+  const routes = collectRoutes(app);
   // Before the routes: what is refused here costs nothing below.
   limitStoringRequests(app, {
     limits,
@@ -222,6 +227,7 @@ async function compose(
     onRefused: (setting) => requests.countRefused(setting),
   });
   mountAll(app, {
+    routes,
     configuration,
     storage,
     clock,
@@ -242,6 +248,7 @@ async function compose(
   const stopPruning = pruneRegularly(prune, report);
   return {
     app,
+    routes,
     storage,
     revocations,
     people,
@@ -282,6 +289,7 @@ const EVERYBODY_HAS_ONE_ADDRESS = {
 };
 
 interface Mounted extends Omit<Ground, "times"> {
+  readonly routes: readonly MountedRoute[];
   readonly revocations: Revocations;
   readonly people: People;
   readonly signingIn: SigningIn;
@@ -317,6 +325,9 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
   ];
   void app.register(apiRoutes({ authenticate, report }, features), { prefix: API_PATH });
+  const { issuer, apiResource } = configuration;
+  const { routes } = parts;
+  void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, report }));
 }
 
 /** What all pages have in common. */

@@ -15,7 +15,7 @@ export function responsesToErrors(route: DeclaredRoute, form: ErrorForm) {
     code: form.codeOf(error),
     form,
   }));
-  const byStatus = Map.groupBy(withoutRepeats([...refusals, ...errors]), ({ status }) => status);
+  const byStatus = Map.groupBy(withoutRepeats([...errors, ...refusals]), ({ status }) => status);
   return Object.fromEntries([...byStatus].map(([status, some]) => [status, responseOf(status, some)]));
 }
 

@@ -6,9 +6,11 @@ export interface PageContent {
   readonly title: string;
   readonly main: Content;
   readonly wide?: boolean;
+  /** Path of one that is added to that of all pages. */
+  readonly stylesheet?: string;
 }
 
-export function page({ title, main, wide = false }: PageContent): string {
+export function page({ title, main, wide = false, stylesheet }: PageContent): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -18,7 +20,11 @@ export function page({ title, main, wide = false }: PageContent): string {
 <meta name="robots" content="noindex">
 <title>${title} · Portcullis</title>
 <link rel="icon" href="/assets/portcullis.svg" type="image/svg+xml">
-<link rel="stylesheet" href="${STYLESHEET_PATH}">
+<link rel="stylesheet" href="${STYLESHEET_PATH}">${
+    stylesheet !== undefined &&
+    html`
+<link rel="stylesheet" href="${stylesheet}">`
+  }
 </head>
 <body>
 <main class="${wide ? "card wide" : "card"}">

@@ -29,15 +29,17 @@ const time = z.iso
   .transform((value) => Date.parse(value) / 1000);
 
 const says = (description: string) => ({ description });
-/** Numbers come as text: what is written down of them is what the text may say. */
-const number = (description: string, limits: object) => ({
+/** Numbers and times come as text: what is written down of them is what the text may say. */
+const read = (description: string, schema: object) => ({
   description,
   override({ jsonSchema }: { jsonSchema: object }) {
     for (const name of Object.keys(jsonSchema))
       if (name !== "description") Reflect.deleteProperty(jsonSchema, name);
-    Object.assign(jsonSchema, { type: "integer", ...limits });
+    Object.assign(jsonSchema, schema);
   },
 });
+const number = (description: string, limits: object) => read(description, { type: "integer", ...limits });
+const moment = (description: string) => read(description, { type: "string", format: "date-time" });
 
 export const listQuerySchema = z.strictObject({
   scope: z.enum(SCOPES).optional().meta(says("Of exactly this scope.")),
@@ -47,8 +49,8 @@ export const listQuerySchema = z.strictObject({
   subject: text.optional().meta(says("With `client`: the pair of a `subject-client`.")),
   client: text.optional().meta(says("With `subject`: the pair of a `subject-client`.")),
   actor: text.optional().meta(says("Made by this client or person.")),
-  since: time.optional().meta(says("Made then or later: RFC 3339, with a time zone.")),
-  until: time.optional().meta(says("Made then or earlier: RFC 3339, with a time zone.")),
+  since: time.optional().meta(moment("Made then or later: RFC 3339, with a time zone.")),
+  until: time.optional().meta(moment("Made then or earlier: RFC 3339, with a time zone.")),
   before: seq.optional().meta(number("Older than this seq: `next` of the page before.", { minimum: 1 })),
   limit: upTo(MOST_LISTED)
     .default(DEFAULT_LISTED)

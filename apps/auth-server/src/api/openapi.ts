@@ -1,0 +1,108 @@
+/** The description of our APIs: `GET /api/openapi.json`, and what its reader has to know first. */
+import {
+  ANYBODY,
+  createOpenApiDocument,
+  type DeclaredRoute,
+  declareRoute,
+  type MountedRoute,
+  type OpenApiDocument,
+} from "@portcullis/http-api";
+import {
+  type API_SCOPES,
+  appStateSchema,
+  leaseRequestSchema,
+  leaseResponseSchema,
+  revocationAnswerSchema,
+  revocationRequestSchema,
+  userStateSchema,
+} from "@portcullis/protocol";
+import { z } from "zod";
+import { ROUTES } from "../paths.ts";
+
+export const OPENAPI_PATH = "/api/openapi.json";
+
+export interface ApiDescriptionOptions {
+  readonly issuer: string;
+  /** The audience of tokens for these APIs. */
+  readonly apiResource: string;
+  /** Of the whole server. Read when the description is asked for, when all are mounted. */
+  readonly routes: readonly MountedRoute[];
+}
+
+/** Returns the document, which is made once. */
+export function apiDescription(options: ApiDescriptionOptions): () => OpenApiDocument {
+  let document: OpenApiDocument | undefined;
+  return () => (document ??= describe(options));
+}
+
+function describe({ issuer, apiResource, routes }: ApiDescriptionOptions): OpenApiDocument {
+  return createOpenApiDocument({
+    title: "Portcullis",
+    version: "1",
+    description: [
+      `Every call brings a JWT access token of this issuer for the audience \`${apiResource}\` in \`Authorization: Bearer\`: client credentials with \`resource=${apiResource}\` and the scopes of the calls. Without one the answer is 401, without the scope 403, before a body is read.`,
+      "Bodies and answers are JSON, at most 16 KiB. All problems of a request are told at once. Errors have a stable code to branch on; their texts may change.",
+      "A call that ends something answers with a receipt: 200 when it is enforced everywhere, 202 while a verifier may still allow it. `Prefer: wait=N` waits for that.",
+    ].join("\n\n"),
+    server: issuer,
+    tokenEndpoint: `${issuer}${ROUTES.token}`,
+    scopes: SCOPE_WORDS,
+    tags: TAG_WORDS,
+    schemas: {
+      RevocationRequest: revocationRequestSchema,
+      RevocationAnswer: revocationAnswerSchema,
+      LeaseRequest: leaseRequestSchema,
+      LeaseResponse: leaseResponseSchema,
+      UserState: userStateSchema,
+      AppState: appStateSchema,
+    },
+    routes,
+  });
+}
+
+const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES], string>> = {
+  "revocations.read": "Follow the revocations, as a verifier does.",
+  "revocations.write": "Revoke.",
+  "revocations.inspect": "See who was revoked, by whom and why, and which verifiers there are.",
+  "keys.read": "See which signing keys there are.",
+  "keys.write": "Rotate and retire signing keys.",
+  "users.write": "Disable and enable users.",
+  "apps.write": "Disable and enable apps.",
+};
+
+const TAG_WORDS = {
+  Revocations: "Revoke, and see what was revoked and who enforces it.",
+  Feed: "What verifiers call. The guard does all of it.",
+  "Signing keys": "Keys that sign tokens: rotate them, refuse one for good.",
+  Users: "Let a user in, or not.",
+  Apps: "Let an app (a client) in, or not.",
+  Description: "This description itself.",
+} as const;
+
+const openApiSchema = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({}),
+  paths: z.looseObject({}),
+});
+/** The library's own type has no index, so that it is none of these. */
+type Json = z.output<typeof openApiSchema>;
+
+/** Public: it says nothing that the documentation of this version does not say. */
+export const openApiRoute = (description: () => OpenApiDocument): DeclaredRoute =>
+  declareRoute({
+    operationId: "getOpenApi",
+    method: "GET",
+    path: "/openapi.json",
+    tag: "Description",
+    summary: "Get the OpenAPI 3.1 document of all calls",
+    scope: ANYBODY,
+    answers: {
+      200: {
+        says: "The document.",
+        schema: openApiSchema,
+        example: { openapi: "3.1.0", info: { title: "Portcullis", version: "1" }, paths: {} },
+      },
+    },
+    errors: [],
+    handle: async () => ({ status: 200, body: description() as unknown as Json }),
+  });

@@ -1,0 +1,118 @@
+/** The members of an OpenAPI document that the page shows. */
+
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+}
+
+export interface Media {
+  readonly schema?: Schema;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
+
+export type Content = Readonly<Record<string, Media>>;
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly schema: Schema;
+}
+
+export interface Response {
+  readonly description: string;
+  readonly content?: Content;
+  readonly headers?: Readonly<Record<string, { readonly description: string }>>;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly [string];
+  readonly summary: string;
+  readonly description?: string;
+  readonly security: readonly { readonly token: readonly string[] }[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly required: boolean; readonly content: Content };
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+export interface Described {
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly servers: readonly [{ readonly url: string }];
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly securitySchemes: {
+      readonly token: {
+        readonly flows: {
+          readonly clientCredentials: {
+            readonly tokenUrl: string;
+            readonly scopes: Readonly<Record<string, string>>;
+          };
+        };
+      };
+    };
+  };
+}
+
+/** One call, with where it is. */
+export interface DescribedCall extends Operation {
+  readonly method: string;
+  readonly path: string;
+}
+
+export const callsOf = ({ paths }: Described): DescribedCall[] =>
+  Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => ({
+      ...operation,
+      method: method.toUpperCase(),
+      path,
+    })),
+  );
+
+export interface DescribedError {
+  readonly status: string;
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Errors of a call, each once: a code may come in two forms. */
+export function errorsOf({ responses }: Operation): DescribedError[] {
+  const found = new Map<string, DescribedError>();
+  for (const [status, { content = {} }] of Object.entries(responses)) {
+    for (const { examples = {} } of Object.values(content)) {
+      for (const [code, { value }] of Object.entries(examples)) {
+        const key = `${status} ${code}`;
+        if (!found.has(key)) found.set(key, { status, code, text: textOf(value) });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** In both forms of errors. */
+function textOf(value: unknown): string {
+  const { detail, error_description: description } = value as Record<string, string | undefined>;
+  return detail ?? description ?? "";
+}
+
+/** Statuses that are no errors. */
+export const answersOf = ({ responses }: Operation): [string, Response][] =>
+  Object.entries(responses).filter(([status]) => Number(status) < 400);

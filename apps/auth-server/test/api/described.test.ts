@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { exchange, json } from "@portcullis/testing/end-to-end";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { ROUTES } from "../../src/paths.ts";
+import { machineToken } from "../oidc/app.ts";
+import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+
+/**
+ * What is mounted and is no API of ours: pages and their forms, endpoints of OAuth and OpenID Connect (described in the
+ * metadata of RFC 8414), health. Whoever adds a line says in the review why a caller needs no description of it.
+ */
+const NO_API: readonly RegExp[] = [
+  ...Object.values(ROUTES).map((path) => new RegExp(`^${path}(/.*)?$`)),
+  /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
+  /^\/(interaction|account)(\/.*)?$/,
+  /^\/health\/(live|ready)$/,
+  /^\/assets\/[\w-]+\.(css|svg)$/,
+  /^\/api\/reference$/,
+];
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly security: readonly { readonly token?: readonly string[] }[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
+}
+type Content = Readonly<
+  Record<
+    string,
+    {
+      readonly schema?: object;
+      readonly example?: unknown;
+      readonly examples?: Record<string, { value: unknown }>;
+    }
+  >
+>;
+interface OpenApi {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+let server: ServerUnderTest;
+let document: OpenApi;
+before(async () => {
+  server = await startServer();
+  document = json<OpenApi>(await exchange(`${server.issuer}/api/openapi.json`));
+});
+after(() => server.stop());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+describe("the description of the API", () => {
+  it("is a document of OpenAPI 3.1, which anybody may read", async () => {
+    const { valid, errors } = await new Validator().validate({ ...structuredClone(document) });
+    assert.ok(valid, JSON.stringify(errors));
+  });
+
+  it("has every route of the server but those that are no API", () => {
+    const described = new Set(operations().map(({ path, method }) => `${method.toUpperCase()} ${path}`));
+    const missing = server.server.routes
+      .filter(({ path }) => !NO_API.some((pattern) => pattern.test(path)))
+      .map(({ method, path }) => `${method} ${path}`)
+      .filter((route) => !described.has(route));
+    assert.deepEqual(missing, []);
+    assert.ok(described.size >= 15, [...described].join());
+  });
+
+  it("has no list of what is no API that hides a declared route", () => {
+    const hidden = operations().filter(({ path }) => NO_API.some((pattern) => pattern.test(path)));
+    assert.deepEqual(hidden, []);
+  });
+
+  it("says of every call what it does, who may make it, and what it is refused with", () => {
+    for (const { path, operation } of operations()) {
+      const statuses = Object.keys(operation.responses);
+      assert.ok(operation.summary.length > 10, path);
+      assert.ok(statuses.includes("500"), path);
+      if (path === "/api/openapi.json") continue;
+      assert.equal(operation.security[0]?.token?.length, 1, path);
+      for (const status of ["400", "401", "403", "503"])
+        assert.ok(statuses.includes(status), `${path} ${status}`);
+    }
+  });
+
+  it("has an example of every answer in JSON, of every body and of every error, that fits its schema", () => {
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    addFormats.default(ajv);
+    ajv.addSchema(document, "openapi");
+    let checked = 0;
+    const check = (where: string, pointer: string, content: Content = {}) => {
+      for (const [type, { schema, example, examples = {} }] of Object.entries(content)) {
+        if (schema === undefined || type === "text/event-stream") continue;
+        const at = `${pointer}/content/${pointerTo(type)}/schema`;
+        const values = [example, ...Object.values(examples).map(({ value }) => value)].filter(
+          (value) => value !== undefined,
+        );
+        assert.ok(values.length > 0, `${where} has no example`);
+        for (const value of values) {
+          assert.ok(ajv.validate({ $ref: `openapi#${at}` }, value), `${where}: ${ajv.errorsText()}`);
+          checked++;
+        }
+      }
+    };
+    for (const { path, method, operation } of operations()) {
+      const pointer = `/paths/${pointerTo(path)}/${method}`;
+      check(`${operation.operationId} body`, `${pointer}/requestBody`, operation.requestBody?.content);
+      for (const [status, { content }] of Object.entries(operation.responses))
+        check(`${operation.operationId} ${status}`, `${pointer}/responses/${status}`, content);
+    }
+    assert.ok(checked > 100, String(checked));
+  });
+
+  /** As a JSON pointer in a URI fragment. */
+  const pointerTo = (name: string) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
+
+  it("is what the server does: who is refused, and how, is as it says", async () => {
+    const token = await machineToken(server.issuer, "admin", `${server.issuer}/api`, "keys.read");
+    for (const { path, method, operation } of operations()) {
+      if (operation.security.length === 0) continue;
+      const url = `${server.issuer}${path.replace(/\{\w+\}/g, "1")}`;
+      const call = (headers: Record<string, string>) =>
+        exchange(url, { method: method.toUpperCase(), headers });
+      const without = await call({});
+      assert.equal(without.status, 401, path);
+      assert.ok(json<{ error: string }>(without).error in errorsOf(operation, "401"), path);
+      if (operation.security[0]?.token?.[0] === "keys.read") continue;
+      const refused = await call({ authorization: `Bearer ${token}` });
+      assert.equal(refused.status, 403, path);
+      assert.ok(json<{ error: string }>(refused).error in errorsOf(operation, "403"), path);
+    }
+  });
+
+  const errorsOf = ({ responses }: Operation, status: string) =>
+    responses[status]!.content!["application/json"]!.examples!;
+});
+
+describe("the reference of the API", () => {
+  it("shows every call, scope and error, with links that lead somewhere, and no script", async () => {
+    const page = await exchange(`${server.issuer}/api/reference`, { headers: { accept: "text/html" } });
+    assert.equal(page.status, 200);
+    assert.match(String(page.headers["content-security-policy"]), /script-src 'none'/);
+    assert.doesNotMatch(page.body, /<script|https?:\/\/(?!127\.0\.0\.1)|style=/);
+    const ids = new Set([...page.body.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+    for (const { operation } of operations())
+      assert.ok(ids.has(operation.operationId), operation.operationId);
+    const links = [...page.body.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    assert.deepEqual(
+      links.filter((id) => !ids.has(id)),
+      [],
+    );
+    for (const id of ["error-unknown_key", "error-too_many_leases", "scope-users.write"])
+      assert.ok(ids.has(id), id);
+    const [, stylesheet] = /href="(\/assets\/api-[^"]+)"/.exec(page.body)!;
+    assert.equal(
+      (await exchange(`${server.issuer}${stylesheet}`)).headers["content-type"],
+      "text/css; charset=utf-8",
+    );
+  });
+});
