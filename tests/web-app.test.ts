@@ -71,7 +71,7 @@ describe("the demo web app", () => {
     await second.goto(stack.info.webApp);
     await rowsWith(second, "200").first().waitFor();
     await first.getByRole("button", { name: "Sign out" }).click();
-    await confirmIfAsked(first);
+    await confirmSignOut(first);
     await second.getByRole("heading", { name: "You were signed out" }).waitFor();
     assert.doesNotMatch(String(await second.locator("#status").textContent()), /everywhere/);
     await context.close();
@@ -164,7 +164,7 @@ describe("the demo web app", () => {
     const context = await chromium.newContext();
     const app = await signedInApp(context);
     await app.getByRole("button", { name: "Sign out" }).click();
-    await confirmIfAsked(app);
+    await confirmSignOut(app);
     await app.getByRole("button", { name: "Sign in" }).waitFor();
     await context.close();
   });
@@ -224,15 +224,9 @@ async function signedInApp(context: BrowserContext): Promise<Page> {
   return app;
 }
 
-async function confirmIfAsked(app: Page): Promise<void> {
-  const confirm = app.getByRole("heading", { name: "Sign out?" });
-  const done = app.getByRole("button", { name: "Sign in" });
-  await confirm.or(done).first().waitFor();
-  if (await confirm.isVisible())
-    await app
-      .getByRole("button", { name: /sign out/i })
-      .first()
-      .click();
+async function confirmSignOut(app: Page): Promise<void> {
+  await app.getByRole("heading", { name: "Sign out?" }).waitFor();
+  await app.getByRole("button", { name: "Sign out", exact: true }).click();
 }
 
 async function arriveSignedIn(app: Page): Promise<void> {
