@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authServerConfiguration } from "@portcullis/auth-server/configuration";
+import { ordersServiceConfiguration } from "@portcullis/example-orders-service/configuration";
 import { gatewayConfiguration } from "@portcullis/gateway/configuration";
 import { relayConfiguration } from "@portcullis/relay/configuration";
 import { describeSettings, undescribedSettings } from "@portcullis/service/configuration-reference";
@@ -16,6 +17,7 @@ const REFERENCES: readonly ConfigurationReference[] = [
   { page: "docs/reference/auth-server-configuration.md", schema: authServerConfiguration.schema },
   { page: "docs/reference/gateway-configuration.md", schema: gatewayConfiguration.schema },
   { page: "docs/reference/relay-configuration.md", schema: relayConfiguration.schema },
+  { page: "examples/orders-service/README.md", schema: ordersServiceConfiguration.schema },
 ];
 
 const BEGIN = "<!-- Settings, made from the schema: npm run check -- --write -->";

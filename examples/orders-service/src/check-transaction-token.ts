@@ -51,7 +51,7 @@ const gatewayKeys = (issuer: string): KeySource =>
 
 function refuseAs(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   if (!isAccessTokenError(error)) throw error;
-  request.log.warn({ code: error.code }, "transaction token refused");
+  request.log.warn({ event: "transaction_token_refused", code: error.code });
   if (error.status !== 503) return refuse(reply, error.code);
   // The gateway's keys cannot be fetched: nothing is wrong with the call.
   return reply

@@ -1,7 +1,12 @@
 import type { Guard, Principal, Requirements } from "@portcullis/guard";
 import { fastifyGuard } from "@portcullis/guard/fastify";
 import { fastifyServer } from "@portcullis/service";
-import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import { checkTransactionToken, type TransactionTokenCheck } from "./check-transaction-token.ts";
 import { CATALOGUE, type OrderRequest, Orders } from "./orders.ts";
 
@@ -10,7 +15,8 @@ export interface OrdersServiceOptions {
   /** Whether the guard can answer: what /health says. */
   readonly isReady: () => boolean;
   readonly gateway?: TransactionTokenCheck | undefined;
-  readonly logger?: FastifyServerOptions["logger"];
+  /** Default: nothing is logged. */
+  readonly log?: FastifyBaseLogger;
 }
 
 const STRICT = { policy: "closed", maxAgeMs: 5_000 } as const;
@@ -32,9 +38,18 @@ const ORDER_REQUEST = {
 export async function createOrdersService(options: OrdersServiceOptions): Promise<FastifyInstance> {
   const app = Fastify({
     serverFactory: fastifyServer,
-    logger: options.logger ?? false,
+    ...(options.log === undefined ? { logger: false } : { loggerInstance: options.log }),
+    // One line a request, below: without query and fields.
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: 30_000,
     bodyLimit: 16_384,
+  });
+  app.addHook("onError", async (request, _reply, error) => {
+    if ((error.statusCode ?? 500) >= 500) request.log.error({ event: "request_failed", error });
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, routeOptions } = request;
+    request.log.info({ event: "request", method, route: routeOptions.url, status: reply.statusCode });
   });
   const orders = new Orders();
   app.decorateRequest("transaction", null);
