@@ -120,7 +120,11 @@ describe("a user who is disabled", () => {
     const attempt = begin(server.issuer);
     const code = await passPages(new PlainBrowser(), attempt.url, BOB);
     const consenting = new PlainBrowser();
-    const consent = await pressFirst(consenting, await consenting.open(begin(server.issuer).url, isEnd), BOB);
+    const consent = await pressFirst(
+      consenting,
+      await consenting.open(begin(server.issuer, { prompt: "consent" }).url, isEnd),
+      BOB,
+    );
     assert.ok(consent.body.includes("decision"), "at the consent page");
     await changed("users/bob/disable");
     await changed("users/bob/enable");
@@ -161,7 +165,10 @@ describe("an app that is disabled", () => {
     const signingIn = new PlainBrowser();
     const page = await signingIn.open(begin(issuer, other).url, isEnd);
     const consenting = new PlainBrowser();
-    const consent = await pressFirst(consenting, await consenting.open(begin(issuer, other).url, isEnd));
+    const consent = await pressFirst(
+      consenting,
+      await consenting.open(begin(issuer, { ...other, prompt: "consent" }).url, isEnd),
+    );
     assert.ok(consent.body.includes("decision"), "at the consent page");
     const attempt = begin(issuer, other);
     const code = await passPages(new PlainBrowser(), attempt.url);
