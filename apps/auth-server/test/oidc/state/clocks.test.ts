@@ -66,7 +66,7 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
     const { browser } = await signIn(server);
     const twin = browser.copy();
     // A consent gives the session another id, and signs nobody in.
-    await passPages(browser, begin(server.issuer, { client_id: "other" }).url);
+    await passPages(browser, begin(server.issuer, { client_id: "other", prompt: "consent" }).url);
     move(ms);
     twin.via = second;
     await assertSignedIn(server, twin);
@@ -75,7 +75,7 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
   async "a session id that was replaced, at its end"({ server, second, move }, ms) {
     const { browser } = await signIn(server);
     const twin = browser.copy();
-    await passPages(browser, begin(server.issuer, { client_id: "other" }).url);
+    await passPages(browser, begin(server.issuer, { client_id: "other", prompt: "consent" }).url);
     move(ms);
     server.advance(10_000 + 2 * SKEW_MS);
     twin.via = second;
