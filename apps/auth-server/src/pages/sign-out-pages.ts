@@ -7,13 +7,17 @@ export interface ConfirmSignOutPage {
   readonly request: string;
   readonly xsrf: string;
   readonly clientName?: string | undefined;
+  /** The app is signed in with another sign-in than this browser's, and that one ends too. */
+  readonly endsAnother?: boolean;
 }
 
-export function confirmSignOutPage({ action, request, xsrf, clientName }: ConfirmSignOutPage): string {
+export function confirmSignOutPage(content: ConfirmSignOutPage): string {
+  const { action, request, xsrf, clientName, endsAnother } = content;
   return page({
     title: "Sign out",
     main: html`<h1>Sign out?</h1>
 <p>${clientName !== undefined && html`<strong>${clientName}</strong> would like to sign you out. `}This signs you out in this browser and of every app that you use with this sign-in, at once.</p>
+${endsAnother === true && html`<p>The app is using another sign-in of yours, on another device or from before. That one ends too.</p>`}
 <form method="post" action="${action}">
 <input type="hidden" name="request" value="${request}">
 <input type="hidden" name="xsrf" value="${xsrf}">

@@ -108,7 +108,12 @@ function askHere(options: SignOutOptions, exchange: Exchange, request: SignOutRe
   return send(
     exchange,
     request,
-    confirmSignOutPage({ ...sealed, ...namesOf(request), action: CONFIRM_PATH }),
+    confirmSignOutPage({
+      ...sealed,
+      clientName: request.clientName,
+      action: CONFIRM_PATH,
+      endsAnother: request.hinted !== undefined && request.hinted !== request.session,
+    }),
   );
 }
 

@@ -53,6 +53,18 @@ describe("logging out", () => {
     );
   });
 
+  it("says beforehand that it ends the app's own sign-in too, when that is another than the browser's", async () => {
+    const [here, elsewhere] = [await signIn(server), await signIn(server)];
+    const said = /another sign-in of yours/;
+    assert.doesNotMatch((await here.browser.open(logoutUrl(here))).body, said);
+    const page = await here.browser.open(logoutUrl(elsewhere));
+    assert.match(page.body, said);
+    await here.browser.submit(page, page.forms[0]!, { isEnd: isBye });
+    for (const device of [here, elsewhere]) {
+      assert.equal(verdictOf(server, device.access_token), "logged_out");
+    }
+  });
+
   it("ends tokens of offline_access as well", async () => {
     const device = await signIn(server, {
       parameters: { scope: "openid offline_access orders.read", prompt: "consent" },
