@@ -53,6 +53,23 @@ test("a rotation says which key signs, and warns when verifiers of others may no
   assert.doesNotMatch(later.out, /Warning/);
 });
 
+test("retiring a key that did not sign says nothing of the one that does", async (t) => {
+  const cli = await cliUnderTest(t);
+  assert.equal((await cli.run("keys rotate")).code, EXIT.ok);
+  const { items } = keyListSchema.parse(JSON.parse((await cli.run("keys list --json")).out));
+  const others = items.filter(({ status }) => status !== "active");
+  assert.deepEqual(
+    others.map(({ status }) => status),
+    ["next", "retiring"],
+  );
+  for (const { kid, status } of others) {
+    const { code, out, err } = await cli.run(["keys", "retire", kid, "--yes"]);
+    assert.deepEqual([code, err], [EXIT.ok, ""], status);
+    assert.match(out, /^Retired \(seq \d\)\. Enforced/);
+    assert.doesNotMatch(out, /signs from now on|Warning/, status);
+  }
+});
+
 test("a key that is not there is an error, and one that is is asked about first", async (t) => {
   const cli = await cliUnderTest(t);
   const unknown = await cli.run("keys retire no-such-key --yes --json");

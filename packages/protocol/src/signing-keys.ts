@@ -53,5 +53,10 @@ export const keyRetirementRequestSchema = z.strictObject({
 });
 
 /** `POST /api/v1/keys/{kid}/retire`: that of every revocation, and what signs now. */
-export const keyRetirementAnswerSchema = revocationAnswerSchema.extend({ signing: signingNowSchema });
+export const keyRetirementAnswerSchema = revocationAnswerSchema.extend({
+  signing: signingNowSchema.extend({
+    /** Whether another signs than before. Only then is there a `warning`. Servers of older versions do not say. */
+    changed: z.boolean().optional(),
+  }),
+});
 export type KeyRetirementAnswer = z.infer<typeof keyRetirementAnswerSchema>;

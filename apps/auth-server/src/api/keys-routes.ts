@@ -6,6 +6,7 @@ import {
   keyRetirementAnswerSchema,
   keyRetirementRequestSchema,
   rotatedKeySchema,
+  type SigningNow,
 } from "@portcullis/protocol";
 import { z } from "zod";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -96,7 +97,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
     path: "/keys/{kid}/retire",
     summary: "Refuse a key for good, everywhere",
     description:
-      "The next key signs if it was the one that signed, and a key that is next is replaced. Does what `POST /revocations` with the scope `key` does, and says in `signing` what signs now.",
+      "The next key signs if it was the one that signed, and a key that is next is replaced. Does what `POST /revocations` with the scope `key` does, and says in `signing` what signs now, and whether that `changed`.",
     scope: API_SCOPES.writeKeys,
     parameters: {
       path: z.object({ kid: z.string().meta({ description: "`kid` of the key.", example: EXAMPLE_KID }) }),
@@ -111,19 +112,20 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
       200: {
         says: "Every verifier refuses the key.",
         schema: keyRetirementAnswerSchema,
-        example: { ...ENFORCED, key: EXAMPLE_KID, known: true, signing: SIGNING },
+        example: { ...ENFORCED, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
         headers: PREFERENCE_APPLIED,
       },
       202: {
         says: "Committed, and `laggards` may still accept the key, until `enforcedBy` at the latest.",
         schema: keyRetirementAnswerSchema,
-        example: { ...PENDING, key: EXAMPLE_KID, known: true, signing: SIGNING },
+        example: { ...PENDING, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
         headers: PREFERENCE_APPLIED,
       },
     },
     errors: [...oidcError.definitions("unknown_key", "reason_not_true"), ...OUTAGES],
     async handle(call) {
       const { note, reason } = call.body;
+      const { kid: before } = await ring.signingNow();
       const { seq, key, known, repeated } = await revoker.revoke({
         scope: "key",
         key: call.path.kid,
@@ -133,7 +135,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
         ...(note === undefined ? {} : { note }),
       });
       const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
-      const signing = await ring.signingNow();
+      const signing = signingAfter(await ring.signingNow(), before);
       return {
         status,
         headers,
@@ -141,3 +143,9 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
       };
     },
   });
+
+/** A key that signed before and still does has nothing to warn of: it is not this call that made it sign. */
+function signingAfter({ kid, publishedSince, warning }: SigningNow, before: string) {
+  const changed = kid !== before;
+  return { kid, publishedSince, changed, ...(changed && warning !== undefined ? { warning } : {}) };
+}

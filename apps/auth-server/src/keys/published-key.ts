@@ -15,4 +15,11 @@ export function signingNow({ kid, publishedAt }: PromotedKey, nowSeconds: number
 }
 
 const recentlyPublished = (age: number): string =>
-  `It was published only ${age} ${age === 1 ? "second" : "seconds"} ago: verifiers of others may refuse its tokens until they fetch the keys again. Keep a key next for ${KEY_KNOWN_AFTER_SECONDS / 60} minutes before it signs.`;
+  `It was published only ${ageText(age)} ago: verifiers of others may refuse its tokens until they fetch the keys again. Keep a key next for ${KEY_KNOWN_AFTER_SECONDS / 60} minutes before it signs.`;
+
+/** Whole minutes, and seconds below the first of them. */
+function ageText(age: number): string {
+  return age < 60 ? countOf(age, "second") : countOf(Math.floor(age / 60), "minute");
+}
+
+const countOf = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`;

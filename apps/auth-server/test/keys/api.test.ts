@@ -68,6 +68,7 @@ describe("the keys API", () => {
     const receipt = keyRetirementAnswerSchema.parse(json(retired));
     assert.deepEqual([receipt.key, receipt.known, receipt.state], [kid, true, "enforced"]);
     assert.deepEqual([receipt.signing.kid, await serviceKid()], [next, next]);
+    assert.deepEqual([receipt.signing.changed, receipt.signing.warning?.code], [true, "recently_published"]);
     const entry = (await keys()).find((key) => key.kid === kid)!;
     assert.deepEqual(
       [entry.status, entry.retiredReason, entry.retiredBy, "publishedSince" in entry],
@@ -76,6 +77,14 @@ describe("the keys API", () => {
 
     const again = keyRetirementAnswerSchema.parse(json(await call(path, { method: "POST" })));
     assert.deepEqual([again.seq, again.repeated, again.signing.kid], [receipt.seq, true, next]);
+    assert.deepEqual([again.signing.changed, "warning" in again.signing], [false, false]);
+  });
+
+  it("says that the same key signs, and warns of nothing, when a next key is retired", async () => {
+    const [active, next] = await keys();
+    const answer = await call(`/keys/${next!.kid}/retire`, { method: "POST" });
+    const { signing } = keyRetirementAnswerSchema.parse(json(answer));
+    assert.deepEqual(signing, { kid: active!.kid, publishedSince: active!.publishedSince, changed: false });
   });
 
   it("retires a key that was rotated out, too: refused, and not only unpublished", async () => {

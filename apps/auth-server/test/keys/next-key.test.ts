@@ -189,6 +189,9 @@ describe("a next key that is younger than verifiers of others are slow", () => {
     assert.equal(warning?.code, "recently_published");
     assert.match(warning!.text, /published only \d+ seconds? ago: verifiers of others may refuse its tokens/);
     assert.equal(logged("signing_key_rotated")[0]!.warning, "recently_published");
+    server.advance(19.5 * 60 * 1000);
+    const later = (await rotate()).warning;
+    assert.match(later!.text, /published only 19 minutes ago: /, "nobody counts so many seconds");
   });
 
   it("is told of no more once it has been published for long, and its successor is", async () => {

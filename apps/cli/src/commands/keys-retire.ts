@@ -49,7 +49,7 @@ async function retire(session: Session, command: Command): Promise<number> {
   if (session.json) printJson(session, answer);
   else {
     printReceipt(session, answer, answer.repeated ? "It was retired already" : "Retired");
-    printSigningNow(session, answer.signing);
+    if (answer.signing.changed !== false) printSigningNow(session, answer.signing);
     printHowItGoesOn(session, answer);
   }
   return answer.state === "pending" ? EXIT.pending : EXIT.ok;
