@@ -3,7 +3,7 @@ import { errorsOf } from "@portcullis/protocol";
 export const oidcError = errorsOf({
   session_taken: {
     status: 409,
-    text: "Somebody else has signed in in this browser in the meantime. Start again.",
+    text: "Somebody else has signed in to this browser in the meantime. Start again.",
   },
   session_over: { status: 400, text: "Your session has ended. Sign in again." },
   interaction_expired: {

@@ -19,7 +19,7 @@ export function consentPage(content: ConsentPage): string {
   return page({
     title: "Allow access",
     main: html`<h1>Allow ${content.clientName}?</h1>
-<p><strong>${content.clientName}</strong> would like to act for you, <strong>${content.username}</strong>. It asks to:</p>
+<p><strong>${content.clientName}</strong> would like to act on your behalf, <strong>${content.username}</strong>. It asks to:</p>
 ${content.requests.map(
   ({ resource, descriptions }) => html`${resource !== undefined && html`<h2>${resource}</h2>`}
 <ul class="scopes">${descriptions.map((text) => html`<li>${text}</li>`)}</ul>`,

@@ -6,7 +6,7 @@ export function finishedPage(): string {
   return page({
     title: "You are signed in",
     main: html`<h1>You are signed in</h1>
-<p>This step is done already, so there is nothing more to do here. Go forward in your browser, or open the app again.</p>
+<p>You have already completed this step, or it is over. Open the app again.</p>
 <p><a href="/account">Your account</a></p>`,
   });
 }

@@ -16,7 +16,7 @@ export function confirmSignOutPage(content: ConfirmSignOutPage): string {
   return page({
     title: "Sign out",
     main: html`<h1>Sign out?</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> would like to sign you out. `}This signs you out in this browser and of every app that you use with this sign-in, at once.</p>
+<p>${clientName !== undefined && html`<strong>${clientName}</strong> would like to sign you out. `}This signs you out of this browser and of every app that uses this sign-in, at once.</p>
 ${endsAnother === true && html`<p>The app is using another sign-in of yours, on another device or from before. That one ends too.</p>`}
 <form method="post" action="${action}">
 <input type="hidden" name="request" value="${request}">
@@ -37,7 +37,7 @@ export interface SignedOutPage {
 }
 
 const ENDED = {
-  session: "You are signed out in this browser, and of every app that used this sign-in.",
+  session: "You are signed out of this browser, and of every app that used this sign-in.",
   everywhere: "You are signed out on all your devices and of all apps.",
 };
 
@@ -46,7 +46,7 @@ export function signedOutPage({ ended, delay }: SignedOutPage): string {
   return page({
     title,
     main: html`<h1>${title}</h1>
-<p>${ended === undefined ? "Nobody is signed in in this browser." : ENDED[ended]}</p>
+<p>${ended === undefined ? "Nobody is signed in to this browser." : ENDED[ended]}</p>
 ${status(delay)}
 <p><a href="/account">Sign in</a></p>`,
   });
@@ -58,7 +58,7 @@ export function stillSignedInPage(clientName: string | undefined): string {
   return page({
     title,
     main: html`<h1>${title}</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act for you. `}You are still signed in in this browser.</p>
+<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act on your behalf. `}You are still signed in to this browser.</p>
 <p><a href="/account">Your account</a></p>`,
   });
 }
@@ -104,7 +104,7 @@ export function notSignedInPage(content: CameFrom): string {
   return page({
     title: "You are not signed in here",
     main: html`<h1>You are not signed in here</h1>
-<p>Nobody is signed in in this browser, so there was nothing to sign out of. To sign out on other devices, go to <a href="/account">your account</a>.</p>
+<p>Nobody is signed in to this browser, so there was nothing to sign out of. To sign out on other devices, go to <a href="/account">your account</a>.</p>
 ${wayBack(content)}`,
   });
 }

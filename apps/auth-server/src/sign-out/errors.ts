@@ -3,11 +3,11 @@ import { errorsOf } from "@portcullis/protocol";
 export const signOutError = errorsOf({
   sign_out_app_unknown: {
     status: 400,
-    text: "The app that sent you here is not registered with this server. You were not signed out. You can sign out on your account page.",
+    text: "The app that sent you here is not available on this server. You were not signed out. You can sign out on your account page.",
   },
   sign_out_hint_refused: {
     status: 400,
-    text: "The app that sent you here did not say in a valid way who should be signed out (id_token_hint). You were not signed out. You can sign out on your account page.",
+    text: "The app that sent you here sent a sign-out request that is not valid (id_token_hint). You were not signed out. You can sign out on your account page.",
   },
   sign_out_target_refused: {
     status: 400,

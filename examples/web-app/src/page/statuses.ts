@@ -69,7 +69,7 @@ export const failed = (message: string): Status => ({
   view: "signed-out",
   tone: "warn",
   badge: "Signed out",
-  title: "That did not work",
+  title: "You are not signed in",
   text: message,
   signIn: "Try again",
 });

@@ -3,6 +3,8 @@ import { describeError, withoutSecrets } from "./describe-error.ts";
 /** Names of members that hold something secret, in any spelling: `authorization`, `set-cookie`, `clientSecret`, `id_token_hint`. */
 const SECRET_NAME =
   /authorization|cookie|token|secret|passw(?:or)?d|passphrase|credential|assertion|api[-_]?key|private[-_]?key|code[-_]?verifier|^(?:jwt|jws|dpop|otp|pin)$/i;
+/** Random, and public: whoever reads the log compares them with what the servers say. */
+const PUBLIC_NAME = /^(?:incarnation|kid)$/;
 const CUT = "[cut]";
 const MAX_DEPTH = 8;
 
@@ -30,6 +32,7 @@ function redactAt(value: unknown, depth: number): unknown {
 
 /** Numbers and booleans are no secrets: `tokens: 3`. */
 function memberOf(name: string, member: unknown, depth: number): unknown {
+  if (PUBLIC_NAME.test(name) && typeof member === "string") return member;
   const isValue = member === null || ["number", "boolean", "undefined"].includes(typeof member);
   return SECRET_NAME.test(name) && !isValue ? CUT : redactAt(member, depth + 1);
 }

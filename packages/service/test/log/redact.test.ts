@@ -41,6 +41,12 @@ describe("a line of the log", () => {
     }
   });
 
+  it("tells which log and which key it is about, which are random and public", () => {
+    const event = { event: "live", incarnation: "6t-CwZzBvOQJgJ-bsatQxQ", kid: "V9BA6BtQw1n2m3l4k5j6h7" };
+    const { incarnation, kid } = JSON.parse(lineOf(event));
+    assert.deepEqual({ incarnation, kid }, { incarnation: event.incarnation, kid: event.kid });
+  });
+
   const MEMBERS: Readonly<Record<string, unknown>> = {
     authorization: "Bearer hunter2",
     Authorization: "Basic aHVudGVyMg",

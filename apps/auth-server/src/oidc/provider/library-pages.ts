@@ -29,8 +29,10 @@ const endedBy = (receipt: Receipt | undefined): SignedOutPage =>
 
 /** Texts for people; the library's own description is for developers, and is shown where there is none. */
 const TEXTS: Readonly<Record<string, string>> = {
-  invalid_client: "The app that sent you here is not registered with this server.",
-  invalid_redirect_uri: "The app that sent you here asked to lead you on to an address that is not its own.",
+  invalid_client: "The app that sent you here is not available on this server.",
+  invalid_redirect_uri:
+    "The app that sent you here asked us to send you to an address that is not registered for it.",
+  invalid_request: "The app that sent you here sent a request that is not complete or not valid.",
   server_error: "Something went wrong on our side. Nothing was changed. Try again shortly.",
 };
 
@@ -39,8 +41,9 @@ export const renderError: NonNullable<Configuration["renderError"]> = (ctx, out,
     showFinished(ctx);
     return;
   }
-  const text = TEXTS[out.error] ?? out.error_description ?? "The request was not understood.";
-  show(ctx, errorPage({ text, code: out.error }));
+  const { error: code, error_description: description } = out;
+  const text = TEXTS[code] ?? description ?? "The request was not understood.";
+  show(ctx, errorPage({ text, code, detail: text === description ? undefined : description }));
 };
 
 /** The way on from a page of ours was taken before: by a double click, or by going back. */

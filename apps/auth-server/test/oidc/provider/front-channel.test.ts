@@ -22,6 +22,20 @@ const POISON = {
   forwarded: "host=evil.test;proto=gopher",
 };
 
+describe("an authorization request that leads nowhere", () => {
+  it("is told to people in a sentence, with what its developers need below", async () => {
+    const page = await exchange(`${server.issuer}/authorize`);
+    assert.equal(page.status, 400);
+    assert.match(
+      page.body,
+      /<p>The app that sent you here sent a request that is not complete or not valid\.<\/p>/,
+    );
+    assert.match(page.body, /For the developers of the app: missing required parameter/);
+    const other = await exchange(begin(server.issuer, { client_id: "nobody" }).url);
+    assert.match(other.body, /<p>The app that sent you here is not available on this server\.<\/p>/);
+  });
+});
+
 describe("a Host header that somebody made up", () => {
   it("reaches no URL in discovery, at any path, redirect, form or cookie", async () => {
     const { id_token } = await signIn(server);
