@@ -24,6 +24,8 @@ import {
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;
+/** As many as `npm start` takes from its base on. */
+const PORTS = 12;
 const directories: string[] = [];
 after(() => Promise.all(directories.map((path) => rm(path, { recursive: true, force: true }))));
 
@@ -76,9 +78,17 @@ const allGone = (info: StackInfo) =>
 
 describe("npm start", () => {
   it("prints five curl lines that do in bash what they say, and remembers it after a restart", async () => {
-    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     const launcher = launch("--data", data, "--port-base", String(portBase));
     const printed = await announced(launcher);
+    for (const [part, offset] of [
+      ["Authorization server", 10],
+      ["Gateway", 4],
+      ["Orders service", 11],
+    ] as const) {
+      const line = printed.find((each) => each.trim().startsWith(`${part}  `)) ?? "";
+      assert.ok(line.includes(`http://127.0.0.1:${portBase + offset}/`), line);
+    }
     const lines = printed.filter((line) => /^(TOKEN=\$\()?curl /.test(line));
     assert.equal(lines.length, 5);
 
@@ -109,13 +119,18 @@ describe("npm start", () => {
   });
 
   it("for scripts, prints exactly one line of JSON with all that was promised", async () => {
-    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     const { launcher, info, lines } = await launchForScripts(data, portBase);
     const url = (offset: number) => `http://127.0.0.1:${portBase + offset}`;
     assert.equal(info.issuer, url(0));
     assert.equal(info.gateway, url(1));
     assert.equal(info.service, url(2));
     assert.equal(info.webApp, url(3));
+    assert.equal(info.management, url(4));
+    assert.deepEqual(info.managements, { authServer: url(10), gateway: url(4), service: url(11) });
+    for (const management of Object.values(info.managements)) {
+      assert.equal((await exchange(`${management}/readyz`)).status, 200, management);
+    }
     assert.equal(info.revocations, `${url(0)}/revocations`);
     assert.deepEqual(Object.keys(info.pids).sort(), ["authServer", "gateway", "service", "webApp"]);
     assert.deepEqual(info.clients.web, { clientId: "web", redirectUris: [`${url(3)}/callback`] });
@@ -132,7 +147,7 @@ describe("npm start", () => {
   });
 
   it("lets others on the network in by https, and all that it prints works there too", async () => {
-    const [data, portBase] = [await newDirectory(), await freePortBlock(9)];
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     const launcher = launch("--host", "127.0.0.1", "--data", data, "--port-base", String(portBase));
     const printed = await announced(launcher);
     const lines = printed.filter((line) => /^(TOKEN=\$\()?curl /.test(line));
@@ -160,7 +175,7 @@ describe("npm start", () => {
   });
 
   it("keeps configuration that was edited, says so, and writes it anew when asked", async () => {
-    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     const first = await launchForScripts(data, portBase);
     assert.deepEqual(first.info.kept, []);
     await first.launcher.stop();
@@ -178,7 +193,7 @@ describe("npm start", () => {
   });
 
   it("names the edited file when the start fails with it", async () => {
-    const [data, portBase] = [await newDirectory(), await freePortBlock(5)];
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     await (await launchForScripts(data, portBase)).launcher.stop();
     await writeFile(join(data, "config", "gateway.yaml"), "nonsense: true\n");
     const outcome = await ended(launch("--data", data, "--port-base", String(portBase)));
@@ -187,14 +202,14 @@ describe("npm start", () => {
   });
 
   it("leaves no process behind when it is killed", async () => {
-    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(PORTS));
     launcher.child.kill("SIGKILL");
     await allGone(info);
   });
 
   it("starts nothing more once it is told to stop", async () => {
     const data = await newDirectory();
-    const launcher = launch("--data", data, "--port-base", String(await freePortBlock(5)));
+    const launcher = launch("--data", data, "--port-base", String(await freePortBlock(PORTS)));
     await until(() => launcher.errors().includes("Starting"), { what: "the start", everyMs: 1 });
     launcher.child.kill("SIGTERM");
     assert.deepEqual(await launcher.exited, { code: 0, signal: null });
@@ -202,7 +217,7 @@ describe("npm start", () => {
   });
 
   it("ends a server that is stopped and does not answer", async () => {
-    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(PORTS));
     process.kill(info.pids.gateway, "SIGSTOP");
     launcher.child.kill("SIGTERM");
     assert.deepEqual(await launcher.exited, { code: 0, signal: null });
@@ -210,7 +225,7 @@ describe("npm start", () => {
   });
 
   it("goes on without a server that was killed, and says how to start it again", async () => {
-    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(5));
+    const { launcher, info } = await launchForScripts(await newDirectory(), await freePortBlock(PORTS));
     process.kill(info.pids.webApp, "SIGKILL");
     await until(() => launcher.errors().includes("Start it again with:"), { what: "the report" });
     assert.match(launcher.errors(), /The web app \(process \d+\) ended with SIGKILL; the others run on\./);
@@ -225,9 +240,9 @@ describe("npm start", () => {
 
   it("refuses a second start on the same data, and says who runs there", async () => {
     const data = await newDirectory();
-    const { launcher, info } = await launchForScripts(data, await freePortBlock(5));
+    const { launcher, info } = await launchForScripts(data, await freePortBlock(PORTS));
     const second = await ended(
-      launch("--json", "--data", data, "--port-base", String(await freePortBlock(5))),
+      launch("--json", "--data", data, "--port-base", String(await freePortBlock(PORTS))),
     );
     assert.equal(second.code, 1);
     assert.equal(second.output, "");
@@ -239,7 +254,7 @@ describe("npm start", () => {
   });
 
   it("refuses taken ports, and names them and the remedy", async () => {
-    const portBase = await freePortBlock(5);
+    const portBase = await freePortBlock(PORTS);
     const squatter = createServer().listen(portBase + 2, "127.0.0.1");
     await once(squatter, "listening");
     const outcome = await ended(launch("--data", await newDirectory(), "--port-base", String(portBase)));
@@ -251,17 +266,17 @@ describe("npm start", () => {
 
   it("shows the end of the log of a server that does not come up", async () => {
     const data = await newDirectory();
-    const { launcher } = await launchForScripts(data, await freePortBlock(5));
+    const { launcher } = await launchForScripts(data, await freePortBlock(PORTS));
     await launcher.stop();
     await writeFile(join(data, "gateway-key.json"), "not a key", { mode: 0o600 });
-    const outcome = await ended(launch("--data", data, "--port-base", String(await freePortBlock(5))));
+    const outcome = await ended(launch("--data", data, "--port-base", String(await freePortBlock(PORTS))));
     assert.equal(outcome.code, 1);
     assert.match(outcome.errors, /The gateway ended with status 1\.\nThe end of .*gateway\.log:\n/);
   });
 
   it("keeps its secrets out of the logs, and its files to their owner", async () => {
     const data = await newDirectory();
-    const { launcher, info } = await launchForScripts(data, await freePortBlock(5));
+    const { launcher, info } = await launchForScripts(data, await freePortBlock(PORTS));
     await launcher.stop();
     const secrets = [info.demo.password, info.clients.service.clientSecret, info.clients.admin.clientSecret];
     for (const part of Object.keys(info.pids)) {

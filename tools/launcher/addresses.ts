@@ -9,6 +9,8 @@ export interface Addresses {
   readonly webApp: string;
   /** The gateway's `/ready`, `/status` and `/metrics`. */
   readonly management: string;
+  /** Where operators reach each part, from this machine alone. */
+  readonly managements: Managements;
   /** What the URLs name. */
   readonly host: string;
   /** What the parts listen on, for this machine alone. */
@@ -16,6 +18,9 @@ export interface Addresses {
   /** What others on the network connect to; none without `--host`. */
   readonly fronts: readonly FrontPort[];
 }
+
+/** The demo web app has none. */
+export type Managements = Readonly<Record<"authServer" | "gateway" | "service", string>>;
 
 export interface FrontPort {
   readonly port: number;
@@ -25,14 +30,18 @@ export interface FrontPort {
   readonly tellsClient: boolean;
 }
 
-export type PortUse = "issuer" | "gateway" | "service" | "webApp" | "management";
-const OPEN_TO_OTHERS = ["issuer", "gateway", "service", "webApp"] as const;
+export type PortUse = OpenUse | "management" | "authServerManagement" | "serviceManagement";
+type OpenUse = "issuer" | "gateway" | "service" | "webApp";
+const OPEN_TO_OTHERS = ["issuer", "gateway", "service", "webApp"] as const satisfies readonly OpenUse[];
 const TOLD_CLIENTS: readonly PortUse[] = ["issuer", "gateway"];
 /** With `--host`, the parts listen behind the ports of the entry. */
 const INNER_OFFSET = 5;
-export const MAX_PORTS = 9;
+export const MAX_PORTS = 12;
 
-/** Five neighbouring ports, and four more with `host`, which others on the network reach by https. */
+/**
+ * Seven of twelve neighbouring ports, and four more with `host`, which others on the network reach by https. What later
+ * versions add comes after: scripts rely on the places of the first five.
+ */
 export function addressesFrom(portBase: number, host?: string): Addresses {
   const outer = {
     issuer: portBase,
@@ -40,15 +49,18 @@ export function addressesFrom(portBase: number, host?: string): Addresses {
     service: portBase + 2,
     webApp: portBase + 3,
     management: portBase + 4,
+    authServerManagement: portBase + 10,
+    serviceManagement: portBase + 11,
   };
-  const url = (name: PortUse): string =>
-    host === undefined ? `http://${HOST}:${outer[name]}` : `https://${host}:${outer[name]}`;
+  const url = (name: OpenUse): string =>
+    host === undefined ? local(outer[name]) : `https://${host}:${outer[name]}`;
   return {
     issuer: url("issuer"),
     gateway: url("gateway"),
     service: url("service"),
     webApp: url("webApp"),
-    management: `http://${HOST}:${outer.management}`,
+    management: local(outer.management),
+    managements: managementsOf(outer),
     host: host ?? HOST,
     ports: host === undefined ? outer : behind(outer),
     fronts: host === undefined ? [] : OPEN_TO_OTHERS.map((use) => frontOf(use, outer)),
@@ -57,12 +69,20 @@ export function addressesFrom(portBase: number, host?: string): Addresses {
 
 type Ports = Readonly<Record<PortUse, number>>;
 
-function behind({ management, ...others }: Ports): Ports {
-  const inner = Object.entries(others).map(([use, port]) => [use, port + INNER_OFFSET]);
-  return { ...(Object.fromEntries(inner) as Omit<Ports, "management">), management };
+const local = (port: number): string => `http://${HOST}:${port}`;
+
+const managementsOf = (ports: Ports): Managements => ({
+  authServer: local(ports.authServerManagement),
+  gateway: local(ports.management),
+  service: local(ports.serviceManagement),
+});
+
+function behind(outer: Ports): Ports {
+  const inner = OPEN_TO_OTHERS.map((use) => [use, outer[use] + INNER_OFFSET]);
+  return { ...outer, ...(Object.fromEntries(inner) as Pick<Ports, OpenUse>) };
 }
 
-const frontOf = (use: PortUse, outer: Ports): FrontPort => ({
+const frontOf = (use: OpenUse, outer: Ports): FrontPort => ({
   port: outer[use],
   inner: outer[use] + INNER_OFFSET,
   tellsClient: TOLD_CLIENTS.includes(use),
@@ -74,6 +94,8 @@ const USED_FOR: Record<PortUse, string> = {
   service: "orders service",
   webApp: "web app",
   management: "gateway's management",
+  authServerManagement: "authorization server's management",
+  serviceManagement: "orders service's management",
 };
 
 /** Throws before anything is started, naming every port that somebody else listens on. */

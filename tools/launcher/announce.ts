@@ -28,7 +28,7 @@ export interface Started {
 
 /** The line of JSON that scripts rely on: members are added, never changed. */
 export function contractOf({ addresses, data, demo, endpoints, pids, certificate, kept }: Started) {
-  const { issuer, gateway, service, webApp, management } = addresses;
+  const { issuer, gateway, service, webApp, management, managements } = addresses;
   return {
     issuer,
     gateway,
@@ -50,6 +50,7 @@ export function contractOf({ addresses, data, demo, endpoints, pids, certificate
     routes: ROUTES,
     pids,
     management,
+    managements,
     commands: Object.fromEntries(
       PARTS.map((definition) => [definition.part, commandOf(definition, { data, certificate })]),
     ),
@@ -106,6 +107,7 @@ function commandLines({ addresses, demo, certificate }: Started): readonly strin
 export function announcement(started: Started): string {
   const { addresses, data, demo, certificate, kept } = started;
   const place = relative(process.cwd(), data.path);
+  const { managements } = addresses;
   const directory = place.startsWith("..") ? data.path : `./${place}`;
   return [
     "",
@@ -116,9 +118,9 @@ export function announcement(started: Started): string {
     `  Sign in as            ${demo.username}`,
     `  Password              ${demo.password}`,
     "",
-    `  Authorization server  ${addresses.issuer}   (${addresses.issuer}/.well-known/openid-configuration)`,
-    `  Gateway               ${addresses.gateway}   (${addresses.management}/status)`,
-    `  Orders service        ${addresses.service}`,
+    `  Authorization server  ${addresses.issuer}   (${addresses.issuer}/.well-known/openid-configuration, ${managements.authServer}/metrics)`,
+    `  Gateway               ${addresses.gateway}   (${managements.gateway}/status)`,
+    `  Orders service        ${addresses.service}   (${managements.service}/metrics)`,
     `  State and logs        ${directory}`,
     ...kept.map(
       (name) => `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew)`,

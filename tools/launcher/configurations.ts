@@ -39,6 +39,7 @@ function authServer({ addresses, demo, data }: Ingredients) {
   return {
     issuer: addresses.issuer,
     listen: { host: HOST, port: addresses.ports.issuer },
+    management: { host: HOST, port: addresses.ports.authServerManagement },
     dataDirectory: data.pathOf("auth-server"),
     ...entryOf(addresses),
     resources: [
@@ -127,6 +128,7 @@ function ordersService({ addresses, demo }: Ingredients) {
   return {
     issuer: addresses.issuer,
     listen: { host: HOST, port: addresses.ports.service },
+    management: { host: HOST, port: addresses.ports.serviceManagement },
     audience: RESOURCE,
     verifier: { clientId: "orders", clientSecret: demo.secrets.orders },
     gateway: { issuer: addresses.gateway, audience: TRUST_DOMAIN },

@@ -49,9 +49,10 @@ describe("the launcher's options", () => {
   });
 
   it("take no port base that leaves no room for all ports", () => {
-    for (const text of ["0", "80", "65532", "-1", "8400x", "1e4", "", "99999999"]) {
+    for (const text of ["0", "80", "65525", "-1", "8400x", "1e4", "", "99999999"]) {
       assert.throws(() => parseOptions([`--port-base=${text}`], "/"), UsageError, text);
     }
+    assert.equal((parseOptions(["--port-base=65524"], "/") as { portBase: number }).portBase, 65_524);
   });
 });
 
@@ -142,6 +143,22 @@ describe("the launcher's ports", () => {
     );
     squatter.close();
   });
+
+  it("are checked for operators too", async () => {
+    for (const [offset, use] of [
+      [10, "authorization server's management"],
+      [11, "orders service's management"],
+    ] as const) {
+      const squatter = createServer().listen(0, "127.0.0.1");
+      await once(squatter, "listening");
+      const { port } = squatter.address() as { port: number };
+      await assert.rejects(
+        requireFreePorts(addressesFrom(port - offset)),
+        new RegExp(`Port ${port} \\(${use}\\) is taken\\.`),
+      );
+      squatter.close();
+    }
+  });
 });
 
 describe("the launcher's addresses with a host", () => {
@@ -156,6 +173,13 @@ describe("the launcher's addresses with a host", () => {
       service: 9007,
       webApp: 9008,
       management: 9004,
+      authServerManagement: 9010,
+      serviceManagement: 9011,
+    });
+    assert.deepEqual(addresses.managements, {
+      authServer: "http://127.0.0.1:9010",
+      gateway: "http://127.0.0.1:9004",
+      service: "http://127.0.0.1:9011",
     });
     assert.deepEqual(
       addresses.fronts.map(({ port, inner }) => [port, inner]),

@@ -16,8 +16,8 @@ import {
 import { until } from "./until.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../../..");
-/** Base..base+4 are the launcher's; a test's own servers (a second gateway, a slow upstream) take those after. */
-const PORTS = 10;
+/** Base..base+4, base+10 and base+11 are the launcher's; a test's own servers (a second gateway, a slow upstream) take those between. */
+const PORTS = 12;
 
 export type Part = "authServer" | "gateway" | "service" | "webApp";
 
@@ -44,6 +44,8 @@ export interface StackInfo {
   readonly pids: Readonly<Record<Part, number>>;
   /** The gateway's `/ready`, `/status` and `/metrics`. */
   readonly management: string;
+  /** `/livez`, `/readyz` and `/metrics` of each. */
+  readonly managements: Readonly<Record<"authServer" | "gateway" | "service", string>>;
   readonly commands: Readonly<Record<Part, readonly string[]>>;
 }
 
