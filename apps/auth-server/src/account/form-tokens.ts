@@ -10,7 +10,7 @@ import type { FormTokensTable } from "../storage/tables/account.ts";
 const LIFE_SECONDS = 60 * 60;
 const TOKEN_BYTES = 24;
 /** Pages of one session that are open at once: loading it again and again must not fill the disk. */
-const MOST_A_SESSION = 32;
+const MAX_PER_SESSION = 32;
 
 export class OneTimeFormTokens {
   readonly #storage: Storage;
@@ -64,7 +64,7 @@ async function boundTokens(
     .where("token_hash", "!=", token_hash)
     .orderBy("expires_at", "desc")
     .orderBy("token_hash")
-    .limit(MOST_A_SESSION - 1);
+    .limit(MAX_PER_SESSION - 1);
   await db
     .deleteFrom("account_form_tokens")
     .where("session_uid", "=", session_uid)

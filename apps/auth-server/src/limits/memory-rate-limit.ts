@@ -2,7 +2,7 @@ import type { Clock } from "@portcullis/protocol";
 import { ALLOWED, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 
 /** Callers that are remembered: one who sends from many addresses must not fill the memory. */
-const MOST_CALLERS = 20_000;
+const MAX_CALLERS = 20_000;
 
 interface Window {
   count: number;
@@ -29,7 +29,7 @@ export class MemoryRateLimit implements RateLimit {
 
   #windowOf(caller: string, now: number): Window {
     for (const [known, { endsAt }] of this.#windows) {
-      if (endsAt > now && this.#windows.size < MOST_CALLERS) break;
+      if (endsAt > now && this.#windows.size < MAX_CALLERS) break;
       this.#windows.delete(known);
     }
     const known = this.#windows.get(caller);

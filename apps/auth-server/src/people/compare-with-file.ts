@@ -57,7 +57,7 @@ function differing({ name, email }: UserConfiguration, user: User): string[] {
   return Object.entries(fields).flatMap(([field, isSame]) => (isSame ? [] : [field]));
 }
 
-const MOST_NAMED = 50;
+const MAX_NAMED = 50;
 const GONE =
   "no longer in the file, which changes nothing: they can sign in as before. To end that: portcullis users disable USERNAME";
 const differs = (fields: string): string =>
@@ -65,7 +65,7 @@ const differs = (fields: string): string =>
 
 const ignored = (users: readonly User[], text: string) => ({
   event: "users_of_file_ignored",
-  users: users.slice(0, MOST_NAMED).map(({ username }) => username),
-  ...(users.length > MOST_NAMED ? { more: users.length - MOST_NAMED } : {}),
+  users: users.slice(0, MAX_NAMED).map(({ username }) => username),
+  ...(users.length > MAX_NAMED ? { more: users.length - MAX_NAMED } : {}),
   text,
 });

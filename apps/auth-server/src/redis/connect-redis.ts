@@ -27,7 +27,7 @@ export interface RedisConnectionOptions {
 
 const ANSWER_MS = 2000;
 /** A break is reported once, and then once in so many failures. */
-const FAILURES_A_REPORT = 20;
+const FAILURES_PER_REPORT = 20;
 
 /** Comes back at once; connects in the background, for ever. */
 export function connectRedis(options: RedisConnectionOptions): RedisConnection {
@@ -129,7 +129,7 @@ class ReconnectingRedis implements RedisConnection {
   /** Never thrown: Redis is a shortcut, and a server that cannot take it goes the long way. */
   readonly #failed = (error: unknown): void => {
     if (this.#closed) return;
-    if (this.#failures++ % FAILURES_A_REPORT === 0) {
+    if (this.#failures++ % FAILURES_PER_REPORT === 0) {
       this.#options.report({ event: "redis_unavailable", error });
     }
   };

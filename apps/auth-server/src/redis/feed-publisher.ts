@@ -22,7 +22,7 @@ const COALESCE_MS = 2;
 const COMPARE_MS = 3000;
 /** A stream that begins anew begins so far back, for readers that are a little behind. */
 const BEGIN_BACK = 2000;
-const MOST_DROPS = 3;
+const MAX_DROPS = 3;
 
 /** Where the stream ends, as compared with the log; without a chain: nowhere yet, to begin after this seq. */
 type Position = { readonly seq: number; readonly chain: Uint8Array | undefined };
@@ -136,7 +136,7 @@ export class FeedPublisher {
     const found = await this.#positionAt(end.seq);
     if (found !== undefined && isAt(end, log.incarnation, found)) return found;
     // Somebody else writes it as well, and has another log: no use in doing so faster than he does.
-    if (++this.#drops > MOST_DROPS) throw redisError("redis_feed_contested");
+    if (++this.#drops > MAX_DROPS) throw redisError("redis_feed_contested");
     report({ event: "redis_feed_replaced", ended: end.id, head: log.head() });
     await this.#stream.drop(end);
     return this.#beginning();

@@ -24,7 +24,7 @@ export interface StreamBatch {
 }
 
 /** Entries that a stream may have: a batch of single revocations is some 600 bytes, a full one 41 KB. */
-const MOST_ENTRIES = 5000;
+const MAX_ENTRIES = 5000;
 
 /** The stream `<prefix>:feed`: entries of one key, with the id `<to>-0`. */
 export class FeedStream {
@@ -49,7 +49,7 @@ export class FeedStream {
     const values = [
       ...[incarnation, String(prev), prevChain, `${to}-0`, String(records[0]!.seq), String(to)],
       ...[Buffer.from(buffer, byteOffset, byteLength), encodeBase64url(chain), signedHead],
-      String(MOST_ENTRIES),
+      String(MAX_ENTRIES),
     ];
     return endOf(await runScript(this.#redis, PUBLISH, { key: this.#key, values }));
   }

@@ -22,7 +22,7 @@ export interface PlainKeysOptions {
 }
 
 /** Keys of one slice: written together, before the next is read. */
-const KEYS_A_SLICE = 500;
+const KEYS_PER_SLICE = 500;
 const COMPARE_MS = 3000;
 const NAMES: Readonly<Record<number, string>> = {
   [SCOPE_CODES.token]: "revoked:jti:",
@@ -120,7 +120,7 @@ export class PlainKeys {
     if (place.seq >= head) return undefined;
     const rows = await this.#rowsAfter(place.seq, head);
     await Promise.all(rows.map((row) => this.#write(row)));
-    const seq = rows.length < KEYS_A_SLICE ? head : rows.at(-1)!.seq;
+    const seq = rows.length < KEYS_PER_SLICE ? head : rows.at(-1)!.seq;
     const next = { ...place, seq };
     // Only now: who reads the place relies on every key up to it.
     const values = [textOf(place), textOf(next)];
@@ -138,7 +138,7 @@ export class PlainKeys {
       .where("scope", "in", SCOPES)
       .where("mode", "=", MODE_CODES.kill)
       .orderBy("seq")
-      .limit(KEYS_A_SLICE)
+      .limit(KEYS_PER_SLICE)
       .execute();
   }
 

@@ -19,7 +19,7 @@ const CONNECT_MS = 2000;
 const SILENCE_MS = 5000;
 const PING_MS = 2000;
 /** Commands that may be under way: far more than one server ever sends at once. */
-const MOST_COMMANDS = 10_000;
+const MAX_COMMANDS = 10_000;
 const LONGEST_RETRY_MS = 5000;
 
 type Connection = RedisConfiguration["connection"];
@@ -51,7 +51,7 @@ function connectionOptions({ username, password, tls }: Connection, random: () =
   return {
     // What cannot be sent now is read out of SQL later: nothing may pile up here.
     disableOfflineQueue: true,
-    commandsQueueMaxLength: MOST_COMMANDS,
+    commandsQueueMaxLength: MAX_COMMANDS,
     pingInterval: PING_MS,
     socket: tls ? { ...socket, tls } : socket,
     ...(username === undefined ? {} : { username }),

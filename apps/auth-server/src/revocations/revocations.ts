@@ -29,7 +29,7 @@ import { createVerifiers, type Verifiers } from "./verifiers/verifiers.ts";
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;
 const PRUNE_MS = 30_000;
-const MOST_LIVE_REVOCATIONS = 10_000_000;
+const MAX_LIVE_REVOCATIONS = 10_000_000;
 
 export interface RevocationsOptions {
   readonly storage: Storage;
@@ -100,7 +100,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     report = () => undefined,
     targetErrors = [],
     limits = {},
-    mostLiveRevocations = MOST_LIVE_REVOCATIONS,
+    mostLiveRevocations = MAX_LIVE_REVOCATIONS,
   } = options;
   const { log, read } = storage;
   const setTimer = systemTimer;

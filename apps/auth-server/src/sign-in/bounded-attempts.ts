@@ -4,7 +4,7 @@ import { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** Rows are small (some 150 bytes), and each is a guess that is remembered: there may be more than of other kinds. */
-const MOST_ATTEMPTS = 500_000;
+const MAX_ATTEMPTS = 500_000;
 
 /**
  * The storage, for what is counted before a password was right: bounded, and given up first when space runs out. The
@@ -16,7 +16,7 @@ export function boundedAttempts(options: {
   readonly report: Report;
   readonly most?: number;
 }): Pick<Storage, "read" | "write"> {
-  const { storage, report, most = MOST_ATTEMPTS } = options;
+  const { storage, report, most = MAX_ATTEMPTS } = options;
   const cap = new RowCap({
     storage,
     rows: "sign_in_attempts",

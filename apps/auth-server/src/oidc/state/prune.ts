@@ -9,7 +9,7 @@ import type { StoredTimes } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { REFRESH_GRACE_MS } from "./refresh-successors.ts";
 
-const ROWS_A_STEP = 200;
+const ROWS_PER_STEP = 200;
 /**
  * Ended and expired sessions stay so much longer: nothing that was begun before may still save one. And as long as their
  * last access token may live, or nobody could end that by its session or grant.
@@ -40,8 +40,8 @@ export async function pruneOidc(options: {
 async function repeat(storage: Storage, step: PruneStep): Promise<void> {
   let count: number;
   do {
-    count = await storage.write((transaction) => step(transaction, ROWS_A_STEP));
-  } while (count === ROWS_A_STEP);
+    count = await storage.write((transaction) => step(transaction, ROWS_PER_STEP));
+  } while (count === ROWS_PER_STEP);
 }
 
 function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {

@@ -51,7 +51,7 @@ type SessionRow = Selectable<SessionsTable>;
 /** How long a replaced cookie value leads on: for the other tabs' requests that were under way. */
 const REPLACED_ID_MS = 10_000;
 /** Ids that are current at once: tabs that rotate at the same time leave one each. */
-const MOST_IDS = 8;
+const MAX_IDS = 8;
 const LONGEST_USER_AGENT = 256;
 
 export class SessionStore {
@@ -203,7 +203,7 @@ export class SessionStore {
       .where("id_hash", "!=", hashOfId(id))
       .orderBy("created_at", "desc")
       .orderBy("id_hash")
-      .limit(MOST_IDS - 1);
+      .limit(MAX_IDS - 1);
     await db
       .deleteFrom("oidc_session_ids")
       .where("session_uid", "=", payload.uid)

@@ -2,10 +2,10 @@ import { type Problem, ProblemsError, problemsOf } from "@portcullis/http-api";
 import { MODES, REASONS, SCOPES } from "@portcullis/protocol";
 import { z } from "zod";
 
-const MOST_LISTED = 500;
+const MAX_LISTED = 500;
 const DEFAULT_LISTED = 50;
-const MOST_IN_A_BATCH = 10_000;
-const DEFAULT_IN_A_BATCH = 1000;
+const MAX_PER_BATCH = 10_000;
+const DEFAULT_PER_BATCH = 1000;
 
 /** Fifteen digits are exact as a number. */
 const wholeNumber = z
@@ -52,17 +52,17 @@ export const listQuerySchema = z.strictObject({
   since: time.optional().meta(moment("Made then or later: RFC 3339, with a time zone.")),
   until: time.optional().meta(moment("Made then or earlier: RFC 3339, with a time zone.")),
   before: seq.optional().meta(number("Older than this seq: `next` of the page before.", { minimum: 1 })),
-  limit: upTo(MOST_LISTED)
+  limit: upTo(MAX_LISTED)
     .default(DEFAULT_LISTED)
-    .meta(number("How many at most.", { minimum: 1, maximum: MOST_LISTED, default: DEFAULT_LISTED })),
+    .meta(number("How many at most.", { minimum: 1, maximum: MAX_LISTED, default: DEFAULT_LISTED })),
 });
 export type ListQuery = z.output<typeof listQuerySchema>;
 
 export const batchesQuerySchema = z.strictObject({
   after: wholeNumber.default(0).meta(number("The seq that is known already.", { minimum: 0, default: 0 })),
-  limit: upTo(MOST_IN_A_BATCH)
-    .default(DEFAULT_IN_A_BATCH)
-    .meta(number("How many at most.", { minimum: 1, maximum: MOST_IN_A_BATCH, default: DEFAULT_IN_A_BATCH })),
+  limit: upTo(MAX_PER_BATCH)
+    .default(DEFAULT_PER_BATCH)
+    .meta(number("How many at most.", { minimum: 1, maximum: MAX_PER_BATCH, default: DEFAULT_PER_BATCH })),
 });
 
 /** Of a route without a query: what is asked for there would be ignored. */

@@ -5,7 +5,7 @@ import type { Bus } from "./bus.ts";
 /** Acknowledgements that come so close together travel together: after a revocation they come from all verifiers at once. */
 const GATHERED_MS = 2;
 /** Of one message: PostgreSQL carries 8000 bytes, and an entry has at most 300. */
-const MOST_A_MESSAGE = 25;
+const MAX_PER_MESSAGE = 25;
 
 interface Announced {
   readonly clientId: string;
@@ -39,8 +39,8 @@ export class Announcer {
     this.#cancel = undefined;
     const replicas = [...this.#waiting.values()];
     this.#waiting = new Map();
-    for (let at = 0; at < replicas.length; at += MOST_A_MESSAGE) {
-      const some = replicas.slice(at, at + MOST_A_MESSAGE);
+    for (let at = 0; at < replicas.length; at += MAX_PER_MESSAGE) {
+      const some = replicas.slice(at, at + MAX_PER_MESSAGE);
       this.#options.bus.publish({ type: "applied", incarnation: this.#incarnation, replicas: some });
     }
   }

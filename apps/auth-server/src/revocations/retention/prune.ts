@@ -3,7 +3,7 @@ import type { Storage } from "../../storage/storage.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 /** Rows of one step: other writers get their turn between two. */
-const ROWS_A_STEP = 1000;
+const ROWS_PER_STEP = 1000;
 
 /**
  * Deletes expired rows from the old end of the log, up to the first that is live, so that what is kept has no
@@ -15,7 +15,7 @@ export async function pruneExpired(options: {
   readonly retention?: Pick<RetentionClock, "earliest">;
   readonly rowsAStep?: number;
 }): Promise<number> {
-  const { storage, retention = storage.log.retention, rowsAStep = ROWS_A_STEP } = options;
+  const { storage, retention = storage.log.retention, rowsAStep = ROWS_PER_STEP } = options;
   let pruned = 0;
   for (;;) {
     const count = await pruneStep(storage, retention.earliest(), rowsAStep);

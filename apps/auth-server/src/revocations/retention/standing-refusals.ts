@@ -15,7 +15,7 @@ import type { StandingRefusalsTable } from "../../storage/tables/revocations.ts"
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 /** Records of one step: other writers get their turn between two. */
-const RENEWED_A_STEP = 500;
+const RENEWED_PER_STEP = 500;
 
 /** Gives the number of records that were appended. Called at the start, before anybody is answered, and now and then. */
 export async function renewStandingRefusals(storage: Storage): Promise<number> {
@@ -24,7 +24,7 @@ export async function renewStandingRefusals(storage: Storage): Promise<number> {
     if ((await dueOf(storage).executeTakeFirst()) === undefined) return renewed;
     const count = await storage.write((transaction) => renewStep(storage, transaction));
     renewed += count;
-    if (count < RENEWED_A_STEP) return renewed;
+    if (count < RENEWED_PER_STEP) return renewed;
   }
 }
 
@@ -37,7 +37,7 @@ function dueOf({ log, read }: Storage, db: Kysely<Database> = read) {
     .where("expires_at", "<", soon)
     .orderBy("scope")
     .orderBy("key")
-    .limit(RENEWED_A_STEP);
+    .limit(RENEWED_PER_STEP);
 }
 
 /** Several servers may come at once: the second finds the rows as the first has left them. */

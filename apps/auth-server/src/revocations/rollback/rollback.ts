@@ -57,7 +57,7 @@ export interface Rollback {
 /** Committed, and in tokens perhaps, before anybody was sent it. */
 const UNSEEN = 1000;
 const BEYOND_RESTORED = 10_000;
-const CUTOFFS_A_TRANSACTION = 10_000;
+const CUTOFFS_PER_TRANSACTION = 10_000;
 const REASON = "possible_loss";
 
 interface Loss {
@@ -216,7 +216,7 @@ function cutoffs({ lost, how, actor = "portcullis", note }: Loss, head: number):
     actor,
   };
   const about = `The database lost revocations up to seq ${lost} (${how}).`;
-  const others = Math.min(missing, CUTOFFS_A_TRANSACTION) - 1;
+  const others = Math.min(missing, CUTOFFS_PER_TRANSACTION) - 1;
   return [
     { ...draft, note: note === undefined ? about : `${about} ${note}` },
     ...Array.from({ length: others }, () => draft),

@@ -6,7 +6,7 @@ import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 import { storedChains } from "./stored-chains.ts";
 
 /** Digests of more than this are not made: the server has verifiers to answer. */
-const MOST_DIGESTED = 1_000_000;
+const MAX_DIGESTED = 1_000_000;
 
 type Compared = Pick<SqlRevocationLog, "head" | "oldestKept" | "liveRecords" | "retention">;
 type Live = NonNullable<Lease["live"]>;
@@ -64,7 +64,7 @@ export class Agreement {
 
   #isComparable({ applied, digest }: Live): boolean {
     const head = this.#log.head();
-    const isSmall = head - this.#log.oldestKept() < MOST_DIGESTED;
+    const isSmall = head - this.#log.oldestKept() < MAX_DIGESTED;
     return applied <= head && isSmall && digest.from >= this.#log.retention.earliest();
   }
 

@@ -14,7 +14,7 @@ import { createRetentionClock, leewaySeconds, type RetentionClock } from "./rete
 import { CHAINED_COLUMNS, chainedRecordOf, recordOf, rowOf } from "./revocation-row.ts";
 import { keepTokenLifetime, settleTokenLifetime } from "./token-lifetimes.ts";
 
-const ROWS_A_READ = 1000;
+const ROWS_PER_READ = 1000;
 
 export interface SqlRevocationLogOptions {
   readonly dialect: Dialect;
@@ -185,7 +185,7 @@ export class SqlRevocationLog implements ServedLog {
       throw this.#rolledBack(`another record at ${head}`);
     }
     while (this.#head < head) {
-      const records = await this.read(this.#head, ROWS_A_READ);
+      const records = await this.read(this.#head, ROWS_PER_READ);
       // Own commits may have been delivered while this was read.
       if (!this.#deliver(records) && this.#head < head) await this.#skipPruned(records);
     }

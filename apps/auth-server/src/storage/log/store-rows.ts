@@ -6,7 +6,7 @@ import type { RevocationsTable } from "../tables/revocations.ts";
 /** Of PostgreSQL's LISTEN and NOTIFY: the other servers hear of a commit through it. */
 export const CHANNEL = "portcullis";
 /** Rows of one INSERT; SQLite takes 32,766 parameters, a row has 12. */
-const ROWS_A_STATEMENT = 200;
+const ROWS_PER_STATEMENT = 200;
 
 export interface StoreRows {
   readonly incarnation: string;
@@ -18,8 +18,8 @@ type Store = (db: Kysely<Database>, options: StoreRows) => Promise<void>;
 
 export const storeRows: Readonly<Record<Dialect, Store>> = {
   async sqlite(db, { rows }) {
-    for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-      const values = rows.slice(at, at + ROWS_A_STATEMENT);
+    for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT) {
+      const values = rows.slice(at, at + ROWS_PER_STATEMENT);
       await db.insertInto("revocations").values(values).execute();
     }
     const { seq: head, chain } = rows.at(-1)!;

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 
-const ROWS_A_READ = 1000;
+const ROWS_PER_READ = 1000;
 const RECORD_BYTES = 40;
 const CHAIN_BYTES = 32;
 
@@ -54,13 +54,13 @@ export async function chainRows(db: Kysely<AnyTables>): Promise<Uint8Array> {
       .select(RECORD_COLUMNS)
       .where("seq", ">", after)
       .orderBy("seq")
-      .limit(ROWS_A_READ)
+      .limit(ROWS_PER_READ)
       .execute()) as RecordRow[];
     for (const row of rows) {
       chain = chainAfter(chain, row);
       await db.updateTable("revocations").set({ chain }).where("seq", "=", row.seq).execute();
     }
-    if (rows.length < ROWS_A_READ) return chain;
+    if (rows.length < ROWS_PER_READ) return chain;
     after = rows.at(-1)!.seq;
   }
 }

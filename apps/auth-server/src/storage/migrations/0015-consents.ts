@@ -43,7 +43,7 @@ interface Grant {
   readonly created_at: number | string;
 }
 
-const GRANTS_A_STEP = 1000;
+const GRANTS_PER_STEP = 1000;
 
 /** Until now a grant was the consent, of one session. Whoever was asked in one of them is not asked again in the next. */
 async function* liveGrants(db: Kysely<AnyTables>): AsyncGenerator<Grant> {
@@ -67,11 +67,11 @@ async function* liveGrants(db: Kysely<AnyTables>): AsyncGenerator<Grant> {
       .where("oidc_clients.removed_at", "is", null)
       .where("oidc_grants.id", ">", after)
       .orderBy("oidc_grants.id")
-      .limit(GRANTS_A_STEP)
+      .limit(GRANTS_PER_STEP)
       .execute();
     yield* page;
     after = page.at(-1)?.id ?? "";
-  } while (page.length === GRANTS_A_STEP);
+  } while (page.length === GRANTS_PER_STEP);
 }
 
 interface Consent {
@@ -116,11 +116,11 @@ function addScopes(resources: Map<string, Set<string>>, resource: string, scopes
 const wordsOf = (text: unknown): string[] =>
   typeof text === "string" ? text.split(" ").filter((word) => word !== "") : [];
 
-const ROWS_A_STEP = 100;
+const ROWS_PER_STEP = 100;
 
 async function store(db: Kysely<AnyTables>, consents: readonly Consent[]): Promise<void> {
-  for (let at = 0; at < consents.length; at += ROWS_A_STEP) {
-    const rows = consents.slice(at, at + ROWS_A_STEP).map(rowOf);
+  for (let at = 0; at < consents.length; at += ROWS_PER_STEP) {
+    const rows = consents.slice(at, at + ROWS_PER_STEP).map(rowOf);
     await db.insertInto("oidc_consents").values(rows).execute();
   }
 }

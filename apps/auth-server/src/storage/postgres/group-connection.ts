@@ -14,7 +14,7 @@ const FIRST_LOCK_LIMIT_MS = 200;
 const COUNTER_LIMIT_MS = 3000;
 
 /** Units of one group that ran statements, at most: others, at other servers too, wait for what they have locked. */
-const MOST_TOUCHING_UNITS = 32;
+const MAX_TOUCHING_UNITS = 32;
 
 /**
  * Two units that hold what the other waits for, and give way after the same time, meet again in the same way, the more often
@@ -53,7 +53,7 @@ export function postgresGroupConnection(url: string): GroupConnection {
       if (unit === "saved") await lane.run("rollback to savepoint unit; release savepoint unit");
       unit = "outside";
     },
-    isFull: () => touchingUnits >= MOST_TOUCHING_UNITS,
+    isFull: () => touchingUnits >= MAX_TOUCHING_UNITS,
     beginEnd: () => lane.later(lockLimit(COUNTER_LIMIT_MS)),
     commit: () => lane.commit(),
     rollback: () => lane.rollback(),

@@ -15,13 +15,13 @@ import { whileStarting } from "./prepare-database.ts";
 import { openReader } from "./reader.ts";
 
 /** Lanes of writing. More would share no more commits, and wait for the log's counter all the same. */
-const MOST_LANES = 4;
+const MAX_LANES = 4;
 
 export async function openPostgres(
   options: StorageOptions,
   { url, poolSize }: { readonly url: string; readonly poolSize: number },
 ): Promise<Storage> {
-  const lanes = Math.max(1, Math.min(MOST_LANES, Math.floor(poolSize / 2)));
+  const lanes = Math.max(1, Math.min(MAX_LANES, Math.floor(poolSize / 2)));
   const reader = openReader({ url, connections: Math.max(1, poolSize - lanes) });
   const { read } = reader;
   try {

@@ -17,7 +17,7 @@ const GROUP_LIMIT = 256;
 /** A unit that takes longer waits for something foreign, and every other writer of its lane with it. */
 const UNIT_TIME_LIMIT_MS = 5000;
 /** Tries of a unit that others were in the way of. */
-const MOST_TRIES = 50;
+const MAX_TRIES = 50;
 
 export interface GroupCommitOptions {
   /** Lanes: each runs one group at a time. */
@@ -210,7 +210,7 @@ export class GroupCommit {
       throw cause;
     }
     const isRace = connection.isRace(error, queued.tries) || this.#room.makeRoom(error);
-    if (isRace && queued.tries < MOST_TRIES) return "again";
+    if (isRace && queued.tries < MAX_TRIES) return "again";
     const told = isRace ? storageError("contended", { cause: error }) : connection.asUnitError(error);
     const storeFailure = hasCode(told, "storage_unavailable") ? told : undefined;
     return { unit: undefined, queued, tell: () => queued.reject(told), storeFailure };

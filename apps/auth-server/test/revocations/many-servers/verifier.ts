@@ -5,7 +5,7 @@ import type { World } from "./world.ts";
 
 /** As far as two clocks may be apart, and not quite as far as a server allows for. */
 const SLOWEST = 0.9992;
-const RENEWALS_A_LEASE = 5;
+const RENEWALS_PER_LEASE = 5;
 
 export interface VerifierOptions {
   readonly world: World;
@@ -59,7 +59,7 @@ export class Verifier {
     const { world, nodes, leaseMs } = this.#options;
     this.#cancelRenewal();
     if (this.#isDead) return;
-    this.#cancelRenewal = world.after((leaseMs / RENEWALS_A_LEASE) * (0.9 + 0.1 * world.random()), () =>
+    this.#cancelRenewal = world.after((leaseMs / RENEWALS_PER_LEASE) * (0.9 + 0.1 * world.random()), () =>
       this.renew(),
     );
     if (this.isCutOff || nodes().length === 0) return;
