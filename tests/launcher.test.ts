@@ -192,13 +192,27 @@ describe("npm start", () => {
     await third.launcher.stop();
   });
 
-  it("names the edited file when the start fails with it", async () => {
+  it("names the edited file when the start fails with it, the problem of this start alone, and the price of a reset", async () => {
     const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
     await (await launchForScripts(data, portBase)).launcher.stop();
-    await writeFile(join(data, "config", "gateway.yaml"), "nonsense: true\n");
-    const outcome = await ended(launch("--data", data, "--port-base", String(portBase)));
-    assert.equal(outcome.code, 1);
-    assert.match(outcome.errors, /edited gateway\.yaml; npm start -- --reset-config/);
+    const log = join(data, "logs", "gateway.log");
+    assert.match(await readFile(log, "utf8"), /"event":"listening"/);
+    const file = join(data, "config", "gateway.yaml");
+    const settings = await readFile(file, "utf8");
+    for (const [name, before] of [
+      ["nonsense", "no-run-before"],
+      ["humbug", "nonsense"],
+    ] as const) {
+      await writeFile(file, `${settings}${name}: true\n`);
+      const { code, errors } = await ended(launch("--data", data, "--port-base", String(portBase)));
+      assert.equal(code, 1);
+      assert.match(
+        errors,
+        /edited gateway\.yaml; npm start -- --reset-config writes it anew, and throws that edit away/,
+      );
+      assert.match(errors, new RegExp(`The end of .*gateway\\.log:\\n(  .*\\n)*.*${name}`));
+      assert.doesNotMatch(errors, new RegExp(`"event":"listening"|${before}`));
+    }
   });
 
   it("leaves no process behind when it is killed", async () => {

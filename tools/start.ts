@@ -51,7 +51,9 @@ async function openEntry(addresses: Addresses, certificate: Certificate): Promis
 
 function withHint(error: unknown, kept: readonly string[]): Error {
   const text = error instanceof Error ? error.message : String(error);
-  const hint = `You have edited ${kept.join(", ")}; npm start -- --reset-config writes it anew.`;
+  const which =
+    kept.length === 1 ? "it anew, and throws that edit away" : "them anew, and throws those edits away";
+  const hint = `You have edited ${kept.join(", ")}; npm start -- --reset-config writes ${which}.`;
   return new Error(kept.length === 0 ? text : `${text}\n${hint}`, { cause: error });
 }
 

@@ -123,7 +123,8 @@ export function announcement(started: Started): string {
     `  Orders service        ${addresses.service}   (${managements.service}/metrics)`,
     `  State and logs        ${directory}`,
     ...kept.map(
-      (name) => `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew)`,
+      (name) =>
+        `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew, without the edit)`,
     ),
     ...(certificate === undefined
       ? []

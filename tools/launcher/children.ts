@@ -37,6 +37,8 @@ export class Children {
   readonly #context: CommandContext;
   readonly #report: (line: string) => void;
   readonly #running = new Map<Part, ChildProcess>();
+  /** The length of a part's log before this start: what is behind it is of runs before, and misleads. */
+  readonly #logStarts = new Map<Part, number>();
   #stopping = false;
 
   constructor(context: CommandContext, report: (line: string) => void) {
@@ -99,13 +101,16 @@ export class Children {
   #openLog({ part }: PartDefinition): number {
     const file = this.#context.data.pathOf("logs", `${part}.log`);
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-    if (size > LARGEST_LOG_BYTES) renameSync(file, `${file}.1`);
+    const isFull = size > LARGEST_LOG_BYTES;
+    if (isFull) renameSync(file, `${file}.1`);
+    this.#logStarts.set(part, isFull ? 0 : size);
     return openSync(file, "a", 0o600);
   }
 
   #endOfLog({ part }: PartDefinition): string {
     const file = this.#context.data.pathOf("logs", `${part}.log`);
-    const lines = readFileSync(file, "utf8").trimEnd().split("\n").slice(-SHOWN_LINES);
+    const ofThisStart = readFileSync(file).subarray(this.#logStarts.get(part)).toString();
+    const lines = ofThisStart.trimEnd().split("\n").slice(-SHOWN_LINES);
     return [`The end of ${file}:`, ...lines.map((line) => `  ${line}`)].join("\n");
   }
 
