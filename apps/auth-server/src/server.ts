@@ -170,6 +170,7 @@ async function compose(
     bus: redis.bus,
     endBelow,
     findTarget: createFindTarget({ users, resources: configuration.resources }),
+    subsOf: (name) => users.subsNamed(name),
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
     targetErrors: TARGET_ERRORS,

@@ -66,6 +66,20 @@ test("revocations are searched by every filter", async (t) => {
   assert.match((await cli.run("revocations list --subject alice")).err, /client: Is needed beside subject/);
 });
 
+test("what was revoked of a user is found by every name of the user", async (t) => {
+  const cli = await cliUnderTest(t);
+  assert.equal((await cli.run("users disable alice")).code, EXIT.ok);
+  assert.equal((await cli.run("revoke subject-client --subject alice --client web")).code, EXIT.ok);
+  const found = async (filters: string) => seqsOf((await cli.run(`revocations list ${filters} --json`)).out);
+  const { key } = JSON.parse((await cli.run("revocations show 1 --json")).out).revocation;
+  for (const name of [key, "alice", "ALICE", "alice@example.com"]) {
+    assert.deepEqual(await found(`--key=${name}`), [1], name);
+    assert.deepEqual(await found(`--key=${name} --scope subject`), [1], name);
+    assert.deepEqual(await found(`--subject=${name} --client web`), [2], name);
+  }
+  assert.deepEqual(await found("--key alice --scope session"), []);
+});
+
 test("one revocation is shown with how far it has got", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");

@@ -46,7 +46,7 @@ export class Users {
   async search({ db }: Pick<WriteTransaction, "db">, name: string): Promise<User | undefined> {
     const [bySub] = await db.selectFrom("users").selectAll().where("id", "=", name).execute();
     if (bySub !== undefined) return bySub;
-    const found = await withName(db, name);
+    const found = await withName(db, name).limit(3).execute();
     const subs = found.map(({ id, username }) => `${id} (${username})`);
     if (found.length > 1) throw ambiguousUser(name, subs);
     return found[0];
@@ -55,6 +55,12 @@ export class Users {
   /** As `search`. Throws `unknown_subject`. */
   async findNamed(transaction: Pick<WriteTransaction, "db">, name: string): Promise<User> {
     return (await this.search(transaction, name)) ?? unknown(name);
+  }
+
+  /** The `sub` of everybody who has this username or e-mail address: for what only reads, where nobody has to choose. */
+  async subsNamed(name: string): Promise<string[]> {
+    const found = await withName(this.#options.storage.read, name).execute();
+    return found.map(({ id }) => id);
   }
 
   /** Whoever a configuration file has made, by name. */
@@ -118,16 +124,14 @@ export class Users {
 }
 
 /** A username is in one spelling; an e-mail address is compared without letter case. */
-function withName(db: Kysely<Database>, name: string): Promise<User[]> {
+function withName(db: Kysely<Database>, name: string) {
   const key = usernameKey(name) ?? "";
   return db
     .selectFrom("users")
     .selectAll()
     .where(({ eb, or }) =>
       or([eb("username_key", "=", key), eb(sql<string>`lower(email)`, "=", sql<string>`lower(${name})`)]),
-    )
-    .limit(3)
-    .execute();
+    );
 }
 
 function unknown(name: string): never {

@@ -14,6 +14,7 @@ import { type Clock, type ErrorDefinition, systemTimer } from "@portcullis/proto
 import type { FastifyInstance } from "fastify";
 import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { SubsOf } from "./api/find-revocations.ts";
 import { revocationRoutes } from "./api/routes.ts";
 import type { Bus } from "./many-servers/bus.ts";
 import { openLeases } from "./many-servers/open-leases.ts";
@@ -36,6 +37,8 @@ export interface RevocationsOptions {
   readonly endBelow: EndBelow;
   /** What a revocation names, looked up where it ends: what is not there is no success. */
   readonly findTarget: FindTarget;
+  /** The `sub` of everybody who is called so, for searches. Default: what is searched for is a `sub`. */
+  readonly subsOf?: SubsOf;
   /** What `findTarget` throws, for the description of the API. Default: nothing. */
   readonly targetErrors?: readonly ErrorDefinition[];
   /** As of the revoker: the receipt of a retired key is given when its successor signs here. */
@@ -99,6 +102,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     randomBytes = cryptoRandomBytes,
     report = () => undefined,
     targetErrors = [],
+    subsOf = async () => [],
     limits = {},
     mostLiveRevocations = MAX_LIVE_REVOCATIONS,
   } = options;
@@ -183,6 +187,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         capacity,
         receipts,
         verifiers,
+        subsOf,
         rollback,
         log,
         read,

@@ -39,6 +39,8 @@ export function addRevocationsList(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
+A user may be named by sub, username or e-mail address.
+
 Examples:
   portcullis revocations list --key alice
   portcullis revocations list --reason banned --since 2026-03-01T00:00:00Z --all

@@ -45,8 +45,14 @@ export const listQuerySchema = z.strictObject({
   scope: z.enum(SCOPES).optional().meta(says("Of exactly this scope.")),
   mode: z.enum(MODES).optional().meta(says("Of exactly this mode.")),
   reason: z.enum(REASONS).optional().meta(says("Of exactly this reason.")),
-  key: text.optional().meta(says("Of exactly this key, in any scope or the one that is given.")),
-  subject: text.optional().meta(says("With `client`: the pair of a `subject-client`.")),
+  key: text
+    .optional()
+    .meta(
+      says(
+        "Of exactly this key, in any scope or the one that is given. A user by any name: sub, username or e-mail address.",
+      ),
+    ),
+  subject: text.optional().meta(says("With `client`: the pair of a `subject-client`. By any name.")),
   client: text.optional().meta(says("With `subject`: the pair of a `subject-client`.")),
   actor: text.optional().meta(says("Made by this client or person.")),
   since: time.optional().meta(moment("Made then or later: RFC 3339, with a time zone.")),

@@ -25,11 +25,15 @@ export interface FindOptions {
   readonly keySpace: KeySpace;
   readonly head: number;
   readonly oldestKept: number;
+  readonly subsOf: SubsOf;
 }
 
+/** The `sub` of everybody who is called so: people are searched for by the names by which they are revoked. */
+export type SubsOf = (name: string) => Promise<readonly string[]>;
+
 /** Newest first. The page is short, or even empty, and yet has a `next` when much was looked at and little matched. */
-export function findRevocations(options: FindOptions, query: ListQuery): Promise<RevocationPage> {
-  const keys = keysOf(options.keySpace, query);
+export async function findRevocations(options: FindOptions, query: ListQuery): Promise<RevocationPage> {
+  const keys = await keysOf(options, query);
   return keys === undefined ? findBySlices(options, query) : findByKey(options, query, keys);
 }
 
@@ -46,14 +50,24 @@ export async function findRevocation(
 }
 
 /** As verifiers have them, which is what the index of the table is on: the same text has one in every scope. */
-function keysOf(keySpace: KeySpace, query: ListQuery): Uint8Array[] | undefined {
+async function keysOf(
+  { keySpace, subsOf }: FindOptions,
+  query: ListQuery,
+): Promise<Uint8Array[] | undefined> {
   const { scope, key, subject, client } = query;
-  if (subject !== undefined && client !== undefined)
-    return [keySpace.keyOf("subject-client", { subject, client })];
+  if (subject !== undefined && client !== undefined) {
+    const subjects = [subject, ...(await subsOf(subject))];
+    return subjects.map((sub) => keySpace.keyOf("subject-client", { subject: sub, client }));
+  }
   if (scope === "issuer") return [keySpace.keyOf("issuer", undefined)];
   if (key === undefined) return undefined;
   const scopes = scope === undefined ? TEXT_SCOPES : [scope];
-  return scopes.map((candidate) => keySpace.keyOf(candidate, key));
+  // The text itself, too: a record of another issuer's tokens has it as it was given.
+  const subs = scopes.includes("subject") ? await subsOf(key) : [];
+  return [
+    ...scopes.map((candidate) => keySpace.keyOf(candidate, key)),
+    ...subs.map((sub) => keySpace.keyOf("subject", sub)),
+  ];
 }
 
 async function findByKey(

@@ -23,7 +23,7 @@ import {
   seqSchema,
 } from "./check-inspect-query.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID } from "./examples.ts";
-import { findRevocation, findRevocations } from "./find-revocations.ts";
+import { findRevocation, findRevocations, type SubsOf } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
 import { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./prefer-wait.ts";
 
@@ -31,6 +31,7 @@ export interface InspectRoutesOptions extends LogPagesOptions {
   readonly log: SqlRevocationLog;
   readonly receipts: Receipts;
   readonly verifiers: Verifiers;
+  readonly subsOf: SubsOf;
 }
 
 export const inspectRoutes = (options: InspectRoutesOptions): readonly DeclaredRoute[] => [
@@ -54,7 +55,7 @@ const EXAMPLE_ENTRY = {
   note: "lost phone",
 } as const;
 
-const listRoute = ({ read, log }: InspectRoutesOptions) =>
+const listRoute = ({ read, log, subsOf }: InspectRoutesOptions) =>
   declareRoute({
     ...FOR_INSPECTORS,
     operationId: "listRevocations",
@@ -76,7 +77,8 @@ const listRoute = ({ read, log }: InspectRoutesOptions) =>
     async handle({ query }) {
       const head = await log.refresh();
       const { keySpace } = log;
-      const body = await findRevocations({ read, keySpace, head, oldestKept: log.oldestKept() }, query);
+      const oldestKept = log.oldestKept();
+      const body = await findRevocations({ read, keySpace, head, oldestKept, subsOf }, query);
       return { status: 200, body };
     },
   });

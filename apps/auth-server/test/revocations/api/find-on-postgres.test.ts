@@ -23,7 +23,13 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
     ]),
   );
   const head = await log.refresh();
-  const options = { read, keySpace: log.keySpace, head, oldestKept: log.oldestKept() };
+  const options = {
+    read,
+    keySpace: log.keySpace,
+    head,
+    oldestKept: log.oldestKept(),
+    subsOf: async () => [],
+  };
   const found = async (query: object) => {
     const { revocations } = await findRevocations(options, checkListQuery(query));
     return revocations.map(({ seq }) => seq);
