@@ -255,15 +255,15 @@ describe("npm start", () => {
   it("refuses a second start on the same data, and says who runs there", async () => {
     const data = await newDirectory();
     const { launcher, info } = await launchForScripts(data, await freePortBlock(PORTS));
-    const second = await ended(
-      launch("--json", "--data", data, "--port-base", String(await freePortBlock(PORTS))),
-    );
+    const portBase = await freePortBlock(PORTS);
+    const second = await ended(launch("--json", "--data", data, "--port-base", String(portBase)));
     assert.equal(second.code, 1);
     assert.equal(second.output, "");
     assert.match(
       second.errors,
       new RegExp(`already running on ${data} \\(process ${launcher.pid}, ${info.issuer}\\)`),
     );
+    assert.match(second.errors, new RegExp(`--port-base ${portBase + 100}$`, "m"));
     await launcher.stop();
   });
 

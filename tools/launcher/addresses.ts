@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 export const HOST = "127.0.0.1";
 
 export interface Addresses {
+  /** As it was given: the first port of the URLs. */
+  readonly portBase: number;
   readonly issuer: string;
   readonly gateway: string;
   readonly service: string;
@@ -55,6 +57,7 @@ export function addressesFrom(portBase: number, host?: string): Addresses {
   const url = (name: OpenUse): string =>
     host === undefined ? local(outer[name]) : `https://${host}:${outer[name]}`;
   return {
+    portBase,
     issuer: url("issuer"),
     gateway: url("gateway"),
     service: url("service"),
@@ -99,7 +102,7 @@ const USED_FOR: Record<PortUse, string> = {
 };
 
 /** Throws before anything is started, naming every port that somebody else listens on. */
-export async function requireFreePorts({ ports, fronts }: Addresses): Promise<void> {
+export async function requireFreePorts({ portBase, ports, fronts }: Addresses): Promise<void> {
   const entries = Object.entries(ports) as [PortUse, number][];
   const taken: string[] = [];
   for (const { port } of fronts) {
@@ -109,9 +112,13 @@ export async function requireFreePorts({ ports, fronts }: Addresses): Promise<vo
     if (!(await isFree(port))) taken.push(`Port ${port} (${USED_FOR[name]}) is taken.`);
   }
   if (taken.length === 0) return;
-  const other = ports.issuer + 100 > 60_000 ? 8500 : ports.issuer + 100;
-  throw new Error(`${taken.join("\n")}\nChoose other ports: npm start -- --port-base ${other}`);
+  throw new Error(
+    `${taken.join("\n")}\nChoose other ports: npm start -- --port-base ${otherPortBase(portBase)}`,
+  );
 }
+
+/** A base to try beside one that is in use. */
+export const otherPortBase = (portBase: number): number => (portBase + 100 > 60_000 ? 8500 : portBase + 100);
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

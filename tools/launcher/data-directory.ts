@@ -9,8 +9,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type Addresses, otherPortBase } from "./addresses.ts";
 
 const LOCK_FILE = "launcher.lock";
+
+/** The issuer is told to whom the lock refuses; the port base is that of the one who asks. */
+type Told = Pick<Addresses, "issuer" | "portBase">;
 
 export interface DataDirectory {
   readonly path: string;
@@ -23,7 +27,7 @@ export interface DataDirectory {
 }
 
 /** Makes the directory if needed and takes it for this process. Throws when another launcher has it. */
-export function openDataDirectory(path: string, told: { readonly issuer: string }): DataDirectory {
+export function openDataDirectory(path: string, told: Told): DataDirectory {
   refuseForeignDirectory(path);
   for (const folder of ["", "config", "logs"]) {
     mkdirSync(join(path, folder), { recursive: true, mode: 0o700 });
@@ -54,7 +58,7 @@ const held = new Set<DatabaseSync>();
  * A lock of the operating system, through SQLite: it goes when the process goes, however that ends, so that no
  * lock file of a dead process ever stands in the way.
  */
-function takeLock(path: string, told: { readonly issuer: string }): () => void {
+function takeLock(path: string, told: Told): () => void {
   const database = new DatabaseSync(join(path, LOCK_FILE));
   const holderFile = join(path, "launcher.json");
   try {
@@ -63,7 +67,9 @@ function takeLock(path: string, told: { readonly issuer: string }): () => void {
     );
   } catch (cause) {
     database.close();
-    throw new Error(alreadyRunning(path, readJson(holderFile)), { cause });
+    throw new Error(alreadyRunning(path, { holder: readJson(holderFile), portBase: told.portBase }), {
+      cause,
+    });
   }
   writeWhole(holderFile, JSON.stringify({ pid: process.pid, issuer: told.issuer }));
   chmodSync(join(path, LOCK_FILE), 0o600);
@@ -74,12 +80,18 @@ function takeLock(path: string, told: { readonly issuer: string }): () => void {
   };
 }
 
-function alreadyRunning(path: string, holder: unknown): string {
+interface Refused {
+  readonly holder: unknown;
+  /** What the refused one was given. */
+  readonly portBase: number;
+}
+
+function alreadyRunning(path: string, { holder, portBase }: Refused): string {
   const { pid, issuer } = (holder ?? {}) as { pid?: number; issuer?: string };
   const who = pid === undefined ? "" : ` (process ${pid}, ${issuer})`;
   return [
     `Portcullis is already running on ${path}${who}.`,
-    "Stop it first, or run another beside it: npm start -- --data OTHER_DIR --port-base 8500",
+    `Stop it first, or run another beside it: npm start -- --data OTHER_DIR --port-base ${otherPortBase(portBase)}`,
   ].join("\n");
 }
 

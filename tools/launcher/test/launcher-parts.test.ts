@@ -59,7 +59,7 @@ describe("the launcher's options", () => {
 describe("the launcher's data directory", () => {
   const path = join(mkdtempSync(join(tmpdir(), "portcullis-data-")), "new");
   after(() => rmSync(path, { recursive: true, force: true }));
-  const told = { issuer: "http://127.0.0.1:8400" };
+  const told = { issuer: "http://127.0.0.1:8400", portBase: 8400 };
   const mode = (name = "") => (statSync(join(path, name)).mode & 0o777).toString(8);
 
   it("is for its owner only, and so is all in it", () => {
@@ -86,6 +86,16 @@ describe("the launcher's data directory", () => {
       () => openDataDirectory(path, told),
       new RegExp(`already running on .*process ${process.pid}, http://127.0.0.1:8400`, "s"),
     );
+    for (const [portBase, advised] of [
+      [8400, 8500],
+      [8500, 8600],
+      [65_000, 8500],
+    ] as const) {
+      assert.throws(
+        () => openDataDirectory(path, { ...told, portBase }),
+        new RegExp(`--data OTHER_DIR --port-base ${advised}$`),
+      );
+    }
     data.release();
     openDataDirectory(path, told).release();
   });
@@ -93,7 +103,7 @@ describe("the launcher's data directory", () => {
   it("is free again when its launcher was killed", async () => {
     const module = JSON.stringify(new URL("../data-directory.ts", import.meta.url).href);
     const script = `const { openDataDirectory } = await import(${module});
-      openDataDirectory(${JSON.stringify(path)}, { issuer: "x" });
+      openDataDirectory(${JSON.stringify(path)}, { issuer: "x", portBase: 8400 });
       process.send("taken");
       setInterval(() => {}, 1000);`;
     const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], {
@@ -140,6 +150,19 @@ describe("the launcher's ports", () => {
       new RegExp(
         `Port ${port} \\(gateway\\) is taken\\.[^\\n]*\\n(.*\\n)*Choose other ports: npm start -- --port-base \\d+$`,
       ),
+    );
+    squatter.close();
+  });
+
+  it("advise a base a hundred above the one that was given, also with a host", async () => {
+    const squatter = createServer().listen(0, "127.0.0.1");
+    await once(squatter, "listening");
+    const { port } = squatter.address() as { port: number };
+    const portBase = port - 1;
+    const advised = portBase + 100 > 60_000 ? 8500 : portBase + 100;
+    await assert.rejects(
+      requireFreePorts(addressesFrom(portBase, "box.lan")),
+      new RegExp(`--port-base ${advised}$`),
     );
     squatter.close();
   });
@@ -191,7 +214,7 @@ describe("the launcher's addresses with a host", () => {
 describe("configuration files", () => {
   const path = join(mkdtempSync(join(tmpdir(), "portcullis-kept-")), "new");
   after(() => rmSync(path, { recursive: true, force: true }));
-  const data = openDataDirectory(path, { issuer: "x" });
+  const data = openDataDirectory(path, { issuer: "x", portBase: 8400 });
   after(() => data.release());
   const write = (text: string, reset = false) =>
     writeUnedited({ data, files: { "a.json": text, "b.json": text }, reset });
