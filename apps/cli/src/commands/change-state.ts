@@ -109,8 +109,7 @@ async function runDisable(session: Session, command: Command, thing: Thing): Pro
   const { receipt } = state;
   if (session.json) printJson(session, state);
   else if (receipt !== undefined) {
-    const did = state.changed ? "Disabled" : "Was disabled already";
-    session.io.stdout.write(`${did}: ${thing.nameOf(state)}.\n`);
+    session.io.stdout.write(`${doneText(thing.nameOf(state), "disabled", state.changed)}\n`);
     printReceipt(session, receipt, "Revoked");
     printHowItGoesOn(session, receipt);
   }
@@ -120,10 +119,14 @@ async function runDisable(session: Session, command: Command, thing: Thing): Pro
 async function runEnable(session: Session, command: Command, thing: Thing): Promise<number> {
   const [key] = command.processedArgs as [string];
   const state = await change(session, thing, { key, verb: "enable", body: {}, wait: 0 });
-  const did = state.changed ? "Enabled" : "Was enabled already";
   if (session.json) printJson(session, state);
-  else session.io.stdout.write(`${did}: ${thing.nameOf(state)}.\n`);
+  else session.io.stdout.write(`${doneText(thing.nameOf(state), "enabled", state.changed)}\n`);
   return EXIT.ok;
+}
+
+function doneText(name: string, done: "disabled" | "enabled", changed: boolean): string {
+  if (!changed) return `${name} was already ${done}.`;
+  return `${done === "disabled" ? "Disabled" : "Enabled"}: ${name}.`;
 }
 
 interface Asked {
