@@ -54,6 +54,7 @@ test("who is not there, and what locks its caller out, is an error that says wha
     const { code, out, err } = await cli.run(command);
     assert.deepEqual([code, out], [EXIT.error, ""], command);
     assert.match(err, expected);
+    assert.doesNotMatch(err, /foreign/, "only revoke takes what is of another issuer");
   }
   assert.equal(cli.server.server.storage.log.head(), 0);
   const auditor = {

@@ -73,7 +73,12 @@ test("retiring a key that did not sign says nothing of the one that does", async
 test("a key that is not there is an error, and one that is is asked about first", async (t) => {
   const cli = await cliUnderTest(t);
   const unknown = await cli.run("keys retire no-such-key --yes --json");
-  assert.deepEqual([unknown.code, JSON.parse(unknown.err).error], [EXIT.error, "not_found"]);
+  const { error, message } = JSON.parse(unknown.err);
+  assert.deepEqual([unknown.code, error], [EXIT.error, "not_found"]);
+  assert.match(
+    message,
+    /^Found "no-such-key", and there is no such signing key here\. Nothing was changed\.$/,
+  );
   const refused = await cli.run("keys retire any");
   assert.equal(refused.code, EXIT.usage);
   assert.match(refused.err, /every token that was signed with the key any.*add --yes/s);

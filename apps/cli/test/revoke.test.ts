@@ -93,7 +93,9 @@ test("what is wrong with a command line is said before anybody is asked", async 
   const wrong: readonly (readonly [string, RegExp])[] = [
     ["", /Usage: portcullis/],
     ["revoke", /missing required argument 'scope'/],
-    ["revoke planet x", /Allowed choices are token/],
+    ["revoke planet x", /Allowed choices are token.*, issuer\.(?! Did you)/],
+    ["revoke user demo", /Allowed choices are token.*, issuer\. Did you mean subject\?/],
+    ["revoke app demo", /Did you mean client\?/],
     ["revoke subject", /key: found none; say which subject/],
     ["revoke issuer x", /the scope issuer has none/],
     ["revoke subject-client --subject a", /needs both/],
@@ -231,7 +233,8 @@ test("what is not there is an error that says what was found and what to do", as
   const cli = await cliUnderTest(t);
   const unknown: readonly (readonly [string, RegExp])[] = [
     ["revoke subject nobody", /Found "nobody", and no user has that sub/],
-    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here.*foreign/],
+    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here/],
+    ["revoke session nosuch", /key: Found "nosuch", which is not a session ID of this server\. Give the sid/],
     ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A_", /key: Found "Vt8Vt7mGQf2bqfYkq0hZ0A ".*22 characters/],
     ["revoke client WEB --yes", /Found "WEB", and there is no such client/],
   ];
@@ -239,6 +242,7 @@ test("what is not there is an error that says what was found and what to do", as
     const { code, out, err } = await cli.run(command);
     assert.deepEqual([code, out], [EXIT.error, ""], command);
     assert.match(err, expected);
+    assert.match(err, / If it is of another issuer, add --foreign\.\n$/, command);
   }
   assert.equal(cli.server.server.storage.log.head(), 0);
 });

@@ -2,6 +2,7 @@
 import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import {
   API_SCOPES,
+  hasCode,
   keyListSchema,
   keyRetirementAnswerSchema,
   keyRetirementRequestSchema,
@@ -126,14 +127,16 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
     async handle(call) {
       const { note, reason } = call.body;
       const { kid: before } = await ring.signingNow();
-      const { seq, key, known, repeated } = await revoker.revoke({
+      const { kid } = call.path;
+      const retiring = revoker.revoke({
         scope: "key",
-        key: call.path.kid,
+        key: kid,
         mode: "kill",
         reason,
         actor: call.caller.clientId,
         ...(note === undefined ? {} : { note }),
       });
+      const { seq, key, known, repeated } = await retiring.catch((error) => explained(error, kid));
       const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
       const signing = signingAfter(await ring.signingNow(), before);
       return {
@@ -143,6 +146,13 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
       };
     },
   });
+
+/** Without the remedy of `POST /revocations`: keys of other issuers are not retired here. */
+function explained(error: unknown, kid: string): never {
+  if (!hasCode(error, "unknown_key")) throw error;
+  const text = `Found ${JSON.stringify(kid)}, and there is no such signing key here. Nothing was changed.`;
+  throw oidcError("unknown_key", { text, cause: error });
+}
 
 /** A key that signed before and still does has nothing to warn of: it is not this call that made it sign. */
 function signingAfter({ kid, publishedSince, warning }: SigningNow, before: string) {

@@ -54,7 +54,7 @@ export class Users {
 
   /** As `search`. Throws `unknown_subject`. */
   async findNamed(transaction: Pick<WriteTransaction, "db">, name: string): Promise<User> {
-    return (await this.search(transaction, name)) ?? unknown(name);
+    return (await this.search(transaction, name)) ?? throwUnknown(name);
   }
 
   /** The `sub` of everybody who has this username or e-mail address: for what only reads, where nobody has to choose. */
@@ -134,10 +134,14 @@ function withName(db: Kysely<Database>, name: string) {
     );
 }
 
-function unknown(name: string): never {
-  throw peopleError("unknown_subject", {
-    text: `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed. If it is the sub of another issuer, revoke it with "foreign": true, or with portcullis revoke --foreign.`,
-  });
+function throwUnknown(name: string): never {
+  throw unknownUser(name);
+}
+
+/** `remedy` is a sentence of whoever can do something about it. */
+export function unknownUser(name: string, remedy?: string) {
+  const text = `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed.`;
+  return peopleError("unknown_subject", { text: remedy === undefined ? text : `${text} ${remedy}` });
 }
 
 export function ambiguousUser(name: string, subs: readonly string[]) {

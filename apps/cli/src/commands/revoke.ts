@@ -1,5 +1,5 @@
 import { hasCode, MODES, REASONS, type RevocationAnswer, SCOPES, type Scope } from "@portcullis/protocol";
-import { Argument, type Command, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { visible } from "../print/table.ts";
@@ -35,7 +35,7 @@ export function addRevoke(parent: Command, cli: Cli): void {
   parent
     .command("revoke")
     .description("revoke, and say which verifiers enforce it")
-    .addArgument(new Argument("<scope>", "what the key is of").choices(SCOPES))
+    .addArgument(new Argument("<scope>", "what the key is of").choices(SCOPES).argParser(parseScope))
     .argument("[key]", "what to revoke; none for issuer and subject-client")
     .option("--subject <user>", "subject of a subject-client pair")
     .option("--client <id>", "client of a subject-client pair")
@@ -67,6 +67,24 @@ Examples:
 
 Needs the scope revocations.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
 
+/** What people say, and the scope that they mean. */
+const MEANT: Readonly<Record<string, Scope>> = {
+  user: "subject",
+  person: "subject",
+  account: "subject",
+  app: "client",
+  application: "client",
+  api: "audience",
+  resource: "audience",
+};
+
+function parseScope(text: string): Scope {
+  const scope = SCOPES.find((one) => one === text);
+  if (scope !== undefined) return scope;
+  const hint = Object.hasOwn(MEANT, text) ? ` Did you mean ${MEANT[text]}?` : "";
+  throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(", ")}.${hint}`);
+}
+
 async function revoke(session: Session, command: Command): Promise<number> {
   const [scope, key] = command.processedArgs as [Scope, string | undefined];
   const options = command.opts<RevokeOptions>();
@@ -79,12 +97,16 @@ async function revoke(session: Session, command: Command): Promise<number> {
   return answer.state === "pending" ? EXIT.pending : EXIT.ok;
 }
 
-/** No answer is not a no. */
+/** No answer is not a no. And what the API calls a field is an option here. */
 function explained(error: unknown): never {
+  if (hasCode(error, "not_found")) throw cliError("not_found", { text: withOption(error), cause: error });
+  if (hasCode(error, "refused")) throw cliError("refused", { text: withOption(error), cause: error });
   if (!hasCode(error, "timed_out")) throw error;
   const text = `${error.message} It may be revoked all the same. Repeat the command: that does no harm.`;
   throw cliError("timed_out", { text, cause: error });
 }
+
+const withOption = ({ message }: Error): string => message.replaceAll('"foreign": true', "--foreign");
 
 function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
   const { mode, reason, note } = options;

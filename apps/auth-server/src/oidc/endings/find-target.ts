@@ -11,7 +11,7 @@ import { appsError } from "../../apps/errors.ts";
 import type { ResourceConfiguration } from "../../config/schema.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
 import { peopleError } from "../../people/errors.ts";
-import { ambiguousUser, type Users } from "../../people/users.ts";
+import { ambiguousUser, type Users, unknownUser } from "../../people/users.ts";
 import { type FindTarget, type FoundTarget, keyOf, type RevokeCommand } from "../../revocations/index.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
@@ -19,7 +19,7 @@ import { lockSessionOf } from "../state/lock-parents.ts";
 import { assertReason } from "./assert-reason.ts";
 
 export interface FindTargetOptions {
-  readonly users: Pick<Users, "findNamed" | "search">;
+  readonly users: Pick<Users, "search">;
   readonly resources: readonly ResourceConfiguration[];
 }
 
@@ -81,9 +81,8 @@ const unknowable = (scope: Scope, key: string): FoundTarget => ({
   reachedBy: [{ scope, key }],
 });
 
-/** Names both ways, since the same text answers the API and every command: only `revoke` takes it. */
-const FOREIGN_REMEDY =
-  'If it is of another issuer, revoke it with "foreign": true, or with portcullis revoke --foreign.';
+/** For who revokes: no other call takes it. `portcullis revoke` puts the name of its option in the place of the field's. */
+const FOREIGN_REMEDY = 'If it is of another issuer, add "foreign": true.';
 
 const NAMES = {
   session: "session",
@@ -139,10 +138,10 @@ function subjectAndAll(accountId: string | null) {
 /** A client that acts for itself is the `sub` of its tokens (RFC 9068, section 2.2). */
 async function findSubject({ transaction, users }: Looking, key: string): Promise<FoundTarget> {
   const user = await users.search(transaction, key);
-  if (user?.id === key || !(await isClient(transaction, key))) {
-    return there((user ?? (await users.findNamed(transaction, key))).id);
-  }
+  const isAlsoClient = user?.id !== key && (await isClient(transaction, key));
+  if (user === undefined && !isAlsoClient) throw unknownUser(key, FOREIGN_REMEDY);
   if (user === undefined) return there(key);
+  if (!isAlsoClient) return there(user.id);
   throw ambiguousUser(key, [`${user.id} (${user.username})`, `the client ${key} itself (scope client)`]);
 }
 

@@ -37,25 +37,29 @@ function ownProblems(body: unknown): Problem[] {
 
 interface Spelling {
   readonly what: string;
-  readonly says: string;
+  /** What tokens call it. */
+  readonly claim: string;
+  readonly length: number;
   readonly isRight: (text: string) => boolean;
 }
 
 const THUMBPRINT_BYTES = 32;
-const identifier = (what: string): Spelling => ({
-  what,
-  says: "those are 22 characters of base64url in their one spelling",
+const identifier = (what: string, claim: string): Spelling => ({
+  what: `${what} of this server`,
+  claim,
+  length: 22,
   isRight: (text) => decodeIdentifier(text) !== undefined,
 });
 
 /** Scopes whose ids are made by us, or by a standard, in one spelling alone: any other would reach no token. */
 const SPELLINGS: Partial<Record<Scope, Spelling>> = {
-  token: identifier("jti"),
-  session: identifier("sid"),
-  grant: identifier("gid"),
+  token: identifier("token ID", "jti"),
+  session: identifier("session ID", "sid"),
+  grant: identifier("grant ID", "gid"),
   "dpop-key": {
-    what: "jkt",
-    says: "those are 43 characters of base64url (RFC 7638) in their one spelling",
+    what: "thumbprint of a DPoP key",
+    claim: "jkt",
+    length: 43,
     isRight: (text) => decodeBase64url(text)?.length === THUMBPRINT_BYTES,
   },
 };
@@ -63,8 +67,8 @@ const SPELLINGS: Partial<Record<Scope, Spelling>> = {
 function spellingProblems(scope: Scope, key: unknown): Problem[] {
   const spelling = Object.hasOwn(SPELLINGS, scope) ? SPELLINGS[scope] : undefined;
   if (spelling === undefined || typeof key !== "string" || spelling.isRight(key)) return [];
-  const { what, says } = spelling;
-  const message = `Found ${JSON.stringify(key)}, which is no ${what} of ours: ${says}. Give it exactly as the token's claim has it, or, for a token of another issuer, add "foreign": true (portcullis revoke --foreign).`;
+  const { what, claim, length } = spelling;
+  const message = `Found ${JSON.stringify(key)}, which is not a ${what}. Give the ${claim} exactly as the token has it: ${length} characters. If it is of another issuer, add "foreign": true.`;
   return [{ field: "key", message }];
 }
 
