@@ -131,7 +131,7 @@ test("problems of the configuration are all told, and it exits", async () => {
   assert.match(gateway.errors, /transactionToken\.audience: found nothing/);
   await using unnamed = new GatewayProcess(undefined);
   assert.equal((await unnamed.exited).code, 1);
-  assert.match(unnamed.errors, /usage: .*--config/);
+  assert.match(unnamed.errors, /--config FILE/);
 });
 
 test("asked, it explains itself, says its version, and checks a configuration without serving", async () => {
@@ -140,7 +140,7 @@ test("asked, it explains itself, says its version, and checks a configuration wi
   assert.equal(check.output, "gateway: the configuration is valid\n");
   await using help = new GatewayProcess(undefined, { parameters: ["--help"] });
   assert.equal((await help.exited).code, 0);
-  assert.match(help.output, /^usage: .*--config FILE/);
+  assert.match(help.output, /^Usage: .*--config FILE/);
   await using version = new GatewayProcess(undefined, { parameters: ["--version"] });
   assert.equal((await version.exited).code, 0);
   assert.match(version.output, /^gateway \d+\.\d+\.\d+\n$/);
@@ -149,7 +149,7 @@ test("asked, it explains itself, says its version, and checks a configuration wi
 test("it runs without a flag that says where our sources are", async () => {
   await using help = new GatewayProcess(undefined, { parameters: ["--help"], flags: [] });
   assert.equal((await help.exited).code, 0, help.errors);
-  assert.match(help.output, /^usage: /);
+  assert.match(help.output, /^Usage: /);
 });
 
 test("a taken port is told with the setting to change, and no stack", async () => {

@@ -67,7 +67,7 @@ test("every problem is told at once, with its path and without the secret", () =
 test("asked, it explains itself, says its version, and checks a configuration without serving", async () => {
   await using helped = new RelayProcess({}, "--help");
   assert.equal((await helped.exited).code, 0);
-  assert.match(helped.output, /usage: .*--config/);
+  assert.match(helped.output, /Usage: .*--config/);
   await using version = new RelayProcess({}, "--version");
   assert.equal((await version.exited).code, 0);
   assert.match(version.output, /^relay \d+\.\d+\.\d+\n$/);
@@ -81,7 +81,7 @@ test("asked, it explains itself, says its version, and checks a configuration wi
 test("without a file, or with an option that it does not know, it says what to do", async () => {
   await using unnamed = new RelayProcess({});
   assert.equal((await unnamed.exited).code, 1);
-  assert.match(unnamed.errors, /usage: .*--config/);
+  assert.match(unnamed.errors, /--config FILE/);
   await using unknown = new RelayProcess({}, "--port", "1");
   assert.equal((await unknown.exited).code, 1);
   assert.match(unknown.errors, /--port/);

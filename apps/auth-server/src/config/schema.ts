@@ -99,7 +99,11 @@ export const userSchema = z.strictObject({
   name: z.string().min(1).max(200).describe("Shown to apps that ask for the profile."),
   email: z.email().optional().describe("Told to apps that ask for it."),
   password: secret(
-    z.string().min(8).max(1024).describe("At first; later changes of the file change nothing."),
+    z
+      .string()
+      .min(8)
+      .max(1024)
+      .describe("At first, 8 to 1,024 characters; later changes of the file change nothing."),
   ),
 });
 

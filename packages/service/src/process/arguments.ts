@@ -45,14 +45,16 @@ function parse(parameters: readonly string[], switches: readonly Switch[]): Reco
 }
 
 export interface HelpOptions {
+  /** Of the process: `gateway`. */
+  readonly name: string;
   readonly about: string;
   readonly reference: string;
   readonly switches: readonly Switch[];
 }
 
-export function helpText({ about, reference, switches }: HelpOptions): string {
+export function helpText({ name: process, about, reference, switches }: HelpOptions): string {
   const own = switches.map(({ name, description }) => `  --${name.padEnd(15)}${description}\n`);
-  return `usage: main.ts --config FILE [--check]
+  return `Usage: ${process} --config FILE [--check]
 
 ${about}
 

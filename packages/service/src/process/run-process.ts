@@ -91,7 +91,8 @@ function read<Schema extends z.ZodObject, Configuration>(
   const file = given.config ?? (process.env[CONFIGURATION_VARIABLE] || undefined);
   const settings = settingsOf(configuration.schema);
   if (file === undefined && readEnvironment(process.env, settings).given.length === 0) {
-    const text = "usage: main.ts --config FILE, or settings in the environment; --help says more";
+    const text =
+      "found no settings; name their file with --config FILE, or set them in the environment. --help says more";
     throw serviceError("usage_invalid", { text });
   }
   return readConfiguration(configuration, { file, environment: process.env });

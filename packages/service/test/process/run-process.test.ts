@@ -50,7 +50,7 @@ test("--help explains itself, --version says which it is", limit, async () => {
   const help = run({ parameters: ["--help"] });
   assert.equal(await help.exited, 0);
   for (const part of [
-    /^usage: .*--config FILE/,
+    /^Usage: .*--config FILE/,
     /--check/,
     /--stop-badly +fail when/,
     /PORTCULLIS_LISTEN_PORT/,
@@ -77,7 +77,7 @@ test("--check starts nothing: one line and 0, or every problem and 1", limit, as
 
 test("called wrongly, it says so in one line and without a stack", limit, async () => {
   for (const [parameters, expected] of [
-    [[], /^program: usage: main\.ts --config FILE/],
+    [[], /^program: found no settings; name their file with --config FILE/],
     [["--colour"], /^program: Unknown option '--colour'; --help lists/],
     [["--config", directory], /it is a directory/],
     [["--config", join(directory, "nowhere")], /there is no such file/],
