@@ -261,8 +261,10 @@ test("HTTP that is away does not keep records of Redis from a reader", async (t)
 });
 
 test("reads through Sentinel and from a Cluster", async (t) => {
-  const [sentinel, cluster] = await Promise.all([startRedisSentinel(), startRedisCluster()]);
-  t.after(() => Promise.all([sentinel.stop(), cluster.stop()]));
+  const sentinel = await startRedisSentinel();
+  t.after(() => sentinel.stop());
+  const cluster = await startRedisCluster();
+  t.after(() => cluster.stop());
   const host = "127.0.0.1";
   const sentinels = [{ host, port: sentinel.sentinelPort }];
   const nodes = cluster.nodes.map(({ port }) => ({ host, port }));

@@ -56,14 +56,15 @@ export interface RedisClusterGroup {
 
 /** Three masters that share the slots. */
 export async function startRedisCluster(): Promise<RedisClusterGroup> {
-  const parameters = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-  const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ parameters })));
+  // Not the port plus 10,000, as by default: somebody else may have that one, most of all another node of ours.
+  const buses = await freePorts(3);
+  const nodes = await allOrNone(buses.map((bus) => startRedis({ parameters: clusterParameters(bus) })));
   for (const [index, node] of nodes.entries()) {
     const range = [Math.ceil((index * SLOTS) / 3), Math.ceil(((index + 1) * SLOTS) / 3) - 1];
     await node.command("CLUSTER", "ADDSLOTSRANGE", ...range.map(String));
     await node.command("CONFIG", "SET", "cluster-announce-ip", "127.0.0.1");
     await node.command("CLUSTER", "SET-CONFIG-EPOCH", String(index + 1));
-    if (index > 0) await node.command("CLUSTER", "MEET", "127.0.0.1", String(nodes[0]!.port));
+    if (index > 0) await node.command("CLUSTER", "MEET", "127.0.0.1", ...portsOf(nodes[0]!, buses[0]!));
   }
   await Promise.all(nodes.map(untilWhole));
   return {
@@ -72,6 +73,33 @@ export async function startRedisCluster(): Promise<RedisClusterGroup> {
       await Promise.all(nodes.map((node) => node.stop()));
     },
   };
+}
+
+const clusterParameters = (bus: number): readonly string[] => [
+  "--cluster-enabled",
+  "yes",
+  "--cluster-node-timeout",
+  "2000",
+  "--cluster-port",
+  String(bus),
+];
+
+const portsOf = ({ port }: RedisServer, bus: number): readonly string[] => [String(port), String(bus)];
+
+/** Neighbours, so that none is given out twice. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const first = await freePortBlock(count);
+  return Array.from({ length: count }, (_, at) => first + at);
+}
+
+/** Whoever starts all waits for all: a server that is left behind when another does not come up keeps its test alive for ever. */
+async function allOrNone(starting: readonly Promise<RedisServer>[]): Promise<readonly RedisServer[]> {
+  const results = await Promise.allSettled(starting);
+  const started = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed === undefined) return started;
+  await Promise.all(started.map((server) => server.stop()));
+  throw failed.reason;
 }
 
 async function untilWhole({ port }: RedisServer): Promise<void> {
