@@ -1,5 +1,5 @@
 /**
- * `npm run mutants [-- NAME...]`: runs tests against mistakes that were put in on purpose (tools/mutants/list.ts).
+ * `npm run mutants [-- NAME...]`: runs tests against mistakes that were put in on purpose (tools/mutants).
  * Every mistake must make a test fail; one that none notices is a hole in the suite.
  */
 import { spawn } from "node:child_process";
@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePrograms } from "./debian-packages.ts";
 import { unfitMutants } from "./mutants/fits.ts";
-import { MUTANTS, type Mutant } from "./mutants/list.ts";
+import { MUTANTS } from "./mutants/list.ts";
+import type { Mutant } from "./mutants/mutant.ts";
 import { usageOf } from "./usage.ts";
 import { root } from "./workspace.ts";
 

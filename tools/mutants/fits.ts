@@ -1,5 +1,6 @@
 import { repository, type Tree } from "../workspace.ts";
-import { MUTANTS, type Mutant } from "./list.ts";
+import { MUTANTS } from "./list.ts";
+import type { Mutant } from "./mutant.ts";
 
 /** Complaints about mistakes that can no longer be put in, or whose tests are gone, one a line. */
 export function unfitMutants(
