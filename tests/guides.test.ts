@@ -105,7 +105,7 @@ async function serverBehind({ folder, port, proxyPort }: Behind, block: string):
   const settings = [
     `issuer: https://login.example.com:${proxyPort}`,
     `listen: { host: 127.0.0.1, port: ${port} }`,
-    "dataDirectory: data",
+    `dataDirectory: ${join(folder, "data")}`,
     "limits: { pushedRequestsPerMinute: 2 }",
     block.replace(/^(issuer|listen):.*\n/gm, ""),
     "clients: [{ clientId: a, name: A, clientSecret: a-secret-of-the-guide-that-is-long, grantTypes: [client_credentials] }]",
