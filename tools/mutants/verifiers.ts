@@ -47,7 +47,7 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "lease-from-receipt",
     says: "the lease counts from the answer and not from the request: it outlives the server's view of it",
     file: LEASE_KEEPER,
-    edits: [[`this.#take(answer, askedAt, position)`, `this.#take(answer, monotonicMs(), position)`]],
+    edits: [[`this.#take(answer, askedAt, position)`, `this.#take(answer, clock.monotonicMs(), position)`]],
     tests: REPLICA_TESTS,
   },
   {
