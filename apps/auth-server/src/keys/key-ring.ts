@@ -3,6 +3,7 @@ import {
   isMembership,
   type RevocationRecord,
   type RotatedKey,
+  SCOPE_CODES,
   type SigningKeyEntry,
   type SigningNow,
 } from "@portcullis/protocol";
@@ -260,6 +261,8 @@ export class KeyRing {
     const refused = await this.#options.storage.read
       .selectFrom("standing_refusals")
       .select("key_text")
+      // A thumbprint of a DPoP key may be spelt like a kid, and refuses no key of ours.
+      .where("scope", "=", SCOPE_CODES.key)
       .where("key_text", "in", kids)
       .execute();
     for (const { key_text: kid } of refused) this.#dead.add(kid!);

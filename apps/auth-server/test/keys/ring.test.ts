@@ -188,6 +188,23 @@ describe("a key that is rotated", () => {
 });
 
 describe("a proof key that was refused", () => {
+  it("takes no signing key with it, though it may be spelt like one", async () => {
+    server = await startServer();
+    const [active] = await jwks();
+    const kid = kidOf(await serviceToken());
+    assert.equal(kid, active);
+    await server.server.revocations.revoker.revoke({
+      scope: "dpop-key",
+      key: kid,
+      mode: "kill",
+      reason: "revoked",
+    });
+    const next = await server.server.ring.rotate();
+    assert.ok((await jwks()).includes(kid), "it retires, and its tokens are good until they end");
+    assert.deepEqual(logged("signing_key_replaced"), []);
+    assert.equal(kidOf(await serviceToken()), next.kid);
+  });
+
   it("is bound to no token again", async () => {
     server = await startServer();
     await server.server.revocations.revoker.revoke({
