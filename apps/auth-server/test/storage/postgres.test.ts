@@ -278,16 +278,24 @@ test("two consents at two servers make one grant, and none is lost", async (t) =
   const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
   const ids = await Promise.all(
     oneTo(12).map((index) =>
-      stores[index % 2]!.consent(owner, async (existing) => {
-        const scopes = [...((existing?.scopes as number[] | undefined) ?? []), index];
-        const jti = existing?.jti ?? String(index).padStart(22, "x");
-        return { ...owner, jti, exp: 0, scopes };
+      stores[index % 2]!.consent(owner, {
+        allowed: { scopes: [`s${index}`], claims: [], resources: {} },
+        extend: async (existing) => {
+          const scopes = [...((existing?.scopes as number[] | undefined) ?? []), index];
+          const jti = existing?.jti ?? String(index).padStart(22, "x");
+          return { ...owner, jti, exp: 0, scopes };
+        },
       }),
     ),
   );
   assert.equal(new Set(ids).size, 1);
   const grant = await stores[0]!.find(ids[0]!);
   assert.equal((grant!.scopes as number[]).length, 12);
+  const taken = await stores[0]!.takeUp(owner, async (_existing, allowed) => {
+    assert.equal(allowed?.scopes.length, 12);
+    return { ...owner, jti: ids[0]!, exp: 0 };
+  });
+  assert.equal(taken, ids[0]);
 });
 
 test("a grant that is made of a consent while that is withdrawn at another server ends with it", async (t) => {
@@ -296,7 +304,8 @@ test("a grant that is made of a consent while that is withdrawn at another serve
   const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
   const pair = { subject: "alice", client: "other" };
   const payload = { ...owner, jti: "h".repeat(22), exp: 0, openid: { scope: "openid" } };
-  await grants.consent(owner, async () => payload);
+  const allowed = { scopes: ["openid"], claims: [], resources: {} };
+  await grants.consent(owner, { allowed, extend: async () => payload });
   await left.write((transaction) => lineageIn(transaction, systemClock).endGrant(payload.jti));
   let withdrawing: Promise<void> | undefined;
   const outside = AsyncLocalStorage.snapshot();

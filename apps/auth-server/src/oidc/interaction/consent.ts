@@ -33,8 +33,15 @@ export function consentContent(
   asked: Asked,
   resources: readonly ResourceConfiguration[],
 ): ConsentRequest[] {
-  const news = requestsOf(details, resources);
-  return news.length > 0 ? news : requestsOf(detailsOf(asked, resources), resources);
+  return requestsOf(shownOf(details, asked, resources), resources);
+}
+
+function shownOf(
+  details: ConsentDetails,
+  asked: Asked,
+  resources: readonly ResourceConfiguration[],
+): ConsentDetails {
+  return requestsOf(details, resources).length > 0 ? details : detailsOf(asked, resources);
 }
 
 function requestsOf(
@@ -67,9 +74,16 @@ function detailsOf({ scope, resource }: Asked, resources: readonly ResourceConfi
   };
 }
 
-/** What a yes to the page allows. */
-export const allowedBy = (details: ConsentDetails): Allowed => ({
-  scopes: details.missingOIDCScope ?? [],
-  claims: details.missingOIDCClaims ?? [],
-  resources: details.missingResourceScopes ?? {},
-});
+/** What a yes to the page allows: what the page showed, and nothing else. */
+export function allowedBy(
+  details: ConsentDetails,
+  asked: Asked,
+  resources: readonly ResourceConfiguration[],
+): Allowed {
+  const shown = shownOf(details, asked, resources);
+  return {
+    scopes: shown.missingOIDCScope ?? [],
+    claims: shown.missingOIDCClaims ?? [],
+    resources: shown.missingResourceScopes ?? {},
+  };
+}

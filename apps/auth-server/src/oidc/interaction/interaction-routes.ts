@@ -182,10 +182,11 @@ async function allow(options: InteractionOptions, exchange: Exchange): Promise<F
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const allowed = allowedBy(prompt.details as ConsentDetails);
-  const grantId = await options.grants.consent(owner, (existing) =>
-    extendGrant(options.provider, { owner, existing, allowed }),
-  );
+  const allowed = allowedBy(prompt.details as ConsentDetails, params, options.configuration.resources);
+  const grantId = await options.grants.consent(owner, {
+    allowed,
+    extend: (existing) => extendGrant(options.provider, { owner, existing, allowed }),
+  });
   return goOn(options, exchange, { consent: { grantId } });
 }
 

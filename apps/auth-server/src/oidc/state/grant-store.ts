@@ -7,7 +7,7 @@ import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
-import { type Allowed, allowedIn, type Consents } from "./consents.ts";
+import type { Allowed, Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
 
 export interface GrantPayload {
@@ -71,11 +71,14 @@ export class GrantStore {
   }
 
   /** What the user has just allowed: added to the grant, and remembered for the sessions that follow. */
-  consent(owner: GrantOwner, extend: Extend): Promise<string> {
+  consent(
+    owner: GrantOwner,
+    { allowed, extend }: { readonly allowed: Allowed; readonly extend: Extend },
+  ): Promise<string> {
     return this.#change(owner, async (transaction, existing) => {
-      const payload = await extend(existing);
-      await this.#consents.add(transaction, owner, allowedIn(payload));
-      return payload;
+      // Not all that the grant holds: some of it may have been given unasked, to an app that was the operator's own.
+      await this.#consents.add(transaction, owner, allowed);
+      return extend(existing);
     });
   }
 

@@ -56,6 +56,28 @@ describe("a consent", () => {
     assert.ok(asks((await afterPassword({ client_id: "other" })).page));
   });
 
+  it("remembers what its page showed, and not what the grant was given without being asked for", async () => {
+    const { browser } = await signIn(server);
+    // As with an app that was the operator's own: the grant holds what no consent says.
+    await server.server.storage.write(({ db }) => db.deleteFrom("oidc_consents").execute());
+    const more = begin(server.issuer, { scope: "openid profile orders.read orders.write" });
+    const page = await browser.open(more.url, isEnd);
+    assert.match(page.body, /Change your orders/);
+    assert.doesNotMatch(page.body, /Read your orders/);
+    await pressFirst(browser, page);
+    const elsewhere = await afterPassword();
+    assert.ok(asks(elsewhere.page));
+    assert.match(elsewhere.page.body, /Read your orders/);
+  });
+
+  it("by prompt remembers all that its page listed", async () => {
+    await signIn(server);
+    await server.server.storage.write(({ db }) => db.deleteFrom("oidc_consents").execute());
+    const { browser, page } = await afterPassword({ prompt: "consent" });
+    await pressFirst(browser, page);
+    assert.ok(!asks((await afterPassword()).page));
+  });
+
   it("is asked for again for what is new, and for that alone", async () => {
     await signIn(server);
     const { browser, page, attempt } = await afterPassword({
