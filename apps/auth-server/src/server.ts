@@ -344,7 +344,7 @@ function pagePartsOf({ oidc, configuration: { issuer }, clock }: Mounted): PageP
     provider.createContext(request.raw, reply.raw).cookies;
   return {
     deviceCookie: new DeviceCookie({ issuer, cookiesOf }),
-    notices: new Notices({ issuer, cookiesOf }),
+    notices: new Notices({ issuer, cookiesOf, clock }),
     browser: new BrowserSessions({
       provider,
       sessions,
