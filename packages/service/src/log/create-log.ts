@@ -13,7 +13,7 @@ export interface LogOptions {
 
 /** Returns the log of a process: one line of JSON an event, with no secret in it, whatever it is given. */
 export function createLog({ name, destination, clock = systemClock }: LogOptions): Logger {
-  return pino(
+  const log = pino(
     {
       // Not pino's own `name`, which is what many events call something else.
       base: { process: name, pid: process.pid },
@@ -29,8 +29,9 @@ export function createLog({ name, destination, clock = systemClock }: LogOptions
         logMethod(parameters, method) {
           method.apply(
             this,
-            parameters.map((value) =>
-              typeof value === "string" ? redact(value) : value,
+            // The first is an event, which passes `formatters.log`, or a text; what follows is put into a text.
+            parameters.map((value, at) =>
+              at > 0 || typeof value === "string" ? redact(value) : value,
             ) as typeof parameters,
           );
         },
@@ -38,4 +39,14 @@ export function createLog({ name, destination, clock = systemClock }: LogOptions
     },
     destination,
   );
+  return withRedactedChildren(log);
+}
+
+/** What a child adds to each of its lines passes none of the above: pino resets the formatter of bindings for it. */
+function withRedactedChildren(log: Logger): Logger {
+  const { child } = log;
+  log.child = function redacted(this: Logger, bindings: object, ...options: never[]) {
+    return child.call(this, redact(bindings) as object, ...options);
+  } as typeof child;
+  return log;
 }

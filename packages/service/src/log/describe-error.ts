@@ -27,6 +27,7 @@ export function withoutSecrets(text: string): string {
 
 const AFTER_SCHEME = /\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]+/gi;
 const AFTER_HEADER = /\b((?:proxy-)?authorization|(?:set-)?cookie|txn-token|dpop)\s*:\s*[^\r\n]+/gi;
-const AFTER_NAME = /\b([\w-]*(?:token|secret|password|assertion|code_verifier|id_token_hint))=[^&\s"']+/gi;
+const AFTER_NAME =
+  /\b([\w-]*(?:token|secret|password|assertion|code_verifier|id_token_hint)|code|state|nonce|request)=[^&\s"']+/gi;
 const PASSWORD_OF_URL = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi;
 const RANDOM_WORD = /(?<![\w/.-])[\w-]{20,}(?:\.[\w-]{10,})*(?![\w/])/g;

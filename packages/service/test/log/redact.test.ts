@@ -47,6 +47,18 @@ describe("a line of the log", () => {
     assert.deepEqual({ incarnation, kid }, { incarnation: event.incarnation, kid: event.kid });
   });
 
+  it("has no secret in what is put into its text, nor in what a child adds to each line", () => {
+    lines.length = 0;
+    log.info("asked by %j and %o", { password: "hunter2" }, { token: "hunter2" });
+    log.child({ accessToken: "hunter2" }).info({ event: "asked" });
+    log.info({
+      event: "asked",
+      url: "https://app.example/callback?code=abcdefghijklmnopqrstuvwx&state=hunter2",
+    });
+    assert.equal(lines.length, 3);
+    for (const line of lines) assert.doesNotMatch(line, /hunter2|abcdefghijkl/);
+  });
+
   const MEMBERS: Readonly<Record<string, unknown>> = {
     authorization: "Bearer hunter2",
     Authorization: "Basic aHVudGVyMg",
