@@ -206,7 +206,7 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const request = openRequest(options.forms, "sign in", body);
   if (request === undefined || !isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
   const { signedIn, ...again } = await signInThrough(options, exchange);
-  if (signedIn?.user.id !== request.subject) {
+  if (signedIn === undefined || signedIn.user.id !== request.subject) {
     options.notices.leave(exchange, SIGN_IN_PATH, signedIn === undefined ? again : OTHER_ACCOUNT);
     return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
   }
