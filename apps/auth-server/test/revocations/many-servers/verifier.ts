@@ -29,6 +29,7 @@ export class Verifier {
   isCutOff = false;
   #answers: Answer[] = [];
   #isDead = false;
+  #isLeaving = false;
   #underWay = 0;
   #cancelRenewal = (): void => undefined;
 
@@ -76,11 +77,20 @@ export class Verifier {
     this.#cancelRenewal();
   }
 
-  /** Gives its lease back, once no call is under way, and is gone when that is answered. */
+  /**
+   * Gives its lease back, once no call is under way, and is gone when that is answered. Once in its life: said again after a
+   * successor of its name has a lease, it would give that one back (names are of one process, docs/threat-model.md).
+   */
   leave(gone: () => void): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
     this.kill();
+    this.#giveBack(gone);
+  }
+
+  #giveBack(gone: () => void): void {
     if (this.#underWay > 0 || this.#options.nodes().length === 0)
-      this.#options.world.after(10, () => this.leave(gone));
+      this.#options.world.after(10, () => this.#giveBack(gone));
     else this.#send(0, gone);
   }
 
