@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -162,6 +163,7 @@ describe("npm start", () => {
     assert.match(told.stdout, /^orders\S* +orders +live /m);
 
     const certificate = join(data, "tls", "127.0.0.1.pem");
+    assert.equal(new X509Certificate(await readFile(certificate)).ca, false, "good for this name alone");
     const page = await run("curl", [
       "-sSi",
       "--cacert",

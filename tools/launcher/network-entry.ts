@@ -39,7 +39,9 @@ function makeCertificate(host: string, { certificateFile, keyFile }: Certificate
   ensurePrograms(["openssl"]);
   const name = isIP(host) === 0 ? `DNS:${host}` : `IP:${host}`;
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyFile];
-  const subject = ["-subj", `/CN=${host}`, "-addext", `subjectAltName=${name}`];
+  // No authority: whoever trusts it must not trust what its key could sign for other names.
+  const extensions = ["-addext", `subjectAltName=${name}`, "-addext", "basicConstraints=critical,CA:FALSE"];
+  const subject = ["-subj", `/CN=${host}`, ...extensions];
   const command = ["req", "-x509", ...key, "-out", certificateFile, "-days", DAYS, ...subject];
   const { status, stderr } = spawnSync("openssl", command, { encoding: "utf8" });
   if (status !== 0) throw new Error(`No certificate could be made for ${host}: ${stderr.trim()}`);
