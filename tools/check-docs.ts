@@ -16,7 +16,11 @@ export function checkDocs(tree: Tree = repository): string[] {
   return [
     ...staleErrorReference(tree),
     ...unreadableErrors(tree),
-    ...pages.flatMap((page) => [...brokenLinks(tree, page), ...unknownCommands(tree, page)]),
+    ...pages.flatMap((page) => [
+      ...brokenLinks(tree, page),
+      ...unknownCommands(tree, page),
+      ...missingTests(tree, page),
+    ]),
     ...unexplainedWords(tree),
     ...missingStatusRows(tree),
   ];
@@ -38,6 +42,14 @@ function brokenLinks(tree: Tree, page: string): string[] {
     .map((match) => match[1]!)
     .filter((target) => !/^[a-z]+:/.test(target) && !tree.has(join(dirname(page), target)))
     .map((target) => `${page}: the link to ${target} leads nowhere`);
+}
+
+/** A test that a page names as its proof: a file without its ending, or a folder. */
+function missingTests(tree: Tree, page: string): string[] {
+  return [...tree.readText(page).matchAll(/`((?:packages|apps)\/[\w/-]+\/test\/[\w./-]+)`/g)]
+    .map((match) => match[1]!)
+    .filter((name) => ![name, `${name}.test.ts`, `${name}.property.test.ts`].some((path) => tree.has(path)))
+    .map((name) => `${page}: there is no test ${name}`);
 }
 
 function unknownCommands(tree: Tree, page: string): string[] {

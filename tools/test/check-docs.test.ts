@@ -82,3 +82,15 @@ for (const [what, { changes, complaint }] of Object.entries(COMPLAINTS)) {
     assert.match(complaints[0]!, complaint);
   });
 }
+
+test("names a test that a page gives as its proof, and that is not there", (t) => {
+  const page =
+    "Tried in `packages/guard/test/guard`, `packages/guard/test/shared` and `apps/gateway/test/all`.";
+  const files = { "docs/threat-model.md": page, "packages/guard/test/guard.test.ts": "" };
+  assert.deepEqual(
+    complaintsAbout(t, files).filter((complaint) => /no test/.test(complaint)),
+    ["packages/guard/test/shared", "apps/gateway/test/all"].map(
+      (name) => `docs/threat-model.md: there is no test ${name}`,
+    ),
+  );
+});
