@@ -25,7 +25,7 @@ describe("tabs of one browser at once", () => {
   it("that consent for one app share one grant, and all their tokens live", async () => {
     const { browser } = await signIn(server);
     const attempts = Array.from({ length: 8 }, () =>
-      begin(server.issuer, { client_id: "other", scope: "openid orders.read" }),
+      begin(server.issuer, { client_id: "other", scope: "openid orders.read", prompt: "consent" }),
     );
     const callbacks = await Promise.all(attempts.map(({ url }) => passPages(browser, url)));
     const tokens = [];
