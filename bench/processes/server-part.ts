@@ -65,7 +65,7 @@ function configurationOf({ dataDirectory, database, redis }: ServerOptions) {
     issuer,
     listen: { host: "127.0.0.1", port },
     dataDirectory,
-    mostLiveRevocations: 100_000_000,
+    maxLiveRevocations: 100_000_000,
     ...(database === undefined ? {} : { database }),
     ...(redis === undefined ? {} : { redis }),
     clients: [

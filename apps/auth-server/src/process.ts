@@ -61,9 +61,9 @@ async function listen(server: AuthServer, { listen: address }: Configuration): P
 
 function managementOf(server: AuthServer, { configuration, droppedLogLines }: Starting<Configuration>) {
   const { storage, revocations, requests, isRedisUp } = server;
-  const { mostLiveRevocations } = configuration;
+  const { maxLiveRevocations } = configuration;
   const metrics = createMetrics({
-    families: metricFamilies({ storage, revocations, requests, isRedisUp, mostLiveRevocations }),
+    families: metricFamilies({ storage, revocations, requests, isRedisUp, maxLiveRevocations }),
     droppedLogLines,
     ofProcess: true,
   });

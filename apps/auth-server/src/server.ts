@@ -176,7 +176,7 @@ async function compose(
     targetErrors: TARGET_ERRORS,
     signHead,
     recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
-    mostLiveRevocations: configuration.mostLiveRevocations,
+    maxLiveRevocations: configuration.maxLiveRevocations,
     report,
   });
   const people = await composePeople({ configuration, users, storage, clock, report });

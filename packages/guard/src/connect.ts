@@ -41,7 +41,7 @@ export interface ConnectOptions {
   /** How long this process may say "allow" without word from the issuer; default 5,000. */
   readonly leaseMs?: number | undefined;
   /** What this process may hold; default 20,000,000. Beyond it strict routes answer 503, and nothing is dropped. */
-  readonly mostRevocations?: number | undefined;
+  readonly maxRevocations?: number | undefined;
   /** Base URL of a relay that carries the feed; default: where the issuer says. The rest is the issuer's own. */
   readonly feedEndpoint?: string | undefined;
   /** Given the feed over HTTP, gives the one that is used: one that carries records another way, or a relay's. */
@@ -112,7 +112,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     feed: options.feed === undefined ? http : options.feed(http),
     name: nameOfThisLife(settings.name),
     leaseMs: settings.leaseMs,
-    mostEntries: options.mostRevocations ?? MAX_REVOCATIONS,
+    maxEntries: options.maxRevocations ?? MAX_REVOCATIONS,
     // Whoever carries the feed: Redis and relays have no key, so they can neither invent a record nor hide one.
     // Nor does whoever stole a key that is refused here already.
     verifyHead: createSignedHeadVerifier({

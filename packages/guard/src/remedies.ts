@@ -14,7 +14,7 @@ const REMEDIES: Readonly<Record<string, (subject: Subject) => string>> = {
   issuer_mismatch: () => "Set the guard's issuer to that.",
   issuer_unreadable: () => "Set the guard's issuer to the authorization server's own URL.",
   endpoint_missing: () => "Set the guard's issuer to that of a Portcullis authorization server.",
-  capacity_reached: () => "Raise mostRevocations, and with it the memory of the process.",
+  capacity_reached: () => "Raise maxRevocations, and with it the memory of the process.",
   clock_off: () => "Set the clock right, for example with NTP.",
 };
 

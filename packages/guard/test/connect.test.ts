@@ -72,7 +72,7 @@ test("it becomes ready by itself, and decides at once from then on", limit, asyn
 test("a setting that is undefined is a setting left out", limit, async () => {
   const unset: UndefinedOptions<ConnectOptions> = {
     leaseMs: undefined,
-    mostRevocations: undefined,
+    maxRevocations: undefined,
     feedEndpoint: undefined,
     feed: undefined,
     onApplied: undefined,
@@ -327,7 +327,7 @@ test("a guard that may hold less than there is answers 503, and says so", limit,
   for (const sub of ["a", "b", "c"]) feed.revoke({ scope: "subject", key: sub, reason: "banned" });
   const full = new Promise<LogEvent>((resolve) => {
     const log = logTo((event) => void (event.event === "capacity_reached" && resolve(event)));
-    connected({ mostRevocations: 2, log });
+    connected({ maxRevocations: 2, log });
   });
   assert.equal((await full).applied, 0);
   assert.equal((await guards[0]!.authenticate(`Bearer ${issuer.mint()}`)).outcome, "deny");

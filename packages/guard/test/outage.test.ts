@@ -195,9 +195,9 @@ test(
 
 test("a list that is too long for the guard is told of", limit, async () => {
   for (const sub of ["a", "b", "c"]) feed.revoke({ scope: "subject", key: sub, reason: "banned" });
-  connected({ mostRevocations: 2 });
+  connected({ maxRevocations: 2 });
   await until(() => lines.length > 0);
-  assert.match(lines[0]!, /larger than this verifier may hold.* Raise mostRevocations/);
+  assert.match(lines[0]!, /larger than this verifier may hold.* Raise maxRevocations/);
 });
 
 test("who gives up waiting is told what was in the way", limit, async () => {

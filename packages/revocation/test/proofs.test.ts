@@ -232,7 +232,7 @@ test("a follower that fails holds the acknowledgement back, and gets the batch a
 });
 
 test("a replica that is full keeps what it has, says so and allows nothing for long, until there is room", async () => {
-  const world = await new ReplicaWorld(5000, { mostEntries: 5 }).started();
+  const world = await new ReplicaWorld(5000, { maxEntries: 5 }).started();
   for (const value of [1, 2, 3, 4]) world.revoke(value);
   await settled();
   assert.deepEqual(world.eventsNamed("capacity_alarm")[0]?.entries, 4);

@@ -26,7 +26,7 @@ const REPLICA: UndefinedOptions<ReplicaOptions> = {
   visible: undefined,
   onApplied: undefined,
   onFreshness: undefined,
-  mostEntries: undefined,
+  maxEntries: undefined,
 };
 const ATTACH: UndefinedOptions<AttachOptions> = { clock: undefined };
 const INDEX: UndefinedOptions<RevocationIndexOptions> = {
@@ -49,9 +49,9 @@ const REDIS: UndefinedOptions<RedisFeedOptions> = {
 test("a replica goes by the system's clock and timers, and has no limit", async () => {
   const log = new MemoryLog();
   const given = { feed: log.feed, name: "gateway-1", leaseMs: 5000, ...REPLICA };
-  const { clock, setTimer, random, mostEntries } = resolveReplicaOptions(given);
+  const { clock, setTimer, random, maxEntries } = resolveReplicaOptions(given);
   assert.deepEqual(
-    [clock, setTimer, random, mostEntries],
+    [clock, setTimer, random, maxEntries],
     [systemClock, systemTimer, Math.random, Number.POSITIVE_INFINITY],
   );
   const replica = createReplica(given);

@@ -33,7 +33,7 @@ export interface Configuration {
   readonly redis?: RedisConfiguration | undefined;
   readonly limits: LimitsConfiguration;
   readonly diskSpace: DiskSpaceConfiguration;
-  readonly mostLiveRevocations: number;
+  readonly maxLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own API. */
   readonly resources: readonly ResourceConfiguration[];

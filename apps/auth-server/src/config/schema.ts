@@ -207,7 +207,7 @@ export const configurationSchema = z.strictObject({
       "Each from one client address (of IPv6 a /64) in a minute; more get 429. An office behind one address must fit in.",
     ),
   diskSpace: diskSpace.prefault({}).describe("With SQLite. On a small disk at most shares of it."),
-  mostLiveRevocations: z
+  maxLiveRevocations: z
     .int()
     .min(1000)
     .default(10_000_000)

@@ -13,7 +13,7 @@ export interface MetricSources {
     counters(): RevocationCounters;
     readonly verifiers: { list(): Promise<readonly VerifierStatus[]> };
   };
-  readonly mostLiveRevocations: number;
+  readonly maxLiveRevocations: number;
   /** Undefined: no Redis is configured. */
   readonly isRedisUp: (() => boolean) | undefined;
 }
@@ -48,11 +48,11 @@ const requestFamilies = ({ requests, storage }: MetricSources): Family[] => [
   },
 ];
 
-function logFamilies({ storage: { log }, revocations, mostLiveRevocations }: MetricSources): Family[] {
+function logFamilies({ storage: { log }, revocations, maxLiveRevocations }: MetricSources): Family[] {
   return [
     gauge("log_head", "Newest revocation.", () => revocations.counters().head),
     gauge("live_revocations", "Revocations that are kept.", () => log.head() - log.oldestKept() + 1),
-    gauge("live_revocations_max", "Revocations that may be kept.", () => mostLiveRevocations),
+    gauge("live_revocations_max", "Revocations that may be kept.", () => maxLiveRevocations),
   ];
 }
 

@@ -77,7 +77,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const { configuration, storage, ring, clients, users, clock, times, randomBytes, report } = options;
   const { revoker, receipts, local, cookieKeys, interactions } = options;
   const { issuer, limits } = configuration;
-  const mostStoredBytes = limits.requestBytes;
+  const maxStoredBytes = limits.requestBytes;
   const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, report });
   const sessions = new SessionStore({ storage, clock, times, randomBytes, ofStrangers });
   const consents = new Consents({ storage, clock });
@@ -92,7 +92,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     clock,
     allowsOpaqueToken,
     ofStrangers,
-    mostStoredBytes,
+    maxStoredBytes,
   });
   const adapter = createAdapter({
     artefacts,
@@ -101,7 +101,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     clients,
     users,
     interactions,
-    mostStoredBytes,
+    maxStoredBytes,
     endGrant: (id) => endings.endGrant(id),
   });
   const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });

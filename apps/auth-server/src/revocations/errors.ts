@@ -4,7 +4,7 @@ import { logError } from "../storage/log/errors.ts";
 
 export const revocationsError = errorsOf({
   revocation_not_found: { status: 404, text: "There is no such revocation." },
-  log_full: { status: 503, text: "The revocation log is full (mostLiveRevocations). Nothing was changed." },
+  log_full: { status: 503, text: "The revocation log is full (maxLiveRevocations). Nothing was changed." },
 });
 
 /** What any call is refused with that reads or writes: nothing was changed then, and it may be tried again. */

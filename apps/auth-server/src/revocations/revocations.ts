@@ -59,7 +59,7 @@ export interface RevocationsOptions {
   readonly report?: Report;
   readonly limits?: RevocationLimits;
   /** Default: ten million. */
-  readonly mostLiveRevocations?: number;
+  readonly maxLiveRevocations?: number;
 }
 
 export interface RevocationLimits {
@@ -104,7 +104,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     targetErrors = [],
     subsOf = async () => [],
     limits = {},
-    mostLiveRevocations = MAX_LIVE_REVOCATIONS,
+    maxLiveRevocations = MAX_LIVE_REVOCATIONS,
   } = options;
   const { log, read } = storage;
   const setTimer = systemTimer;
@@ -160,7 +160,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     streamsPerClient: limits.streamsPerClient,
     writableLimitBytes: limits.writableLimitBytes,
   });
-  const capacity = new LogCapacity({ log, mostLiveRevocations, report });
+  const capacity = new LogCapacity({ log, maxLiveRevocations, report });
   const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
 
   const verifiers = createVerifiers({ leases, log, read, clock });

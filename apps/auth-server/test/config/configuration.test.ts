@@ -49,6 +49,11 @@ function problemsOf(change: (document: Document) => void): string {
 }
 
 describe("the configuration", () => {
+  it("names the new setting when it finds one by its earlier name", () => {
+    const problems = problemsOf((document) => set(document, { mostLiveRevocations: 5000 }));
+    assert.match(problems, /mostLiveRevocations: is not a setting; did you mean maxLiveRevocations\?/);
+  });
+
   it("takes redirect URIs for native apps that a native app can be answered at, and those alone", () => {
     const problemsWith = (type: string, uri: string) =>
       problemsOf(({ clients }) => set(clients[0]!, { type, redirectUris: [uri] }));

@@ -16,7 +16,7 @@ describe("the metrics of a server", () => {
 
   async function metrics(): Promise<string> {
     const { storage, revocations, requests, isRedisUp } = server.server;
-    const sources = { storage, revocations, requests, isRedisUp, mostLiveRevocations: 5000 };
+    const sources = { storage, revocations, requests, isRedisUp, maxLiveRevocations: 5000 };
     return createMetrics({ families: metricFamilies(sources), droppedLogLines: () => 0 }).metrics();
   }
 

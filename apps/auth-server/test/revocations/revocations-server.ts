@@ -51,7 +51,7 @@ export interface ServerOptions {
   readonly database?: DatabaseOptions;
   /** Default: the machine's. */
   readonly clock?: Clock;
-  readonly mostLiveRevocations?: number;
+  readonly maxLiveRevocations?: number;
   readonly endBelow?: EndBelow;
   readonly findTarget?: FindTarget;
   readonly limits?: RevocationLimits;
@@ -81,9 +81,7 @@ export async function serveRevocations(
     report: (event) => events.push(event),
     ...(options.signingKeys && headsOf(options.signingKeys, storage, clock)),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
-    ...(options.mostLiveRevocations === undefined
-      ? {}
-      : { mostLiveRevocations: options.mostLiveRevocations }),
+    ...(options.maxLiveRevocations === undefined ? {} : { maxLiveRevocations: options.maxLiveRevocations }),
   });
   const app = Fastify();
   revocations.mount(app, { authenticate: authenticateByName(clock), path: "/revocations" });

@@ -13,12 +13,12 @@ const MAX_ENDS = 10_000;
  * so a batch that it serves ends at one of them. The oldest is where streaming can begin.
  */
 export class BatchEnds {
-  readonly #mostEnds: number;
+  readonly #maxEnds: number;
   #ends: BatchEnd[];
 
-  constructor(first: BatchEnd, mostEnds = MAX_ENDS) {
+  constructor(first: BatchEnd, maxEnds = MAX_ENDS) {
     this.#ends = [first];
-    this.#mostEnds = mostEnds;
+    this.#maxEnds = maxEnds;
   }
 
   get first(): BatchEnd {
@@ -31,7 +31,7 @@ export class BatchEnds {
 
   add(end: BatchEnd): void {
     this.#ends.push(end);
-    if (this.#ends.length > this.#mostEnds) this.#ends = this.#ends.slice(-this.#mostEnds / 2);
+    if (this.#ends.length > this.#maxEnds) this.#ends = this.#ends.slice(-this.#maxEnds / 2);
   }
 
   /** After records up to `seq` were dropped: one before it is of no use, since what follows on it is gone. */

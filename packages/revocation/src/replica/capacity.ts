@@ -3,7 +3,7 @@ import type { IndexStatistics } from "../revocation-index.ts";
 import type { ReportEvent } from "./announcer.ts";
 
 export interface CapacityOptions {
-  readonly mostEntries: number;
+  readonly maxEntries: number;
   readonly report: ReportEvent;
 }
 
@@ -24,13 +24,13 @@ export class Capacity {
 
   /** Throws `capacity_reached` when so many entries cannot be held. */
   check(entries: number): void {
-    const { mostEntries, report } = this.#options;
-    const alarming = entries >= mostEntries * ALARM_SHARE;
-    if (alarming && !this.#alarmed) report("capacity_alarm", { entries, mostEntries });
+    const { maxEntries, report } = this.#options;
+    const alarming = entries >= maxEntries * ALARM_SHARE;
+    if (alarming && !this.#alarmed) report("capacity_alarm", { entries, maxEntries });
     this.#alarmed = alarming;
-    if (entries <= mostEntries) return;
+    if (entries <= maxEntries) return;
     throw revocationError("capacity_reached", {
-      detail: `${entries} entries, and at most ${mostEntries} fit`,
+      detail: `${entries} entries, and at most ${maxEntries} fit`,
     });
   }
 }

@@ -15,6 +15,6 @@ export function resolveReplicaOptions(options: ReplicaOptions): ResolvedReplicaO
     setTimer: options.setTimer ?? systemTimer,
     random: options.random ?? Math.random,
     log: options.log ?? silentLog,
-    mostEntries: options.mostEntries ?? Number.POSITIVE_INFINITY,
+    maxEntries: options.maxEntries ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -65,7 +65,7 @@ export class FeedReplica implements Replica {
       createIndex: options.createIndex,
       visible: options.visible,
       onApplied: options.onApplied,
-      mostEntries: options.mostEntries,
+      maxEntries: options.maxEntries,
       report: (event, detail) => this.#announcer.report(event, detail),
       onVerdicts: () => this.#announcer.verdictsChanged(),
     });

@@ -33,7 +33,7 @@ export interface Holding {
 export interface HeldLogOptions
   extends Pick<
     ResolvedReplicaOptions,
-    "clock" | "verifyHead" | "createIndex" | "visible" | "onApplied" | "mostEntries"
+    "clock" | "verifyHead" | "createIndex" | "visible" | "onApplied" | "maxEntries"
   > {
   readonly report: ReportEvent;
   /** Records are in the index in use, and not yet acknowledged. */
@@ -55,10 +55,10 @@ export class HeldLog {
   #isVoid = false;
 
   constructor(options: HeldLogOptions) {
-    const { mostEntries, report } = options;
+    const { maxEntries, report } = options;
     this.#options = options;
     this.#liveReport = new LiveReport(options.clock);
-    this.#capacity = new Capacity({ mostEntries, report });
+    this.#capacity = new Capacity({ maxEntries, report });
   }
 
   get holding(): Holding | undefined {

@@ -65,14 +65,14 @@ export interface ReplicaOptions {
   /** Called when a lease call has been answered or is due: `freshness()` may say something else than before. */
   readonly onFreshness?: (() => void) | undefined;
   /** What the index may hold. Beyond it nothing more is applied: the replica falls behind, and says so. */
-  readonly mostEntries?: number | undefined;
+  readonly maxEntries?: number | undefined;
 }
 
 export type AppliedChange =
   | { readonly type: "snapshot"; readonly header: SnapshotHeader; readonly records: Uint8Array }
   | { readonly type: "batch"; readonly batch: DecodedBatch };
 
-type Environment = "clock" | "setTimer" | "random" | "log" | "mostEntries";
+type Environment = "clock" | "setTimer" | "random" | "log" | "maxEntries";
 
 /** With every default filled in. */
 export type ResolvedReplicaOptions = ReplicaOptions & {

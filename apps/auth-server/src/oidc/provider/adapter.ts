@@ -20,7 +20,7 @@ export interface Stores {
   readonly users: Users;
   /** Default: interactions are in SQL, like everything else. */
   readonly interactions?: InteractionCache | undefined;
-  readonly mostStoredBytes: number;
+  readonly maxStoredBytes: number;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<unknown>;
 }
@@ -49,7 +49,7 @@ export function createAdapter(stores: Stores): (model: string) => Adapter {
     Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
   };
   if (stores.interactions !== undefined) {
-    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions, stores.mostStoredBytes);
+    special.Interaction = interactionAdapter(stores.artefacts, stores.interactions, stores.maxStoredBytes);
   }
   return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
 }

@@ -30,7 +30,7 @@ export interface ArtefactStoreOptions {
   readonly allowsOpaqueToken: AllowsOpaqueToken;
   readonly ofStrangers: RowsOfStrangers;
   /** Of one artefact, without the session that it remembers. */
-  readonly mostStoredBytes: number;
+  readonly maxStoredBytes: number;
 }
 
 interface SaveArtefact {
@@ -66,7 +66,7 @@ export class ArtefactStore {
   async save(artefact: SaveArtefact): Promise<void> {
     if (!KINDS.has(artefact.model)) throw new TypeError(`artefacts of kind ${artefact.model} are not kept`);
     const { session: _session, grant: _grant, ...requested } = artefact.payload as Record<string, unknown>;
-    checkStoredSize(requested, this.#options.mostStoredBytes);
+    checkStoredSize(requested, this.#options.maxStoredBytes);
     const row = this.#rowOf(artefact);
     const ofStrangers = row.account_id === null ? this.#capOf(artefact.model) : undefined;
     await ofStrangers?.makeWay();

@@ -18,12 +18,12 @@ export interface InteractionCache {
 export function interactionAdapter(
   artefacts: ArtefactStore,
   cache: InteractionCache,
-  mostStoredBytes: number,
+  maxStoredBytes: number,
 ) {
   const model = "Interaction";
   return {
     upsert: async (id: string, payload: AdapterPayload, ttlSeconds: number): Promise<void> => {
-      checkStoredSize(payload.params, mostStoredBytes);
+      checkStoredSize(payload.params, maxStoredBytes);
       if (namesNobody(payload) && (await cache.save(id, payload, ttlSeconds))) return;
       await artefacts.save({ model, id, payload, ttlSeconds });
     },

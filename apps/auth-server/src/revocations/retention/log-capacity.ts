@@ -9,7 +9,7 @@ const COUNTED: ReadonlySet<Scope> = new Set<Scope>(["token", "session", "grant"]
 
 export interface LogCapacityOptions {
   readonly log: { head(): number; oldestKept(): number };
-  readonly mostLiveRevocations: number;
+  readonly maxLiveRevocations: number;
   readonly report: Report;
 }
 
@@ -28,19 +28,19 @@ export class LogCapacity {
 
   /** Throws `log_full`. */
   check(scope: Scope): void {
-    const { mostLiveRevocations } = this.#options;
-    if (!COUNTED.has(scope) || this.#kept() < mostLiveRevocations) return;
+    const { maxLiveRevocations } = this.#options;
+    if (!COUNTED.has(scope) || this.#kept() < maxLiveRevocations) return;
     throw revocationsError("log_full", {
-      text: `Nothing was changed: ${mostLiveRevocations} revocations are kept, as many as there may be (mostLiveRevocations). Revoke a subject, a client or more with one record, or try again when some have expired.`,
+      text: `Nothing was changed: ${maxLiveRevocations} revocations are kept, as many as there may be (maxLiveRevocations). Revoke a subject, a client or more with one record, or try again when some have expired.`,
     });
   }
 
   /** Called regularly: reports once, until it was below again. */
   watch(): void {
-    const { mostLiveRevocations, report } = this.#options;
+    const { maxLiveRevocations, report } = this.#options;
     const kept = this.#kept();
-    const isNear = kept >= mostLiveRevocations * ALARM_SHARE;
-    if (isNear && !this.#isNear) report({ event: "revocations_near_capacity", kept, mostLiveRevocations });
+    const isNear = kept >= maxLiveRevocations * ALARM_SHARE;
+    if (isNear && !this.#isNear) report({ event: "revocations_near_capacity", kept, maxLiveRevocations });
     this.#isNear = isNear;
   }
 

@@ -8,10 +8,10 @@ test("an alarm at four fifths of what may be kept, once until it was below again
   const log = { newest: 79, oldest: 1 };
   const capacity = new LogCapacity({
     log: { head: () => log.newest, oldestKept: () => log.oldest },
-    mostLiveRevocations: 100,
+    maxLiveRevocations: 100,
     report: (event) => events.push(event),
   });
-  const near = (kept: number) => ({ event: "revocations_near_capacity", kept, mostLiveRevocations: 100 });
+  const near = (kept: number) => ({ event: "revocations_near_capacity", kept, maxLiveRevocations: 100 });
   capacity.watch();
   assert.deepEqual(events, []);
   log.newest = 80;
@@ -27,7 +27,7 @@ test("an alarm at four fifths of what may be kept, once until it was below again
 });
 
 test("a full log refuses single ids, and takes what covers many", async (t) => {
-  const server = await serveRevocations(t, { mostLiveRevocations: 2 });
+  const server = await serveRevocations(t, { maxLiveRevocations: 2 });
   const key = "Vt8Vt7mGQf2bqfYkq0hZ0A";
   for (const _ of [1, 2]) assert.equal((await server.revoke({ scope: "session", key })).status, 200);
   for (const scope of ["token", "session", "grant"]) {
