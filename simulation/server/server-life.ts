@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
 import { checkInput } from "@portcullis/http-api";
 import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
-import { sqlReplicaDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-replica-directory.ts";
+import { sqlLeaseHolderDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-lease-holder-directory.ts";
 import {
   type ClosableReceipts,
   createReceipts,
@@ -56,7 +56,7 @@ export class ServerLife {
     const table = mutations.leaseTable(new LeaseTable(clock));
     const leases = await LeaseDesk.open({
       log,
-      directory: sqlReplicaDirectory(storage),
+      directory: sqlLeaseHolderDirectory(storage),
       table,
       clock,
       report: () => undefined,

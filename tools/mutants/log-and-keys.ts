@@ -44,7 +44,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     edits: [
       [
         `    for (const row of this.#view.rows.values()) {`,
-        `    for (const row of [...this.#view.rows.values()].filter(({ holder }) => this.#calls.has(keyOfHolder(holder)))) {`,
+        `    for (const row of [...this.#view.rows.values()].filter(({ holder }) => this.#calls.has(keyOfLeaseHolder(holder)))) {`,
       ],
     ],
     tests: ["apps/auth-server/test/revocations/many-servers/shared-leases.property.test.ts"],

@@ -30,13 +30,13 @@ const FAMILIES: readonly [
   ["applied", "gauge", "Newest revocation that is passed on.", ({ applied }) => applied],
   ["enforced", "gauge", "Newest revocation that all below enforce.", ({ enforced }) => enforced],
   ["records", "gauge", "Live revocations in memory.", ({ records }) => records],
-  ["followers", "gauge", "Open streams.", ({ followers }) => followers],
+  ["followers", "gauge", "Open streams.", ({ openStreams }) => openStreams],
   ["leases", "gauge", "Verifiers that hold a lease.", ({ leases }) => leases],
   ["streams_opened_total", "counter", "Streams opened.", ({ streamsOpened }) => streamsOpened],
   [
     "streams_cut_total",
     "counter",
-    "Streams cut because their readers were slow.",
+    "Streams cut because their verifiers were slow.",
     ({ streamsCutSlow }) => streamsCutSlow,
   ],
 ];

@@ -143,7 +143,7 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
     setTimer,
     local: guard.replica,
     streamsPerClient: configuration.limits.streamsPerClient,
-    hub: { follow: async (...reader) => copy.current?.hub.follow(...reader) ?? reader[0].destroy() },
+    hub: { follow: async (...verifier) => copy.current?.hub.follow(...verifier) ?? verifier[0].destroy() },
   });
   return { guard, copy, table, desk, enforced, above, streams, clock, setTimer };
 }
@@ -175,7 +175,7 @@ function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: 
     applied: copy.current?.log.head() ?? 0,
     enforced: enforced.said,
     records: copy.current?.log.count ?? 0,
-    followers: copy.current?.hub.size ?? 0,
+    openStreams: copy.current?.hub.size ?? 0,
     leases: table.held().length,
     streamsOpened: streams.counters.opened,
     streamsCutSlow: streams.counters.cutSlow,

@@ -55,7 +55,7 @@ function feed(options: RelayAppOptions) {
   };
 }
 
-/** A reader that has more than we do is not to be sent back to a snapshot: what it lacks here is on its way to us. */
+/** A verifier that has more than we do is not to be sent back to a snapshot: what it lacks here is on its way to us. */
 function checkNotAhead(request: FastifyRequest, { current }: ServedCopy): void {
   if (!request.routeOptions.url?.endsWith("/stream")) return;
   if (current === undefined) throw relayError("relay_not_fresh");

@@ -13,7 +13,7 @@ export interface Status {
   /** Up to which seq nobody below may allow any more, as said upwards last. */
   readonly enforced: number;
   readonly records: number;
-  readonly followers: number;
+  readonly openStreams: number;
   readonly leases: number;
   readonly streamsOpened: number;
   readonly streamsCutSlow: number;

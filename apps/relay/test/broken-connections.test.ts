@@ -45,7 +45,7 @@ test("the relay outlives connections that break off at any byte, and holds nothi
   await until(
     async () => /^portcullis_relay_followers 0$/m.test(await (await fetch(`${url}/metrics`)).text()),
     {
-      what: "the relay to forget the readers that have gone",
+      what: "the relay to forget the verifiers that have gone",
     },
   );
 });

@@ -6,7 +6,7 @@ import { clientError } from "./errors.ts";
 import { type ClientEvent, type Listener, Listeners } from "./events.ts";
 import { type ClientOptions, resolveSettings, type Settings } from "./options.ts";
 import { Refresher, reasonOfRefusal } from "./refresh.ts";
-import { type Session, SessionHolder, type User } from "./session.ts";
+import { type Session, SessionKeeper, type User } from "./session.ts";
 import { createSignInUrl, isSilent, type SignInOptions } from "./sign-in.ts";
 import { createSignOutUrl, revokeTokens } from "./sign-out.ts";
 import { type TabMessage, Tabs } from "./tabs.ts";
@@ -62,7 +62,7 @@ class PortcullisClient implements Client {
   readonly fetch: typeof fetch;
   readonly #settings: Settings;
   readonly #server: AuthorizationServer;
-  readonly #holder: SessionHolder;
+  readonly #keeper: SessionKeeper;
   readonly #listeners = new Listeners();
   readonly #refresher: Refresher;
   readonly #tabs: Tabs;
@@ -73,9 +73,9 @@ class PortcullisClient implements Client {
     this.#settings = settings;
     this.#callback = callback;
     this.#server = new AuthorizationServer(settings);
-    this.#holder = new SessionHolder(prefix, environment);
+    this.#keeper = new SessionKeeper(prefix, environment);
     this.#tabs = new Tabs(environment.openChannel(prefix), (message) => this.#hear(message));
-    this.#refresher = new Refresher(settings, this.#server, this.#holder, {
+    this.#refresher = new Refresher(settings, this.#server, this.#keeper, {
       onRefreshed: (session) => this.#announceRefresh(session),
       onEnded: (_session, refused) => this.#end(endedEvent(reasonOfRefusal(refused))),
     });
@@ -89,15 +89,15 @@ class PortcullisClient implements Client {
   }
 
   get user(): User | undefined {
-    return this.#holder.current?.user;
+    return this.#keeper.current?.user;
   }
 
   async start({ askIssuer = false }: StartOptions = {}): Promise<StartResult> {
     const callback = this.#callback;
     this.#callback = undefined;
     if (callback !== undefined) return this.completeSignIn(callback);
-    this.#holder.restore();
-    if (this.user !== undefined || !askIssuer || this.#holder.wasLeft) return { user: this.user };
+    this.#keeper.restore();
+    if (this.user !== undefined || !askIssuer || this.#keeper.wasLeft) return { user: this.user };
     const { error } = await outcomeOf(this.signIn({ prompt: "none" }));
     // An issuer that is away is no reason to show nothing.
     return error === undefined ? { user: undefined, leaving: true } : { user: undefined };
@@ -119,7 +119,7 @@ class PortcullisClient implements Client {
   }
 
   async signOut(): Promise<void> {
-    const session = this.#holder.current;
+    const session = this.#keeper.current;
     if (session === undefined) return;
     // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
     this.#tabs.tell({ type: "signed-out", sessionId: session.id });
@@ -146,7 +146,7 @@ class PortcullisClient implements Client {
   }
 
   async #freshSession(): Promise<Session> {
-    const session = this.#holder.current;
+    const session = this.#keeper.current;
     if (session === undefined) throw clientError("not_signed_in");
     const usableUntilMs = (session.accessTokenExpiresAtMs ?? 0) - this.#settings.refreshBeforeExpiryMs;
     if (session.accessToken !== undefined && this.#settings.environment.clock.wallMs() < usableUntilMs)
@@ -155,7 +155,7 @@ class PortcullisClient implements Client {
   }
 
   #begin(session: Session): void {
-    const { user } = this.#holder.set(session);
+    const { user } = this.#keeper.set(session);
     this.#tabs.tell({ type: "signed-in" });
     this.#listeners.emit({ type: "signed-in", user });
   }
@@ -167,23 +167,23 @@ class PortcullisClient implements Client {
 
   /** A call sent before a new sign-in may be refused after it: that ends nothing. */
   #forceLogout(session: Session, reason: Reason): void {
-    if (this.#holder.current?.id !== session.id) return;
+    if (this.#keeper.current?.id !== session.id) return;
     this.#tabs.tell({ type: "forced-logout", sessionId: session.id, subject: session.user.sub, reason });
     this.#end({ type: "forced-logout", reason, fromOtherTab: false });
   }
 
   #end(event: ClientEvent): void {
-    this.#holder.clear();
+    this.#keeper.clear();
     this.#listeners.emit(event);
   }
 
   #leave(): void {
-    this.#holder.leave();
+    this.#keeper.leave();
     this.#listeners.emit({ type: "signed-out" });
   }
 
   #hear(message: TabMessage): void {
-    const current = this.#holder.current;
+    const current = this.#keeper.current;
     if (message.type === "signed-in") this.#hearSignIn(current);
     else if (current !== undefined) this.#hearOf(current, message);
   }
@@ -191,7 +191,7 @@ class PortcullisClient implements Client {
   /** The newest word counts: whoever left in this tab has come back in another. */
   #hearSignIn(current: Session | undefined): void {
     if (current !== undefined) return;
-    this.#holder.comeBack();
+    this.#keeper.comeBack();
     this.#listeners.emit({ type: "signed-in-elsewhere" });
   }
 
@@ -208,7 +208,7 @@ class PortcullisClient implements Client {
 
   #adopt(current: Session, offered: Session): void {
     if (offered.id !== current.id || offered.generation <= current.generation) return;
-    this.#holder.set(offered);
+    this.#keeper.set(offered);
     this.#listeners.emit({ type: "refreshed" });
   }
 

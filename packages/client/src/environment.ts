@@ -27,7 +27,7 @@ export interface KeyValueStore {
 }
 
 export interface Locks {
-  /** Runs `work` alone among all holders of `name`, and gives its result. */
+  /** Runs `work` alone among all that ask for `name`, and gives its result. */
   request<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
@@ -82,7 +82,7 @@ function sharedLocks(): Locks {
   return { request: (name, work) => manager.request(name, work) as ReturnType<typeof work> };
 }
 
-/** One holder at a time in this process: all there is without `navigator.locks`. */
+/** One at a time in this process: all there is without `navigator.locks`. */
 export function processLocks(): Locks {
   const tails = new Map<string, Promise<unknown>>();
   return {

@@ -4,7 +4,7 @@ import { resourceParameter } from "./callback.ts";
 import { reasonOf } from "./denial.ts";
 import { clientError } from "./errors.ts";
 import type { Settings } from "./options.ts";
-import type { Session, SessionHolder } from "./session.ts";
+import type { Session, SessionKeeper } from "./session.ts";
 import { successorOf } from "./token-response.ts";
 
 export interface RefreshOutcome {
@@ -21,19 +21,19 @@ export interface RefreshOutcome {
 export class Refresher {
   readonly #settings: Settings;
   readonly #server: AuthorizationServer;
-  readonly #holder: SessionHolder;
+  readonly #keeper: SessionKeeper;
   readonly #outcome: RefreshOutcome;
   #flight: { readonly sessionId: string; readonly promise: Promise<Session> } | undefined;
 
   constructor(
     settings: Settings,
     server: AuthorizationServer,
-    holder: SessionHolder,
+    keeper: SessionKeeper,
     outcome: RefreshOutcome,
   ) {
     this.#settings = settings;
     this.#server = server;
-    this.#holder = holder;
+    this.#keeper = keeper;
     this.#outcome = outcome;
   }
 
@@ -58,14 +58,14 @@ export class Refresher {
     const latest = this.#sameSession(spent);
     if (latest.generation > current.generation) return latest;
     if ("refused" in answer) return this.#end(latest, answer.refused);
-    const session = this.#holder.set(successorOf(latest, answer.tokens, answer.sentAtMs));
+    const session = this.#keeper.set(successorOf(latest, answer.tokens, answer.sentAtMs));
     this.#outcome.onRefreshed(session);
     return session;
   }
 
   /** Signed out while the request was under way: what it brought must not sign in again. */
   #sameSession(spent: Session): Session {
-    const current = this.#holder.current;
+    const current = this.#keeper.current;
     if (current?.id !== spent.id) throw clientError("not_signed_in");
     return current;
   }

@@ -22,7 +22,7 @@ export interface Session {
 }
 
 /** Holds the one current session of this tab, in memory, with what must survive a reload in the tab's storage. */
-export class SessionHolder {
+export class SessionKeeper {
   readonly #key: string;
   readonly #leftKey: string;
   readonly #environment: Environment;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { SetTimer } from "@portcullis/protocol";
 
-/** Bytes that wait for one reader at most. It comes back, and goes on from its cursor. */
+/** Bytes that wait for one verifier at most. It comes back, and goes on from its cursor. */
 export const WRITABLE_LIMIT_BYTES = 1024 * 1024;
 const STALL_LIMIT_MS = 10_000;
 
@@ -12,7 +12,7 @@ export interface EventStreamOptions {
   readonly writableLimitBytes?: number | undefined;
 }
 
-/** One reader of the feed: server-sent events with a bound on what waits for it. */
+/** The stream to one verifier: server-sent events with a bound on what waits for it. */
 export class EventStream {
   readonly #options: EventStreamOptions;
 
@@ -35,7 +35,7 @@ export class EventStream {
     return !this.#options.response.destroyed && !this.#options.response.writableEnded;
   }
 
-  /** Cuts the reader when it does not keep up: the memory of the server is not its buffer. */
+  /** Cuts the verifier off when it does not keep up: the memory of the server is not its buffer. */
   write(bytes: Uint8Array): void {
     const { response } = this.#options;
     if (!this.isOpen) return;
@@ -43,7 +43,7 @@ export class EventStream {
     if (response.writableLength > (this.#options.writableLimitBytes ?? WRITABLE_LIMIT_BYTES)) this.#cut();
   }
 
-  /** Resolves when the reader has taken what was written; it is cut if it takes nothing for long. */
+  /** Resolves when the verifier has taken what was written; it is cut if it takes nothing for long. */
   async drained(): Promise<void> {
     const { response, setTimer } = this.#options;
     if (!this.isOpen || !response.writableNeedDrain) return;
@@ -58,7 +58,7 @@ export class EventStream {
     });
   }
 
-  /** Runs at once when the reader left before: it would be counted as one for ever. */
+  /** Runs at once when the verifier left before: it would be counted as one for ever. */
   onClose(listener: () => void): void {
     if (this.#options.response.closed) listener();
     else this.#options.response.once("close", listener);

@@ -18,7 +18,8 @@ export interface FeedHubOptions {
   readonly signer?: HeadSigner | undefined;
 }
 
-interface Follower {
+/** A verifier whose stream is open. A relay is one too. */
+interface Verifier {
   readonly stream: EventStream;
   /** False once the token that opened the stream has expired or was revoked. */
   readonly mayFollow: () => boolean;
@@ -29,13 +30,13 @@ interface Follower {
 }
 
 /**
- * Sends the log to those who follow it. A batch is made once and the same bytes go to every follower. One that
+ * Sends the log to verifiers. A batch is made once and the same bytes go to every verifier. One that
  * joins reads from SQL up to the newest batch that was sent, and from then on gets what is sent: the step from
  * one to the other happens within a turn, so nothing falls between.
  */
 export class FeedHub {
   readonly #options: FeedHubOptions;
-  readonly #followers = new Set<Follower>();
+  readonly #verifiers = new Set<Verifier>();
   #waiting: ChainedRecord[] = [];
   /** Newest seq that was sent live. */
   #sent: number;
@@ -64,10 +65,10 @@ export class FeedHub {
   }
 
   get size(): number {
-    return this.#followers.size;
+    return this.#verifiers.size;
   }
 
-  /** Never throws: a stream that cannot go on is ended, and its reader comes back. */
+  /** Never throws: a stream that cannot go on is ended, and its verifier comes back. */
   async follow(stream: EventStream, cursor: FeedCursor, mayFollow: () => boolean): Promise<void> {
     // One that came in while the server stops would keep it from stopping.
     if (this.#closed) return stream.destroy();
@@ -77,16 +78,16 @@ export class FeedHub {
       stream.end(resetEvent(reset));
       return;
     }
-    const follower = { stream, mayFollow, position: cursor.seq, catchingUp: false };
-    this.#followers.add(follower);
-    stream.onClose(() => this.#followers.delete(follower));
-    await this.#catchUp(follower);
+    const verifier = { stream, mayFollow, position: cursor.seq, catchingUp: false };
+    this.#verifiers.add(verifier);
+    stream.onClose(() => this.#verifiers.delete(verifier));
+    await this.#catchUp(verifier);
   }
 
-  /** Called every two seconds: tells readers that the line is alive, and ends streams whose right is over. */
+  /** Called every two seconds: tells verifiers that the line is alive, and ends streams whose right is over. */
   beat(): void {
     this.#beginAnewUnlessAt(this.#options.log.head());
-    for (const { stream, mayFollow } of this.#followers) {
+    for (const { stream, mayFollow } of this.#verifiers) {
       if (mayFollow()) stream.write(HEARTBEAT);
       // One that reads nothing never gets to the end that it was sent: it is cut at the next beat.
       else if (stream.isOpen) stream.end();
@@ -97,8 +98,8 @@ export class FeedHub {
   close(): void {
     this.#closed = true;
     this.#unsubscribe();
-    for (const { stream } of this.#followers) stream.destroy();
-    this.#followers.clear();
+    for (const { stream } of this.#verifiers) stream.destroy();
+    this.#verifiers.clear();
   }
 
   /**
@@ -115,8 +116,8 @@ export class FeedHub {
     this.#told = seq;
     this.#beginnings++;
     const event = resetEvent({ incarnation, reason: isSame ? "too_old" : "other_incarnation" });
-    for (const { stream } of this.#followers) stream.end(event);
-    this.#followers.clear();
+    for (const { stream } of this.#verifiers) stream.end(event);
+    this.#verifiers.clear();
   }
 
   #resetFor(cursor: FeedCursor): Reset | undefined {
@@ -128,22 +129,22 @@ export class FeedHub {
     return undefined;
   }
 
-  async #catchUp(follower: Follower): Promise<void> {
-    if (follower.catchingUp) return;
-    follower.catchingUp = true;
+  async #catchUp(verifier: Verifier): Promise<void> {
+    if (verifier.catchingUp) return;
+    verifier.catchingUp = true;
     try {
-      while (follower.stream.isOpen && follower.position < this.#sent) await this.#sendStored(follower);
+      while (verifier.stream.isOpen && verifier.position < this.#sent) await this.#sendStored(verifier);
     } catch {
-      // SQL could not be read. Its cursor is not lost: the reader asks again.
-      follower.stream.destroy();
+      // SQL could not be read. Its cursor is not lost: the verifier asks again.
+      verifier.stream.destroy();
     }
     // In the same turn in which the position was seen to have reached what was sent.
-    follower.catchingUp = false;
+    verifier.catchingUp = false;
   }
 
-  async #sendStored(follower: Follower): Promise<void> {
+  async #sendStored(verifier: Verifier): Promise<void> {
     const { log } = this.#options;
-    const { position, stream } = follower;
+    const { position, stream } = verifier;
     const isVoid = this.#voidness();
     const records = await log.read(position, Math.min(BATCH_LIMIT, this.#sent - position));
     if (records[0]?.seq !== position + 1) {
@@ -155,7 +156,7 @@ export class FeedHub {
     // It gets its reset, and not the same batch again and again until the next beat.
     if (isVoid()) return this.#beginAnewUnlessAt(log.head());
     stream.write(event);
-    follower.position = records.at(-1)!.seq;
+    verifier.position = records.at(-1)!.seq;
     await stream.drained();
   }
 
@@ -191,7 +192,7 @@ export class FeedHub {
     // In one turn: who joins sees either what was sent before this batch or this batch as sent.
     this.#sent = to;
     this.#lastSentAt = this.#options.clock.monotonicMs();
-    for (const follower of this.#followers) this.#pass(follower, { prev, to, event });
+    for (const verifier of this.#verifiers) this.#pass(verifier, { prev, to, event });
   }
 
   /** Asked later, says whether the log has become another one since. */
@@ -207,15 +208,15 @@ export class FeedHub {
     return batchEvent({ incarnation, prev, records, signedHead });
   }
 
-  #pass(follower: Follower, batch: { prev: number; to: number; event: Buffer }): void {
+  #pass(verifier: Verifier, batch: { prev: number; to: number; event: Buffer }): void {
     // Its snapshot held the batch already, or the read from SQL that it is in will reach it.
-    if (follower.catchingUp || follower.position >= batch.to) return;
-    if (follower.position === batch.prev) {
-      follower.stream.write(batch.event);
-      follower.position = batch.to;
+    if (verifier.catchingUp || verifier.position >= batch.to) return;
+    if (verifier.position === batch.prev) {
+      verifier.stream.write(batch.event);
+      verifier.position = batch.to;
       return;
     }
     // Its snapshot ends in the middle of the batch.
-    void this.#catchUp(follower);
+    void this.#catchUp(verifier);
   }
 }

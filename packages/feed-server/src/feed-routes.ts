@@ -55,7 +55,7 @@ const INCARNATION = "Vt8Vt7mGQf2bqfYkq0hZ0A";
 const MALFORMED_CURSOR =
   "Must be <incarnation>:<seq>, as in the header of a snapshot or the id of the last event.";
 
-/** A stream without a cursor could only begin at the head: its reader would miss what is live before it. */
+/** A stream without a cursor could only begin at the head: its verifier would miss what is live before it. */
 const cursorSchema = z
   .string({ error: MALFORMED_CURSOR })
   .transform((text, context): FeedCursor => {
@@ -85,7 +85,7 @@ const streamRoute = ({ streams }: FeedRoutesOptions) =>
     path: "/stream",
     summary: "Follow the revocations that are committed from now on",
     description:
-      "Server-sent events: `batch`, whose records are applied only if its `prev` is what you have applied; `reset`, after which a new snapshot is taken. A comment every two seconds shows that the line is alive. A reader that leaves more than 1 MiB unread is cut, and comes back with its last id. The stream ends when the token that opened it expires or is revoked.",
+      "Server-sent events: `batch`, whose records are applied only if its `prev` is what you have applied; `reset`, after which a new snapshot is taken. A comment every two seconds shows that the line is alive. A verifier that leaves more than 1 MiB unread is cut off, and comes back with its last id. The stream ends when the token that opened it expires or is revoked.",
     parameters: { headers: z.object({ "Last-Event-ID": cursorSchema }) },
     answers: {
       200: { says: "The events, as they happen.", stream: "text/event-stream", example: BATCH_EVENT },

@@ -9,17 +9,17 @@ export { FeedStreams } from "./feed-streams.ts";
 export { HeadSigner, type SignHead } from "./head-signer.ts";
 export { countedFor, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
 export { type AheadOfHead, LeaseDesk } from "./lease-desk.ts";
+export type { KnownLeaseHolder, LeaseHolderDirectory } from "./lease-holder-directory.ts";
 export {
-  type Holder,
-  keyOfHolder,
+  keyOfLeaseHolder,
   type Laggard,
   type Lease,
   type LeaseChange,
+  type LeaseHolder,
   type LeaseReport,
   type Leases,
   LeaseTable,
 } from "./lease-table.ts";
-export type { KnownReplica, ReplicaDirectory } from "./replica-directory.ts";
 export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
 export { Snapshots } from "./snapshots.ts";
 export { every } from "./timers.ts";

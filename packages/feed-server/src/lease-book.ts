@@ -1,4 +1,4 @@
-import type { Holder, LeaseReport, Leases } from "./lease-table.ts";
+import type { LeaseHolder, LeaseReport, Leases } from "./lease-table.ts";
 
 /** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
 export const LONGEST_LEASE_MS = 60_000;
@@ -28,15 +28,18 @@ export interface LeaseBook extends Leases {
   has(key: string): boolean;
   heldBy(clientId: string): number;
   /** An acknowledgement of records that the log holds. It is true at once, whether a lease follows or not. */
-  acknowledge(holder: Holder, position: { readonly incarnation: string; readonly applied: number }): void;
+  acknowledge(
+    holder: LeaseHolder,
+    position: { readonly incarnation: string; readonly applied: number },
+  ): void;
   /**
-   * Runs `grant` once everybody who may give a receipt will find the holder, with a lease of this length, and sees to
+   * Runs `grant` once everybody who may give a receipt will find the lease holder, with a lease of this length, and sees to
    * it that this stays so until it is over. The head that a grant names must be read within it.
    */
-  enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T>;
-  grant(holder: Holder, granting: Granting): void;
+  enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T>;
+  grant(holder: LeaseHolder, granting: Granting): void;
   /** Never rejects: a name that stays only makes receipts wait. */
-  release(holder: Holder): Promise<void>;
+  release(holder: LeaseHolder): Promise<void>;
   /** Called each second. Never rejects. */
   sweep(): Promise<void>;
 }

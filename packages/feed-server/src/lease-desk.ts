@@ -4,7 +4,7 @@ import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
 import { type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
-import { type Holder, keyOfHolder } from "./lease-table.ts";
+import { keyOfLeaseHolder, type LeaseHolder } from "./lease-table.ts";
 import type { ServedLog } from "./served-log.ts";
 
 const MAX_LEASES_PER_CLIENT = 500;
@@ -21,7 +21,7 @@ export interface LeaseDeskOptions {
 }
 
 export interface AheadOfHead {
-  readonly holder: Holder;
+  readonly holder: LeaseHolder;
   readonly applied: number;
   /** What the issuer itself said, if the verifier has it: without it this is only the word of a client. */
   readonly signedHead?: string;
@@ -38,8 +38,8 @@ export interface LeaseCall {
 /** Gives, renews and takes back leases: decides who gets one, and which head the answer names. */
 export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
-  /** New holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
-  readonly #entering = new Map<string, Holder>();
+  /** New lease holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
+  readonly #entering = new Map<string, LeaseHolder>();
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
@@ -83,13 +83,13 @@ export class LeaseDesk {
     return this.#options.leases.sweep();
   }
 
-  async #release(holder: Holder): Promise<LeaseResponse> {
+  async #release(holder: LeaseHolder): Promise<LeaseResponse> {
     const { leases, log } = this.#options;
     await leases.release(holder);
     return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
   }
 
-  async #checkFollowsThisLog(holder: Holder, request: LeaseRequest): Promise<void> {
+  async #checkFollowsThisLog(holder: LeaseHolder, request: LeaseRequest): Promise<void> {
     const { log, onAheadOfHead, report } = this.#options;
     const { applied, signedHead } = request;
     // It may have heard from another server what this one has yet to hear.
@@ -104,18 +104,18 @@ export class LeaseDesk {
     throw feedError("ahead_of_head");
   }
 
-  #checkAllowance(holder: Holder): void {
+  #checkAllowance(holder: LeaseHolder): void {
     const { leases, leasesPerClient = MAX_LEASES_PER_CLIENT } = this.#options;
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     if (leases.has(key) || this.#entering.has(key)) return;
     const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);
     const count = leases.heldBy(holder.clientId) + entering.length;
     if (count >= leasesPerClient) throw feedError("too_many_leases");
   }
 
-  async #enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
+  async #enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
     const { leases } = this.#options;
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     if (!leases.has(key)) this.#entering.set(key, holder);
     try {
       return await leases.enter(holder, leaseMs, grant);

@@ -1,17 +1,17 @@
 import type { Clock, ClockReport, LiveDigest } from "@portcullis/protocol";
 
-/** Whose lease: the authenticated client, and the name that its process gave itself. */
-export interface Holder {
+/** Who holds a lease: the authenticated client, and the name that its process gave itself. */
+export interface LeaseHolder {
   readonly clientId: string;
   readonly name: string;
 }
 
-/** Names have no spaces, so no two holders share a key. */
-export const keyOfHolder = ({ clientId, name }: Holder): string => `${name} ${clientId}`;
+/** Names have no spaces, so no two lease holders share a key. */
+export const keyOfLeaseHolder = ({ clientId, name }: LeaseHolder): string => `${name} ${clientId}`;
 
 export interface Lease {
   readonly key: string;
-  readonly holder: Holder;
+  readonly holder: LeaseHolder;
   /** Its index holds every record up to this seq: so it said last. */
   readonly applied: number;
   /** For how long its last call counts here. */
@@ -65,7 +65,7 @@ interface Entry extends Lease {
 export type LeaseChange =
   | { readonly type: "granted"; readonly lease: Lease }
   | { readonly type: "released"; readonly lease: Lease }
-  /** Whatever was said before may be looked up anew: the names of all holders have been read. */
+  /** Whatever was said before may be looked up anew: the names of all lease holders have been read. */
   | { readonly type: "known" };
 
 const GRANTS_KEPT = 16;
@@ -74,10 +74,10 @@ const GRANTS_KEPT = 16;
 export interface Leases {
   /** Leases that may not have run out. */
   held(): Lease[];
-  /** Holders that may still allow what the log revoked at `seq`, and until when. */
+  /** Lease holders that may still allow what the log revoked at `seq`, and until when. */
   laggardsOf(seq: number): Laggard[];
   /**
-   * Until when holders whose names are not known here yet may still allow it; in the past when all are known. Absent
+   * Until when lease holders whose names are not known here yet may still allow it; in the past when all are known. Absent
    * where all are always known.
    */
   strangersUntil?(seq: number): number;
@@ -102,15 +102,15 @@ export class LeaseTable implements Leases {
   }
 
   /** After a restart: we do not know what it has applied, nor when it asked last, so the worst is assumed. */
-  presume(holder: Holder, leaseMs: number): void {
+  presume(holder: LeaseHolder, leaseMs: number): void {
     const grants = [{ head: 0, endsAt: this.#clock.monotonicMs() + leaseMs }];
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     this.#entries.set(key, { ...newEntry(key, holder), leaseMs, grants });
   }
 
   /** `head`, the newest committed seq, must be read in the same turn. Counts from `receivedAt`. */
-  grant(holder: Holder, terms: LeaseTerms): void {
-    const key = keyOfHolder(holder);
+  grant(holder: LeaseHolder, terms: LeaseTerms): void {
+    const key = keyOfLeaseHolder(holder);
     const entry = this.#entries.get(key) ?? newEntry(key, holder);
     this.#entries.set(key, entry);
     // As it says, not the largest it ever said: a process that started anew may be behind its former self.
@@ -125,8 +125,8 @@ export class LeaseTable implements Leases {
     this.#emit({ type: "granted", lease: entry });
   }
 
-  release(holder: Holder): void {
-    const entry = this.#entries.get(keyOfHolder(holder));
+  release(holder: LeaseHolder): void {
+    const entry = this.#entries.get(keyOfLeaseHolder(holder));
     if (entry === undefined) return;
     this.#entries.delete(entry.key);
     this.#emit({ type: "released", lease: entry });
@@ -152,7 +152,7 @@ export class LeaseTable implements Leases {
   }
 
   /**
-   * Holders that may still allow what the log revoked at `seq`, and until when: those that have not applied it,
+   * Lease holders that may still allow what the log revoked at `seq`, and until when: those that have not applied it,
    * by the answers that they got before it was committed.
    */
   laggardsOf(seq: number): Laggard[] {
@@ -180,7 +180,7 @@ export class LeaseTable implements Leases {
   }
 }
 
-function newEntry(key: string, holder: Holder): Entry {
+function newEntry(key: string, holder: LeaseHolder): Entry {
   const silent = { calledAt: undefined, chain: undefined, live: undefined };
   return { key, holder, applied: 0, leaseMs: 0, ...silent, grants: [] };
 }
@@ -191,7 +191,7 @@ function endOf(grants: readonly Grant[]): number {
 
 /**
  * Drops what ran out and joins what no question tells apart. Joining keeps the earlier head and the later end,
- * so it can only make a holder look more dangerous than it is.
+ * so it can only make a lease holder look more dangerous than it is.
  */
 function compact({ applied, grants }: Entry, now: number): Grant[] {
   const kept: Grant[] = [];

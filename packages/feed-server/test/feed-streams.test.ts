@@ -8,7 +8,7 @@ import { FeedStreams } from "../src/feed-streams.ts";
 
 const CALLER = { clientId: "orders", expiresAt: 2e9, claims: {} } as unknown as Caller;
 
-test("a reader that left before its stream was opened is not counted as one", async (t) => {
+test("a verifier that left before its stream was opened is not counted as one", async (t) => {
   const response = await abandonedResponse(t);
   const streams = new FeedStreams({
     hub: { follow: async () => {} },

@@ -13,7 +13,7 @@ function table() {
   return { clock, leases, grant, laggards };
 }
 
-test("a holder that has not applied a seq may allow until the end of its lease, and no longer", () => {
+test("a lease holder that has not applied a seq may allow until the end of its lease, and no longer", () => {
   const { clock, grant, laggards } = table();
   grant("a", 7, 7);
   assert.deepEqual(laggards(8), [["a", 5000]]);
@@ -23,14 +23,14 @@ test("a holder that has not applied a seq may allow until the end of its lease, 
   assert.deepEqual(laggards(8), []);
 });
 
-test("a holder that has applied a seq is no laggard", () => {
+test("a lease holder that has applied a seq is no laggard", () => {
   const { grant, laggards } = table();
   grant("a", 8, 8);
   assert.deepEqual(laggards(8), []);
   assert.deepEqual(laggards(3), []);
 });
 
-test("renewals after the commit give a holder that does not apply it no more time", () => {
+test("renewals after the commit give a lease holder that does not apply it no more time", () => {
   const { clock, grant, laggards } = table();
   grant("stuck", 7, 7);
   for (const _ of [1, 2, 3, 4]) {
@@ -43,7 +43,7 @@ test("renewals after the commit give a holder that does not apply it no more tim
   assert.deepEqual(laggards(8), []);
 });
 
-test("a holder that registers after the commit needs no counting: it must apply the head before it may allow", () => {
+test("a lease holder that registers after the commit needs no counting: it must apply the head before it may allow", () => {
   const { grant, laggards } = table();
   grant("late", 5, 8);
   assert.deepEqual(laggards(8), []);
@@ -71,7 +71,7 @@ test("a shorter lease asked for later does not shorten the one that was given", 
   assert.deepEqual(laggards(2), [["a", 10_000]]);
 });
 
-test("a holder that renews without end while the log grows takes bounded memory and is never thought safer", () => {
+test("a lease holder that renews without end while the log grows takes bounded memory and is never thought safer", () => {
   const { clock, grant, laggards } = table();
   for (let head = 1; head <= 500; head++) {
     clock.advance(1);
@@ -120,7 +120,7 @@ test("a lease counts from when its request was received, not from when it was an
   assert.deepEqual(laggards(2), [["a", 5400]]);
 });
 
-test("a presumed holder counts for every seq until its lease would have ended", () => {
+test("a presumed lease holder counts for every seq until its lease would have ended", () => {
   const { clock, leases, laggards } = table();
   leases.presume({ clientId: "gateway", name: "a" }, 3000);
   assert.deepEqual(laggards(1), [["a", 3000]]);

@@ -7,7 +7,7 @@ import { guardError } from "./errors.ts";
 const NO_TOKEN: RevocableClaims = { iss: "", iat: 0, exp: 0, rv: Number.MAX_SAFE_INTEGER };
 
 /**
- * The issuer's keys but for those that are refused. Its holder is told why before any key is looked for: a retired key has
+ * The issuer's keys but for those that are refused. The bearer is told why before any key is looked for: a retired key has
  * left the JWKS, so that it would be asked for again and again, and its tokens would seem to be of nobody. Throws
  * `key_refused`, whose detail is the reason.
  */

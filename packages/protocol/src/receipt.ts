@@ -75,7 +75,7 @@ export const declaredLossSchema = z.object({ incarnation: z.string(), head: z.in
 export type DeclaredLoss = z.infer<typeof declaredLossSchema>;
 
 /**
- * `enforced`: every replica that held a lease has acknowledged, or its lease has run out, so none of them
+ * `enforced`: every lease holder has acknowledged, or its lease has run out, so none of them
  * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest. `quorum`: so it
  * was asked for, and more than half have acknowledged; `laggards` may still allow it, as when pending.
  */

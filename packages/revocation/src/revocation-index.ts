@@ -140,7 +140,7 @@ export class RevocationIndex extends RevocationLookup {
     return super.verdict(at);
   }
 
-  /** Gives back the memory of what cannot matter any more. Happens by itself; an idle holder may ask for it. */
+  /** Gives back the memory of what cannot matter any more. Happens by itself; whoever has an idle index may ask for it. */
   expire(): void {
     this.#verdicts = 0;
     this.#turn(momentOf(this.#clock));

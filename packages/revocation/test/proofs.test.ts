@@ -214,7 +214,7 @@ test("nothing is acknowledged before all readers see it", async () => {
   assert.equal(world.log.leaseCalls.at(-1)?.applied, 1);
 });
 
-test("a follower that fails holds the acknowledgement back, and gets the batch again", async () => {
+test("an onApplied that fails holds the acknowledgement back, and gets the batch again", async () => {
   let failures = 1;
   const heard: number[] = [];
   const world = await new ReplicaWorld(5000, {

@@ -71,11 +71,11 @@ function verifierFamilies({ revocations }: MetricSources): Family[] {
     gauge("verifiers_clock_off", "Of these, those whose clock is off, so that they allow nothing.", () =>
       verifiersThat(({ clock }) => clock?.isOff === true),
     ),
-    gauge("followers", "Open streams of revocations.", () => revocations.counters().followers),
+    gauge("followers", "Open streams of revocations.", () => revocations.counters().openStreams),
     counter("streams_opened_total", "Streams opened.", () => revocations.counters().streamsOpened),
     counter(
       "streams_cut_total",
-      "Streams cut because their readers were slow.",
+      "Streams cut because their verifiers were slow.",
       () => revocations.counters().streamsCutSlow,
     ),
     counter("snapshots_built_total", "Snapshots built.", () => revocations.counters().snapshotsBuilt),

@@ -20,7 +20,7 @@ export interface FeedPublisherOptions {
 const BATCH_LIMIT = 1000;
 const COALESCE_MS = 2;
 const COMPARE_MS = 3000;
-/** A stream that begins anew begins so far back, for readers that are a little behind. */
+/** A stream that begins anew begins so far back, for verifiers that are a little behind. */
 const BEGIN_BACK = 2000;
 const MAX_DROPS = 3;
 

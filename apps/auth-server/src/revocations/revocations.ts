@@ -65,13 +65,13 @@ export interface RevocationsOptions {
 export interface RevocationLimits {
   readonly leasesPerClient?: number;
   readonly streamsPerClient?: number;
-  /** Bytes that wait for one follower before it is cut. */
+  /** Bytes that wait for one verifier before it is cut off. */
   readonly writableLimitBytes?: number;
 }
 
 export interface RevocationCounters {
   readonly head: number;
-  readonly followers: number;
+  readonly openStreams: number;
   readonly leases: number;
   readonly streamsOpened: number;
   readonly streamsCutSlow: number;
@@ -111,7 +111,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
 
   // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
   await renewStandingRefusals(storage);
-  // Before all that tell others: what a follower hears of is already denied here.
+  // Before all that tell others: what a verifier hears of is already denied here.
   const local = await loadLocalRevocations({ log, clock });
   const { leases, close: closeLeases } = await openLeases({ storage, bus, clock, setTimer, report });
   const rollback = createRollback({
@@ -174,7 +174,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     isRefusedForGood: (scope, key) => isRefusedForGood(read, { scope, key: log.keySpace.keyOf(scope, key) }),
     counters: () => ({
       head: log.head(),
-      followers: hub.size,
+      openStreams: hub.size,
       leases: leases.held().length,
       streamsOpened: streams.counters.opened,
       streamsCutSlow: streams.counters.cutSlow,

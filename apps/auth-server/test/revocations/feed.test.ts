@@ -15,7 +15,7 @@ const append = (server: RevocationsServer, count: number, name = "s") =>
   );
 const cursor = (server: RevocationsServer, seq: number) => formatCursor(server.storage.log.incarnation, seq);
 
-test("a follower gets what is appended, in order, each batch on the one before", async (t) => {
+test("a verifier gets what is appended, in order, each batch on the one before", async (t) => {
   const server = await serveRevocations(t);
   const reader = await openStream(server.endpoint, cursor(server, 0));
   assert.equal(reader.status, 200);
@@ -30,7 +30,7 @@ test("a follower gets what is appended, in order, each batch on the one before",
   reader.close();
 });
 
-test("no gap and no repeat for followers that join, leave and resume while the log grows", async (t) => {
+test("no gap and no repeat for verifiers that join, leave and resume while the log grows", async (t) => {
   const server = await serveRevocations(t);
   await append(server, 2500, "old");
   const last = 2500 + 150 * 4;
@@ -78,7 +78,7 @@ test("no gap and no repeat for followers that join, leave and resume while the l
   assert.equal(following, false);
 });
 
-test("a follower whose snapshot is ahead of what was sent live, or in the middle of a batch, misses nothing", async (t) => {
+test("a verifier whose snapshot is ahead of what was sent live, or in the middle of a batch, misses nothing", async (t) => {
   const server = await serveRevocations(t);
   for (const start of oneTo(40)) {
     // Both happen in one turn: the batch is not sent yet when the stream opens.
@@ -122,7 +122,7 @@ test("a cursor of another incarnation, ahead of the log, or too old leads to a r
   reader.close();
 });
 
-test("a follower that has heard of a new incarnation before its server's streams have is served at once", async (t) => {
+test("a verifier that has heard of a new incarnation before its server's streams have is served at once", async (t) => {
   const server = await serveRevocations(t);
   const { log, write } = server.storage;
   await append(server, 5);
@@ -148,7 +148,7 @@ test("a stream without a cursor is refused: it would miss what is live before it
   }
 });
 
-test("a follower hears a heartbeat while nothing happens", async (t) => {
+test("a verifier hears a heartbeat while nothing happens", async (t) => {
   const server = await serveRevocations(t);
   const reader = await openStream(server.endpoint, cursor(server, 0));
   const comments: string[] = [];
@@ -160,7 +160,7 @@ test("a follower hears a heartbeat while nothing happens", async (t) => {
   reader.close();
 });
 
-test("a follower that does not read is cut and counted, and another one misses nothing", async (t) => {
+test("a verifier that does not read is cut and counted, and another one misses nothing", async (t) => {
   const server = await serveRevocations(t, { limits: { writableLimitBytes: 512 * 1024 } });
   const slow = await followWithoutReading(server);
   const reader = await openStream(server.endpoint, cursor(server, 0));
@@ -170,12 +170,12 @@ test("a follower that does not read is cut and counted, and another one misses n
   })();
   let appended = 0;
   while (server.revocations.counters().streamsCutSlow === 0) {
-    assert.ok(appended < 1_000_000, "a follower that does not read was not cut");
+    assert.ok(appended < 1_000_000, "a verifier that does not read was not cut");
     await append(server, 2000, `${appended}-`);
     appended += 2000;
     await until(() => seqs === appended);
   }
-  await until(() => server.revocations.counters().followers === 1);
+  await until(() => server.revocations.counters().openStreams === 1);
   slow.destroy();
   reader.close();
   await reading;
@@ -204,7 +204,7 @@ test("a stream does not outlive the token that opened it, nor its revocation", a
   await server.revoke({ scope: "client", key: "orders", reason: "client_disabled" });
   await firstReset(expiring);
   await firstReset(revoked);
-  assert.equal(server.revocations.counters().followers, 1);
+  assert.equal(server.revocations.counters().openStreams, 1);
   other.close();
 });
 
@@ -225,7 +225,7 @@ test("a server that stops ends all streams, and those that still come in", async
   await assert.rejects(openStream(server.endpoint, cursor(server, 0)), { code: "ECONNRESET" });
 });
 
-test("a follower whose right is over is ended, and cut if it does not take its end", async (t) => {
+test("a verifier whose right is over is ended, and cut if it does not take its end", async (t) => {
   const server = await serveRevocations(t);
   const { log } = server.storage;
   const hub = new FeedHub({ log, clock: { monotonicMs: () => 0 }, setTimer: systemTimer });

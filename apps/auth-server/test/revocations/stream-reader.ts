@@ -28,7 +28,7 @@ export interface StreamReader {
   close(): void;
 }
 
-/** A follower of the feed written from the specification of server-sent events, and nothing of the engine's. */
+/** A reading of the feed written from the specification of server-sent events, and nothing of the engine's. */
 export function openStream(
   endpoint: string,
   cursor: string | undefined,

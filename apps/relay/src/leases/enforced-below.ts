@@ -20,7 +20,7 @@ interface Blocker {
 }
 
 /**
- * Up to which seq nobody below may allow any more. It looks at one holder that stands in the way, and at the rest again
+ * Up to which seq nobody below may allow any more. It looks at one lease holder that stands in the way, and at the rest again
  * only when that one has acknowledged, given its lease back or lost it: of 10,000 acknowledgements a few cost a look.
  */
 export class EnforcedBelow {

@@ -2,9 +2,9 @@ import {
   ackIntervalFor,
   countedFor,
   feedError,
-  type Holder,
-  keyOfHolder,
+  keyOfLeaseHolder,
   type LeaseDesk,
+  type LeaseHolder,
   type LeaseTable,
 } from "@portcullis/feed-server";
 import type { Clock, IssuerTime, LeaseRequest, LeaseResponse } from "@portcullis/protocol";
@@ -31,13 +31,13 @@ type LeaseCall = Parameters<LeaseDesk["call"]>[0];
 const CLAIM_KEPT_MS = 60_000;
 
 /**
- * Gives leases out of the relay's own. Their holders are not on disk: a relay that is gone cannot come back as the same
+ * Gives leases out of the relay's own. Who holds them is not on disk: a relay that is gone cannot come back as the same
  * replica, and whoever is above waits for the lease that it had, which ends after all that it gave.
  */
 export class RelayDesk {
   readonly #options: RelayDeskOptions;
   readonly #holders = new Map<string, Set<string>>();
-  /** Since when a holder has known more than this relay does; monotonic. */
+  /** Since when a lease holder has known more than this relay does; monotonic. */
   readonly #claims = new Map<string, number>();
   #stopping = false;
 
@@ -62,7 +62,7 @@ export class RelayDesk {
     const { applied } = request;
     if (right === undefined) {
       // What it says of itself is true all the same, and a receipt may be waiting for it.
-      if (table.has(keyOfHolder(holder))) table.grant(holder, { applied, head, receivedAt, leaseMs: 0 });
+      if (table.has(keyOfLeaseHolder(holder))) table.grant(holder, { applied, head, receivedAt, leaseMs: 0 });
       throw relayError(this.#stopping ? "relay_stopping" : "relay_not_fresh");
     }
     this.#admit(holder);
@@ -95,14 +95,14 @@ export class RelayDesk {
     const { table, clock } = this.#options;
     table.dropExpired();
     for (const [clientId, names] of this.#holders) {
-      for (const name of names) if (!table.has(keyOfHolder({ clientId, name }))) names.delete(name);
+      for (const name of names) if (!table.has(keyOfLeaseHolder({ clientId, name }))) names.delete(name);
       if (names.size === 0) this.#holders.delete(clientId);
     }
     const old = clock.monotonicMs() - CLAIM_KEPT_MS;
     for (const [key, since] of this.#claims) if (since < old) this.#claims.delete(key);
   }
 
-  #release(holder: Holder, log: { readonly incarnation: string; head(): number }): LeaseResponse {
+  #release(holder: LeaseHolder, log: { readonly incarnation: string; head(): number }): LeaseResponse {
     this.#options.table.release(holder);
     this.#holders.get(holder.clientId)?.delete(holder.name);
     return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
@@ -113,11 +113,11 @@ export class RelayDesk {
    * send it back; so it waits until the relay has been confirmed by a call later than what it knows.
    */
   #checkFollowsThisLog(
-    holder: Holder,
+    holder: LeaseHolder,
     request: LeaseRequest,
     log: { readonly incarnation: string; head(): number },
   ): void {
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     const isOther = request.incarnation !== log.incarnation;
     if (!isOther && request.applied <= log.head()) {
       this.#claims.delete(key);
@@ -133,7 +133,7 @@ export class RelayDesk {
     throw feedError(isOther ? "other_incarnation" : "ahead_of_head");
   }
 
-  #admit({ clientId, name }: Holder): void {
+  #admit({ clientId, name }: LeaseHolder): void {
     const names = this.#holders.get(clientId) ?? new Set();
     if (!names.has(name) && names.size >= this.#options.leasesPerClient) throw feedError("too_many_leases");
     this.#holders.set(clientId, names.add(name));

@@ -19,7 +19,7 @@ export interface Copy {
 
 /**
  * The copy of the log that is served. With every snapshot that the replica takes it begins anew, and all streams are
- * cut: their readers come back with their cursors, and the new copy says whether they can go on from there.
+ * cut: their verifiers come back with their cursors, and the new copy says whether they can go on from there.
  */
 export class ServedCopy {
   readonly #options: ServedCopyOptions;

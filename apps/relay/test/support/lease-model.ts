@@ -1,5 +1,5 @@
 /** A server, a relay and verifiers on one line of real time, each with a clock of its own. Network calls are events. */
-import { countedFor, type Holder, LeaseTable } from "@portcullis/feed-server";
+import { countedFor, type LeaseHolder, LeaseTable } from "@portcullis/feed-server";
 import { hasCode, type LeaseRequest, type LeaseResponse, PortcullisError } from "@portcullis/protocol";
 import { EnforcedBelow } from "../../src/leases/enforced-below.ts";
 import { RelayDesk } from "../../src/leases/relay-desk.ts";
@@ -174,7 +174,7 @@ export class LeaseModel {
     const askedAt = this.#relay.clock.monotonicMs();
     const request = this.#relay.request("relay");
     const applied = this.#enforced.say(request.applied);
-    const holder: Holder = { clientId: "relay", name: "relay" };
+    const holder: LeaseHolder = { clientId: "relay", name: "relay" };
     this.#at(thereMs, () => {
       const { leaseMs } = request;
       const receivedAt = this.#serverClock.monotonicMs();

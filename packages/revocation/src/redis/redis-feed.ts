@@ -41,7 +41,7 @@ const GOOD_MS = 60_000;
 
 /**
  * Reads the stream out of Redis while Redis is well, and over HTTP while it is not. It always begins with HTTP and goes
- * over once Redis is seen to hold the log up to where the reader is; any doubt leads back to HTTP, from the same place.
+ * over once Redis is seen to hold the log up to where the replica is; any doubt leads back to HTTP, from the same place.
  * So Redis cannot make a verifier wait longer than HTTP alone would. What Redis says is checked by the replica: this
  * only notices that it is of no use.
  */
@@ -58,7 +58,7 @@ class RedisFeed implements Feed {
   readonly #clock: Clock;
   #failures = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
-  /** Since when Redis carries the stream; still set when a stream was left by its reader. */
+  /** Since when Redis carries the stream; still set when a stream was left by the replica. */
   #carriedSince: number | undefined;
   /** What the issuer itself last said is the head. */
   #told: FeedCursor = { incarnation: "", seq: 0 };
@@ -83,7 +83,7 @@ class RedisFeed implements Feed {
   }
 
   async *stream(cursor: FeedCursor, signal: AbortSignal): AsyncGenerator<FeedEvent> {
-    // The reader left what Redis brought: it was forged, or records that it knows of were not among it.
+    // The replica left what Redis brought: it was forged, or records that it knows of were not among it.
     if (this.#carriedSince !== undefined) this.#failed("what came was refused");
     let at = cursor;
     for (;;) {
@@ -210,7 +210,7 @@ class RedisFeed implements Feed {
   }
 
   /**
-   * Throws when the stream ends before the reader's place: it was wiped, rolled back or replaced, and the next entry may
+   * Throws when the stream ends before the replica's place: it was wiped, rolled back or replaced, and the next entry may
    * never come.
    */
   async #checkEnd(connection: StreamConnection, position: () => FeedCursor): Promise<void> {

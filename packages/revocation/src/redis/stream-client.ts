@@ -58,7 +58,7 @@ export class StreamConnection {
     this.#signal = signal;
     // It comes out of the call that is under way. Without a listener it would end the process.
     connection.on("error", () => {});
-    // A reader that stops in the middle may never ask for more.
+    // A replica that stops in the middle may never ask for more.
     signal.addEventListener("abort", () => this.close(), { once: true });
   }
 

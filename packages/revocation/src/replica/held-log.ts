@@ -95,7 +95,7 @@ export class HeldLog {
     this.#newestHead.judged();
   }
 
-  /** Returns a snapshot that may be swapped in: checked, loaded and visible to all readers. */
+  /** Returns a snapshot that may be swapped in: checked, loaded and visible to all reading threads. */
   async load(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedSnapshot> {
     const accept = (header: SnapshotHeader) => this.#checkMayReplace(header);
     const { clock, verifyHead, createIndex } = this.#options;

@@ -15,11 +15,11 @@ export function readSecretFiles(document: unknown, { settings, directory }: Secr
   return settings
     .filter(({ isSecret }) => isSecret)
     .flatMap(({ path }) => placesOf(document, path, []))
-    .flatMap(({ holder, path }) => readSecret(holder, path, directory));
+    .flatMap(({ parent, path }) => readSecret(parent, path, directory));
 }
 
 interface Place {
-  readonly holder: Record<string, unknown>;
+  readonly parent: Record<string, unknown>;
   readonly path: SettingPath;
 }
 
@@ -34,26 +34,26 @@ function placesOf(value: unknown, pattern: readonly string[], path: SettingPath)
       : Object.entries(value);
     return entries.flatMap(([key, member]) => placesOf(member, rest, [...path, key]));
   }
-  const holder = value as Record<string, unknown>;
-  if (rest.length === 0) return [{ holder, path: [...path, part!] }];
-  return Object.hasOwn(holder, part!) ? placesOf(holder[part!], rest, [...path, part!]) : [];
+  const parent = value as Record<string, unknown>;
+  if (rest.length === 0) return [{ parent, path: [...path, part!] }];
+  return Object.hasOwn(parent, part!) ? placesOf(parent[part!], rest, [...path, part!]) : [];
 }
 
-function readSecret(holder: Record<string, unknown>, path: SettingPath, directory: string): Problem[] {
+function readSecret(parent: Record<string, unknown>, path: SettingPath, directory: string): Problem[] {
   const [name, fileName] = [String(path.at(-1)), String(fileOf(path).at(-1))];
-  if (!Object.hasOwn(holder, fileName)) return [];
-  const file = holder[fileName];
-  delete holder[fileName];
-  const isThereTwice = Object.hasOwn(holder, name);
+  if (!Object.hasOwn(parent, fileName)) return [];
+  const file = parent[fileName];
+  delete parent[fileName];
+  const isThereTwice = Object.hasOwn(parent, name);
   // Whatever is wrong with the file, the secret itself is not missing as well.
-  if (!isThereTwice) holder[name] = UNREAD;
+  if (!isThereTwice) parent[name] = UNREAD;
   if (isThereTwice) {
     return [{ path, message: `found it and ${textOfPath(fileOf(path))}; keep one of them` }];
   }
   if (typeof file !== "string") return [{ path: fileOf(path), message: "must be the path of a file" }];
   const read = readLine(resolve(directory, file));
   if ("problem" in read) return [{ path: fileOf(path), message: read.problem }];
-  holder[name] = read.text;
+  parent[name] = read.text;
   return [];
 }
 

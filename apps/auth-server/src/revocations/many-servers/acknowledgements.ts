@@ -1,4 +1,4 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
 
 export interface Acknowledged {
@@ -12,7 +12,7 @@ interface Heard extends Acknowledged {
 }
 
 /**
- * The newest acknowledgement of each holder that this server has heard of: in a lease call, from another server, or out
+ * The newest acknowledgement of each lease holder that this server has heard of: in a lease call, from another server, or out
  * of SQL. The largest counts, whatever order they come in: a process that started anew under its name and is behind its
  * former self asked after the former was gone, so the head that its answer named is not before what the former had.
  */
@@ -25,8 +25,8 @@ export class Acknowledgements {
   }
 
   /** False when it was known. */
-  hear(holder: Holder, { incarnation, applied }: Acknowledged): boolean {
-    const key = keyOfHolder(holder);
+  hear(holder: LeaseHolder, { incarnation, applied }: Acknowledged): boolean {
+    const key = keyOfLeaseHolder(holder);
     const before = this.#heard.get(key);
     if (before !== undefined && before.incarnation === incarnation && before.applied >= applied) return false;
     this.#heard.set(key, { incarnation, applied, at: this.#clock.monotonicMs() });

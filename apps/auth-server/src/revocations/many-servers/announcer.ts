@@ -1,4 +1,4 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { SetTimer } from "@portcullis/protocol";
 import type { Bus } from "./bus.ts";
 
@@ -24,10 +24,10 @@ export class Announcer {
     this.#options = options;
   }
 
-  announce(holder: Holder, incarnation: string, applied: number): void {
+  announce(holder: LeaseHolder, incarnation: string, applied: number): void {
     if (incarnation !== this.#incarnation) this.#waiting.clear();
     this.#incarnation = incarnation;
-    this.#waiting.set(keyOfHolder(holder), { clientId: holder.clientId, name: holder.name, applied });
+    this.#waiting.set(keyOfLeaseHolder(holder), { clientId: holder.clientId, name: holder.name, applied });
     this.#cancel ??= this.#options.setTimer(() => this.#send(), GATHERED_MS);
   }
 

@@ -1,8 +1,8 @@
-import { countedFor, type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { countedFor, keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { DirectoryRow } from "./shared-directory.ts";
 
 /**
- * A server grants to a holder on its memory that the row is there for so long after the start of its last write of that
+ * A server grants to a lease holder on its memory that the row is there for so long after the start of its last write of that
  * row. So a row that nobody has written for this long, and a lease, speaks of no lease that is in force.
  */
 export const ROW_TRUSTED_MS = 5000;
@@ -26,7 +26,7 @@ export class KnownRows {
     const before = this.#rows;
     this.#rows = new Map();
     for (const row of rows) {
-      const key = keyOfHolder(row.holder);
+      const key = keyOfLeaseHolder(row.holder);
       const known = before.get(key);
       const since =
         known?.renewal === row.renewal
@@ -54,8 +54,8 @@ export class KnownRows {
   }
 
   /** It was given back. */
-  delete(holder: Holder): void {
-    this.#rows.delete(keyOfHolder(holder));
+  delete(holder: LeaseHolder): void {
+    this.#rows.delete(keyOfLeaseHolder(holder));
   }
 
   /** Rows that speak of nobody any more, by this server's own observation. */
@@ -68,7 +68,7 @@ export class KnownRows {
 export const silentAfter = ({ renewedBefore, leaseMs }: KnownRow): number =>
   renewedBefore + countedFor(leaseMs + ROW_TRUSTED_MS);
 
-/** When the holder was last heard of: here, or as the row shows. */
+/** When the lease holder was last heard of: here, or as the row shows. */
 export function latest(receivedAt: number | undefined, row: KnownRow | undefined): number | undefined {
   const seen = row?.witnessed === true ? row.renewedBefore : undefined;
   if (receivedAt === undefined || seen === undefined) return receivedAt ?? seen;

@@ -6,7 +6,7 @@ import { type Bus, joinedBus, silentBus } from "./bus.ts";
 import { followOtherServers } from "./follow-other-servers.ts";
 import { postgresBus } from "./postgres-bus.ts";
 import { SharedLeases } from "./shared-leases.ts";
-import { sqlReplicaDirectory } from "./sql-replica-directory.ts";
+import { sqlLeaseHolderDirectory } from "./sql-lease-holder-directory.ts";
 import { sqlSharedDirectory } from "./sql-shared-directory.ts";
 
 export interface OpenLeasesOptions {
@@ -28,7 +28,7 @@ export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeas
   const { storage, clock, report } = options;
   if (storage.dialect === "postgres") return openShared(options);
   const table = new LeaseTable(clock);
-  const leases = await ExclusiveLeases.open({ table, directory: sqlReplicaDirectory(storage), report });
+  const leases = await ExclusiveLeases.open({ table, directory: sqlLeaseHolderDirectory(storage), report });
   return { leases, close: async () => undefined };
 }
 

@@ -1,11 +1,11 @@
-import { countedFor, type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { countedFor, keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { ClockReport } from "@portcullis/protocol";
 import { ROW_TRUSTED_MS } from "./known-rows.ts";
 import type { RowReport } from "./shared-directory.ts";
 
-/** The last lease call of a holder to this server. */
+/** The last call of a lease holder to this server. */
 export interface Call {
-  readonly holder: Holder;
+  readonly holder: LeaseHolder;
   readonly leaseMs: number;
   /** Monotonic. */
   readonly receivedAt: number;
@@ -23,7 +23,7 @@ export class OwnCalls {
   readonly #writtenAt = new Map<string, number>();
 
   note(call: Call): void {
-    const key = keyOfHolder(call.holder);
+    const key = keyOfLeaseHolder(call.holder);
     this.#calls.set(key, call);
     this.#unwritten.add(key);
   }
@@ -48,16 +48,16 @@ export class OwnCalls {
 
   /** They could not be written. */
   putBack(calls: readonly Call[]): void {
-    for (const { holder } of calls) this.#unwritten.add(keyOfHolder(holder));
+    for (const { holder } of calls) this.#unwritten.add(keyOfLeaseHolder(holder));
   }
 
-  written(holder: Holder, at: number): void {
-    this.#writtenAt.set(keyOfHolder(holder), at);
+  written(holder: LeaseHolder, at: number): void {
+    this.#writtenAt.set(keyOfLeaseHolder(holder), at);
   }
 
   /** Whether this server's last write of the row is so young that nobody has deleted the row for its age. */
-  isWritten(holder: Holder, now: number): boolean {
-    const at = this.#writtenAt.get(keyOfHolder(holder)) ?? Number.NEGATIVE_INFINITY;
+  isWritten(holder: LeaseHolder, now: number): boolean {
+    const at = this.#writtenAt.get(keyOfLeaseHolder(holder)) ?? Number.NEGATIVE_INFINITY;
     return now - at < ROW_TRUSTED_MS;
   }
 

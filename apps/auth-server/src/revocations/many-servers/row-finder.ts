@@ -1,8 +1,8 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { SharedDirectory } from "./shared-directory.ts";
 
 interface Question {
-  readonly holders: Map<string, Holder>;
+  readonly holders: Map<string, LeaseHolder>;
   readonly answer: Promise<ReadonlyMap<string, number>>;
   readonly settle: { resolve(found: ReadonlyMap<string, number>): void; reject(error: unknown): void };
 }
@@ -18,8 +18,8 @@ export class RowFinder {
   }
 
   /** The length of the longest lease that its row speaks of; undefined when there is no row. */
-  async leaseMsOf(holder: Holder): Promise<number | undefined> {
-    const key = keyOfHolder(holder);
+  async leaseMsOf(holder: LeaseHolder): Promise<number | undefined> {
+    const key = keyOfLeaseHolder(holder);
     const { holders, answer } = this.#next;
     holders.set(key, holder);
     this.#asking ??= this.#ask();

@@ -1,4 +1,4 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
 import type { DirectoryWrite, RowChange, SharedDirectory } from "./shared-directory.ts";
 
@@ -14,7 +14,7 @@ export interface RowWriterOptions {
 interface Batch {
   readonly enter: Map<string, RowChange>;
   readonly renew: Map<string, RowChange>;
-  readonly leave: Map<string, { readonly holder: Holder; readonly renewal?: number }>;
+  readonly leave: Map<string, { readonly holder: LeaseHolder; readonly renewal?: number }>;
   readonly done: Promise<void>;
   readonly settle: { resolve(): void; reject(error: unknown): void };
 }
@@ -36,7 +36,7 @@ export class RowWriter {
   /** Resolves once the row is committed, by a write that began after this call. */
   enter(change: RowChange): Promise<void> {
     const { enter, renew, leave } = this.#next;
-    const key = keyOfHolder(change.holder);
+    const key = keyOfLeaseHolder(change.holder);
     const longest = Math.max(change.leaseMs, enter.get(key)?.leaseMs ?? 0);
     enter.set(key, { ...change, leaseMs: longest });
     renew.delete(key);
@@ -48,15 +48,15 @@ export class RowWriter {
   renew(changes: readonly RowChange[]): Promise<void> {
     const { enter, renew, leave } = this.#next;
     for (const change of changes) {
-      const key = keyOfHolder(change.holder);
+      const key = keyOfLeaseHolder(change.holder);
       if (!enter.has(key) && !leave.has(key)) renew.set(key, change);
     }
     return renew.size === 0 ? Promise.resolve() : this.#write();
   }
 
-  leave(holder: Holder, renewal?: number): Promise<void> {
+  leave(holder: LeaseHolder, renewal?: number): Promise<void> {
     const { enter, renew, leave } = this.#next;
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     // Somebody waits to be granted a lease under that name: a row too many only makes receipts wait.
     if (enter.has(key)) return Promise.resolve();
     // It came back after it was seen to be gone.
@@ -94,7 +94,7 @@ export class RowWriter {
     const gone = new Set(await directory.write(change));
     for (const key of gone) onGone(key);
     for (const row of [...change.enter, ...change.renew]) {
-      if (!gone.has(keyOfHolder(row.holder))) onStored(row, writtenAt);
+      if (!gone.has(keyOfLeaseHolder(row.holder))) onStored(row, writtenAt);
     }
   }
 }

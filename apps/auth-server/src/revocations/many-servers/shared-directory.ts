@@ -1,4 +1,4 @@
-import type { Holder } from "@portcullis/feed-server";
+import type { LeaseHolder } from "@portcullis/feed-server";
 import type { LiveDigest } from "@portcullis/protocol";
 
 /** What a verifier said last of its index, at whichever server. */
@@ -11,16 +11,16 @@ export interface RowReport {
   readonly live: { readonly applied: number; readonly digest: LiveDigest } | undefined;
 }
 
-/** A holder as one server writes it down. */
+/** A lease holder as one server writes it down. */
 export interface RowChange {
-  readonly holder: Holder;
+  readonly holder: LeaseHolder;
   readonly leaseMs: number;
   readonly report: RowReport;
 }
 
-/** A holder as all servers see it. */
+/** A lease holder as all servers see it. */
 export interface DirectoryRow {
-  readonly holder: Holder;
+  readonly holder: LeaseHolder;
   /** Longest lease that it was granted. */
   readonly leaseMs: number;
   readonly report: RowReport | undefined;
@@ -34,7 +34,7 @@ export interface DirectoryWrite {
   /** Renews the row if it is still there: one that was given back must not come back by a late renewal. */
   readonly renew: readonly RowChange[];
   /** Deletes the row; if `renewal` is given, only while it is still that. */
-  readonly leave: readonly { readonly holder: Holder; readonly renewal?: number }[];
+  readonly leave: readonly { readonly holder: LeaseHolder; readonly renewal?: number }[];
 }
 
 /**
@@ -44,7 +44,7 @@ export interface DirectoryWrite {
 export interface SharedDirectory {
   all(): Promise<DirectoryRow[]>;
   /** The lengths of the leases of those that are there, by key. */
-  find(holders: readonly Holder[]): Promise<ReadonlyMap<string, number>>;
+  find(holders: readonly LeaseHolder[]): Promise<ReadonlyMap<string, number>>;
   /**
    * All of it in one transaction, each name at most once. Resolves once it is on disk, with the keys of rows that were
    * to be renewed and are gone.

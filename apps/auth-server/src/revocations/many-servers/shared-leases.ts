@@ -1,12 +1,12 @@
 import {
   countedFor,
   type Granting,
-  type Holder,
-  keyOfHolder,
+  keyOfLeaseHolder,
   type Laggard,
   type Lease,
   type LeaseBook,
   type LeaseChange,
+  type LeaseHolder,
   LONGEST_LEASE_MS,
 } from "@portcullis/feed-server";
 import type { Clock, SetTimer } from "@portcullis/protocol";
@@ -96,7 +96,9 @@ export class SharedLeases implements LeaseBook {
   held(): Lease[] {
     const now = this.#options.clock.monotonicMs();
     const rows = [...this.#view.rows.values()].filter((row) => silentAfter(row) > now);
-    const here = this.#calls.inForce(now).filter(({ holder }) => !this.#view.rows.has(keyOfHolder(holder)));
+    const here = this.#calls
+      .inForce(now)
+      .filter(({ holder }) => !this.#view.rows.has(keyOfLeaseHolder(holder)));
     return [...rows, ...here].map(({ holder }) => this.#leaseOf(holder));
   }
 
@@ -106,7 +108,7 @@ export class SharedLeases implements LeaseBook {
     const committedBefore = this.#heads.at(seq);
     const laggards: Laggard[] = [];
     for (const row of this.#view.rows.values()) {
-      if (this.#acknowledged.appliedOf(keyOfHolder(row.holder), log.incarnation) >= seq) continue;
+      if (this.#acknowledged.appliedOf(keyOfLeaseHolder(row.holder), log.incarnation) >= seq) continue;
       const until = Math.min(committedBefore + countedFor(row.leaseMs), silentAfter(row));
       if (until > now) laggards.push({ lease: this.#leaseOf(row.holder), until });
     }
@@ -140,24 +142,24 @@ export class SharedLeases implements LeaseBook {
     return this.held().filter(({ holder }) => holder.clientId === clientId).length;
   }
 
-  acknowledge(holder: Holder, { incarnation, applied }: Acknowledged): void {
+  acknowledge(holder: LeaseHolder, { incarnation, applied }: Acknowledged): void {
     if (this.#hear(holder, incarnation, applied)) this.#announcer.announce(holder, incarnation, applied);
   }
 
-  async enter<T>(holder: Holder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
+  async enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
     if (!(await this.#isStored(holder, leaseMs))) await this.#writer.enter(this.#changeOf(holder, leaseMs));
     return grant();
   }
 
-  grant(holder: Holder, { applied, chain, live, clock, leaseMs, receivedAt }: Granting): void {
-    const key = keyOfHolder(holder);
+  grant(holder: LeaseHolder, { applied, chain, live, clock, leaseMs, receivedAt }: Granting): void {
+    const key = keyOfLeaseHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
     const report = { incarnation, applied, chain, live: newest };
     this.#calls.note({ holder, leaseMs, receivedAt, report, clock });
   }
 
-  async release(holder: Holder): Promise<void> {
+  async release(holder: LeaseHolder): Promise<void> {
     const lease = this.#leaseOf(holder);
     this.#calls.forget(lease.key);
     this.#view.rows.delete(holder);
@@ -189,7 +191,7 @@ export class SharedLeases implements LeaseBook {
    * Memory alone would not do: the row may have been given back at another server, and this is the next process of that
    * name. Nor would the look alone: the row may be about to be deleted for its age.
    */
-  async #isStored(holder: Holder, leaseMs: number): Promise<boolean> {
+  async #isStored(holder: LeaseHolder, leaseMs: number): Promise<boolean> {
     if (!this.#calls.isWritten(holder, this.#options.clock.monotonicMs())) return false;
     const stored = await this.#finder.leaseMsOf(holder);
     // Asked again: the process may have been paused meanwhile.
@@ -197,7 +199,7 @@ export class SharedLeases implements LeaseBook {
     return isWritten && stored !== undefined && stored >= leaseMs;
   }
 
-  #changeOf(holder: Holder, leaseMs: number): RowChange {
+  #changeOf(holder: LeaseHolder, leaseMs: number): RowChange {
     const { applied, chain, live } = this.#leaseOf(holder);
     return { holder, leaseMs, report: { incarnation: this.#options.log.incarnation, applied, chain, live } };
   }
@@ -212,7 +214,7 @@ export class SharedLeases implements LeaseBook {
     }
   }
 
-  #hear(holder: Holder, incarnation: string, applied: number): boolean {
+  #hear(holder: LeaseHolder, incarnation: string, applied: number): boolean {
     const isNews = this.#acknowledged.hear(holder, { incarnation, applied });
     if (isNews && incarnation === this.#options.log.incarnation) {
       this.#emit({ type: "granted", lease: this.#leaseOf(holder) });
@@ -236,8 +238,8 @@ export class SharedLeases implements LeaseBook {
     this.#options.report({ event: "replica_directory_unavailable", error: (error as Error).message });
   }
 
-  #leaseOf(holder: Holder): Lease {
-    const key = keyOfHolder(holder);
+  #leaseOf(holder: LeaseHolder): Lease {
+    const key = keyOfLeaseHolder(holder);
     const { incarnation } = this.#options.log;
     const row = this.#view.rows.get(key);
     const call = this.#calls.get(key);

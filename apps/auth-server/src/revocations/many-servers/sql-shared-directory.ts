@@ -1,4 +1,4 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import { liveDigestSchema } from "@portcullis/protocol";
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import { z } from "zod";
@@ -27,12 +27,12 @@ export function sqlSharedDirectory(storage: Pick<Storage, "read" | "write">): Sh
   };
 }
 
-async function find(db: Execute, holders: readonly Holder[]): Promise<ReadonlyMap<string, number>> {
+async function find(db: Execute, holders: readonly LeaseHolder[]): Promise<ReadonlyMap<string, number>> {
   const { rows } = await sql<Pick<ReplicasTable, "client_id" | "name" | "lease_ms">>`
     select r.client_id, r.name, r.lease_ms from replicas r join ${named(holders)} using (client_id, name)`.execute(
     db,
   );
-  return new Map(rows.map((row) => [keyOfHolder(holderOf(row)), row.lease_ms]));
+  return new Map(rows.map((row) => [keyOfLeaseHolder(holderOf(row)), row.lease_ms]));
 }
 
 async function write(db: Execute, { enter, renew, leave }: DirectoryWrite): Promise<string[]> {
@@ -41,15 +41,15 @@ async function write(db: Execute, { enter, renew, leave }: DirectoryWrite): Prom
   const { rows: locked } = await sql<Pick<ReplicasTable, "client_id" | "name">>`
     select r.client_id, r.name from replicas r join ${named(holders)} using (client_id, name)
     order by r.client_id, r.name for update of r`.execute(db);
-  const present = new Set(locked.map((row) => keyOfHolder(holderOf(row))));
-  const gone = renew.map(({ holder }) => keyOfHolder(holder)).filter((key) => !present.has(key));
-  const changes = [...enter, ...renew.filter(({ holder }) => present.has(keyOfHolder(holder)))];
+  const present = new Set(locked.map((row) => keyOfLeaseHolder(holderOf(row))));
+  const gone = renew.map(({ holder }) => keyOfLeaseHolder(holder)).filter((key) => !present.has(key));
+  const changes = [...enter, ...renew.filter(({ holder }) => present.has(keyOfLeaseHolder(holder)))];
   if (changes.length > 0) await upsert(changes).execute(db);
   if (leave.length > 0) await remove(leave).execute(db);
   return gone;
 }
 
-const named = (holders: readonly Holder[]): RawBuilder<unknown> => sql`
+const named = (holders: readonly LeaseHolder[]): RawBuilder<unknown> => sql`
   (select distinct n.client_id, n.name from json_to_recordset(${JSON.stringify(
     holders.map(({ clientId, name }) => ({ client_id: clientId, name })),
   )}::json) as n(client_id text, name text)) as named`;
@@ -116,7 +116,7 @@ function reportOf({ applied, chain, live }: Selectable<ReplicasTable>): Omit<Row
   };
 }
 
-const holderOf = (row: Pick<ReplicasTable, "client_id" | "name">): Holder => ({
+const holderOf = (row: Pick<ReplicasTable, "client_id" | "name">): LeaseHolder => ({
   clientId: row.client_id,
   name: row.name,
 });

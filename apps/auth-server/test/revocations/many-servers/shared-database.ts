@@ -1,4 +1,4 @@
-import { type Holder, keyOfHolder } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
 import type {
   DirectoryRow,
   DirectoryWrite,
@@ -25,29 +25,29 @@ export class SharedDatabase {
     return [...this.rows.values()];
   }
 
-  find(holders: readonly Holder[]): Map<string, number> {
+  find(holders: readonly LeaseHolder[]): Map<string, number> {
     const found = new Map<string, number>();
     for (const holder of holders) {
-      const row = this.rows.get(keyOfHolder(holder));
-      if (row !== undefined) found.set(keyOfHolder(holder), row.leaseMs);
+      const row = this.rows.get(keyOfLeaseHolder(holder));
+      if (row !== undefined) found.set(keyOfLeaseHolder(holder), row.leaseMs);
     }
     return found;
   }
 
   write({ enter, renew, leave }: DirectoryWrite): string[] {
-    const gone = renew.map(({ holder }) => keyOfHolder(holder)).filter((key) => !this.rows.has(key));
+    const gone = renew.map(({ holder }) => keyOfLeaseHolder(holder)).filter((key) => !this.rows.has(key));
     for (const change of [...enter, ...renew]) {
-      if (!gone.includes(keyOfHolder(change.holder))) this.#put(change);
+      if (!gone.includes(keyOfLeaseHolder(change.holder))) this.#put(change);
     }
     for (const { holder, renewal } of leave) {
-      const row = this.rows.get(keyOfHolder(holder));
-      if (renewal === undefined || row?.renewal === renewal) this.rows.delete(keyOfHolder(holder));
+      const row = this.rows.get(keyOfLeaseHolder(holder));
+      if (renewal === undefined || row?.renewal === renewal) this.rows.delete(keyOfLeaseHolder(holder));
     }
     return gone;
   }
 
   #put({ holder, leaseMs, report }: RowChange): void {
-    const key = keyOfHolder(holder);
+    const key = keyOfLeaseHolder(holder);
     const row = this.rows.get(key);
     const isAhead = row?.report !== undefined && row.report.applied > report.applied;
     this.rows.set(key, {

@@ -1,8 +1,8 @@
 import test from "node:test";
 import type { Receipt } from "@portcullis/protocol";
 import fc from "fast-check";
-import { ServerNode } from "./server-node.ts";
 import { SharedDatabase } from "./shared-database.ts";
+import { SimulatedServer } from "./simulated-server.ts";
 import { Verifier } from "./verifier.ts";
 import { World } from "./world.ts";
 
@@ -12,7 +12,7 @@ const NAMES = ["g1", "g2", "g3"];
 const action = fc.record({
   at: fc.nat(RUN_MS),
   what: fc.constantFrom(
-    ...["revoke", "revoke", "revoke", "revoke", "status", "deliver", "deliver", "pause", "restart node"],
+    ...["revoke", "revoke", "revoke", "revoke", "status", "deliver", "deliver", "pause", "restart server"],
     ...[
       "restart verifier",
       "kill verifier",
@@ -20,7 +20,7 @@ const action = fc.record({
       "long cut off",
       "bus dies",
       "database dies",
-      "add node",
+      "add server",
     ],
   ),
   which: fc.nat(1000),
@@ -41,14 +41,14 @@ async function live(
 ) {
   const world = new World(seed);
   const database = new SharedDatabase(world);
-  const nodes: ServerNode[] = [];
+  const servers: SimulatedServer[] = [];
   const verifiers: Verifier[] = [];
   const promises: Promise_[] = [];
-  const alive = () => nodes.filter((node) => !node.isDead);
-  const addNode = () => nodes.push(new ServerNode(world, database, nodes));
+  const alive = () => servers.filter((server) => !server.isDead);
+  const addServer = () => servers.push(new SimulatedServer(world, database, servers));
   const addVerifier = (at: number) => {
     const leaseMs = world.oneOf([2000, 5000, 20_000, 60_000]);
-    verifiers[at] = new Verifier({ world, database, nodes: alive, name: NAMES[at]!, leaseMs });
+    verifiers[at] = new Verifier({ world, database, servers: alive, name: NAMES[at]!, leaseMs });
   };
   const heard = ({ seq, state, enforcedBy }: Receipt) => {
     const from = state === "enforced" ? world.now : Date.parse(enforcedBy!);
@@ -72,14 +72,14 @@ async function live(
     },
     deliver: (which, ms) => verifiers[which % 3]!.apply(database.head - (ms % 4 === 0 ? 1 : 0)),
     pause: (which, ms) => alive()[which % alive().length]?.pause(ms),
-    "restart node"(which) {
-      const node = alive()[which % alive().length];
-      if (node === undefined) return;
-      node.isDead = true;
-      world.after(world.random() * 3000, addNode);
+    "restart server"(which) {
+      const server = alive()[which % alive().length];
+      if (server === undefined) return;
+      server.isDead = true;
+      world.after(world.random() * 3000, addServer);
     },
-    "add node": () => {
-      if (nodes.length < 6) addNode();
+    "add server": () => {
+      if (servers.length < 6) addServer();
     },
     "restart verifier"(which) {
       verifiers[which % 3]!.leave(() => {
@@ -109,25 +109,25 @@ async function live(
       });
     },
     "bus dies"(which, ms) {
-      const node = alive()[which % alive().length];
-      if (node === undefined) return;
-      node.busWorks = false;
+      const server = alive()[which % alive().length];
+      if (server === undefined) return;
+      server.busWorks = false;
       world.after(ms, () => {
-        node.busWorks = true;
+        server.busWorks = true;
       });
     },
     "database dies"(which, ms) {
-      const node = alive()[which % alive().length];
-      if (node === undefined) return;
-      node.databaseAnswers = false;
+      const server = alive()[which % alive().length];
+      if (server === undefined) return;
+      server.databaseAnswers = false;
       world.after(ms, () => {
-        node.databaseAnswers = true;
+        server.databaseAnswers = true;
       });
     },
   };
 
-  addNode();
-  addNode();
+  addServer();
+  addServer();
   for (const [at] of NAMES.entries()) addVerifier(at);
   for (const { at, what, which, ms } of actions) world.after(at, () => doing[what]!(which, ms));
   await world.run(RUN_MS + 70_000, check);

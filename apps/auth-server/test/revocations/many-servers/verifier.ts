@@ -1,6 +1,6 @@
 import type { LeaseResponse } from "@portcullis/protocol";
-import type { ServerNode } from "./server-node.ts";
 import type { SharedDatabase } from "./shared-database.ts";
+import type { SimulatedServer } from "./simulated-server.ts";
 import type { World } from "./world.ts";
 
 /** As far as two clocks may be apart, and not quite as far as a server allows for. */
@@ -10,7 +10,7 @@ const RENEWALS_PER_LEASE = 5;
 export interface VerifierOptions {
   readonly world: World;
   readonly database: SharedDatabase;
-  readonly nodes: () => readonly ServerNode[];
+  readonly servers: () => readonly SimulatedServer[];
   readonly name: string;
   readonly leaseMs: number;
 }
@@ -57,13 +57,13 @@ export class Verifier {
   }
 
   renew(): void {
-    const { world, nodes, leaseMs } = this.#options;
+    const { world, servers, leaseMs } = this.#options;
     this.#cancelRenewal();
     if (this.#isDead) return;
     this.#cancelRenewal = world.after((leaseMs / RENEWALS_PER_LEASE) * (0.9 + 0.1 * world.random()), () =>
       this.renew(),
     );
-    if (this.isCutOff || nodes().length === 0) return;
+    if (this.isCutOff || servers().length === 0) return;
     const askedAt = this.#clock();
     this.#send(leaseMs, (response) => {
       if (this.#isDead) return;
@@ -89,7 +89,7 @@ export class Verifier {
   }
 
   #giveBack(gone: () => void): void {
-    if (this.#underWay > 0 || this.#options.nodes().length === 0)
+    if (this.#underWay > 0 || this.#options.servers().length === 0)
       this.#options.world.after(10, () => this.#giveBack(gone));
     else this.#send(0, gone);
   }
@@ -99,16 +99,16 @@ export class Verifier {
   }
 
   #send(leaseMs: number, answered: (response: LeaseResponse) => void): void {
-    const { world, database, nodes, name } = this.#options;
+    const { world, database, servers, name } = this.#options;
     const request = { replica: name, incarnation: database.incarnation, applied: this.applied, leaseMs };
-    const node = world.oneOf(nodes());
+    const server = world.oneOf(servers());
     if (leaseMs > 0 && world.chance(0.05)) return;
     this.#underWay++;
     world.after(2000, () => {
       this.#underWay--;
     });
     world.after(world.delay(), () =>
-      node.lease(request, (response) => world.after(world.delay(), () => answered(response))),
+      server.lease(request, (response) => world.after(world.delay(), () => answered(response))),
     );
   }
 }

@@ -3,7 +3,7 @@ import test from "node:test";
 import { LeaseDesk, LeaseTable } from "@portcullis/feed-server";
 import { FrozenClock } from "@portcullis/testing";
 import { sql } from "kysely";
-import { sqlReplicaDirectory } from "../../../src/revocations/many-servers/sql-replica-directory.ts";
+import { sqlLeaseHolderDirectory } from "../../../src/revocations/many-servers/sql-lease-holder-directory.ts";
 import { wallClock } from "../../clocks.ts";
 import { temporaryStorage } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
@@ -153,7 +153,7 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
   const table = new LeaseTable({ monotonicMs: () => 0 });
   const desk = await LeaseDesk.open({
     log: server.log,
-    directory: sqlReplicaDirectory(server),
+    directory: sqlLeaseHolderDirectory(server),
     table,
     leasesPerClient: 3,
     clock: { wallMs: () => 0 },
@@ -179,7 +179,7 @@ test("the more verifiers there are, the less often each is to acknowledge", asyn
   const server = await temporaryStorage(t);
   const desk = await LeaseDesk.open({
     log: server.log,
-    directory: sqlReplicaDirectory(server),
+    directory: sqlLeaseHolderDirectory(server),
     table: new LeaseTable({ monotonicMs: () => 0 }),
     clock: { wallMs: () => 0 },
     report: () => undefined,

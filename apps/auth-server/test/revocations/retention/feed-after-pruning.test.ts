@@ -20,14 +20,14 @@ async function prunedByOthers({ storage }: RevocationsServer, seq: number): Prom
   });
 }
 
-test("its followers begin anew, and then get what is appended", async (t) => {
+test("its verifiers begin anew, and then get what is appended", async (t) => {
   const server = await serveRevocations(t);
   await append(server);
-  const follower = await openStream(server.endpoint, cursor(server, 1));
+  const verifier = await openStream(server.endpoint, cursor(server, 1));
   await prunedByOthers(server, 8);
   assert.equal(await server.storage.log.reload(), 8);
   const { incarnation } = server.storage.log;
-  assert.deepEqual(await firstReset(follower), { incarnation, reason: "too_old" });
+  assert.deepEqual(await firstReset(verifier), { incarnation, reason: "too_old" });
   const next = await openStream(server.endpoint, cursor(server, 8));
   await append(server);
   assert.deepEqual(
@@ -40,13 +40,13 @@ test("its followers begin anew, and then get what is appended", async (t) => {
 test("a batch that was not sent yet is never sent with a gap before it", async (t) => {
   const server = await serveRevocations(t);
   await append(server);
-  const follower = await openStream(server.endpoint, cursor(server, 1));
+  const verifier = await openStream(server.endpoint, cursor(server, 1));
   await Promise.all(oneTo(20).map(() => append(server)));
   await prunedByOthers(server, 30);
   await server.storage.log.reload();
   await append(server);
   let applied = 1;
-  for await (const event of follower.events) {
+  for await (const event of verifier.events) {
     if (event.type !== "batch") continue;
     assert.equal(event.batch.prev, applied);
     applied = event.batch.to;

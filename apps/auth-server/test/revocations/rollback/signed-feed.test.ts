@@ -75,7 +75,7 @@ test("a head is signed once for all, and again after a failure, which holds noth
   assert.doesNotMatch(event.toString(), /signedHead/);
 });
 
-test("when the log becomes another one, every follower is sent away, and no old snapshot is given out", async (t) => {
+test("when the log becomes another one, every verifier is sent away, and no old snapshot is given out", async (t) => {
   const server = await serveRevocations(t, { signingKeys: keys });
   const { log } = server.storage;
   const reader = await openStream(server.endpoint, formatCursor(log.incarnation, 0));

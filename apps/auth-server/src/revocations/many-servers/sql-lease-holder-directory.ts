@@ -1,8 +1,8 @@
-import type { ReplicaDirectory } from "@portcullis/feed-server";
+import type { LeaseHolderDirectory } from "@portcullis/feed-server";
 import type { Storage } from "../../storage/storage.ts";
 
-/** The names of verifiers in the table `replicas`. */
-export function sqlReplicaDirectory(storage: Storage): ReplicaDirectory {
+/** The names of lease holders, in the table `replicas`. */
+export function sqlLeaseHolderDirectory(storage: Storage): LeaseHolderDirectory {
   return {
     async all() {
       const rows = await storage.read.selectFrom("replicas").selectAll().execute();

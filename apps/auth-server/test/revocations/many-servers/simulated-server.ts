@@ -9,13 +9,13 @@ import type { World } from "./world.ts";
 const SWEEP_MS = 1000;
 
 /** One server: the real desk, leases and receipts, on a database and a bus that others share. */
-export class ServerNode {
+export class SimulatedServer {
   readonly #world: World;
   readonly #database: SharedDatabase;
   readonly #offset: number;
   readonly #logListeners = new Set<() => void>();
   readonly #busListeners = new Set<(message: BusMessage) => void>();
-  readonly #peers: readonly ServerNode[];
+  readonly #peers: readonly SimulatedServer[];
   #head: number;
   #pausedUntil = 0;
   #leases: SharedLeases;
@@ -25,7 +25,7 @@ export class ServerNode {
   busWorks = true;
   databaseAnswers = true;
 
-  constructor(world: World, database: SharedDatabase, peers: readonly ServerNode[]) {
+  constructor(world: World, database: SharedDatabase, peers: readonly SimulatedServer[]) {
     this.#world = world;
     this.#database = database;
     this.#peers = peers;
