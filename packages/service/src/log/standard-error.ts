@@ -18,7 +18,24 @@ function isPipe(): boolean {
 }
 
 /** libuv waits for room in a pipe without a thread. A thread that waits in `write` could not even be ended. */
-const writeToPipe: WriteText = (text, done) => void process.stderr.write(text, done);
+const writeToPipe: WriteText = (text, done) => {
+  neverWait();
+  process.stderr.write(text, done);
+};
+
+/**
+ * Makes writing to the pipe return at once again. All that hold this end of it share that setting, and libuv takes it away
+ * whenever a child is started that inherits our standard error: the next line would then stop this process for as long as
+ * nobody reads. Node has no public name for it.
+ */
+function neverWait(): void {
+  const { _handle: handle } = process.stderr as { readonly _handle?: PipeHandle | null };
+  handle?.setBlocking?.(false);
+}
+
+interface PipeHandle {
+  setBlocking?(isBlocking: boolean): number;
+}
 
 /** Node writes to files and terminals synchronously; this goes through a thread, one at most. */
 const writeToFile: WriteText = (text, done) => writeAll(Buffer.from(text), done);
@@ -31,13 +48,13 @@ function writeAll(bytes: Buffer, done: (error?: Error | null) => void): void {
 }
 
 /**
- * What was said in the turn that ends the process. With a reader that has stalled, a pipe gives EAGAIN, and the rest is lost:
- * libuv has made it non-blocking.
+ * What was said in the turn that ends the process. With a reader that has stalled, a pipe gives EAGAIN, and the rest is lost.
  */
 function writeLast(destination: LogDestination): void {
   if (process.stderr.writableLength > 0) return;
   const text = destination.takeQueued();
   if (text === "") return;
+  neverWait();
   try {
     writeSync(STANDARD_ERROR, text);
   } catch {
