@@ -42,7 +42,7 @@ async function untilLine(process: ServerProcess, isThere: (line: string) => bool
 }
 
 test("the guide to the first service works as it is written, but for its ports", async () => {
-  const [data, folder, portBase] = [await newFolder(), await newFolder(), await freePortBlock(12)];
+  const [data, folder, portBase] = [await newFolder(), await newFolder(), await freePortBlock(13)];
   const here = (text: string): string =>
     text.replaceAll(":8400", `:${portBase}`).replaceAll("8500", String(portBase + 5));
   const blocks = await blocksOf("docs/guides/first-service.md");

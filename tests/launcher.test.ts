@@ -26,7 +26,7 @@ import {
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;
 /** As many as `npm start` takes from its base on. */
-const PORTS = 12;
+const PORTS = 13;
 const directories: string[] = [];
 after(() => Promise.all(directories.map((path) => rm(path, { recursive: true, force: true }))));
 
@@ -128,7 +128,12 @@ describe("npm start", () => {
     assert.equal(info.service, url(2));
     assert.equal(info.webApp, url(3));
     assert.equal(info.management, url(4));
-    assert.deepEqual(info.managements, { authServer: url(10), gateway: url(4), service: url(11) });
+    assert.deepEqual(info.managements, {
+      authServer: url(10),
+      gateway: url(4),
+      service: url(11),
+      webApp: url(12),
+    });
     for (const management of Object.values(info.managements)) {
       assert.equal((await exchange(`${management}/readyz`)).status, 200, management);
     }

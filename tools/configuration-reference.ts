@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authServerConfiguration } from "@portcullis/auth-server/configuration";
 import { ordersServiceConfiguration } from "@portcullis/example-orders-service/configuration";
+import { webAppConfiguration } from "@portcullis/example-web-app/configuration";
 import { gatewayConfiguration } from "@portcullis/gateway/configuration";
 import { relayConfiguration } from "@portcullis/relay/configuration";
 import { describeSettings, undescribedSettings } from "@portcullis/service/configuration-reference";
@@ -18,6 +19,7 @@ const REFERENCES: readonly ConfigurationReference[] = [
   { page: "docs/reference/gateway-configuration.md", schema: gatewayConfiguration.schema },
   { page: "docs/reference/relay-configuration.md", schema: relayConfiguration.schema },
   { page: "examples/orders-service/README.md", schema: ordersServiceConfiguration.schema },
+  { page: "examples/web-app/README.md", schema: webAppConfiguration.schema },
 ];
 
 const BEGIN = "<!-- Settings, made from the schema: npm run check -- --write -->";

@@ -21,8 +21,7 @@ export interface Addresses {
   readonly fronts: readonly FrontPort[];
 }
 
-/** The demo web app has none. */
-export type Managements = Readonly<Record<"authServer" | "gateway" | "service", string>>;
+export type Managements = Readonly<Record<"authServer" | "gateway" | "service" | "webApp", string>>;
 
 export interface FrontPort {
   readonly port: number;
@@ -32,16 +31,21 @@ export interface FrontPort {
   readonly tellsClient: boolean;
 }
 
-export type PortUse = OpenUse | "management" | "authServerManagement" | "serviceManagement";
+export type PortUse =
+  | OpenUse
+  | "management"
+  | "authServerManagement"
+  | "serviceManagement"
+  | "webAppManagement";
 type OpenUse = "issuer" | "gateway" | "service" | "webApp";
 const OPEN_TO_OTHERS = ["issuer", "gateway", "service", "webApp"] as const satisfies readonly OpenUse[];
 const TOLD_CLIENTS: readonly PortUse[] = ["issuer", "gateway"];
 /** With `--host`, the parts listen behind the ports of the entry. */
 const INNER_OFFSET = 5;
-export const MAX_PORTS = 12;
+export const MAX_PORTS = 13;
 
 /**
- * Seven of twelve neighbouring ports, and four more with `host`, which others on the network reach by https. What later
+ * Eight of thirteen neighbouring ports, and four more with `host`, which others on the network reach by https. What later
  * versions add comes after: scripts rely on the places of the first five.
  */
 export function addressesFrom(portBase: number, host?: string): Addresses {
@@ -53,6 +57,7 @@ export function addressesFrom(portBase: number, host?: string): Addresses {
     management: portBase + 4,
     authServerManagement: portBase + 10,
     serviceManagement: portBase + 11,
+    webAppManagement: portBase + 12,
   };
   const url = (name: OpenUse): string =>
     host === undefined ? local(outer[name]) : `https://${host}:${outer[name]}`;
@@ -78,6 +83,7 @@ const managementsOf = (ports: Ports): Managements => ({
   authServer: local(ports.authServerManagement),
   gateway: local(ports.management),
   service: local(ports.serviceManagement),
+  webApp: local(ports.webAppManagement),
 });
 
 function behind(outer: Ports): Ports {
@@ -99,6 +105,7 @@ const USED_FOR: Record<PortUse, string> = {
   management: "gateway's management",
   authServerManagement: "authorization server's management",
   serviceManagement: "orders service's management",
+  webAppManagement: "web app's management",
 };
 
 /** Throws before anything is started, naming every port that somebody else listens on. */

@@ -138,6 +138,7 @@ function ordersService({ addresses, demo }: Ingredients) {
 function webApp({ addresses }: Ingredients) {
   return {
     listen: { host: HOST, port: addresses.ports.webApp },
+    management: { host: HOST, port: addresses.ports.webAppManagement },
     origin: addresses.webApp,
     issuer: addresses.issuer,
     gateway: addresses.gateway,

@@ -1,2 +1,2 @@
-export type { Config } from "./config.ts";
+export type { Configuration } from "./configuration.ts";
 export { createWebApp, type WebAppOptions } from "./server.ts";

@@ -1,10 +1,4 @@
-import { readConfig } from "./config.ts";
-import { configFileFromArguments, lines, listen, run, stopOnSignals } from "./lifecycle.ts";
-import { createWebApp } from "./server.ts";
+/** `main.ts --config FILE`: the app as a process. Run from its sources, whatever Node is told of packages. */
+import { importSources } from "@portcullis/service/sources";
 
-run(async () => {
-  const config = readConfig(configFileFromArguments(process.argv.slice(2)));
-  const app = await createWebApp({ config, logger: { level: "warn", stream: lines } });
-  stopOnSignals(() => app.close());
-  await listen(app, config.listen);
-});
+await importSources(() => import("./process.ts"));

@@ -2,21 +2,30 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import { fastifyServer } from "@portcullis/service";
 import { build, stop } from "esbuild";
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
-import { type Config, pageConfigOf } from "./config.ts";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import { type Configuration, pageConfigOf } from "./configuration.ts";
 
 export interface WebAppOptions {
-  readonly config: Config;
-  readonly logger?: FastifyServerOptions["logger"];
+  readonly configuration: Configuration;
+  /** Default: nothing is logged. */
+  readonly log?: FastifyBaseLogger;
 }
 
-export async function createWebApp({ config, logger }: WebAppOptions): Promise<FastifyInstance> {
+export async function createWebApp({ configuration, log }: WebAppOptions): Promise<FastifyInstance> {
+  const { origin } = configuration;
   const script = await bundlePage();
-  const headers = securityHeaders(config);
-  const app = Fastify({ serverFactory: fastifyServer, logger: logger ?? false, requestTimeout: 30_000 });
+  const headers = securityHeaders(configuration);
+  const app = Fastify({
+    serverFactory: fastifyServer,
+    ...(log === undefined ? { logger: false } : { loggerInstance: log }),
+    // One line a request, below: without query, where codes are.
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: 30_000,
+  });
+  logRequests(app);
   app.addHook("onRequest", (request, reply, done) => {
-    const elsewhere = otherSpelling(request.host, config.origin);
-    if (elsewhere) reply.redirect(config.origin + request.url, 307);
+    const elsewhere = otherSpelling(request.host, origin);
+    if (elsewhere) reply.redirect(origin + request.url, 307);
     else done();
   });
   app.addHook("onSend", async (_request, reply) => void reply.headers(headers));
@@ -26,10 +35,20 @@ export async function createWebApp({ config, logger }: WebAppOptions): Promise<F
     serveDotFiles: false,
   });
   app.get("/app.js", (_request, reply) => reply.type("text/javascript; charset=utf-8").send(script));
-  app.get("/config.json", () => pageConfigOf(config));
+  app.get("/config.json", () => pageConfigOf(configuration));
   // The page itself takes the response out of its address.
   app.get("/callback", (_request, reply) => reply.sendFile("index.html"));
   return app;
+}
+
+function logRequests(app: FastifyInstance): void {
+  app.addHook("onError", async (request, _reply, error) => {
+    if ((error.statusCode ?? 500) >= 500) request.log.error({ event: "request_failed", error });
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, routeOptions } = request;
+    request.log.info({ event: "request", method, route: routeOptions.url, status: reply.statusCode });
+  });
 }
 
 /**
@@ -65,7 +84,7 @@ async function bundlePage(): Promise<string> {
 }
 
 /** Nothing inline, nothing from elsewhere, nobody frames it; calls go to the issuer and the gateway only. */
-function securityHeaders({ issuer, gateway }: Config): Record<string, string> {
+function securityHeaders({ issuer, gateway }: Configuration): Record<string, string> {
   const policy = {
     "default-src": "'none'",
     "script-src": "'self'",

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { configurationOf } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
-import { type Config, readConfig } from "../src/config.ts";
+import { webAppConfiguration } from "../src/configuration.ts";
 import { createWebApp } from "../src/index.ts";
 
-const CONFIG: Config = {
+const SETTINGS = {
   listen: { host: "127.0.0.1", port: 8403 },
+  management: { host: "127.0.0.1", port: 0 },
   origin: "http://127.0.0.1:8403",
   issuer: "http://127.0.0.1:8400",
   gateway: "http://127.0.0.1:8401",
@@ -19,10 +18,12 @@ const CONFIG: Config = {
   accountUrl: "http://127.0.0.1:8400/account",
 };
 
+const configured = (document: object) => configurationOf(webAppConfiguration, { document, directory: "/" });
+
 describe("the web app's server", () => {
   let app: FastifyInstance;
   before(async () => {
-    app = await createWebApp({ config: CONFIG });
+    app = await createWebApp({ configuration: configured(SETTINGS) });
   });
   after(() => app.close());
   const get = (path: string, host = "127.0.0.1:8403") => app.inject({ url: path, headers: { host } });
@@ -69,7 +70,7 @@ describe("the web app's server", () => {
     const config = (await get("/config.json")).json<Record<string, unknown>>();
     assert.equal(config.redirectUri, "http://127.0.0.1:8403/callback");
     assert.equal(config.postLogoutRedirectUri, "http://127.0.0.1:8403/");
-    assert.equal(config.listen, undefined);
+    assert.deepEqual([config.listen, config.management], [undefined, undefined]);
   });
 
   it("serves nothing but its public folder", async () => {
@@ -86,21 +87,34 @@ describe("the web app's server", () => {
 });
 
 describe("the web app's configuration", () => {
-  const directory = mkdtempSync(join(tmpdir(), "portcullis-web-app-"));
-  after(() => rmSync(directory, { recursive: true }));
-  const read = (value: unknown) => {
-    const file = join(directory, "web-app.json");
-    writeFileSync(file, JSON.stringify(value));
-    return readConfig(file);
-  };
-
-  it("is read as it is written", () => {
-    assert.deepEqual(read(CONFIG), CONFIG);
+  it("is read as it is written, and has a listener for operators", () => {
+    const { management, ...rest } = SETTINGS;
+    const read = configured(rest);
+    assert.deepEqual(read.management, { host: "127.0.0.1", port: 8413, isChosen: false });
+    assert.deepEqual(configured({ ...rest, management }), {
+      ...read,
+      management: { ...management, isChosen: true },
+    });
   });
 
   it("names all its problems at once, by their dotted paths", () => {
-    const wrong = { ...CONFIG, listen: { port: 0 }, issuer: "ftp://x", clientId: "" };
-    assert.throws(() => read(wrong), /listen\.port:.*issuer:.*clientId:/s);
-    assert.throws(() => read({ ...CONFIG, extra: 1 }), /extra/);
+    const wrong = {
+      ...SETTINGS,
+      listen: { port: -1 },
+      issuer: "ftp://x",
+      origin: "http://x/y",
+      clientId: "",
+      extra: 1,
+    };
+    for (const path of [/listen\.port:/, /issuer:/, /origin:/, /clientId:/, /extra:/])
+      assert.throws(() => configured(wrong), { code: "configuration_invalid", message: path });
+  });
+
+  it("does not let operators and browsers have one port", () => {
+    const management = { port: SETTINGS.listen.port };
+    assert.throws(
+      () => configured({ ...SETTINGS, management }),
+      /management\.port: found 8403, the port of listen/,
+    );
   });
 });

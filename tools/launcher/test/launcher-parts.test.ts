@@ -49,10 +49,10 @@ describe("the launcher's options", () => {
   });
 
   it("take no port base that leaves no room for all ports", () => {
-    for (const text of ["0", "80", "65525", "-1", "8400x", "1e4", "", "99999999"]) {
+    for (const text of ["0", "80", "65524", "-1", "8400x", "1e4", "", "99999999"]) {
       assert.throws(() => parseOptions([`--port-base=${text}`], "/"), UsageError, text);
     }
-    assert.equal((parseOptions(["--port-base=65524"], "/") as { portBase: number }).portBase, 65_524);
+    assert.equal((parseOptions(["--port-base=65523"], "/") as { portBase: number }).portBase, 65_523);
   });
 });
 
@@ -171,6 +171,7 @@ describe("the launcher's ports", () => {
     for (const [offset, use] of [
       [10, "authorization server's management"],
       [11, "orders service's management"],
+      [12, "web app's management"],
     ] as const) {
       const squatter = createServer().listen(0, "127.0.0.1");
       await once(squatter, "listening");
@@ -198,11 +199,13 @@ describe("the launcher's addresses with a host", () => {
       management: 9004,
       authServerManagement: 9010,
       serviceManagement: 9011,
+      webAppManagement: 9012,
     });
     assert.deepEqual(addresses.managements, {
       authServer: "http://127.0.0.1:9010",
       gateway: "http://127.0.0.1:9004",
       service: "http://127.0.0.1:9011",
+      webApp: "http://127.0.0.1:9012",
     });
     assert.deepEqual(
       addresses.fronts.map(({ port, inner }) => [port, inner]),

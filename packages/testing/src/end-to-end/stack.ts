@@ -16,8 +16,8 @@ import {
 import { until } from "./until.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../../..");
-/** Base..base+4, base+10 and base+11 are the launcher's; a test's own servers (a second gateway, a slow upstream) take those between. */
-const PORTS = 12;
+/** Base..base+4 and base+10..base+12 are the launcher's; a test's own servers (a second gateway, a slow upstream) take those between. */
+const PORTS = 13;
 
 export type Part = "authServer" | "gateway" | "service" | "webApp";
 
@@ -45,7 +45,7 @@ export interface StackInfo {
   /** The gateway's `/ready`, `/status` and `/metrics`. */
   readonly management: string;
   /** `/livez`, `/readyz` and `/metrics` of each. */
-  readonly managements: Readonly<Record<"authServer" | "gateway" | "service", string>>;
+  readonly managements: Readonly<Record<Part, string>>;
   readonly commands: Readonly<Record<Part, readonly string[]>>;
 }
 
