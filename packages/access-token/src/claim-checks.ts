@@ -102,12 +102,3 @@ class FrozenSet extends Set<string> {
 function refuseChange(): never {
   throw new TypeError("The scopes of a verified token cannot be changed.");
 }
-
-export function deepFreeze<Value>(value: Value): Value {
-  if (typeof value !== "object" || value === null) return value;
-  for (const name in value) {
-    const member = value[name];
-    if (typeof member === "object") deepFreeze(member);
-  }
-  return Object.freeze(value);
-}

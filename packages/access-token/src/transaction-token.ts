@@ -2,14 +2,19 @@
  * Transaction tokens (draft-ietf-oauth-transaction-tokens): what the gateway forwards in place of the access
  * token. They live for seconds, so that no revocation is looked up for them and none is remembered.
  */
-import { type Clock, systemClock, TRANSACTION_TOKEN_TYPE, wallSecondsOf } from "@portcullis/protocol";
+import {
+  type Clock,
+  deepFreeze,
+  systemClock,
+  TRANSACTION_TOKEN_TYPE,
+  wallSecondsOf,
+} from "@portcullis/protocol";
 import type { Algorithm } from "./algorithms.ts";
 import {
   audienceList,
   type ClaimShapes,
   checkOptionalClaims,
   checkTimes,
-  deepFreeze,
   isAudience,
   isObject,
   isSeconds,

@@ -1,6 +1,6 @@
-import { ACCESS_TOKEN_TYPE, systemClock, wallSecondsOf } from "@portcullis/protocol";
+import { ACCESS_TOKEN_TYPE, deepFreeze, systemClock, wallSecondsOf } from "@portcullis/protocol";
 import { checkClaims } from "./check-claims.ts";
-import { audienceList, checkTimes, deepFreeze, scopesOf, type TimeClaims } from "./claim-checks.ts";
+import { audienceList, checkTimes, scopesOf, type TimeClaims } from "./claim-checks.ts";
 import type { AccessTokenClaims, VerifiedAccessToken } from "./claims.ts";
 import { type AccessTokenError, accessTokenError } from "./errors.ts";
 import { type SignedJwt, signedJwtReader } from "./signed-jwt.ts";

@@ -1,32 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { createSignedHeadVerifier, remoteKeySource } from "@portcullis/access-token";
-import {
-  apiResourceOf,
-  discoverIssuer,
-  keySetOf,
-  MachineToken,
-  requireIssuerUrl,
-  requireSecureUrl,
-  revocationsEndpointOf,
-} from "@portcullis/issuer";
-import { API_SCOPES, type Clock, type Log, systemClock } from "@portcullis/protocol";
-import {
-  createReplica,
-  type Feed,
-  httpFeed,
-  type Replica,
-  type ReplicaOptions,
-} from "@portcullis/revocation";
+import { createSignedHeadVerifier, type RemoteKeySource, remoteKeySource } from "@portcullis/access-token";
+import { keySetOf, requireIssuerUrl, requireSecureUrl } from "@portcullis/issuer";
+import { type Clock, type Log, pause, systemClock, systemTimer, unlessAborted } from "@portcullis/protocol";
+import { createReplica, type Feed, type Replica, type ReplicaOptions } from "@portcullis/revocation";
 import { consoleLog } from "./console-log.ts";
 import type { Freshness, Guard } from "./decision.ts";
-import { discoveredFeed } from "./discovered-feed.ts";
 import { guardError } from "./errors.ts";
-import { firstKeys } from "./first-keys.ts";
 import { createGuard } from "./guard.ts";
+import { issuerFeed } from "./issuer-feed.ts";
 import { Outage, type Problem } from "./outage.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
-import { remembered } from "./remembered.ts";
-import { unlessAborted } from "./unless-aborted.ts";
 
 export interface ConnectOptions {
   readonly issuer: string;
@@ -82,6 +65,8 @@ const MAX_REVOCATIONS = 20_000_000;
 /** As the lease request has it (protocol/feed.ts), with room for the suffix. */
 const REPLICA_NAME = /^[\w.@-]{1,80}$/;
 const SUFFIX_BYTES = 4;
+const FIRST_KEYS_RETRY_MS = 250;
+const KEYS_RETRY_MAX_MS = 5000;
 
 /**
  * A guard from a few settings. It starts at once and never gives up: an issuer that is down only delays it.
@@ -100,11 +85,19 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     leaseMs: options.leaseMs ?? LEASE_MS,
   };
   checkOptions(settings);
-  const { issuer, clientId, name, clock } = settings;
+  const { issuer, clientId, name, allowInsecureRequests, clock } = settings;
   const outage = new Outage({ issuer, clientId, name, log, clock });
-  const http = issuerFeed(settings);
+  const http = issuerFeed({
+    issuer,
+    clientId,
+    clientSecret: settings.clientSecret,
+    feedEndpoint: settings.feedEndpoint,
+    allowInsecureRequests,
+    fetch: settings.fetch,
+    clock,
+  });
   const keys = remoteKeySource({
-    fetchKeySet: keySetOf(issuerSettingsOf(settings)),
+    fetchKeySet: keySetOf({ issuer, fetch: settings.fetch, allowInsecureRequests }),
     clock: settings.clock,
     log: outage.ofKeys,
   });
@@ -173,35 +166,28 @@ type Settings = ConnectOptions & {
   readonly [Name in Defaulted]-?: NonNullable<ConnectOptions[Name]>;
 };
 
-/** What asking the issuer takes. */
-const issuerSettingsOf = ({ issuer, fetch, allowInsecureRequests }: Settings) => ({
-  issuer,
-  fetch,
-  allowInsecureRequests,
-});
+interface FirstKeysOptions {
+  readonly keys: RemoteKeySource;
+  readonly signal: AbortSignal;
+  readonly onFailure: (error: unknown, retryMs: number) => void;
+}
 
-function issuerFeed(settings: Settings): Feed {
-  const issuer = issuerSettingsOf(settings);
-  const discovered = remembered(async () => {
-    const metadata = await discoverIssuer(issuer);
-    return { metadata, revocationsEndpoint: revocationsEndpointOf(metadata) };
-  });
-  const { authorization } = new MachineToken({
-    issuer: settings.issuer,
-    fetch: settings.fetch,
-    allowInsecureRequests: settings.allowInsecureRequests,
-    clientId: settings.clientId,
-    clientSecret: settings.clientSecret,
-    scopes: [API_SCOPES.readRevocations],
-    discovered: async () => (await discovered()).metadata,
-    resource: apiResourceOf,
-    clock: settings.clock,
-  });
-  const open = remembered(async () => {
-    const endpoint = settings.feedEndpoint?.replace(/\/$/, "") ?? (await discovered()).revocationsEndpoint;
-    return httpFeed({ endpoint, authorization, fetch: settings.fetch });
-  });
-  return discoveredFeed(open);
+/** Fetches the issuer's keys until it has them once, so that the first request needs no fetch. */
+async function firstKeys({ keys, signal, onFailure }: FirstKeysOptions): Promise<void> {
+  for (
+    let retryMs = FIRST_KEYS_RETRY_MS;
+    !signal.aborted;
+    retryMs = Math.min(retryMs * 2, KEYS_RETRY_MAX_MS)
+  ) {
+    try {
+      return await keys.refresh();
+    } catch (error) {
+      if (signal.aborted) break;
+      onFailure(error, retryMs);
+      await pause(systemTimer, retryMs, signal);
+    }
+  }
+  throw signal.reason;
 }
 
 function notReady(cause: unknown, problem: Problem | undefined) {

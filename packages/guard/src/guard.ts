@@ -3,6 +3,7 @@ import {
   createAccessTokenVerifier,
   type KeySource,
   remoteKeySource,
+  type VerifiedAccessToken,
 } from "@portcullis/access-token";
 import { keySetOf } from "@portcullis/issuer";
 import { type Clock, type Log, type SetTimer, silentLog, systemClock } from "@portcullis/protocol";
@@ -21,8 +22,6 @@ import type {
 } from "./decision.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
 import { InFlight } from "./in-flight.ts";
-import { principalOf } from "./principal.ts";
-import { ReadClock } from "./read-clock.ts";
 import { ClockRefusals } from "./refused-by-clock.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
 import {
@@ -166,6 +165,38 @@ class RevocationGuard implements Guard {
     recheck: (request, allowed) => this.#recheck(request, allowed),
     follow: (request, ending) => this.#inFlight.register(request, ending),
   };
+}
+
+/** A wall clock that remembers what was read of it last, for a step that compares it without reading it again. */
+class ReadClock {
+  readonly #clock: Pick<Clock, "wallMs">;
+  /** Milliseconds; NaN before the first reading. */
+  lastMs = Number.NaN;
+
+  constructor(clock: Pick<Clock, "wallMs">) {
+    this.#clock = clock;
+  }
+
+  wallMs(): number {
+    this.lastMs = this.#clock.wallMs();
+    return this.lastMs;
+  }
+}
+
+function principalOf({ claims, scopes, audience }: VerifiedAccessToken): Principal {
+  const principal: { -readonly [Name in keyof Principal]: Principal[Name] } = {
+    subject: claims.sub,
+    clientId: claims.client_id,
+    scopes,
+    audience,
+    tokenId: claims.jti,
+    issuedAt: claims.iat,
+    expiresAt: claims.exp,
+    claims,
+  };
+  if (claims.sid !== undefined) principal.sessionId = claims.sid;
+  if (claims.gid !== undefined) principal.grantId = claims.gid;
+  return Object.freeze(principal);
 }
 
 /** How a decision comes back to the guard that made it. */

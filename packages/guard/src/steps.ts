@@ -6,13 +6,11 @@
  * be confirmed.
  */
 import { type AccessTokenVerifier, isAccessTokenError, type VerifiedEntry } from "@portcullis/access-token";
-import { hasCode, type PortcullisError, type Reason, wallSecondsOf } from "@portcullis/protocol";
+import { type Clock, hasCode, type PortcullisError, type Reason, wallSecondsOf } from "@portcullis/protocol";
 import type { RevocationView, TokenCoordinates } from "@portcullis/revocation";
-import { bearerTokenOf } from "./bearer-token.ts";
 import { type DenialDetails, deny } from "./challenge.ts";
 import type { DenyDecision, Freshness, Principal, Requirements } from "./decision.ts";
 import type { DenialCode } from "./errors.ts";
-import type { ReadClock } from "./read-clock.ts";
 
 /** What is computed once a token and kept beside it in the verifier's cache. */
 export interface Mark {
@@ -23,8 +21,8 @@ export interface Mark {
 export interface StepContext {
   readonly verifier: AccessTokenVerifier<Mark>;
   readonly revocations: RevocationView;
-  /** The one that the verifier reads. */
-  readonly clock: Pick<ReadClock, "lastMs" | "wallMs">;
+  /** The one that the verifier reads; `lastMs` is what was read of it last. */
+  readonly clock: Pick<Clock, "wallMs"> & { readonly lastMs: number };
   readonly realm: string;
   /** For routes that say nothing. */
   readonly freshness: Freshness;
@@ -119,6 +117,19 @@ function takeOnlyOne(request: Case, headers: readonly string[], realm: string): 
   if (token === undefined) return deny(realm, "missing_credentials");
   request.bearerToken = token;
   return undefined;
+}
+
+const SCHEME = "Bearer ";
+
+/**
+ * Returns the token out of `Authorization: Bearer <token>` (RFC 6750, section 2.1), and it comes from nowhere else; undefined
+ * when there is none, or another scheme. The scheme disregards case (RFC 9110, section 11.1); what follows the one space is
+ * the token as it stands: it is not trimmed, so that a second spelling of it fails.
+ */
+function bearerTokenOf(authorization: string): string | undefined {
+  const isBearer =
+    authorization.startsWith(SCHEME) || authorization.slice(0, SCHEME.length).toLowerCase() === "bearer ";
+  return isBearer ? authorization.slice(SCHEME.length) : undefined;
 }
 
 function verifyToken(request: Case, context: StepContext): Denied | Promise<Denied> {

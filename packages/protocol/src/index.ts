@@ -1,6 +1,7 @@
 export * from "./chain.ts";
 export * from "./claims.ts";
 export * from "./clock.ts";
+export * from "./deep-freeze.ts";
 export * from "./errors.ts";
 export * from "./feed.ts";
 export * from "./identifiers.ts";
@@ -16,4 +17,5 @@ export * from "./signed-head.ts";
 export * from "./signing-keys.ts";
 export * from "./snapshot.ts";
 export * from "./strict-json.ts";
+export * from "./waiting.ts";
 export * from "./wire-codes.ts";

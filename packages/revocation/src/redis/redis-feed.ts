@@ -2,13 +2,13 @@ import {
   type Clock,
   type LeaseRequest,
   type LeaseResponse,
+  pause,
   type SetTimer,
   systemClock,
   systemTimer,
 } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed, FeedCursor, FeedEvent } from "../feed.ts";
-import { pause } from "../timers.ts";
 import { readEntry } from "./read-entry.ts";
 import { type RedisStreamClient, StreamConnection } from "./stream-client.ts";
 

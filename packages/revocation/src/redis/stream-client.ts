@@ -1,4 +1,4 @@
-import { unlessAborted } from "../unless-aborted.ts";
+import { unlessAborted } from "@portcullis/protocol";
 
 /** The part of a `createClient()`, `createSentinel()` or `createCluster()` of `@redis/client` that is needed. */
 export interface RedisStreamClient {

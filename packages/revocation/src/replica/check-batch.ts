@@ -5,12 +5,12 @@ import {
   extendChain,
   RECORD_BYTES,
   type SignedHeadClaims,
+  unlessAborted,
 } from "@portcullis/protocol";
 import { checkRecords, checkSequence } from "../encoded-record.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import { sha256 } from "../sha256.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 
 export type VerifyHead = (jws: string) => Promise<SignedHeadClaims>;
 

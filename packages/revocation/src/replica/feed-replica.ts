@@ -2,18 +2,19 @@ import {
   type ClockReport,
   hasCode,
   type IssuerTime,
+  pause,
   type RevocableClaims,
+  unlessAborted,
   wallSecondsOf,
 } from "@portcullis/protocol";
 import type { TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import type { IndexStatistics } from "../revocation-index.ts";
-import { backoffMs, pause } from "../timers.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
 import type { ViewFreshness } from "../view.ts";
 import { Announcer, type ReplicaChange, type ReplicaState } from "./announcer.ts";
+import { backoffMs } from "./backoff.ts";
 import type { VerifyHead } from "./check-batch.ts";
 import { deferred } from "./deferred.ts";
 import { followStream } from "./follow-stream.ts";

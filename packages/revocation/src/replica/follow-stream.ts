@@ -1,7 +1,7 @@
 import type { Clock, Reset, SetTimer } from "@portcullis/protocol";
+import { unlessAborted } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "../feed.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 
 export interface FollowOptions {
   readonly feed: Feed;

@@ -4,12 +4,12 @@ import {
   type LiveDigester,
   RECORD_BYTES,
   type SnapshotHeader,
+  unlessAborted,
 } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import type { RevocationIndex } from "../revocation-index.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import type { ReportEvent } from "./announcer.ts";
 import { Capacity, entriesOf } from "./capacity.ts";
 import { checkBatch } from "./check-batch.ts";

@@ -4,10 +4,10 @@ import {
   type LeaseRequest,
   type LeaseResponse,
   type SetTimer,
+  unlessAborted,
 } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { Feed } from "../feed.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import { AcknowledgementPace } from "./acknowledgement-pace.ts";
 
 /** What the replica's index holds: every record up to `applied`. */

@@ -1,10 +1,10 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Clock, RevocableClaims } from "@portcullis/protocol";
+import { unlessAborted } from "@portcullis/protocol";
 import { createKeySpace, type KeySpace, type TokenCoordinates } from "../coordinates.ts";
 import { revocationError } from "../errors.ts";
 import { deferred } from "../replica/deferred.ts";
 import { isWithin } from "../replica/issuer-clock.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import type { Verdict } from "../verdict.ts";
 import type { RevocationView, ViewFreshness } from "../view.ts";
 import { ahead, ControlReader, leaseNumberOf, NO_LEASE, publicationOf } from "./control.ts";

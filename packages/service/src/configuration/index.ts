@@ -1,5 +1,4 @@
 export { listenSchema, managementSchema, resolveManagement, samePort } from "./addresses.ts";
-export { deepFreeze } from "./deep-freeze.ts";
 export { type Environment, environmentNameOf } from "./environment.ts";
 export { httpUrlSchema, originSchema } from "./http-url.ts";
 export type { Problem, SettingPath } from "./problems.ts";

@@ -1,9 +1,9 @@
 /** Reads, once, all that a process is configured with. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { deepFreeze } from "@portcullis/protocol";
 import type { z } from "zod";
 import { serviceError } from "../errors.ts";
-import { deepFreeze } from "./deep-freeze.ts";
 import { type Environment, type Given, readEnvironment, withEnvironment } from "./environment.ts";
 import { type Problem, type SettingPath, textOfPath, textOfProblems } from "./problems.ts";
 import { checkRules, type Rule } from "./rules.ts";

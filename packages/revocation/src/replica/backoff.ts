@@ -1,5 +1,3 @@
-import type { SetTimer } from "@portcullis/protocol";
-
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 5000;
 
@@ -12,18 +10,4 @@ export function backoffMs(failures: number, random: () => number): number {
   if (failures <= 1) return 0;
   const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures - 2, 10));
   return delay / 2 + (delay / 2) * random();
-}
-
-/** Resolves after the delay, and at once when the signal aborts. */
-export function pause(setTimer: SetTimer, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const cancel = setTimer(done, delayMs);
-    if (signal.aborted) done();
-    else signal.addEventListener("abort", done);
-  });
 }
