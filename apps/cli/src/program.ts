@@ -19,9 +19,9 @@ const MAX_TIMEOUT_SECONDS = 3600;
 export function createProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command("portcullis")
-    .description("Revoke tokens, sessions and access, and see that every verifier enforces it.")
+    .description("Revoke tokens, sessions and access, and see which verifiers enforce it.")
     .version(versionOf(), "--version", "print the version")
-    .helpOption("-h, --help", "print what a command does, and its options")
+    .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
@@ -34,35 +34,46 @@ export function createProgram(cli: Cli): Command {
       getErrHasColors: () => false,
     })
     .configureHelp({ showGlobalOptions: false })
-    .showHelpAfterError("Add --help for what there is. A value that begins with - goes last, after --.")
-    .option("--issuer <url>", "authorization server (or PORTCULLIS_ISSUER)")
-    .option("--client-id <id>", "client to act as (or PORTCULLIS_CLIENT_ID)")
-    .option("--client-secret-file <file>", "file with its secret (or PORTCULLIS_CLIENT_SECRET)")
-    .option("--insecure", "allow plain http to another machine")
+    .showHelpAfterError(
+      "Add --help to see what the command takes. Put a value that begins with - at the end, after --.",
+    )
+    .option("--issuer <url>", "URL of the authorization server (or set PORTCULLIS_ISSUER)")
+    .option("--client-id <id>", "client to act as (or set PORTCULLIS_CLIENT_ID)")
+    .option("--client-secret-file <file>", "file with the client's secret (or set PORTCULLIS_CLIENT_SECRET)")
+    .option("--insecure", "allow plain http to another machine: the secret travels unencrypted")
     .option("--json", "print JSON for machines")
-    .option("--no-color", "no colours (or NO_COLOR)")
-    .option("--timeout <seconds>", "how long an answer may take", parseTimeout, 10)
-    .addHelpText("after", EXAMPLES);
+    .option("--no-color", "no colours (or set NO_COLOR)")
+    .option("--timeout <seconds>", "how long to wait for an answer", parseTimeout, 10)
+    .addHelpText("after", EXAMPLES)
+    .addHelpText("afterAll", ({ command }) => (command.parent === null ? "" : COMMON_OPTIONS));
   addRevoke(program, cli);
-  const revocations = program.command("revocations").description("see what was revoked").helpCommand(false);
+  const revocations = program
+    .command("revocations")
+    .description("see what was revoked")
+    .helpCommand(false)
+    .addHelpText("after", REVOCATIONS_EXAMPLES);
   addRevocationsList(revocations, cli);
   addRevocationsShow(revocations, cli);
   addRevocationsWatch(revocations, cli);
   addVerifiers(program, cli);
-  addUsersVerbs(program.command("users").description("disable and enable users").helpCommand(false), cli);
-  addAppsVerbs(program.command("apps").description("disable and enable apps").helpCommand(false), cli);
-  const keys = program.command("keys").description("see, rotate and retire signing keys").helpCommand(false);
+  const users = program.command("users").description("disable and enable users").helpCommand(false);
+  addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
+  const apps = program.command("apps").description("disable and enable apps").helpCommand(false);
+  addAppsVerbs(apps.addHelpText("after", APPS_EXAMPLES), cli);
+  const keys = program.command("keys").description("list, rotate and retire signing keys").helpCommand(false);
+  keys.addHelpText("after", KEYS_EXAMPLES);
   addKeysList(keys, cli);
   addKeysRotate(keys, cli);
   addKeysRetire(keys, cli);
-  const log = program.command("log").description("prove the log, or void it").helpCommand(false);
+  const log = program.command("log").description("check the log of revocations, or declare a loss");
+  log.helpCommand(false).addHelpText("after", LOG_EXAMPLES);
   addLogVerify(log, cli);
   addLogDeclareLoss(log, cli);
   return program;
 }
 
 const EXAMPLES = `
-Options of the program go before or after the command.
+Every command takes these options, before or after its name.
 
 Examples:
   export PORTCULLIS_ISSUER=https://login.example.com PORTCULLIS_CLIENT_ID=admin PORTCULLIS_CLIENT_SECRET=...
@@ -71,7 +82,47 @@ Examples:
   portcullis verifiers
   portcullis log verify
 
-Exit codes: 0 done, 1 error, 2 usage, 3 revoked but not yet enforced everywhere, 4 the log or a verifier differs.`;
+Needs a client with the grant client_credentials. The help of each command names the scopes that the client needs.
+
+Exit codes: 0 done, 1 error, 2 wrong command line, 3 revoked but not yet enforced everywhere, 4 the log or a verifier differs.`;
+
+const COMMON_OPTIONS = `
+Options of all commands, such as --issuer and --json: portcullis --help`;
+
+const REVOCATIONS_EXAMPLES = `
+Examples:
+  portcullis revocations list --key alice
+  portcullis revocations show 812
+
+Needs the scope revocations.inspect; watch needs revocations.read as well.`;
+
+const USERS_EXAMPLES = `
+Examples:
+  portcullis users disable alice --note "left the company"
+  portcullis users enable alice
+
+Needs the scope users.write.`;
+
+const APPS_EXAMPLES = `
+Examples:
+  portcullis apps disable mail --note "no longer used"
+  portcullis apps enable mail
+
+Needs the scope apps.write.`;
+
+const KEYS_EXAMPLES = `
+Examples:
+  portcullis keys list
+  portcullis keys rotate
+
+Needs the scope keys.read for list, keys.write for rotate and retire.`;
+
+const LOG_EXAMPLES = `
+Examples:
+  portcullis log verify
+  portcullis log declare-loss --note "restored the backup of Sunday"
+
+Needs the scopes revocations.read and revocations.inspect for verify, revocations.write for declare-loss.`;
 
 function parseTimeout(text: string): number {
   const seconds = Number(text);

@@ -28,12 +28,13 @@ function asksForJson(argv: readonly string[]): boolean {
 function misread({ code, exitCode, message }: CommanderError, cli: Cli): number {
   if (exitCode === 0) return EXIT.ok;
   const what = code === "commander.help" ? "No command was given." : message.replace(/^error: /, "");
-  if (cli.json) tellMachine(cli, { error: "usage", message: `${what} Add --help for what there is.` });
+  if (cli.json)
+    tellMachine(cli, { error: "usage", message: `${what} Add --help to see what the command takes.` });
   return EXIT.usage;
 }
 
 function interrupted(cli: Cli): number {
-  const message = "Interrupted; what was already sent to the server may have been done.";
+  const message = "Interrupted. The server may still have done what was already sent.";
   if (cli.json) tellMachine(cli, { error: "interrupted", message });
   else cli.io.stderr.write(`${message}\n`);
   return EXIT.interrupted;

@@ -43,7 +43,7 @@ function checkedIssuer(text: string | undefined, { insecure = false }: GlobalOpt
   const isPlain = url?.protocol === "http:";
   if (isPlain && !insecure && !isLoopback(url.hostname)) {
     throw usage(
-      `--issuer: found ${text}, where the client's secret would travel in the clear. Give an https URL, or --insecure if the way there is safe.`,
+      `--issuer: found ${text}, where the client's secret would travel unencrypted. Give an https URL, or add --insecure if the network is safe.`,
     );
   }
   if (url === undefined || !(isPlain || url.protocol === "https:") || url.search !== "" || url.hash !== "") {
@@ -61,7 +61,8 @@ function secretOf({ clientSecretFile: file }: GlobalOptions, env: Io["env"]): st
     return env.PORTCULLIS_CLIENT_SECRET;
   }
   const secret = readSecret(file).replace(/\r?\n$/, "");
-  if (secret === "") throw usage(`--client-secret-file: ${file} is empty.`);
+  if (secret === "")
+    throw usage(`--client-secret-file: ${file} is empty. Write the client's secret into it.`);
   return secret;
 }
 
@@ -69,7 +70,9 @@ function readSecret(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw usage(`--client-secret-file: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw usage(
+      `--client-secret-file: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}). Check its path and its permissions.`,
+    );
   }
 }
 

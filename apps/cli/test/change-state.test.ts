@@ -29,7 +29,7 @@ test("an app is disabled once it is asked for and meant, and enabled again", asy
   const cli = await cliUnderTest(t);
   const refused = await cli.run("apps disable web");
   assert.equal(refused.code, EXIT.usage);
-  assert.match(refused.err, /every grant and token of the app web, of all people.*add --yes/);
+  assert.match(refused.err, /every grant and token of the app web, for all users.*add --yes/);
   const denied = await cli.run("apps disable web", { ask: async () => "no" });
   assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
   const { access_token } = await signIn(cli.server);

@@ -86,7 +86,7 @@ test("a reset is explained, and following goes on from where it can", async () =
     () => resetWith("ahead_of_head", () => Object.assign(state, { head: 60, oldestKept: 1 })),
   ]);
   assert.deepEqual(cursors, ["a:50", "a:70", "b:70", "b:60"]);
-  assert.match(notices[0]!, /Seq 51 to 70 expired/);
+  assert.match(notices[0]!, /Seq 51 to 70 have expired/);
   assert.match(notices[1]!, /another incarnation/);
   assert.match(notices[2]!, /rolled back from seq 70 to 60/);
 });

@@ -46,7 +46,7 @@ test("a rotation says which key signs, and warns when verifiers of others may no
     out,
     /^\S{43} signs from now on\. Published since .*\nWarning: It was published only \d+ seconds? ago: /,
   );
-  assert.match(out, /\n\S{43} is next\. See the others: portcullis keys list\n$/);
+  assert.match(out, /\n\S{43} is the next key\. See all keys: portcullis keys list\n$/);
   cli.server.advance(KEY_KNOWN_AFTER_SECONDS * 1000);
   const later = await cli.run("keys rotate");
   assert.equal(later.code, EXIT.ok, later.err);

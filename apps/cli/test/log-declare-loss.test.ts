@@ -10,7 +10,7 @@ test("a declared loss is asked about, voids what was issued, and is in the log w
   const { incarnation } = log;
   const unasked = await cli.run("log declare-loss");
   assert.equal(unasked.code, EXIT.usage);
-  assert.match(unasked.err, /everybody is signed out\. If that is meant, add --yes/);
+  assert.match(unasked.err, /everybody is signed out\. .*if you mean it, add --yes/);
   const declined = await cli.run("log declare-loss", { ask: async () => "y" });
   assert.deepEqual([declined.code, declined.err], [EXIT.error, "Nothing was changed.\n"]);
   assert.equal(log.incarnation, incarnation);

@@ -38,11 +38,11 @@ const tamper = (cli: CliUnderTest, seq: number, change: object) =>
 const checksOf = (out: string) =>
   JSON.parse(out).checks.map(({ check, subject, ok }: Record<string, unknown>) => [subject ?? check, ok]);
 
-test("an empty log is whole", async (t) => {
+test("an empty log is complete", async (t) => {
   const cli = await cliUnderTest(t);
   const { code, out } = await cli.run("log verify");
   assert.equal(code, EXIT.ok, out);
-  assert.match(out, /The log is whole\. No verifier holds a lease\./);
+  assert.match(out, /The log is complete\. No verifier holds a lease\./);
 });
 
 test("a log and a verifier that are the same pass", async (t) => {
@@ -53,8 +53,8 @@ test("a log and a verifier that are the same pass", async (t) => {
   const { code, out } = await cli.run("log verify");
   assert.equal(code, EXIT.ok, out);
   assert.match(out, /^ok +log +26 records, seq 1 to 26, without a gap$/m);
-  assert.match(out, /^ok +chain +made again from the records; ends with [\w-]{43} at seq 26$/m);
-  assert.match(out, /1 of 1 verifiers hold what it holds/);
+  assert.match(out, /^ok +chain +computed again from the records; it is [\w-]{43} at seq 26$/m);
+  assert.match(out, /1 of 1 verifier holds the same records/);
 });
 
 test("what verifiers report is compared at the place that they have reached", async (t) => {
@@ -96,7 +96,7 @@ test("what verifiers report is compared at the place that they have reached", as
   const text = await cli.run("log verify");
   assert.match(text.out, /^NO +other-chain +has another chain at seq 11: it holds other records$/m);
   assert.match(text.out, /What to do: Restart that verifier/);
-  assert.match(text.out, /^Not the same: .*other-records/m);
+  assert.match(text.out, /^These differ: .*other-records/m);
 });
 
 test("a record that was altered in the database is found, and named", async (t) => {

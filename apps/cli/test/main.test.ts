@@ -62,6 +62,20 @@ test("the reference has the help of every command as it is", async () => {
   }
 });
 
+test("the help of every command has an example, says what it needs, and where the common options are", async () => {
+  for (const path of commandPaths()) {
+    const name = ["portcullis", ...path].join(" ");
+    const { out } = await runCommand([...path, "--help"]);
+    assert.match(out, new RegExp(`^Examples:\\n(?:.*\\n)*?  ${name}(?: |$)`, "m"), name);
+    assert.match(out, /\bNeeds (?:a client|the scopes?) /, name);
+    assert.match(
+      out,
+      path.length === 0 ? /^ {2}--issuer /m : /^Options of all commands.*: portcullis --help$/m,
+      name,
+    );
+  }
+});
+
 test("every command prints its help, and the version, and ends well", async () => {
   const version = JSON.parse(readFileSync(MANIFEST, "utf8")).version;
   for (const path of commandPaths()) {

@@ -12,21 +12,25 @@ test("a receipt in words says who enforces it, who does not, and by when", () =>
   assert.equal(textOf({ acked: 0, leased: 0 }), "Enforced: no verifier holds a lease, so none can allow it.");
   assert.equal(
     textOf({ acked: 11 }),
-    "Enforced by 11 of 12 verifiers after 8 ms. The other has no lease any more, and so allows nothing.",
+    "Enforced by 11 of 12 verifiers after 8 ms. The other one has no lease any more, so it allows nothing.",
   );
   assert.equal(
     textOf({ acked: 9 }),
-    "Enforced by 9 of 12 verifiers after 8 ms. The other 3 have no lease any more, and so allow nothing.",
+    "Enforced by 9 of 12 verifiers after 8 ms. The other 3 have no lease any more, so they allow nothing.",
   );
   const enforcedBy = new Date(1970, 0, 1, 12, 0, 5).toISOString();
   const noon = new Date(1970, 0, 1, 12).getTime();
   const late = { leased: 12, enforcedBy, elapsedMs: 8, seq: 42 };
   assert.equal(
     receiptText({ ...late, state: "pending", acked: 11, laggards: ["gateway-7f3a"] }, noon),
-    "Pending: 1 of 12 has not confirmed: gateway-7f3a. It must by 12:00:05.",
+    "Pending: 1 of 12 has not confirmed: gateway-7f3a. It may still allow it, until 12:00:05 at the latest.",
   );
   assert.equal(
     receiptText({ ...late, state: "quorum", acked: 10, laggards: ["a", "b"] }, noon),
-    "Enforced by 10 of 12 verifiers after 8 ms, a quorum. Still open: 2 of 12 have not confirmed: a, b. They must by 12:00:05.",
+    "Enforced by 10 of 12 verifiers, a quorum, after 8 ms. 2 of 12 have not confirmed: a, b. They may still allow it, until 12:00:05 at the latest.",
+  );
+  assert.equal(
+    receiptText({ ...late, state: "pending", acked: 11, laggards: [] }, noon),
+    "Pending: the server cannot say yet who has not confirmed. A verifier may still allow it, until 12:00:05 at the latest.",
   );
 });

@@ -15,7 +15,7 @@ test("verifiers are listed with how far each has got", async (t) => {
   assert.match(out, /^NAME +CLIENT +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
   assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +live +1 +0 +\d+ ms +5\.0 s/m);
   assert.match(out, /^gateway-2 +orders +behind +0 +1 +\d+ ms +30\.0 s/m);
-  assert.match(out, /^1 of 2 verifiers up to seq 1, the log's newest\.$/m);
+  assert.match(out, /^1 of 2 verifiers are live: up to date with seq 1, the end of the log\.$/m);
   const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
   assert.deepEqual(list.verifiers.map(({ name, behind }) => [name, behind]).sort(), [
     [replica.name, 0],
@@ -32,7 +32,7 @@ test("a verifier whose clock is off is named, with how far it is off", async (t)
   assert.match(out, /^gateway-2 +orders +live /m);
   assert.match(
     out,
-    /^gateway-1: its clock is 5 min behind the issuer's\. It lets nobody in until that is set right\.$/m,
+    /^gateway-1: its clock is 5 min behind the issuer's\. It refuses every request until its clock is corrected\.$/m,
   );
   assert.doesNotMatch(out, /^gateway-2: /m);
   const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));

@@ -38,7 +38,7 @@ export class Credentials {
   lacksScopes() {
     const { settings, issuer, scopes } = this.#options;
     return cliError("insufficient_scope", {
-      text: `The client ${settings.clientId} lacks the scope ${scopes.join(" and ")}. Add it in the server's configuration: clients, resources, ${issuer.apiResource}.`,
+      text: `The client ${settings.clientId} lacks the scope ${scopes.join(" and ")}. Add it in the server's configuration, to the client's resources, for ${issuer.apiResource}.`,
     });
   }
 }

@@ -63,7 +63,7 @@ class LogFollower {
     const { api, from, onNotice } = this.#options;
     const { incarnation, head, oldestKept } = await api.batches(0, 1);
     const seq = from === undefined ? head : Math.min(from - 1, head);
-    if (seq + 1 < oldestKept) onNotice(`What is before seq ${oldestKept} has expired and is gone.`);
+    if (seq + 1 < oldestKept) onNotice(`Revocations before seq ${oldestKept} have expired and are gone.`);
     this.#cursor = { incarnation, seq: Math.max(seq, oldestKept - 1) };
   }
 
@@ -105,8 +105,9 @@ class LogFollower {
     const { incarnation, head, oldestKept } = await api.batches(0, 1);
     const { seq } = this.#cursor;
     this.#cursor = { incarnation, seq: Math.max(Math.min(seq, head), oldestKept - 1) };
-    if (reason === "too_old") onNotice(`Seq ${seq + 1} to ${oldestKept - 1} expired meanwhile and are gone.`);
-    else if (seq <= head) onNotice("The log is of another incarnation now; its revocations go on.");
+    if (reason === "too_old")
+      onNotice(`Seq ${seq + 1} to ${oldestKept - 1} have expired in the meantime and are gone.`);
+    else if (seq <= head) onNotice("The log has started anew (another incarnation). Watching goes on.");
     else onNotice(`The log was rolled back from seq ${seq} to ${head}. Revocations after that are lost.`);
   }
 

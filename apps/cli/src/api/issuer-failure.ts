@@ -9,7 +9,7 @@ const CHECK_ISSUER = "Check --issuer (or PORTCULLIS_ISSUER).";
 const FAILURES: Readonly<Record<IssuerErrorCode, Failure>> = {
   invalid_configuration: ["usage", CHECK_ISSUER],
   issuer_unreachable: ["issuer_unreachable", CHECK_ISSUER],
-  issuer_timed_out: ["timed_out", "Give it more with --timeout."],
+  issuer_timed_out: ["timed_out", "Allow more time with --timeout."],
   issuer_failing: ["issuer_unreachable"],
   issuer_unreadable: ["unreadable_answer", CHECK_ISSUER],
   issuer_mismatch: ["unreadable_answer", CHECK_ISSUER],

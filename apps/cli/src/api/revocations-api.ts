@@ -139,7 +139,9 @@ export class RevocationsApi {
     const found = await sayingItHere(keySetOf({ ...askingOf(settings, sending), jwksUri }));
     const keys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }).safeParse(found);
     if (keys.success) return keys.data;
-    throw cliError("unreadable_answer", { text: `${jwksUri} has something other than a key set.` });
+    throw cliError("unreadable_answer", {
+      text: `${jwksUri} has something other than a key set. Check --issuer (or PORTCULLIS_ISSUER).`,
+    });
   }
 
   feed(): Feed {
@@ -165,7 +167,7 @@ export class RevocationsApi {
     const parsed = schema.safeParse(answer.body);
     if (parsed.success) return parsed.data;
     throw cliError("unreadable_answer", {
-      text: `${this.#nameOf(call)} answered something that this version of the command does not know. Do their versions fit?`,
+      text: `${this.#nameOf(call)} sent an answer that this version of the command cannot read. Use the version that belongs to the server.`,
       cause: parsed.error,
     });
   }
@@ -193,7 +195,9 @@ export class RevocationsApi {
     const name = this.#nameOf(call);
     if (status === 403) return this.#credentials.lacksScopes();
     if (status === 401) {
-      return cliError("not_accepted", { text: `${name} does not accept a token that the issuer just gave.` });
+      return cliError("not_accepted", {
+        text: `${name} does not accept the token that the issuer has just given. Run the command again.`,
+      });
     }
     const problems = said?.problems?.map(({ field, message }) => `${field}: ${message}`).join("\n");
     const text = problems || said?.error_description || said?.detail || `${name} answered ${status}.`;

@@ -37,7 +37,7 @@ function jsonOf(text: string): unknown {
 
 const timedOut = ({ origin, pathname }: URL, timeoutMs: number) =>
   cliError("timed_out", {
-    text: `${origin}${pathname} has not answered within ${timeoutMs / 1000} s. Give it more with --timeout.`,
+    text: `${origin}${pathname} did not answer within ${timeoutMs / 1000} s. Allow more time with --timeout.`,
   });
 
 const unreachable = ({ origin }: URL, cause: unknown) =>

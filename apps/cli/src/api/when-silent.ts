@@ -18,7 +18,7 @@ export class WhenSilent {
   heard(): void {
     clearTimeout(this.#timer);
     const silent = () =>
-      this.#abort.abort(cliError("timed_out", { text: `silent for ${this.#ms / 1000} s` }));
+      this.#abort.abort(cliError("timed_out", { text: `nothing was heard for ${this.#ms / 1000} s` }));
     this.#timer = setTimeout(silent, this.#ms);
   }
 

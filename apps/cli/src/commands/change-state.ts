@@ -20,6 +20,7 @@ interface Thing {
   readonly scopeName: string;
   readonly argument: readonly [name: string, says: string];
   readonly example: string;
+  readonly exampleNote: string;
   readonly disabling: string;
   readonly enabling: string;
   /** What disabling it ends, when that is more than one person's; asked before. */
@@ -33,7 +34,8 @@ const USERS: Thing = {
   scopeName: "users.write",
   argument: ["<user>", "a sub, a username or an e-mail address"],
   example: "alice",
-  disabling: `The user cannot sign in any more, and every session, grant, refresh token and access token of the user ends.`,
+  exampleNote: "left the company",
+  disabling: `The user can no longer sign in. Every session, grant, refresh token and access token of the user ends.`,
   enabling: `The user may sign in again. What has ended stays ended.`,
   nameOf: (state) => ("sub" in state ? `${visible(state.username)} (${state.sub})` : ""),
 };
@@ -44,11 +46,12 @@ const APPS: Thing = {
   scopeName: "apps.write",
   argument: ["<client-id>", "the client_id of the app"],
   example: "mail",
-  disabling: `The app gets no tokens any more, for anybody, and every grant, refresh token and access token that it has ends. It
-cannot be the app that the command acts as.`,
-  enabling: `The app may ask for tokens again. What has ended stays ended: its users sign in once more. An app that is no longer
-in the configuration file is enabled there.`,
-  reach: (key) => `every grant and token of the app ${key}, of all people`,
+  exampleNote: "no longer used",
+  disabling: `The app gets no more tokens, for any user. Every grant, refresh token and access token that it has ends. An app cannot
+disable itself: act as another client (--client-id).`,
+  enabling: `The app may ask for tokens again. What has ended stays ended: its users sign in again. If the app is no longer in the
+configuration file, put it back there instead.`,
+  reach: (key) => `every grant and token of the app ${key}, for all users`,
   nameOf: (state) => ("clientId" in state ? visible(state.clientId) : ""),
 };
 
@@ -56,15 +59,20 @@ export const addUsersVerbs = (parent: Command, cli: Cli): void => addVerbs(paren
 export const addAppsVerbs = (parent: Command, cli: Cli): void => addVerbs(parent, cli, APPS);
 
 function addVerbs(parent: Command, cli: Cli, thing: Thing): void {
-  const { path, argument, example, scopeName } = thing;
+  const { path, argument, example, exampleNote, scopeName } = thing;
   const one = path === "users" ? "a user" : "an app";
   const disable = parent
     .command("disable")
     .description(`disable ${one}, and say which verifiers enforce it`)
     .argument(...argument)
-    .option("--note <text>", "why, for the audit")
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS);
-  if (thing.reach !== undefined) disable.option("--yes", "do not ask");
+    .option("--note <text>", "why, in your words; kept with the revocation")
+    .option(
+      "--wait <seconds>",
+      "how long to wait for all verifiers, 0 to 30",
+      parseWait,
+      DEFAULT_WAIT_SECONDS,
+    );
+  if (thing.reach !== undefined) disable.option("--yes", "do not ask first");
   disable
     .addHelpText(
       "after",
@@ -72,9 +80,10 @@ function addVerbs(parent: Command, cli: Cli, thing: Thing): void {
 ${thing.disabling}
 
 Examples:
-  portcullis ${path} disable ${example} --note "left the company"
+  portcullis ${path} disable ${example} --note "${exampleNote}"
+  portcullis ${path} disable ${example}${thing.reach === undefined ? "" : " --yes"} --wait 30
 
-Needs the scope ${scopeName}. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`,
+Needs the scope ${scopeName}. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`,
     )
     .action(acting(cli, (session, command) => runDisable(session, command, thing)));
   parent

@@ -10,7 +10,8 @@ export async function isMeant(
   reach: string,
   undone = "Nothing was changed.",
 ): Promise<boolean> {
-  if (io.ask === undefined) throw usage(`This ends ${reach}. If that is meant, add --yes.`);
+  if (io.ask === undefined)
+    throw usage(`This ends ${reach}. There is no terminal to ask at: if you mean it, add --yes.`);
   const answer = await io.ask(`This ends ${reach}, and cannot be undone. Type yes to go on: `);
   if (answer.trim().toLowerCase() === "yes") return true;
   io.stderr.write(`${undone}\n`);

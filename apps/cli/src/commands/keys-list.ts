@@ -14,9 +14,13 @@ export function addKeysList(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-active: signs. next: is published, and takes its place when that is rotated or retired. retiring: another has taken
-its place; published until its last token has ended. retired: neither published nor loaded any more. One with the
-reason rotated has had its time; with any other its tokens are refused for good. A key is published since it was made.
+STATUS:
+  active    signs tokens
+  next      is published, and signs once the active key is rotated or retired
+  retiring  no longer signs; stays published until its last token has ended
+  retired   is no longer published. If the reason is rotated, its tokens had ended; otherwise they are refused for good
+
+SINCE is when the key was made and published. UNTIL is when it leaves, or left.
 
 Examples:
   portcullis keys list

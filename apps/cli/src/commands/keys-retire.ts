@@ -20,25 +20,31 @@ export function addKeysRetire(parent: Command, cli: Cli): void {
   parent
     .command("retire")
     .description("refuse a signing key for good, and say which verifiers enforce it")
-    .argument("<kid>", "which: see portcullis keys list")
-    .option("--note <text>", "why, for the audit")
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
-    .option("--yes", "do not ask")
+    .argument("<kid>", "the key; portcullis keys list shows them")
+    .option("--note <text>", "why, in your words; kept with the revocation")
+    .option(
+      "--wait <seconds>",
+      "how long to wait for all verifiers, 0 to 30",
+      parseWait,
+      DEFAULT_WAIT_SECONDS,
+    )
+    .option("--yes", "do not ask first")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, retire));
 }
 
 const EXAMPLES = `
-For a key that somebody else has, or may have. If it is the one that signs, the next key signs in its place, which
-verifiers know already; another is next then. Every token that was signed with it is refused with the reason
-key_retired; sessions live on, and clients get new tokens by themselves.
+Use it for a key that somebody else has, or may have. Every token that was signed with the key is refused, with the
+reason key_retired. Sessions live on, and clients get new tokens by themselves.
 
-Whoever has read the database or a copy of it has the next key as well: retire both, in any order.
+If the key is the active one, the next key signs in its place. Verifiers know that key already.
+
+Whoever has read the database, or a copy of it, has the next key as well: retire both, in any order.
 
 Examples:
   portcullis keys retire h5e-kLS6ngpL8GtoC2RTzaZYVk7_b4ZDIJSJs0ARDNE --note "in a public repository"
 
-Needs the scope keys.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
+Needs the scope keys.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
 
 async function retire(session: Session, command: Command): Promise<number> {
   const [kid] = command.processedArgs as [string];
@@ -56,7 +62,7 @@ async function retire(session: Session, command: Command): Promise<number> {
 }
 
 const reachOf = (kid: string): string =>
-  `every token that was signed with the key ${kid}, of all people and all clients`;
+  `every token that was signed with the key ${kid}, for all users and clients`;
 
 /** No answer is not a no. */
 function explained(error: unknown): never {

@@ -12,11 +12,13 @@ export function addKeysRotate(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-The next key was published all the time that it was next, so that verifiers know it. If that was less than 30 minutes,
-the answer warns: verifiers of others may refuse its tokens until they fetch the keys again. Another is next then.
+The next key signs, and a new key becomes the next one. The next key has been published for some time, so verifiers
+know it. If that was less than 30 minutes, the command warns you: verifiers that are not ours may refuse its tokens
+until they fetch the keys again.
 
-The old key stays published until its longest token has ended, and then leaves by itself: its tokens are good until
-then. For a key that somebody else may have, it is the wrong command: portcullis keys retire.
+The old key stays published, and its tokens stay good, until its longest token has ended.
+
+If somebody else may have the key, do not rotate it. Use: portcullis keys retire
 
 Examples:
   portcullis keys rotate
@@ -29,7 +31,7 @@ async function rotate(session: Session): Promise<number> {
   if (session.json) printJson(session, rotated);
   else {
     printSigningNow(session, rotated);
-    session.io.stdout.write(`${rotated.next} is next. See the others: portcullis keys list\n`);
+    session.io.stdout.write(`${rotated.next} is the next key. See all keys: portcullis keys list\n`);
   }
   return EXIT.ok;
 }

@@ -15,23 +15,26 @@ interface DeclareLossOptions {
 export function addLogDeclareLoss(parent: Command, cli: Cli): void {
   parent
     .command("declare-loss")
-    .description("say that the database was restored: everybody is signed out")
-    .option("--note <text>", "what happened, for the audit")
+    .description("say that the database has lost revocations, and sign everybody out")
+    .option("--note <text>", "what happened, in your words")
     .option(
       "--beyond <seq>",
-      "a seq that the lost log did not reach; default: 10000 past the head",
+      "a seq that the lost log never reached (default: 10000 past the end of the log)",
       parseCount,
     )
-    .option("--yes", "do not ask")
+    .option("--yes", "do not ask first")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, declareLoss));
 }
 
 const EXAMPLES = `
-For a database that was restored from a backup, or replaced by a copy that lacked something: revocations that
-were committed may be gone, and what they had ended would be good again. The log begins anew, every session
-ends, and every token that was issued before is refused with the reason possible_loss: everybody signs in again.
-The server does this by itself when a verifier shows what it has lost; say it when none is left that could.
+Use it after the database was restored from a backup, or replaced by an incomplete copy. Revocations may be missing
+then, and what they had ended would be good again.
+
+The log starts anew, every session ends, and every token that was issued before is refused with the reason
+possible_loss. Everybody signs in again.
+
+The server does this by itself when a verifier proves the loss. Use the command when no such verifier is left.
 
 Examples:
   portcullis log declare-loss --note "restored the backup of Sunday"
@@ -48,7 +51,9 @@ async function declareLoss(session: Session, command: Command): Promise<number> 
   else {
     const { io } = session;
     io.stdout.write(`A new log has begun (${declared.incarnation}, head ${declared.head}).\n`);
-    io.stdout.write("Everybody has to sign in again. See who has got there: portcullis verifiers\n");
+    io.stdout.write(
+      "Everybody has to sign in again. See which verifiers follow the new log: portcullis verifiers\n",
+    );
   }
   return EXIT.ok;
 }
@@ -58,6 +63,6 @@ const REACH = "every session and every token of this issuer: everybody is signed
 /** No answer is not a no, and to repeat it would sign out those who have just signed in. */
 function explained(error: unknown): never {
   if (!hasCode(error, "timed_out")) throw error;
-  const text = `${error.message} It may be done all the same: portcullis verifiers --json shows another incarnation then.`;
+  const text = `${error.message} It may be done all the same: then portcullis verifiers --json shows another incarnation. Look before you repeat it.`;
   throw cliError("timed_out", { text, cause: error });
 }

@@ -12,22 +12,24 @@ const CLEAR_LINE = "\r\u001b[K";
 export function addLogVerify(parent: Command, cli: Cli): void {
   parent
     .command("verify")
-    .description("prove that the log is whole, and that every verifier holds what it holds")
+    .description("check that the log is complete, and that every verifier holds the same records")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, verify));
 }
 
 const EXAMPLES = `
-It reads the whole log that is kept, makes its chain of hashes again from the records, checks the issuer's
-signature over its end, and compares what every verifier reports: the chain at what it has applied, and the
-digest of its live records.
+It reads the whole log and checks:
+  log        no record is missing
+  chain      the hashes, computed again from the records, are the stored ones
+  signature  the issuer has signed the end of the log
+  verifiers  each one reports the same chain and the same live records as the log
 
 Examples:
   portcullis log verify
   portcullis log verify --json
 
-Needs the scopes revocations.read and revocations.inspect. Ends with 0 when all is equal, 4 when something
-differs; it says what, and what to do.`;
+Needs the scopes revocations.read and revocations.inspect. Exit code: 0 if nothing differs, 4 if something does. It
+then says what differs, and what to do.`;
 
 async function verify(session: Session): Promise<number> {
   const api = await session.connect("readRevocations", "inspectRevocations");
@@ -68,9 +70,9 @@ const titleOf = ({ check, subject }: Check): string => visible(subject ?? check)
 
 function verdictOf(checks: readonly Check[]): string {
   const differing = checks.filter(({ ok }) => ok === false);
-  if (differing.length > 0) return `Not the same: ${differing.map(titleOf).join(", ")}.`;
+  if (differing.length > 0) return `These differ: ${differing.map(titleOf).join(", ")}.`;
   const verifiers = checks.filter(({ check }) => check === "verifier");
   const compared = verifiers.filter(({ ok }) => ok).length;
-  if (verifiers.length === 0) return "The log is whole. No verifier holds a lease.";
-  return `The log is whole, and ${compared} of ${verifiers.length} verifiers hold what it holds${compared === verifiers.length ? "" : "; the others cannot be compared"}.`;
+  if (verifiers.length === 0) return "The log is complete. No verifier holds a lease.";
+  return `The log is complete, and ${compared} of ${verifiers.length} ${verifiers.length === 1 ? "verifier holds" : "verifiers hold"} the same records${compared === verifiers.length ? "" : "; the others cannot be compared"}.`;
 }

@@ -10,5 +10,5 @@ export function printReceipt({ io, paint }: Session, answer: Receipt, done: stri
 
 export function printHowItGoesOn({ io }: Session, { state, seq }: Receipt): void {
   if (state !== "pending") return;
-  io.stdout.write(`See how it goes on: portcullis revocations show ${seq} --wait 30\n`);
+  io.stdout.write(`See when all have confirmed: portcullis revocations show ${seq} --wait 30\n`);
 }

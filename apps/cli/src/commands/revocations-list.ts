@@ -22,31 +22,31 @@ export function addRevocationsList(parent: Command, cli: Cli): void {
   parent
     .command("list")
     .description("list and search revocations, the newest first")
-    .addOption(new Option("--scope <scope>", "of this scope").choices(SCOPES))
-    .addOption(new Option("--mode <mode>", "of this mode").choices(MODES))
-    .addOption(new Option("--reason <reason>", "for this reason").choices(REASONS))
-    .option("--key <key>", "of exactly this token, session, subject ...")
-    .option("--subject <sub>", "of the pair of this subject and --client")
-    .option("--client <id>", "of the pair of this client and --subject")
-    .option("--actor <id>", "made by this client or person")
-    .option("--since <time>", "made then or later, as in 2026-03-01T12:00:00Z")
-    .option("--until <time>", "made then or earlier")
-    .option("--before <seq>", "older than this one", parseCount)
-    .option("--limit <count>", "so many at most", parseCount, 50)
+    .addOption(new Option("--scope <scope>", "only this scope").choices(SCOPES))
+    .addOption(new Option("--mode <mode>", "only this mode").choices(MODES))
+    .addOption(new Option("--reason <reason>", "only this reason").choices(REASONS))
+    .option("--key <key>", "only exactly this token, session, user ...")
+    .option("--subject <sub>", "user of a subject-client pair; goes with --client")
+    .option("--client <id>", "client of a subject-client pair; goes with --subject")
+    .option("--actor <id>", "only those made by this client or person")
+    .option("--since <time>", "made at this time or later, such as 2026-03-01T12:00:00Z")
+    .option("--until <time>", "made at this time or earlier")
+    .option("--before <seq>", "older than this seq", parseCount)
+    .option("--limit <count>", "how many at most", parseCount, 50)
     .option("--all", "all that match, however many")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, list));
 }
 
 const EXAMPLES = `
-A user may be named by sub, username or e-mail address.
+Name a user by sub, username or e-mail address.
 
 Examples:
   portcullis revocations list --key alice
   portcullis revocations list --reason banned --since 2026-03-01T00:00:00Z --all
   portcullis revocations list --limit 500 --json
 
-Those whose tokens have all expired are forgotten, and no longer listed. Needs the scope revocations.inspect.`;
+A revocation is listed until every token that it covers has expired. Needs the scope revocations.inspect.`;
 
 async function list(session: Session, command: Command): Promise<number> {
   const options = command.opts<ListOptions>();
@@ -74,7 +74,7 @@ async function collect(api: RevocationsApi, options: ListOptions): Promise<Revoc
 }
 
 function print({ io, width }: Session, { revocations, head, next }: RevocationPage): void {
-  if (revocations.length === 0) io.stdout.write(`No revocation matches. The log's newest is seq ${head}.\n`);
+  if (revocations.length === 0) io.stdout.write(`No revocation matches. The log ends at seq ${head}.\n`);
   else io.stdout.write(tableOf(REVOCATION_COLUMNS, revocations, width));
   if (next !== undefined) io.stderr.write(`There are more: add --before ${next}, or --all.\n`);
 }

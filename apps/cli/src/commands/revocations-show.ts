@@ -8,9 +8,9 @@ import { parseCount, parseWait } from "./numbers.ts";
 export function addRevocationsShow(parent: Command, cli: Cli): void {
   parent
     .command("show")
-    .description("show one revocation, and how far it has got")
+    .description("show one revocation, and which verifiers enforce it")
     .argument("<seq>", "its place in the log", parseCount)
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait)
+    .option("--wait <seconds>", "how long to wait for all verifiers, 0 to 30", parseWait)
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, show));
 }
@@ -20,7 +20,7 @@ Examples:
   portcullis revocations show 812
   portcullis revocations show 812 --wait 30
 
-Needs the scope revocations.inspect. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
+Needs the scope revocations.inspect. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
 
 async function show(session: Session, command: Command): Promise<number> {
   const [seq] = command.processedArgs as [number];

@@ -10,7 +10,7 @@ export function addRevocationsWatch(parent: Command, cli: Cli): void {
   parent
     .command("watch")
     .description("print revocations as they are committed, until Ctrl-C")
-    .option("--from <seq>", "begin with this one; default: the next", parseCount)
+    .option("--from <seq>", "start with this seq (default: the next revocation)", parseCount)
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, watch));
 }
@@ -20,8 +20,8 @@ Examples:
   portcullis revocations watch
   portcullis revocations watch --from 800 --json
 
-With --json it prints one revocation a line. When the connection is lost it says so on standard error, comes
-again, and goes on where it was. Needs the scopes revocations.read and revocations.inspect.`;
+With --json it prints one revocation a line. When the connection is lost, it says so on standard error, connects
+again, and goes on where it stopped. Needs the scopes revocations.read and revocations.inspect.`;
 
 async function watch(session: Session, command: Command): Promise<number> {
   const { io, json, paint } = session;
@@ -31,7 +31,7 @@ async function watch(session: Session, command: Command): Promise<number> {
     if (json) return printJson(session, entry);
     io.stdout.write(`${paint(entry.mode === "kill" ? "red" : "yellow", lineOf(entry))}\n`);
   };
-  if (!json && io.isTerminal) onNotice("Watching for revocations; Ctrl-C ends it.");
+  if (!json && io.isTerminal) onNotice("Watching for revocations. Press Ctrl-C to stop.");
   await followLog({ api, io, from: command.opts<{ from?: number }>().from, onRevocation, onNotice });
   return EXIT.ok;
 }

@@ -25,38 +25,43 @@ interface RevokeOptions {
 
 /** They reach further than one person: whoever means another scope should hear it before and not after. */
 const DANGEROUS: Partial<Record<Scope, (key: string) => string>> = {
-  issuer: () => "every access token of this issuer, of all people and all clients",
-  audience: (key) => `every access token for the API ${key}, of all people and all clients`,
-  key: (key) => `every token that is signed with the key ${key}, of all people and all clients`,
-  client: (key) => `every session, grant and token of the client ${key}, of all people`,
+  issuer: () => "every access token of this issuer, for all users and clients",
+  audience: (key) => `every access token for the API ${key}, for all users and clients`,
+  key: (key) => `every token that is signed with the key ${key}, for all users and clients`,
+  client: (key) => `every session, grant and token of the client ${key}, for all users`,
 };
 
 export function addRevoke(parent: Command, cli: Cli): void {
   parent
     .command("revoke")
-    .description("revoke, and say which verifiers enforce it")
-    .addArgument(new Argument("<scope>", "what the key is of").choices(SCOPES).argParser(parseScope))
-    .argument("[key]", "what to revoke; none for issuer and subject-client")
-    .option("--subject <user>", "subject of a subject-client pair")
+    .description("revoke a session, user, app ..., and say which verifiers enforce it")
+    .addArgument(new Argument("<scope>", "what to revoke").choices(SCOPES).argParser(parseScope))
+    .argument("[key]", "which one; leave it out for issuer and subject-client")
+    .option("--subject <user>", "user of a subject-client pair")
     .option("--client <id>", "client of a subject-client pair")
     .addOption(
-      new Option("--mode <mode>", "kill ends it; stale makes its client refresh")
+      new Option("--mode <mode>", "kill: it is over; stale: the app refreshes its token and goes on")
         .choices(MODES)
         .default("kill"),
     )
-    .addOption(new Option("--reason <reason>", "what the app is told").choices(REASONS))
-    .option("--note <text>", "why, for the audit")
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
-    .option("--quorum", "be content with more than half of the verifiers")
-    .option("--foreign", "the key is of another issuer's tokens: take it as it is")
+    .addOption(new Option("--reason <reason>", "the reason that the app is told").choices(REASONS))
+    .option("--note <text>", "why, in your words; kept with the revocation")
+    .option(
+      "--wait <seconds>",
+      "how long to wait for all verifiers, 0 to 30",
+      parseWait,
+      DEFAULT_WAIT_SECONDS,
+    )
+    .option("--quorum", "wait for more than half of the verifiers only")
+    .option("--foreign", "the key belongs to tokens of another issuer: do not look it up")
     .option("--yes", "do not ask before revoking an issuer, audience, client or key")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, revoke));
 }
 
 const EXAMPLES = `
-A user may be named by sub, username or e-mail address. What is not there is an error: nothing is revoked for nobody. A
-key that begins with - comes after --, as in: portcullis revoke session -- -t8Vt7mGQf2bqfYkq0hZ0A
+Name a user by sub, username or e-mail address. If what you name does not exist, that is an error, and nothing is revoked.
+Put a key that begins with - after --, as in: portcullis revoke session -- -t8Vt7mGQf2bqfYkq0hZ0A
 
 Examples:
   portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
@@ -65,7 +70,7 @@ Examples:
   portcullis revoke session 1f0c-their-session --foreign
   portcullis revoke issuer --reason possible_loss --yes --wait 30
 
-Needs the scope revocations.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`;
+Needs the scope revocations.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
 
 /** What people say, and the scope that they mean. */
 const MEANT: Readonly<Record<string, Scope>> = {
@@ -102,7 +107,7 @@ function explained(error: unknown): never {
   if (hasCode(error, "not_found")) throw cliError("not_found", { text: withOption(error), cause: error });
   if (hasCode(error, "refused")) throw cliError("refused", { text: withOption(error), cause: error });
   if (!hasCode(error, "timed_out")) throw error;
-  const text = `${error.message} It may be revoked all the same. Repeat the command: that does no harm.`;
+  const text = `${error.message} It may be revoked all the same. Repeat the command to be sure.`;
   throw cliError("timed_out", { text, cause: error });
 }
 
@@ -125,22 +130,30 @@ function keyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
   const { subject, client } = options;
   const isPair = scope === "subject-client";
   if (!isPair && (subject !== undefined || client !== undefined)) {
-    throw usage(`--subject and --client are for the scope subject-client; for ${scope} give the key itself.`);
+    throw usage(
+      `--subject, --client: found with the scope ${scope}; they belong to subject-client. Give the key itself.`,
+    );
   }
   if (scope === "issuer" && options.foreign === true) {
-    throw usage("--foreign: the scope issuer is about the tokens of this issuer alone.");
+    throw usage(
+      "--foreign: found with the scope issuer, which covers the tokens of this issuer only. Leave it out.",
+    );
   }
   if (isPair || scope === "issuer") {
     const instead = isPair ? "give --subject and --client" : "it covers all tokens of the issuer";
     if (key !== undefined)
-      throw usage(`key: found ${JSON.stringify(key)}; the scope ${scope} has none: ${instead}.`);
+      throw usage(`key: found ${JSON.stringify(key)}; the scope ${scope} takes no key: ${instead}.`);
     if (!isPair) return undefined;
-    if (!subject || !client) throw usage("--subject, --client: the scope subject-client needs both.");
+    if (!subject || !client)
+      throw usage(`--subject, --client: found ${foundOf(options)}; the scope subject-client needs both.`);
     return { subject, client };
   }
   if (!key) throw usage(`key: found none; say which ${scope} to revoke.`);
   return key;
 }
+
+const foundOf = ({ subject, client }: RevokeOptions): string =>
+  subject ? "--subject alone" : client ? "--client alone" : "neither";
 
 async function isConfirmed(
   session: Session,
@@ -174,5 +187,5 @@ function meantText({ key }: RevocationAnswer, { key: asked }: Asked): string[] {
 
 function unknownText({ known }: RevocationAnswer, { scope, foreign }: Asked): string[] {
   if (known || foreign === true) return [];
-  return [`Nobody here knows whether this ${scope} exists: if it does, it is refused.`];
+  return [`The server cannot know whether this ${scope} exists. If it does, it is refused now.`];
 }

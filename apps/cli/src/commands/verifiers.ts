@@ -13,8 +13,8 @@ const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
 export function addVerifiers(parent: Command, cli: Cli): void {
   parent
     .command("verifiers")
-    .description("list who may say allow, and how far each has got")
-    .option("--watch", "draw it anew each second, until Ctrl-C")
+    .description("list the verifiers, and how far each one is")
+    .option("--watch", "refresh every second, until Ctrl-C")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, verifiers));
 }
@@ -25,15 +25,21 @@ Examples:
   portcullis verifiers --watch
   portcullis verifiers --json
 
-Columns: APPLIED is the newest seq that its index holds, BEHIND how many it lacks, AGE how long ago it asked
-for its lease, LEASE how long it may say allow without asking again, AGREES whether what it reports of its
-records equals the log. A verifier whose STATE is "clock off" allows nothing: its wall clock differs from the
-issuer's by more than the clock skew. Needs the scope revocations.inspect.`;
+Columns:
+  STATE    live: has applied the newest revocation; behind: has not yet; no lease: may allow nothing;
+           clock off: its clock differs too much from the issuer's, so it allows nothing
+  APPLIED  the newest seq that it has applied
+  BEHIND   how many revocations it has not applied yet
+  AGE      how long ago it last asked for its lease
+  LEASE    how long it may allow requests without asking again
+  AGREES   whether its records equal the log
+
+Needs the scope revocations.inspect.`;
 
 async function verifiers(session: Session, command: Command): Promise<number> {
   const isWatching = command.opts<{ watch?: boolean }>().watch ?? false;
   if (isWatching && !session.io.isTerminal && !session.json) {
-    throw usage("--watch: draws on a terminal, and this is none. Add --json for one line a second.");
+    throw usage("--watch: found no terminal to draw on. Add --json for one line a second.");
   }
   const api = await session.connect("inspectRevocations");
   if (isWatching) await watch(session, api);

@@ -7,7 +7,7 @@ export function receiptText(receipt: Receipt, now: number): string {
   if (receipt.state === "enforced") return enforcedText(receipt);
   const late = laggardsText(receipt, now);
   if (receipt.state === "pending") return `Pending: ${late}`;
-  return `Enforced by ${ofVerifiers(receipt)} after ${duration(receipt.elapsedMs)}, a quorum. Still open: ${late}`;
+  return `Enforced by ${ofVerifiers(receipt)}, a quorum, after ${duration(receipt.elapsedMs)}. ${late}`;
 }
 
 function enforcedText(receipt: Receipt): string {
@@ -16,14 +16,16 @@ function enforcedText(receipt: Receipt): string {
   const done = `Enforced by ${ofVerifiers(receipt)} after ${duration(elapsedMs)}.`;
   const ended = leased - acked;
   if (ended <= 0) return done;
-  return `${done} ${ended === 1 ? "The other has" : `The other ${ended} have`} no lease any more, and so allow${ended === 1 ? "s" : ""} nothing.`;
+  return `${done} ${ended === 1 ? "The other one has no lease any more, so it allows" : `The other ${ended} have no lease any more, so they allow`} nothing.`;
 }
 
 function laggardsText({ laggards = [], leased, enforcedBy }: Receipt, now: number): string {
   const names = laggards.map(visible).join(", ");
   const [has, it] = laggards.length === 1 ? ["has", "It"] : ["have", "They"];
-  const by = enforcedBy === undefined ? "" : ` ${it} must by ${clockTime(enforcedBy, now)}.`;
-  return `${laggards.length} of ${leased} ${has} not confirmed: ${names}.${by}`;
+  const by = enforcedBy === undefined ? "" : `, until ${clockTime(enforcedBy, now)} at the latest`;
+  if (laggards.length === 0)
+    return `the server cannot say yet who has not confirmed. A verifier may still allow it${by}.`;
+  return `${laggards.length} of ${leased} ${has} not confirmed: ${names}. ${it} may still allow it${by}.`;
 }
 
 const ofVerifiers = ({ acked, leased }: Receipt): string =>

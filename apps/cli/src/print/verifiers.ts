@@ -11,9 +11,9 @@ export function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof
 
 export function verifiersText(list: VerifierList, options: { paint: Paint; width?: number }): string {
   const { verifiers, head } = list;
-  if (verifiers.length === 0) return `No verifier holds a lease. The log's newest is seq ${head}.\n`;
+  if (verifiers.length === 0) return `No verifier holds a lease. The log ends at seq ${head}.\n`;
   const live = verifiers.filter((verifier) => stateOf(verifier) === "live").length;
-  const summary = `${live} of ${verifiers.length} ${verifiers.length === 1 ? "verifier" : "verifiers"} up to seq ${head}, the log's newest.`;
+  const summary = `${live} of ${verifiers.length} ${verifiers.length === 1 ? "verifier is" : "verifiers are"} live: up to date with seq ${head}, the end of the log.`;
   const clocks = verifiers.flatMap((verifier) => clockText(verifier) ?? []).map((line) => `${line}\n`);
   return `${tableOf(columnsOf(options.paint), verifiers, options.width)}\n${summary}\n${clocks.join("")}`;
 }
@@ -22,7 +22,7 @@ export function verifiersText(list: VerifierList, options: { paint: Paint; width
 function clockText({ name, clock }: VerifierStatus): string | undefined {
   if (clock?.isOff !== true) return undefined;
   const [size, side] = [duration(Math.abs(clock.offsetMs)), clock.offsetMs < 0 ? "behind" : "ahead of"];
-  return `${name}: its clock is ${size} ${side} the issuer's. It lets nobody in until that is set right.`;
+  return `${name}: its clock is ${size} ${side} the issuer's. It refuses every request until its clock is corrected.`;
 }
 
 const STYLES = { live: "green", behind: "yellow", "clock off": "red", "no lease": "red" } as const;

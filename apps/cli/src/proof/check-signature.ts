@@ -9,7 +9,7 @@ import type { Check } from "./check.ts";
 
 const ALGORITHMS = ["ES256", "ES384", "ES512", "PS256", "RS256", "EdDSA", "Ed25519"];
 const ADVICE =
-  "Whoever answers for the issuer does not have its keys, or signs another log. Check that --issuer is the server itself, and who can change what is between.";
+  "The server that answered does not have the issuer's keys, or signs another log. Check that --issuer leads to the issuer itself, and who could change the traffic on the way.";
 
 /** The issuer's word on the end of the log (protocol/signed-head.ts). */
 export async function checkSignature(

@@ -10,6 +10,6 @@ export interface Check {
 }
 
 export const RESTORE =
-  "Somebody or something has changed the database behind the server's back. Stop the server and restore the database from a backup; verifiers then start anew from it.";
+  "The database was changed from outside the server. Stop the server and restore the database from a backup. The verifiers then start anew.";
 export const START_ANEW =
-  "Restart that verifier: it takes a new snapshot. If all of them differ, it is the log that was changed: restore the database from a backup.";
+  "Restart that verifier: it takes a new snapshot. If all verifiers differ, the log itself was changed: restore the database from a backup.";

@@ -8,8 +8,7 @@ export function logCheck(proof: LogProof, head: number): Check {
   const { firstSeq, lastSeq, gap } = proof;
   const missing = gap ?? (lastSeq < head ? `seq ${lastSeq + 1} to ${head} are missing` : undefined);
   if (missing !== undefined) return { check, ok: false, message: `has a gap: ${missing}`, advice: RESTORE };
-  if (lastSeq < firstSeq)
-    return { check, ok: true, message: `holds nothing that still counts; ends at seq ${head}` };
+  if (lastSeq < firstSeq) return { check, ok: true, message: `has no live records; ends at seq ${head}` };
   const count = (lastSeq - firstSeq + 1).toLocaleString("en");
   return { check, ok: true, message: `${count} records, seq ${firstSeq} to ${lastSeq}, without a gap` };
 }
@@ -20,11 +19,11 @@ export function chainCheck(proof: LogProof, altered: number | undefined): Check 
   if (broken !== undefined) {
     const where =
       altered === undefined ? `between seq ${broken.after} and ${broken.to}` : `at seq ${altered}`;
-    const message = `a record does not give the value that is stored with it, ${where}: it was altered`;
+    const message = `a record does not match the hash that is stored with it, ${where}: it was altered`;
     return { check, ok: false, message, advice: RESTORE };
   }
-  if (chain === undefined) return { check, ok: null, message: "nothing is known of its value" };
-  return { check, ok: true, message: `made again from the records; ends with ${chain} at seq ${lastSeq}` };
+  if (chain === undefined) return { check, ok: null, message: "no earlier hash is known to compare with" };
+  return { check, ok: true, message: `computed again from the records; it is ${chain} at seq ${lastSeq}` };
 }
 
 export function verifierCheck(proof: LogProof, verifier: VerifierStatus): Check {
@@ -49,7 +48,7 @@ function differenceOf(
     return { message: `has another chain at seq ${applied}: it holds other records`, advice: START_ANEW };
   }
   if (live === undefined || found.sum === live.sum || !reaches(proof, verifier)) return undefined;
-  const message = `its ${live.count} live records are not those of the log up to seq ${applied}`;
+  const message = `its ${live.count} live records differ from those of the log up to seq ${applied}`;
   return { message, advice: START_ANEW };
 }
 
@@ -64,7 +63,7 @@ function agreementOf(proof: LogProof, verifier: VerifierStatus): Pick<Check, "ok
   if (same.length > 0) return { ok: true, message: `applied seq ${applied}: ${same.join(", ")}` };
   const why = reaches(proof, verifier)
     ? "reports nothing that can be compared"
-    : "what it has applied lies before all that is kept";
+    : "the log no longer keeps what it has applied";
   return { ok: null, message: `applied seq ${applied}: ${why}` };
 }
 
