@@ -11,4 +11,11 @@ export {
 } from "./error-forms.ts";
 export { declaredRoutes, type MountOptions, mountRoutes } from "./mount-routes.ts";
 export { createOpenApiDocument, type DocumentOptions, type OpenApiDocument } from "./openapi-document.ts";
+export {
+  DESCRIPTION_TAG,
+  describedOnce,
+  OPENAPI_PATH,
+  OPENAPI_PREFIX,
+  openApiRoute,
+} from "./openapi-route.ts";
 export { type Problem, ProblemsError } from "./problems.ts";

@@ -22,7 +22,8 @@ export interface DocumentOptions {
   readonly description: string;
   /** URL that all paths are below. */
   readonly server: string;
-  readonly tokenEndpoint: string;
+  /** Where tokens come from: the endpoint itself, or the metadata that names it (OpenID Connect Discovery). */
+  readonly tokens: { readonly endpoint: string } | { readonly metadata: string };
   /** What each scope allows. */
   readonly scopes: Readonly<Record<string, string>>;
   /** Headings in their order, each with what stands below it. */
@@ -72,11 +73,18 @@ function checkWords(declared: readonly Declared[], { scopes, tags }: DocumentOpt
   if (problems.length > 0) throw httpApiError("route_not_declared", { text: `${problems.join("; ")}.` });
 }
 
-function securityScheme({ tokenEndpoint, scopes }: DocumentOptions) {
+const TOKEN_WORDS = "A JWT access token of the issuer, for this API as audience, in `Authorization: Bearer`.";
+
+function securityScheme({ tokens, scopes }: DocumentOptions) {
+  if ("metadata" in tokens) {
+    const words = Object.entries(scopes).map(([scope, says]) => `- \`${scope}\`: ${says}`);
+    const description = [TOKEN_WORDS, words.join("\n")].join("\n\n");
+    return { type: "openIdConnect" as const, openIdConnectUrl: tokens.metadata, description };
+  }
   return {
     type: "oauth2" as const,
-    description: "A JWT access token of this issuer, for this API as audience, in `Authorization: Bearer`.",
-    flows: { clientCredentials: { tokenUrl: tokenEndpoint, scopes: { ...scopes } } },
+    description: TOKEN_WORDS,
+    flows: { clientCredentials: { tokenUrl: tokens.endpoint, scopes: { ...scopes } } },
   };
 }
 

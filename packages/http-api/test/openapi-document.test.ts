@@ -70,7 +70,7 @@ async function documentOf(routes: readonly DeclaredRoute[], change: Partial<Docu
     version: "1",
     description: "A shop.",
     server: "https://shop.example",
-    tokenEndpoint: "https://shop.example/token",
+    tokens: { endpoint: "https://shop.example/token" },
     scopes: { "orders.read": "Read orders." },
     tags: { Orders: "What was ordered." },
     schemas: { Order: orderSchema },

@@ -1,8 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { declaredRoutes, type MountOptions, PROBLEM_DETAILS } from "@portcullis/http-api";
+import {
+  declaredRoutes,
+  type MountOptions,
+  OPENAPI_PATH,
+  OPENAPI_PREFIX,
+  openApiRoute,
+  PROBLEM_DETAILS,
+} from "@portcullis/http-api";
 import type { FastifyInstance } from "fastify";
 import { securityHeaders } from "../pages/security-headers.ts";
-import { type ApiDescriptionOptions, apiDescription, OPENAPI_PATH, openApiRoute } from "./openapi.ts";
+import { type ApiDescriptionOptions, apiDescription } from "./openapi.ts";
 import type { Described } from "./reference/described.ts";
 import { REFERENCE_STYLESHEET, referencePage } from "./reference/reference-page.ts";
 
@@ -20,9 +27,7 @@ export function apiDescriptionRoutes(options: DescribeApiOptions) {
     app.addHook("onReady", async () => void description());
     app.register(
       declaredRoutes([openApiRoute(description)], { authenticate, report, form: PROBLEM_DETAILS }),
-      {
-        prefix: "/api",
-      },
+      { prefix: OPENAPI_PREFIX },
     );
     app.get(REFERENCE_PATH, (_request, reply) =>
       reply

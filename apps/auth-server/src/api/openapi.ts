@@ -1,9 +1,8 @@
-/** The description of our APIs: `GET /api/openapi.json`, and what its reader has to know first. */
+/** What the description of our APIs (`GET /api/openapi.json`) says beyond the declarations of the routes. */
 import {
-  ANYBODY,
-  createOpenApiDocument,
-  type DeclaredRoute,
-  declareRoute,
+  DESCRIPTION_TAG,
+  type DocumentOptions,
+  describedOnce,
   type MountedRoute,
   type OpenApiDocument,
 } from "@portcullis/http-api";
@@ -16,10 +15,7 @@ import {
   revocationRequestSchema,
   userStateSchema,
 } from "@portcullis/protocol";
-import { z } from "zod";
 import { ROUTES } from "../paths.ts";
-
-export const OPENAPI_PATH = "/api/openapi.json";
 
 export interface ApiDescriptionOptions {
   readonly issuer: string;
@@ -30,13 +26,11 @@ export interface ApiDescriptionOptions {
 }
 
 /** Returns the document, which is made once. */
-export function apiDescription(options: ApiDescriptionOptions): () => OpenApiDocument {
-  let document: OpenApiDocument | undefined;
-  return () => (document ??= describe(options));
-}
+export const apiDescription = (options: ApiDescriptionOptions): (() => OpenApiDocument) =>
+  describedOnce(() => documentOptions(options));
 
-function describe({ issuer, apiResource, routes }: ApiDescriptionOptions): OpenApiDocument {
-  return createOpenApiDocument({
+function documentOptions({ issuer, apiResource, routes }: ApiDescriptionOptions): DocumentOptions {
+  return {
     title: "Portcullis",
     version: "1",
     description: [
@@ -45,7 +39,7 @@ function describe({ issuer, apiResource, routes }: ApiDescriptionOptions): OpenA
       "A call that ends something answers with a receipt: 200 when it is enforced everywhere, 202 while a verifier may still allow it. `Prefer: wait=N` waits for that.",
     ].join("\n\n"),
     server: issuer,
-    tokenEndpoint: `${issuer}${ROUTES.token}`,
+    tokens: { endpoint: `${issuer}${ROUTES.token}` },
     scopes: SCOPE_WORDS,
     tags: TAG_WORDS,
     schemas: {
@@ -57,7 +51,7 @@ function describe({ issuer, apiResource, routes }: ApiDescriptionOptions): OpenA
       AppState: appStateSchema,
     },
     routes,
-  });
+  };
 }
 
 const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES], string>> = {
@@ -76,33 +70,5 @@ const TAG_WORDS = {
   "Signing keys": "Keys that sign tokens: rotate them, refuse one for good.",
   Users: "Let a user in, or not.",
   Apps: "Let an app (a client) in, or not.",
-  Description: "This description itself.",
+  ...DESCRIPTION_TAG,
 } as const;
-
-const openApiSchema = z.looseObject({
-  openapi: z.string(),
-  info: z.looseObject({}),
-  paths: z.looseObject({}),
-});
-/** The library's own type has no index, so that it is none of these. */
-type Json = z.output<typeof openApiSchema>;
-
-/** Public: it says nothing that the documentation of this version does not say. */
-export const openApiRoute = (description: () => OpenApiDocument): DeclaredRoute =>
-  declareRoute({
-    operationId: "getOpenApi",
-    method: "GET",
-    path: "/openapi.json",
-    tag: "Description",
-    summary: "Get the OpenAPI 3.1 document of all calls",
-    scope: ANYBODY,
-    answers: {
-      200: {
-        says: "The document.",
-        schema: openApiSchema,
-        example: { openapi: "3.1.0", info: { title: "Portcullis", version: "1" }, paths: {} },
-      },
-    },
-    errors: [],
-    handle: async () => ({ status: 200, body: description() as unknown as Json }),
-  });

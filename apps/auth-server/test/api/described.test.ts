@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { exchange, json } from "@portcullis/testing/end-to-end";
-import { Validator } from "@seriousme/openapi-schema-validator";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
+import {
+  documentProblems,
+  exampleProblems,
+  hiddenOperations,
+  type OpenApi,
+  type Operation,
+  operationsOf,
+  undescribedRoutes,
+} from "@portcullis/testing/openapi";
 import { ROUTES } from "../../src/paths.ts";
 import { machineToken } from "../oidc/app.ts";
 import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
@@ -21,27 +27,6 @@ const NO_API: readonly RegExp[] = [
   /^\/api\/reference$/,
 ];
 
-interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly security: readonly { readonly token?: readonly string[] }[];
-  readonly requestBody?: { readonly content: Content };
-  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
-}
-type Content = Readonly<
-  Record<
-    string,
-    {
-      readonly schema?: object;
-      readonly example?: unknown;
-      readonly examples?: Record<string, { value: unknown }>;
-    }
-  >
->;
-interface OpenApi {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-}
-
 let server: ServerUnderTest;
 let document: OpenApi;
 before(async () => {
@@ -50,30 +35,20 @@ before(async () => {
 });
 after(() => server.stop());
 
-const operations = () =>
-  Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-  );
+const operations = () => operationsOf(document);
 
 describe("the description of the API", () => {
   it("is a document of OpenAPI 3.1, which anybody may read", async () => {
-    const { valid, errors } = await new Validator().validate({ ...structuredClone(document) });
-    assert.ok(valid, JSON.stringify(errors));
+    assert.deepEqual(await documentProblems(document), []);
   });
 
   it("has every route of the server but those that are no API", () => {
-    const described = new Set(operations().map(({ path, method }) => `${method.toUpperCase()} ${path}`));
-    const missing = server.server.routes
-      .filter(({ path }) => !NO_API.some((pattern) => pattern.test(path)))
-      .map(({ method, path }) => `${method} ${path}`)
-      .filter((route) => !described.has(route));
-    assert.deepEqual(missing, []);
-    assert.ok(described.size >= 15, [...described].join());
+    assert.deepEqual(undescribedRoutes(server.server.routes, document, NO_API), []);
+    assert.ok(operations().length >= 15, String(operations().length));
   });
 
   it("has no list of what is no API that hides a declared route", () => {
-    const hidden = operations().filter(({ path }) => NO_API.some((pattern) => pattern.test(path)));
-    assert.deepEqual(hidden, []);
+    assert.deepEqual(hiddenOperations(document, NO_API), []);
   });
 
   it("says of every call what it does, who may make it, and what it is refused with", () => {
@@ -89,35 +64,10 @@ describe("the description of the API", () => {
   });
 
   it("has an example of every answer in JSON, of every body and of every error, that fits its schema", () => {
-    const ajv = new Ajv2020({ strict: false, allErrors: true });
-    addFormats.default(ajv);
-    ajv.addSchema(document, "openapi");
-    let checked = 0;
-    const check = (where: string, pointer: string, content: Content = {}) => {
-      for (const [type, { schema, example, examples = {} }] of Object.entries(content)) {
-        if (schema === undefined || type === "text/event-stream") continue;
-        const at = `${pointer}/content/${pointerTo(type)}/schema`;
-        const values = [example, ...Object.values(examples).map(({ value }) => value)].filter(
-          (value) => value !== undefined,
-        );
-        assert.ok(values.length > 0, `${where} has no example`);
-        for (const value of values) {
-          assert.ok(ajv.validate({ $ref: `openapi#${at}` }, value), `${where}: ${ajv.errorsText()}`);
-          checked++;
-        }
-      }
-    };
-    for (const { path, method, operation } of operations()) {
-      const pointer = `/paths/${pointerTo(path)}/${method}`;
-      check(`${operation.operationId} body`, `${pointer}/requestBody`, operation.requestBody?.content);
-      for (const [status, { content }] of Object.entries(operation.responses))
-        check(`${operation.operationId} ${status}`, `${pointer}/responses/${status}`, content);
-    }
+    const { checked, problems } = exampleProblems(document);
+    assert.deepEqual(problems, []);
     assert.ok(checked > 100, String(checked));
   });
-
-  /** As a JSON pointer in a URI fragment. */
-  const pointerTo = (name: string) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 
   it("is what the server does: who is refused, and how, is as it says", async () => {
     const token = await machineToken(server.issuer, "admin", `${server.issuer}/api`, "keys.read");
