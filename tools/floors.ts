@@ -57,6 +57,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
   "apps/relay": [
     ["errors.ts", "status.ts"],
     ["config", "leases", "log", "metrics.ts"],
+    ["api-description.ts"],
     ["routes.ts"],
     ["relay.ts"],
     ["process.ts", "index.ts"],

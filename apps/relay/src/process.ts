@@ -14,7 +14,7 @@ await runProcess({
 });
 
 async function start({ configuration, log, droppedLogLines }: Starting<Configuration>) {
-  const relay = await startRelay({ configuration, log, droppedLogLines });
+  const relay = await startRelay({ configuration, log });
   const metrics = createRelayMetrics({ status: relay.status, droppedLogLines, ofProcess: true });
   const listener = managementListener({
     readiness: () => ({ ready: relay.status().ready, state: relay.status().state }),

@@ -1,7 +1,7 @@
 /** The relay: one replica above, the feed below, and what keeps the two honest. */
 import { every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
-import type { Authenticate } from "@portcullis/http-api";
+import type { Authenticate, MountedRoute } from "@portcullis/http-api";
 import { type Clock, type Log, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
 import { listenError, originOf } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
@@ -24,8 +24,6 @@ export interface RelayOptions {
   readonly log: Log;
   /** For calls to the issuer and to the feed above. */
   readonly fetch?: typeof fetch | undefined;
-  /** Lines that the log had no room for. Default: none. */
-  readonly droppedLogLines?: () => number;
 }
 
 export interface Relay {
@@ -34,6 +32,8 @@ export interface Relay {
   readonly url: string;
   /** Of this process: as receipts name it. */
   readonly name: string;
+  /** Everything that is mounted where verifiers connect. */
+  readonly routes: readonly MountedRoute[];
   status(): Status;
   /** Resolves when leases can be given. */
   whenReady(signal?: AbortSignal): Promise<void>;
@@ -58,14 +58,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const parts = compose(options);
   const phase = { isStopping: false };
   const status = () => statusOf(parts, phase.isStopping);
-  const app = createRelayApp({
+  const { app, routes } = createRelayApp({
     copy: parts.copy,
     leases: parts.desk,
     streams: parts.streams,
     clock: parts.clock,
     status,
     log: options.log,
-    droppedLogLines: options.droppedLogLines ?? (() => 0),
+    described: options.configuration,
     authenticate: authenticateVerifiers(parts.guard, options.configuration),
   });
   const stopTimers = startTimers(parts);
@@ -81,6 +81,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     url,
     endpoint: `${url}/revocations`,
     name: parts.guard.replica.name,
+    routes,
     status,
     whenReady: (signal) => parts.guard.whenReady(signal),
     stop: once(async () => {

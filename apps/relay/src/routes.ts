@@ -1,17 +1,24 @@
 import { type FeedRoutesOptions, feedRoutes } from "@portcullis/feed-server";
 import {
   type Authenticate,
+  collectRoutes,
   createErrorHandler,
+  declaredRoutes,
+  describedOnce,
   type ErrorHandlerOptions,
+  type MountedRoute,
   mountRoutes,
   OAUTH_ERROR,
+  OPENAPI_PREFIX,
+  openApiRoute,
+  PROBLEM_DETAILS,
 } from "@portcullis/http-api";
 import { type Log, type PortcullisError, parseCursor } from "@portcullis/protocol";
-import { fastifyServer, PROMETHEUS_TYPE } from "@portcullis/service";
+import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { type DescribedRelay, describeRelay } from "./api-description.ts";
 import { relayError } from "./errors.ts";
 import type { ServedCopy } from "./log/served-copy.ts";
-import { createRelayMetrics } from "./metrics.ts";
 import type { Status } from "./status.ts";
 
 export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
@@ -19,30 +26,51 @@ export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
   readonly copy: ServedCopy;
   readonly status: () => Status;
   readonly log: Log;
-  readonly droppedLogLines: () => number;
+  readonly described: DescribedRelay;
+}
+
+export interface RelayApp {
+  readonly app: FastifyInstance;
+  /** Everything that is mounted, declared or not. */
+  readonly routes: readonly MountedRoute[];
 }
 
 /** As at the authorization server: a verifier needs no more than another host. */
 const REVOCATIONS_PATH = "/revocations";
 
-/** The mount list of the relay. */
-export function createRelayApp(options: RelayAppOptions): FastifyInstance {
+/** The mount list of the relay. Numbers about it are for operators, on the management listener alone. */
+export function createRelayApp(options: RelayAppOptions): RelayApp {
   const app = Fastify({
     serverFactory: fastifyServer,
     logger: false,
     requestTimeout: 30_000,
     bodyLimit: 16 * 1024,
   });
-  app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, report: withoutOutages(options.log) }));
+  const routes = collectRoutes(app);
+  const report = withoutOutages(options.log);
+  app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, report }));
   void app.register(feed(options), { prefix: REVOCATIONS_PATH });
+  void app.register(description(options, { routes, report }), { prefix: OPENAPI_PREFIX });
   app.get("/health/live", async () => ({ status: "live" }));
   app.get("/health/ready", async (_request, reply) => {
     if (options.status().ready) return { status: "ready" };
     return reply.code(503).header("retry-after", "1").send({ status: "not_ready" });
   });
-  const metrics = createRelayMetrics(options);
-  app.get("/metrics", async (_request, reply) => reply.type(PROMETHEUS_TYPE).send(await metrics.metrics()));
-  return app;
+  return { app, routes };
+}
+
+interface DescriptionParts extends Pick<RelayApp, "routes"> {
+  readonly report: ErrorHandlerOptions["report"];
+}
+
+function description({ authenticate, described }: RelayAppOptions, { routes, report }: DescriptionParts) {
+  const document = describedOnce(() => describeRelay(described, routes));
+  const mount = declaredRoutes([openApiRoute(document)], { authenticate, report, form: PROBLEM_DETAILS });
+  return async (app: FastifyInstance): Promise<void> => {
+    // A declaration that cannot be described stops the start, and not a reader.
+    app.addHook("onReady", async () => void document());
+    await mount(app);
+  };
 }
 
 function feed(options: RelayAppOptions) {

@@ -20,12 +20,12 @@ const FEW = 4;
 test("the relay outlives connections that break off at any byte, and holds nothing afterwards", async (t) => {
   const world = await startWorld(t);
   await using relay = new RelayProcess({}, "--config", await world.relayFile());
-  const { url, endpoint } = await relay.ready();
+  const { url, endpoint, management } = await relay.ready();
   await until(async () => (await fetch(`${url}/health/ready`)).ok, { what: "the relay to be ready" });
   const cursor = `Last-Event-ID: ${await newestCursor(endpoint, await world.feedToken())}`;
   const authorization = `Authorization: Bearer ${await world.feedToken()}`;
   const requests = [
-    ...requestKinds("/metrics"),
+    ...requestKinds("/health/ready"),
     ...requestKinds("/revocations/stream", [authorization, cursor]),
     ...requestKinds("/revocations/lease", [authorization, "Content-Type: application/json"]),
   ];
@@ -43,7 +43,7 @@ test("the relay outlives connections that break off at any byte, and holds nothi
     what: "the relay to close what clients left",
   });
   await until(
-    async () => /^portcullis_relay_followers 0$/m.test(await (await fetch(`${url}/metrics`)).text()),
+    async () => /^portcullis_relay_followers 0$/m.test(await (await fetch(`${management}/metrics`)).text()),
     {
       what: "the relay to forget the verifiers that have gone",
     },

@@ -81,8 +81,7 @@ test(
     await first.kill();
     const second = new RelayProcess({}, "--config", file);
     t.after(() => second[Symbol.asyncDispose]());
-    await second.ready();
-    await untilFollowed(url);
+    await untilFollowed((await second.ready()).management);
     await untilHeard(world, verifier);
     assert.equal(snapshots(), 1, "nothing had happened: the cursor was enough");
 
@@ -90,8 +89,7 @@ test(
     await world.revokeService(0);
     await world.revokeService(0);
     await using third = new RelayProcess({}, "--config", file);
-    await third.ready();
-    await untilFollowed(url);
+    await untilFollowed((await third.ready()).management);
     await untilHeard(world, verifier);
     // The issuer may have given the new relay a snapshot from before, and streamed the rest: then the cursor is enough again.
     assert.ok(snapshots() <= 2, `${snapshots()} snapshots`);
@@ -148,10 +146,10 @@ const untilReady = (url: string) =>
   until(async () => (await fetch(`${url}/health/ready`)).status === 200, { what: `${url} to be ready` });
 
 /** A verifier has come to the relay, for its stream and its lease. */
-const untilFollowed = (url: string) =>
+const untilFollowed = (management: string) =>
   until(
     async () => {
-      const metrics = await (await fetch(`${url}/metrics`)).text();
+      const metrics = await (await fetch(`${management}/metrics`)).text();
       return /^portcullis_relay_followers 1$/m.test(metrics) && /^portcullis_relay_leases 1$/m.test(metrics);
     },
     { what: "a verifier that follows" },

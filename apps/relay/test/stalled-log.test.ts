@@ -14,9 +14,7 @@ test("with a log that takes not one line, the relay starts, serves and stops", l
   await using relay = new RelayProcess({ standardError: log.writeEnd }, "--config", await world.relayFile());
   const { url, management } = await relay.ready();
   await until(async () => (await fetch(`${url}/health/ready`)).ok, { what: "the relay to be ready" });
-  for (const at of [url, management]) {
-    assert.match(await (await fetch(`${at}/metrics`)).text(), /^portcullis_log_dropped_total 0$/m);
-  }
+  assert.match(await (await fetch(`${management}/metrics`)).text(), /^portcullis_log_dropped_total 0$/m);
   assert.equal((await fetch(`${management}/livez`)).status, 200);
   assert.deepEqual(await (await fetch(`${management}/readyz`)).json(), {
     status: "ready",
