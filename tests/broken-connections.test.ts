@@ -44,7 +44,7 @@ const LISTENERS: readonly Listener[] = [
     part: "gateway",
     url: ({ info }) => info.management,
     paths: [["/metrics"]],
-    alive: "/live",
+    alive: "/livez",
   },
   {
     name: "the authorization server",

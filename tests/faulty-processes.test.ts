@@ -17,7 +17,7 @@ const INJECTED = `process.on("SIGUSR2", () => { throw new Error("an injected fau
 
 const PARTS: Record<Part, (info: StackInfo) => string> = {
   authServer: ({ issuer }) => `${issuer}/health/live`,
-  gateway: ({ management }) => `${management}/live`,
+  gateway: ({ management }) => `${management}/livez`,
   service: ({ service }) => `${service}/health`,
   webApp: ({ webApp }) => webApp,
 };

@@ -190,7 +190,7 @@ describe("POST /revocations", () => {
     }
     const first = await exchange(stack.ways().gateway, { headers: bearer(device.accessToken) });
     assert.notEqual(first.status, 200);
-    await until(async () => (await exchange(`${stack.management}/ready`)).status === 200, {
+    await until(async () => (await exchange(`${stack.management}/readyz`)).status === 200, {
       what: "the gateway to be ready again",
     });
     await assertEverywhere(stack, device.accessToken, 401);

@@ -86,7 +86,7 @@ export function createGateway(
     groupId: FIRST_GATEWAY_GROUP + options.at,
     command: nodeCommand("apps/gateway/src/main.ts", "--config", file),
     logFolder: options.logFolder,
-    isServing: async () => (await exchange(`${management}/ready`, { timeoutMs: 2000 })).status === 200,
+    isServing: async () => (await exchange(`${management}/readyz`, { timeoutMs: 2000 })).status === 200,
   });
 }
 

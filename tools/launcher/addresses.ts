@@ -9,7 +9,7 @@ export interface Addresses {
   readonly gateway: string;
   readonly service: string;
   readonly webApp: string;
-  /** The gateway's `/ready`, `/status` and `/metrics`. */
+  /** The gateway's `/readyz`, `/status` and `/metrics`. */
   readonly management: string;
   /** Where operators reach each part, from this machine alone. */
   readonly managements: Managements;

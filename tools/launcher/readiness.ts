@@ -7,7 +7,7 @@ const EVERY_MS = 50;
 export async function untilVerifiersReady(addresses: Addresses, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]);
   await Promise.all([
-    untilOk(`${addresses.management}/ready`, deadline),
+    untilOk(`${addresses.management}/readyz`, deadline),
     untilOk(`${addresses.service}/health`, deadline),
   ]);
 }

@@ -87,7 +87,7 @@ async function start(more = "") {
   const yaml = processYaml({ issuer: issuer.issuer, upstream: upstream.origin, more });
   const gateway = new GatewayProcess(yaml, { injected: INJECTED });
   const { url, management } = await gateway.ready();
-  await until(async () => (await fetch(`${management}/ready`)).ok, { what: "the gateway to be ready" });
+  await until(async () => (await fetch(`${management}/readyz`)).ok, { what: "the gateway to be ready" });
   return {
     gateway,
     url,

@@ -14,7 +14,6 @@ export { openStandardError } from "./log/standard-error.ts";
 export {
   type ManagementSources,
   managementListener,
-  PROMETHEUS_TYPE,
   type Readiness,
 } from "./management/management-listener.ts";
 export { createMetrics, type Family, type MetricsOptions, type Sample } from "./management/metrics.ts";

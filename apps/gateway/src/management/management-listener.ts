@@ -3,9 +3,6 @@ import { createMetrics, managementListener as listenerOf } from "@portcullis/ser
 import { metricFamilies } from "./metrics.ts";
 import { readStatus, type StatusSources } from "./status.ts";
 
-/** What `/live` and `/ready` were called before every process had them. */
-const OLDER_NAMES = { "/live": "/livez", "/ready": "/readyz" } as const;
-
 export interface ManagementListenerOptions extends StatusSources {
   /** Whether the numbers of the process are told, too. */
   readonly ofProcess: boolean;
@@ -19,14 +16,11 @@ export function managementListener({ ofProcess, ...sources }: ManagementListener
     droppedLogLines: sources.droppedLogLines,
     ofProcess,
   });
-  return listenerOf(
-    {
-      readiness: () => readinessOf(sources),
-      metrics: () => metrics.metrics(),
-      pages: { "/status": status },
-    },
-    OLDER_NAMES,
-  );
+  return listenerOf({
+    readiness: () => readinessOf(sources),
+    metrics: () => metrics.metrics(),
+    pages: { "/status": status },
+  });
 }
 
 function readinessOf(sources: StatusSources) {

@@ -12,7 +12,7 @@ export interface ManagementSources {
   readonly readiness: () => Readiness | Promise<Readiness>;
   /** Prometheus text format 0.0.4. */
   readonly metrics: () => string | Promise<string>;
-  /** Further pages by their path: older names of the same, or what only this process can say. JSON. */
+  /** Further pages by their path: what only this process can say. JSON. */
   readonly pages?: Readonly<Record<string, () => object>>;
 }
 
@@ -25,26 +25,19 @@ export interface Page {
 type MakePage = () => Page | Promise<Page>;
 
 const JSON_TYPE = "application/json";
-export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** Whoever asks is a machine nearby: what takes longer is no request of theirs. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 200;
 
-/** Returns the listener, which does not listen yet. `aliases` are paths that mean the same as one of the three. */
-export function managementListener(
-  sources: ManagementSources,
-  aliases: Readonly<Record<string, "/livez" | "/readyz">> = {},
-): Server {
-  const standard = {
-    "/livez": () => json(200, { status: "live", live: true }),
-    "/readyz": () => readinessPage(sources.readiness),
-    "/metrics": async () => ({ status: 200, type: PROMETHEUS_TYPE, text: await sources.metrics() }),
-  };
-  const own = Object.entries(sources.pages ?? {}).map(
-    ([path, value]) => [path, () => json(200, value())] as const,
-  );
-  const others = Object.entries(aliases).map(([path, meant]) => [path, standard[meant]] as const);
-  const pages = new Map<string, MakePage>([...Object.entries(standard), ...own, ...others]);
+/** Returns the listener, which does not listen yet. */
+export function managementListener({ readiness, metrics, pages: own = {} }: ManagementSources): Server {
+  const pages = new Map<string, MakePage>([
+    ["/livez", () => json(200, { status: "live", live: true })],
+    ["/readyz", () => readinessPage(readiness)],
+    ["/metrics", async () => ({ status: 200, type: PROMETHEUS_TYPE, text: await metrics() })],
+    ...Object.entries(own).map(([path, value]) => [path, () => json(200, value())] as const),
+  ]);
   const server = createHttpServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 8192 },
     (request, response) => void answer(request, response, pages),

@@ -12,9 +12,9 @@ import { RecordedLog } from "@portcullis/testing";
 
 const HERE = { host: "127.0.0.1", port: 0, isChosen: true };
 
-async function open(t: TestContext, sources: Partial<ManagementSources>, aliases = {}) {
+async function open(t: TestContext, sources: Partial<ManagementSources>) {
   const whole = { readiness: () => ({ ready: true }), metrics: () => "", ...sources };
-  const management = await openManagement(managementListener(whole, aliases), HERE, new RecordedLog());
+  const management = await openManagement(managementListener(whole), HERE, new RecordedLog());
   t.after(() => management.close());
   return (path: string, init?: RequestInit) => fetch(`${management.url}${path}`, init);
 }
@@ -44,13 +44,12 @@ test("who cannot tell whether it is ready is not, and says nothing of why", asyn
   }
 });
 
-test("older names mean the same; other paths are named; nothing can be changed", async (t) => {
-  const get = await open(t, { pages: { "/status": () => ({ a: 1 }) } }, { "/live": "/livez" });
-  assert.equal((await get("/live")).status, 200);
+test("a page of its own may be added; other paths are named; nothing can be changed", async (t) => {
+  const get = await open(t, { pages: { "/status": () => ({ a: 1 }) } });
   assert.deepEqual(await (await get("/status")).json(), { a: 1 });
   const unknown = await get("/");
   assert.equal(unknown.status, 404);
-  assert.deepEqual((await unknown.json()).pages, ["/livez", "/readyz", "/metrics", "/status", "/live"]);
+  assert.deepEqual((await unknown.json()).pages, ["/livez", "/readyz", "/metrics", "/status"]);
   assert.equal((await get("/readyz", { method: "POST" })).status, 405);
 });
 

@@ -57,13 +57,13 @@ export async function startSecondGateway(
   await writeFile(copy, JSON.stringify(value), { mode: 0o600 });
   const server = startProcess(command.map((word) => (word === file ? copy : word)));
   const management = `http://127.0.0.1:${value.management.port}`;
-  const answers = async () => (await exchange(`${management}/live`)).status === 200;
+  const answers = async () => (await exchange(`${management}/livez`)).status === 200;
   const died = server.exited.then(() => {
     throw new Error(`the second gateway ended:\n${server.errors()}`);
   });
   died.catch(() => undefined);
   await Promise.race([until(answers, { what: "the second gateway to be alive" }), died]);
-  const isReady = async () => (await exchange(`${management}/ready`)).status === 200;
+  const isReady = async () => (await exchange(`${management}/readyz`)).status === 200;
   return { url: `http://127.0.0.1:${value.listen.port}`, management, server, isReady };
 }
 

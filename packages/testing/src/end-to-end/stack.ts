@@ -42,7 +42,7 @@ export interface StackInfo {
   readonly revocations: string;
   readonly routes: { readonly orders: string; readonly open: string };
   readonly pids: Readonly<Record<Part, number>>;
-  /** The gateway's `/ready`, `/status` and `/metrics`. */
+  /** The gateway's `/readyz`, `/status` and `/metrics`. */
   readonly management: string;
   /** `/livez`, `/readyz` and `/metrics` of each. */
   readonly managements: Readonly<Record<Part, string>>;
