@@ -4,6 +4,10 @@ export interface Problem {
   readonly path: SettingPath | string;
   /** What was found, and what to do. Never the value of a secret. */
   readonly message: string;
+  /** Of an unknown key: the setting that it seems to be meant as. */
+  readonly meant?: SettingPath | undefined;
+  /** Nothing stands where something must. */
+  readonly isMissing?: boolean;
 }
 
 /** Names of members and indexes of elements, from the whole file inwards. */

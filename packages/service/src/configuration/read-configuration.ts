@@ -7,7 +7,7 @@ import { serviceError } from "../errors.ts";
 import { type Environment, type Given, readEnvironment, withEnvironment } from "./environment.ts";
 import { type Problem, type SettingPath, textOfPath, textOfProblems } from "./problems.ts";
 import { checkRules, type Rule } from "./rules.ts";
-import { problemsOfIssue, remedy } from "./schema-problems.ts";
+import { mistakesOnce, problemsOfIssue, remedy } from "./schema-problems.ts";
 import { readSecretFiles, whyUnreadable } from "./secret-files.ts";
 import { isAt, type Setting, settingsOf } from "./settings.ts";
 import { readYaml } from "./yaml-text.ts";
@@ -89,7 +89,7 @@ export function configurationOf<Schema extends z.ZodObject, Configuration>(
   ];
   if (problems.length > 0)
     throw invalid(
-      problems.map((problem) => withOrigin(problem, said.given)),
+      mistakesOnce(problems).map((problem) => withOrigin(problem, said.given)),
       name,
     );
   return deepFreeze(resolveWritten(checked.written, { directory }));

@@ -1,7 +1,7 @@
 /** What a schema has against what was written, in our words. */
 import type { z } from "zod";
 import { environmentNameOf } from "./environment.ts";
-import { type Problem, type SettingPath, textOfFound } from "./problems.ts";
+import { type Problem, type SettingPath, textOfFound, textOfPath } from "./problems.ts";
 import { UNREAD } from "./secret-files.ts";
 import { fileOf, hasOnePlace, isAt, isPrefix, type Setting } from "./settings.ts";
 import { suggestionFor } from "./suggest.ts";
@@ -11,16 +11,14 @@ type Issue = z.core.$ZodIssue;
 /** Returns the problems of one issue: of unknown keys, one each. */
 export function problemsOfIssue(issue: Issue, settings: readonly Setting[]): Problem[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      message: unknownKey([...issue.path, key], settings),
-    }));
+    return issue.keys.map((key) => unknownKey([...issue.path, key], settings));
   }
   if (issue.input === UNREAD) return [];
   const setting = settings.find((known) => isAt(known, issue.path));
   const input = issue.code === "invalid_union" ? memberAt(issue.input, issue.path.at(-1)) : issue.input;
   if (input === undefined && setting !== undefined) {
-    return [{ path: issue.path, message: `found nothing; ${remedyOf(setting, issue.path)}` }];
+    const message = `found nothing; ${remedyOf(setting, issue.path)}`;
+    return [{ path: issue.path, message, isMissing: true }];
   }
   // What a rule about several settings found is in its own words.
   if (issue.code === "custom" && typeof input === "object")
@@ -33,12 +31,31 @@ export function problemsOfIssue(issue: Issue, settings: readonly Setting[]): Pro
 const memberAt = (input: unknown, name: PropertyKey | undefined): unknown =>
   typeof input === "object" && input !== null ? (input as Record<PropertyKey, unknown>)[name!] : input;
 
-function unknownKey(path: SettingPath, settings: readonly Setting[]): string {
+function unknownKey(path: SettingPath, settings: readonly Setting[]): Problem {
   const meant = suggestionFor(path, settings);
-  return meant === undefined
-    ? "is not a setting; remove it"
-    : `is not a setting; did you mean ${meant}? Otherwise remove it`;
+  if (meant === undefined) return { path, message: "is not a setting; remove it" };
+  const message = `is not a setting; did you mean ${meant.text}? Otherwise remove it`;
+  return { path, message, meant: meant.path };
 }
+
+/** Returns the problems with one line for a misspelt key that must be there: that it is missing follows from how it is spelt. */
+export function mistakesOnce(problems: readonly Problem[]): Problem[] {
+  const meant = new Set(problems.map(textOfMeant));
+  const missing = new Set(problems.filter(({ isMissing }) => isMissing).flatMap(({ path }) => formsOf(path)));
+  return problems
+    .filter(({ path, isMissing }) => !isMissing || !formsOf(path).some((form) => meant.has(form)))
+    .map((problem) => {
+      const text = textOfMeant(problem);
+      if (text === undefined || !missing.has(text)) return problem;
+      return { ...problem, message: `is not a setting; did you mean ${text}, which must be set?` };
+    });
+}
+
+const textOfMeant = ({ meant }: Problem): string | undefined => meant && textOfPath(meant);
+
+/** A secret is missing as much when the name of its file is misspelt. */
+const formsOf = (path: SettingPath | string): string[] =>
+  typeof path === "string" ? [] : [textOfPath(path), textOfPath(fileOf(path))];
 
 function remedyOf(setting: Setting, path: SettingPath): string {
   const ways = [

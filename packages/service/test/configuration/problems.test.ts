@@ -106,6 +106,34 @@ test("an unknown key is named with the nearest that there is, here or elsewhere"
   ]);
 });
 
+test("a misspelt key whose setting must be there is one problem, not two", () => {
+  const found = problems({
+    change(document) {
+      const { issuer, verifier, listen } = document;
+      for (const name of ["issuer", "verifier"]) delete (document as Record<string, unknown>)[name];
+      Object.assign(document, { isuer: issuer, verifierr: verifier, audiance: "x" });
+      Object.assign(listen, { prot: 1 });
+      document.clients.push({ clientID: "x" });
+    },
+  });
+  assert.deepEqual(found, [
+    "listen.prot: is not a setting; did you mean listen.port? Otherwise remove it",
+    "clients[1].clientID: is not a setting; did you mean clients[1].clientId, which must be set?",
+    "isuer: is not a setting; did you mean issuer, which must be set?",
+    "verifierr: is not a setting; did you mean verifier, which must be set?",
+    "audiance: is not a setting; did you mean audience? Otherwise remove it",
+  ]);
+});
+
+test("a misspelt name of a secret's file says that the secret must be set", () => {
+  const change = (document: Document) => {
+    document.verifier = { clientId: "gateway", clientSecretFlie: "x" };
+  };
+  assert.deepEqual(problems({ change }), [
+    "verifier.clientSecretFlie: is not a setting; did you mean verifier.clientSecretFile, which must be set?",
+  ]);
+});
+
 test("no problem shows a secret, at its own place or at one where it does not belong", () => {
   const changes: ((document: Document) => void)[] = [
     (document) => void Object.assign(document.verifier, { clientSecret: "hunter2" }),
