@@ -78,6 +78,37 @@ test("asked, it explains itself, says its version, and checks a configuration wi
   assert.equal(check.output, "relay: the configuration is valid\n");
 });
 
+test("a shell with the variables of the portcullis command does not turn a relay without a word", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-relay-"));
+  const file = join(directory, "relay.json");
+  const { clientSecret, ...written } = WRITTEN;
+  writeFileSync(file, JSON.stringify({ ...written, clientSecretFile: "secret" }));
+  writeFileSync(join(directory, "secret"), clientSecret);
+  const environment = {
+    PORTCULLIS_ISSUER: "http://127.0.0.1:1",
+    PORTCULLIS_CLIENT_ID: "admin",
+    PORTCULLIS_CLIENT_SECRET: "an-administrators-secret",
+    PORTCULLIS_LISTEN_PORT: "0",
+    PORTCULLIS_MANAGEMENT_PORT: "0",
+  };
+  await using relay = new RelayProcess({ environment }, "--config", file);
+  await relay.ready();
+  const warned = relay.errors
+    .split("\n")
+    .filter((line) => line.includes('"setting_overridden"'))
+    .map((line) => JSON.parse(line) as { level: string; setting: string; variable: string; file: string });
+  assert.deepEqual(
+    warned.map(({ level, setting, variable, file: of }) => [level, setting, variable, of]),
+    [
+      ["warn", "issuer", "PORTCULLIS_ISSUER", file],
+      ["warn", "clientId", "PORTCULLIS_CLIENT_ID", file],
+      ["warn", "clientSecretFile", "PORTCULLIS_CLIENT_SECRET", file],
+      ["warn", "listen.port", "PORTCULLIS_LISTEN_PORT", file],
+    ],
+  );
+  assert.doesNotMatch(relay.errors, /an-administrators-secret|a-relays-secret/);
+});
+
 test("without a file, or with an option that it does not know, it says what to do", async () => {
   await using unnamed = new RelayProcess({});
   assert.equal((await unnamed.exited).code, 1);

@@ -1,5 +1,6 @@
 /** The configuration as it is written. Descriptions and defaults here make docs/reference/gateway-configuration.md. */
 import {
+  filePath,
   httpUrlSchema,
   listenSchema,
   managementSchema,
@@ -85,7 +86,11 @@ const transactionToken = z.strictObject({
     .max(300)
     .default(30)
     .describe("Never past the time when the access token is accepted no more."),
-  keyFile: text.describe("Private key, made at the first start with mode 0600; relative to this file."),
+  keyFile: filePath(
+    text.describe(
+      "Private key, made at the first start with mode 0600; relative to this file, in the environment to the working directory.",
+    ),
+  ),
 });
 
 const cors = z.strictObject({

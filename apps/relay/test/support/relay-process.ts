@@ -12,6 +12,8 @@ export interface Exit {
 export interface RelayProcessOptions {
   /** A file descriptor that takes its lines; `errors` stays empty then. */
   readonly standardError?: number;
+  /** Variables, over those of the tests themselves. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Source text that is run before the relay is: how a fault gets in. */
   readonly injected?: string;
 }
@@ -26,6 +28,7 @@ export class RelayProcess {
 
   constructor(options: RelayProcessOptions, ...parameters: string[]) {
     this.child = fork(MAIN, parameters, {
+      env: { ...process.env, ...options.environment },
       stdio: ["ignore", "pipe", options.standardError ?? "pipe", "ipc"],
       execArgv: ["--conditions=@portcullis/source", ...importing(options.injected)],
     });

@@ -1,6 +1,8 @@
+import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Problem } from "./problems.ts";
-import { fileOf, hasOnePlace, type Setting } from "./settings.ts";
+import { type Problem, type SettingPath, textOfPath } from "./problems.ts";
+import { FILE_PATH } from "./secret.ts";
+import { fileOf, hasOnePlace, isPrefix, placesOf, type Setting } from "./settings.ts";
 import { nearest } from "./suggest.ts";
 import { readYaml } from "./yaml-text.ts";
 
@@ -38,7 +40,8 @@ export function readEnvironment(environment: Environment, settings: readonly Set
     problems.push(
       ...read.problems.map(({ path, message }) => ({ path: `${name}, ${String(path)}`, message })),
     );
-    return read.problems.length > 0 ? [] : [{ name, setting, value: read.value }];
+    if (read.problems.length > 0) return [];
+    return [{ name, setting, value: fromWorkingDirectory(setting, read.value, settings) }];
   });
   return {
     given: given.toSorted((left, right) => left.setting.path.length - right.setting.path.length),
@@ -49,6 +52,64 @@ export function readEnvironment(environment: Environment, settings: readonly Set
 /** Text stays as it is, so that a secret of digits is not a number; everything else is YAML. */
 function readValue({ shape }: Setting, text: string) {
   return shape.type === "string" ? { value: text, problems: [] } : readYaml(text);
+}
+
+/** Returns the value with the files that it names found from the working directory, as whoever wrote the variable would find them. */
+function fromWorkingDirectory({ path }: Setting, value: unknown, settings: readonly Setting[]): unknown {
+  const parent = { value };
+  for (const { path: known, shape } of settings) {
+    if (shape[FILE_PATH] !== true || !isPrefix(path, known)) continue;
+    for (const place of placesOf(parent, ["value", ...known.slice(path.length)])) {
+      const file = place.parent[place.name];
+      if (typeof file === "string") place.parent[place.name] = resolve(file);
+    }
+  }
+  return parent.value;
+}
+
+/** A setting of which the environment and the file say different things. */
+export interface Overridden {
+  /** Of the variable, whose value is in force. */
+  readonly name: string;
+  /** What the file says, as a person would write it: `listen.port`, or `clientSecretFile` where that is the file's form of the secret. */
+  readonly inFile: string;
+}
+
+export interface OverriddenIn {
+  readonly document: unknown;
+  /** What paths in the document are relative to. */
+  readonly directory: string;
+}
+
+/** Returns what the document says in vain. What it holds is not in the result: it may be a secret. */
+export function overriddenBy(
+  given: readonly Given[],
+  { document, directory }: OverriddenIn,
+): readonly Overridden[] {
+  return given.flatMap(({ name, setting, value }) => {
+    const isSame = (path: SettingPath, written: unknown): boolean => {
+      if (!isDeepStrictEqual(path, setting.path)) return false;
+      const isPath = setting.shape[FILE_PATH] === true && typeof written === "string";
+      return isDeepStrictEqual(isPath ? resolve(directory, written) : written, value);
+    };
+    return formsOf(setting)
+      .map((path) => ({ path, written: memberAt(document, path) }))
+      .filter(({ path, written }) => written !== undefined && written !== null && !isSame(path, written))
+      .map(({ path }) => ({ name, inFile: textOfPath(path) }));
+  });
+}
+
+/** Both ways to give a secret: one of the environment comes before either of the file. */
+const formsOf = ({ path, isSecret, fileOf: secret }: Setting): readonly (readonly string[])[] => [
+  path,
+  ...(isSecret ? [fileOf(path)] : []),
+  ...(secret === undefined ? [] : [secret]),
+];
+
+function memberAt(document: unknown, path: readonly string[]): unknown {
+  const isThere = (place: unknown, name: string): place is Record<string, unknown> =>
+    isObject(place) && Object.hasOwn(place, name);
+  return path.reduce<unknown>((place, name) => (isThere(place, name) ? place[name] : undefined), document);
 }
 
 /** Returns the document with what the environment says over it. */

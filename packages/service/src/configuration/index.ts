@@ -12,4 +12,4 @@ export {
 } from "./read-configuration.ts";
 export { type RedisConnection, type RedisSettings, redisSchema, redisSettings } from "./redis-schema.ts";
 export { eachOnce, type Rule } from "./rules.ts";
-export { secret } from "./secret.ts";
+export { filePath, secret } from "./secret.ts";

@@ -4,7 +4,14 @@ import { dirname, resolve } from "node:path";
 import { deepFreeze } from "@portcullis/protocol";
 import type { z } from "zod";
 import { serviceError } from "../errors.ts";
-import { type Environment, type Given, readEnvironment, withEnvironment } from "./environment.ts";
+import {
+  type Environment,
+  type Given,
+  type Overridden,
+  overriddenBy,
+  readEnvironment,
+  withEnvironment,
+} from "./environment.ts";
 import { type Problem, type SettingPath, textOfPath, textOfProblems } from "./problems.ts";
 import { checkRules, type Rule } from "./rules.ts";
 import { mistakesOnce, problemsOfIssue, remedy } from "./schema-problems.ts";
@@ -35,15 +42,30 @@ export const defineConfiguration = <Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
 ): ConfigurationDefinition<Schema, Configuration> => definition;
 
-/** Returns the configuration, or throws `configuration_invalid`, whose text has every problem. */
-export function readConfiguration<Schema extends z.ZodObject, Configuration>(
+/** A configuration, and what of the environment went into it. */
+export interface Reading<Configuration> {
+  readonly configuration: Configuration;
+  /** Variables that were taken. */
+  readonly variables: readonly string[];
+  /** What the file says in vain. */
+  readonly overridden: readonly Overridden[];
+}
+
+/** Returns the configuration with its origins, or throws `configuration_invalid`, whose text has every problem. */
+export function readSettings<Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
   { file, environment }: Sources,
-): Configuration {
-  if (file === undefined) return configurationOf(definition, { document: {}, directory: ".", environment });
-  const text = readFile(file);
-  return parseConfiguration(definition, { text, directory: dirname(resolve(file)), environment, name: file });
+): Reading<Configuration> {
+  if (file === undefined) return settingsFrom(definition, { document: {}, directory: ".", environment });
+  const from = { directory: dirname(resolve(file)), environment, name: file };
+  return settingsFrom(definition, { ...from, document: documentOf(readFile(file), file) });
 }
+
+/** Returns the configuration alone. */
+export const readConfiguration = <Schema extends z.ZodObject, Configuration>(
+  definition: ConfigurationDefinition<Schema, Configuration>,
+  sources: Sources,
+): Configuration => readSettings(definition, sources).configuration;
 
 export interface ConfigurationText {
   readonly text: string;
@@ -54,13 +76,15 @@ export interface ConfigurationText {
   readonly name?: string;
 }
 
-export function parseConfiguration<Schema extends z.ZodObject, Configuration>(
+export const parseConfiguration = <Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
   { text, ...from }: ConfigurationText,
-): Configuration {
+): Configuration => configurationOf(definition, { ...from, document: documentOf(text, from.name) });
+
+function documentOf(text: string, name: string | undefined): unknown {
   const { value, problems } = readYaml(text);
-  if (problems.length > 0) throw invalid(problems, from.name);
-  return configurationOf(definition, { ...from, document: value });
+  if (problems.length > 0) throw invalid(problems, name);
+  return value;
 }
 
 export interface ConfigurationDocument {
@@ -71,10 +95,15 @@ export interface ConfigurationDocument {
   readonly name?: string;
 }
 
-export function configurationOf<Schema extends z.ZodObject, Configuration>(
+export const configurationOf = <Schema extends z.ZodObject, Configuration>(
+  definition: ConfigurationDefinition<Schema, Configuration>,
+  document: ConfigurationDocument,
+): Configuration => settingsFrom(definition, document).configuration;
+
+function settingsFrom<Schema extends z.ZodObject, Configuration>(
   { schema, rules, resolve: resolveWritten }: ConfigurationDefinition<Schema, Configuration>,
   { document, directory, environment = {}, name }: ConfigurationDocument,
-): Configuration {
+): Reading<Configuration> {
   const settings = settingsOf(schema);
   const said = readEnvironment(environment, settings);
   const merged = withEnvironment(document ?? {}, said.given);
@@ -92,7 +121,11 @@ export function configurationOf<Schema extends z.ZodObject, Configuration>(
       mistakesOnce(problems).map((problem) => withOrigin(problem, said.given)),
       name,
     );
-  return deepFreeze(resolveWritten(checked.written, { directory }));
+  return {
+    configuration: deepFreeze(resolveWritten(checked.written, { directory })),
+    variables: said.given.map(({ name: variable }) => variable),
+    overridden: overriddenBy(said.given, { document, directory }),
+  };
 }
 
 /** What was written, as far as the schema could read it: with its defaults, and as it was where it is wrong. */

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Problem, SettingPath } from "./problems.ts";
-import { textOfPath } from "./problems.ts";
-import { ELEMENT, fileOf, MEMBER, type Setting } from "./settings.ts";
+import { type Problem, textOfPath } from "./problems.ts";
+import { fileOf, type Place, placesOf, type Setting } from "./settings.ts";
 
 export interface SecretFiles {
   readonly settings: readonly Setting[];
@@ -14,33 +13,12 @@ export interface SecretFiles {
 export function readSecretFiles(document: unknown, { settings, directory }: SecretFiles): Problem[] {
   return settings
     .filter(({ isSecret }) => isSecret)
-    .flatMap(({ path }) => placesOf(document, path, []))
-    .flatMap(({ parent, path }) => readSecret(parent, path, directory));
+    .flatMap(({ path }) => placesOf(document, path))
+    .flatMap((place) => readSecret(place, directory));
 }
 
-interface Place {
-  readonly parent: Record<string, unknown>;
-  readonly path: SettingPath;
-}
-
-/** Where in the document a secret of this kind could stand: in each element of the lists, and member of the maps, on the way. */
-function placesOf(value: unknown, pattern: readonly string[], path: SettingPath): Place[] {
-  const [part, ...rest] = pattern;
-  if (typeof value !== "object" || value === null) return [];
-  if (part === ELEMENT || part === MEMBER) {
-    if (Array.isArray(value) !== (part === ELEMENT)) return [];
-    const entries: [PropertyKey, unknown][] = Array.isArray(value)
-      ? [...value.entries()]
-      : Object.entries(value);
-    return entries.flatMap(([key, member]) => placesOf(member, rest, [...path, key]));
-  }
-  const parent = value as Record<string, unknown>;
-  if (rest.length === 0) return [{ parent, path: [...path, part!] }];
-  return Object.hasOwn(parent, part!) ? placesOf(parent[part!], rest, [...path, part!]) : [];
-}
-
-function readSecret(parent: Record<string, unknown>, path: SettingPath, directory: string): Problem[] {
-  const [name, fileName] = [String(path.at(-1)), String(fileOf(path).at(-1))];
+function readSecret({ parent, name, path }: Place, directory: string): Problem[] {
+  const fileName = String(fileOf(path).at(-1));
   if (!Object.hasOwn(parent, fileName)) return [];
   const file = parent[fileName];
   delete parent[fileName];

@@ -1,6 +1,7 @@
 /** Which settings there are, as their schema says. */
 import { z } from "zod";
-import { SECRET } from "./secret.ts";
+import type { SettingPath } from "./problems.ts";
+import { FILE_PATH, SECRET } from "./secret.ts";
 
 /** What we read of a JSON Schema that Zod makes. */
 export interface SettingShape {
@@ -20,6 +21,7 @@ export interface SettingShape {
   readonly default?: unknown;
   readonly description?: string;
   readonly [SECRET]?: boolean;
+  readonly [FILE_PATH]?: boolean;
 }
 
 export interface Setting {
@@ -65,8 +67,8 @@ function settingAt(path: readonly string[], shape: SettingShape, isRequired: boo
 
 function fileOfSecret(path: readonly string[]): Setting {
   const name = path.at(-1)!;
-  const description = `Path of a file that holds \`${name}\`, relative to this file.`;
-  const shape = { type: "string", description };
+  const description = `Path of a file that holds \`${name}\`, relative to this file; in the environment, to the working directory.`;
+  const shape = { type: "string", description, [FILE_PATH]: true };
   return {
     path: fileOf(path),
     shape,
@@ -123,4 +125,30 @@ export const isPrefix = (path: readonly PropertyKey[], pattern: readonly string[
 function matches(part: PropertyKey, pattern: string | undefined): boolean {
   if (pattern === ELEMENT) return typeof part === "number";
   return pattern === MEMBER || pattern === part;
+}
+
+/** Where in a document a setting stands, or could. */
+export interface Place {
+  readonly parent: Record<string, unknown>;
+  readonly name: string;
+  readonly path: SettingPath;
+}
+
+/** Returns where in the document a setting could stand: in each element of the lists, and member of the maps, on the way. */
+export const placesOf = (document: unknown, pattern: readonly string[]): Place[] =>
+  placesBelow(document, pattern, []);
+
+function placesBelow(value: unknown, pattern: readonly string[], path: SettingPath): Place[] {
+  const [part, ...rest] = pattern;
+  if (typeof value !== "object" || value === null) return [];
+  if (part === ELEMENT || part === MEMBER) {
+    if (Array.isArray(value) !== (part === ELEMENT)) return [];
+    const entries: [PropertyKey, unknown][] = Array.isArray(value)
+      ? [...value.entries()]
+      : Object.entries(value);
+    return entries.flatMap(([key, member]) => placesBelow(member, rest, [...path, key]));
+  }
+  const parent = value as Record<string, unknown>;
+  if (rest.length === 0) return [{ parent, name: part!, path: [...path, part!] }];
+  return Object.hasOwn(parent, part!) ? placesBelow(parent[part!], rest, [...path, part!]) : [];
 }

@@ -1,10 +1,20 @@
 /** Runs a process of ours: from its command line and configuration to its end. */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { PortcullisError } from "@portcullis/protocol";
 import type { Logger } from "pino";
 import type { z } from "zod";
-import { CONFIGURATION_VARIABLE, misspelt, readEnvironment } from "../configuration/environment.ts";
-import { type ConfigurationDefinition, readConfiguration } from "../configuration/read-configuration.ts";
+import {
+  CONFIGURATION_VARIABLE,
+  misspelt,
+  type Overridden,
+  readEnvironment,
+} from "../configuration/environment.ts";
+import {
+  type ConfigurationDefinition,
+  type Reading,
+  readSettings,
+} from "../configuration/read-configuration.ts";
 import { settingsOf } from "../configuration/settings.ts";
 import { serviceError } from "../errors.ts";
 import { createLog } from "../log/create-log.ts";
@@ -52,7 +62,7 @@ export async function runProcess<Schema extends z.ZodObject, Configuration>(
   const log = createLog({ name: definition.name, destination: lines });
   try {
     const given = readArguments(process.argv.slice(2), definition.switches ?? []);
-    const text = textInstead(definition, given);
+    const text = textInstead(definition, given, lines);
     if (text !== undefined) process.stdout.write(text);
     else await run(definition, given, { log, lines });
   } catch (error) {
@@ -63,10 +73,11 @@ export async function runProcess<Schema extends z.ZodObject, Configuration>(
   }
 }
 
-/** What is printed instead of running; undefined: it is to run. */
+/** What is printed instead of running; undefined: it is to run. `warnings` takes what does not stop it. */
 function textInstead<Schema extends z.ZodObject, Configuration>(
   definition: ProcessDefinition<Schema, Configuration>,
   given: Arguments,
+  warnings: Pick<LogDestination, "write">,
 ): string | undefined {
   switch (given.task) {
     case "help":
@@ -74,7 +85,8 @@ function textInstead<Schema extends z.ZodObject, Configuration>(
     case "version":
       return `${definition.name} ${versionOf(definition.packageFile)}\n`;
     case "check":
-      read(definition, given);
+      for (const { text } of overridingIn(read(definition, given)))
+        warnings.write(`${definition.name}: ${text}\n`);
       return `${definition.name}: the configuration is valid\n`;
     case "run":
       return undefined;
@@ -84,10 +96,14 @@ function textInstead<Schema extends z.ZodObject, Configuration>(
 const versionOf = (packageFile: URL): string =>
   (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string }).version;
 
+interface Read<Configuration> extends Reading<Configuration> {
+  readonly file: string | undefined;
+}
+
 function read<Schema extends z.ZodObject, Configuration>(
   { configuration }: ProcessDefinition<Schema, Configuration>,
   given: Arguments,
-): Configuration {
+): Read<Configuration> {
   const file = given.config ?? (process.env[CONFIGURATION_VARIABLE] || undefined);
   const settings = settingsOf(configuration.schema);
   if (file === undefined && readEnvironment(process.env, settings).given.length === 0) {
@@ -95,7 +111,7 @@ function read<Schema extends z.ZodObject, Configuration>(
       "found no settings; name their file with --config FILE, or set them in the environment. --help says more";
     throw serviceError("usage_invalid", { text });
   }
-  return readConfiguration(configuration, { file, environment: process.env });
+  return { ...readSettings(configuration, { file, environment: process.env }), file };
 }
 
 interface Output {
@@ -110,11 +126,11 @@ async function run<Schema extends z.ZodObject, Configuration>(
 ): Promise<void> {
   lines.whenFlowingAgain((dropped) => log.warn({ event: "log_lines_dropped", lines: dropped }));
   const end = new EndOfProcess({ log: lines, reportFatal: (event) => log.fatal(event) });
-  const configuration = read(definition, given);
-  tellOfEnvironment(definition, log);
+  const settings = read(definition, given);
+  tellOfEnvironment(definition, settings, log);
   const { switches } = given;
   const running = await definition.start({
-    configuration,
+    configuration: settings.configuration,
     log,
     switches,
     droppedLogLines: () => lines.dropped,
@@ -124,16 +140,29 @@ async function run<Schema extends z.ZodObject, Configuration>(
   process.send?.({ type: "ready", ...running.addresses });
 }
 
-/** Variables reach a process from far away: it says which it took, and which look as if it should have. */
+/**
+ * Variables reach a process from far away, such as those of the `portcullis` command from the shell in which it was started: it says
+ * which it took, which of them the file contradicts, and which look as if it should have taken them.
+ */
 function tellOfEnvironment<Schema extends z.ZodObject, Configuration>(
   { configuration }: ProcessDefinition<Schema, Configuration>,
+  read: Read<Configuration>,
   log: Logger,
 ): void {
-  const settings = settingsOf(configuration.schema);
-  const names = readEnvironment(process.env, settings).given.map(({ name }) => name);
+  const { variables: names } = read;
   if (names.length > 0) log.info({ event: "settings_of_environment", names });
-  for (const text of misspelt(process.env, settings)) log.warn({ event: "variable_ignored", text });
+  for (const overriding of overridingIn(read)) log.warn({ event: "setting_overridden", ...overriding });
+  for (const text of misspelt(process.env, settingsOf(configuration.schema)))
+    log.warn({ event: "variable_ignored", text });
 }
+
+/** Names alone: what the two say may be secret. */
+const overridingIn = ({ overridden, file }: Read<unknown>) =>
+  overridden.map(({ name, inFile }: Overridden) => {
+    const path = resolve(file ?? ".");
+    const text = `${name} of the environment is in force, and not what ${path} says of ${inFile}`;
+    return { setting: inFile, variable: name, file: path, text };
+  });
 
 interface Ending {
   readonly log: Logger;

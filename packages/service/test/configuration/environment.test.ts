@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, it, test } from "node:test";
 import { configurationOf, environmentNameOf } from "@portcullis/service";
-import { misspelt } from "../../src/configuration/environment.ts";
+import { misspelt, overriddenBy, readEnvironment } from "../../src/configuration/environment.ts";
 import { hasOnePlace, settingsOf } from "../../src/configuration/settings.ts";
-import { definition, problems, read } from "./a-configuration.ts";
+import { type Document, definition, problems, read, valid } from "./a-configuration.ts";
 
 const settings = settingsOf(definition.schema);
 
@@ -89,4 +89,52 @@ test("a variable that is nearly one of ours is named with the one that it may be
   assert.deepEqual(misspelt(environment, settings), [
     "PORTCULLIS_LISTEN_PROT is no setting; did you mean PORTCULLIS_LISTEN_PORT?",
   ]);
+});
+
+describe("what the file says in vain", () => {
+  const inVain = (environment: Record<string, string>, change: (document: Document) => void = () => {}) => {
+    const document: Document = valid();
+    change(document);
+    return overriddenBy(readEnvironment(environment, settings).given, { document, directory: "/etc" });
+  };
+
+  it("is each setting that a variable says otherwise, and none that only one of the two says", () => {
+    const environment = {
+      PORTCULLIS_ISSUER: "https://other.example",
+      PORTCULLIS_LISTEN_PORT: "9000",
+      PORTCULLIS_AUDIENCE: "of the environment alone",
+      PORTCULLIS_CLIENTS: "[]",
+    };
+    assert.deepEqual(inVain(environment), [
+      { name: "PORTCULLIS_ISSUER", inFile: "issuer" },
+      { name: "PORTCULLIS_CLIENTS", inFile: "clients" },
+      { name: "PORTCULLIS_LISTEN_PORT", inFile: "listen.port" },
+    ]);
+  });
+
+  it("is nothing where both say the same", () => {
+    const environment = {
+      PORTCULLIS_ISSUER: "https://login.example",
+      PORTCULLIS_LISTEN: "{ port: 8400 }",
+      PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE: "/etc/verifier-secret",
+    };
+    const inFile = (document: Document) => {
+      document.verifier = { clientId: "gateway", clientSecretFile: "verifier-secret" };
+    };
+    assert.deepEqual(inVain(environment, inFile), []);
+  });
+
+  it("is a secret in whichever form the file has it", () => {
+    const environment = { PORTCULLIS_VERIFIER_CLIENT_SECRET: "of the environment" };
+    const name = "PORTCULLIS_VERIFIER_CLIENT_SECRET";
+    assert.deepEqual(inVain(environment), [{ name, inFile: "verifier.clientSecret" }]);
+    const byFile = (document: Document) => {
+      document.verifier = { clientId: "gateway", clientSecretFile: "x" };
+    };
+    assert.deepEqual(inVain(environment, byFile), [{ name, inFile: "verifier.clientSecretFile" }]);
+    const file = { PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE: "/run/secrets/verifier" };
+    assert.deepEqual(inVain(file), [
+      { name: "PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE", inFile: "verifier.clientSecret" },
+    ]);
+  });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, test } from "node:test";
 import { type Document, problems, read } from "./a-configuration.ts";
 
@@ -36,6 +36,16 @@ test("of the environment, both forms come before both forms of the file", () => 
   const change = verifierWith({ clientSecretFile: "nowhere" });
   const environment = { PORTCULLIS_VERIFIER_CLIENT_SECRET: "written-there" };
   assert.equal(read({ change, environment, directory }).verifier.clientSecret, "written-there");
+});
+
+test("a file that the environment names is found from the working directory, not from where the configuration is", () => {
+  const file = relative(process.cwd(), join(directory, inFile("of-a-shell", "of-a-shell")));
+  const byName = { PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE: file };
+  assert.equal(read({ environment: byName, directory: "/nowhere" }).verifier.clientSecret, "of-a-shell");
+  const inGroup = { PORTCULLIS_VERIFIER: JSON.stringify({ clientId: "a", clientSecretFile: file }) };
+  assert.equal(read({ environment: inGroup, directory: "/nowhere" }).verifier.clientSecret, "of-a-shell");
+  const inList = { PORTCULLIS_CLIENTS: JSON.stringify([{ clientId: "a", clientSecretFile: file }]) };
+  assert.equal(read({ environment: inList, directory: "/nowhere" }).clients[0]!.clientSecret, "of-a-shell");
 });
 
 test("a secret that is there twice is a problem", () => {

@@ -117,11 +117,54 @@ test(
     const { ready, child, errors } = run({ environment });
     assert.equal((await ready).url, "https://other.example");
     child.kill("SIGTERM");
-    const [taken, ignored] = await eventsOf(errors);
+    const [taken, overridden, ignored] = await eventsOf(errors);
     assert.deepEqual(taken!.names, ["PORTCULLIS_ISSUER"]);
+    assert.equal(overridden!.event, "setting_overridden");
     assert.equal(ignored!.text, "PORTCULLIS_ISSUR is no setting; did you mean PORTCULLIS_ISSUER?");
   },
 );
+
+/** As the reference of the command line has them: a shell in which an operator works. */
+const OF_THE_COMMAND = {
+  PORTCULLIS_ISSUER: "https://elsewhere.example",
+  PORTCULLIS_CLIENT_ID: "admin",
+  PORTCULLIS_CLIENT_SECRET: "correct horse",
+};
+
+test("started where variables say otherwise than its file, it warns of each, by name", limit, async () => {
+  const path = file();
+  const environment = { ...OF_THE_COMMAND, PORTCULLIS_VERIFIER_CLIENT_SECRET: "battery staple" };
+  const { ready, child, errors } = run({ parameters: ["--config", path], environment });
+  await ready;
+  child.kill("SIGTERM");
+  const warnings = (await eventsOf(errors)).filter(({ event }) => event === "setting_overridden");
+  assert.deepEqual(
+    warnings.map(({ level, setting, variable, file: of }) => [level, setting, variable, of]),
+    [
+      ["warn", "issuer", "PORTCULLIS_ISSUER", path],
+      ["warn", "verifier.clientSecret", "PORTCULLIS_VERIFIER_CLIENT_SECRET", path],
+    ],
+  );
+  assert.equal(
+    warnings[0]!.text,
+    `PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
+  );
+  assert.doesNotMatch(await errors, /correct horse|battery staple|s3cret-s3cret/);
+});
+
+test("--check warns of it, too, and the configuration is valid all the same", limit, async () => {
+  const path = file();
+  const { exited, output, errors } = run({
+    parameters: ["--check", "--config", path],
+    environment: OF_THE_COMMAND,
+  });
+  assert.equal(await exited, 0);
+  assert.equal(await output, "program: the configuration is valid\n");
+  assert.equal(
+    await errors,
+    `program: PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer\n`,
+  );
+});
 
 test("a secret of the environment is in no line", limit, async () => {
   const environment = { PORTCULLIS_VERIFIER_CLIENT_SECRET: "correct horse" };
