@@ -11,6 +11,8 @@ export interface RequestState {
   refusal?: Error;
   /** What went wrong inside of the library, which answers 500 whatever it was. By provider/provider.ts. */
   failure?: Error;
+  /** Stores the grant that the request was judged by; false if it holds less by then. By provider/existing-grant.ts. */
+  storeGrant?: () => Promise<boolean>;
   /** The id that the session had until now. By provider/adapter.ts. */
   replacedSessionId?: string;
   /** Whether another server has spent the refresh token meanwhile, with an answer. By tokens/refresh-grace.ts. */

@@ -80,6 +80,60 @@ describe("an app of the operator's own", () => {
   });
 });
 
+describe("a link to an app of the operator's own", () => {
+  const grants = async () => {
+    const { read } = server.server.storage;
+    return read.selectFrom("oidc_grants").select(["id", "payload"]).where("client_id", "=", "own").execute();
+  };
+  const BOTH = "openid orders.read orders.write";
+  const unanswered: Readonly<Record<string, Record<string, string>>> = {
+    "asks to sign in again": { prompt: "login" },
+    "asks for consent": { prompt: "consent" },
+    "may ask nothing, and must": { prompt: "none", max_age: "0" },
+    "comes too long after the sign-in": { max_age: "0" },
+  };
+
+  for (const [what, parameters] of Object.entries(unanswered)) {
+    it(`makes no grant, and widens none, while it ${what}`, async () => {
+      const { browser } = await signIn(server);
+      await server.server.storage.write(({ db }) =>
+        db.deleteFrom("oidc_grants").where("client_id", "=", "own").execute(),
+      );
+      server.advance(10_000);
+      const follow = () =>
+        browser.open(begin(server.issuer, { ...OWN, scope: BOTH, ...parameters }).url, isEnd);
+      const { url } = await follow();
+      assert.equal(url.searchParams.get("code"), null, url.href);
+      assert.deepEqual(await grants(), []);
+      await browser.open(begin(server.issuer, { ...OWN, scope: "openid orders.read" }).url, isEnd);
+      const narrow = await grants();
+      assert.equal(narrow.length, 1);
+      server.advance(10_000);
+      await follow();
+      assert.deepEqual(await grants(), narrow);
+    });
+  }
+
+  it("makes one grant when it is answered, and keeps it for the next", async () => {
+    const { browser } = await signIn(server);
+    await server.server.storage.write(({ db }) =>
+      db.deleteFrom("oidc_grants").where("client_id", "=", "own").execute(),
+    );
+    const follow = async (scope: string) => {
+      const { url } = await browser.open(begin(server.issuer, { ...OWN, scope }).url, isEnd);
+      assert.ok(url.searchParams.has("code"), url.href);
+      return grants();
+    };
+    const narrow = await follow("openid orders.read");
+    assert.equal(narrow.length, 1);
+    assert.deepEqual(await follow("openid orders.read"), narrow);
+    const wide = await follow(BOTH);
+    assert.deepEqual([wide.length, wide[0]!.id], [1, narrow[0]!.id]);
+    assert.match(wide[0]!.payload, /orders\.write/);
+    assert.deepEqual(await follow("openid orders.read"), wide);
+  });
+});
+
 describe("an app of the operator's own that signs its user out", () => {
   it("is led back at once, with the session ended, one line in the log, and the receipt", async () => {
     const device = await signIn(server, { parameters: OWN });

@@ -1,5 +1,6 @@
 /** What a consent page asks, and what allowing it adds to the grant. */
 import type { ResourceConfiguration } from "../../config/schema.ts";
+import { givesAnything } from "../provider/account-claims.ts";
 import type { Allowed } from "../state/consents.ts";
 
 /** What the library found missing in the grant. */
@@ -27,21 +28,22 @@ export interface Asked {
   readonly resource?: unknown;
 }
 
-/** What is new; all that is asked for when nothing is, and the app has the user asked all the same (`prompt=consent`). */
-export function consentContent(
-  details: ConsentDetails,
-  asked: Asked,
-  resources: readonly ResourceConfiguration[],
-): ConsentRequest[] {
-  return requestsOf(shownOf(details, asked, resources), resources);
+export interface ConsentQuestion {
+  readonly details: ConsentDetails;
+  readonly asked: Asked;
+  readonly resources: readonly ResourceConfiguration[];
+  /** Of the user. What is not among them cannot be given, and is not named. */
+  readonly claims: Readonly<Record<string, unknown>>;
 }
 
-function shownOf(
-  details: ConsentDetails,
-  asked: Asked,
-  resources: readonly ResourceConfiguration[],
-): ConsentDetails {
-  return requestsOf(details, resources).length > 0 ? details : detailsOf(asked, resources);
+/** What is new; all that is asked for when nothing is, and the app has the user asked all the same (`prompt=consent`). */
+export const consentContent = (question: ConsentQuestion): ConsentRequest[] =>
+  requestsOf(shownOf(question), question.resources);
+
+function shownOf({ details, asked, resources, claims }: ConsentQuestion): ConsentDetails {
+  if (requestsOf(details, resources).length > 0) return details;
+  const { missingOIDCScope = [], ...others } = detailsOf(asked, resources);
+  return { ...others, missingOIDCScope: missingOIDCScope.filter((scope) => givesAnything(scope, claims)) };
 }
 
 function requestsOf(
@@ -75,12 +77,8 @@ function detailsOf({ scope, resource }: Asked, resources: readonly ResourceConfi
 }
 
 /** What a yes to the page allows: what the page showed, and nothing else. */
-export function allowedBy(
-  details: ConsentDetails,
-  asked: Asked,
-  resources: readonly ResourceConfiguration[],
-): Allowed {
-  const shown = shownOf(details, asked, resources);
+export function allowedBy(question: ConsentQuestion): Allowed {
+  const shown = shownOf(question);
   return {
     scopes: shown.missingOIDCScope ?? [],
     claims: shown.missingOIDCClaims ?? [],

@@ -12,15 +12,16 @@ import { isSameOrigin } from "../../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
 import { signInPage } from "../../pages/sign-in-page.ts";
 import { interactionPath } from "../../paths.ts";
-import type { Users } from "../../people/users.ts";
+import type { User, Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
 import { type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
 import type { SignIn } from "../../sign-in/sign-in-machine.ts";
 import { oidcError } from "../errors.ts";
+import { claimsOf } from "../provider/account-claims.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import type { GrantStore } from "../state/grant-store.ts";
-import { allowedBy, type ConsentDetails, consentContent } from "./consent.ts";
+import { allowedBy, type ConsentDetails, type ConsentQuestion, consentContent } from "./consent.ts";
 
 export interface InteractionOptions {
   readonly provider: Provider;
@@ -150,21 +151,27 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
   const user = await options.users.findActive(interaction.session?.accountId ?? "");
   const client = await options.provider.Client.find(interaction.params.client_id as string);
   if (user === undefined || client === undefined) throw oidcError("interaction_expired");
-  const content = consentContent(
-    interaction.prompt.details as ConsentDetails,
-    interaction.params,
-    options.configuration.resources,
-  );
   const markup = consentPage({
     action: interactionPath(interaction.uid),
     formToken: options.forms.tokenFor(purposeOf(interaction)),
     clientName: client.clientName ?? client.clientId,
     username: user.username,
-    requests: content,
+    requests: consentContent(questionOf(options, interaction, user)),
     returnsTo: formTargetOf(interaction.params.redirect_uri as string),
   });
   return send(exchange, markup);
 }
+
+const questionOf = (
+  { configuration: { resources } }: InteractionOptions,
+  { prompt, params }: Interaction,
+  user: User,
+): ConsentQuestion => ({
+  details: prompt.details as ConsentDetails,
+  asked: params,
+  resources,
+  claims: claimsOf(user),
+});
 
 async function decide(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   const { decision } = exchange.request.body as { decision?: unknown };
@@ -175,17 +182,18 @@ async function decide(options: InteractionOptions, exchange: Exchange): Promise<
 }
 
 async function allow(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { session, params, prompt } = exchange.interaction;
-  if (session === undefined) throw oidcError("session_over");
+  const { session, params } = exchange.interaction;
+  const user = session && (await options.users.findActive(session.accountId));
+  if (session === undefined || user === undefined) throw oidcError("session_over");
   const owner = {
     sessionUid: session.uid,
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const allowed = allowedBy(prompt.details as ConsentDetails, params, options.configuration.resources);
+  const allowed = allowedBy(questionOf(options, exchange.interaction, user));
   const grantId = await options.grants.consent(owner, {
     allowed,
-    extend: (existing) => extendGrant(options.provider, { owner, existing, allowed }),
+    extend: (existing, all) => extendGrant(options.provider, { owner, existing, allowed: all }),
   });
   return goOn(options, exchange, { consent: { grantId } });
 }

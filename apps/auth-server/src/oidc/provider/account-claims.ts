@@ -1,17 +1,31 @@
+/** What apps are told of a user, scope by scope (OpenID Connect Core, section 5.4). */
 import type { Account } from "oidc-provider";
-import type { Users } from "../../people/users.ts";
+import type { User, Users } from "../../people/users.ts";
+
+export const CLAIMS_OF_SCOPE: Readonly<Record<string, readonly string[]>> = {
+  openid: ["sub"],
+  profile: ["name", "preferred_username"],
+  email: ["email"],
+};
+
+/** Claims of one user. What is not known of the user is not among them. */
+export type AccountClaims = { readonly sub: string } & Readonly<Record<string, string>>;
 
 /** Undefined for a user who is gone or disabled: every grant type is then refused. */
 export async function accountOf(users: Users, id: string): Promise<Account | undefined> {
   const user = await users.findActive(id);
-  if (user === undefined) return undefined;
-  return {
-    accountId: id,
-    claims: async () => ({
-      sub: id,
-      name: user.name,
-      preferred_username: user.username,
-      ...(user.email === null ? {} : { email: user.email }),
-    }),
-  };
+  return user && { accountId: id, claims: async () => ({ ...claimsOf(user) }) };
+}
+
+export const claimsOf = ({ id, name, username, email }: User): AccountClaims => ({
+  sub: id,
+  name,
+  preferred_username: username,
+  ...(email === null ? {} : { email }),
+});
+
+/** Whether an app that has the scope learns anything by it, or may do anything. Nobody is asked to allow what cannot be given. */
+export function givesAnything(scope: string, claims: Readonly<Record<string, unknown>>): boolean {
+  const names = CLAIMS_OF_SCOPE[scope];
+  return names === undefined || names.some((name) => Object.hasOwn(claims, name));
 }

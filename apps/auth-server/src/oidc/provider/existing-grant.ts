@@ -1,13 +1,18 @@
 /**
- * The grant that an authorization request goes on with: that of its session and client, with what need not be asked for
+ * The grant that an authorization request is judged by: that of its session and client, with what need not be asked for
  * again. Whatever is missing in it, the library asks the user for.
+ *
+ * Nothing is stored while it is judged: anybody can make a link to an app, and it must not give that app anything before the
+ * request has passed. Then it is stored, once, before the code is made (interaction-rules.ts).
  */
 import { hasCode } from "@portcullis/protocol";
 import type { Client, KoaContextWithOIDC } from "oidc-provider";
 import { FIRST_PARTY } from "../../apps/clients.ts";
+import { requestState } from "../request-state.ts";
 import { type Allowed, allowedIn, type Consents, isWithin } from "../state/consents.ts";
 import type { GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";
-import { extendGrant } from "./extend-grant.ts";
+import { givesAnything } from "./account-claims.ts";
+import { allow, extendGrant } from "./extend-grant.ts";
 
 export interface GrantSources {
   readonly grants: GrantStore;
@@ -15,20 +20,64 @@ export interface GrantSources {
   readonly sessionLifeSeconds: number;
 }
 
-const NOTHING: Allowed = { scopes: [], claims: [], resources: {} };
-
 /** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */
-export async function existingGrant(ctx: KoaContextWithOIDC, sources: GrantSources) {
-  const { Grant } = ctx.oidc.provider;
+export async function existingGrant(ctx: KoaContextWithOIDC, sources: GrantSources): Promise<Grant> {
   const owner = ownerOf(ctx);
-  const id = await sources.grants.idFor(owner.sessionUid, owner.clientId);
-  const grant = id === undefined ? undefined : await Grant.find(id);
-  const held = grant === undefined ? NOTHING : allowedIn(grant);
+  const grant = await heldGrant(ctx, sources, owner);
   const unasked = await unaskedFor(ctx, sources, owner);
-  if (unasked === undefined || isWithin(unasked, held)) return grant;
+  if (unasked !== undefined && !isWithin(unasked, allowedIn(grant))) {
+    allow(grant, unasked);
+    const judged = allowedIn(grant);
+    requestState(ctx).storeGrant = () => store(ctx, { sources, owner, unasked, judged });
+  }
+  await passOverEmpty(ctx, grant);
+  return grant;
+}
+
+type Grant = InstanceType<KoaContextWithOIDC["oidc"]["provider"]["Grant"]>;
+
+async function heldGrant(
+  { oidc: { provider } }: KoaContextWithOIDC,
+  { grants }: GrantSources,
+  owner: GrantOwner,
+): Promise<Grant> {
+  const id = await grants.idFor(owner.sessionUid, owner.clientId);
+  const held = id === undefined ? undefined : await provider.Grant.find(id);
+  return held ?? new provider.Grant(owner);
+}
+
+/**
+ * Takes what gives nothing of this user for answered, so that nobody is asked about an e-mail address that is not there. Nor is it
+ * granted: once there is one, the user is asked.
+ */
+async function passOverEmpty(ctx: KoaContextWithOIDC, grant: Grant): Promise<void> {
+  const { scopes, claims } = askedFor(ctx);
+  const held = allowedIn(grant);
+  const known = await ctx.oidc.account!.claims("userinfo", scopes.join(" "), {}, []);
+  const emptyScopes = scopes.filter((scope) => !held.scopes.includes(scope) && !givesAnything(scope, known));
+  const emptyClaims = claims.filter((claim) => !held.claims.includes(claim) && !Object.hasOwn(known, claim));
+  if (emptyScopes.length > 0) grant.rejectOIDCScope(emptyScopes.join(" "));
+  if (emptyClaims.length > 0) grant.rejectOIDCClaims(emptyClaims);
+}
+
+interface Passed {
+  readonly sources: GrantSources;
+  readonly owner: GrantOwner;
+  readonly unasked: Allowed;
+  readonly judged: Allowed;
+}
+
+/** False when it holds less than what the request was judged by: then the user is asked. */
+async function store(ctx: KoaContextWithOIDC, { sources, owner, unasked, judged }: Passed): Promise<boolean> {
+  const { oidc } = ctx;
   await storeSignIn(ctx, sources);
-  const extended = await extend(ctx, { sources, owner, unasked });
-  return extended === undefined ? undefined : Grant.find(extended);
+  const id = await extend(ctx, { sources, owner, unasked });
+  const stored = id === undefined ? undefined : await oidc.provider.Grant.find(id);
+  if (stored === undefined || !isWithin(judged, allowedIn(stored))) return false;
+  await passOverEmpty(ctx, stored);
+  oidc.entity("Grant", stored);
+  oidc.session!.grantIdFor(owner.clientId, id!);
+  return true;
 }
 
 /**
@@ -104,7 +153,7 @@ async function extend(
     extendGrant(provider, { owner, existing, allowed });
   try {
     return isFirstParty(client)
-      ? await grants.open(owner, (existing) => withAllowed(existing, unasked))
+      ? await grants.open(owner, unasked, withAllowed)
       : await grants.takeUp(owner, withAllowed);
   } catch (error) {
     if (hasCode(error, "session_over")) return undefined;

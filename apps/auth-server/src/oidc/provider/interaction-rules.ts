@@ -1,15 +1,29 @@
-/** When the user is asked: as the library says, but for native apps, whose consents are remembered too. */
+/**
+ * When the user is asked: as the library says, but for native apps, whose consents are remembered too. The library goes
+ * through the prompts in turn, up to the first that has something to ask; so the last one runs when the request has passed.
+ */
 import { interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
+import { requestState } from "../request-state.ts";
 
-const { Check, base } = interactionPolicy;
+const { Check, Prompt, base } = interactionPolicy;
 
 export function interactionRules() {
   const policy = base();
   const consent = policy.get("consent")!;
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
+  policy.add(new Prompt({ name: "consent" }, storeGrant()));
   return policy;
 }
+
+/** What was allowed may be withdrawn while the request is judged. Its own prompt: the checks of one run at once. */
+const storeGrant = () =>
+  new Check(
+    "consent_withdrawn",
+    "what was allowed has been withdrawn",
+    "consent_required",
+    async (ctx: KoaContextWithOIDC) => (await requestState(ctx).storeGrant?.()) === false,
+  );
 
 /**
  * RFC 8252, section 8.6: another program on the device can pretend to be a native app, so that a request of one is never

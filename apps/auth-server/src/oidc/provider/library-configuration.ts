@@ -18,7 +18,7 @@ import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { resourceFor } from "../tokens/resources.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
-import { accountOf } from "./account-claims.ts";
+import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
 import { existingGrant } from "./existing-grant.ts";
 import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
@@ -60,7 +60,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     features: featuresOf(options),
     ...algorithms(),
     scopes: ["openid", "offline_access", "profile", "email"],
-    claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email"] },
+    claims: Object.fromEntries(Object.entries(CLAIMS_OF_SCOPE).map(([scope, names]) => [scope, [...names]])),
     responseTypes: ["code"],
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
     pkce: { required: () => true },

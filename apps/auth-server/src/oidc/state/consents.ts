@@ -50,11 +50,13 @@ export class Consents {
       .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", wholeSeconds(this.#clock))]));
   }
 
-  /** Adds to what is there, which was locked before in the same transaction. */
-  async add(transaction: WriteTransaction, pair: ConsentPair, more: Allowed): Promise<void> {
+  /** Adds to what is there, which was locked before in the same transaction. Gives all that is allowed now. */
+  async add(transaction: WriteTransaction, pair: ConsentPair, more: Allowed): Promise<Allowed> {
     const before = await this.#row(transaction.db, pair).executeTakeFirst();
-    if (before === undefined) await this.#begin(transaction, pair, more);
-    else await this.#widen(transaction, pair, joined(allowedOf(before), more));
+    const allowed = before === undefined ? more : joined(allowedOf(before), more);
+    if (before === undefined) await this.#begin(transaction, pair, allowed);
+    else await this.#widen(transaction, pair, allowed);
+    return allowed;
   }
 
   async #widen({ db }: WriteTransaction, pair: ConsentPair, allowed: Allowed): Promise<void> {

@@ -25,7 +25,7 @@ export interface GrantOwner {
   readonly clientId: string;
 }
 
-type Extend = (existing: GrantPayload | undefined) => Promise<GrantPayload>;
+type Extend = (existing: GrantPayload | undefined, allowed: Allowed) => Promise<GrantPayload>;
 
 export class GrantStore {
   readonly #storage: Storage;
@@ -70,31 +70,28 @@ export class GrantStore {
       .where("oidc_sessions.expires_at", ">", wholeSeconds(this.#clock));
   }
 
-  /** What the user has just allowed: added to the grant, and remembered for the sessions that follow. */
+  /** What the user has just allowed: remembered for the sessions that follow, and added to the grant with what was before. */
   consent(
     owner: GrantOwner,
     { allowed, extend }: { readonly allowed: Allowed; readonly extend: Extend },
   ): Promise<string> {
     return this.#change(owner, async (transaction, existing) => {
       // Not all that the grant holds: some of it may have been given unasked, to an app that was the operator's own.
-      await this.#consents.add(transaction, owner, allowed);
-      return extend(existing);
+      const all = await this.#consents.add(transaction, owner, allowed);
+      return extend(existing, all);
     });
   }
 
   /** What the user has allowed in an earlier session. Undefined when that was withdrawn meanwhile. */
-  takeUp(
-    owner: GrantOwner,
-    extend: (existing: GrantPayload | undefined, allowed: Allowed) => Promise<GrantPayload>,
-  ): Promise<string | undefined> {
+  takeUp(owner: GrantOwner, extend: Extend): Promise<string | undefined> {
     return this.#change(owner, async (_transaction, existing, allowed) =>
       allowed === undefined ? undefined : extend(existing, allowed),
     );
   }
 
   /** For an app that asks no consent: nothing is remembered. */
-  open(owner: GrantOwner, extend: Extend): Promise<string> {
-    return this.#change(owner, (_transaction, existing) => extend(existing));
+  open(owner: GrantOwner, allowed: Allowed, extend: Extend): Promise<string> {
+    return this.#change(owner, (_transaction, existing) => extend(existing, allowed));
   }
 
   /**

@@ -147,6 +147,92 @@ describe("a consent", () => {
   });
 });
 
+describe("a request that a remembered consent would answer", () => {
+  const grants = () =>
+    server.server.storage.read
+      .selectFrom("oidc_grants")
+      .select("id")
+      .where("client_id", "=", "web")
+      .execute();
+
+  it("makes no grant before it is answered, and one when it is", async () => {
+    await signIn(server);
+    const { browser } = await signIn(server, { parameters: { client_id: "other" } });
+    await server.server.storage.write(({ db }) =>
+      db.deleteFrom("oidc_grants").where("client_id", "=", "web").execute(),
+    );
+    await browser.open(begin(server.issuer, { prompt: "login" }).url, isEnd);
+    assert.deepEqual(await grants(), []);
+    assert.ok(isEnd((await browser.open(begin(server.issuer).url, isEnd)).url));
+    assert.equal((await grants()).length, 1);
+  });
+
+  it("asks when the consent was withdrawn while it was judged, and makes no grant", async (t) => {
+    await signIn(server);
+    const { browser } = await signIn(server, { parameters: { client_id: "other" } });
+    const { storage, oidc } = server.server;
+    await storage.write(({ db }) => db.deleteFrom("oidc_grants").where("client_id", "=", "web").execute());
+    const find = oidc.consents.find.bind(oidc.consents);
+    const withdrawnOnceRead = t.mock.method(oidc.consents, "find", async (pair: never) => {
+      const found = await find(pair);
+      await storage.write(({ db }) => db.deleteFrom("oidc_consents").execute());
+      return found;
+    });
+    const page = await browser.open(begin(server.issuer).url, isEnd);
+    withdrawnOnceRead.mock.restore();
+    assert.ok(asks(page), page.body);
+    for (const text of ["Read your orders", "See your name and your username"])
+      assert.ok(page.body.includes(text), text);
+    assert.deepEqual(await grants(), []);
+    const silent = await browser.open(begin(server.issuer, { prompt: "none" }).url, isEnd);
+    assert.equal(silent.url.searchParams.get("error"), "consent_required");
+    assert.ok(isEnd((await pressFirst(browser, page)).url));
+    assert.equal((await grants()).length, 1);
+  });
+});
+
+describe("what a consent page says of a user who has no e-mail address", () => {
+  const withMail = { scope: "openid profile email orders.read" };
+
+  it("is not that the app sees one", async () => {
+    const { page } = await afterPassword(withMail, BOB);
+    assert.match(page.body, /See your name and your username/);
+    assert.doesNotMatch(page.body, /e-mail/);
+    assert.match((await afterPassword(withMail)).page.body, /See your e-mail address/);
+  });
+
+  it("nor where the app asks for consent itself, or for the claim alone", async () => {
+    for (const parameters of [
+      { ...withMail, prompt: "consent" },
+      { claims: JSON.stringify({ userinfo: { email: null, name: null } }) },
+    ]) {
+      const { page } = await afterPassword(parameters, BOB);
+      assert.match(page.body, /See your name/);
+      assert.doesNotMatch(page.body, /e-?mail/);
+    }
+  });
+
+  it("is all that is allowed: once there is an address, the page asks for that", async () => {
+    const first = await afterPassword(withMail, BOB);
+    const done = await pressFirst(first.browser, first.page);
+    const tokens = ok(await redeem(server.issuer, first.attempt, done.url));
+    assert.equal(claimsOf(tokens.access_token).scope, "orders.read");
+    assert.ok(isEnd((await afterPassword(withMail, BOB)).page.url), "what was answered is not asked again");
+    const change = (email: string | null) =>
+      server.server.storage.write(({ db }) =>
+        db.updateTable("users").set({ email }).where("username", "=", "bob").execute(),
+      );
+    await change("bob@example.com");
+    try {
+      const { page } = await afterPassword(withMail, BOB);
+      assert.match(page.body, /See your e-mail address/);
+      assert.doesNotMatch(page.body, /See your name/);
+    } finally {
+      await change(null);
+    }
+  });
+});
+
 describe("withdrawing a consent", () => {
   it("ends its grants in every session, with one line in the log, and the next sign-in asks", async () => {
     const [here, there] = [await signIn(server), await signIn(server)];
