@@ -46,37 +46,38 @@ export class BrowserSessions {
 
   /**
    * Always under a new id in a new session, so that nothing that was in the browser before leads into it (fixation): new
-   * for this form and account, so that the form sent twice leads into one. Gives the session's `uid`.
+   * for this form and account, so that the form sent twice leads into one. Gives the session's `uid`; undefined when the
+   * user may not sign in any more, and then the browser keeps what it had.
    */
-  async begin(exchange: Exchange, { form, signedIn }: { form: string; signedIn: SignedIn }): Promise<string> {
-    const { uid } = await this.#begin(
-      exchange,
-      signedIn,
-      this.#uidOf(`session of\n${form}\n${signedIn.user.id}`),
-    );
-    if ((await this.#sessions.findLive(uid)) !== undefined) return uid;
-    // The form was left open, and what it led into has ended since.
-    return (await this.#begin(exchange, signedIn, undefined)).uid;
+  async begin(
+    exchange: Exchange,
+    { form, signedIn }: { form: string; signedIn: SignedIn },
+  ): Promise<string | undefined> {
+    const uid = this.#uidOf(`session of\n${form}\n${signedIn.user.id}`);
+    // The form was left open, and what it led into has ended since: then another.
+    return (await this.#open(exchange, signedIn, uid)) ?? this.#open(exchange, signedIn, undefined);
   }
 
-  async #begin(
+  async #open(
     { request, reply }: Exchange,
     { user, amr }: SignedIn,
     uid: string | undefined,
-  ): Promise<NewSession> {
+  ): Promise<string | undefined> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
     session.loginAccount({ accountId: user.id, amr: [...amr] });
     session.exp = wholeSeconds(this.#clock) + TTL.Session;
     const { payload } = await session.getValueAndPayload();
-    await this.#sessions.save({
+    const isOpen = await this.#sessions.save({
       id: session.jti,
       payload,
       ttlSeconds: TTL.Session,
       userAgent: request.headers["user-agent"],
+      factorsPassed: true,
     });
+    if (!isOpen) return undefined;
     this.#setCookie({ request, reply }, session.jti, new Date(session.exp * 1000));
-    return session;
+    return session.uid;
   }
 
   forget(exchange: Exchange): void {

@@ -15,7 +15,7 @@ import type { User, Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
-import { type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
+import { refusedForm, type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import { deviceName } from "./device-name.ts";
@@ -160,19 +160,25 @@ async function passSignIn(
 ): Promise<SignInForm | undefined> {
   const { signedIn, ...again } = await signInThrough(options, exchange);
   if (signedIn === undefined) return again;
-  await takePlace(options, exchange, { form, signedIn });
-  return undefined;
+  return (await takePlace(options, exchange, { form, signedIn }))
+    ? undefined
+    : refusedForm(signedIn.user.username);
 }
 
-/** A form that is sent twice, by a double click, leads into one session: two would be two devices. */
+/**
+ * A form that is sent twice, by a double click, leads into one session: two would be two devices. Gives whether there is one:
+ * not for a user who was disabled meanwhile.
+ */
 async function takePlace(
   { browser, endings }: AccountOptions,
   exchange: Exchange,
   by: { readonly form: string; readonly signedIn: SignedIn },
-): Promise<void> {
+): Promise<boolean> {
   const before = await browser.find(exchange);
   const uid = await browser.begin(exchange, by);
+  if (uid === undefined) return false;
   if (before !== undefined && before.uid !== uid) await endings.endSession(before);
+  return true;
 }
 
 async function showAccount(

@@ -123,6 +123,15 @@ export class Users {
   }
 }
 
+/**
+ * Whether the user may sign in; locked, so that of a sign-in and a disabling one comes first: what is stored for somebody who
+ * signs in is stored after this, in the same transaction. Before all that hangs below the user.
+ */
+export async function lockActive({ db, lockRows }: WriteTransaction, id: string): Promise<boolean> {
+  const user = db.selectFrom("users").select("id").where("id", "=", id).where("disabled_at", "is", null);
+  return (await lockRows(user).executeTakeFirst()) !== undefined;
+}
+
 /** A username is in one spelling; an e-mail address is compared without letter case. */
 function withName(db: Kysely<Database>, name: string) {
   const key = usernameKey(name) ?? "";

@@ -74,6 +74,13 @@ const ASKED_FOR: Readonly<Record<GivenField, string>> = {
   password: "Enter your password.",
 };
 
+/** One text for every cause: whether the user exists is nobody's business. */
+export const refusedForm = (username: string): SignInForm => ({
+  status: 422,
+  username,
+  problem: "The username or password is not correct.",
+});
+
 function formOf(answer: SignInAnswer, username: string): FormAnswer {
   switch (answer.outcome) {
     case "signed_in":
@@ -83,8 +90,7 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
       return { status: 422, username, fields };
     }
     case "refused":
-      // One text for every cause: whether the user exists is nobody's business.
-      return { status: 422, username, problem: "The username or password is not correct." };
+      return refusedForm(username);
     case "wait": {
       const seconds = Math.max(1, Math.ceil(answer.waitMs / 1000));
       const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then try again. Trying sooner does not help.`;

@@ -5,7 +5,7 @@
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { hashPassword } from "../people/password-hash.ts";
-import type { Users } from "../people/users.ts";
+import { lockActive, type Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
 import type { GuessLimit } from "./guess-limit.ts";
@@ -79,10 +79,14 @@ const remember =
     const { standing, address, owner } = identity;
     const deviceToken =
       standing.kind === "device" ? standing.token : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
-    await storage.write(async (transaction) => {
+    const isActive = await storage.write(async (transaction) => {
+      // Once more: a disabling forgets all places, and a sign-in that it overtook must not bring one back.
+      if (!(await lockActive(transaction, owner.id))) return false;
       await guesses.succeeded(transaction, identity);
       await knownPlaces.remember(transaction, owner, { deviceToken, address });
+      return true;
     });
+    if (!isActive) return { outcome: "refused" };
     attempt.deviceToken = deviceToken;
     return undefined;
   };

@@ -7,6 +7,7 @@ import {
   isEnd,
   nobodysBrowser,
   ok,
+  passPages,
   refresh,
   type SignedIn,
   signIn,
@@ -120,6 +121,40 @@ describe("the account page", () => {
     assert.match(again.body, /Alice Example/);
     const other = await browser.submit(form, form.forms[0]!, { fill: BOB });
     assert.match(other.body, /Bob Example/);
+  });
+});
+
+describe("a sign-in form that is sent again", () => {
+  it("leaves the browser signed in, on one device, although its session was signed in again since", async () => {
+    const browser = new PlainBrowser();
+    const form = await account(browser);
+    await browser.submit(form, form.forms[0]!, { fill: ALICE });
+    await passPages(browser, begin(server.issuer, { prompt: "login" }).url);
+    const before = (await devices()).map(({ uid }) => uid).toSorted();
+    const again = await browser.submit(form, form.forms[0]!, { fill: ALICE });
+    assert.match(again.body, /Alice Example/);
+    assert.match((await account(browser)).body, /Alice Example/);
+    assert.deepEqual((await devices()).map(({ uid }) => uid).toSorted(), before);
+  });
+});
+
+describe("a user who is disabled after the password was looked at", () => {
+  it("gets no session, and is told what anybody else is", async (t) => {
+    const { storage, people, oidc } = server.server;
+    const { id } = (await people.users.findByUsername("bob"))!;
+    const before = await oidc.sessions.devicesOf(id);
+    const save = oidc.sessions.save.bind(oidc.sessions);
+    const late = t.mock.method(oidc.sessions, "save", async (session: never) => {
+      await storage.write((transaction) => people.users.disable(transaction, id));
+      return save(session);
+    });
+    const { browser, page } = await signInHere(BOB);
+    late.mock.restore();
+    await storage.write((transaction) => people.users.enable(transaction, id));
+    assert.equal(page.status, 422);
+    assert.match(page.body, /role="alert">The username or password is not correct\./);
+    assert.ok((await account(browser)).forms[0]!.hasPassword);
+    assert.deepEqual(await oidc.sessions.devicesOf(id), before);
   });
 });
 

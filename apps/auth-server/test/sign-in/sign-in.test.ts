@@ -92,6 +92,35 @@ describe("a table of steps without a factor", () => {
   });
 });
 
+describe("a user who is disabled while signing in", () => {
+  it("is refused at the end too, and no place is remembered", async () => {
+    const { storage, users } = parts;
+    const alice = (await users.findByUsername("alice"))!;
+    const steps = signInSteps(parts, { id: "", password_hash: "" });
+    let disabling: Promise<void> | undefined;
+    const disables: (typeof steps)[number] = [
+      "somebody disables the user, and has not committed when the next step begins",
+      async () => {
+        const begun = Promise.withResolvers<void>();
+        disabling = storage.write(async (transaction) => {
+          await users.disable(transaction, alice.id);
+          begun.resolve();
+        });
+        await begun.promise;
+        return undefined;
+      },
+    ];
+    const beforeRemember = steps.findIndex(([what]) => what.startsWith("remember"));
+    const racing = steps.toSpliced(beforeRemember, 0, disables);
+    const answer = await runSignIn(racing, { ...ALICE, address: "192.0.2.70" });
+    await disabling;
+    await storage.write((transaction) => users.enable(transaction, alice.id));
+    assert.deepEqual(answer, { outcome: "refused" });
+    const places = storage.read.selectFrom("known_places").selectAll().where("user_id", "=", alice.id);
+    assert.deepEqual(await places.execute(), []);
+  });
+});
+
 describe("guessing", () => {
   it("has to wait after five failures, longer each time, and never longer than a minute", async () => {
     const more = { password: "wrong", address: "192.0.2.2" };

@@ -14,10 +14,14 @@ import { KeyRing } from "../../src/keys/key-ring.ts";
 import { lineageIn } from "../../src/oidc/endings/lineage.ts";
 import { Consents } from "../../src/oidc/state/consents.ts";
 import { GrantStore } from "../../src/oidc/state/grant-store.ts";
+import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
+import { SessionStore } from "../../src/oidc/state/session-store.ts";
+import { lockActive, Users } from "../../src/people/users.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
 import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { createStoredTimes } from "../../src/storage/stored-time.ts";
 import { wallClock } from "../clocks.ts";
 import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
 import { closingStorages, draft, oneTo, storageOptions, storedSeqs } from "./temporary-storage.ts";
@@ -320,6 +324,31 @@ test("a grant that is made of a consent while that is withdrawn at another serve
   await withdrawing;
   assert.equal(await grants.find(id!), undefined);
   assert.equal(await grants.takeUp(owner, async () => payload), undefined);
+});
+
+test("a user who is disabled at another server while signing in gets no session", async (t) => {
+  const [left, right] = await twoServers(t);
+  const parts = { storage: left, clock: systemClock, randomBytes };
+  const users = new Users(parts);
+  await users.ensure({ username: "alice", name: "Alice", password: "a password of alice" });
+  const { id } = (await users.findByUsername("alice"))!;
+  const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
+  const ofStrangers = {} as RowsOfStrangers;
+  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers });
+  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
+  let opening: Promise<[boolean, boolean]> | undefined;
+  const outside = AsyncLocalStorage.snapshot();
+  await left.write(async (transaction) => {
+    await users.disable(transaction, id);
+    opening ??= outside(() =>
+      Promise.all([sessions.save(session), right.write((other) => lockActive(other, id))]),
+    );
+    await lockIsWaitedFor(left);
+  });
+  assert.deepEqual(await opening, [false, false]);
+  await left.write((transaction) => users.enable(transaction, id));
+  assert.equal(await sessions.find("cookie"), undefined);
+  assert.equal(await sessions.save(session), true);
 });
 
 test("a commit whose answer is lost is told as a failure, and is found later, once", async (t) => {

@@ -65,8 +65,8 @@ function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
   return {
     find: async (id) => ofActiveUser(await sessions.find(id)),
     findByUid: async (uid) => ofActiveUser(await sessions.findByUid(uid)),
-    upsert: (id, payload, ttlSeconds) =>
-      asLibraryError(
+    upsert: async (id, payload, ttlSeconds) =>
+      void (await asLibraryError(
         sessions.save({
           id,
           payload: payload as unknown as SessionPayload,
@@ -74,7 +74,7 @@ function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
           replaces: state().replacedSessionId,
           userAgent: Provider.ctx?.get("user-agent"),
         }),
-      ),
+      )),
     /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
     destroy: async (id) => {
       state().replacedSessionId = id;

@@ -8,6 +8,7 @@
  */
 import type { Clock } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
+import { lockActive } from "../../people/users.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -36,6 +37,11 @@ export interface SaveSession {
   /** The id that this one takes the place of. */
   readonly replaces?: string | undefined;
   readonly userAgent?: string | undefined;
+  /**
+   * The factors were passed in this very request, so that the id may lead into the account, whatever sign-ins the session had
+   * since. Default: only an id of a request that knows of the newest.
+   */
+  readonly factorsPassed?: boolean;
 }
 
 export interface SessionStoreOptions {
@@ -118,31 +124,45 @@ export class SessionStore {
     return { ...payload, authorizations, ...(id === undefined ? {} : { jti: id }) };
   }
 
-  async save(session: SaveSession): Promise<void> {
+  /** Gives whether the id leads into the session now. The one place where sessions are opened: no way in can forget what is asked here. */
+  async save(session: SaveSession): Promise<boolean> {
     // Of somebody signed in: a sign-out changes it first. There are no more of them than people who sign in.
     const isOfStranger = session.payload.accountId === undefined;
     if (isOfStranger) await this.#ofStrangers.makeWay();
     const options = isOfStranger ? ({ onBehalfOf: "stranger" } as const) : {};
-    await this.#storage.write((transaction) => this.#save(transaction, session), options);
+    return this.#storage.write((transaction) => this.#save(transaction, session), options);
   }
 
-  async #save(transaction: WriteTransaction, session: SaveSession): Promise<void> {
-    const isActive = await isOfActiveUser(transaction, session.payload.accountId);
+  async #save(transaction: WriteTransaction, session: SaveSession): Promise<boolean> {
+    const { accountId } = session.payload;
+    const isActive = accountId === undefined || (await lockActive(transaction, accountId));
     const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
     const stored = await transaction.lockRows(row).executeTakeFirst();
     // Ended while this request ran: its late save must not sign the user in again.
-    if (stored !== undefined && stored.ended_at !== null) return;
+    if (stored !== undefined && stored.ended_at !== null) return false;
     const before = stored && (JSON.parse(stored.payload) as SessionPayload);
     const view = viewOf(before, session.payload);
-    // An id put in now would lead into an account that this request never proved to know: fixation.
-    if (view === "before_sign_in") return;
     // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
-    if (!isActive) return;
+    if (!isActive) return false;
+    if (view === "before_sign_in") return this.#saveLateId(transaction, session, stored!);
     const isSignIn = view === "sign_in";
     const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
     const payload = { ...session.payload, authorizations };
     await this.#saveRow(transaction, { ...session, payload }, { isSignIn, isNew: stored === undefined });
     await this.#saveId(transaction, session, isSignIn);
+    return true;
+  }
+
+  /** An id put in now would lead into an account that this request never proved to know: fixation. Unless it just has. */
+  async #saveLateId(
+    transaction: WriteTransaction,
+    session: SaveSession,
+    stored: SessionRow,
+  ): Promise<boolean> {
+    const isOver = stored.expires_at <= wholeSeconds(this.#clock);
+    if (session.factorsPassed !== true || isOver) return false;
+    await this.#saveId(transaction, session, false);
+    return true;
   }
 
   async #saveRow(
@@ -227,20 +247,6 @@ export class SessionStore {
 
 /** Values that could be read out of the database and used; a cookie's hash cannot. */
 const hashOfId = (id: string): Uint8Array => hashOfSecret("Session", id);
-
-/** Locked, and before the session: of a sign-in and a disabling at two servers one comes first. */
-async function isOfActiveUser(
-  { db, lockRows }: WriteTransaction,
-  accountId: string | undefined,
-): Promise<boolean> {
-  if (accountId === undefined) return true;
-  const user = db
-    .selectFrom("users")
-    .select("id")
-    .where("id", "=", accountId)
-    .where("disabled_at", "is", null);
-  return (await lockRows(user).executeTakeFirst()) !== undefined;
-}
 
 export async function deleteIds({ db }: WriteTransaction, uid: string): Promise<void> {
   await db.deleteFrom("oidc_session_ids").where("session_uid", "=", uid).execute();
