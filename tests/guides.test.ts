@@ -7,13 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import {
-  freePortBlock,
-  nodeCommand,
-  type ServerProcess,
-  startProcess,
-  until,
-} from "@portcullis/testing/end-to-end";
+import { nodeCommand, type ServerProcess, startProcess, until } from "@portcullis/testing/end-to-end";
+import { freePortBlock } from "@portcullis/testing/ports";
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;

@@ -14,7 +14,6 @@ import {
   adopt,
   bearer,
   exchange,
-  freePortBlock,
   isRunning,
   nodeCommand,
   type ServerProcess,
@@ -22,6 +21,7 @@ import {
   startProcess,
   until,
 } from "@portcullis/testing/end-to-end";
+import { freePortBlock } from "@portcullis/testing/ports";
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;

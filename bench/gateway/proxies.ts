@@ -1,9 +1,9 @@
 /** The service and the proxies before it, each as one process with one thread of work, on free loopback ports. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@portcullis/testing/ports";
 import type { Scenario } from "./scenario.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -179,13 +179,3 @@ async function until(isTrue: () => Promise<boolean>, what: string): Promise<void
 
 const onlyChildOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}

@@ -1,13 +1,12 @@
 /** An authorization server as a process. Answers `{ append: batches }` with the CPU that they took. */
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import {
   type AuthServer,
   createAuthServer,
   createReport,
   resolveConfiguration,
 } from "@portcullis/auth-server";
+import { freePort } from "@portcullis/testing/ports";
 import { ADMIN, VERIFIERS } from "./clients.ts";
 
 export interface ServerOptions {
@@ -73,12 +72,4 @@ function configurationOf({ dataDirectory, database, redis }: ServerOptions) {
       ...VERIFIERS.map((verifier) => client(verifier, "revocations.read")),
     ],
   });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port: free } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return free;
 }

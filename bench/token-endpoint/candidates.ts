@@ -1,8 +1,8 @@
 /** The two servers. This file is their process too: `candidates.ts NAME` starts one and answers over IPC. */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createAuthServer, createReport, resolveConfiguration } from "@portcullis/auth-server";
+import { freePort } from "@portcullis/testing/ports";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 
@@ -84,14 +84,6 @@ async function startBare(): Promise<string> {
   });
   await new Promise<void>((resolve) => createServer(provider.callback()).listen(port, "127.0.0.1", resolve));
   return issuer;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 if (process.send !== undefined && import.meta.main) {

@@ -1,4 +1,4 @@
-import { freePortBlock } from "@portcullis/testing/end-to-end";
+import { freePortBlock } from "@portcullis/testing/ports";
 
 export const HOST = "127.0.0.1";
 

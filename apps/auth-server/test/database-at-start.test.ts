@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@portcullis/testing/ports";
 import { type PostgresServer, startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
 
@@ -61,13 +62,6 @@ async function listening(): Promise<{ server: Server; port: number }> {
   const server = createServer((socket) => void socket.destroy()).listen(0, "127.0.0.1");
   await once(server, "listening");
   return { server, port: (server.address() as { port: number }).port };
-}
-
-async function freePort(): Promise<number> {
-  const { server, port } = await listening();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function saysInOneLine(url: string, says: RegExp): Promise<void> {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort } from "@portcullis/testing/ports";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 let directory: string;
@@ -53,12 +54,6 @@ async function taken(): Promise<{ port: number; holder: Server }> {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   return { port: (holder.address() as { port: number }).port, holder };
-}
-
-async function freePort(): Promise<number> {
-  const { port, holder } = await taken();
-  await new Promise((resolve) => holder.close(resolve));
-  return port;
 }
 
 /** Lines that are ours: the library writes one of its own when it is loaded. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePortBlock } from "@portcullis/testing/end-to-end";
+import { freePort } from "@portcullis/testing/ports";
 import { StalledLog } from "@portcullis/testing/stalled-log";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -33,7 +33,7 @@ test("with a log that nobody reads, it answers on, and says how many lines it dr
 
 async function start(t: { after(work: () => Promise<void>): void }, standardError: number) {
   const directory = await mkdtemp(join(tmpdir(), "portcullis-stalled-log-"));
-  const port = await freePortBlock(1);
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const file = join(directory, "config.json");
   const listen = { host: "127.0.0.1", port };

@@ -2,7 +2,13 @@
 import type { Server } from "node:http";
 import type { ConnectedGuard } from "@portcullis/guard";
 import type { Clock, Log, SetTimer } from "@portcullis/protocol";
-import { createClientAddresses, listenOn, type Management, openManagement } from "@portcullis/service";
+import {
+  createClientAddresses,
+  listenOn,
+  type Management,
+  openManagement,
+  stopOnce,
+} from "@portcullis/service";
 import type { Configuration } from "./config/configuration.ts";
 import { createDecisionCore } from "./decision-core.ts";
 import { proxyListener } from "./entry/proxy/proxy-listener.ts";
@@ -47,7 +53,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return {
       url,
       managementUrl: management.url,
-      stop: once(async () => {
+      stop: stopOnce(async () => {
         phase.drain();
         await finishRequests(proxy, options);
         // Only now: until the last answer is out, the lease has to stand.
@@ -157,9 +163,4 @@ async function finishRequests(proxy: Server, { configuration, setTimer }: Gatewa
   const cancel = setTimer(() => proxy.closeAllConnections(), configuration.drainMs);
   await closed;
   cancel();
-}
-
-function once(action: () => Promise<void>): () => Promise<void> {
-  let result: Promise<void> | undefined;
-  return () => (result ??= action());
 }

@@ -3,7 +3,7 @@ import { every, FeedStreams, LeaseTable } from "@portcullis/feed-server";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
 import type { Authenticate, MountedRoute } from "@portcullis/http-api";
 import { type Clock, type Log, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
-import { listenError, originOf } from "@portcullis/service";
+import { listenError, originOf, stopOnce } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
 import type { Configuration } from "./config/relay-configuration.ts";
 import { AcknowledgingFeed } from "./leases/acknowledging-feed.ts";
@@ -84,7 +84,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     routes,
     status,
     whenReady: (signal) => parts.guard.whenReady(signal),
-    stop: once(async () => {
+    stop: stopOnce(async () => {
       phase.isStopping = true;
       await stop(parts);
       await stopTimers();
@@ -214,9 +214,4 @@ async function listen(app: FastifyInstance, { listen: address }: Configuration):
   } catch (error) {
     throw listenError(error, address, "listen.port");
   }
-}
-
-function once(action: () => Promise<void>): () => Promise<void> {
-  let result: Promise<void> | undefined;
-  return () => (result ??= action());
 }

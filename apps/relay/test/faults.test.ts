@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ConnectedGuard } from "@portcullis/guard";
 import { RecordedLog } from "@portcullis/testing";
-import { freePortBlock, until } from "@portcullis/testing/end-to-end";
+import { until } from "@portcullis/testing/end-to-end";
+import { freePort } from "@portcullis/testing/ports";
 import { RelayProcess } from "./support/relay-process.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
 import { startWorld, type World } from "./support/world.ts";
@@ -68,7 +69,7 @@ test(
   limit,
   async (t) => {
     const world = await startWorld(t);
-    const port = await freePortBlock(1);
+    const port = await freePort();
     const file = await world.relayFile({ listen: { port }, leaseMs: 2000 });
     const log = new RecordedLog();
     const snapshots = () => log.named("snapshot_applied").length;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { test } from "node:test";
 import { createKeySpace } from "@portcullis/revocation";
 import { FakeFeed, FakeIssuer, VERIFIER } from "@portcullis/testing";
+import { freePort } from "@portcullis/testing/ports";
 import { DENIALS } from "../src/index.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
@@ -48,15 +48,6 @@ function runExample(environment: Record<string, string>): ChildProcess {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "inherit", "inherit"],
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" ? address!.port : 0;
 }
 
 /** The example says nothing when it is ready, so it is asked until it is: 503 and no answer mean not yet. */

@@ -23,6 +23,7 @@ export {
   type EndOfProcessOptions,
   type FatalEvent,
   type Stop,
+  stopOnce,
 } from "./process/end-of-process.ts";
 export {
   type ProcessDefinition,

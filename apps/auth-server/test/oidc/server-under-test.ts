@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@portcullis/testing/ports";
 import { createPostgresDatabase } from "@portcullis/testing/servers";
 import { resolveConfiguration } from "../../src/config/load.ts";
 import { createReport } from "../../src/logging/report.ts";
@@ -115,14 +115,6 @@ async function close(server: AuthServer): Promise<void> {
 }
 
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => probe.once("listening", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 export const basicOf = (client: string): string =>
   `Basic ${Buffer.from(`${client}:${secretOf(client)}`).toString("base64")}`;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
 import { type Log, type Receipt, receiptSchema } from "@portcullis/protocol";
-import { freePortBlock } from "@portcullis/testing/end-to-end";
+import { freePort } from "@portcullis/testing/ports";
 import { createAuthServer, resolveConfiguration } from "../../../auth-server/src/index.ts";
 import { type Configuration, type Relay, type RelayOptions, startRelay } from "../../src/index.ts";
 
@@ -28,7 +28,7 @@ export interface World {
 
 export async function startWorld(t: TestContext): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), "portcullis-relay-"));
-  const port = await freePortBlock(1);
+  const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
   const server = await createAuthServer({
     configuration: resolveConfiguration(authServerSettings(issuer, port, directory)),

@@ -16,6 +16,12 @@ export interface EndOfProcessOptions {
 /** Takes no new requests and finishes those under way. Called more than once, gives the same promise. */
 export type Stop = () => Promise<void>;
 
+/** Returns a stop that begins once, whoever asks for it again. */
+export function stopOnce(stop: Stop): Stop {
+  let stopped: Promise<void> | undefined;
+  return () => (stopped ??= stop());
+}
+
 /** How long stopping may take after a fault: those under way may hang by that very fault. */
 const DRAIN_AFTER_FAULT_MS = 5_000;
 const FLUSH_MS = 2_000;

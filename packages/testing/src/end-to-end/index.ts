@@ -7,7 +7,6 @@ export * from "./html.ts";
 export * from "./load.ts";
 export * from "./page-checks.ts";
 export * from "./plain-browser.ts";
-export * from "./ports.ts";
 export * from "./prove.ts";
 export * from "./raw-exchange.ts";
 export * from "./relying-party.ts";

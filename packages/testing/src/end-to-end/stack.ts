@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePortBlock } from "../ports.ts";
 import { exchange } from "./exchange.ts";
-import { freePortBlock } from "./ports.ts";
 import {
   adopt,
   isRunning,

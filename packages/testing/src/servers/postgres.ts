@@ -6,7 +6,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { freePortBlock } from "../end-to-end/ports.ts";
+import { freePort } from "../ports.ts";
 
 export interface PostgresOptions {
   /** Off, commits wait for no disk: only where nothing is killed. Default: on. */
@@ -40,7 +40,7 @@ const START_MS = 60_000;
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const dataFolder = makeDataFolder(options.parentFolder ?? tmpdir());
-  const port = await freePortBlock(1);
+  const port = await freePort();
   let child = await launch(dataFolder, port, options);
   const killAtExit = () => child.kill("SIGKILL");
   process.once("exit", killAtExit);

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePortBlock } from "../end-to-end/ports.ts";
 import { startProcess } from "../end-to-end/server-process.ts";
+import { freePort, freePortBlock } from "../ports.ts";
 import { type RedisServer, sendCommand, startRedis, untilAnswers } from "./redis.ts";
 
 const SLOTS = 16_384;
@@ -20,7 +20,7 @@ export async function startRedisSentinel(): Promise<RedisSentinelGroup> {
   const name = "portcullis";
   const master = await startRedis();
   const replica = await startRedis({ replicaOf: master.port });
-  const port = await freePortBlock(1);
+  const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), "redis-sentinel-"));
   const file = join(directory, "sentinel.conf");
   await writeFile(

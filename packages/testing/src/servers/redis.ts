@@ -2,8 +2,8 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePortBlock } from "../end-to-end/ports.ts";
 import { type ServerProcess, startProcess } from "../end-to-end/server-process.ts";
+import { freePort } from "../ports.ts";
 
 export interface RedisOptions {
   /** Keeps what is written over a restart; default false. */
@@ -38,7 +38,7 @@ const START_MS = 10_000;
 
 /** A throw-away `redis-server` on a free port of the loopback address. Killed at the end of the test process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const port = await freePortBlock(1);
+  const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), "redis-"));
   const command = commandLine(options, port, directory);
   const dump = join(directory, "dump.rdb");

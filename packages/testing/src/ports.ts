@@ -4,7 +4,10 @@ import { createServer } from "node:net";
 const FIRST = 12_000;
 const LAST = 31_000;
 
-/** The first of `size` free neighbouring ports on the loopback address. */
+/** Returns a free port on the loopback address. */
+export const freePort = (): Promise<number> => freePortBlock(1);
+
+/** Returns the first of `size` free neighbouring ports on the loopback address. */
 export async function freePortBlock(size: number): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const base = FIRST + size * Math.floor((Math.random() * (LAST - FIRST)) / size);
