@@ -36,7 +36,7 @@ test("the table has every setting, with its kind, default, name in the environme
   for (const row of [
     "| `port` | whole number, 1 to 10 | **required** | `PORTCULLIS_PORT` | A port \\| or so. |",
     "| `key` | secret text |  | `PORTCULLIS_KEY` | A key. |",
-    "| `keyFile` | text |  | `PORTCULLIS_KEY_FILE` | Path of a file that holds `key`, relative to this file. |",
+    "| `keyFile` | text |  | `PORTCULLIS_KEY_FILE` | Path of a file with `key`: relative to the configuration file, or in the environment to the working directory. |",
     "| `routes` | list, each with | **required** | `PORTCULLIS_ROUTES` | Routes. |",
     "| `routes[].path` | text | `/` |  | Where. |",
     "| `store.kind` | `memory`, `disk` | **required** | `PORTCULLIS_STORE_KIND` | Which. |",

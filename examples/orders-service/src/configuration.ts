@@ -18,10 +18,10 @@ const schema = z.strictObject({
   management: managementSchema(DEFAULT_MANAGEMENT_PORT).describe(
     "Where operators connect: `/livez`, `/readyz`, `/metrics`.",
   ),
-  audience: text.describe("The resource indicator that access tokens must name."),
+  audience: text.describe("Audience that access tokens must have."),
   verifier: z
     .strictObject({
-      clientId: text.describe("Its client, with scope `revocations.read`."),
+      clientId: text.describe("The service's client at the issuer, with the scope `revocations.read`."),
       clientSecret: secret(text.describe("Its secret.")),
     })
     .describe("How the guard reaches the list of revocations."),
@@ -31,7 +31,9 @@ const schema = z.strictObject({
       audience: text.describe("`aud` of its tokens."),
     })
     .optional()
-    .describe("Whose transaction tokens are believed; without it, a call that brings one is refused."),
+    .describe(
+      "The gateway whose transaction tokens are believed. Without it, a call that brings one is refused.",
+    ),
 });
 
 /** What the service is configured with. */

@@ -23,38 +23,40 @@ const requestsPerMinute = z.int().min(1).max(1_000_000);
 
 /** An API that takes our tokens, named by its resource indicator (RFC 8707). */
 export const resourceSchema = z.strictObject({
-  identifier: z.url().describe("Resource indicator (RFC 8707): what tokens for it have as `aud`."),
-  name: z.string().min(1).max(100).describe("Shown to users."),
+  identifier: z.url().describe("Resource indicator of the API (RFC 8707). It is the `aud` of its tokens."),
+  name: z.string().min(1).max(100).describe("Name that users see."),
   scopes: z
     .record(scopeToken, z.string().min(1).max(200))
     .describe(
-      "Each scope, and what it lets an app do, in words that a user understands: the consent page shows them.",
+      "Each scope, and what it lets an app do. The consent page shows these words, so write them for users.",
     ),
   accessTokenTtlSeconds: z
     .int()
     .min(5)
     .max(86_400)
     .default(FIVE_MINUTES)
-    .describe("Lifetime of access tokens for it."),
+    .describe("Lifetime of its access tokens."),
 });
 
 export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
 
 export const clientSchema = z.strictObject({
-  clientId: identifier.describe("Its name in the protocol."),
-  name: z.string().min(1).max(100).describe("Shown on the consent page."),
+  clientId: identifier.describe("Name of the client in the protocol."),
+  name: z.string().min(1).max(100).describe("Name on the consent page."),
   clientSecret: secret(
     z
       .string()
       .min(22, "must be random and at least 22 characters long")
       .max(200)
       .optional()
-      .describe("None for a public client. Kept as a hash alone, so it must be random: 128 bits or more."),
+      .describe(
+        "Leave it out for a public client. Only a hash is stored, so it must be random: 128 bits or more.",
+      ),
   ),
   redirectUris: z
     .array(z.string())
     .default([])
-    .describe("Where codes may be sent. Compared character by character."),
+    .describe("Where codes may be sent. They are compared character by character."),
   postLogoutRedirectUris: z
     .array(z.string())
     .default([])
@@ -67,25 +69,25 @@ export const clientSchema = z.strictObject({
     .enum(["web", "native"])
     .default("web")
     .describe(
-      "`native` for an app on the user's own device (RFC 8252): it may have redirect URIs of a private-use scheme, and of `http://127.0.0.1` and `http://[::1]` any port is taken.",
+      "`native` for an app on the user's own device (RFC 8252). It may have redirect URIs with a private-use scheme. For `http://127.0.0.1` and `http://[::1]` any port is accepted.",
     ),
   firstParty: z
     .boolean()
     .default(false)
     .describe(
-      "The operator's own app: users are not asked for consent, nor whether to sign out when it says for which session.",
+      "The operator's own app. Users are not asked for consent. They are not asked whether to sign out either, if the app says for which session.",
     ),
   resources: z
     .record(z.string(), z.array(scopeToken).min(1))
     .default({})
     .describe(
-      "Resource indicator of an API, and the scopes that it may ask for there. `<issuer>/api` is this server's own API.",
+      "For each API (its resource indicator), the scopes that the client may ask for. `<issuer>/api` is this server's own API.",
     ),
   introspectsAnyToken: z
     .boolean()
     .default(false)
     .describe(
-      "May introspect every token; otherwise its own, and those for the APIs that it is configured for.",
+      "Whether it may introspect every token. Otherwise it may introspect its own tokens, and those for the APIs that it is configured for.",
     ),
 });
 
@@ -95,15 +97,15 @@ export const userSchema = z.strictObject({
     .string()
     .min(1)
     .max(128)
-    .describe("Without `@`, and not spelt like a `sub` (22 characters of base64url)."),
-  name: z.string().min(1).max(200).describe("Shown to apps that ask for the profile."),
-  email: z.email().optional().describe("Told to apps that ask for it."),
+    .describe("It has no `@`, and does not look like a `sub` (22 characters of base64url)."),
+  name: z.string().min(1).max(200).describe("Given to apps that ask for the profile."),
+  email: z.email().optional().describe("Given to apps that ask for the e-mail address."),
   password: secret(
     z
       .string()
       .min(8)
       .max(1024)
-      .describe("At first, 8 to 1,024 characters; later changes of the file change nothing."),
+      .describe("The first password, 8 to 1,024 characters. Later changes in the file have no effect."),
   ),
 });
 
@@ -113,7 +115,7 @@ export const databaseSchema = z.discriminatedUnion("kind", [
     kind: z
       .literal("sqlite")
       .describe(
-        "SQLite is one file in `dataDirectory` and one server. PostgreSQL may be shared by any number of servers.",
+        "`sqlite` is one file in `dataDirectory`, for one server. Any number of servers can share `postgres`.",
       ),
   }),
   z.strictObject({
@@ -124,7 +126,7 @@ export const databaseSchema = z.discriminatedUnion("kind", [
         .regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")
         .describe("`postgres://user:password@host:port/database`."),
     ),
-    poolSize: z.int().min(4).max(200).default(16).describe("Connections of one server at most."),
+    poolSize: z.int().min(4).max(200).default(16).describe("How many connections one server may open."),
   }),
 ]);
 
@@ -135,58 +137,64 @@ export const redisSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      "Publish the log as the stream `<keyPrefix>:feed`, which verifiers can read instead of the HTTP stream.",
+      "Whether to publish the log as the stream `<keyPrefix>:feed`. Verifiers can read it instead of the HTTP stream.",
     ),
   plainKeys: z
     .boolean()
     .default(false)
     .describe(
-      "Keep `revoked:jti:<jti>` and `revoked:sid:<sid>` for gateways that look tokens up themselves.",
+      "Whether to write the keys `revoked:jti:<jti>` and `revoked:sid:<sid>`, for gateways that look tokens up in Redis themselves.",
     ),
 });
 
 const limits = z.strictObject({
   authorizationRequestsPerMinute: requestsPerMinute
     .default(1200)
-    .describe("`/authorize`, and the way back from its pages, each."),
-  pushedRequestsPerMinute: requestsPerMinute.default(3000).describe("`/par`. They live for a minute."),
-  signOutsPerMinute: requestsPerMinute.default(1200).describe("`/logout` and its answer, each."),
+    .describe(
+      "Requests to `/authorize`. Requests that come back from its pages count separately, up to the same number.",
+    ),
+  pushedRequestsPerMinute: requestsPerMinute
+    .default(3000)
+    .describe("Requests to `/par`. What they store lives for a minute."),
+  signOutsPerMinute: requestsPerMinute
+    .default(1200)
+    .describe("Requests to `/logout`. Answers on its page count separately, up to the same number."),
   signInAttemptsPerMinute: requestsPerMinute
     .default(6000)
     .describe(
-      "Passwords that are sent, whatever account they are for. It bounds what is stored; guessing is slowed down sooner.",
+      "Passwords that are sent, for any account. This limits what is stored. Guessing is slowed down sooner.",
     ),
   requestBytes: z
     .int()
     .min(1024)
     .max(57_344)
     .default(8192)
-    .describe(
-      "What one such request may have stored, and the length of its address; more is answered 400 or 414.",
-    ),
+    .describe("How much one such request may store, and how long its URL may be. More gets 400 or 414."),
   rowsOfStrangers: z
     .int()
     .min(100)
     .max(100_000_000)
     .default(100_000)
-    .describe("Rows of each kind that name nobody. The oldest make way for new ones."),
+    .describe(
+      "How many rows that belong to no user are kept, of each kind. New rows replace the oldest ones.",
+    ),
 });
 
 const diskSpace = z.strictObject({
   reserveMiB: mebibytes
     .default(16)
-    .describe("Held for revoking, signing out and pruning when nothing else is left."),
+    .describe("Space that is kept free for revoking, signing out and pruning."),
   refuseStrangersBelowMiB: mebibytes
     .default(64)
-    .describe("Free space below which sign-ins cannot be begun: 503 `storage_full`."),
-  alarmBelowMiB: mebibytes.default(256).describe("Free space below which the log says `storage_space_low`."),
+    .describe("With less free space, nobody can begin to sign in: 503 `storage_full`."),
+  alarmBelowMiB: mebibytes.default(256).describe("With less free space, the log says `storage_space_low`."),
 });
 
 export const configurationSchema = z.strictObject({
   issuer: z
     .url()
     .describe(
-      "Where browsers and apps reach this server, and `iss` of its tokens: scheme, host and port, as in `https://login.example`.",
+      "Where browsers and apps reach this server: scheme, host and port, such as `https://login.example`. It is the `iss` of its tokens.",
     ),
   listen: listenSchema.describe("Where clients connect. Plain HTTP: a proxy in front ends TLS."),
   management: managementSchema(DEFAULT_MANAGEMENT_PORT).describe(
@@ -194,34 +202,44 @@ export const configurationSchema = z.strictObject({
   ),
   trustedProxies: trustedProxiesSchema
     .optional()
-    .describe("Proxies in front. Without it, a client is where its connection comes from."),
+    .describe(
+      "Proxies in front of this server. Without this setting, a client's address is the one that its connection comes from.",
+    ),
   dataDirectory: z
     .string()
     .min(1)
-    .describe("Where the server keeps its files, for its owner alone. Relative to where it was started."),
-  database: databaseSchema.default({ kind: "sqlite" }).describe("Where everything true is kept."),
-  redis: redisSchema.optional().describe("Optional: all servers of one installation name the same."),
+    .describe(
+      "Folder for the server's files. Only its owner can read it. Relative to the working directory, wherever it is written.",
+    ),
+  database: databaseSchema
+    .default({ kind: "sqlite" })
+    .describe("Where users, sessions, keys and revocations are stored."),
+  redis: redisSchema.optional().describe("Optional. All servers of one installation name the same Redis."),
   limits: limits
     .prefault({})
     .describe(
-      "Each from one client address (of IPv6 a /64) in a minute; more get 429. An office behind one address must fit in.",
+      "Limits on what strangers can store. Those per minute count requests from one client address (for IPv6, a /64). More get 429. Leave room for an office behind one address.",
     ),
-  diskSpace: diskSpace.prefault({}).describe("With SQLite. On a small disk at most shares of it."),
+  diskSpace: diskSpace
+    .prefault({})
+    .describe("With SQLite only. On a small disk, smaller numbers apply: see Disk space below."),
   maxLiveRevocations: z
     .int()
     .min(1000)
     .default(10_000_000)
     .describe(
-      "Live revocations that may be kept; an alarm is reported at four fifths of it. Verifiers hold as many.",
+      "How many live revocations may be kept. At four fifths of it the log has an alarm. Every verifier holds as many in memory.",
     ),
   // At least what verifiers allow by default: with less, a revocation could leave the log before its token dies.
-  clockSkewSeconds: z.int().min(5).max(60).default(5).describe("How far clocks of verifiers may be off."),
-  resources: z.array(resourceSchema).default([]).describe("APIs that take tokens of this server."),
+  clockSkewSeconds: z.int().min(5).max(60).default(5).describe("How far the clocks of verifiers may be off."),
+  resources: z.array(resourceSchema).default([]).describe("APIs that accept tokens of this server."),
   clients: z.array(clientSchema).default([]).describe("Apps, services and verifiers."),
   users: z
     .array(userSchema)
     .default([])
-    .describe("Users who are made at the first start. Later changes of the file change nothing."),
+    .describe(
+      "Users to create at the start, if they do not exist yet. Later changes in the file have no effect.",
+    ),
 });
 
 export type ConfigurationFile = z.infer<typeof configurationSchema>;

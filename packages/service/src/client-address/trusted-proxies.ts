@@ -12,16 +12,16 @@ export const trustedProxiesSchema = z
     addresses: z
       .array(network)
       .min(1)
-      .describe("Addresses and networks of the proxies. Nobody else is believed."),
+      .describe("Addresses and networks of the proxies. No other address is believed."),
     header: z
       .enum(["forwarded", "x-forwarded-for"])
       .optional()
-      .describe("The header in which they say whom they speak for. They must write it themselves."),
+      .describe("The header in which they pass on the client's address. They must write it themselves."),
     proxyProtocol: z
       .boolean()
       .default(false)
       .describe(
-        "Whether they begin each connection with the PROXY protocol (version 1 or 2): it is then required of them.",
+        "Whether they begin each connection with the PROXY protocol (version 1 or 2). If `true`, they must.",
       ),
   })
   .refine(({ header, proxyProtocol }) => header !== undefined || proxyProtocol, {

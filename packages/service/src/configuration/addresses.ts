@@ -7,8 +7,8 @@ const LOOPBACK = "127.0.0.1";
 
 /** The schema of where a process listens for its clients. */
 export const listenSchema = z.strictObject({
-  host: z.string().min(1).default(LOOPBACK).describe("Address that is listened on."),
-  port: port.describe("TCP port; 0 takes a free one."),
+  host: z.string().min(1).default(LOOPBACK).describe("Address to listen on."),
+  port: port.describe("TCP port. 0 takes a free one."),
 });
 
 /** Returns the schema of where a process listens for operators. */
@@ -19,11 +19,11 @@ export const managementSchema = (defaultPort: number) =>
         .string()
         .min(1)
         .default(LOOPBACK)
-        .describe("Address that is listened on. Nobody is asked who they are: keep it off public networks."),
+        .describe("Address to listen on. It asks for no login: keep it off public networks."),
       port: port
         .optional()
         .describe(
-          `TCP port; 0 takes a free one. Default: ${defaultPort}, or a free one while that is taken.`,
+          `TCP port. 0 takes a free one. Default: ${defaultPort}, or a free one while that is taken.`,
         ),
     })
     .prefault({});

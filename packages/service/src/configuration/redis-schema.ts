@@ -9,8 +9,8 @@ const node = z.strictObject({
 });
 
 const login = {
-  username: text.optional().describe("User of the ACL."),
-  password: secret(text.optional().describe("Of that user.")),
+  username: text.optional().describe("User name (Redis ACL)."),
+  password: secret(text.optional().describe("Password of that user.")),
   tls: z.boolean().default(false).describe("Whether connections are encrypted."),
 };
 
@@ -23,13 +23,13 @@ const connection = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("sentinel"),
-    name: text.describe("Of the master, as the Sentinels know it."),
-    sentinels: z.array(node).min(1).describe("Some of them. They are asked without a login."),
+    name: text.describe("Name of the master, as the Sentinels know it."),
+    sentinels: z.array(node).min(1).describe("Some of the Sentinels. They are asked without a login."),
     ...login,
   }),
   z.strictObject({
     kind: z.literal("cluster"),
-    nodes: z.array(node).min(1).describe("Some of them; the others are found."),
+    nodes: z.array(node).min(1).describe("Some of the nodes. The others are found by themselves."),
     ...login,
   }),
 ]);
@@ -41,7 +41,7 @@ export const redisSettings = {
     .string()
     .regex(/^[\w.-]{1,64}$/, "must have letters, digits, and . _ - only")
     .default("portcullis")
-    .describe("Of every key but the plain ones, whose names are fixed."),
+    .describe("Prefix of every key, except the plain keys, whose names are fixed."),
 };
 
 export const redisSchema = z.strictObject(redisSettings);

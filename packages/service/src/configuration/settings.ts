@@ -67,7 +67,7 @@ function settingAt(path: readonly string[], shape: SettingShape, isRequired: boo
 
 function fileOfSecret(path: readonly string[]): Setting {
   const name = path.at(-1)!;
-  const description = `Path of a file that holds \`${name}\`, relative to this file; in the environment, to the working directory.`;
+  const description = `Path of a file with \`${name}\`: relative to the configuration file, or in the environment to the working directory.`;
   const shape = { type: "string", description, [FILE_PATH]: true };
   return {
     path: fileOf(path),
