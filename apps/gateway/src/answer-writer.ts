@@ -4,7 +4,7 @@ import type { Exchange } from "./exchange.ts";
 /** An unread body up to this size is read and dropped, so that the connection can go on; a larger one ends it. */
 const DRAINED_BYTES = 65_536;
 
-export interface AnswerWriterOptions {
+interface AnswerWriterOptions {
   readonly corsFields: (origin: string | undefined) => readonly string[];
   readonly isDraining: () => boolean;
 }

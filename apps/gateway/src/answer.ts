@@ -14,7 +14,7 @@ export interface Answer {
   readonly body: string | undefined;
 }
 
-export interface RefusalDetails {
+interface RefusalDetails {
   /** Names what was found. Goes to the other side: never a header's value, which may be a credential. */
   readonly found?: string;
   readonly headers?: readonly string[];

@@ -4,7 +4,7 @@ import type { Route } from "./config/configuration.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 
 /** A request as it arrived at an entry, before anybody has judged it, and where its answer goes. */
-export interface Arrival {
+interface Arrival {
   readonly method: string;
   /** The request target: exactly the bytes that came, since they are what is checked, matched and forwarded. */
   readonly target: string;

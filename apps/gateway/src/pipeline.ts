@@ -24,7 +24,7 @@ import type { Buffers } from "./upstreams/buffers.ts";
 import { responseFields } from "./upstreams/response-fields.ts";
 import type { ForwardOptions } from "./upstreams/service-call.ts";
 
-export interface PipelineParts {
+interface PipelineParts {
   readonly configuration: Configuration;
   readonly guard: Pick<Guard, "authenticate">;
   readonly isReady: () => boolean;

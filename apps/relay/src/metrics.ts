@@ -41,7 +41,7 @@ const FAMILIES: readonly [
   ],
 ];
 
-export interface RelayMetricsOptions extends Omit<MetricsOptions, "families"> {
+interface RelayMetricsOptions extends Omit<MetricsOptions, "families"> {
   readonly status: () => Status;
 }
 

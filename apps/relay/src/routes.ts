@@ -21,7 +21,7 @@ import { relayError } from "./errors.ts";
 import type { ServedCopy } from "./log/served-copy.ts";
 import type { Status } from "./status.ts";
 
-export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
+interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
   readonly authenticate: Authenticate;
   readonly copy: ServedCopy;
   readonly status: () => Status;
@@ -29,7 +29,7 @@ export interface RelayAppOptions extends Omit<FeedRoutesOptions, "snapshots"> {
   readonly described: DescribedRelay;
 }
 
-export interface RelayApp {
+interface RelayApp {
   readonly app: FastifyInstance;
   /** Everything that is mounted, declared or not. */
   readonly routes: readonly MountedRoute[];

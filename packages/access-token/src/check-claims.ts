@@ -16,7 +16,7 @@ import {
 import type { AccessTokenClaims } from "./claims.ts";
 import { accessTokenError } from "./errors.ts";
 
-export interface ClaimExpectations {
+interface ClaimExpectations {
   readonly issuer: string;
   readonly audience: ReadonlySet<string>;
   /** Throws unless now is within them. */

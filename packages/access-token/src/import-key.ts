@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKeyInput, type KeyObject } from "node:cryp
 import { type Algorithm, keyFits } from "./algorithms.ts";
 
 /** A public key, bound to the one algorithm it may be used with. */
-export interface VerificationKey {
+interface VerificationKey {
   readonly kid: string;
   readonly algorithm: Algorithm;
   readonly key: KeyObject;

@@ -22,7 +22,7 @@ export interface SignedJwt {
   readonly payload: JsonObject;
 }
 
-export interface SignedJwtOptions {
+interface SignedJwtOptions {
   /** `typ`, in lower case. */
   readonly type: string;
   readonly keys: KeySource;

@@ -2,7 +2,7 @@ import { type Denial, readDenial } from "./denial.ts";
 import { clientError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-export interface AuthorizedFetchOptions {
+interface AuthorizedFetchOptions {
   readonly fetch: typeof fetch;
   readonly resourceServers: ReadonlySet<string>;
   /** A session with an access token that has not run out. */

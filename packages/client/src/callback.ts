@@ -51,7 +51,7 @@ function withoutResponse(url: URL): string {
   return clean.href;
 }
 
-export interface Redeemed {
+interface Redeemed {
   /** Absent when the issuer was to ask nothing, and would have had to. */
   readonly session: Session | undefined;
   readonly returnTo: string | undefined;

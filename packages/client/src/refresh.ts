@@ -7,7 +7,7 @@ import type { Settings } from "./options.ts";
 import type { Session, SessionKeeper } from "./session.ts";
 import { successorOf } from "./token-response.ts";
 
-export interface RefreshOutcome {
+interface RefreshOutcome {
   onRefreshed(session: Session): void;
   onEnded(session: Session, cause: oauth.ResponseBodyError | undefined): void;
 }

@@ -2,10 +2,10 @@ import type { ServerResponse } from "node:http";
 import type { SetTimer } from "@portcullis/protocol";
 
 /** Bytes that wait for one verifier at most. It comes back, and goes on from its cursor. */
-export const WRITABLE_LIMIT_BYTES = 1024 * 1024;
+const WRITABLE_LIMIT_BYTES = 1024 * 1024;
 const STALL_LIMIT_MS = 10_000;
 
-export interface EventStreamOptions {
+interface EventStreamOptions {
   readonly response: ServerResponse;
   readonly setTimer: SetTimer;
   readonly onSlow: () => void;

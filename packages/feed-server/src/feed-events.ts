@@ -3,7 +3,7 @@ import type { ChainedRecord } from "./served-log.ts";
 
 export const HEARTBEAT = Buffer.from(": heartbeat\n\n");
 
-export interface BatchContent {
+interface BatchContent {
   readonly incarnation: string;
   readonly prev: number;
   /** They follow on `prev` without a gap. */

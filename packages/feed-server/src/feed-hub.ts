@@ -10,7 +10,7 @@ const BATCH_LIMIT = 1000;
 /** Batches follow each other no faster, so that a burst of revocations does not become a burst of packets. */
 const BATCH_INTERVAL_MS = 2;
 
-export interface FeedHubOptions {
+interface FeedHubOptions {
   readonly log: ServedLog;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;

@@ -8,7 +8,7 @@ import type { FeedHub } from "./feed-hub.ts";
 
 const MAX_STREAMS_PER_CLIENT = 500;
 
-export interface FeedStreamsOptions {
+interface FeedStreamsOptions {
   readonly hub: Pick<FeedHub, "follow">;
   /** What this process itself says of the token that opened a stream. */
   readonly local: Pick<RevocationView, "coordinatesOf" | "verdict">;

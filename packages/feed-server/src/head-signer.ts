@@ -4,7 +4,7 @@ import type { LogPosition } from "./served-log.ts";
 /** The issuer's word on a head, as a JWS (protocol/signed-head.ts). Of the incarnation that the log has at the call. */
 export type SignHead = (position: LogPosition) => Promise<string>;
 
-export interface HeadSignerOptions {
+interface HeadSignerOptions {
   /** Absent where nobody can sign: heads then go out unsigned. */
   readonly signHead?: SignHead | undefined;
   readonly report: (event: LogEvent) => void;

@@ -9,7 +9,7 @@ import type { ServedLog } from "./served-log.ts";
 
 const MAX_LEASES_PER_CLIENT = 500;
 
-export interface LeaseDeskOptions {
+interface LeaseDeskOptions {
   readonly log: ServedLog;
   readonly leases: LeaseBook;
   readonly leasesPerClient?: number | undefined;
@@ -27,7 +27,7 @@ export interface AheadOfHead {
   readonly signedHead?: string;
 }
 
-export interface LeaseCall {
+interface LeaseCall {
   /** The authenticated client: a lease is bound to it, so that nobody acknowledges for another. */
   readonly clientId: string;
   readonly request: LeaseRequest;

@@ -33,7 +33,7 @@ export interface LeaseReport {
   readonly clock?: ClockReport | undefined;
 }
 
-export interface LeaseTerms extends LeaseReport {
+interface LeaseTerms extends LeaseReport {
   readonly applied: number;
   readonly head: number;
   readonly receivedAt: number;

@@ -8,7 +8,7 @@ const DIGEST_BYTES = 32;
 const MIN_REUSE_MS = 2000;
 const HASHED_BYTES_PER_TURN = 4 * 1024 * 1024;
 
-export interface SnapshotsOptions {
+interface SnapshotsOptions {
   readonly log: ServedLog;
   readonly clock: Pick<Clock, "monotonicMs">;
   /** A snapshot is given out again for so long at least, and for as long as it took to make. */

@@ -1,6 +1,6 @@
 import { PortcullisError } from "@portcullis/protocol";
 
-export interface FailureDescription {
+interface FailureDescription {
   readonly message: string;
   readonly code?: string;
   readonly detail?: string;

@@ -2,7 +2,7 @@ import type { SetTimer } from "@portcullis/protocol";
 import type { DenyDecision, Ending, Following } from "./decision.ts";
 import { type Case, denialBy, type StepContext, UNDER_WAY } from "./steps.ts";
 
-export interface InFlightOptions {
+interface InFlightOptions {
   readonly context: StepContext;
   readonly setTimer: SetTimer;
   readonly onDenial: (denial: DenyDecision) => void;

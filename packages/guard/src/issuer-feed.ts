@@ -8,7 +8,7 @@ import {
 import { API_SCOPES, type Clock, unlessAborted } from "@portcullis/protocol";
 import { type Feed, httpFeed } from "@portcullis/revocation";
 
-export interface IssuerFeedOptions {
+interface IssuerFeedOptions {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;

@@ -10,7 +10,7 @@ import { type Clock, type Log, type LogEvent, PortcullisError } from "@portculli
 import { describeFailure } from "./describe-failure.ts";
 import { remedyFor } from "./remedies.ts";
 
-export interface OutageOptions {
+interface OutageOptions {
   readonly issuer: string;
   readonly clientId: string;
   /** As it was configured: whose lines these are. */

@@ -6,7 +6,7 @@ import type { TimesRefusal } from "@portcullis/access-token";
 import type { Log, LogEvent } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
 
-export interface ClockRefusal extends LogEvent {
+interface ClockRefusal extends LogEvent {
   readonly event: "refused_by_clock";
   /** So far is this clock ahead of the issuer's. */
   readonly offsetMs: number;
@@ -15,7 +15,7 @@ export interface ClockRefusal extends LogEvent {
   readonly count: number;
 }
 
-export interface ClockRefusalsOptions {
+interface ClockRefusalsOptions {
   readonly revocations: Pick<RevocationView, "clockOffsetMs" | "freshness">;
   readonly log: Log;
 }

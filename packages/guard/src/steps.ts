@@ -39,7 +39,7 @@ export interface Case {
 
 type Denied = DenyDecision | undefined;
 type Step = (request: Case, context: StepContext) => Denied | Promise<Denied>;
-export type Steps = readonly (readonly [what: string, step: Step])[];
+type Steps = readonly (readonly [what: string, step: Step])[];
 
 export const AUTHENTICATION: Steps = [
   ["the replica has its first snapshot", replicaIsReady],

@@ -7,7 +7,7 @@ import type { ErrorDefinition } from "@portcullis/protocol";
 import type { z } from "zod";
 import type { Caller } from "./caller.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** In place of a scope: no token is asked for. */
 export const ANYBODY = Symbol("anybody");
@@ -28,14 +28,14 @@ export interface BytesAnswer {
 }
 
 /** Written by the route itself for as long as it likes. */
-export interface StreamAnswer {
+interface StreamAnswer {
   readonly says: string;
   readonly stream: string;
   readonly example: string;
 }
 
 export type DeclaredAnswer = JsonAnswer | BytesAnswer | StreamAnswer;
-export type DeclaredAnswers = { readonly [status: number]: DeclaredAnswer };
+type DeclaredAnswers = { readonly [status: number]: DeclaredAnswer };
 
 type GivenHeaders = { readonly headers?: Readonly<Record<string, string>> };
 type Given<Status, Answer> =
@@ -46,7 +46,7 @@ type Given<Status, Answer> =
       : { readonly status: Status; readonly stream: (response: ServerResponse) => void };
 
 /** What a route with these answers may give: one of them, with a body that fits its schema. */
-export type AnswerOf<Answers extends DeclaredAnswers> = {
+type AnswerOf<Answers extends DeclaredAnswers> = {
   [Status in keyof Answers]: Given<Status, Answers[Status]>;
 }[keyof Answers];
 
@@ -63,7 +63,7 @@ export interface Call<Path = unknown, Query = unknown, Headers = unknown, Body =
   gone(): AbortSignal;
 }
 
-export interface RouteDeclaration<
+interface RouteDeclaration<
   Path extends z.ZodObject | undefined,
   Query extends z.ZodObject | undefined,
   Headers extends z.ZodObject | undefined,

@@ -6,7 +6,7 @@ import { httpApiError } from "./errors.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
 
 /** An error as its caller may see it. */
-export interface PublicError {
+interface PublicError {
   readonly status: number;
   readonly code: string;
   readonly text: string;

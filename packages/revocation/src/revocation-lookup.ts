@@ -5,18 +5,18 @@ import { MEMBERSHIP_TAGS, type MembershipTable } from "./tables/membership-table
 import { ALLOW, denial, type Verdict } from "./verdict.ts";
 
 /** A table, and bit `scope code` for every scope that has a record in it. */
-export interface Held<Table> {
+interface Held<Table> {
   readonly table: Table;
   readonly kinds: number;
 }
 
-export interface HeldPair<Table> {
+interface HeldPair<Table> {
   readonly current: Held<Table>;
   readonly previous: Held<Table> | undefined;
 }
 
 /** Where a verdict looks. */
-export interface LookupTables {
+interface LookupTables {
   readonly skewSeconds: number;
   /** By the token's own `exp`. */
   readonly tokens: { find(expiresAt: number): Held<MembershipTable> | undefined };

@@ -5,7 +5,7 @@ import { askingOf, type Issuer } from "./discover.ts";
 import { sayingItHere } from "./issuer-failure.ts";
 import type { Sending } from "./send.ts";
 
-export interface CredentialsOptions {
+interface CredentialsOptions {
   readonly settings: Settings;
   readonly sending: Sending;
   readonly issuer: Issuer;

@@ -17,7 +17,7 @@ const LONGEST_RETRY_MS = 10_000;
 const SILENCE_MS = 10_000;
 const COME_AGAIN: ReadonlySet<string> = new Set(["feed_unavailable", "issuer_unreachable", "timed_out"]);
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly api: RevocationsApi;
   readonly io: Pick<Io, "delay" | "signal">;
   /** The first seq to tell; default: the next that is committed. */

@@ -34,7 +34,7 @@ import { askingOf, discover, type Issuer } from "./discover.ts";
 import { sayingItHere } from "./issuer-failure.ts";
 import { type Answer, type Sending, send } from "./send.ts";
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly settings: Settings;
   readonly sending: Sending;
   /** What the verb needs and no more. */
@@ -51,9 +51,9 @@ interface Call {
   readonly body?: unknown;
 }
 
-export type StateVerb = "disable" | "enable";
+type StateVerb = "disable" | "enable";
 
-export interface ChangeOptions {
+interface ChangeOptions {
   readonly body: object;
   /** Seconds. */
   readonly wait: number;

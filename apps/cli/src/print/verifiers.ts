@@ -3,7 +3,7 @@ import type { Paint } from "./paint.ts";
 import { type Column, tableOf } from "./table.ts";
 import { duration } from "./times.ts";
 
-export function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof STYLES {
+function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof STYLES {
   if (!leased) return "no lease";
   if (clock?.isOff === true) return "clock off";
   return behind === 0 ? "live" : "behind";

@@ -13,7 +13,7 @@ import { cliError } from "../errors.ts";
 import { VerifierMarks } from "./verifier-marks.ts";
 
 /** What was found where a verifier could be compared. */
-export interface Comparison {
+interface Comparison {
   /** The chain at what it has applied; undefined when that place was not reached, or has no known value. */
   chain?: string;
   reached?: boolean;

@@ -1,5 +1,5 @@
 /** What kind of field a name is. The order matters nowhere: each name has one kind. */
-export type FieldKind =
+type FieldKind =
   /** Goes through as it came. */
   | "end-to-end"
   /** Stops here: hop-by-hop, written by the gateway itself, or a second spelling of such a name. */

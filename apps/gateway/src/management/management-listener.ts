@@ -3,7 +3,7 @@ import { createMetrics, managementListener as listenerOf } from "@portcullis/ser
 import { metricFamilies } from "./metrics.ts";
 import { readStatus, type StatusSources } from "./status.ts";
 
-export interface ManagementListenerOptions extends StatusSources {
+interface ManagementListenerOptions extends StatusSources {
   /** Whether the numbers of the process are told, too. */
   readonly ofProcess: boolean;
 }

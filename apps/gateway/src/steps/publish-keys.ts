@@ -1,7 +1,7 @@
 import { refuse } from "../answer.ts";
 import type { Step } from "../exchange.ts";
 
-export const KEYS_PATH = "/.well-known/jwks.json";
+const KEYS_PATH = "/.well-known/jwks.json";
 
 /** Services verify transaction tokens with these (RFC 7517); the path is ours and never routed. */
 export function publishKeys(jwks: { readonly keys: readonly object[] }): Step {

@@ -14,14 +14,14 @@ const REUSE_MS = 10_000;
 /** Callers remembered in a window; with more of them a window is shorter. */
 const WINDOW_ENTRIES = 20_000;
 
-export interface TransactionTokenOptions {
+interface TransactionTokenOptions {
   readonly settings: TransactionTokenSettings;
   readonly key: SigningKey;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
-export interface TransactionToken {
+interface TransactionToken {
   readonly token: string;
   /** Its `exp`, in seconds. */
   readonly expiresAt: number;

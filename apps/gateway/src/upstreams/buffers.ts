@@ -1,4 +1,4 @@
-export interface BuffersOptions {
+interface BuffersOptions {
   readonly bufferedBytes: number;
   /** In (0, 1]: what one client may have of them. */
   readonly clientShare: number;

@@ -3,7 +3,7 @@ import type { SetTimer } from "@portcullis/protocol";
 import { gatewayError } from "../errors.ts";
 import type { BodyReader, BodySource } from "../exchange.ts";
 
-export interface RequestBodyOptions {
+interface RequestBodyOptions {
   readonly maxBodyBytes: number;
   /** How long the service may take nothing of what is there, and may say nothing after the last byte. */
   readonly headersTimeoutMs: number;

@@ -1,7 +1,7 @@
 import type { Field } from "../headers/field-kind.ts";
 import type { UpstreamHead } from "./response-relay.ts";
 
-export interface ResponseFieldOptions {
+interface ResponseFieldOptions {
   readonly fieldNamed: (spelling: string) => Field;
   /** The gateway's configuration says which origins may read answers, and no service does. */
   readonly dropsCors: boolean;

@@ -24,7 +24,7 @@ export interface RelayOptions {
   readonly bufferResponseBytes: number;
 }
 
-export interface RelayedCall {
+interface RelayedCall {
   /** Asked before each part of an answer that has begun. */
   stands(): boolean;
   onAnswer(): void;

@@ -11,7 +11,7 @@ import { type RelayOptions, ResponseRelay } from "./response-relay.ts";
 import { ShortBody } from "./short-body.ts";
 
 /** What of a service a call to it uses. */
-export interface CalledUpstream {
+interface CalledUpstream {
   readonly pool: Pick<Pool, "dispatch">;
   readonly queue: ConnectionQueue;
 }

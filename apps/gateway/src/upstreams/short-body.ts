@@ -1,7 +1,7 @@
 import type { BodyReader, Exchange } from "../exchange.ts";
 import type { Buffers } from "./buffers.ts";
 
-export interface ShortBodyReader {
+interface ShortBodyReader {
   onBody(body: Uint8Array): void;
   /** There is no memory for it. */
   onNoRoom(): void;

@@ -3,7 +3,7 @@ import type { Route, UpstreamSettings } from "../config/configuration.ts";
 import { ConnectionQueue, type QueueOptions } from "./connection-queue.ts";
 
 /** A service: its connections, and who may use one. */
-export interface Upstream {
+interface Upstream {
   readonly pool: Pool;
   readonly queue: ConnectionQueue;
 }

@@ -1,7 +1,7 @@
 import type { LeaseRequest, LeaseResponse, SetTimer } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
 
-export interface AcknowledgingFeedOptions {
+interface AcknowledgingFeedOptions {
   /** Up to which seq all below enforce, of `applied` in our own index. */
   readonly enforced: (applied: number) => number;
   /** Makes the replica ask for its lease now. */

@@ -1,7 +1,7 @@
 import type { LeaseChange, LeaseTable } from "@portcullis/feed-server";
 import type { Clock, SetTimer } from "@portcullis/protocol";
 
-export interface EnforcedBelowOptions {
+interface EnforcedBelowOptions {
   readonly table: LeaseTable;
   /** Newest seq in our own index. */
   readonly head: () => number;

@@ -11,7 +11,7 @@ import type { Clock, IssuerTime, LeaseRequest, LeaseResponse } from "@portcullis
 import { relayError } from "../errors.ts";
 import { type OwnRight, passOnLease } from "./pass-on-lease.ts";
 
-export interface RelayDeskOptions {
+interface RelayDeskOptions {
   readonly table: LeaseTable;
   /** The log that is served; undefined before the first snapshot. */
   readonly log: () => { readonly incarnation: string; head(): number } | undefined;

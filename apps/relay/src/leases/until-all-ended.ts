@@ -1,7 +1,7 @@
 import type { LeaseTable } from "@portcullis/feed-server";
 import type { Clock, SetTimer } from "@portcullis/protocol";
 
-export interface UntilAllEndedOptions {
+interface UntilAllEndedOptions {
   readonly table: LeaseTable;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;

@@ -4,14 +4,14 @@ import type { AppliedChange } from "@portcullis/revocation";
 import { relayError } from "../errors.ts";
 import { RelayLog } from "./relay-log.ts";
 
-export interface ServedCopyOptions {
+interface ServedCopyOptions {
   readonly clock: Clock;
   readonly setTimer: SetTimer;
   /** What was served so far is not what is served now: in the turn in which that is so. */
   readonly onReplaced: () => void;
 }
 
-export interface Copy {
+interface Copy {
   readonly log: RelayLog;
   readonly hub: FeedHub;
   readonly snapshots: Snapshots;

@@ -1,7 +1,7 @@
 import { PortcullisError } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 
-export interface FeedRequestsOptions {
+interface FeedRequestsOptions {
   readonly endpoint: string;
   readonly authorization: (options?: { readonly refresh?: boolean }) => Promise<string>;
   readonly fetch?: typeof fetch | undefined;

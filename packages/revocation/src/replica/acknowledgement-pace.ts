@@ -1,6 +1,6 @@
 import type { Clock, SetTimer } from "@portcullis/protocol";
 
-export interface AcknowledgementPaceOptions {
+interface AcknowledgementPaceOptions {
   readonly clock: Clock;
   readonly setTimer: SetTimer;
   readonly send: () => void;

@@ -28,7 +28,7 @@ const EVENTS = {
   clock_off: "error",
 } as const satisfies Record<string, keyof Log>;
 
-export type ReplicaEventName = keyof typeof EVENTS;
+type ReplicaEventName = keyof typeof EVENTS;
 export type ReportEvent = (event: ReplicaEventName, detail: object) => void;
 
 /** Tells listeners and the operator's log of changes. Who listens must not be able to stop the replica. */

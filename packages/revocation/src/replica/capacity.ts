@@ -2,7 +2,7 @@ import { revocationError } from "../errors.ts";
 import type { IndexStatistics } from "../revocation-index.ts";
 import type { ReportEvent } from "./announcer.ts";
 
-export interface CapacityOptions {
+interface CapacityOptions {
   readonly maxEntries: number;
   readonly report: ReportEvent;
 }

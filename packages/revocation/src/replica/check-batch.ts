@@ -15,14 +15,14 @@ import { sha256 } from "../sha256.ts";
 export type VerifyHead = (jws: string) => Promise<SignedHeadClaims>;
 
 /** A place in a log and what its chain is there: together they name everything up to it. */
-export interface ChainPoint {
+interface ChainPoint {
   readonly incarnation: string;
   readonly seq: number;
   /** Base64url of 32 bytes. */
   readonly chain: string;
 }
 
-export interface CheckOptions {
+interface CheckOptions {
   readonly verifyHead?: VerifyHead | undefined;
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 /** `Promise.withResolvers`, which Node 20 does not have. */
-export interface Deferred {
+interface Deferred {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;

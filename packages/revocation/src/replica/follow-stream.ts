@@ -3,7 +3,7 @@ import { unlessAborted } from "@portcullis/protocol";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch, Feed, FeedCursor, FeedEvent } from "../feed.ts";
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly feed: Feed;
   readonly cursor: FeedCursor;
   readonly signal: AbortSignal;

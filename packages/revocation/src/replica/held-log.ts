@@ -30,7 +30,7 @@ export interface Holding {
   readonly live: LiveDigester;
 }
 
-export interface HeldLogOptions
+interface HeldLogOptions
   extends Pick<
     ResolvedReplicaOptions,
     "clock" | "verifyHead" | "createIndex" | "visible" | "onApplied" | "maxEntries"

@@ -18,7 +18,7 @@ export interface Position {
   readonly chain: string;
 }
 
-export interface LeaseKeeperOptions {
+interface LeaseKeeperOptions {
   readonly feed: Feed;
   readonly name: string;
   readonly leaseMs: number;

@@ -21,7 +21,7 @@ export interface LoadedSnapshot {
   readonly live: LiveDigester;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly verifyHead?: VerifyHead | undefined;

@@ -46,7 +46,7 @@ export class CutoffMatch {
 /** Returns scope and mode in the five bits that a slot keeps for them. `stale` is 0 or 1. */
 const tagFor = (scope: number, stale: number): number => (scope << 1) | stale;
 
-export interface CutoffEntry {
+interface CutoffEntry {
   readonly scope: number;
   readonly stale: number;
   readonly reason: number;

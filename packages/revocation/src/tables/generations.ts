@@ -12,7 +12,7 @@ export interface Moment {
   readonly monotonicSeconds: number;
 }
 
-export interface Countable {
+interface Countable {
   readonly count: number;
   readonly bytes: number;
 }

@@ -125,7 +125,7 @@ function matchInGroup(
 }
 
 /** Codes and words of one record; the same object serves for one record after the other. */
-export interface MembershipEntry {
+interface MembershipEntry {
   readonly scope: number;
   readonly reason: number;
   readonly word0: number;

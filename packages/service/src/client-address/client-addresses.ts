@@ -24,7 +24,7 @@ const UNKNOWN = "unknown";
 /** More proxies in a row than this are a loop. */
 const MAX_HOPS = 32;
 
-export interface ClientAddressOptions {
+interface ClientAddressOptions {
   readonly prefaceLimitMs?: number;
 }
 

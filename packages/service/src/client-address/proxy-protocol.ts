@@ -4,7 +4,7 @@
  */
 import { addressOfBytes, parseAddress } from "./address.ts";
 
-export type Preface =
+type Preface =
   | { readonly state: "incomplete" }
   | { readonly state: "malformed" }
   /** Without a source the proxy speaks for itself (LOCAL, UNKNOWN): its health checks do. */

@@ -4,7 +4,7 @@ import { parsePreface } from "./proxy-protocol.ts";
 /** From the connection's first moment to the preface's last byte. Proxies send it at once. */
 const PREFACE_LIMIT_MS = 5_000;
 
-export interface PrefaceOptions {
+interface PrefaceOptions {
   readonly limitMs?: number;
   /** The connection, at the first byte behind the preface. Without a source the proxy speaks for itself. */
   readonly onEnd: (source: string | undefined) => void;

@@ -23,7 +23,7 @@ export interface Given {
   readonly value: unknown;
 }
 
-export interface ReadEnvironment {
+interface ReadEnvironment {
   /** Outer settings before what is in them, so that `listen.port` changes what `listen` has said. */
   readonly given: readonly Given[];
   readonly problems: readonly Problem[];
@@ -75,7 +75,7 @@ export interface Overridden {
   readonly inFile: string;
 }
 
-export interface OverriddenIn {
+interface OverriddenIn {
   readonly document: unknown;
   /** What paths in the document are relative to. */
   readonly directory: string;

@@ -32,7 +32,7 @@ export interface ConfiguredFrom {
   readonly directory: string;
 }
 
-export interface Sources {
+interface Sources {
   /** Undefined: the environment says it all. */
   readonly file?: string | undefined;
   readonly environment: Environment;
@@ -67,7 +67,7 @@ export const readConfiguration = <Schema extends z.ZodObject, Configuration>(
   sources: Sources,
 ): Configuration => readSettings(definition, sources).configuration;
 
-export interface ConfigurationText {
+interface ConfigurationText {
   readonly text: string;
   readonly directory: string;
   /** Default: nothing is said in the environment. */
@@ -87,7 +87,7 @@ function documentOf(text: string, name: string | undefined): unknown {
   return value;
 }
 
-export interface ConfigurationDocument {
+interface ConfigurationDocument {
   /** What a file would say. */
   readonly document: unknown;
   readonly directory: string;

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { type Problem, textOfPath } from "./problems.ts";
 import { fileOf, type Place, placesOf, type Setting } from "./settings.ts";
 
-export interface SecretFiles {
+interface SecretFiles {
   readonly settings: readonly Setting[];
   /** What paths in the document are relative to. */
   readonly directory: string;

@@ -36,7 +36,7 @@ export interface Setting {
   readonly variants: readonly string[];
 }
 
-export const ELEMENT = "[]";
+const ELEMENT = "[]";
 export const MEMBER = "*";
 
 /** Returns every setting, in the order of the schema, each file of a secret behind the secret. */

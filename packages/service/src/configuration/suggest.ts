@@ -2,7 +2,7 @@ import leven from "leven";
 import { type SettingPath, textOfPath } from "./problems.ts";
 import { isPrefix, type Setting } from "./settings.ts";
 
-export interface Suggestion {
+interface Suggestion {
   readonly path: SettingPath;
   readonly text: string;
 }

@@ -1,7 +1,7 @@
 import { type ErrorCode, parseDocument, type YAMLError } from "yaml";
 import type { Problem } from "./problems.ts";
 
-export interface ReadText {
+interface ReadText {
   readonly value: unknown;
   readonly problems: readonly Problem[];
 }

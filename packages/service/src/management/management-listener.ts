@@ -16,7 +16,7 @@ export interface ManagementSources {
   readonly pages?: Readonly<Record<string, () => object>>;
 }
 
-export interface Page {
+interface Page {
   readonly status: number;
   readonly type: string;
   readonly text: string;

@@ -44,7 +44,7 @@ function parse(parameters: readonly string[], switches: readonly Switch[]): Reco
   }
 }
 
-export interface HelpOptions {
+interface HelpOptions {
   /** Of the process: `gateway`. */
   readonly name: string;
   readonly about: string;

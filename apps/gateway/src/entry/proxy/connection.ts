@@ -12,7 +12,7 @@ import { ResponseSink } from "./response-sink.ts";
 const MAX_WAITING = 8;
 const UNKNOWN: Peer = { address: "unknown", group: "unknown" };
 
-export interface ConnectionParts {
+interface ConnectionParts {
   readonly core: DecisionCore;
   readonly clientAddresses: Pick<ClientAddresses, "of">;
 }

@@ -3,7 +3,7 @@ import type { Clock, SetTimer } from "@portcullis/protocol";
 import type { Exchange } from "../../exchange.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 
-export interface PaceOptions<Watched extends PacedConnection> {
+interface PaceOptions<Watched extends PacedConnection> {
   /** 0: as slow as they like. */
   readonly minBytesPerSecond: number;
   /** How long they may be slower, or do nothing at all. */

@@ -12,7 +12,7 @@ import { writeToSocket } from "./refuse-unparsable.ts";
 
 const TIMEOUT_CHECKS_MS = 1_000;
 
-export interface ProxyListenerOptions {
+interface ProxyListenerOptions {
   readonly limits: Limits;
   readonly clientAddresses: ClientAddresses;
   readonly core: DecisionCore;

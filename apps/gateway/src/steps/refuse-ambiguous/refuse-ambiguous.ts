@@ -8,7 +8,7 @@ import { checkTarget, pathOf } from "./check-target.ts";
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
 const ALLOW = ["allow", METHODS.join(", ")];
 
-export interface RequestLimits extends FieldLimits {
+interface RequestLimits extends FieldLimits {
   readonly maxTargetLength: number;
 }
 
