@@ -45,7 +45,7 @@ const snapshotRoute = ({ snapshots }: FeedRoutesOptions) =>
     path: "/snapshot",
     summary: "Get all live revocations: where a verifier starts",
     description:
-      "Header (incarnation, head, chain at the head, signed head, hash key, token lifetime, clock skew), records of 40 bytes, SHA-256. It may be some seconds old; the stream goes on from its head.",
+      "Header (incarnation, head, chain at the head, signed head, hash key, token lifetime, clock skew), records of 40 bytes, SHA-256. It may be some seconds old: go on with the stream from its head.",
     answers: { 200: { says: "The snapshot.", bytes: SNAPSHOT_MEDIA_TYPE } },
     errors: [OUTAGE],
     handle: async () => ({ status: 200, bytes: await snapshots.get() }),
@@ -83,7 +83,7 @@ const streamRoute = ({ streams }: FeedRoutesOptions) =>
     operationId: "followRevocations",
     method: "GET",
     path: "/stream",
-    summary: "Follow the revocations that are committed from now on",
+    summary: "Follow the revocations that are stored from now on",
     description:
       "Server-sent events: `batch`, whose records are applied only if its `prev` is what you have applied; `reset`, after which a new snapshot is taken. A comment every two seconds shows that the line is alive. A verifier that leaves more than 1 MiB unread is cut off, and comes back with its last id. The stream ends when the token that opened it expires or is revoked.",
     parameters: { headers: z.object({ "Last-Event-ID": cursorSchema }) },
@@ -106,14 +106,14 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
     path: "/lease",
     summary: 'Acknowledge, and get the right to say "allow" for some seconds',
     description:
-      "`applied` is the acknowledgement: the index holds every record up to it. `leaseMs: 0` gives the lease back. A lease belongs to the client that asked for it together with the name: nobody acknowledges for another.",
+      "`applied` is the acknowledgement: the index holds every record up to it. `leaseMs: 0` gives the lease back. A lease belongs to a client and a name together, so no client can acknowledge for another one.",
     body: {
       schema: leaseRequestSchema,
       example: { replica: "gateway-7f3a", incarnation: INCARNATION, applied: 812, leaseMs: 5000 },
     },
     answers: {
       200: {
-        says: "`head` was read after the request arrived. The lease makes fresh only once it is applied, counted from before the request was sent.",
+        says: "`head` was read after the request arrived. You are fresh once you have applied it, counted from before you sent the request.",
         schema: leaseResponseSchema,
         example: { incarnation: INCARNATION, head: 812, leaseMs: 5000 },
       },

@@ -16,7 +16,7 @@ const revocationEntrySchema = z.object({
     .union([z.string(), z.object({ subject: z.string(), client: z.string() }), z.null()])
     .describe("What was revoked, in clear. Null for the scope `issuer`."),
   revokedAt: z.string().describe("RFC 3339."),
-  expiresAt: z.string().describe("RFC 3339: until then a token that it covers could verify."),
+  expiresAt: z.string().describe("RFC 3339. Until then a token that it covers could be valid."),
   actor: z.string().nullable().describe("The client or person that revoked."),
   note: z.string().nullable().describe("Why, in words."),
 });
@@ -31,7 +31,7 @@ export const revocationPageSchema = z.object({
     .positive()
     .optional()
     .describe(
-      "`before` of the next page; absent on the last. A page may be short, or empty, and not be the last.",
+      "Use it as `before` of the next page. Only the last page has none; a page before it may be short or empty.",
     ),
 });
 export type RevocationPage = z.infer<typeof revocationPageSchema>;

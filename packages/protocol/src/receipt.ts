@@ -10,7 +10,7 @@ const text = z.string().min(1).max(512).regex(WITHOUT_NUL.pattern, WITHOUT_NUL.s
 const foreign = z
   .boolean()
   .optional()
-  .describe("The key is of tokens of another issuer: taken as it is, nothing is looked up.");
+  .describe("The key belongs to tokens of another issuer. The server does not look it up.");
 const common = {
   mode: z
     .enum(MODES)
@@ -19,17 +19,17 @@ const common = {
   reason: z
     .enum(REASONS)
     .optional()
-    .describe("What clients are told. By default `revoked` for `kill`, `claims_changed` for `stale`."),
+    .describe("What apps are told. Default: `revoked` for `kill`, `claims_changed` for `stale`."),
   note: z
     .string()
     .max(2000)
     .regex(WITHOUT_NUL.pattern, WITHOUT_NUL.says)
     .optional()
-    .describe("Why, in words, for the audit. It stays in SQL."),
+    .describe("Why, in words, for the audit. It stays in the database."),
   require: z
     .enum(["all", "quorum"])
     .optional()
-    .describe("When the call may return: once all verifiers enforce it, or once more than half of them do."),
+    .describe("What the call waits for: that all verifiers enforce it, or that more than half do."),
 };
 
 /** Body of `POST /revocations`. The key is a text, a pair for `subject-client`, and absent for `issuer`. */
@@ -37,7 +37,11 @@ export const revocationRequestSchema = z.discriminatedUnion("scope", [
   z.strictObject({
     scope: z.literal("token"),
     key: text.describe("`jti` of the token."),
-    exp: z.int().positive().optional().describe("Of the token, in seconds. Accepted, and not relied on."),
+    exp: z
+      .int()
+      .positive()
+      .optional()
+      .describe("`exp` of the token, in seconds. It is accepted, but not used."),
     foreign,
     ...common,
   }),
@@ -49,7 +53,7 @@ export const revocationRequestSchema = z.discriminatedUnion("scope", [
   }),
   z.strictObject({
     scope: z.enum(["session", "grant", "subject", "client", "audience", "organization", "key", "dpop-key"]),
-    key: text.describe("What is to end: an id, a username, a `client_id`, an audience, a `kid`."),
+    key: text.describe("What to end: an id, a username, a `client_id`, an audience, a `kid`."),
     foreign,
     ...common,
   }),
@@ -65,7 +69,7 @@ export const lossDeclarationSchema = z.strictObject({
     .nonnegative()
     .optional()
     .describe(
-      "A seq that the lost log did not reach. At most a million past the head; ten thousand by default.",
+      "A seq that the lost log did not reach: at most a million past the head, by default ten thousand past it.",
     ),
 });
 export type LossDeclaration = z.infer<typeof lossDeclarationSchema>;
@@ -83,9 +87,9 @@ export const receiptSchema = z.object({
   seq: z.int().nonnegative().describe("Its place in the log."),
   state: z
     .enum(["enforced", "quorum", "pending"])
-    .describe("Who enforces it: all, more than half, or not yet so many."),
+    .describe("Which verifiers enforce it: all, more than half, or fewer so far."),
   acked: z.int().nonnegative().describe("How many verifiers have acknowledged it."),
-  leased: z.int().nonnegative().describe("How many verifiers held a lease when it was committed, or since."),
+  leased: z.int().nonnegative().describe("How many verifiers held a lease when it was stored, or since."),
   laggards: z
     .array(z.string())
     .optional()
@@ -94,7 +98,7 @@ export const receiptSchema = z.object({
     .string()
     .optional()
     .describe("When the last of them must have stopped: RFC 3339. Absent when it is enforced."),
-  elapsedMs: z.number().nonnegative().describe("From the commit to this receipt."),
+  elapsedMs: z.number().nonnegative().describe("Milliseconds from the commit to this receipt."),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
 
@@ -103,14 +107,18 @@ export const revocationAnswerSchema = receiptSchema.extend({
   key: z
     .union([z.string(), z.object({ subject: z.string(), client: z.string() })])
     .optional()
-    .describe("As tokens name it: a username has become a `sub`. Absent for the scope `issuer`."),
+    .describe(
+      "What was revoked, as tokens name it: a username has become a `sub`. Absent for the scope `issuer`.",
+    ),
   known: z
     .boolean()
-    .describe("False when nothing here can know whether it exists: a `jti`, a `jkt`, and what is `foreign`."),
+    .describe(
+      "False if the server cannot know whether the key exists: a `jti`, a `jkt`, and every `foreign` key.",
+    ),
   repeated: z
     .literal(true)
     .optional()
-    .describe("It had ended before: nothing was written, and this is the receipt of that record."),
+    .describe("It had ended before. Nothing was written, and this is the receipt of the earlier revocation."),
 });
 export type RevocationAnswer = z.infer<typeof revocationAnswerSchema>;
 
@@ -119,8 +127,10 @@ export const userStateSchema = z.object({
   sub: z.string().describe("As tokens name the user."),
   username: z.string(),
   status: z.enum(["active", "disabled"]),
-  changed: z.boolean().describe("False when it was so before."),
-  receipt: receiptSchema.optional().describe("Of what the change has ended. Absent when it ends nothing."),
+  changed: z.boolean().describe("False if the state was the same before."),
+  receipt: receiptSchema
+    .optional()
+    .describe("Receipt for what the change has ended. Absent when it ends nothing."),
 });
 export type UserState = z.infer<typeof userStateSchema>;
 
@@ -129,8 +139,10 @@ export const appStateSchema = z.object({
   clientId: z.string(),
   name: z.string(),
   status: z.enum(["enabled", "disabled"]),
-  changed: z.boolean().describe("False when it was so before."),
-  receipt: receiptSchema.optional().describe("Of what the change has ended. Absent when it ends nothing."),
+  changed: z.boolean().describe("False if the state was the same before."),
+  receipt: receiptSchema
+    .optional()
+    .describe("Receipt for what the change has ended. Absent when it ends nothing."),
 });
 export type AppState = z.infer<typeof appStateSchema>;
 

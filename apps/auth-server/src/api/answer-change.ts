@@ -36,13 +36,13 @@ export const changeAnswers = <Schema extends z.ZodType>(
   examples: { readonly enforced: object; readonly pending: object },
 ) => ({
   200: {
-    says: "The state as it is now. What ended by the change is enforced everywhere.",
+    says: "The new state. Every verifier refuses what has ended.",
     schema,
     example: examples.enforced,
     headers: PREFERENCE_APPLIED,
   },
   202: {
-    says: "The same, while a verifier may still allow what has ended.",
+    says: "The new state. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
     schema,
     example: examples.pending,
     headers: PREFERENCE_APPLIED,

@@ -49,9 +49,9 @@ const disableRoute = (options: AppsRoutesOptions) =>
     ...COMMON,
     operationId: "disableApp",
     path: "/apps/{clientId}/disable",
-    summary: "Disable an app: it is let in nowhere",
+    summary: "Disable an app: no endpoint accepts it",
     description:
-      "Every grant and token of it ends, with the reason `client_disabled`. `changed` is false when it was so before; the receipt is repeated then.",
+      "Every grant and token of the app ends, with the reason `client_disabled`. If the app was disabled already, `changed` is false and the receipt is the earlier one.",
     answers: changeAnswers(appStateSchema, {
       enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
       pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
@@ -99,10 +99,10 @@ const enableRoute = (options: AppsRoutesOptions) =>
     operationId: "enableApp",
     path: "/apps/{clientId}/enable",
     summary: "Let a disabled app ask for tokens again",
-    description: "Ends nothing, and brings nothing back: what has ended stays ended.",
+    description: "It brings nothing back: what has ended stays ended.",
     answers: {
       200: {
-        says: "The state as it is now.",
+        says: "The new state.",
         schema: appStateSchema,
         example: { ...EXAMPLE, status: "enabled" },
       },

@@ -45,11 +45,11 @@ const listRoute = ({ ring }: KeysRoutesOptions) =>
     operationId: "listKeys",
     method: "GET",
     path: "/keys",
-    summary: "List all keys that there ever were, the one that signs first",
+    summary: "List all keys that there ever were; the one that signs comes first",
     scope: API_SCOPES.readKeys,
     answers: {
       200: {
-        says: "The keys, without what they sign with.",
+        says: "The keys, without their private parts.",
         schema: keyListSchema,
         example: {
           items: [
@@ -74,14 +74,14 @@ const rotateRoute = ({ ring }: KeysRoutesOptions) =>
     operationId: "rotateKey",
     method: "POST",
     path: "/keys/rotate",
-    summary: "Let the next key sign from now on, and publish another that is next",
+    summary: "Let the next key sign from now on, and publish a new next key",
     description:
-      "The key before it stays published until its longest token has ended. A key that was published a short time ago signs all the same, and the answer has a `warning`.",
+      "The old key stays published until its longest token has ended. If the next key was published only a short time ago, it signs all the same, and the answer has a `warning`.",
     scope: API_SCOPES.writeKeys,
     body: { schema: z.strictObject({}), example: {}, mayBeAbsent: true },
     answers: {
       200: {
-        says: "What signs now, and the `kid` of what is next.",
+        says: "The key that signs now, and the `kid` of the next one.",
         schema: rotatedKeySchema,
         example: { ...SIGNING, next: "6hDI8gTQR1mZ0sVbR7l0xA" },
       },
@@ -117,7 +117,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
         headers: PREFERENCE_APPLIED,
       },
       202: {
-        says: "Committed, and `laggards` may still accept the key, until `enforcedBy` at the latest.",
+        says: "The key is refused. `laggards` may still accept it, until `enforcedBy` at the latest.",
         schema: keyRetirementAnswerSchema,
         example: { ...PENDING, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
         headers: PREFERENCE_APPLIED,

@@ -37,7 +37,8 @@ const COMMON = {
   parameters: {
     path: z.object({
       user: z.string().meta({
-        description: "A `sub`, a username or an e-mail address; a `sub` wins.",
+        description:
+          "A `sub`, a username or an e-mail address. If it is the `sub` of one user and a name of another, the `sub` counts.",
         example: "alice",
       }),
     }),
@@ -54,9 +55,9 @@ const disableRoute = (options: UsersRoutesOptions) =>
     ...COMMON,
     operationId: "disableUser",
     path: "/users/{user}/disable",
-    summary: "Disable a user: nothing of the user's goes on, and no sign-in follows",
+    summary: "Disable a user: everything of the user ends, and the user cannot sign in",
     description:
-      "Every session, grant and token of the user ends, with the reason `user_disabled`. `changed` is false when it was so before; the receipt is repeated then.",
+      "Every session, grant and token of the user ends, with the reason `user_disabled`. If the user was disabled already, `changed` is false and the receipt is the earlier one.",
     answers: changeAnswers(userStateSchema, {
       enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
       pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
@@ -91,10 +92,10 @@ const enableRoute = (options: UsersRoutesOptions) =>
     operationId: "enableUser",
     path: "/users/{user}/enable",
     summary: "Let a disabled user sign in again",
-    description: "Ends nothing, and brings nothing back: what has ended stays ended.",
+    description: "It brings nothing back: what has ended stays ended.",
     answers: {
       200: {
-        says: "The state as it is now.",
+        says: "The new state.",
         schema: userStateSchema,
         example: { ...EXAMPLE, status: "active" },
       },

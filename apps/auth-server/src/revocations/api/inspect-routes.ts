@@ -61,14 +61,14 @@ const listRoute = ({ read, log, subsOf }: InspectRoutesOptions) =>
     operationId: "listRevocations",
     method: "GET",
     path: "",
-    summary: "List and search what was revoked, the newest first",
+    summary: "List and search revocations, the newest first",
     description:
-      "Without `key` at most 200,000 rows are looked at for one page: such a page may be short, or empty, and have a `next`.",
+      "Without `key`, a page looks at no more than 200,000 rows. So it may be short or empty, and still have a `next`.",
     parameters: { query: listQuerySchema },
     checks: { query: checkListQuery },
     answers: {
       200: {
-        says: "One page. `next` is `before` of the page after it, and absent on the last.",
+        says: "One page. Use `next` as `before` of the next page. The last page has none.",
         schema: revocationPageSchema,
         example: { head: 812, next: 790, revocations: [EXAMPLE_ENTRY] },
       },
@@ -89,7 +89,7 @@ const showRoute = (options: InspectRoutesOptions) =>
     operationId: "showRevocation",
     method: "GET",
     path: "/{seq}",
-    summary: "Show one revocation, and how far it has got",
+    summary: "Show one revocation, and which verifiers enforce it",
     parameters: { path: seqSchema, query: noQuerySchema, headers: preferSchema },
     answers: {
       200: {
@@ -124,11 +124,12 @@ const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
     operationId: "listVerifiers",
     method: "GET",
     path: "/verifiers",
-    summary: 'List who may say "allow", how far each has got, and whether it holds what the log holds',
+    summary:
+      'List the verifiers that may say "allow", how far each one is, and whether it agrees with the log',
     parameters: { query: noQuerySchema },
     answers: {
       200: {
-        says: "Everybody who holds a lease, or lately held one.",
+        says: "Every verifier that holds a lease, or held one lately.",
         schema: verifierListSchema,
         example: {
           incarnation: EXAMPLE_INCARNATION,
@@ -168,7 +169,7 @@ const batchesRoute = (options: InspectRoutesOptions) =>
     parameters: { query: batchesQuerySchema },
     answers: {
       200: {
-        says: "One page: the records `after + 1` to `to`, 40 bytes each, as base64url. Where the old end was pruned past `after`, it begins later and says so.",
+        says: "One page: the records `after + 1` to `to`, 40 bytes each, as base64url. If records after `after` were pruned, the page begins later, and its `after` says where.",
         schema: logPageSchema,
         example: {
           incarnation: EXAMPLE_INCARNATION,

@@ -13,7 +13,7 @@ export const preferSchema = z.object({
     .string()
     .optional()
     .meta({
-      description: `\`wait=N\`: wait up to N seconds, at most ${LONGEST_WAIT_SECONDS}, for verifiers to enforce it. Without it the answer is what is known at once.`,
+      description: `\`wait=N\`: wait up to N seconds, at most ${LONGEST_WAIT_SECONDS}, until verifiers enforce it. Without it, the call answers at once, with what is known by then.`,
       example: "wait=2",
     }),
 });

@@ -61,9 +61,9 @@ const revokeRoute = ({ revoker, receipts, capacity, targetErrors }: RoutesOption
     operationId: "revoke",
     method: "POST",
     path: "",
-    summary: "Revoke, and hear who enforces it",
+    summary: "Revoke, and learn which verifiers enforce it",
     description:
-      "Sessions, grants and refresh tokens below the target end in the same transaction. Repeated for a session, grant or token, it gives the same receipt again; for the other scopes it adds a record that ends what has come since.",
+      "Sessions, grants and refresh tokens below the target end in the same transaction. For a session, grant or token, a second call gives the same receipt. For the other scopes it adds a second revocation, which also ends what has begun since.",
     parameters: { headers: preferSchema },
     body: {
       schema: revocationRequestSchema,
@@ -72,13 +72,13 @@ const revokeRoute = ({ revoker, receipts, capacity, targetErrors }: RoutesOption
     checks: { body: checkRevocationRequest },
     answers: {
       200: {
-        says: "`enforced`: every verifier that held a lease has acknowledged, gave it back, or its lease has run out. `quorum`, only if it was asked for: more than half have acknowledged.",
+        says: "`enforced`: every verifier that held a lease has acknowledged, gave it back, or its lease has run out. `quorum`, only if you asked for it: more than half have acknowledged.",
         schema: revocationAnswerSchema,
         example: { ...ENFORCED, key: EXAMPLE_SID, known: true },
         headers: PREFERENCE_APPLIED,
       },
       202: {
-        says: "`pending`: committed, and `laggards` may still allow what was revoked, until `enforcedBy` at the latest.",
+        says: "`pending`: the revocation is stored. `laggards` may still allow what was revoked, until `enforcedBy` at the latest.",
         schema: revocationAnswerSchema,
         example: { ...PENDING, key: EXAMPLE_SID, known: true },
         headers: PREFERENCE_APPLIED,
@@ -103,9 +103,9 @@ const declareLossRoute = ({ rollback, log }: RoutesOptions): DeclaredRoute =>
     operationId: "declareLoss",
     method: "POST",
     path: "/loss",
-    summary: "Say that the database lost revocations: everybody is signed out",
+    summary: "Say that the database has lost revocations, and sign everybody out",
     description:
-      "For an operator who has restored the database when no verifier is left that could prove it. Not idempotent: repeated, it signs out those who have signed in since.",
+      "For an operator who has restored the database, when no verifier is left that could prove it. Each call signs out everybody who has signed in since.",
     body: {
       schema: lossDeclarationSchema,
       example: { note: "restored the backup of Sunday", beyond: 250_000 },
@@ -113,7 +113,7 @@ const declareLossRoute = ({ rollback, log }: RoutesOptions): DeclaredRoute =>
     checks: { body: (body) => checkLossDeclaration(body, log.head()) },
     answers: {
       200: {
-        says: "The log as it is now. Everything that was issued before is denied.",
+        says: "The new log. Everything that was issued before is refused.",
         schema: declaredLossSchema,
         example: { incarnation: EXAMPLE_INCARNATION, head: 250_001 },
       },
