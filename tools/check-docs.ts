@@ -1,6 +1,7 @@
 /**
  * Documentation is tested: generated pages are current, every link leads somewhere, every npm command exists,
- * every scope, mode and reason is explained, and the README's status table has every row.
+ * every scope, mode and reason is explained, the README's status table has every row, and a source file that a page or a comment
+ * names is there.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -23,6 +24,7 @@ export function checkDocs(tree: Tree = repository): string[] {
     ]),
     ...unexplainedWords(tree),
     ...missingStatusRows(tree),
+    ...missingFiles(tree),
   ];
 }
 
@@ -79,4 +81,30 @@ function missingStatusRows(tree: Tree): string[] {
   return Array.from({ length: HEART_ROWS }, (_, index) => `A${index + 1}`)
     .filter((row) => !new RegExp(`^\\| ${row} \\|`, "m").test(readme))
     .map((row) => `README.md: the status table has no row ${row}`);
+}
+
+/** Files that moved or were renamed, and are still called by their earlier name or place. */
+function missingFiles(tree: Tree): string[] {
+  const present = tree.filesBelow(".", /\.[cm]?tsx?$/).map((path) => `/${path}`);
+  const isThere = (name: string) => present.some((path) => endingsOf(name).some((end) => path.endsWith(end)));
+  const named = tree.filesBelow(".", /\.(?:[cm]?tsx?|md)$/).flatMap((path) => filesNamedIn(tree, path));
+  const missing = new Set([...new Set(named.map(({ name }) => name))].filter((name) => !isThere(name)));
+  return named
+    .filter(({ name }) => missing.has(name))
+    .map(({ path, name }) => `${path}: there is no file ${name}`);
+}
+
+/** A part may be named without its `src`: `protocol/feed.ts`. */
+const endingsOf = (name: string): string[] => [`/${name}`, `/${name.replace("/", "/src/")}`];
+
+/** In pages everywhere, in sources in the comments that have lines of their own. */
+function filesNamedIn(tree: Tree, path: string): { readonly path: string; readonly name: string }[] {
+  const text = tree.readText(path);
+  const read = path.endsWith(".md") ? text : (text.match(/^[ \t]*(?:\/\/|\/?\*).*$/gm) ?? []).join("\n");
+  return [...read.matchAll(/(?<![\w./@-])(?:\.{1,2}\/)*([a-z][\w-]*(?:\/[\w.-]+)*\.tsx?)\b/g)].map(
+    (match) => ({
+      path,
+      name: match[1]!,
+    }),
+  );
 }

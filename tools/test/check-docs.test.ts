@@ -57,6 +57,17 @@ const COMPLAINTS: Record<string, { changes: Record<string, string>; complaint: R
     changes: { "docs/guide.md": "![how](how.svg)" },
     complaint: /the link to how\.svg leads nowhere/,
   },
+  "a comment that names a file which moved": {
+    changes: {
+      "packages/guard/src/steps.ts": "/** Why: guard/gone-away.ts, and not guard/steps.ts. */",
+      "docs/guide.md": "[the steps](../packages/guard/src/steps.ts)",
+    },
+    complaint: /^packages\/guard\/src\/steps\.ts: there is no file guard\/gone-away\.ts$/,
+  },
+  "a page that names a file which is not there": {
+    changes: { "docs/guide.md": "First `connect.ts`." },
+    complaint: /^docs\/guide\.md: there is no file connect\.ts$/,
+  },
   "a command that does not exist": {
     changes: { "docs/guide.md": "npm run check && npm run deploy" },
     complaint: /there is no command "npm run deploy"/,

@@ -5,7 +5,7 @@ import type { PeopleTables } from "./tables/people.ts";
 import type { RevocationTables } from "./tables/revocations.ts";
 import type { SpaceTables } from "./tables/space.ts";
 
-/** All tables: each feature describes its own in its `tables.ts` and is added to the list here. */
+/** All tables: each feature describes its own in a file of `tables` and is added to the list here. */
 export interface Database
   extends RevocationTables,
     KeyTables,
