@@ -29,6 +29,7 @@ import {
   authenticateApi,
   composeOidc,
   createEndBelow,
+  createEndUnasked,
   createFindTarget,
   interactionRoutes,
   libraryRoutes,
@@ -154,7 +155,8 @@ async function compose(
   const clients = new Clients({ storage, clock });
   const configured = configuration.clients;
   // Before users are made: a file that is refused has changed nothing.
-  await configureClients({ clients, configured, acceptRemovals, endBelow, report });
+  const endUnasked = createEndUnasked({ clock, endBelow });
+  await configureClients({ clients, configured, acceptRemovals, endBelow, endUnasked, report });
   const users = new Users({ storage, clock, randomBytes });
   const signHead = createSignHead({
     issuer,

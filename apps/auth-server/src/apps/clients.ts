@@ -66,7 +66,8 @@ export class Clients {
 
   /**
    * Registers what the configuration file says, over what was there. Whoever came from a file and is not in this one is
-   * out of it: its tokens and grants end with it, in the same transaction. A client that was disabled by hand stays so.
+   * out of it: its tokens and grants end with it, in the same transaction. So does what a client was given unasked that is
+   * not first-party any more. A client that was disabled by hand stays so.
    * Throws `removals_not_accepted`, with nothing changed, when more than half would go: that is a wrong file more often
    * than it is meant.
    */
@@ -76,6 +77,7 @@ export class Clients {
       if (!rules.acceptRemovals) assertAcceptable(change);
       await this.#register(transaction, clients);
       await this.#remove(transaction, change.removed, rules.endBelow);
+      for (const { clientId } of change.demoted) await rules.endUnasked(transaction, clientId);
       return change;
     });
   }
@@ -85,6 +87,7 @@ export class Clients {
     clients: readonly ClientConfiguration[],
   ): Promise<ConfiguredChange> {
     const named = new Set(clients.map(({ clientId }) => clientId));
+    const asking = new Set(clients.filter(({ firstParty }) => !firstParty).map(({ clientId }) => clientId));
     const ofFile = db
       .selectFrom("oidc_clients")
       .select(["client_id", "metadata", "removed_at"])
@@ -96,6 +99,9 @@ export class Clients {
     return {
       before: there.length,
       removed: there.filter(({ client_id }) => !named.has(client_id)).map(namedClientOf),
+      demoted: there
+        .filter((row) => asking.has(row.client_id) && metadataIn(row)[FIRST_PARTY] === true)
+        .map(namedClientOf),
       returned: away.filter(({ client_id }) => named.has(client_id)).map(namedClientOf),
     };
   }
@@ -161,12 +167,16 @@ export type ClientRow = Selectable<ClientsTable>;
 export interface ConfigureRules {
   readonly acceptRemovals: boolean;
   readonly endBelow: EndBelow;
+  /** Ends what a client was given without asking. */
+  readonly endUnasked: (transaction: WriteTransaction, clientId: string) => Promise<void>;
 }
 
 export interface ConfiguredChange {
   /** How many clients the files of before had. */
   readonly before: number;
   readonly removed: readonly NamedClient[];
+  /** First-party until now. */
+  readonly demoted: readonly NamedClient[];
   readonly returned: readonly NamedClient[];
 }
 
@@ -177,8 +187,11 @@ export interface NamedClient {
 
 export const namedClientOf = (row: Pick<ClientRow, "client_id" | "metadata">): NamedClient => ({
   clientId: row.client_id,
-  name: (JSON.parse(row.metadata) as ClientMetadata).client_name,
+  name: metadataIn(row).client_name,
 });
+
+const metadataIn = ({ metadata }: Pick<ClientRow, "metadata">): ClientMetadata =>
+  JSON.parse(metadata) as ClientMetadata;
 
 function assertAcceptable({ before, removed }: ConfiguredChange): void {
   if (removed.length * 2 <= before) return;

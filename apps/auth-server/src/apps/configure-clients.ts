@@ -1,22 +1,21 @@
 import type { ClientConfiguration } from "../config/schema.ts";
 import type { Report } from "../logging/report.ts";
-import type { EndBelow } from "../revocations/index.ts";
-import type { Clients, NamedClient } from "./clients.ts";
+import type { Clients, ConfigureRules, NamedClient } from "./clients.ts";
 
-export interface ConfigureClientsOptions {
+export interface ConfigureClientsOptions extends ConfigureRules {
   readonly clients: Clients;
   /** As the file has them. */
   readonly configured: readonly ClientConfiguration[];
-  readonly acceptRemovals: boolean;
-  readonly endBelow: EndBelow;
   readonly report: Report;
 }
 
 /** Makes the registered clients those of the file, and says which came and went. Verifiers hear of it from the log, like any reader of it. */
 export async function configureClients(options: ConfigureClientsOptions): Promise<void> {
-  const { clients, configured, acceptRemovals, endBelow, report } = options;
-  const { removed, returned } = await clients.configure(configured, { acceptRemovals, endBelow });
+  const { clients, configured, acceptRemovals, endBelow, endUnasked, report } = options;
+  const rules = { acceptRemovals, endBelow, endUnasked };
+  const { removed, returned, demoted } = await clients.configure(configured, rules);
   if (removed.length > 0) report({ event: "clients_removed", ...namesOf(removed), text: REMOVED });
+  if (demoted.length > 0) report({ event: "clients_not_first_party", ...namesOf(demoted), text: DEMOTED });
   if (returned.length > 0) report({ event: "clients_returned", ...namesOf(returned), text: RETURNED });
 }
 
@@ -26,4 +25,6 @@ const namesOf = (clients: readonly NamedClient[]) => ({
 });
 
 const REMOVED = "no longer in the configuration file: disabled, and all their tokens and grants have ended";
+const DEMOTED =
+  "not first-party any more in the configuration file: they ask their users from now on, and what they were given without asking has ended";
 const RETURNED = "in the configuration file again: enabled, for new tokens only";

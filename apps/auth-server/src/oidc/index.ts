@@ -2,6 +2,7 @@ export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createEndBelow } from "./endings/lineage.ts";
+export { createEndUnasked } from "./endings/unasked-grants.ts";
 export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";
 export { TTL } from "./provider/library-configuration.ts";

@@ -2,8 +2,26 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { hasCode } from "@portcullis/protocol";
-import { assertRefused, machineToken, refresh, signIn, token, verdictOf } from "../oidc/app.ts";
-import { ALICE, basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import {
+  assertRefused,
+  begin,
+  isEnd,
+  machineToken,
+  ok,
+  refresh,
+  type SignedIn,
+  signIn,
+  token,
+  verdictOf,
+} from "../oidc/app.ts";
+import {
+  ALICE,
+  BOB,
+  basicOf,
+  RESOURCE,
+  type ServerUnderTest,
+  startServer,
+} from "../oidc/server-under-test.ts";
 
 interface Document {
   clients: { clientId: string }[];
@@ -77,6 +95,92 @@ describe("a client that was taken out of the configuration file", () => {
     file.clients.push(service!);
     await server.restart();
     assertRefused(await askAsService(), "invalid_client", 401);
+  });
+});
+
+describe("a client that is first-party no more", () => {
+  const OTHER = { client_id: "other" };
+  const WIDE = { ...OTHER, scope: "openid orders.read orders.write" };
+  const say = (firstParty: boolean) =>
+    Object.assign(file.clients.find(({ clientId }) => clientId === "other")!, { firstParty });
+  async function startWithOwn(): Promise<void> {
+    await start();
+    say(true);
+    await server.restart();
+  }
+
+  it("loses what it was given without asking, and keeps what its users allowed", async () => {
+    await startWithOwn();
+    const { issuer } = server;
+    const unasked = await signIn(server, { parameters: OTHER, credentials: BOB });
+    const allowed = await signIn(server, { parameters: { ...OTHER, prompt: "consent" } });
+    const widened = await signIn(server, { parameters: WIDE });
+    say(false);
+    await server.restart();
+    for (const { access_token, refresh_token } of [unasked, widened]) {
+      assert.equal(verdictOf(server, access_token), "consent_withdrawn");
+      assertRefused(await refresh(issuer, refresh_token, OTHER), "invalid_grant");
+    }
+    assert.equal(verdictOf(server, allowed.access_token), "allow");
+    ok(await refresh(issuer, allowed.refresh_token, OTHER));
+    const asks = async ({ browser }: SignedIn, parameters: Record<string, string>) =>
+      !isEnd((await browser.open(begin(issuer, parameters).url, isEnd)).url);
+    assert.equal(await asks(unasked, OTHER), true);
+    assert.equal(await asks(widened, OTHER), false, "what was allowed is remembered");
+    assert.equal(await asks(widened, WIDE), true);
+  });
+
+  it("is said once, by name, and each user's part has its line in the log", async () => {
+    await startWithOwn();
+    await signIn(server, { parameters: OTHER, credentials: BOB });
+    await signIn(server, { parameters: OTHER, credentials: BOB });
+    const head = server.server.storage.log.head();
+    say(false);
+    await server.restart();
+    const [line] = linesOf("clients_not_first_party");
+    assert.deepEqual([line.clients, line.names], [["other"], ["Other shop"]]);
+    assert.equal(server.server.storage.log.head(), head + 1);
+    await server.restart();
+    assert.equal(linesOf("clients_not_first_party").length, 1);
+    assert.equal(server.server.storage.log.head(), head + 1);
+  });
+
+  it("loses all with one line in the log when too many did not allow it", async () => {
+    await startWithOwn();
+    const { access_token, claims } = await signIn(server, { parameters: { ...OTHER, prompt: "consent" } });
+    const { storage } = server.server;
+    const of = (at: number) => String(at).padStart(22, "u");
+    await storage.write(async ({ db }) => {
+      const rows = Array.from({ length: 201 }, (_, at) => ({
+        id: of(at),
+        session_uid: claims.sid,
+        account_id: of(at),
+        client_id: "other",
+        payload: "{}",
+        created_at: 1,
+      }));
+      // One a session and client.
+      const sessions = rows.map(({ id, account_id }) => ({
+        uid: id,
+        account_id,
+        payload: "{}",
+        created_at: 1,
+        last_seen_at: 1,
+        expires_at: 9_000_000_000,
+      }));
+      await db.insertInto("oidc_sessions").values(sessions).execute();
+      await db
+        .insertInto("oidc_grants")
+        .values(rows.map((row) => ({ ...row, session_uid: row.id })))
+        .execute();
+    });
+    const head = storage.log.head();
+    say(false);
+    await server.restart();
+    assert.equal(server.server.storage.log.head(), head + 1);
+    const left = server.server.storage.read.selectFrom("oidc_grants").select("id");
+    assert.deepEqual(await left.where("client_id", "=", "other").execute(), []);
+    assert.equal(verdictOf(server, access_token), "consent_withdrawn");
   });
 });
 

@@ -287,7 +287,7 @@ describe("a consent for an app that is switched off", () => {
     await signIn(server);
     const { clients } = server.server.oidc;
     const { read } = server.server.storage;
-    const rules = { acceptRemovals: true, endBelow: async () => {} };
+    const rules = { acceptRemovals: true, endBelow: async () => {}, endUnasked: async () => {} };
     await clients.configure([], rules);
     assert.deepEqual(await read.selectFrom("oidc_consents").selectAll().execute(), []);
     await server.restart();
