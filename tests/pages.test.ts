@@ -116,6 +116,46 @@ describe("the pages", () => {
     await page.context().close();
   });
 
+  it("show times as how long ago they were, and exactly in the reader's zone and language when pressed", async () => {
+    const context = await chromium.newContext({ locale: "de-DE", timezoneId: "Asia/Kolkata" });
+    const problems: string[] = [];
+    context.on("console", (message) => {
+      if (message.type() === "error") problems.push(message.text());
+    });
+    const page = await WAYS.account!(context);
+    const time = page.locator("time").first();
+    const shown = time.getByRole("button");
+    await shown.waitFor();
+    assert.match((await shown.textContent())!, /^(now|\d+ minutes? ago)$/);
+    const at = new Date((await time.getAttribute("datetime"))!);
+    const zone = { timeZone: "Asia/Kolkata" } as const;
+    const exact = [
+      at.toLocaleDateString("de-DE", { ...zone, day: "numeric", month: "long", year: "numeric" }),
+      at.toLocaleTimeString("de-DE", { ...zone, hour: "2-digit", minute: "2-digit" }),
+    ];
+    const says = (text: string | null) => {
+      for (const part of exact) assert.ok(text?.includes(part), `${part} in ${text}`);
+      assert.doesNotMatch(text!, /UTC/);
+    };
+    says(await shown.getAttribute("title"));
+    await shown.press("Enter");
+    says((await shown.textContent())!);
+    says(await page.getByRole("button", { name: /^Sign out .*this device/ }).getAttribute("aria-label"));
+    await shown.press("Enter");
+    assert.match((await shown.textContent())!, /ago$|^now$/);
+    await assertPageIsSound(page);
+    await keepScreenshot(page, "account-with-script");
+    await context.close();
+    assert.deepEqual(problems, []);
+  });
+
+  it("say times in UTC without JavaScript", async () => {
+    const context = await chromium.newContext({ javaScriptEnabled: false, timezoneId: "Asia/Kolkata" });
+    const page = await WAYS.account!(context);
+    for (const text of await page.locator("time").allInnerTexts()) assert.match(text, / UTC$/);
+    await context.close();
+  });
+
   it("signs in by keyboard alone", async () => {
     const context = await chromium.newContext();
     const attempt: SignIn = await party.begin({ prompt: "login consent" });

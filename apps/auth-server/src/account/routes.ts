@@ -203,7 +203,8 @@ async function showAccount(
     done,
     problem,
   });
-  return send(reply, markup);
+  reply.headers(securityHeaders([], "'self'"));
+  return reply.type("text/html; charset=utf-8").send(markup);
 }
 
 /** What the user has allowed, and what else has access at the moment: apps of the operator's own ask for nothing. */

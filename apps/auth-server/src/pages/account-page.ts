@@ -1,6 +1,9 @@
 import { type Content, html } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
 
+/** It shows the times as the reader counts them. */
+const RELATIVE_TIMES_PATH = "/assets/relative-times.js";
+
 export interface AccountPage {
   readonly name: string;
   readonly username: string;
@@ -33,6 +36,7 @@ export function accountPage(content: AccountPage): string {
   return page({
     title: "Your account",
     wide: true,
+    script: RELATIVE_TIMES_PATH,
     main: html`<h1>Your account</h1>
 <p>Signed in as <strong>${content.name}</strong> (${content.username})</p>
 ${status(content.done)}${alert(content.problem)}
@@ -74,7 +78,7 @@ function labelOf(devices: readonly Device[], at: number): string {
 function appRow({ clientId, name, since, isFirstParty }: App, formToken: string): Content {
   const act = isFirstParty ? "Sign out" : "Remove access";
   return html`<li><div><strong>${name}</strong>
-<p class="note">${isFirstParty ? "Part of this service. In use" : "Has had access"} since ${time(since)}</p></div>
+<p class="note">${isFirstParty ? "Part of this service. First used" : "First allowed"} ${time(since)}</p></div>
 <form method="post" action="/account/withdraw">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">
 <button type="submit" aria-label="${act} of ${name}">${act}</button>
@@ -85,7 +89,7 @@ function time(seconds: number): Content {
   return html`<time datetime="${new Date(seconds * 1000).toISOString()}">${timeText(seconds)}</time>`;
 }
 
-/** The server does not know the user's time zone: it says which one it means. */
+/** The server does not know the user's time zone: it says which one it means. The page's script does (relative-times.js). */
 function timeText(seconds: number): string {
   const iso = new Date(seconds * 1000).toISOString();
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;

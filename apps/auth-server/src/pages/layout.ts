@@ -8,9 +8,11 @@ export interface PageContent {
   readonly wide?: boolean;
   /** Path of one that is added to that of all pages. */
   readonly stylesheet?: string;
+  /** Path of one, where the headers let it run. The page says all that it has to say without it. */
+  readonly script?: string;
 }
 
-export function page({ title, main, wide = false, stylesheet }: PageContent): string {
+export function page({ title, main, wide = false, stylesheet, script }: PageContent): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -24,6 +26,10 @@ export function page({ title, main, wide = false, stylesheet }: PageContent): st
     stylesheet !== undefined &&
     html`
 <link rel="stylesheet" href="${stylesheet}">`
+  }${
+    script !== undefined &&
+    html`
+<script src="${script}" type="module"></script>`
   }
 </head>
 <body>

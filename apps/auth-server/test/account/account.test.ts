@@ -124,6 +124,27 @@ describe("the account page", () => {
   });
 });
 
+describe("the times of the account page", () => {
+  it("say that they are in UTC, and may be shown otherwise by one script of our own and by nothing else", async () => {
+    const { page } = await signInHere();
+    const times = [...page.body.matchAll(/<time datetime="([^"]+)">([^<]+)</g)];
+    assert.ok(times.length >= 2);
+    for (const [, iso, text] of times) assert.equal(text, `${iso!.slice(0, 10)} ${iso!.slice(11, 16)} UTC`);
+    assert.match(String(page.headers["content-security-policy"]), /; script-src 'self';/);
+    const scripts = [...page.body.matchAll(/<script src="([^"]+)" type="module"><\/script>/g)];
+    assert.equal(page.body.split("<script").length, scripts.length + 1);
+    const answer = await new PlainBrowser().request(new URL(scripts[0]![1]!, server.issuer));
+    assert.equal(answer.headers["content-type"], "text/javascript; charset=utf-8");
+    assert.match(answer.body, /RelativeTimeFormat/);
+  });
+
+  it("are the only reason for a script: the page that asks to sign in has none", async () => {
+    const page = await account(new PlainBrowser());
+    assert.match(String(page.headers["content-security-policy"]), /; script-src 'none';/);
+    assert.doesNotMatch(page.body, /<script/);
+  });
+});
+
 describe("a sign-in form that is sent again", () => {
   it("leaves the browser signed in, on one device, although its session was signed in again since", async () => {
     const browser = new PlainBrowser();

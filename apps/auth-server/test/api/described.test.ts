@@ -23,7 +23,7 @@ const NO_API: readonly RegExp[] = [
   /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
   /^\/(interaction|account)(\/.*)?$/,
   /^\/health\/(live|ready)$/,
-  /^\/assets\/[\w-]+\.(css|svg)$/,
+  /^\/assets\/[\w-]+\.(css|svg|js)$/,
   /^\/api\/reference$/,
 ];
 

@@ -11,9 +11,9 @@ import { type Allowed, allowedIn, isWithin } from "../state/consents.ts";
 /** Each takes a record of its own, and some statements. Beyond, one record ends all that the client has: users sign in to it again. */
 const MAX_ENDED_APART = 200;
 
-export type EndUnasked = (transaction: WriteTransaction, clientId: string) => Promise<void>;
+type EndUnasked = (transaction: WriteTransaction, clientId: string) => Promise<void>;
 
-export interface EndUnaskedOptions {
+interface EndUnaskedOptions {
   readonly clock: Clock;
   readonly endBelow: EndBelow;
 }

@@ -9,7 +9,7 @@ export const CLAIMS_OF_SCOPE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Claims of one user. What is not known of the user is not among them. */
-export type AccountClaims = { readonly sub: string } & Readonly<Record<string, string>>;
+type AccountClaims = { readonly sub: string } & Readonly<Record<string, string>>;
 
 /** Undefined for a user who is gone or disabled: every grant type is then refused. */
 export async function accountOf(users: Users, id: string): Promise<Account | undefined> {
