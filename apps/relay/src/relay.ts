@@ -152,13 +152,11 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
 /** Verifiers bring the tokens that they would bring to the issuer, and the relay judges them as a verifier does. */
 function authenticateVerifiers(guard: ConnectedGuard, { leaseMs }: Configuration): Authenticate {
   const freshness = { policy: "closed", maxAgeMs: leaseMs } as const;
-  return async (request, reply, scope) => {
+  return async (request, scope) => {
     // From the list of all: Node would silently take the first of two.
     const authorization = request.raw.headersDistinct.authorization;
     const decision = await guard.authenticate(authorization, { scopes: [scope], freshness });
-    if (decision.outcome === "allow") return decision.principal;
-    await reply.code(decision.status).headers(decision.headers).send(decision.body);
-    return undefined;
+    return decision.outcome === "allow" ? { caller: decision.principal } : { refusal: decision };
   };
 }
 

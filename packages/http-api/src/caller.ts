@@ -1,5 +1,6 @@
 import type { ErrorDefinition, RevocableClaims } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { type CallerRefusal, type ErrorForm, sendRefusal } from "./error-forms.ts";
 
 /** Who calls the API: the part of the guard's Principal that is needed here. */
 export interface Caller {
@@ -11,15 +12,11 @@ export interface Caller {
   readonly header?: { readonly kid?: string };
 }
 
-/**
- * The bearer token of the request, verified for the API as audience and for the scope. Undefined when it was
- * refused: the answer has been sent then.
- */
+/** Judges the bearer token of the request: for the API as audience, and for the scope. */
 export type Authenticate = (
   request: FastifyRequest,
-  reply: FastifyReply,
   scope: string,
-) => Promise<Caller | undefined>;
+) => Promise<{ readonly caller: Caller } | { readonly refusal: CallerRefusal }>;
 
 /** What a caller can be refused with, as RFC 6750 names it, in the order in which it is looked for. */
 export const CALLER_ERRORS: readonly ErrorDefinition[] = [
@@ -39,11 +36,11 @@ export const CALLER_ERRORS: readonly ErrorDefinition[] = [
 ];
 
 /** Refuses, before the body is read, whoever may not do what the scope allows. */
-export function requireScope(authenticate: Authenticate, scope: string) {
+export function requireScope(authenticate: Authenticate, scope: string, form: ErrorForm) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const caller = await authenticate(request, reply, scope);
-    if (caller === undefined) return reply;
-    request.setDecorator("caller", caller);
+    const judged = await authenticate(request, scope);
+    if ("refusal" in judged) return sendRefusal(reply, judged.refusal, form);
+    request.setDecorator("caller", judged.caller);
     return undefined;
   };
 }

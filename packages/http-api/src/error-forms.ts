@@ -13,12 +13,31 @@ interface PublicError {
   readonly problems?: readonly Problem[];
 }
 
+/** Why a caller is refused, as RFC 6750 says it. What the body looks like follows from the form of the mount. */
+export interface CallerRefusal {
+  readonly status: number;
+  /** Lower-case names: the challenge, or when to come again. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: RefusalBody;
+}
+
+export interface RefusalBody {
+  /** Of RFC 6750, section 3.1, or one of `CALLER_ERRORS`. */
+  readonly error: string;
+  readonly error_description: string;
+  /** Why the token is dead, when it was revoked, and the mode of that revocation. */
+  readonly reason?: string;
+  readonly mode?: string;
+}
+
 export interface ErrorForm {
   readonly mediaType: string;
   readonly schema: z.ZodType;
   /** The code that the form gives to an error of the catalogue. */
   codeOf(error: Pick<PublicError, "status" | "code">): string;
   bodyOf(error: PublicError): unknown;
+  /** Of a caller that is refused: RFC 6750 names its members, and OAuth clients read them, in either form. */
+  refusalOf(refusal: Pick<CallerRefusal, "status" | "body">): unknown;
 }
 
 const problemsSchema = z
@@ -28,12 +47,19 @@ const problemsSchema = z
 
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   409: "Conflict",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   429: "Too Many Requests",
   503: "Service Unavailable",
+};
+
+const oauthMembers = {
+  reason: z.string().describe("Why the token is dead, when it was revoked.").optional(),
+  mode: z.string().describe("Of the revocation that denies the token.").optional(),
 };
 
 /** RFC 9457, with the code of the catalogue and every problem of a request at once. */
@@ -47,6 +73,12 @@ export const PROBLEM_DETAILS: ErrorForm = {
       detail: z.string().describe("What went wrong, for a person. It may change."),
       code: z.string().describe("Of the catalogue. Branch on this."),
       problems: problemsSchema,
+      error: z
+        .string()
+        .describe("As RFC 6750 has it, of a caller that is refused. The same as `code`.")
+        .optional(),
+      error_description: z.string().describe("The same as `detail`, where there is `error`.").optional(),
+      ...oauthMembers,
     })
     .describe("RFC 9457"),
   codeOf: ({ code }) => code,
@@ -58,6 +90,10 @@ export const PROBLEM_DETAILS: ErrorForm = {
     code,
     ...(problems === undefined ? {} : { problems }),
   }),
+  refusalOf: ({ status, body }) => ({
+    ...(PROBLEM_DETAILS.bodyOf({ status, code: body.error, text: body.error_description }) as object),
+    ...body,
+  }),
 };
 
 /** As RFC 6749 writes errors. The callers of the feed know an outage by one code, whatever is behind it. */
@@ -68,8 +104,7 @@ export const OAUTH_ERROR: ErrorForm = {
       error: z.string().describe("Of the catalogue, or of RFC 6750. Branch on this."),
       error_description: z.string().describe("What went wrong, for a person. It may change."),
       problems: problemsSchema,
-      reason: z.string().describe("Why the token is dead, when it was revoked.").optional(),
-      mode: z.string().describe("Of the revocation that denies the token.").optional(),
+      ...oauthMembers,
     })
     .describe("RFC 6749, section 5.2"),
   codeOf: ({ status, code }) => (status === 503 && code !== "log_full" ? "temporarily_unavailable" : code),
@@ -78,6 +113,7 @@ export const OAUTH_ERROR: ErrorForm = {
     error_description: error.text,
     ...(error.problems === undefined ? {} : { problems: error.problems }),
   }),
+  refusalOf: ({ body }) => body,
 };
 
 export interface ErrorHandlerOptions {
@@ -97,13 +133,19 @@ export function createErrorHandler({ form, report }: ErrorHandlerOptions) {
     if (shown.status >= 500) report({ event: "request_failed", route: request.routeOptions.url, error });
     // Try again: of use for a full disk or a busy store; never for what the caller did wrong.
     if (shown.status === 503 || shown.status === 429) reply.header("retry-after", "1");
-    // As bytes: of texts Fastify would know JSON by its own media type alone.
-    return reply
-      .code(shown.status)
-      .headers({ "content-type": contentTypeOf(form), "cache-control": "no-store" })
-      .send(Buffer.from(JSON.stringify(form.bodyOf(shown))));
+    return send(reply.code(shown.status), form, form.bodyOf(shown));
   };
 }
+
+/** Answers a caller that is refused. */
+export const sendRefusal = (reply: FastifyReply, refusal: CallerRefusal, form: ErrorForm): FastifyReply =>
+  send(reply.code(refusal.status).headers(refusal.headers), form, form.refusalOf(refusal));
+
+/** As bytes: of texts Fastify would know JSON by its own media type alone. */
+const send = (reply: FastifyReply, form: ErrorForm, body: unknown): FastifyReply =>
+  reply
+    .headers({ "content-type": contentTypeOf(form), "cache-control": "no-store" })
+    .send(Buffer.from(JSON.stringify(body)));
 
 const contentTypeOf = ({ mediaType }: ErrorForm): string =>
   mediaType === "application/json" ? "application/json; charset=utf-8" : mediaType;

@@ -3,6 +3,7 @@ export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
 export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";
 export {
+  type CallerRefusal,
   createErrorHandler,
   type ErrorForm,
   type ErrorHandlerOptions,

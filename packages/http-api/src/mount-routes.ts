@@ -65,7 +65,9 @@ function mountRoute(
     url: route.path === "" ? "/" : route.path.replace(/\{(\w+)\}/g, ":$1"),
     exposeHeadRoute: false,
     config: { declaration },
-    ...(route.scope === ANYBODY ? {} : { onRequest: requireScope(authenticate, route.scope) }),
+    ...(route.scope === ANYBODY
+      ? {}
+      : { onRequest: requireScope(authenticate, route.scope, declaration.form) }),
     handler: async (request, reply) => give(reply, await route.handle(callOf(route, request, reply)), route),
   });
 }

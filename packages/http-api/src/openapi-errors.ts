@@ -1,50 +1,50 @@
 import type { ErrorDefinition } from "@portcullis/protocol";
 import type { DeclaredRoute } from "./declare-route.ts";
-import { type ErrorForm, OAUTH_ERROR } from "./error-forms.ts";
+import type { ErrorForm } from "./error-forms.ts";
 import { callerErrorsOf, commonErrorsOf } from "./errors-of-route.ts";
 
-interface FormedError extends ErrorDefinition {
-  readonly form: ErrorForm;
+interface ShownError extends ErrorDefinition {
+  readonly example: unknown;
 }
 
 /** Returns what a route is refused with, by status; each code with an example, in the form that it has on the wire. */
 export function responsesToErrors(route: DeclaredRoute, form: ErrorForm) {
-  const refusals = callerErrorsOf(route).map((error) => ({ ...error, form: OAUTH_ERROR }));
-  const errors = [...commonErrorsOf(route), ...route.errors].map((error) => ({
-    ...error,
-    code: form.codeOf(error),
-    form,
-  }));
+  const errors = [...commonErrorsOf(route), ...route.errors].map((error) => shownError(form, error));
+  const refusals = callerErrorsOf(route).map((error) => shownRefusal(form, error));
   const byStatus = Map.groupBy(withoutRepeats([...errors, ...refusals]), ({ status }) => status);
-  return Object.fromEntries([...byStatus].map(([status, some]) => [status, responseOf(status, some)]));
+  return Object.fromEntries([...byStatus].map(([status, some]) => [status, responseOf(form, status, some)]));
 }
 
-/** Some causes are one to a caller: the same code in the same form. */
-const withoutRepeats = (errors: readonly FormedError[]): FormedError[] =>
-  errors.filter((error, at) => errors.findIndex((other) => isSame(error, other)) === at);
-
-const isSame = (left: FormedError, right: FormedError): boolean =>
-  left.status === right.status && left.code === right.code && left.form.mediaType === right.form.mediaType;
-
-function responseOf(status: number, errors: readonly FormedError[]) {
-  const byForm = Map.groupBy(errors, ({ form }) => form);
-  return {
-    description: errors.map(({ code, text }) => `\`${code}\`: ${text}`).join("\n\n"),
-    content: Object.fromEntries([...byForm].map(([form, some]) => [form.mediaType, contentOf(form, some)])),
-    ...(HEADERS[status] && { headers: HEADERS[status] }),
-  };
-}
-
-const contentOf = (form: ErrorForm, errors: readonly FormedError[]) => ({
-  schema: form.schema,
-  examples: Object.fromEntries(errors.map((error) => [error.code, { value: exampleOf(form, error) }])),
-});
-
-function exampleOf(form: ErrorForm, { status, code, text }: FormedError): unknown {
+function shownError(form: ErrorForm, error: ErrorDefinition): ShownError {
+  const { status, text } = error;
+  const code = form.codeOf(error);
   const isAboutFields = code === "invalid_request" && status === 400;
   const problems = isAboutFields ? { problems: [{ field: "name", message: "What is wrong with it." }] } : {};
-  return form.bodyOf({ status, code, text, ...problems });
+  return { status, code, text, example: form.bodyOf({ status, code, text, ...problems }) };
 }
+
+function shownRefusal(form: ErrorForm, { status, code, text }: ErrorDefinition): ShownError {
+  const body = { error: code, error_description: text };
+  return { status, code, text, example: form.refusalOf({ status, body }) };
+}
+
+/** Some causes are one to a caller: the same code with the same status. */
+const withoutRepeats = (errors: readonly ShownError[]): ShownError[] =>
+  errors.filter(
+    ({ status, code }, at) =>
+      errors.findIndex((other) => other.status === status && other.code === code) === at,
+  );
+
+const responseOf = (form: ErrorForm, status: number, errors: readonly ShownError[]) => ({
+  description: errors.map(({ code, text }) => `\`${code}\`: ${text}`).join("\n\n"),
+  content: {
+    [form.mediaType]: {
+      schema: form.schema,
+      examples: Object.fromEntries(errors.map(({ code, example }) => [code, { value: example }])),
+    },
+  },
+  ...(HEADERS[status] && { headers: HEADERS[status] }),
+});
 
 const text = (description: string) => ({ description, schema: { type: "string" as const } });
 const HEADERS: Readonly<Record<number, Record<string, ReturnType<typeof text>>>> = {

@@ -57,13 +57,20 @@ const changeOrder = declareRoute({
 });
 
 /** The token is the name of the client, and everybody has one scope. */
-const authenticate: Authenticate = async (request, reply, scope) => {
+const authenticate: Authenticate = async (request, scope) => {
   const clientId = request.headers.authorization?.split(" ")[1];
-  if (clientId !== undefined && scope === "orders.write")
-    return { clientId, expiresAt: 2e9, claims: {} as never };
-  await reply.code(clientId === undefined ? 401 : 403).send({ error: "refused" });
-  return undefined;
+  if (clientId === undefined) return refused(401, "missing_token");
+  if (scope !== "orders.write") return refused(403, "insufficient_scope");
+  return { caller: { clientId, expiresAt: 2e9, claims: {} as never } };
 };
+
+const refused = (status: number, error: string) => ({
+  refusal: {
+    status,
+    headers: { "www-authenticate": `Bearer error="${error}"` },
+    body: { error, error_description: "Not you.", reason: "logged_out" },
+  },
+});
 
 interface Shop {
   readonly app: FastifyInstance;
@@ -119,6 +126,28 @@ describe("a declared route", () => {
   it("asks for its own scope", async () => {
     const route = { ...changeOrder, scope: "orders.read" };
     assert.equal((await openShop(PROBLEM_DETAILS, [route]).change()).statusCode, 403);
+  });
+
+  it("refuses a caller in the form of its mount, with the members that OAuth clients read", async () => {
+    const oauth = { error: "missing_token", error_description: "Not you.", reason: "logged_out" };
+    const problem = {
+      type: "about:blank",
+      status: 401,
+      title: "Unauthorized",
+      detail: "Not you.",
+      code: "missing_token",
+    };
+    for (const [form, type, body] of [
+      [PROBLEM_DETAILS, "application/problem+json", { ...problem, ...oauth }],
+      [OAUTH_ERROR, "application/json; charset=utf-8", oauth],
+    ] as const) {
+      const answer = await openShop(form).change({ headers: { authorization: "" } });
+      assert.equal(answer.statusCode, 401);
+      assert.equal(answer.headers["content-type"], type);
+      assert.equal(answer.headers["www-authenticate"], 'Bearer error="missing_token"');
+      assert.equal(answer.headers["cache-control"], "no-store");
+      assert.deepEqual(answer.json(), body);
+    }
   });
 
   it("tells all problems of path, query, headers and body at once, each with its path", async () => {

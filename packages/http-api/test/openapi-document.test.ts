@@ -55,7 +55,7 @@ const place = declareRoute({
 async function documentOf(routes: readonly DeclaredRoute[], change: Partial<DocumentOptions> = {}) {
   const app = Fastify();
   const mounted = collectRoutes(app);
-  const mount = { authenticate: async () => undefined, report: () => undefined };
+  const mount = { authenticate: async () => assert.fail("nobody calls"), report: () => undefined };
   app.get("/page", async () => "a page");
   app.register(declaredRoutes(routes, { ...mount, form: PROBLEM_DETAILS }), { prefix: "/shop" });
   app.register(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { exchange, json } from "@portcullis/testing/end-to-end";
+import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import {
   documentProblems,
   exampleProblems,
@@ -76,18 +76,39 @@ describe("the description of the API", () => {
       const url = `${server.issuer}${path.replace(/\{\w+\}/g, "1")}`;
       const call = (headers: Record<string, string>) =>
         exchange(url, { method: method.toUpperCase(), headers });
-      const without = await call({});
-      assert.equal(without.status, 401, path);
-      assert.ok(json<{ error: string }>(without).error in errorsOf(operation, "401"), path);
+      checkRefusal(await call({}), operation, 401);
       if (operation.security[0]?.token?.[0] === "keys.read") continue;
-      const refused = await call({ authorization: `Bearer ${token}` });
-      assert.equal(refused.status, 403, path);
-      assert.ok(json<{ error: string }>(refused).error in errorsOf(operation, "403"), path);
+      checkRefusal(await call({ authorization: `Bearer ${token}` }), operation, 403);
     }
   });
 
-  const errorsOf = ({ responses }: Operation, status: string) =>
-    responses[status]!.content!["application/json"]!.examples!;
+  /** RFC 6750 in both forms; below `/api/v1` a problem (RFC 9457), too. */
+  function checkRefusal({ status, headers, body }: Exchange, operation: Operation, expected: number) {
+    const { operationId, responses } = operation;
+    assert.equal(status, expected, operationId);
+    assert.match(String(headers["www-authenticate"]), /^Bearer /, operationId);
+    const [described] = Object.entries(responses[expected]!.content!);
+    assert.equal(String(headers["content-type"]).split(";")[0], described![0], operationId);
+    const refusal = JSON.parse(body);
+    assert.ok(refusal.error in described![1].examples!, operationId);
+    assert.equal(typeof refusal.error_description, "string", operationId);
+    if (described![0] !== "application/problem+json") return;
+    const { type, code, detail } = refusal;
+    assert.deepEqual(
+      [type, refusal.status, code, detail],
+      ["about:blank", status, refusal.error, refusal.error_description],
+    );
+  }
+
+  it("has one form of errors below /api/v1, and the other one below /revocations", () => {
+    for (const { path, operation } of operations()) {
+      const types = Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
+        Number(status) < 400 ? [] : Object.keys(content),
+      );
+      const expected = path.startsWith("/api/") ? "application/problem+json" : "application/json";
+      assert.deepEqual([...new Set(types)], [expected], path);
+    }
+  });
 });
 
 describe("the reference of the API", () => {

@@ -158,16 +158,10 @@ const SCOPES_OF: Readonly<Record<string, string>> = {
 };
 
 function authenticateByName(clock: Clock): Authenticate {
-  return async (request, reply, scope) => {
+  return async (request, scope) => {
     const [, clientId] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "") ?? [];
-    if (clientId === undefined) {
-      await reply.code(401).header("www-authenticate", "Bearer").send();
-      return undefined;
-    }
-    if ((SCOPES_OF[clientId] ?? "revocations.read") !== scope) {
-      await reply.code(403).send({ error: "insufficient_scope" });
-      return undefined;
-    }
+    if (clientId === undefined) return refused(401, "missing_token");
+    if ((SCOPES_OF[clientId] ?? "revocations.read") !== scope) return refused(403, "insufficient_scope");
     const iat = Math.floor(wallSecondsOf(clock));
     const claims: RevocableClaims = {
       iss: "issuer",
@@ -176,6 +170,10 @@ function authenticateByName(clock: Clock): Authenticate {
       client_id: clientId,
       rv: 0,
     };
-    return { clientId, expiresAt: claims.exp, claims };
+    return { caller: { clientId, expiresAt: claims.exp, claims } };
   };
 }
+
+const refused = (status: number, error: string) => ({
+  refusal: { status, headers: { "www-authenticate": "Bearer" }, body: { error, error_description: error } },
+});

@@ -23,14 +23,14 @@ export function authenticateApi(options: {
     revocations: options.local,
     clock: options.clock,
   });
-  return async (request, reply, scope) => {
+  return async (request, scope) => {
     await options.catchUp();
     // From the list of all: Node would silently take the first of two.
     const authorization = request.raw.headersDistinct.authorization;
     const decision = await guard.authenticate(authorization, { scopes: [scope] });
-    if (decision.outcome === "allow") return callerOf(decision.principal, authorization![0]!);
-    await reply.code(decision.status).headers(decision.headers).send(decision.body);
-    return undefined;
+    return decision.outcome === "allow"
+      ? { caller: callerOf(decision.principal, authorization![0]!) }
+      : { refusal: decision };
   };
 }
 
