@@ -39,6 +39,24 @@ test("keys are listed, rotated and retired, and the command that retires the key
   );
 });
 
+test("however many pages the list has, it is told whole", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.run("keys rotate");
+  const asked: string[] = [];
+  /** A server that gives one key a page. */
+  const inSmallPages: typeof fetch = (input, init) => {
+    const url = new URL(String(input));
+    if (!url.pathname.endsWith("/api/v1/keys")) return fetch(input, init);
+    asked.push(url.searchParams.get("limit")!);
+    url.searchParams.set("limit", "1");
+    return fetch(url, init);
+  };
+  const whole = JSON.parse((await cli.run("keys list --json")).out);
+  const paged = JSON.parse((await cli.run("keys list --json", { fetch: inSmallPages })).out);
+  assert.deepEqual(paged, whole);
+  assert.deepEqual(asked, ["200", "200", "200"]);
+});
+
 test("a rotation says which key signs, and warns when verifiers of others may not know it yet", async (t) => {
   const cli = await cliUnderTest(t);
   const { out } = await cli.run("keys rotate");

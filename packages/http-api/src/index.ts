@@ -10,6 +10,7 @@ export {
   OAUTH_ERROR,
   PROBLEM_DETAILS,
 } from "./error-forms.ts";
+export { type ListQuery, type ListSource, listParameters, type Page, readPage } from "./lists.ts";
 export { declaredRoutes, type MountOptions, mountRoutes } from "./mount-routes.ts";
 export { createOpenApiDocument, type DocumentOptions, type OpenApiDocument } from "./openapi-document.ts";
 export {

@@ -1,5 +1,6 @@
 /** The issuer's signing keys, as its administrators see them: `/api/v1/keys`. */
 import { z } from "zod";
+import { pageSchemaOf } from "./pages.ts";
 import { REASONS } from "./reasons.ts";
 import { revocationAnswerSchema } from "./receipt.ts";
 
@@ -25,7 +26,7 @@ const signingKeySchema = z.object({
 export type SigningKeyEntry = z.infer<typeof signingKeySchema>;
 
 /** `GET /api/v1/keys`: by status, then the newest first. */
-export const keyListSchema = z.object({ items: z.array(signingKeySchema) });
+export const keyListSchema = pageSchemaOf(signingKeySchema);
 export type KeyList = z.infer<typeof keyListSchema>;
 
 /** The key that signs from now on, and what an operator has to know of it. */

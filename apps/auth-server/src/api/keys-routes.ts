@@ -1,5 +1,5 @@
 /** Signing keys: docs/reference/api.md. */
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { type DeclaredRoute, declareRoute, listParameters, readPage } from "@portcullis/http-api";
 import {
   API_SCOPES,
   hasCode,
@@ -24,7 +24,7 @@ import {
 } from "../revocations/index.ts";
 
 export interface KeysRoutesOptions {
-  readonly ring: Pick<KeyRing, "list" | "rotate" | "signingNow">;
+  readonly ring: Pick<KeyRing, "count" | "list" | "rotate" | "signingNow">;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
 }
@@ -39,6 +39,13 @@ const TAG = "Signing keys";
 const EXAMPLE_KID = "sYsOcWbSgaMzQkSPPAe0Fg";
 const SIGNING = { kid: "h5eM2dSmTzGkUq4sQnq2bQ", publishedSince: "2026-03-01T12:00:00.000Z" } as const;
 
+/** Where a key stands in the list. */
+const placeSchema = z.strictObject({
+  status: z.enum(["active", "next", "retiring", "retired"]),
+  createdAt: z.iso.datetime(),
+  kid: z.string(),
+});
+
 const listRoute = ({ ring }: KeysRoutesOptions) =>
   declareRoute({
     tag: TAG,
@@ -47,9 +54,10 @@ const listRoute = ({ ring }: KeysRoutesOptions) =>
     path: "/keys",
     summary: "List all keys that there ever were; the one that signs comes first",
     scope: API_SCOPES.readKeys,
+    parameters: { query: z.strictObject(listParameters(placeSchema)) },
     answers: {
       200: {
-        says: "The keys, without their private parts.",
+        says: "A page of the keys, without their private parts.",
         schema: keyListSchema,
         example: {
           items: [
@@ -65,7 +73,14 @@ const listRoute = ({ ring }: KeysRoutesOptions) =>
       },
     },
     errors: OUTAGES,
-    handle: async () => ({ status: 200, body: { items: await ring.list() } }),
+    handle: async ({ query }) => ({
+      status: 200,
+      body: await readPage(query, {
+        read: (after, limit) => ring.list(after, limit),
+        count: () => ring.count(),
+        placeOf: ({ status, createdAt, kid }) => ({ status, createdAt, kid }),
+      }),
+    }),
   });
 
 const rotateRoute = ({ ring }: KeysRoutesOptions) =>

@@ -17,7 +17,9 @@ import { keysError } from "./errors.ts";
 import {
   type CompletedRing,
   completeRing,
+  countKeys,
   isOurs,
+  type KeyPlace,
   listKeys,
   lockRing,
   markRetired,
@@ -120,8 +122,13 @@ export class KeyRing {
     this.#listeners.add(listener);
   }
 
-  list(): Promise<SigningKeyEntry[]> {
-    return listKeys(this.#options.storage.read);
+  /** Of all that there ever were, at most `limit` behind `after`. */
+  list(after: KeyPlace | undefined, limit: number): Promise<SigningKeyEntry[]> {
+    return listKeys(this.#options.storage.read, after, limit);
+  }
+
+  count(): Promise<number> {
+    return countKeys(this.#options.storage.read);
   }
 
   /**

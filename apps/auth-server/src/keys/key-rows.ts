@@ -1,6 +1,6 @@
 /** The keys in SQL, which are the truth. Whoever changes one holds the row of the ring until the commit. */
 import type { SigningKeyEntry } from "@portcullis/protocol";
-import type { Kysely } from "kysely";
+import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { KeyStatus, SigningKeysTable } from "../storage/tables/keys.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -43,18 +43,51 @@ export async function readRing(read: Kysely<Database>): Promise<RingRows> {
   return { revision, keys, kids: new Set(rows.map(({ kid }) => kid)) };
 }
 
-/** For administrators: all that there ever were, without what signs. */
-export async function listKeys(read: Kysely<Database>): Promise<SigningKeyEntry[]> {
+/** Where a key stands in the list of all: by status, then the newest first. */
+export type KeyPlace = Pick<SigningKeyEntry, "status" | "createdAt" | "kid">;
+
+/** For administrators: of all that there ever were, at most `limit` behind `after`, without what signs. */
+export async function listKeys(
+  read: Kysely<Database>,
+  after: KeyPlace | undefined,
+  limit: number,
+): Promise<SigningKeyEntry[]> {
+  const rank = sql<number>`case status when 'active' then 0 when 'next' then 1 when 'retiring' then 2 else 3 end`;
   const rows = await read
     .selectFrom("oidc_signing_keys")
     .selectAll()
+    .$if(after !== undefined, (query) => query.where((builder) => isBehind(builder, rank, after!)))
+    .orderBy(rank)
     .orderBy("created_at", "desc")
     .orderBy("kid")
+    .limit(limit)
     .execute();
-  return STATUSES.flatMap((status) => rows.filter((row) => row.status === status)).map(entryOf);
+  return rows.map(entryOf);
+}
+
+function isBehind(
+  { and, eb, or }: ExpressionBuilder<Database, "oidc_signing_keys">,
+  rank: RawBuilder<number>,
+  { status, createdAt, kid }: KeyPlace,
+) {
+  const [at, second] = [STATUSES.indexOf(status), Math.floor(Date.parse(createdAt) / 1000)];
+  return or([
+    eb(rank, ">", at),
+    and([eb(rank, "=", at), eb("created_at", "<", second)]),
+    and([eb(rank, "=", at), eb("created_at", "=", second), eb("kid", ">", kid)]),
+  ]);
+}
+
+export async function countKeys(read: Kysely<Database>): Promise<number> {
+  const { count } = await read
+    .selectFrom("oidc_signing_keys")
+    .select(({ fn }) => fn.countAll<number | string>().as("count"))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 const PUBLISHED: readonly KeyStatus[] = ["active", "next", "retiring"];
+/** In the order of the list. */
 const STATUSES: readonly KeyStatus[] = [...PUBLISHED, "retired"];
 
 function entryOf(row: SigningKeysTable): SigningKeyEntry {

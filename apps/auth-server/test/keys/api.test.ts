@@ -119,6 +119,30 @@ describe("the keys API", () => {
     assert.equal(await serviceKid(), active!.kid, "nothing was changed");
   });
 
+  it("lists a page at a time, in the order of the whole, and counts when it is asked to", async () => {
+    await call("/keys/rotate", { method: "POST" });
+    await call("/keys/rotate", { method: "POST" });
+    const all = await keys();
+    assert.ok(all.length >= 5, String(all.length));
+    for (const limit of [1, 2, all.length]) {
+      const found: string[] = [];
+      for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+        const after: string = cursor === "" ? "" : `&cursor=${cursor}`;
+        const page = keyListSchema.parse(json(await call(`/keys?limit=${limit}&total=true${after}`)));
+        assert.equal(page.total, all.length);
+        found.push(...page.items.map(({ kid }) => kid));
+        cursor = page.next;
+      }
+      assert.deepEqual(
+        found,
+        all.map(({ kid }) => kid),
+      );
+    }
+    const refused = await call("/keys?cursor=x&limit=201");
+    const { problems } = json<{ problems: { field: string }[] }>(refused);
+    assert.deepEqual([refused.status, problems.map(({ field }) => field)], [400, ["limit", "cursor"]]);
+  });
+
   it("is for those with the scope alone", async () => {
     const [active] = await keys();
     const asReader = { method: "POST", scope: "keys.read" } as const;

@@ -100,6 +100,19 @@ describe("a key that is retired at one server", () => {
   });
 });
 
+describe("the list of keys on PostgreSQL", () => {
+  it("is the same a page at a time as it is whole", async () => {
+    const { ring } = server.server;
+    const all = await ring.list(undefined, 100);
+    assert.ok(all.length >= 3, String(all.length));
+    const [first, ...none] = await ring.list(undefined, 1);
+    const rest = [];
+    for (let at = first; at !== undefined; [at] = await ring.list(at, 1)) rest.push(at);
+    assert.deepEqual([none, rest], [[], all]);
+    assert.equal(await ring.count(), all.length);
+  });
+});
+
 interface Act {
   readonly at: string;
   readonly path: string;
@@ -126,7 +139,7 @@ const send = ({ at, path, body = {}, accessToken }: Act & { readonly accessToken
     headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
   });
 
-const statuses = async () => (await server.server.ring.list()).map(({ status }) => status);
+const statuses = async () => (await server.server.ring.list(undefined, 100)).map(({ status }) => status);
 const onlyPublished = (all: string[]) => all.filter((status) => status === "active" || status === "next");
 
 describe("two servers that change the keys at once", () => {

@@ -51,6 +51,9 @@ interface Call {
   readonly body?: unknown;
 }
 
+/** Of a list below `/api/v1`. */
+const MAX_ITEMS_PER_PAGE = 200;
+
 type StateVerb = "disable" | "enable";
 
 interface ChangeOptions {
@@ -109,8 +112,17 @@ export class RevocationsApi {
     return this.#call(logPageSchema, { path: "/batches", query: { after, limit } });
   }
 
-  keys(): Promise<KeyList> {
-    return this.#call(keyListSchema, { at: "api", path: "/keys" });
+  /** All of them, however many pages that are. */
+  async keys(): Promise<KeyList> {
+    const items: KeyList["items"] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { limit: MAX_ITEMS_PER_PAGE, cursor };
+      const page = await this.#call(keyListSchema, { at: "api", path: "/keys", query });
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return { items };
   }
 
   rotateKey(): Promise<RotatedKey> {

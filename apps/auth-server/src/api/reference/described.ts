@@ -35,6 +35,11 @@ export interface Parameter {
   readonly schema: Schema;
 }
 
+/** To a parameter that several calls have. */
+export interface ParameterReference {
+  readonly $ref: string;
+}
+
 export interface Response {
   readonly description: string;
   readonly content?: Content;
@@ -47,7 +52,7 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly security: readonly { readonly token: readonly string[] }[];
-  readonly parameters?: readonly Parameter[];
+  readonly parameters?: readonly (Parameter | ParameterReference)[];
   readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, Response>>;
 }
@@ -59,6 +64,7 @@ export interface Described {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, Schema>>;
+    readonly parameters?: Readonly<Record<string, Parameter>>;
     readonly securitySchemes: {
       readonly token: {
         readonly flows: {
@@ -72,18 +78,22 @@ export interface Described {
   };
 }
 
-/** One call, with where it is. */
-export interface DescribedCall extends Operation {
+/** One call, with where it is, and with its parameters themselves. */
+export interface DescribedCall extends Omit<Operation, "parameters"> {
   readonly method: string;
   readonly path: string;
+  readonly parameters: readonly Parameter[];
 }
 
-export const callsOf = ({ paths }: Described): DescribedCall[] =>
+export const callsOf = ({ paths, components }: Described): DescribedCall[] =>
   Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
       ...operation,
       method: method.toUpperCase(),
       path,
+      parameters: (operation.parameters ?? []).map((one) =>
+        "$ref" in one ? components.parameters![one.$ref.split("/").at(-1)!]! : one,
+      ),
     })),
   );
 
@@ -94,7 +104,7 @@ export interface DescribedError {
 }
 
 /** Errors of a call, each once: a code may come in two forms. */
-export function errorsOf({ responses }: Operation): DescribedError[] {
+export function errorsOf({ responses }: Pick<Operation, "responses">): DescribedError[] {
   const found = new Map<string, DescribedError>();
   for (const [status, { content = {} }] of Object.entries(responses)) {
     for (const { examples = {} } of Object.values(content)) {
@@ -114,5 +124,5 @@ function textOf(value: unknown): string {
 }
 
 /** Statuses that are no errors. */
-export const answersOf = ({ responses }: Operation): [string, Response][] =>
+export const answersOf = ({ responses }: Pick<Operation, "responses">): [string, Response][] =>
   Object.entries(responses).filter(([status]) => Number(status) < 400);

@@ -16,7 +16,7 @@ export const callSection = (call: DescribedCall, sample: string): Content =>
 <p class="line"><code><span class="method">${call.method}</span> ${call.path}</code> ${scopeOf(call)}</p>
 ${call.description !== undefined && paragraphs(call.description)}
 <pre tabindex="0"><code>${sample}</code></pre>
-${parametersOf(call.parameters ?? [])}
+${parametersOf(call.parameters)}
 ${bodyOf(call)}
 ${answersOf(call).map(([status, response]) => answer(status, response))}
 ${errorList(errorsOf(call))}</article>`;
@@ -64,7 +64,7 @@ const errorList = (errors: readonly DescribedError[]): Content =>
 
 /** Returns the call as a line for a shell, with the examples of its parameters and its body. */
 export function samplesOf(server: string, call: DescribedCall): string {
-  const { method, path, parameters = [], requestBody, security } = call;
+  const { method, path, parameters, requestBody, security } = call;
   const exampleOf = (name: string) => parameters.find((one) => one.name === name)?.schema;
   const url = path.replace(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(sampleValue(exampleOf(name))),
