@@ -15,29 +15,29 @@ const OWN_DENIALS = {
   replica_not_ready: { ...unavailable, text: "The list of revocations has not been loaded yet." },
   replica_too_old: {
     ...unavailable,
-    text: "Whether the token is revoked cannot be confirmed at the moment.",
+    text: "It cannot be confirmed right now whether the token is revoked.",
   },
   clock_off: {
     ...unavailable,
-    text: "The clock of this service differs from the issuer's, so that the token cannot be judged at the moment.",
+    text: "The clock of this service differs from the issuer's, so it cannot check the token right now.",
   },
-  check_failed: { ...unavailable, text: "The token cannot be checked at the moment." },
+  check_failed: { ...unavailable, text: "The token cannot be checked right now." },
   missing_credentials: { status: 401, error: "missing_token", text: "A bearer token is required." },
   ambiguous_credentials: {
     status: 400,
     error: "invalid_request",
-    text: "There must be one Authorization header with one bearer token.",
+    text: "Send exactly one Authorization header, with one bearer token.",
   },
   sender_constrained: {
     ...invalidToken,
-    text: "The token is bound to a key and came without a proof of it.",
+    text: "The token is bound to a key, and came without proof of that key.",
   },
   killed: { ...invalidToken, text: "The token was revoked." },
-  stale: { ...invalidToken, text: "What the token says has changed; refresh it." },
+  stale: { ...invalidToken, text: "The claims in the token have changed. Refresh it." },
   insufficient_scope: {
     status: 403,
     error: "insufficient_scope",
-    text: "The token lacks a scope that is required here.",
+    text: "The token does not have a scope that is required here.",
   },
 } as const satisfies Record<string, DenialDefinition>;
 

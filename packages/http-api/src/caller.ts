@@ -24,7 +24,7 @@ export const CALLER_ERRORS: readonly ErrorDefinition[] = [
   {
     code: "invalid_request",
     status: 400,
-    text: "There must be one Authorization header with one bearer token.",
+    text: "Send exactly one Authorization header, with one bearer token.",
   },
   { code: "invalid_token", status: 401, text: "The token is not good here, or was revoked." },
   { code: "insufficient_scope", status: 403, text: "The token lacks a scope that is required here." },

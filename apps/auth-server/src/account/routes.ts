@@ -118,7 +118,7 @@ async function doneBy(options: AccountOptions, exchange: Exchange, action: Actio
 }
 
 const SESSION_OVER = "You were signed out in the meantime. Sign in again.";
-const OUT_OF_DATE = "That page was out of date, so nothing was done. This is how things are now.";
+const OUT_OF_DATE = "That page was out of date, so nothing was changed. Here is the current state.";
 
 const leadTo = (reply: FastifyReply, path: string): FastifyReply =>
   reply.headers(securityHeaders()).redirect(path, 303);
@@ -229,7 +229,7 @@ async function signOutDevice(options: AccountOptions, exchange: Exchange, visito
   const uid = fieldOf(exchange, "device");
   const devices = await options.sessions.devicesOf(visitor.accountId);
   const device = devices.find((candidate) => candidate.uid === uid);
-  if (device === undefined) return onAccountPage({ problem: "This device was signed out already." });
+  if (device === undefined) return onAccountPage({ problem: "This device is already signed out." });
   const isThis = device.uid === visitor.uid;
   const reason = isThis ? "logged_out" : "kicked";
   const target = { scope: "session", key: device.uid, mode: "kill", reason } as const;
@@ -243,7 +243,7 @@ const saying = (text: string, receipt: Receipt): string => [text, delayText(rece
 async function withdraw(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
   const clientId = fieldOf(exchange, "client");
   const app = (await appsOf(options, visitor.accountId)).find((candidate) => candidate.clientId === clientId);
-  if (app === undefined) return onAccountPage({ problem: "This app has no access any more." });
+  if (app === undefined) return onAccountPage({ problem: "This app no longer has access." });
   const receipt = await revoke(options, exchange, visitor, {
     scope: "subject-client",
     key: { subject: visitor.accountId, client: app.clientId },

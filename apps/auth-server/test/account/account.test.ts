@@ -223,7 +223,7 @@ describe("signing out one device", () => {
     const page = await account(alice.browser);
     const form = formOf(page, "/account/sign-out-device");
     const done = await alice.browser.submit(page, form, { fill: { device: bob.claims.sid } });
-    assert.match(done.body, /role="alert">This device was signed out already\./);
+    assert.match(done.body, /role="alert">This device is already signed out\./);
     assert.equal(verdictOf(server, bob.access_token), "allow");
   });
 });

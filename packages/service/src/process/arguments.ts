@@ -61,7 +61,7 @@ ${about}
   --config FILE    the settings, in YAML or JSON; or PORTCULLIS_CONFIG in the environment
   --check          read the settings, say what is wrong with them, and end with 0 or 1
 ${own.join("")}  --version        print the version and end
-  --help           print this and end
+  --help           print this help and end
 
 Every setting can come from the environment instead: listen.port is PORTCULLIS_LISTEN_PORT. All settings, with
 their names there: ${reference}

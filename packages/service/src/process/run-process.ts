@@ -108,7 +108,7 @@ function read<Schema extends z.ZodObject, Configuration>(
   const settings = settingsOf(configuration.schema);
   if (file === undefined && readEnvironment(process.env, settings).given.length === 0) {
     const text =
-      "found no settings; name their file with --config FILE, or set them in the environment. --help says more";
+      "found no settings; name their file with --config FILE, or set them in the environment. See --help";
     throw serviceError("usage_invalid", { text });
   }
   return { ...readSettings(configuration, { file, environment: process.env }), file };
