@@ -6,6 +6,8 @@ import type { SeededRandom } from "./world/seeded-random.ts";
 
 export const ISSUER = "https://issuer.example";
 export const AUDIENCE = "https://api.example";
+/** That some tokens are for beside it. */
+const OTHER_AUDIENCES = ["https://stock.example", "https://payments.example"];
 
 /** Not a secret: a fixed seed, so that a run's tokens are the same every time. */
 const PRIVATE_KEY = createPrivateKey({
@@ -26,7 +28,10 @@ export interface TokenClaims extends RevocableClaims {
   readonly sid: string;
   readonly gid: string;
   readonly org: string;
+  readonly aud: string | readonly string[];
 }
+
+export const audiencesOf = ({ aud }: TokenClaims): readonly string[] => [aud].flat();
 
 /** A token, and what the log has said of it so far. */
 export interface IssuedToken {
@@ -57,7 +62,7 @@ export function issueToken(options: {
   const iat = Math.floor(options.nowMs / 1000);
   const claims: TokenClaims = {
     iss: ISSUER,
-    aud: AUDIENCE,
+    aud: random.chance(0.3) ? [AUDIENCE, random.pick(OTHER_AUDIENCES)] : AUDIENCE,
     iat,
     exp: iat + LIFETIME_SECONDS,
     jti: identifier(),
@@ -87,14 +92,19 @@ export function covers({ scope, mode, key }: Revoked, seq: number, claims: Token
 
 function names(scope: Scope, key: RevocationKey, claims: TokenClaims): boolean {
   if (scope === "issuer") return true;
-  if (typeof key === "object") return key.subject === claims.sub && key.client === claims.client_id;
+  if (typeof key === "object") {
+    if (key.subject !== claims.sub) return false;
+    if ("client" in key) return key.client === claims.client_id;
+    if ("audience" in key) return audiencesOf(claims).includes(key.audience);
+    return key.organization === claims.org;
+  }
+  if (scope === "audience") return key !== undefined && audiencesOf(claims).includes(key);
   const named: Partial<Record<Scope, string>> = {
     token: claims.jti,
     session: claims.sid,
     grant: claims.gid,
     subject: claims.sub,
     client: claims.client_id,
-    audience: AUDIENCE,
     organization: claims.org,
   };
   return named[scope] === key;

@@ -4,7 +4,7 @@ import type { RevokeCommand } from "../apps/auth-server/src/revocations/revoke/r
 import type { History } from "./checks/history.ts";
 import type { Profile } from "./profile.ts";
 import type { ServerLife } from "./server/server-life.ts";
-import { type IssuedToken, issueToken, type Revoked } from "./tokens.ts";
+import { audiencesOf, type IssuedToken, issueToken, type Revoked } from "./tokens.ts";
 import type { VerifierLife } from "./verifier-life.ts";
 import type { Schedule } from "./world/schedule.ts";
 import type { SeededRandom } from "./world/seeded-random.ts";
@@ -25,7 +25,8 @@ const MAX_TOKENS = 40;
 const NARROW_SCOPES: readonly Scope[] = ["token", "token", "session", "session", "grant"];
 const SCOPES: readonly Scope[] = [
   ...NARROW_SCOPES,
-  ...(["subject", "client", "subject-client", "audience", "organization", "issuer"] as const),
+  ...(["subject", "client", "subject-client", "subject-audience", "subject-organization"] as const),
+  ...(["audience", "organization", "issuer"] as const),
 ];
 const WAITS_MS = [0, 0, 500, 2000, 10_000];
 
@@ -169,7 +170,9 @@ export class Workload {
       subject: claims.sub,
       client: claims.client_id,
       "subject-client": { subject: claims.sub, client: claims.client_id },
-      audience: claims.aud as string,
+      "subject-audience": { subject: claims.sub, audience: random.pick(audiencesOf(claims)) },
+      "subject-organization": { subject: claims.sub, organization: claims.org },
+      audience: random.pick(audiencesOf(claims)),
       organization: claims.org,
     };
     return { scope, mode, key: keys[scope] };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { verifierListSchema } from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
 import type { Bed } from "../bed/bed.ts";
@@ -48,8 +49,7 @@ async function countLost({ checker }: Workload, bed: Bed, made: readonly Revocat
 function says(row: LogRow, target: Revocation["target"]): boolean {
   if (row.scope !== target.scope || !("key" in target)) return row.scope === target.scope;
   if (typeof target.key === "string") return row.key === target.key;
-  const { subject, client } = JSON.parse(row.key ?? "{}") as { subject?: string; client?: string };
-  return subject === target.key.subject && client === target.key.client;
+  return isDeepStrictEqual(JSON.parse(row.key ?? "{}"), target.key);
 }
 
 /** Equal by digest and chain, as the replicas report them and the server computes them from SQL. */

@@ -20,6 +20,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/oidc/tokens/horizon.test.ts"],
   },
   {
+    name: "issued-without-its-api",
+    says: "a token for the API that its user was cut off from while it was made leaves the server",
+    file: "apps/auth-server/src/oidc/tokens/issuing-phase.ts",
+    edits: [[`    ...(issuing.audience === undefined ? {} : { aud: issuing.audience }),\n`, ""]],
+    tests: ["apps/auth-server/test/oidc/tokens/horizon.test.ts"],
+  },
+  {
     name: "no-look-at-the-key-before-the-answer",
     says: "a token that was signed while its key was retired leaves the server, dead on arrival",
     file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",

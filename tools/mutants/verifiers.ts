@@ -156,6 +156,72 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     tests: ["packages/revocation/test/expiry.test.ts"],
   },
   {
+    name: "pair-without-its-other-half",
+    says: "a user who is cut off from one API is cut off from all",
+    file: "packages/revocation/src/coordinates.ts",
+    edits: [
+      [
+        `return xor(hashOf("subject", key.subject), hashOf(PAIR_SCOPES[scope], other));`,
+        `return hashOf("subject", key.subject);`,
+      ],
+    ],
+    tests: ["packages/revocation/test/coordinates.test.ts", ...VERDICT_TESTS],
+  },
+  {
+    name: "pair-without-its-subject",
+    says: "one user who is cut off from an API takes all others with him",
+    file: "packages/revocation/src/coordinates.ts",
+    edits: [
+      [
+        `return xor(hashOf("subject", key.subject), hashOf(PAIR_SCOPES[scope], other));`,
+        `return hashOf(PAIR_SCOPES[scope], other);`,
+      ],
+    ],
+    tests: ["packages/revocation/test/coordinates.test.ts", ...VERDICT_TESTS],
+  },
+  {
+    name: "only-the-first-audience",
+    says: "a token for several APIs lives on when its user is cut off from the second",
+    file: "packages/revocation/src/coordinates.ts",
+    edits: [
+      [
+        `for (const audience of audiences) addPair("subject-audience", audience);`,
+        `addPair("subject-audience", audiences[0]);`,
+      ],
+    ],
+    tests: VERDICT_TESTS,
+  },
+  {
+    name: "unknown-record-keeps-the-lease",
+    says: "a verifier that cannot read a record goes on allowing until its lease runs out",
+    file: "packages/revocation/src/replica/feed-replica.ts",
+    edits: [
+      [
+        `    this.#announcer.reportError("outdated", error);
+    this.#loseLease();
+`,
+        `    this.#announcer.reportError("outdated", error);
+`,
+      ],
+    ],
+    tests: ["packages/revocation/test/unknown-records.test.ts"],
+  },
+  {
+    name: "unknown-record-before-its-proof",
+    says: "whoever carries the stream ends the leases of all by a record that nobody signed",
+    file: CHECK_BATCH,
+    edits: [
+      [
+        `  const unknownAt = firstUnknown(batch.records);
+`,
+        `  const unknownAt = firstUnknown(batch.records);
+  checkAllKnown(batch.records, unknownAt);
+`,
+      ],
+    ],
+    tests: ["packages/revocation/test/unknown-records.test.ts"],
+  },
+  {
     name: "requests-under-way-not-told",
     says: "a body goes on being passed to a service after the receipt",
     file: "packages/revocation/src/replica/held-log.ts",

@@ -47,6 +47,9 @@ test("every scope takes its key, and without verifiers all is enforced", async (
   const commands = [
     "revoke token x --foreign",
     "revoke subject-client --subject alice --client web",
+    `revoke subject-audience alice ${RESOURCE}`,
+    `revoke subject-audience --subject ALICE --audience ${RESOURCE}`,
+    "revoke subject-organization them acme --foreign",
     "revoke issuer --yes",
     `revoke audience ${RESOURCE} --yes`,
     "revoke client web --yes --quorum",
@@ -60,7 +63,16 @@ test("every scope takes its key, and without verifiers all is enforced", async (
   const subject = (await cli.server.server.people.users.findByUsername("alice"))!.id;
   assert.deepEqual(
     list.revocations.map(({ key }: { key: unknown }) => key),
-    ["web", RESOURCE, null, { subject, client: "web" }, "x"],
+    [
+      "web",
+      RESOURCE,
+      null,
+      { subject: "them", organization: "acme" },
+      { subject, audience: RESOURCE },
+      { subject, audience: RESOURCE },
+      { subject, client: "web" },
+      "x",
+    ],
   );
 });
 
@@ -97,11 +109,23 @@ test("what is wrong with a command line is said before anybody is asked", async 
     ["revoke user demo", /Allowed choices are token.*, issuer\. Did you mean subject\?/],
     ["revoke app demo", /Did you mean client\?/],
     ["revoke subject", /key: found none; say which subject/],
-    ["revoke issuer x", /the scope issuer has none/],
-    ["revoke subject-client --subject a", /found --subject alone; .*needs both/],
+    ["revoke issuer x", /the scope issuer takes no key/],
+    ["revoke subject-client --subject a", /found the user alone; .*needs both/],
     ["revoke subject-client x", /give --subject and --client/],
-    ["revoke issuer --foreign", /--foreign: the scope issuer is about the tokens of this issuer/],
-    ["revoke subject a --client b", /found with the scope subject; they belong to subject-client/],
+    ["revoke subject-audience alice", /found the user alone; .*needs both.*give --subject and --audience/],
+    ["revoke subject-audience alice --audience x", /beside options that say the same/],
+    [
+      "revoke subject-audience --subject a --client b",
+      /--client: found with the scope subject-audience; it belongs to subject-client/,
+    ],
+    ["revoke subject-audience alice x y", /too many arguments/],
+    ["revoke session x y", /other: found "y"; the scope session takes one key/],
+    ["revoke issuer --organization b", /--organization: .* it belongs to subject-organization/],
+    ["revoke issuer --foreign", /--foreign: found with the scope issuer/],
+    [
+      "revoke subject a --client b",
+      /--client: found with the scope subject; it belongs to subject-client\. Give the key itself/,
+    ],
     ["revoke subject a --wait 31", /whole seconds from 0 to 30/],
     ["revoke subject a --reason bored", /--reason/],
     ["revoke subject a --colour", /unknown option '--colour'/],
@@ -138,7 +162,7 @@ test("--json in the place of a key is that key, and makes no JSON of an error", 
 test("drawing needs a terminal, unless it is for a machine", async () => {
   const { code, err } = await runCommand("verifiers --watch");
   assert.equal(code, EXIT.usage);
-  assert.match(err, /--watch: draws on a terminal/);
+  assert.match(err, /--watch: found no terminal/);
 });
 
 test("Ctrl-C and a fault of the command itself are JSON for a machine too", async () => {
@@ -226,7 +250,7 @@ test("Ctrl-C while it waits is told apart from success", async (t) => {
   stop.abort();
   const { code, err } = await waiting;
   assert.equal(code, EXIT.interrupted);
-  assert.match(err, /may have been done/);
+  assert.match(err, /may still have done/);
 });
 
 test("what is not there is an error that says what was found and what to do", async (t) => {

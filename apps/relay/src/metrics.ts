@@ -16,6 +16,12 @@ const FAMILIES: readonly [
     ({ ageMs }) => (ageMs === undefined ? undefined : ageMs / 1000),
   ],
   [
+    "outdated",
+    "gauge",
+    "Whether the log holds a record that this version does not know, so that no leases are given: update it.",
+    ({ state }) => Number(state === "outdated"),
+  ],
+  [
     "clock_off",
     "gauge",
     "Whether the clock differs from the issuer's by more than the skew, so that nobody is let in.",

@@ -32,7 +32,12 @@ type Need = "keys" | "revocations";
 const TELL_AGAIN_MS = 60_000;
 
 const FEED_FAILURES: ReadonlySet<string> = new Set(["snapshot_failed", "stream_ended", "lease_failed"]);
-const IN_WORDS: ReadonlySet<string> = new Set([...FEED_FAILURES, "clock_off", "capacity_reached"]);
+const IN_WORDS: ReadonlySet<string> = new Set([
+  ...FEED_FAILURES,
+  "clock_off",
+  "capacity_reached",
+  "outdated",
+]);
 const SERVING: ReadonlySet<unknown> = new Set(["live", "lagging"]);
 
 const byLevel = (take: (level: keyof Log, event: LogEvent) => void): Log => ({
@@ -67,6 +72,7 @@ export class Outage {
     this.#options.log[IN_WORDS.has(event.event) ? "info" : level](event);
     if (event.event === "state") this.#changed(event.state);
     else if (event.event === "clock_off") this.#failed("revocations", clockProblem(event), true);
+    else if (event.event === "outdated") this.#failed("revocations", feedProblem(event), true);
     else if (FEED_FAILURES.has(event.event))
       this.#failed("revocations", feedProblem(event), !SERVING.has(this.#state));
   });

@@ -15,6 +15,7 @@ const REMEDIES: Readonly<Record<string, (subject: Subject) => string>> = {
   issuer_unreadable: () => "Set the guard's issuer to the authorization server's own URL.",
   endpoint_missing: () => "Set the guard's issuer to that of a Portcullis authorization server.",
   capacity_reached: () => "Raise maxRevocations, and with it the memory of the process.",
+  unknown_record: () => "Update this verifier to the version of the authorization server.",
   clock_off: () => "Set the clock right, for example with NTP.",
 };
 

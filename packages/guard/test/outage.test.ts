@@ -300,6 +300,21 @@ test("a clock that is off is told of although the lease runs", () => {
   assert.match(String(told!.remedy), /NTP/);
 });
 
+test("a list of revocations that this version cannot read is told of at once, with what to do", () => {
+  const { one, log } = outage();
+  one.ofReplica.info(state("live"));
+  const unknown = { code: "unknown_record", message: "It cannot be read.", detail: "scope code 99" };
+  one.ofReplica.warn({ event: "stream_ended", ...unknown });
+  assert.deepEqual(log.named("guard_unavailable"), [], "the lease runs as yet");
+  one.ofReplica.error({ event: "outdated", ...unknown });
+  one.ofReplica.info(state("outdated"));
+  const [told, ...more] = log.named("guard_unavailable");
+  assert.deepEqual([told!.code, more], ["unknown_record", []]);
+  assert.match(String(told!.remedy), /^Update this verifier/);
+  one.ofReplica.info(state("live"));
+  assert.equal(log.named("guard_recovered").length, 1);
+});
+
 test("what is told in words is not told again as loudly, and the rest keeps its level", () => {
   const { one, log } = outage();
   one.ofReplica.warn(feedFailure("feed_unavailable"));

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { clockReportSchema } from "./feed.ts";
 import { liveDigestSchema } from "./live-digest.ts";
 import { REASONS } from "./reasons.ts";
-import { receiptSchema } from "./receipt.ts";
+import { pairKeySchema, receiptSchema } from "./receipt.ts";
 import { MODES, SCOPES } from "./scopes.ts";
 
 /** One revocation, as the operator sees it. */
@@ -13,7 +13,7 @@ const revocationEntrySchema = z.object({
   mode: z.enum(MODES),
   reason: z.enum(REASONS),
   key: z
-    .union([z.string(), z.object({ subject: z.string(), client: z.string() }), z.null()])
+    .union([z.string(), pairKeySchema, z.null()])
     .describe("What was revoked, in clear. Null for the scope `issuer`."),
   revokedAt: z.string().describe("RFC 3339."),
   expiresAt: z.string().describe("RFC 3339. Until then a token that it covers could be valid."),

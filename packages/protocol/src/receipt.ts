@@ -1,7 +1,7 @@
 /** The request to revoke and its receipt: `POST /revocations`. */
 import { z } from "zod";
 import { REASONS } from "./reasons.ts";
-import { MODES } from "./scopes.ts";
+import { MODES, PAIR_SCOPES, type PairScope } from "./scopes.ts";
 
 /** PostgreSQL's texts cannot hold the character NUL. */
 const WITHOUT_NUL = { pattern: /^[^\0]*$/, says: "has a NUL character, which cannot be stored" };
@@ -32,7 +32,20 @@ const common = {
     .describe("What the call waits for: that all verifiers enforce it, or that more than half do."),
 };
 
-/** Body of `POST /revocations`. The key is a text, a pair for `subject-client`, and absent for `issuer`. */
+/** Returns the body of a scope whose key is a pair. */
+const pairRequest = <Scope extends PairScope>(scope: Scope, what: string) =>
+  z.strictObject({
+    scope: z.literal(scope),
+    key: z.strictObject({ subject: text, ...halfOf(scope, text) }).describe(what),
+    foreign,
+    ...common,
+  });
+
+/** Returns the member that the half beside the subject is. */
+const halfOf = <Scope extends PairScope, Schema>(scope: Scope, schema: Schema) =>
+  ({ [PAIR_SCOPES[scope]]: schema }) as Record<(typeof PAIR_SCOPES)[Scope], Schema>;
+
+/** Body of `POST /revocations`. The key is a text, a pair for scopes that name two, and absent for `issuer`. */
 export const revocationRequestSchema = z.discriminatedUnion("scope", [
   z.strictObject({
     scope: z.literal("token"),
@@ -45,12 +58,9 @@ export const revocationRequestSchema = z.discriminatedUnion("scope", [
     foreign,
     ...common,
   }),
-  z.strictObject({
-    scope: z.literal("subject-client"),
-    key: z.strictObject({ subject: text, client: text }).describe("The user and the client."),
-    foreign,
-    ...common,
-  }),
+  pairRequest("subject-client", "The user and the client."),
+  pairRequest("subject-audience", "The user and the API."),
+  pairRequest("subject-organization", "The user and the organization."),
   z.strictObject({
     scope: z.enum(["session", "grant", "subject", "client", "audience", "organization", "key", "dpop-key"]),
     key: text.describe("What to end: an id, a username, a `client_id`, an audience, a `kid`."),
@@ -102,10 +112,17 @@ export const receiptSchema = z.object({
 });
 export type Receipt = z.infer<typeof receiptSchema>;
 
+/** The key of a scope that names two. */
+export const pairKeySchema = z.union([
+  z.object({ subject: z.string(), client: z.string() }),
+  z.object({ subject: z.string(), audience: z.string() }),
+  z.object({ subject: z.string(), organization: z.string() }),
+]);
+
 /** Answer of `POST /revocations`: the receipt, and what it is about. */
 export const revocationAnswerSchema = receiptSchema.extend({
   key: z
-    .union([z.string(), z.object({ subject: z.string(), client: z.string() })])
+    .union([z.string(), pairKeySchema])
     .optional()
     .describe(
       "What was revoked, as tokens name it: a username has become a `sub`. Absent for the scope `issuer`.",

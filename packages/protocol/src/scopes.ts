@@ -11,6 +11,8 @@ export const SCOPE_CODES = {
   subject: 4,
   client: 5,
   "subject-client": 6,
+  "subject-audience": 12,
+  "subject-organization": 13,
   audience: 7,
   organization: 8,
   key: 9,
@@ -20,6 +22,29 @@ export const SCOPE_CODES = {
 
 export type Scope = keyof typeof SCOPE_CODES;
 export const SCOPES = Object.keys(SCOPE_CODES) as Scope[];
+
+/** Scopes whose key is a pair, `{ subject, <half> }`, and what the half beside the subject is called: a scope too. */
+export const PAIR_SCOPES = {
+  "subject-client": "client",
+  "subject-audience": "audience",
+  "subject-organization": "organization",
+} as const;
+export type PairScope = keyof typeof PAIR_SCOPES;
+export type PairHalf = (typeof PAIR_SCOPES)[PairScope];
+export type PairKey =
+  | { readonly subject: string; readonly client: string }
+  | { readonly subject: string; readonly audience: string }
+  | { readonly subject: string; readonly organization: string };
+
+export const isPairScope = (scope: Scope): scope is PairScope => Object.hasOwn(PAIR_SCOPES, scope);
+
+/** Returns the key of a pair scope, made of its halves. */
+export const pairKeyOf = (scope: PairScope, subject: string, other: string): PairKey =>
+  ({ subject, [PAIR_SCOPES[scope]]: other }) as unknown as PairKey;
+
+/** Returns the half beside the subject; undefined when the pair is of another scope. */
+export const otherHalfOf = (scope: PairScope, key: PairKey): string | undefined =>
+  (key as Partial<Record<PairHalf, string>>)[PAIR_SCOPES[scope]];
 
 /**
  * `kill`: the session behind it is over too. `stale`: the claims changed, refresh silently and go on.

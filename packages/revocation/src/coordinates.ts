@@ -2,6 +2,12 @@ import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import {
   decodeIdentifier,
   IDENTIFIER_BYTES,
+  isPairScope,
+  otherHalfOf,
+  PAIR_SCOPES,
+  type PairKey,
+  type PairScope,
+  pairKeyOf,
   type RevocableClaims,
   SCOPE_CODES,
   SCOPES,
@@ -9,8 +15,8 @@ import {
 } from "@portcullis/protocol";
 import { revocationError } from "./errors.ts";
 
-/** What a revocation names: a text, a pair for `subject-client`, nothing for `issuer`. */
-export type RevocationKey = string | { readonly subject: string; readonly client: string } | undefined;
+/** What a revocation names: a text, a pair for scopes that name two, nothing for `issuer`. */
+export type RevocationKey = string | PairKey | undefined;
 
 /**
  * Where a token is looked up in the index: computed once a token and kept beside it, so that a verdict does no
@@ -41,8 +47,9 @@ export interface KeySpace {
   /**
    * A canonical 128-bit identifier of scope token, session or grant is taken as it is; every other text is
    * HMAC-SHA256(hash key, scope and text), cut to 16 bytes, so that nobody can choose keys that collide and a
-   * feed carries no personal data. A pair is the XOR of its two hashes: a token seen for the first time then
-   * costs one HMAC and not two, since its client's is known.
+   * feed carries no personal data. A pair is the XOR of its two hashes, each of which has its own scope in it, so that
+   * no other pair joins to the same: a token seen for the first time then costs one HMAC for all its pairs, since its
+   * client, API and organization are known.
    */
   keyOf(scope: Scope, key: RevocationKey): Uint8Array;
   coordinatesOf(claims: RevocableClaims, header: { readonly kid?: string }): TokenCoordinates;
@@ -69,12 +76,15 @@ export function createKeySpace(hashKey: Uint8Array): KeySpace {
   /** Returns bytes that are shared between calls: for reading only. */
   function shared(scope: Scope, key: RevocationKey): Uint8Array {
     if (scope === "issuer" && key === undefined) return hashOf(scope, "");
-    if (scope === "subject-client" && typeof key === "object") {
-      return xor(hashOf("subject", key.subject), hashOf("client", key.client));
-    }
-    if (scope === "issuer" || scope === "subject-client" || typeof key !== "string")
-      throw malformedKey(scope);
+    if (isPairScope(scope)) return pairHash(scope, key);
+    if (scope === "issuer" || typeof key !== "string") throw malformedKey(scope);
     return (IDENTIFIER_SCOPES.has(scope) ? decodeIdentifier(key) : undefined) ?? hashOf(scope, key);
+  }
+
+  function pairHash(scope: PairScope, key: RevocationKey): Uint8Array {
+    const other = typeof key === "object" ? otherHalfOf(scope, key) : undefined;
+    if (typeof key !== "object" || other === undefined) throw malformedKey(scope);
+    return xor(hashOf("subject", key.subject), hashOf(PAIR_SCOPES[scope], other));
   }
 
   const keySpace: KeySpace = {
@@ -110,6 +120,8 @@ const malformedKey = (scope: Scope) =>
 const KEY_SHAPES: Partial<Record<Scope, string>> = {
   issuer: "nothing",
   "subject-client": "a subject and a client",
+  "subject-audience": "a subject and an audience",
+  "subject-organization": "a subject and an organization",
 };
 
 /** Returns the horizon; one that is no seq is read as 0, which every cutoff denies. */
@@ -118,7 +130,10 @@ function horizonOf(claims: RevocableClaims): number {
   return Number.isSafeInteger(claims.rv) && claims.rv >= 0 ? claims.rv : 0;
 }
 
-/** The most specific scope comes first: it is the one that a denial names. */
+/**
+ * The most specific scope comes first: it is the one that a denial names. A token for several APIs has a place for each of
+ * them: it dies as a whole with one of them.
+ */
 function placesOf(
   claims: RevocableClaims,
   header: { readonly kid?: string },
@@ -130,18 +145,23 @@ function placesOf(
     places.push(SCOPE_CODES[scope], word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12));
   };
   const addText = (scope: Scope, text: unknown) => typeof text === "string" && add(scope, text);
-  const { sub, client_id: client } = claims;
+  const { sub, client_id: client, org } = claims;
+  const addPair = (scope: PairScope, other: unknown) =>
+    typeof sub === "string" && typeof other === "string" && add(scope, pairKeyOf(scope, sub, other));
+  const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
 
   addText("token", claims.jti);
   addText("session", claims.sid);
   addText("grant", claims.gid);
   addText("dpop-key", claims.cnf?.jkt);
   addText("key", header.kid);
-  if (typeof sub === "string" && typeof client === "string") add("subject-client", { subject: sub, client });
+  addPair("subject-client", client);
+  for (const audience of audiences) addPair("subject-audience", audience);
+  addPair("subject-organization", org);
   addText("subject", sub);
   addText("client", client);
-  for (const audience of Array.isArray(claims.aud) ? claims.aud : [claims.aud]) addText("audience", audience);
-  addText("organization", claims.org);
+  for (const audience of audiences) addText("audience", audience);
+  addText("organization", org);
   add("issuer", undefined);
   return places;
 }

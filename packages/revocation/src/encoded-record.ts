@@ -51,22 +51,37 @@ export class EncodedRecord {
 /** A reason that a newer server knows and we do not still denies: it reads as `revoked`. */
 const KNOWN_REASONS = Uint8Array.from({ length: 256 }, (_, code) => REASON_CODES[reasonOfCode(code)]);
 
-/**
- * Throws `malformed_records` before any of them is used: half a batch must never be applied. A scope or mode that
- * a newer server knows cannot be skipped, since skipping is an allow: the replica stays behind and says so.
- */
+/** Throws `malformed_records` or `unknown_record` before any of them is used: half a batch must never be applied. */
 export function checkRecords(records: Uint8Array): void {
+  checkAllKnown(records, firstUnknown(records));
+}
+
+/**
+ * Throws `unknown_record` if there is one. A scope or mode that only a newer server knows cannot be skipped, since skipping is
+ * an allow: the replica stops to allow, and says why.
+ */
+export function checkAllKnown(records: Uint8Array, unknownAt: number): void {
+  if (unknownAt < 0) return;
+  const [scope, mode] = records.subarray(unknownAt + 8, unknownAt + 10);
+  throw revocationError("unknown_record", { detail: `scope code ${scope}, mode code ${mode}` });
+}
+
+/** Returns where the first record lies that only a newer server knows, or -1. Throws `malformed_records` for what no log writes. */
+export function firstUnknown(records: Uint8Array): number {
   if (records.length % RECORD_BYTES !== 0) {
     throw malformed(`${records.length} bytes is not a multiple of ${RECORD_BYTES}`);
   }
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let unknownAt = -1;
   for (let at = 0; at < records.length; at += RECORD_BYTES) {
-    const known = KNOWN_SCOPES[view.getUint8(at + 8)]! & KNOWN_MODES[view.getUint8(at + 9)]!;
+    const kind = SCOPE_KINDS[view.getUint8(at + 8)]! & MODE_KINDS[view.getUint8(at + 9)]!;
     const high = view.getUint32(at);
-    if (known === 0 || high > GREATEST_SEQ_HIGH || (high === 0 && view.getUint32(at + 4) === 0)) {
+    if (kind === NEVER || high > GREATEST_SEQ_HIGH || (high === 0 && view.getUint32(at + 4) === 0)) {
       throw malformed(`record at byte ${at}: scope ${view.getUint8(at + 8)}, mode ${view.getUint8(at + 9)}`);
     }
+    if (kind === NEWER && unknownAt < 0) unknownAt = at;
   }
+  return unknownAt;
 }
 
 /** Throws unless the records are exactly the seqs `from`..`to`, in order: a hole would be a silent gap. */
@@ -90,7 +105,15 @@ export function checkWithin(records: Uint8Array, head: number): void {
   }
 }
 
-const KNOWN_SCOPES = Uint8Array.from({ length: 256 }, (_, code) => (scopeOfCode(code) === undefined ? 0 : 1));
-const KNOWN_MODES = Uint8Array.from({ length: 256 }, (_, code) => (modeOfCode(code) === undefined ? 0 : 1));
+/** What a code is. A record is what the lesser of its two codes is: the bits that both have. */
+const NEVER = 0b00;
+const NEWER = 0b01;
+const KNOWN = 0b11;
+
+const kindsOf = (isKnown: (code: number) => boolean): Uint8Array =>
+  Uint8Array.from({ length: 256 }, (_, code) => (code === 0 ? NEVER : isKnown(code) ? KNOWN : NEWER));
+
+const SCOPE_KINDS = kindsOf((code) => scopeOfCode(code) !== undefined);
+const MODE_KINDS = kindsOf((code) => modeOfCode(code) !== undefined);
 
 const malformed = (detail: string) => revocationError("malformed_records", { detail });

@@ -4,6 +4,10 @@ import { type CodeOf, errorsOf, isErrorOf, type PortcullisError } from "@portcul
 export const REVOCATION_ERRORS = {
   malformed_key: { status: 400, text: "The key of a revocation does not fit its scope." },
   malformed_records: { status: 502, text: "The revocation feed sent records that cannot be read." },
+  unknown_record: {
+    status: 503,
+    text: "The revocation log holds a record of a kind that this version does not know. Update this verifier: until then no token can be confirmed.",
+  },
   malformed_feed: { status: 502, text: "The revocation feed sent something that cannot be read." },
   feed_unavailable: { status: 503, text: "The revocation feed cannot be reached." },
   feed_unauthorized: { status: 503, text: "The revocation feed refuses this verifier's credentials." },

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
-import { encodeIdentifier, SCOPES, type Scope } from "@portcullis/protocol";
+import {
+  encodeIdentifier,
+  isPairScope,
+  PAIR_SCOPES,
+  pairKeyOf,
+  SCOPES,
+  type Scope,
+} from "@portcullis/protocol";
 import { createKeySpace, type RevocationKey } from "@portcullis/revocation";
 import fc from "fast-check";
 
@@ -40,11 +47,10 @@ test("no two names share a key, even where their parts join to the same text", (
     fc.string(),
   );
   const named: fc.Arbitrary<readonly [Scope, RevocationKey]> = fc.oneof(
-    fc.tuple(
-      fc.constantFrom(...SCOPES.filter((scope) => scope !== "issuer" && scope !== "subject-client")),
-      text,
-    ),
-    fc.record({ subject: text, client: text }).map((pair) => ["subject-client", pair] as const),
+    fc.tuple(fc.constantFrom(...SCOPES.filter((scope) => scope !== "issuer" && !isPairScope(scope))), text),
+    fc
+      .tuple(fc.constantFrom(...SCOPES.filter(isPairScope)), text, text)
+      .map(([scope, subject, other]) => [scope, pairKeyOf(scope, subject, other)] as const),
   );
   fc.assert(
     fc.property(named, named, ([scope, key], [otherScope, otherKey]) => {
@@ -55,12 +61,31 @@ test("no two names share a key, even where their parts join to the same text", (
   );
 });
 
+test("a pair names its subject and the other half, each in its own place", () => {
+  for (const scope of SCOPES.filter(isPairScope)) {
+    const [one, swapped, moved] = (
+      [
+        ["a", "bc"],
+        ["bc", "a"],
+        ["ab", "c"],
+      ] as const
+    ).map(([subject, other]) => hex(keySpace.keyOf(scope, pairKeyOf(scope, subject, other))));
+    assert.equal(new Set([one, swapped, moved]).size, 3, scope);
+    const half = hex(keySpace.keyOf(PAIR_SCOPES[scope], "bc"));
+    assert.notEqual(one, half);
+  }
+});
+
 test("a key that does not fit its scope is refused", () => {
   const wrong: readonly (readonly [Scope, RevocationKey])[] = [
     ["issuer", "https://issuer"],
     ["subject", undefined],
     ["subject", { subject: "ann", client: "app" }],
     ["subject-client", "ann"],
+    ["subject-client", { subject: "ann", audience: "app" }],
+    ["subject-audience", { subject: "ann", client: "app" }],
+    ["subject-organization", { subject: "ann", audience: "app" }],
+    ["subject-audience", undefined],
     ["session", undefined],
   ];
   for (const [scope, key] of wrong)

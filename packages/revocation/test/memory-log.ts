@@ -7,6 +7,7 @@ import {
   extendChain,
   type LeaseRequest,
   type LeaseResponse,
+  RECORD_BYTES,
   type Reset,
   type RevocationRecord,
   type SignedHeadClaims,
@@ -39,6 +40,8 @@ export class MemoryLog {
   onSnapshot: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array> = (bytes) => bytes;
   /** Changes what a new connection is served at first. */
   onConnect: (events: FeedEvent[]) => FeedEvent[] = (events) => events;
+  /** Seqs of records whose scope only a newer server knows. */
+  readonly newer = new Set<number>();
   readonly #connections = new Set<Connection>();
 
   get head(): number {
@@ -75,7 +78,7 @@ export class MemoryLog {
   }
 
   batch(prev: number, to: number, incarnation = this.incarnation): FeedEvent {
-    const records = encodeRecords(this.records.slice(prev, to));
+    const records = this.#encoded(this.records.slice(prev, to));
     const proof = { chain: this.chainAt(to), ...(this.signs && { signedHead: this.signedHead(to) }) };
     return { type: "batch", batch: { incarnation, prev, from: prev + 1, to, records, ...proof } };
   }
@@ -86,8 +89,14 @@ export class MemoryLog {
     const records = encodeRecords(
       honest.map((record) => ({ ...record, key: new Uint8Array(16).fill(0xee) })),
     );
-    const before = extendChain(CHAIN_START, encodeRecords(this.records.slice(0, prev)), sha256);
+    const before = extendChain(CHAIN_START, this.#encoded(this.records.slice(0, prev)), sha256);
     return { records, chain: encodeBase64url(extendChain(before, records, sha256)) };
+  }
+
+  #encoded(records: readonly RevocationRecord[]): Uint8Array {
+    const bytes = encodeRecords(records);
+    for (const [at, { seq }] of records.entries()) if (this.newer.has(seq)) bytes[at * RECORD_BYTES + 8] = 99;
+    return bytes;
   }
 
   /** What only this log can make: a text that `verifyHead` knows. */
@@ -107,7 +116,7 @@ export class MemoryLog {
 
   /** Value of the chain at a seq. */
   chainAt(seq: number): string {
-    return encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.records.slice(0, seq)), sha256));
+    return encodeBase64url(extendChain(CHAIN_START, this.#encoded(this.records.slice(0, seq)), sha256));
   }
 
   publish(event: FeedEvent): void {
@@ -133,7 +142,7 @@ export class MemoryLog {
       tokenLifetimeSeconds: LIFETIME_SECONDS,
       clockSkewSeconds: SKEW_SECONDS,
     };
-    return encodeSnapshot(header, encodeRecords(this.records.slice(this.expired)), sha256);
+    return encodeSnapshot(header, this.#encoded(this.records.slice(this.expired)), sha256);
   }
 
   readonly feed: Feed = {

@@ -18,6 +18,8 @@ const MOST_SPECIFIC_FIRST: readonly Scope[] = [
   "dpop-key",
   "key",
   "subject-client",
+  "subject-audience",
+  "subject-organization",
   "subject",
   "client",
   "audience",
@@ -70,17 +72,17 @@ const reasonOfGreatestSeq = (records: readonly RevocationRecord[]) =>
 
 function keysOf({ claims, header }: Token, scope: Scope): RevocationKey[] {
   const audience = [claims.aud ?? []].flat();
-  const pair =
-    claims.sub === undefined || claims.client_id === undefined
-      ? []
-      : [{ subject: claims.sub, client: claims.client_id }];
+  const { sub, client_id: client, org: organization } = claims;
   const keys: Record<Scope, readonly RevocationKey[]> = {
     token: [claims.jti],
     session: [claims.sid],
     grant: [claims.gid],
     subject: [claims.sub],
     client: [claims.client_id],
-    "subject-client": pair,
+    "subject-client": sub === undefined || client === undefined ? [] : [{ subject: sub, client }],
+    "subject-audience": sub === undefined ? [] : audience.map((one) => ({ subject: sub, audience: one })),
+    "subject-organization":
+      sub === undefined || organization === undefined ? [] : [{ subject: sub, organization }],
     audience,
     organization: [claims.org],
     key: [header.kid],
@@ -153,12 +155,14 @@ function draft(keySpace: KeySpace): fc.Arbitrary<Omit<RevocationRecord, "seq">> 
       second: text,
       withExpiry: fc.boolean(),
     })
-    .map(({ identifier: id, text: subject, second: client, withExpiry, ...record }) => {
+    .map(({ identifier: id, text: subject, second, withExpiry, ...record }) => {
       const keys: Partial<Record<Scope, RevocationKey>> = {
         token: id,
         session: id,
         grant: id,
-        "subject-client": { subject, client },
+        "subject-client": { subject, client: second },
+        "subject-audience": { subject, audience: second },
+        "subject-organization": { subject, organization: second },
       };
       const key = record.scope === "issuer" ? undefined : (keys[record.scope] ?? subject);
       const known = record.scope === "token" && withExpiry;

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeRecords, type RevocationRecord } from "@portcullis/protocol";
+import {
+  encodeRecords,
+  type PairKey,
+  type RevocableClaims,
+  type RevocationRecord,
+} from "@portcullis/protocol";
 import { createKeySpace, RevocationIndex, type Verdict } from "@portcullis/revocation";
 import { FrozenClock } from "@portcullis/testing";
 import fc from "fast-check";
@@ -122,6 +127,74 @@ test("a denial names the most specific scope, and a kill before a staleness", ()
   });
 });
 
+const PAIRS = [
+  { scope: "subject-client", of: (name: string) => ({ client: name }), claim: "client_id" },
+  { scope: "subject-audience", of: (name: string) => ({ audience: name }), claim: "aud" },
+  { scope: "subject-organization", of: (name: string) => ({ organization: name }), claim: "org" },
+] as const;
+
+for (const { scope, of, claim } of PAIRS) {
+  test(`a ${scope} denies where both halves are the token's, until the next token, and says ${scope}`, () => {
+    for (const mode of ["kill", "stale"] as const) {
+      const cut = (subject: string, other: string): RevocationRecord => ({
+        seq: 7,
+        scope,
+        mode,
+        reason: "banned",
+        key: keySpace.keyOf(scope, { subject, ...of(other) } as PairKey),
+        revokedAt: START_SECONDS,
+        expiresAt: START_SECONDS + 630,
+      });
+      const times = { iss: "issuer", iat: START_SECONDS, exp: START_SECONDS + 300 };
+      const outcome = (record: RevocationRecord, sub: string | undefined, other: unknown, rv = 6) => {
+        const claims = { ...times, rv, ...(sub && { sub }), ...(other !== undefined && { [claim]: other }) };
+        return verdictOf(indexOf([record]), { claims: claims as RevocableClaims, header: {} });
+      };
+      const outcomeOfMode = { kill: "killed", stale: "stale" }[mode];
+      assert.deepEqual(outcome(cut("a", "bc"), "a", "bc"), {
+        outcome: outcomeOfMode,
+        scope,
+        reason: "banned",
+      });
+      for (const [sub, other, rv] of [
+        ["a", "bc", 7],
+        ["a", "b", 6],
+        ["b", "bc", 6],
+        ["ab", "c", 6],
+        ["bc", "a", 6],
+        [undefined, "bc", 6],
+        ["a", undefined, 6],
+      ] as const) {
+        assert.deepEqual(
+          outcome(cut("a", "bc"), sub, other, rv),
+          { outcome: "allow" },
+          `${sub} ${other} ${rv}`,
+        );
+      }
+    }
+  });
+}
+
+test("a token for several APIs dies as a whole when its subject is cut off from one of them", () => {
+  const record: RevocationRecord = {
+    seq: 7,
+    scope: "subject-audience",
+    mode: "kill",
+    reason: "banned",
+    key: keySpace.keyOf("subject-audience", { subject: "ann", audience: "payments" }),
+    revokedAt: START_SECONDS,
+    expiresAt: START_SECONDS + 630,
+  };
+  const outcome = (aud: string[]) =>
+    verdictOf(indexOf([record]), {
+      claims: { iss: "issuer", iat: START_SECONDS, exp: START_SECONDS + 300, rv: 6, sub: "ann", aud },
+      header: {},
+    }).outcome;
+  assert.equal(outcome(["orders", "payments"]), "killed");
+  assert.equal(outcome(["payments"]), "killed");
+  assert.equal(outcome(["orders", "stock"]), "allow");
+});
+
 test("a log whose clock went back does not free a token that has no horizon", () => {
   const key = keySpace.keyOf("subject", "ann");
   const cutoff = (seq: number, revokedAt: number): RevocationRecord => ({
@@ -189,17 +262,18 @@ test("half a batch is never applied", () => {
       expiresAt: START_SECONDS + 630,
     },
   ]);
-  for (const [at, value] of [
-    [8, 0],
-    [8, 12],
-    [9, 0],
-    [9, 3],
-    [0, 0x20],
+  for (const [at, value, code] of [
+    [8, 0, "malformed_records"],
+    [8, 14, "unknown_record"],
+    [8, 255, "unknown_record"],
+    [9, 0, "malformed_records"],
+    [9, 3, "unknown_record"],
+    [0, 0x20, "malformed_records"],
   ] as const) {
     const bad = good.slice();
     bad[at] = value;
     const index = indexOf([]);
-    assert.throws(() => index.applyEncoded(Buffer.concat([good, bad])), { code: "malformed_records" });
+    assert.throws(() => index.applyEncoded(Buffer.concat([good, bad])), { code });
     assert.deepEqual(index.statistics().membership, 0);
   }
   const index = indexOf([]);

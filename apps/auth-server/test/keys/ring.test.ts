@@ -239,6 +239,7 @@ describe("a proof key that was refused", () => {
           accountId: undefined,
           sessionUid: undefined,
           grantId: undefined,
+          audience: undefined,
           kid: "any",
           horizon: 0,
           proofKey,

@@ -185,6 +185,31 @@ test("who can write to Redis cannot invent a record", async (t) => {
   await world.untilApplied();
 });
 
+test("a record of a scope that this version does not know ends every allow, be it signed as it must", async (t) => {
+  const world = await worldOn(t, await redisForTest(t));
+  await world.publisher.close();
+  await world.untilApplied();
+  await until(() => world.replica.state === "live", { what: "the replica to be live" });
+  const { seq, chain } = world.log.position();
+  const key = new Uint8Array(16).fill(7);
+  const times = { revokedAt: 1000, expiresAt: 2 ** 31 };
+  const newer = encodeRecords([
+    { seq: seq + 1, scope: "subject", mode: "kill", reason: "revoked", key, ...times },
+  ]);
+  newer[8] = 99;
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
+  const next = extendChain(chain, newer, sha256);
+  await world.client.sendCommand([
+    ...["XADD", FEED, `${seq + 1}-0`, "incarnation", world.log.incarnation, "prev", String(seq)],
+    ...["from", String(seq + 1), "to", String(seq + 1), "records", Buffer.from(newer)],
+    ...["chain", encodeBase64url(next), "head", await world.signHead({ seq: seq + 1, chain: next })],
+  ]);
+  await until(() => world.replica.state === "outdated", { what: "the record to be refused" });
+  assert.equal(world.replica.freshness().ageMs, Number.POSITIVE_INFINITY);
+  assert.equal(world.replica.applied, seq);
+  assert.ok(world.events.some(({ event, code }) => event === "outdated" && code === "unknown_record"));
+});
+
 test("who can write to Redis cannot hide a record for longer than a lease call", async (t) => {
   const world = await worldOn(t, await redisForTest(t));
   await world.publisher.close();

@@ -55,13 +55,19 @@ test("an enforced receipt means that every replica denies, and every scope reach
   for (const [body, scope] of [
     [{ scope: "token", key: other.jti! }, "token"],
     [{ scope: "subject-client", key: { subject: "alice", client: "web" } }, "subject-client"],
+    [{ scope: "subject-audience", key: { subject: "alice", audience: "api" } }, "subject-audience"],
+    [
+      { scope: "subject-organization", key: { subject: "alice", organization: "acme" } },
+      "subject-organization",
+    ],
     [{ scope: "subject", key: "alice" }, "subject"],
   ] as const) {
-    const claims = scope === "token" ? other : tokenOf(server, { sub: "alice", client_id: "web" });
+    const alice = { sub: "alice", client_id: "web", aud: ["other", "api"], org: "acme" };
+    const claims = scope === "token" ? other : tokenOf(server, alice);
     assert.equal((await server.receipt(body, "wait=10")).state, "enforced");
     for (const replica of replicas)
       assert.equal((verdictOf(replica, claims) as { scope?: string }).scope, scope);
-    const relogin = tokenOf(server, { sub: "alice", client_id: "web" });
+    const relogin = tokenOf(server, alice);
     for (const replica of replicas) assert.equal(verdictOf(replica, relogin).outcome, "allow", "a new login");
   }
 });

@@ -86,6 +86,7 @@ test("revocations keep what the audit needs, and verifiers are not told of it", 
     transaction.append([
       draft("alice", { actor: "admin", note: "lost phone" }),
       draft("", { scope: "subject-client", key: { subject: "alice", client: "app" } }),
+      draft("", { scope: "subject-audience", key: { subject: "alice", audience: "api" } }),
       { scope: "issuer", mode: "kill", reason: "possible_loss", key: undefined },
     ]),
   );
@@ -95,6 +96,7 @@ test("revocations keep what the audit needs, and verifiers are not told of it", 
     [
       { key_text: "alice", actor: "admin", note: "lost phone" },
       { key_text: '{"subject":"alice","client":"app"}', actor: null, note: null },
+      { key_text: '{"subject":"alice","audience":"api"}', actor: null, note: null },
       { key_text: null, actor: null, note: null },
     ],
   );

@@ -16,7 +16,19 @@ interface ListOptions {
   readonly [filter: string]: unknown;
 }
 
-const FILTERS = ["scope", "mode", "reason", "key", "subject", "client", "actor", "since", "until"] as const;
+const FILTERS = [
+  "scope",
+  "mode",
+  "reason",
+  "key",
+  "subject",
+  "client",
+  "audience",
+  "organization",
+  "actor",
+  "since",
+  "until",
+] as const;
 
 export function addRevocationsList(parent: Command, cli: Cli): void {
   parent
@@ -26,8 +38,10 @@ export function addRevocationsList(parent: Command, cli: Cli): void {
     .addOption(new Option("--mode <mode>", "only this mode").choices(MODES))
     .addOption(new Option("--reason <reason>", "only this reason").choices(REASONS))
     .option("--key <key>", "only exactly this token, session, user ...")
-    .option("--subject <sub>", "user of a subject-client pair; goes with --client")
+    .option("--subject <sub>", "user of a pair; goes with --client, --audience or --organization")
     .option("--client <id>", "client of a subject-client pair; goes with --subject")
+    .option("--audience <api>", "API of a subject-audience pair; goes with --subject")
+    .option("--organization <id>", "organization of a subject-organization pair; goes with --subject")
     .option("--actor <id>", "only those made by this client or person")
     .option("--since <time>", "made at this time or later, such as 2026-03-01T12:00:00Z")
     .option("--until <time>", "made at this time or earlier")

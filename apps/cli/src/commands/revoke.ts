@@ -1,4 +1,16 @@
-import { hasCode, MODES, REASONS, type RevocationAnswer, SCOPES, type Scope } from "@portcullis/protocol";
+import {
+  hasCode,
+  isPairScope,
+  MODES,
+  PAIR_SCOPES,
+  type PairHalf,
+  type PairScope,
+  pairKeyOf,
+  REASONS,
+  type RevocationAnswer,
+  SCOPES,
+  type Scope,
+} from "@portcullis/protocol";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -14,6 +26,8 @@ const DEFAULT_WAIT_SECONDS = 5;
 interface RevokeOptions {
   readonly subject?: string;
   readonly client?: string;
+  readonly audience?: string;
+  readonly organization?: string;
   readonly mode: string;
   readonly reason?: string;
   readonly note?: string;
@@ -36,9 +50,12 @@ export function addRevoke(parent: Command, cli: Cli): void {
     .command("revoke")
     .description("revoke a session, user, app ..., and say which verifiers enforce it")
     .addArgument(new Argument("<scope>", "what to revoke").choices(SCOPES).argParser(parseScope))
-    .argument("[key]", "which one; leave it out for issuer and subject-client")
-    .option("--subject <user>", "user of a subject-client pair")
-    .option("--client <id>", "client of a subject-client pair")
+    .argument("[key]", "which one; leave it out for issuer; for a pair, the user")
+    .argument("[other]", "for a pair: the client, API or organization")
+    .option("--subject <user>", "user of a pair, instead of the argument")
+    .option("--client <id>", "client of a subject-client pair, instead of the argument")
+    .option("--audience <api>", "API of a subject-audience pair, instead of the argument")
+    .option("--organization <id>", "organization of a subject-organization pair, instead of the argument")
     .addOption(
       new Option("--mode <mode>", "kill: it is over; stale: the app refreshes its token and goes on")
         .choices(MODES)
@@ -66,7 +83,8 @@ Put a key that begins with - after --, as in: portcullis revoke session -- -t8Vt
 Examples:
   portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
   portcullis revoke subject alice --mode stale --note "new role"
-  portcullis revoke subject-client --subject alice --client web
+  portcullis revoke subject-client alice web
+  portcullis revoke subject-audience alice https://api.example.com/payments
   portcullis revoke session 1f0c-their-session --foreign
   portcullis revoke issuer --reason possible_loss --yes --wait 30
 
@@ -91,9 +109,9 @@ function parseScope(text: string): Scope {
 }
 
 async function revoke(session: Session, command: Command): Promise<number> {
-  const [scope, key] = command.processedArgs as [Scope, string | undefined];
+  const [scope, key, other] = command.processedArgs as [Scope, string | undefined, string | undefined];
   const options = command.opts<RevokeOptions>();
-  const body = bodyOf(scope, key, options);
+  const body = bodyOf(scope, keyOf(scope, [key, other], options), options);
   if (!(await isConfirmed(session, { scope, key, yes: options.yes ?? false }))) return EXIT.error;
   const api = await session.connect("writeRevocations");
   const answer = await api.revoke(body, options.wait).catch(explained);
@@ -113,11 +131,11 @@ function explained(error: unknown): never {
 
 const withOption = ({ message }: Error): string => message.replaceAll('"foreign": true', "--foreign");
 
-function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
+function bodyOf(scope: Scope, key: ReturnType<typeof keyOf>, options: RevokeOptions) {
   const { mode, reason, note } = options;
   return {
     scope,
-    key: keyOf(scope, key, options),
+    key,
     mode,
     reason,
     note,
@@ -126,34 +144,61 @@ function bodyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
   };
 }
 
-function keyOf(scope: Scope, key: string | undefined, options: RevokeOptions) {
-  const { subject, client } = options;
-  const isPair = scope === "subject-client";
-  if (!isPair && (subject !== undefined || client !== undefined)) {
-    throw usage(
-      `--subject, --client: found with the scope ${scope}; they belong to subject-client. Give the key itself.`,
-    );
+type Arguments = readonly [key: string | undefined, other: string | undefined];
+
+function keyOf(scope: Scope, [key, other]: Arguments, options: RevokeOptions) {
+  checkHalves(scope, options);
+  if (isPairScope(scope)) return pairOf(scope, [key, other], options);
+  if (other !== undefined)
+    throw usage(`other: found ${JSON.stringify(other)}; the scope ${scope} takes one key. Leave it out.`);
+  if (scope !== "issuer") {
+    if (!key) throw usage(`key: found none; say which ${scope} to revoke.`);
+    return key;
   }
-  if (scope === "issuer" && options.foreign === true) {
+  if (options.foreign === true) {
     throw usage(
       "--foreign: found with the scope issuer, which covers the tokens of this issuer only. Leave it out.",
     );
   }
-  if (isPair || scope === "issuer") {
-    const instead = isPair ? "give --subject and --client" : "it covers all tokens of the issuer";
-    if (key !== undefined)
-      throw usage(`key: found ${JSON.stringify(key)}; the scope ${scope} takes no key: ${instead}.`);
-    if (!isPair) return undefined;
-    if (!subject || !client)
-      throw usage(`--subject, --client: found ${foundOf(options)}; the scope subject-client needs both.`);
-    return { subject, client };
-  }
-  if (!key) throw usage(`key: found none; say which ${scope} to revoke.`);
-  return key;
+  if (key === undefined) return undefined;
+  throw usage(
+    `key: found ${JSON.stringify(key)}; the scope issuer takes no key: it covers all tokens of the issuer.`,
+  );
 }
 
-const foundOf = ({ subject, client }: RevokeOptions): string =>
-  subject ? "--subject alone" : client ? "--client alone" : "neither";
+const HALVES: readonly (PairHalf | "subject")[] = ["subject", ...Object.values(PAIR_SCOPES)];
+
+/** Throws for the half of another pair: it would be ignored, and something else revoked than was meant. */
+function checkHalves(scope: Scope, options: RevokeOptions): void {
+  const own: readonly string[] = isPairScope(scope) ? ["subject", PAIR_SCOPES[scope]] : [];
+  const strange = HALVES.find((half) => options[half] !== undefined && !own.includes(half));
+  if (strange === undefined) return;
+  const instead = isPairScope(scope) ? `Give --subject and --${PAIR_SCOPES[scope]}` : "Give the key itself";
+  const scopes = SCOPES.filter(isPairScope).filter(
+    (pair) => strange === "subject" || PAIR_SCOPES[pair] === strange,
+  );
+  throw usage(`--${strange}: found with the scope ${scope}; it belongs to ${scopes.join(", ")}. ${instead}.`);
+}
+
+/** Returns the pair, from the two arguments or from the two options. */
+function pairOf(scope: PairScope, [key, other]: Arguments, options: RevokeOptions) {
+  const half = PAIR_SCOPES[scope];
+  const instead = `give the user and the ${WHAT[half]} after ${scope}, or give --subject and --${half}`;
+  const hasOptions = options.subject !== undefined || options[half] !== undefined;
+  if (hasOptions && key !== undefined) {
+    throw usage(`key: found ${JSON.stringify(key)} beside options that say the same: ${instead}.`);
+  }
+  const [subject, second] = hasOptions ? [options.subject, options[half]] : [key, other];
+  if (subject && second) return pairKeyOf(scope, subject, second);
+  const found = subject ? "the user alone" : second ? `the ${WHAT[half]} alone` : "none";
+  throw usage(`key: found ${found}; the scope ${scope} needs both: ${instead}.`);
+}
+
+const WHAT: Readonly<Record<PairHalf, string>> = {
+  client: "client",
+  audience: "API",
+  organization: "organization",
+};
 
 async function isConfirmed(
   session: Session,

@@ -3,7 +3,14 @@ import { type Column, visible } from "./table.ts";
 import { dateTime } from "./times.ts";
 
 const keyText = ({ key }: RevocationEntry): string =>
-  key === null ? "-" : typeof key === "string" ? key : `${key.subject} at ${key.client}`;
+  key === null ? "-" : typeof key === "string" ? key : pairText(key);
+
+function pairText(pair: Exclude<RevocationEntry["key"], string | null>): string {
+  if ("client" in pair) return `${pair.subject} at ${pair.client}`;
+  return "audience" in pair
+    ? `${pair.subject} at ${pair.audience}`
+    : `${pair.subject} in ${pair.organization}`;
+}
 
 export const REVOCATION_COLUMNS: readonly Column<RevocationEntry>[] = [
   { title: "SEQ", value: ({ seq }) => String(seq), align: "right" },

@@ -3,10 +3,19 @@ import { type Log, PortcullisError } from "@portcullis/protocol";
 /**
  * `bootstrap` until the first snapshot is applied and a lease answer has shown that it is fresh; `live`; `lagging`
  * when the log is known to hold more than the index; `stale` when the lease has run out; `diverged` when the log
- * is not the one that the index was built from, and a new snapshot is under way; `clock_off` when the wall clock is off
- * from the issuer's by more than the skew; `closed`.
+ * is not the one that the index was built from, and a new snapshot is under way; `outdated` when the log holds a record of a
+ * kind that this version does not know, so that nothing may be allowed; `clock_off` when the wall clock is off from the
+ * issuer's by more than the skew; `closed`.
  */
-export type ReplicaState = "bootstrap" | "live" | "lagging" | "stale" | "diverged" | "clock_off" | "closed";
+export type ReplicaState =
+  | "bootstrap"
+  | "live"
+  | "lagging"
+  | "stale"
+  | "diverged"
+  | "outdated"
+  | "clock_off"
+  | "closed";
 
 export interface ReplicaChange {
   readonly state: ReplicaState;
@@ -25,6 +34,7 @@ const EVENTS = {
   diverged: "warn",
   capacity_alarm: "warn",
   capacity_reached: "error",
+  outdated: "error",
   clock_off: "error",
 } as const satisfies Record<string, keyof Log>;
 

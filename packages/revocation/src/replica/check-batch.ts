@@ -7,7 +7,7 @@ import {
   type SignedHeadClaims,
   unlessAborted,
 } from "@portcullis/protocol";
-import { checkRecords, checkSequence } from "../encoded-record.ts";
+import { checkAllKnown, checkSequence, firstUnknown } from "../encoded-record.ts";
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import { sha256 } from "../sha256.ts";
@@ -29,8 +29,9 @@ interface CheckOptions {
 
 /**
  * Returns the part of a batch that follows on `at`. Throws `malformed_feed` or `malformed_records` for what leaves a gap or is
- * not what it says, and `feed_conflict` when its chain shows that the log is another one. Publishers may cut the log in
- * different places, so a batch may begin before `at`; the chain tells whether the rest of it fits.
+ * not what it says, `feed_conflict` when its chain shows that the log is another one, and `unknown_record` when the log itself
+ * has gone on with a record of a newer server. Publishers may cut the log in different places, so a batch may begin before
+ * `at`; the chain tells whether the rest of it fits.
  */
 export async function checkBatch(
   batch: DecodedBatch,
@@ -42,12 +43,14 @@ export async function checkBatch(
     throw malformed(`a batch that follows on ${prev}, and ${at.seq} was applied`);
   }
   checkSequence(batch.records, from, to);
-  checkRecords(batch.records);
+  const unknownAt = firstUnknown(batch.records);
   // Before the chain is looked at: what nobody signed must not make this replica give its log up.
   await checkHead(batch.signedHead, { incarnation, seq: to, chain }, options);
   const records = batch.records.subarray((at.seq - prev) * RECORD_BYTES);
   const value = encodeBase64url(extendChain(chainOf(at.chain), records, sha256));
   if (value !== chain) throw revocationError("feed_conflict", { detail: "chain_conflict" });
+  // Last: it ends the lease, which nobody but the log itself must be able to do.
+  checkAllKnown(batch.records, unknownAt);
   return { ...batch, prev: at.seq, from: at.seq + 1, records };
 }
 

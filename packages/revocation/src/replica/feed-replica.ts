@@ -32,6 +32,8 @@ const RELEASE_TIMEOUT_MS = 1000;
 const UNREADABLE_BEFORE_SNAPSHOT = 2;
 /** Until records have expired there is no room, and a snapshot that does not fit is a large one. */
 const FULL_PAUSE_MS = 15_000;
+/** Until somebody updates this verifier, or the record has expired: neither is soon, and a snapshot may be a large one. */
+const OUTDATED_PAUSE_MS = 30_000;
 
 export class FeedReplica implements Replica {
   readonly name: string;
@@ -46,6 +48,8 @@ export class FeedReplica implements Replica {
   #bounds = NO_BOUNDS;
   #wasClockOff = false;
   #full = false;
+  /** The log holds a record that this version does not know: it has no lease, and asks for none. */
+  #outdated = false;
   #wasReady = false;
   #started = false;
   #closed = false;
@@ -111,6 +115,7 @@ export class FeedReplica implements Replica {
   /** Returns the state at the call: a process that was stopped and wakes up sees at once that its lease has run out. */
   get state(): ReplicaState {
     if (this.#closed) return "closed";
+    if (this.#outdated) return "outdated";
     if (this.#held.isVoid) return "diverged";
     if (this.#isClockOff()) return "clock_off";
     if (!this.#wasReady) return "bootstrap";
@@ -206,7 +211,7 @@ export class FeedReplica implements Replica {
   }
 
   renew(): void {
-    this.#lease.renew();
+    if (!this.#outdated) this.#lease.renew();
   }
 
   subscribe(listener: (change: ReplicaChange) => void): () => void {
@@ -236,8 +241,7 @@ export class FeedReplica implements Replica {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
-      if (this.#full) await pause(this.#options.setTimer, FULL_PAUSE_MS, this.#life.signal);
-      else await this.#wait(this.#attempts++);
+      await this.#wait(this.#attempts++);
       if (this.#closed || !(await this.#takeSnapshot())) continue;
       await this.#followUntilSnapshotNeeded();
     }
@@ -258,6 +262,7 @@ export class FeedReplica implements Replica {
       if (this.#closed) return false;
       this.#noteFull(error);
       this.#announcer.reportError("snapshot_failed", error);
+      this.#noteOutdated(error);
       return false;
     }
   }
@@ -265,6 +270,7 @@ export class FeedReplica implements Replica {
   /** Acknowledges. Before the index holds the records, this would make a receipt say what is not yet so. */
   #acknowledge(): void {
     this.#full = false;
+    this.#outdated = false;
     this.#lease.reached();
     this.#announce();
   }
@@ -315,6 +321,7 @@ export class FeedReplica implements Replica {
     } catch (error) {
       if (this.#closed || this.#held.isVoid) return "reset";
       this.#announcer.reportError("stream_ended", error);
+      this.#noteOutdated(error);
       if (this.#noteFull(error)) return "reset";
       return isUnreadable(error) ? "unreadable" : "ended";
     } finally {
@@ -338,6 +345,15 @@ export class FeedReplica implements Replica {
     this.#announcer.report("capacity_reached", { applied: this.applied, detail: error.detail });
     this.#announce();
     return true;
+  }
+
+  /** Ends the lease at once: an allow would pass over what nobody here can read. Denials hold, and the stream is tried again. */
+  #noteOutdated(error: unknown): void {
+    if (!hasCode(error, "unknown_record")) return;
+    this.#outdated = true;
+    this.#announcer.reportError("outdated", error);
+    this.#loseLease();
+    this.#announce();
   }
 
   #diverge(why: string): void {
@@ -368,7 +384,8 @@ export class FeedReplica implements Replica {
 
   async #wait(failures: number): Promise<void> {
     const { setTimer, random } = this.#options;
-    const delayMs = backoffMs(failures, random);
+    const leastMs = this.#outdated ? OUTDATED_PAUSE_MS : this.#full ? FULL_PAUSE_MS : 0;
+    const delayMs = Math.max(leastMs, backoffMs(failures, random));
     if (delayMs > 0) await pause(setTimer, delayMs, this.#life.signal);
   }
 

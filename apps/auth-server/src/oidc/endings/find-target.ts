@@ -6,7 +6,16 @@
  * name that was meant.
  */
 
-import type { ErrorDefinition, Scope } from "@portcullis/protocol";
+import {
+  type ErrorDefinition,
+  isPairScope,
+  otherHalfOf,
+  PAIR_SCOPES,
+  type PairKey,
+  type PairScope,
+  pairKeyOf,
+  type Scope,
+} from "@portcullis/protocol";
 import { appsError } from "../../apps/errors.ts";
 import type { ResourceConfiguration } from "../../config/schema.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
@@ -29,7 +38,7 @@ interface Looking extends FindTargetOptions {
 }
 
 /** One line a scope: a scope that is added later and not named here does not compile. */
-const FINDERS: Readonly<Record<Exclude<Scope, "subject-client" | "issuer">, Find>> = {
+const FINDERS: Readonly<Record<Exclude<Scope, PairScope | "issuer">, Find>> = {
   session: findSession,
   grant: findGrant,
   subject: findSubject,
@@ -69,8 +78,8 @@ async function find(looking: Looking, command: RevokeCommand): Promise<FoundTarg
   const key = keyOf(command);
   // Out of a token that was verified: it is there.
   if (command.scope === "issuer" || command.tokenExpiresAt !== undefined) return there(key);
-  if (typeof key === "object") return findPair(looking, key);
-  return FINDERS[command.scope as keyof typeof FINDERS](looking, key!);
+  if (isPairScope(command.scope)) return findPair(looking, command.scope, key as PairKey);
+  return FINDERS[command.scope](looking, key as string);
 }
 
 const there = (key: FoundTarget["key"]): FoundTarget => ({ key, state: "there", reachedBy: [] });
@@ -154,13 +163,13 @@ async function isClient({ db }: WriteTransaction, clientId: string): Promise<boo
   return (await query.executeTakeFirst()) !== undefined;
 }
 
-async function findPair(
-  looking: Looking,
-  { subject, client }: { readonly subject: string; readonly client: string },
-): Promise<FoundTarget> {
-  const user = await findSubject(looking, subject);
-  const app = await findClient(looking, client);
-  return app.unknown === undefined ? there({ subject: user.key as string, client }) : app;
+/** Both halves must be there: either one that is not would leave what was meant alive. */
+async function findPair(looking: Looking, scope: PairScope, key: PairKey): Promise<FoundTarget> {
+  const user = await findSubject(looking, key.subject);
+  const other = await FINDERS[PAIR_SCOPES[scope]](looking, otherHalfOf(scope, key)!);
+  return other.unknown === undefined
+    ? there(pairKeyOf(scope, user.key as string, other.key as string))
+    : other;
 }
 
 async function findKey({ transaction }: Looking, key: string): Promise<FoundTarget> {

@@ -34,6 +34,9 @@ const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
   /** Tokens for one API: their sessions reach other APIs too. */
   audience: nothing,
   organization: nothing,
+  /** The user's tokens for one API, or in one organization: the grant is for others too, and a refresh for them goes on. */
+  "subject-audience": nothing,
+  "subject-organization": nothing,
   "dpop-key": nothing,
 };
 

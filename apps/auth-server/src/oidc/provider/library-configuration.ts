@@ -159,6 +159,7 @@ interface IssuedToken {
   sessionUid?: string | undefined;
   grantId?: string | undefined;
   jkt?: string | undefined;
+  aud?: string | readonly string[] | undefined;
 }
 
 /** Called for every access token that is made: see issuing-phase.ts. */
@@ -166,11 +167,11 @@ function revocableClaims(
   ctx: KoaContextWithOIDC,
   token: IssuedToken,
   { issuing, signingKeys }: LibraryConfigurationOptions,
-): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid">> {
-  const { clientId, accountId, sessionUid, grantId, jkt } = token;
+): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid" | "org">> {
+  const { clientId, accountId, sessionUid, grantId, jkt, aud } = token;
   const { kid } = signingKeys[0]!;
   return issuing.check(
-    { clientId: clientId!, accountId, sessionUid, grantId, kid, proofKey: jkt },
+    { clientId: clientId!, accountId, sessionUid, grantId, audience: aud, kid, proofKey: jkt },
     requestState(ctx).horizon,
   );
 }

@@ -1,4 +1,5 @@
 /** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
+import { decodeJwt } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Storage } from "../../storage/storage.ts";
 import type { Endings } from "../endings/endings.ts";
@@ -85,8 +86,15 @@ async function recheck(
   { horizon, body, ...facts }: RefreshAnswer,
 ): Promise<RefreshAnswer["body"]> {
   const { accountId, clientId, sessionUid, grantId } = facts;
-  await issuing.check({ accountId, clientId, sessionUid, grantId, kid }, horizon);
+  const audience = audienceOf(body.access_token);
+  await issuing.check({ accountId, clientId, sessionUid, grantId, audience, kid }, horizon);
   return withLiveSignatures(body, renewSignature);
+}
+
+/** Returns the API that a token is for; undefined for an opaque one, which is for this server. */
+function audienceOf(accessToken: string): string | string[] | undefined {
+  const isOpaque = !accessToken.includes(".");
+  return isOpaque ? undefined : decodeJwt(accessToken).aud;
 }
 
 /**

@@ -22,6 +22,10 @@ export interface Issuing {
   readonly accountId: string | undefined;
   readonly sessionUid: string | undefined;
   readonly grantId: string | undefined;
+  /** The API that it is for; undefined for a token that is for this server alone. */
+  readonly audience: string | readonly string[] | undefined;
+  /** That it acts in, if it acts in one. */
+  readonly organization?: string | undefined;
   /** Of the key that it is signed with. */
   readonly kid: string;
   /** Thumbprint of the key that it is bound to (RFC 9449, section 6.1), if it is. */
@@ -122,22 +126,25 @@ function verdictAllows(issuing: Issuing, { isDenied, issuer, clock }: IssuingSou
     exp: now + 1,
     sub: issuing.accountId ?? issuing.clientId,
     client_id: issuing.clientId,
+    ...(issuing.audience === undefined ? {} : { aud: issuing.audience }),
     ...claimsOf(issuing),
   };
   if (isDenied(claims)) refuse("revoked");
 }
 
 /** The claims that revocation needs in the token. Throws when a step table forgot the horizon. */
-export function claimsOf({ horizon, sessionUid, grantId }: Issuing): {
+export function claimsOf({ horizon, sessionUid, grantId, organization }: Issuing): {
   rv: number;
   sid?: string;
   gid?: string;
+  org?: string;
 } {
   if (horizon === undefined) throw new Error("no horizon was sampled");
   return {
     rv: horizon,
     ...(sessionUid === undefined ? {} : { sid: sessionUid }),
     ...(grantId === undefined ? {} : { gid: grantId }),
+    ...(organization === undefined ? {} : { org: organization }),
   };
 }
 
@@ -157,7 +164,13 @@ export interface IssuingPhase {
   finish(kid: string): Promise<void>;
 }
 
-const NO_FACTS = { clientId: "", accountId: undefined, sessionUid: undefined, grantId: undefined };
+const NO_FACTS = {
+  clientId: "",
+  accountId: undefined,
+  sessionUid: undefined,
+  grantId: undefined,
+  audience: undefined,
+};
 
 export function createIssuingPhase(
   steps: readonly IssuingStep[],

@@ -1,5 +1,5 @@
 import { type Problem, ProblemsError, problemsOf } from "@portcullis/http-api";
-import { MODES, REASONS, SCOPES } from "@portcullis/protocol";
+import { isPairScope, MODES, PAIR_SCOPES, type PairScope, REASONS, SCOPES } from "@portcullis/protocol";
 import { z } from "zod";
 
 const MAX_LISTED = 500;
@@ -52,8 +52,12 @@ export const listQuerySchema = z.strictObject({
         "Of exactly this key, in any scope or the one that is given. A user by any name: sub, username or e-mail address.",
       ),
     ),
-  subject: text.optional().meta(says("With `client`: the pair of a `subject-client`. By any name.")),
+  subject: text
+    .optional()
+    .meta(says("With `client`, `audience` or `organization`: the pair of such a scope. By any name.")),
   client: text.optional().meta(says("With `subject`: the pair of a `subject-client`.")),
+  audience: text.optional().meta(says("With `subject`: the pair of a `subject-audience`.")),
+  organization: text.optional().meta(says("With `subject`: the pair of a `subject-organization`.")),
   actor: text.optional().meta(says("Made by this client or person.")),
   since: time.optional().meta(moment("Made then or later: RFC 3339, with a time zone.")),
   until: time.optional().meta(moment("Made then or earlier: RFC 3339, with a time zone.")),
@@ -88,24 +92,45 @@ export function checkListQuery(query: unknown): ListQuery {
 
 type RawQuery = { readonly [name in keyof ListQuery]?: unknown };
 
+const PAIRS = SCOPES.filter(isPairScope);
+
+/** Returns the pair that is searched for, if it is one. */
+export function pairIn(
+  query: ListQuery,
+): { readonly scope: PairScope; readonly subject: string; readonly other: string } | undefined {
+  const scope = PAIRS.find((pair) => query[PAIR_SCOPES[pair]] !== undefined);
+  if (scope === undefined || query.subject === undefined) return undefined;
+  return { scope, subject: query.subject, other: query[PAIR_SCOPES[scope]]! };
+}
+
 /** What is searched for must have the shape that its scope takes, or the search could only find nothing. */
-function keyProblems({ scope, key, subject, client }: RawQuery): Problem[] {
-  const isPair = subject !== undefined || client !== undefined;
+function keyProblems(query: RawQuery): Problem[] {
+  const { scope, key, subject } = query;
+  const [pair, second] = PAIRS.filter((one) => query[PAIR_SCOPES[one]] !== undefined);
+  const half = pair && PAIR_SCOPES[pair];
+  const isPair = subject !== undefined || pair !== undefined;
   const hasKey = key !== undefined;
   const rules: readonly (readonly [wrong: boolean, field: string, message: string])[] = [
-    [isPair && subject === undefined, "subject", "Is needed beside client: pairs are found as a whole."],
     [
-      isPair && client === undefined,
-      "client",
-      `Is needed beside subject: pairs are found as a whole. ${ONE}`,
+      isPair && subject === undefined,
+      "subject",
+      `Is needed beside ${half}: pairs are found as a whole. For ${half} alone, give scope=${half} and key.`,
     ],
-    [isPair && (scope ?? PAIR) !== PAIR, "scope", `Must be ${PAIR}, or absent, beside subject and client.`],
-    [isPair && hasKey, "key", "Cannot go with subject and client: give one or the other."],
-    [hasKey && scope === PAIR, "key", `Scope ${PAIR} is found by subject and client.`],
+    [isPair && pair === undefined, halfFor(scope), `Is needed beside subject${OR_ANOTHER}. ${ONE}`],
+    [second !== undefined, half ?? "", "Cannot go with another: a pair is of a subject and one more."],
+    [
+      pair !== undefined && (scope ?? pair) !== pair,
+      "scope",
+      `Must be ${pair}, or absent, beside subject and ${half}.`,
+    ],
+    [isPair && hasKey, "key", `Cannot go with subject and ${halfFor(scope)}: give one or the other.`],
+    [hasKey && isPairName(scope), "key", `Scope ${scope} is found by subject and ${halfFor(scope)}.`],
     [hasKey && scope === "issuer", "key", "Scope issuer has no key; remove it."],
   ];
   return rules.filter(([wrong]) => wrong).map(([, field, message]) => ({ field, message }));
 }
 
-const PAIR = "subject-client";
+const isPairName = (scope: unknown): scope is PairScope => PAIRS.some((pair) => pair === scope);
+const halfFor = (scope: unknown): string => (isPairName(scope) ? PAIR_SCOPES[scope] : "client");
+const OR_ANOTHER = ", or audience or organization instead: pairs are found as a whole";
 const ONE = "For a subject alone, give scope=subject and key.";

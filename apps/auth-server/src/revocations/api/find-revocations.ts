@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
+  isPairScope,
   MODE_CODES,
+  pairKeyOf,
   REASON_CODES,
   type RevocationEntry,
   type RevocationPage,
@@ -10,7 +12,7 @@ import {
 import type { KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
 import type { Database } from "../../storage/database.ts";
-import type { ListQuery } from "./check-inspect-query.ts";
+import { type ListQuery, pairIn } from "./check-inspect-query.ts";
 import { ENTRY_COLUMNS, entryOf } from "./revocation-entry.ts";
 
 /** Seqs of one slice: some milliseconds of work, and then others get their turn. */
@@ -18,7 +20,7 @@ const SLICE = 5000;
 /** Seqs that one call looks at. What matches once in millions of rows is found over several calls. */
 const LOOKED_AT = 200_000;
 /** Scopes whose key is one text. */
-const TEXT_SCOPES = SCOPES.filter((scope) => scope !== "subject-client" && scope !== "issuer");
+const TEXT_SCOPES = SCOPES.filter((scope) => !isPairScope(scope) && scope !== "issuer");
 
 export interface FindOptions {
   readonly read: Kysely<Database>;
@@ -54,10 +56,11 @@ async function keysOf(
   { keySpace, subsOf }: FindOptions,
   query: ListQuery,
 ): Promise<Uint8Array[] | undefined> {
-  const { scope, key, subject, client } = query;
-  if (subject !== undefined && client !== undefined) {
-    const subjects = [subject, ...(await subsOf(subject))];
-    return subjects.map((sub) => keySpace.keyOf("subject-client", { subject: sub, client }));
+  const { scope, key } = query;
+  const pair = pairIn(query);
+  if (pair !== undefined) {
+    const subjects = [pair.subject, ...(await subsOf(pair.subject))];
+    return subjects.map((sub) => keySpace.keyOf(pair.scope, pairKeyOf(pair.scope, sub, pair.other)));
   }
   if (scope === "issuer") return [keySpace.keyOf("issuer", undefined)];
   if (key === undefined) return undefined;

@@ -1,4 +1,4 @@
-import type { RevocationEntry } from "@portcullis/protocol";
+import { isPairScope, type RevocationEntry } from "@portcullis/protocol";
 import { RECORD_COLUMNS, recordOf } from "../../storage/log/revocation-row.ts";
 import type { RevocationsTable } from "../../storage/tables/revocations.ts";
 
@@ -13,7 +13,7 @@ export function entryOf(row: EntryRow): RevocationEntry {
     scope,
     mode,
     reason,
-    key: scope === "subject-client" && row.key_text !== null ? JSON.parse(row.key_text) : row.key_text,
+    key: isPairScope(scope) && row.key_text !== null ? JSON.parse(row.key_text) : row.key_text,
     revokedAt: timeText(revokedAt),
     expiresAt: timeText(expiresAt),
     actor: row.actor,

@@ -19,7 +19,7 @@ export interface RevocationsTable {
   reason: number;
   /** 16 bytes, as verifiers see it. */
   key: Uint8Array;
-  /** What was revoked, in clear, for the audit. Never leaves SQL by the feed. JSON for `subject-client`. */
+  /** What was revoked, in clear, for the audit. Never leaves SQL by the feed. JSON for a pair. */
   key_text: string | null;
   /** Seconds. */
   revoked_at: number;

@@ -4,7 +4,17 @@ import { after, before, describe, it } from "node:test";
 import { type Scope, systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
-import { begin, type Claims, isEnd, revokeByApi, type SignedIn, signIn } from "../app.ts";
+import {
+  begin,
+  type Claims,
+  isEnd,
+  ok,
+  refresh,
+  revokeByApi,
+  type SignedIn,
+  signIn,
+  verdictOf,
+} from "../app.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../server-under-test.ts";
 
 let server: ServerUnderTest;
@@ -73,6 +83,12 @@ const CASES: readonly Case[] = [
     grants: ["other", "bob"],
   },
   { scope: "audience", key: ({ aud }) => aud, sessions: ALL, grants: ALL },
+  {
+    scope: "subject-audience",
+    key: ({ sub, aud }) => ({ subject: sub, audience: aud }),
+    sessions: ALL,
+    grants: ALL,
+  },
   { scope: "issuer", key: () => undefined, sessions: [], grants: [] },
 ];
 
@@ -85,6 +101,23 @@ describe("a kill", () => {
       assert.deepEqual(await alive(cast), { sessions, grants, artefacts: grants });
     });
   }
+});
+
+describe("a kill of a user's access to one API", () => {
+  it("ends that user's tokens for it, and no other; a refresh goes on", async () => {
+    const { phone, laptop, other, bob } = await everybody();
+    const { sub: subject, aud: audience } = phone.claims;
+    const verdicts = (...tokens: { readonly access_token: string }[]) =>
+      tokens.map(({ access_token }) => verdictOf(server, access_token));
+    const kill = (name: string) =>
+      revokeByApi(server, { scope: "subject-audience", key: { subject, audience: name }, mode: "kill" });
+    assert.equal((await kill(`${server.issuer}/api`)).status, 200);
+    assert.deepEqual(verdicts(phone, laptop, other, bob), ["allow", "allow", "allow", "allow"]);
+    assert.equal((await kill(audience as string)).status, 200);
+    assert.deepEqual(verdicts(phone, laptop, other, bob), ["revoked", "revoked", "revoked", "allow"]);
+    const next = ok(await refresh(server.issuer, phone.refresh_token));
+    assert.equal(verdictOf(server, next.access_token), "allow");
+  });
 });
 
 describe("a sign-in that was begun before a kill of its user", () => {

@@ -95,6 +95,12 @@ describe("what nobody here knows", () => {
     [{ scope: "client", key: "WEB" }, "unknown_client"],
     [{ scope: "subject-client", key: { subject: "nobody", client: "web" } }, "unknown_subject"],
     [{ scope: "subject-client", key: { subject: "alice", client: "nobody" } }, "unknown_client"],
+    [{ scope: "subject-audience", key: { subject: "nobody", audience: RESOURCE } }, "unknown_subject"],
+    [{ scope: "subject-audience", key: { subject: "alice", audience: "nothing" } }, "unknown_audience"],
+    [
+      { scope: "subject-organization", key: { subject: "alice", organization: "acme" } },
+      "unknown_organization",
+    ],
     [{ scope: "audience", key: `${RESOURCE}/` }, "unknown_audience"],
     [{ scope: "key", key: "no-such-kid" }, "unknown_key"],
     [{ scope: "organization", key: "acme" }, "unknown_organization"],
@@ -120,6 +126,8 @@ describe("a user", () => {
     }
     const pair = await revoke({ scope: "subject-client", key: { subject: "carol", client: "web" } });
     assert.deepEqual(pair.key, { subject: sub, client: "web" });
+    const api = await revoke({ scope: "subject-audience", key: { subject: "carol", audience: RESOURCE } });
+    assert.deepEqual([api.key, api.known], [{ subject: sub, audience: RESOURCE }, true]);
     assert.equal(verdictOf(server, device.access_token), "revoked");
   });
 
@@ -214,6 +222,8 @@ describe("what another issuer made", () => {
       ["subject", "alice"],
       ["organization", "acme"],
       ["subject-client", { subject: "them", client: "their-app" }],
+      ["subject-audience", { subject: "them", audience: "their-api" }],
+      ["subject-organization", { subject: "them", organization: "acme" }],
     ] as const) {
       const answer = await revoke({ scope, key, foreign: true });
       assert.deepEqual([answer.status, answer.key, answer.known], [200, key, false], scope);

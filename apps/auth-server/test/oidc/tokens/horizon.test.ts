@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { type RevocableClaims, systemClock } from "@portcullis/protocol";
 import { json } from "@portcullis/testing/end-to-end";
-import type { IssuingStep } from "../../../src/oidc/tokens/issuing-phase.ts";
+import {
+  createIssuingPhase,
+  type IssuingStep,
+  issuingSteps,
+} from "../../../src/oidc/tokens/issuing-phase.ts";
 import { assertRefused, claimsOf, ok, refresh, signIn, token, verdictOf } from "../app.ts";
 import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
 
@@ -77,6 +82,49 @@ describe("a revocation that lands while a token is being issued", () => {
     assertRefused(answer, "invalid_grant");
   });
 
+  it("refuses at that point what is for the very API that its user is cut off from, and nothing else", async () => {
+    const point = revokeAfter("client_enabled");
+    server = await startServer({ testHooks: { failpoint: point.failpoint } });
+    const cutOffFrom = (audience: string) => () =>
+      server.server.storage.write((transaction) =>
+        transaction.append([
+          {
+            scope: "subject-audience",
+            key: { subject: "service", audience },
+            mode: "kill",
+            reason: "banned",
+          },
+        ]),
+      );
+    point.arm(cutOffFrom("https://elsewhere.example"));
+    assert.equal(verdictOf(server, await serviceToken()), "allow");
+    point.arm(cutOffFrom(RESOURCE));
+    const answer = await token(
+      server.issuer,
+      { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
+      { authorization: basicOf("service") },
+    );
+    assertRefused(answer, "invalid_grant");
+  });
+
+  it("refuses the repeat of a refresh whose stored answer is for that API", async () => {
+    server = await startServer();
+    const { claims, refresh_token } = await signIn(server);
+    ok(await refresh(server.issuer, refresh_token));
+    ok(await refresh(server.issuer, refresh_token));
+    await server.server.storage.write((transaction) =>
+      transaction.append([
+        {
+          scope: "subject-audience",
+          key: { subject: claims.sub, audience: RESOURCE },
+          mode: "kill",
+          reason: "banned",
+        },
+      ]),
+    );
+    assertRefused(await refresh(server.issuer, refresh_token), "invalid_grant");
+  });
+
   it("ends a refresh as a whole when it ended what hangs below the user", async () => {
     const point = revokeAfter("verdict_allows");
     server = await startServer({ testHooks: { failpoint: point.failpoint } });
@@ -104,6 +152,32 @@ describe("a revocation that lands while a token is being issued", () => {
     const next = ok(await refresh(server.issuer, first.refresh_token));
     assert.equal(verdictOf(server, next.access_token), "banned");
     assert.ok(claimsOf(next.access_token).rv < server.server.storage.log.head());
+  });
+});
+
+describe("what verifiers would say of a token", () => {
+  it("is asked with the API that it is for and the organization that it acts in, which go into it", async () => {
+    server = await startServer();
+    const asked: RevocableClaims[] = [];
+    const sources = {
+      readHead: async () => 7,
+      isUserActive: async () => true,
+      isSessionLive: async () => true,
+      isGrantLive: async () => true,
+      isClientEnabled: async () => true,
+      isKeyLive: () => true,
+      refreshKeys: async () => {},
+      isProofKeyRefused: async () => false,
+      isDenied: (claims: RevocableClaims) => asked.push(claims) === 0,
+      issuer: server.issuer,
+      clock: systemClock,
+    };
+    const phase = createIssuingPhase(issuingSteps(sources));
+    const facts = { clientId: "web", accountId: "ann", sessionUid: "s", grantId: "g", kid: "k" };
+    const claims = await phase.check({ ...facts, audience: RESOURCE, organization: "acme" }, 7);
+    assert.deepEqual(claims, { rv: 7, sid: "s", gid: "g", org: "acme" });
+    const [{ sub, aud, org, rv } = {} as RevocableClaims] = asked;
+    assert.deepEqual([sub, aud, org, rv], ["ann", RESOURCE, "acme", 7]);
   });
 });
 

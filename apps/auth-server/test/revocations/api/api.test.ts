@@ -72,10 +72,12 @@ test("every scope takes its key", async (t) => {
   const bodies = [
     ...texts.map((scope) => ({ scope, key: "x" })),
     { scope: "subject-client", key: { subject: "alice", client: "app" } },
+    { scope: "subject-audience", key: { subject: "alice", audience: "api" } },
+    { scope: "subject-organization", key: { subject: "alice", organization: "acme" } },
     { scope: "issuer" },
   ];
   for (const body of bodies) assert.equal((await server.revoke(body)).status, 200, body.scope);
-  assert.equal(server.storage.log.head(), 11);
+  assert.equal(server.storage.log.head(), bodies.length);
 });
 
 test("what hangs below the target ends in the same transaction, and is told what to end", async (t) => {
@@ -133,6 +135,11 @@ test("all problems of a request are told at once, each with its dotted path", as
     "key.client",
     "key.subject",
   ]);
+  assert.deepEqual(await fieldsOf({ scope: "subject-audience", key: { subject: "alice", client: "app" } }), [
+    "key.audience",
+    "key.client",
+  ]);
+  assert.deepEqual(await fieldsOf({ scope: "subject-organization", key: "alice" }), ["key"]);
   assert.deepEqual(await fieldsOf({ scope: "issuer", key: 1, extra: 1 }), ["extra", "foreign", "key"]);
   assert.deepEqual(await fieldsOf({ scope: "token", key: "x", exp: -1 }), ["exp"]);
   assert.deepEqual(await fieldsOf("[]"), ["body"]);

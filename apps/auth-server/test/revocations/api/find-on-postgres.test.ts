@@ -20,6 +20,7 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
       draft("alice", { scope: "session", actor: "admin", note: "lost phone" }),
       draft("alice", { scope: "subject", mode: "stale", reason: "claims_changed" }),
       { ...draft("x"), scope: "subject-client", key: { subject: "alice", client: "web" } },
+      { ...draft("x"), scope: "subject-audience", key: { subject: "alice", audience: "web" } },
     ]),
   );
   const head = await log.refresh();
@@ -36,6 +37,7 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
   };
   assert.deepEqual(await found({ key: "alice" }), [6002, 6001]);
   assert.deepEqual(await found({ subject: "alice", client: "web" }), [6003]);
+  assert.deepEqual(await found({ subject: "alice", audience: "web" }), [6004]);
   assert.deepEqual(await found({ actor: "admin" }), [6001]);
   await assert.rejects(found({ actor: "a\0b" }), { code: "invalid_request" });
   await assert.rejects(found({ key: "a\0b" }), { code: "invalid_request" });
@@ -44,13 +46,13 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
   }
   assert.deepEqual(await found({ actor: "%" }), []);
   assert.deepEqual(await found({ until: "2020-01-01T00:00:00Z" }), []);
-  assert.deepEqual((await found({ limit: "500" })).at(-1), 5504);
+  assert.deepEqual((await found({ limit: "500" })).at(-1), 5505);
   assert.deepEqual((await findRevocation(read, 6003))?.key, { subject: "alice", client: "web" });
-  assert.equal(await findRevocation(read, 6004), undefined);
+  assert.equal(await findRevocation(read, 6005), undefined);
 
   const page = await logPage({ read, log }, { after: 5000, limit: 10_000 });
-  assert.deepEqual([page.after, page.to, page.records.length], [5000, 6003, Math.ceil((1003 * 40 * 4) / 3)]);
-  const chains = await storedChains(read, [5000, 6004]);
+  assert.deepEqual([page.after, page.to, page.records.length], [5000, 6004, Math.ceil((1004 * 40 * 4) / 3)]);
+  const chains = await storedChains(read, [5000, 6005]);
   assert.deepEqual([...chains.keys()], [0, 5000]);
   assert.equal(chains.get(5000), page.chainBefore);
 

@@ -97,6 +97,39 @@ test("revocations are found by every filter, and by several at once", async (t) 
   assert.deepEqual(await seqsOf(server, "?until=2023-11-14T23:13:20%2B01:00&key=bob"), [5]);
 });
 
+test("pairs of the same names are found by what their halves are called", async (t) => {
+  const server = await serveRevocations(t);
+  await server.revoke({ scope: "subject-client", key: { subject: "alice", client: "x" } });
+  await server.revoke({ scope: "subject-audience", key: { subject: "alice", audience: "x" } });
+  await server.revoke({ scope: "subject-organization", key: { subject: "alice", organization: "x" } });
+  assert.deepEqual(await seqsOf(server, "?subject=alice&client=x"), [1]);
+  assert.deepEqual(await seqsOf(server, "?subject=alice&audience=x&scope=subject-audience"), [2]);
+  assert.deepEqual(await seqsOf(server, "?subject=alice&organization=x"), [3]);
+  assert.deepEqual(await seqsOf(server, "?subject=x&organization=alice"), []);
+  assert.deepEqual(
+    (await listed(server)).revocations.map(({ key }) => key),
+    [
+      { subject: "alice", organization: "x" },
+      { subject: "alice", audience: "x" },
+      { subject: "alice", client: "x" },
+    ],
+  );
+});
+
+test("a pair is asked for as a whole, and as one", async (t) => {
+  const server = await serveRevocations(t);
+  for (const [query, fields] of [
+    ["?audience=x", ["subject"]],
+    ["?subject=alice&scope=subject-audience", ["audience"]],
+    ["?subject=alice&scope=subject-audience&client=x", ["scope"]],
+    ["?subject=alice&client=x&audience=x", ["client"]],
+    ["?scope=subject-organization&key=alice", ["key"]],
+    ["?key=alice&subject=alice&audience=x", ["key"]],
+  ] as const) {
+    assert.deepEqual(await problemFields(server, query), fields, query);
+  }
+});
+
 test("pages follow each other without a gap and without a repetition", async (t) => {
   const server = await serveRevocations(t);
   await server.storage.write((transaction) =>
