@@ -34,7 +34,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "apps/relay": ["feed-server", "http-api", "guard", "revocation", "service", "protocol"],
   "apps/cli": ["revocation", "issuer", "protocol"],
   "examples/orders-service": ["guard", "access-token", "issuer", "service"],
-  "examples/web-app": ["client", "service"],
+  "examples/web-app": ["client", "service", "protocol"],
   simulation: ["feed-server", "http-api", "guard", "access-token", "revocation", "protocol"],
   faults: ["testing", "revocation", "protocol"],
   bench: [

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isLoopback } from "@portcullis/issuer";
+import { isLoopback } from "@portcullis/protocol";
 import { cliError } from "./errors.ts";
 import type { Io } from "./io.ts";
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
+import { isLoopback } from "@portcullis/protocol";
 import { fastifyServer } from "@portcullis/service";
 import { build, stop } from "esbuild";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
@@ -62,7 +63,6 @@ function otherSpelling(host: string, origin: string): boolean {
 
 const hostnameOf = (host: string): string =>
   URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
-const isLoopback = (hostname: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 

@@ -1,3 +1,4 @@
+import { isLoopback } from "@portcullis/protocol";
 import { type Environment, type GivenEnvironment, resolveEnvironment } from "./environment.ts";
 import { clientError } from "./errors.ts";
 
@@ -61,6 +62,3 @@ function originOfServer(text: string): string {
 /** What is sent there is not read on the way: https, or plain http that stays on this machine. */
 export const isSecure = ({ protocol, hostname }: URL): boolean =>
   protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);

@@ -10,4 +10,4 @@ export {
 } from "./errors.ts";
 export { type KeySetSettings, keySetOf } from "./key-set-of.ts";
 export { MachineToken, type MachineTokenOptions } from "./machine-token.ts";
-export { isLoopback, requireIssuerUrl, requireSecureUrl } from "./secure-url.ts";
+export { requireIssuerUrl, requireSecureUrl } from "./secure-url.ts";

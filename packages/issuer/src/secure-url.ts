@@ -1,4 +1,5 @@
 /** Which URLs are safe to ask with a secret, or for keys that are then believed: https, or what stays on this machine. */
+import { isLoopback } from "@portcullis/protocol";
 import { issuerError } from "./errors.ts";
 
 export interface UrlPolicy {
@@ -29,8 +30,4 @@ export function requireSecureUrl(
   throw issuerError("invalid_configuration", {
     text: `${name}: found ${JSON.stringify(text)}; give an https URL (http only for a loopback address).`,
   });
-}
-
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -9,6 +9,7 @@ export * from "./inspect.ts";
 export * from "./key-cache.ts";
 export * from "./live-digest.ts";
 export * from "./log.ts";
+export * from "./loopback.ts";
 export * from "./pages.ts";
 export * from "./reasons.ts";
 export * from "./receipt.ts";

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from "./loopback.ts";
+import { isLoopback } from "@portcullis/protocol";
 
 /** Schemes that run or read something in the browser instead of going somewhere. */
 const DANGEROUS = new Set(["javascript:", "data:", "vbscript:", "file:", "blob:", "about:", "filesystem:"]);
@@ -23,7 +23,7 @@ export function problemOfRedirectUri(uri: string, type: "web" | "native" = "web"
 }
 
 function problemOfWebUri(uri: string, url: URL): string | undefined {
-  if (url.protocol === "http:" && !isLoopbackHost(url.hostname)) {
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     return "must be https; plain http is for loopback addresses only";
   }
   const normal = url.pathname === "/" && url.search === "" ? [url.href, url.origin] : [url.href];

@@ -1,8 +1,9 @@
 /** Rules that one setting alone cannot tell. */
+
+import { isLoopback } from "@portcullis/protocol";
 import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
-import { isLoopbackHost } from "./loopback.ts";
 import { resourcesOf } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile, ResourceConfiguration } from "./schema.ts";
 
@@ -44,7 +45,7 @@ function issuerProblems(issuer: string): Problem[] {
   if (url.origin !== issuer) {
     return problem(`must be an origin alone, such as ${url.origin}: no path, no slash at the end`);
   }
-  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname))) return [];
+  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname))) return [];
   return problem("must be https; plain http is for loopback addresses only, since tokens travel over it");
 }
 
