@@ -5,6 +5,7 @@ import type { Report } from "./logging/report.ts";
 import type { RequestCounters } from "./management/request-counters.ts";
 import { pinHost } from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
+import { leadToIssuerHost } from "./pages/lead-to-issuer-host.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
 
 /** Every verifier calls it about once a second, and at every revocation: lines of these would bury all others. */
@@ -27,6 +28,7 @@ export function createApp({ issuer, clientAddresses, requests, report }: AppOpti
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,
   });
+  leadToIssuerHost(app, issuer);
   pinHost(app, issuer);
   answerErrors(app, report);
   const refused = new RefusedRequests(report);

@@ -66,6 +66,8 @@ interface Outcome {
 export function accountRoutes(options: AccountOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     readForms(app);
+    // Whoever types in the address of this server.
+    app.get("/", async (_request, reply) => leadTo(reply, ACCOUNT_PATH));
     app.get(ACCOUNT_PATH, (request, reply) => show(options, { request, reply }));
     app.get(SIGNED_OUT_PATH, (request, reply) => showSignedOut(options, { request, reply }));
     app.post(SIGN_IN_PATH, (request, reply) => signInHere(options, { request, reply }));

@@ -42,6 +42,7 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   [ROUTES.introspection]: "only reads",
   [`${ROUTES.end_session}/success`]: "only reads",
   "/.well-known": "only reads",
+  "/": "leads to the account page",
   "/interaction/:uid": "only reads, except to a POST",
   [`${ROUTES.end_session}/sign-in`]: "only reads, except to a POST",
   "/account": "stores for whoever is signed in, and a bounded number of rows a session",

@@ -21,6 +21,7 @@ import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts"
 const NO_API: readonly RegExp[] = [
   ...Object.values(ROUTES).map((path) => new RegExp(`^${path}(/.*)?$`)),
   /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
+  /^\/$/,
   /^\/(interaction|account)(\/.*)?$/,
   /^\/health\/(live|ready)$/,
   /^\/assets\/[\w-]+\.(css|svg|js)$/,
