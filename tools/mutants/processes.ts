@@ -3,6 +3,13 @@ import type { Mutant } from "./mutant.ts";
 
 export const PROCESS_MUTANTS: readonly Mutant[] = [
   {
+    name: "log-that-waits-for-its-reader",
+    says: "a child that inherits standard error makes its parent wait for whoever reads the log",
+    file: "packages/service/src/log/standard-error.ts",
+    edits: [["  neverWait();\n  process.stderr.write", "  process.stderr.write"]],
+    tests: ["packages/service/test/log/standard-error.test.ts"],
+  },
+  {
     name: "no-second-look-before-dispatch",
     says: "a request that waited for a connection is sent although its token died meanwhile",
     file: "apps/gateway/src/upstreams/response-relay.ts",
