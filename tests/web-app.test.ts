@@ -8,17 +8,28 @@ import {
   fillLogin,
   keepScreenshot,
   launchChromium,
+  reconfigureIssuer,
   type Stack,
   startStack,
   VIEWPORTS,
 } from "@portcullis/testing/end-to-end";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
+/** Another app, which uses the same sign-in. Of its own it has nothing: any address that answers does as its page. */
+const notesUri = () => `${stack.info.webApp}/icon.svg`;
+const notes = () => ({
+  clientId: "notes",
+  name: "Notes",
+  redirectUris: [notesUri()],
+  grantTypes: ["authorization_code"],
+});
+
 let stack: Stack;
 let chromium: Browser;
 
 before(async () => {
   [stack, chromium] = await Promise.all([startStack(), launchChromium()]);
+  await reconfigureIssuer(stack, ({ clients }) => void clients.push(notes()));
 });
 after(() => Promise.all([stack.stop(), chromium.close()]));
 
@@ -71,9 +82,27 @@ describe("the demo web app", () => {
     await second.goto(stack.info.webApp);
     await rowsWith(second, "200").first().waitFor();
     await first.getByRole("button", { name: "Sign out" }).click();
-    await confirmSignOut(first);
     await second.getByRole("heading", { name: "You were signed out" }).waitFor();
     assert.doesNotMatch(String(await second.locator("#status").textContent()), /everywhere/);
+    await context.close();
+  });
+
+  it("stays signed out in every tab, old and new, after a sign-out of this app alone, until a sign-in", async () => {
+    const context = await chromium.newContext();
+    const first = await signedInApp(context);
+    const second = await context.newPage();
+    await second.goto(stack.info.webApp);
+    await rowsWith(second, "200").first().waitFor();
+    await openNotes(context);
+    await first.getByRole("button", { name: "Sign out" }).click();
+    await first.getByRole("button", { name: "Only sign out of Orders web app" }).click();
+    await isSignedOut(first);
+    await isSignedOut(second);
+    const third = await context.newPage();
+    await Promise.all([second.reload(), third.goto(stack.info.webApp)]);
+    for (const tab of [first, second, third]) await isSignedOut(tab);
+    await third.getByRole("button", { name: /^Sign in/ }).click();
+    for (const tab of [first, second, third]) await rowsWith(tab, "200").last().waitFor();
     await context.close();
   });
 
@@ -160,12 +189,25 @@ describe("the demo web app", () => {
     await context.close();
   });
 
-  it("signs out from its own button", async () => {
+  it("signs out from its own button, without a question while no other app uses the sign-in", async () => {
     const context = await chromium.newContext();
     const app = await signedInApp(context);
     await app.getByRole("button", { name: "Sign out" }).click();
+    await isSignedOut(app);
+    await app.getByRole("button", { name: "Sign in" }).click();
+    await app.getByLabel("Password", { exact: true }).waitFor();
+    await context.close();
+  });
+
+  it("signs out of the other apps, too, once the user says so", async () => {
+    const context = await chromium.newContext();
+    const app = await signedInApp(context);
+    await openNotes(context);
+    await app.getByRole("button", { name: "Sign out" }).click();
     await confirmSignOut(app);
-    await app.getByRole("button", { name: "Sign in" }).waitFor();
+    await isSignedOut(app);
+    await app.getByRole("button", { name: "Sign in" }).click();
+    await app.getByLabel("Password", { exact: true }).waitFor();
     await context.close();
   });
 
@@ -181,6 +223,7 @@ describe("the demo web app", () => {
     const app = await signedInApp(context);
     const stored = await app.evaluate(() => Object.values({ ...sessionStorage }));
     const refreshToken = stored.map((text) => JSON.parse(text).refreshToken).find(Boolean);
+    await openNotes(context);
     await app.getByRole("button", { name: "Sign out" }).click();
     await app.getByRole("heading", { name: "Sign out?" }).waitFor();
     await app.close();
@@ -222,6 +265,32 @@ async function signedInApp(context: BrowserContext): Promise<Page> {
   await fillLogin(app, stack.info.demo);
   await arriveSignedIn(app);
   return app;
+}
+
+/** Allows the other app to use the sign-in of this browser. */
+async function openNotes(context: BrowserContext): Promise<void> {
+  const page = await context.newPage();
+  const url = new URL(`${stack.info.issuer}/authorize`);
+  for (const [name, value] of Object.entries({
+    client_id: "notes",
+    response_type: "code",
+    redirect_uri: notesUri(),
+    scope: "openid",
+    code_challenge: "a".repeat(43),
+    code_challenge_method: "S256",
+  }))
+    url.searchParams.set(name, value);
+  await page.goto(url.href);
+  // Asked once, and remembered.
+  if (!page.url().startsWith(notesUri())) await page.getByRole("button", { name: /allow/i }).click();
+  await page.waitForURL(`${notesUri()}?code=*`);
+  await page.close();
+}
+
+/** It says so, and offers to sign in. */
+async function isSignedOut(app: Page): Promise<void> {
+  await app.locator("#badge").getByText("Signed out", { exact: true }).waitFor();
+  await app.getByRole("button", { name: /^Sign in/ }).waitFor();
 }
 
 async function confirmSignOut(app: Page): Promise<void> {

@@ -105,8 +105,15 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "any-session-without-a-question",
     says: "an app of the operator's own ends whatever session the browser has, with a hint of another one",
     file: "apps/auth-server/src/sign-out/routes.ts",
-    edits: [[" && hinted === session;", ";"]],
+    edits: [[" || hinted !== session)", " || hinted === undefined)"]],
     tests: ["apps/auth-server/test/sign-out/first-party.test.ts"],
+  },
+  {
+    name: "all-apps-without-a-question",
+    says: "an app of somebody else's signs its user out of all other apps, and nobody is asked",
+    file: "apps/auth-server/src/sign-out/routes.ts",
+    edits: [["!(await grants.isAnyBelow(session))", "grants !== undefined"]],
+    tests: ["apps/auth-server/test/sign-out/logout.test.ts"],
   },
   {
     name: "withdrawn-consent-lives-on",

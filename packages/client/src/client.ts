@@ -22,8 +22,8 @@ export interface Client {
   /** Sends the page to the sign-in service. */
   signIn(options?: SignInOptions): Promise<void>;
   /**
-   * Forgets the tokens in all tabs of this session, has the issuer revoke them, and leads on to its page, which asks
-   * whether the user's session there should end too. Throws when the issuer could not be told.
+   * Forgets the tokens in all tabs of this session, has the issuer revoke them, and leads on to its page, where the
+   * user's session there ends too: at once, or if the user says so. Throws when the issuer could not be told.
    */
   signOut(): Promise<void>;
   /** `fetch` with the access token, for `resourceServers` only; refreshes and retries as needed. */
@@ -39,7 +39,7 @@ export interface Client {
 export interface StartOptions {
   /**
    * Whether to find out from the issuer who is signed in there, when nobody is in this tab: a new tab, or one that was closed.
-   * The page goes there and comes back, and the user is asked nothing. Not done after `signOut` in this tab.
+   * The page goes there and comes back, and the user is asked nothing. Not done after `signOut`, in whichever tab.
    */
   readonly askIssuer?: boolean;
 }
@@ -122,8 +122,8 @@ class PortcullisClient implements Client {
     const session = this.#keeper.current;
     if (session === undefined) return;
     // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
-    this.#tabs.tell({ type: "signed-out", sessionId: session.id });
-    this.#leave();
+    this.#tabs.tell({ type: "signed-out", sessionId: session.id, ...sidOf(session) });
+    this.#leave({ fromOtherTab: false });
     // Then its tokens: at the page that follows, the user may change their mind, or close it, and this app is out of
     // it all the same.
     const revoked = await outcomeOf(revokeTokens(this.#server, session));
@@ -155,7 +155,7 @@ class PortcullisClient implements Client {
   }
 
   #begin(session: Session): void {
-    const { user } = this.#keeper.set(session);
+    const { user } = this.#keeper.begin(session);
     this.#tabs.tell({ type: "signed-in" });
     this.#listeners.emit({ type: "signed-in", user });
   }
@@ -177,33 +177,27 @@ class PortcullisClient implements Client {
     this.#listeners.emit(event);
   }
 
-  #leave(): void {
+  #leave({ fromOtherTab }: { readonly fromOtherTab: boolean }): void {
     this.#keeper.leave();
-    this.#listeners.emit({ type: "signed-out" });
+    this.#listeners.emit({ type: "signed-out", fromOtherTab });
   }
 
   #hear(message: TabMessage): void {
     const current = this.#keeper.current;
-    if (message.type === "signed-in") this.#hearSignIn(current);
-    else if (current !== undefined) this.#hearOf(current, message);
+    if (current !== undefined) this.#hearOf(current, message);
+    else if (message.type === "signed-in") this.#listeners.emit({ type: "signed-in-elsewhere" });
   }
 
-  /** The newest word counts: whoever left in this tab has come back in another. */
-  #hearSignIn(current: Session | undefined): void {
-    if (current !== undefined) return;
-    this.#keeper.comeBack();
-    this.#listeners.emit({ type: "signed-in-elsewhere" });
-  }
-
-  #hearOf(current: Session, message: Exclude<TabMessage, { type: "signed-in" }>): void {
+  #hearOf(current: Session, message: TabMessage): void {
     if (message.type === "refreshed") this.#adopt(current, message.session);
-    else if (message.sessionId === current.id) this.#endAs(message);
-    else if (message.type === "forced-logout" && message.subject === current.user.sub) this.#ask(current);
+    else if (message.type === "forced-logout") this.#hearForcedLogout(current, message);
+    else if (message.type === "signed-out" && isOver(current, message)) this.#leave({ fromOtherTab: true });
   }
 
-  #endAs(message: Exclude<TabMessage, { type: "refreshed" | "signed-in" }>): void {
-    if (message.type === "signed-out") this.#leave();
-    else this.#end({ type: "forced-logout", reason: message.reason, fromOtherTab: true });
+  #hearForcedLogout(current: Session, message: MessageOf<"forced-logout">): void {
+    const { sessionId, subject, reason } = message;
+    if (sessionId === current.id) this.#end({ type: "forced-logout", reason, fromOtherTab: true });
+    else if (subject === current.user.sub) this.#ask(current);
   }
 
   #adopt(current: Session, offered: Session): void {
@@ -234,6 +228,14 @@ async function outcomeOf(work: Promise<void>): Promise<{ readonly error?: unknow
     (error: unknown) => ({ error }),
   );
 }
+
+type MessageOf<Type extends TabMessage["type"]> = Extract<TabMessage, { type: Type }>;
+
+const sidOf = ({ user: { sid } }: Session) => (typeof sid === "string" ? { sid } : {});
+
+/** Whether a sign-out in another tab was of the same tokens, or of others below the same session at the issuer. */
+const isOver = (current: Session, { sessionId, sid }: MessageOf<"signed-out">): boolean =>
+  sessionId === current.id || (sid !== undefined && sid === current.user.sid);
 
 const endedEvent = (reason: Reason | undefined): ClientEvent => ({
   type: "session-ended",

@@ -8,6 +8,8 @@ export interface Environment {
   readonly fetch: typeof fetch;
   /** Lives as long as the tab and no longer; survives a reload and a redirect (see the README). */
   readonly storage: KeyValueStore;
+  /** One for all tabs of the browser, and kept when they are closed. It says that the user has left the app, and holds no token. */
+  readonly sharedStorage: KeyValueStore;
   readonly locks: Locks;
   readonly openChannel: (name: string) => Channel;
   /** Absent in Node: there is no address bar to clean and nowhere to navigate. */
@@ -50,7 +52,8 @@ export interface Page {
 export function resolveEnvironment(given: GivenEnvironment = {}): Environment {
   return {
     fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    storage: given.storage ?? tabStorage(),
+    storage: given.storage ?? pageStorage("sessionStorage"),
+    sharedStorage: given.sharedStorage ?? pageStorage("localStorage"),
     locks: given.locks ?? sharedLocks(),
     openChannel: given.openChannel ?? openBroadcastChannel,
     page: given.page ?? currentPage(),
@@ -58,10 +61,10 @@ export function resolveEnvironment(given: GivenEnvironment = {}): Environment {
   };
 }
 
-function tabStorage(): KeyValueStore {
+function pageStorage(kind: "sessionStorage" | "localStorage"): KeyValueStore {
   try {
     // The mere access throws where the browser blocks storage; Node without a page has none worth using.
-    if (typeof document !== "undefined") return globalThis.sessionStorage;
+    if (typeof document !== "undefined") return globalThis[kind] ?? memoryStorage();
   } catch {}
   return memoryStorage();
 }

@@ -7,7 +7,7 @@ export type ClientEvent =
   | { readonly type: "signed-in-elsewhere" }
   | { readonly type: "refreshed" }
   /** The user pressed "sign out", here or in another tab. */
-  | { readonly type: "signed-out" }
+  | { readonly type: "signed-out"; readonly fromOtherTab: boolean }
   /** The refresh token no longer works: it ran out, or the session was ended while nothing was called. */
   | { readonly type: "session-ended"; readonly reason?: Reason }
   /** A service refused the token because it was revoked: say why, and offer to sign in again. */

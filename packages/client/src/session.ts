@@ -38,23 +38,27 @@ export class SessionKeeper {
     return this.#current;
   }
 
-  /** The user has signed out of the app in this tab: whoever reloads it then must not be signed in again by that. */
+  /**
+   * The user has signed out of the app, in whichever tab: opening or reloading another must not sign them in again. Kept
+   * until somebody signs in.
+   */
   get wasLeft(): boolean {
-    return this.#environment.storage.getItem(this.#leftKey) !== null;
+    return this.#environment.sharedStorage.getItem(this.#leftKey) !== null;
   }
 
   leave(): void {
     this.clear();
-    this.#environment.storage.setItem(this.#leftKey, "");
+    this.#environment.sharedStorage.setItem(this.#leftKey, "");
   }
 
-  comeBack(): void {
-    this.#environment.storage.removeItem(this.#leftKey);
+  /** Of a new sign-in. A refresh does not go by here: in a tab that has not heard yet, it would undo that the user left. */
+  begin(session: Session): Session {
+    this.#environment.sharedStorage.removeItem(this.#leftKey);
+    return this.set(session);
   }
 
   set(session: Session): Session {
     this.#current = session;
-    this.comeBack();
     const { accessToken: _memoryOnly, accessTokenExpiresAtMs: _too, ...kept } = session;
     if (session.refreshToken === undefined) this.#environment.storage.removeItem(this.#key);
     else this.#environment.storage.setItem(this.#key, JSON.stringify(kept));

@@ -7,7 +7,8 @@ import { isSession, type Session } from "./session.ts";
 export type TabMessage =
   | { readonly type: "refreshed"; readonly session: Session }
   | { readonly type: "signed-in" }
-  | { readonly type: "signed-out"; readonly sessionId: string }
+  /** `sid` names the session at the issuer, where it does: what this app has below it ended in all tabs. */
+  | { readonly type: "signed-out"; readonly sessionId: string; readonly sid?: string }
   | {
       readonly type: "forced-logout";
       readonly sessionId: string;
@@ -42,11 +43,11 @@ export class Tabs {
 
 function parseMessage(data: unknown): TabMessage | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const { type, session, sessionId, subject, reason } = data as Record<string, unknown>;
+  const { type, session, sessionId, sid, subject, reason } = data as Record<string, unknown>;
   if (type === "refreshed") return isSession(session) ? { type, session } : undefined;
   if (type === "signed-in") return { type };
   if (typeof sessionId !== "string") return undefined;
-  if (type === "signed-out") return { type, sessionId };
+  if (type === "signed-out") return { type, sessionId, ...(typeof sid === "string" ? { sid } : {}) };
   if (type === "forced-logout" && typeof subject === "string") {
     return { type, sessionId, subject, reason: reasonOf(reason) };
   }

@@ -72,6 +72,45 @@ test("a tab in which the user signed out does not sign in by itself, until it is
   assert.equal((await copy.client.start({ askIssuer: true })).user?.sub, "alice");
 });
 
+test("no tab signs in by itself once the user has signed out in one, not even a new one, until somebody signs in", async () => {
+  const browser = new FakeBrowser();
+  browser.issuer.idTokenClaims = { sid: "one" };
+  const [first, second] = [await browser.signedIn(), await browser.signedIn()];
+  await first.client.signOut();
+  assert.deepEqual(second.eventsOf("signed-out"), [{ type: "signed-out", fromOtherTab: true }]);
+  assert.equal(second.client.user, undefined);
+  for (const tab of [browser.open({ storage: second.storage }), browser.open()]) {
+    assert.deepEqual(await tab.client.start({ askIssuer: true }), { user: undefined });
+    assert.deepEqual(tab.page.visited, []);
+  }
+  await browser.signedIn();
+  assert.equal((await browser.open().client.start({ askIssuer: true })).leaving, true);
+});
+
+test("a sign-out ends no sign-in of another session at the issuer, nor one of which nobody says which session it is of", async () => {
+  for (const [one, other] of [
+    [{ sid: "one" }, { sid: "two" }],
+    [{}, {}],
+  ]) {
+    const browser = new FakeBrowser();
+    browser.issuer.idTokenClaims = one!;
+    const first = await browser.signedIn();
+    browser.issuer.idTokenClaims = other!;
+    const second = await browser.signedIn();
+    await first.client.signOut();
+    assert.equal(second.client.user?.sub, "alice");
+  }
+});
+
+test("a refresh that was under way when the user signed out elsewhere does not bring the app back", async () => {
+  const browser = new FakeBrowser();
+  const [first, second] = [await browser.signedIn(), await browser.signedIn()];
+  browser.issuer.changeClaims();
+  await first.client.signOut();
+  assert.equal((await second.call()).status, 200);
+  assert.deepEqual(await browser.open().client.start({ askIssuer: true }), { user: undefined });
+});
+
 test("a tab where nobody is signed in hears of a sign-in in another, and one where somebody is does not", async () => {
   const browser = new FakeBrowser();
   const [signedOut, signedIn] = [browser.open(), await browser.signedIn()];

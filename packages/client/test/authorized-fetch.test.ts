@@ -157,7 +157,7 @@ test("signing out forgets the tokens in all tabs of the session and goes to the 
   assert.match(searchParams.get("id_token_hint")!, /^[\w-]+\.[\w-]+\.[\w-]+$/);
   assert.equal(searchParams.get("client_id"), "web");
   assert.equal(searchParams.get("post_logout_redirect_uri"), "https://app.test/");
-  assert.deepEqual(twin.events, [{ type: "signed-out" }]);
+  assert.deepEqual(twin.events, [{ type: "signed-out", fromOtherTab: true }]);
   assert.equal(tab.client.user, undefined);
 });
 

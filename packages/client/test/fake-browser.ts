@@ -14,11 +14,12 @@ import { API, FakeIssuer, ISSUER } from "./fake-issuer.ts";
 
 export const APP = "https://app.test/callback";
 
-/** A browser with tabs: one set of locks and channels, an address and a storage for each tab, a clock set by hand. */
+/** A browser with tabs: one set of locks and channels and one shared storage, an address and a storage for each tab, a clock set by hand. */
 export class FakeBrowser {
   readonly issuer = new FakeIssuer();
   readonly clock = new FrozenClock(1000);
   readonly locks = processLocks();
+  readonly sharedStorage = memoryStorage();
   readonly #channels = new Set<Channel>();
 
   open(options: { url?: string; storage?: KeyValueStore } = {}): Tab {
@@ -67,6 +68,7 @@ export class Tab {
     const environment: Environment = {
       fetch: browser.issuer.fetch,
       storage,
+      sharedStorage: browser.sharedStorage,
       locks: browser.locks,
       openChannel: () => browser.channel(),
       page: this.page,

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { systemClock } from "@portcullis/protocol";
 import type { UndefinedOptions } from "@portcullis/testing";
 import { type GivenEnvironment, resolveEnvironment } from "../src/environment.ts";
-import { type ClientOptions, createClient } from "../src/index.ts";
+import { type ClientOptions, createClient, memoryStorage } from "../src/index.ts";
 import { resolveSettings } from "../src/options.ts";
 import { APP } from "./fake-browser.ts";
 import { API, ISSUER } from "./fake-issuer.ts";
@@ -19,6 +19,7 @@ const CLIENT: UndefinedOptions<ClientOptions> = {
 const ENVIRONMENT: UndefinedOptions<GivenEnvironment> = {
   fetch: undefined,
   storage: undefined,
+  sharedStorage: undefined,
   locks: undefined,
   openChannel: undefined,
   page: undefined,
@@ -33,8 +34,9 @@ test("a client asks for openid, renews ten seconds early, and runs where it is",
 });
 
 test("each part of the environment that is undefined is the one of this place", () => {
-  const { fetch, storage, locks, openChannel, clock } = resolveEnvironment(ENVIRONMENT);
-  for (const part of [fetch, storage, locks, openChannel, clock]) assert.ok(part !== undefined);
+  const { fetch, storage, sharedStorage, locks, openChannel, clock } = resolveEnvironment(ENVIRONMENT);
+  for (const part of [fetch, storage, sharedStorage, locks, openChannel, clock])
+    assert.ok(part !== undefined);
 });
 
 test("a page that is undefined is the browser's", (t) => {
@@ -43,5 +45,6 @@ test("a page that is undefined is the browser's", (t) => {
     for (const name of ["document", "location"]) Reflect.deleteProperty(globalThis, name);
   });
   Object.assign(globalThis, { document: {}, location });
-  assert.equal(resolveEnvironment({ ...ENVIRONMENT, storage: new Map() as never }).page?.url, location.href);
+  const given = { ...ENVIRONMENT, storage: memoryStorage(), sharedStorage: memoryStorage() };
+  assert.equal(resolveEnvironment(given).page?.url, location.href);
 });

@@ -80,7 +80,9 @@ async function ask(options: SignOutOptions, exchange: Exchange): Promise<Fastify
   const { subject = here?.accountId } = request;
   if (here !== undefined && here.accountId === subject) {
     const ofHere = { ...request, session: here.uid, subject };
-    return needsNoQuestion(ofHere) ? endAll(options, exchange, ofHere) : askHere(options, exchange, ofHere);
+    return (await needsNoQuestion(options, ofHere))
+      ? endAll(options, exchange, ofHere)
+      : askHere(options, exchange, ofHere);
   }
   if (subject === undefined) return send(exchange, request, notSignedInPage(request));
   if (!(await mayLive(options, request))) return leadOnAsDone(exchange, request);
@@ -88,11 +90,18 @@ async function ask(options: SignOutOptions, exchange: Exchange): Promise<Fastify
 }
 
 /**
- * An app of the operator's own, with an ID token that we signed for this very session of this very browser. Another site has
- * no such token, and a token without the browser's cookie is no proof of anything: they lie in logs.
+ * With an ID token that we signed for this very session of this very browser: an app of the operator's own, or any app while
+ * no app has anything below the session any more, as when its tokens have ended. Another site has no such token, and a token
+ * without the browser's cookie is no proof of anything: they lie in logs. Whoever gets a grant after this look loses it with
+ * the session, as after a yes.
  */
-const needsNoQuestion = ({ firstParty, hinted, session }: SignOutRequest): boolean =>
-  firstParty === true && hinted !== undefined && hinted === session;
+async function needsNoQuestion(
+  { grants }: SignOutOptions,
+  { firstParty, hinted, session }: SignOutRequest,
+): Promise<boolean> {
+  if (session === undefined || hinted !== session) return false;
+  return firstParty === true || !(await grants.isAnyBelow(session));
+}
 
 async function endAll(
   options: SignOutOptions,
@@ -103,7 +112,12 @@ async function endAll(
   return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
 }
 
-function askHere(options: SignOutOptions, exchange: Exchange, request: SignOutRequest): FastifyReply {
+async function askHere(
+  options: SignOutOptions,
+  exchange: Exchange,
+  request: SignOutRequest,
+): Promise<FastifyReply> {
+  const { hinted, session } = request;
   const sealed = sealRequest(options.forms, "confirm", request);
   return send(
     exchange,
@@ -112,7 +126,7 @@ function askHere(options: SignOutOptions, exchange: Exchange, request: SignOutRe
       ...sealed,
       clientName: request.clientName,
       action: CONFIRM_PATH,
-      endsAnother: request.hinted !== undefined && request.hinted !== request.session,
+      endsAnother: hinted !== undefined && hinted !== session && (await mayLive(options, request)),
     }),
   );
 }

@@ -179,9 +179,51 @@ describe("logging out", () => {
   });
 });
 
-describe("pages that ask whether to sign out", () => {
-  const linesSince = (head: number) => server.server.storage.log.head() - head;
+describe("logging out of an app whose tokens have ended already", () => {
+  const byApp = async ({ refresh_token }: SignedIn) => {
+    const body = new URLSearchParams({ client_id: "web", token: refresh_token });
+    assert.equal((await exchange(`${server.issuer}/revoke`, { body })).status, 200);
+  };
+  const BACK = { post_logout_redirect_uri: AFTER_LOGOUT, state: "xyz" };
 
+  it("asks nothing while no other app uses the sign-in, and ends the session", async () => {
+    const device = await signIn(server);
+    await byApp(device);
+    const head = server.server.storage.log.head();
+    const page = await device.browser.open(logoutUrl(device, BACK), isBye);
+    assert.equal(page.url.href, `${AFTER_LOGOUT}?state=xyz`);
+    assert.match(String(page.headers["portcullis-receipt"]), new RegExp(`^seq=${head + 1}, state=enforced`));
+    assert.equal(linesSince(head), 1);
+    assert.ok((await device.browser.open(begin(server.issuer).url, isEnd)).forms[0]?.hasPassword);
+  });
+
+  it("asks while another app uses the sign-in, and ends nothing before the answer", async () => {
+    const device = await signIn(server);
+    const other = await signIn(server, { browser: device.browser, parameters: { client_id: "other" } });
+    await byApp(device);
+    assert.match((await device.browser.open(logoutUrl(device, BACK), isBye)).body, /<h1>Sign out\?/);
+    assert.equal(verdictOf(server, other.access_token), "allow");
+  });
+
+  it("asks without a hint, and with one of a session that has ended, and ends nothing before the answer", async () => {
+    const device = await signIn(server);
+    const { sid, sub } = device.claims;
+    await server.server.oidc.endings.endSession({ uid: sid, accountId: sub });
+    const again = await signIn(server, { browser: device.browser });
+    await byApp(again);
+    const bare = new URL("/logout?client_id=web", server.issuer);
+    for (const url of [bare, logoutUrl(device, BACK)]) {
+      const { body } = await device.browser.open(url, isBye);
+      assert.match(body, /<h1>Sign out\?/);
+      assert.doesNotMatch(body, /another sign-in of yours/, "that one has ended");
+    }
+    assert.ok(isEnd((await device.browser.open(begin(server.issuer, { prompt: "none" }).url, isEnd)).url));
+  });
+});
+
+const linesSince = (head: number) => server.server.storage.log.head() - head;
+
+describe("pages that ask whether to sign out", () => {
   it("work though another was opened after them, and say the same when the other one did it", async () => {
     const device = await signIn(server);
     const head = server.server.storage.log.head();

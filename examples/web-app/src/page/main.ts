@@ -4,7 +4,16 @@ import { CallLog, timeOf } from "./call-log.ts";
 import { element, show } from "./elements.ts";
 import { callOrders } from "./orders-api.ts";
 import { type Status, showStatus } from "./status.ts";
-import { CALLING, failed, forcedOut, notServed, SIGNED_OUT, served, sessionEnded } from "./statuses.ts";
+import {
+  CALLING,
+  failed,
+  forcedOut,
+  notServed,
+  SIGNED_OUT,
+  SIGNED_OUT_ELSEWHERE,
+  served,
+  sessionEnded,
+} from "./statuses.ts";
 
 const EVERY_MS = 1_000;
 
@@ -85,7 +94,7 @@ class Page {
 
   #statusAfter(event: ClientEvent): Status | undefined {
     if (event.type === "forced-logout") return forcedOut(event.reason, this.#secondsLeft());
-    if (event.type === "signed-out") return SIGNED_OUT;
+    if (event.type === "signed-out") return event.fromOtherTab ? SIGNED_OUT_ELSEWHERE : SIGNED_OUT;
     if (event.type !== "session-ended") return undefined;
     return event.reason === undefined ? sessionEnded() : forcedOut(event.reason, this.#secondsLeft());
   }

@@ -11,6 +11,15 @@ export const SIGNED_OUT: Status = {
   signIn: "Sign in",
 };
 
+export const SIGNED_OUT_ELSEWHERE: Status = {
+  view: "signed-out",
+  tone: "wait",
+  badge: "Signed out",
+  title: "You were signed out",
+  text: "You signed out of this app in another tab.",
+  signIn: "Sign in again",
+};
+
 export const CALLING: Status = {
   view: "signed-in",
   tone: "wait",

@@ -61,6 +61,15 @@ export class GrantStore {
     return row?.id;
   }
 
+  /** Whether any app has something below the session. */
+  async isAnyBelow(sessionUid: string): Promise<boolean> {
+    const row = await this.#live(this.#storage.read)
+      .where("oidc_grants.session_uid", "=", sessionUid)
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   #live(db: Storage["read"]) {
     return db
       .selectFrom("oidc_grants")
