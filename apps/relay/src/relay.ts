@@ -10,7 +10,6 @@ import { AcknowledgingFeed } from "./leases/acknowledging-feed.ts";
 import { EnforcedBelow } from "./leases/enforced-below.ts";
 import { passOnLease } from "./leases/pass-on-lease.ts";
 import { RelayDesk } from "./leases/relay-desk.ts";
-import { untilAllEnded } from "./leases/until-all-ended.ts";
 import { ServedCopy } from "./log/served-copy.ts";
 import { createRelayApp } from "./routes.ts";
 import type { Status } from "./status.ts";
@@ -204,6 +203,28 @@ async function stop(parts: Parts): Promise<void> {
   enforced.close();
   await guard.close();
   copy.close();
+}
+
+/** Resolves when every lease has been given back or has run out; none may be given meanwhile. */
+async function untilAllEnded({
+  table,
+  clock,
+  setTimer,
+}: Pick<Parts, "table" | "clock" | "setTimer">): Promise<void> {
+  for (;;) {
+    const ends = table.laggardsOf(Number.POSITIVE_INFINITY).map(({ until }) => until);
+    if (ends.length === 0) return;
+    const leftMs = Math.max(1, Math.ceil(Math.max(...ends) - clock.monotonicMs()));
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        cancel();
+        unsubscribe();
+        resolve();
+      };
+      const cancel = setTimer(done, leftMs);
+      const unsubscribe = table.subscribe(({ type }) => type === "released" && done());
+    });
+  }
 }
 
 async function listen(app: FastifyInstance, { listen: address }: Configuration): Promise<void> {

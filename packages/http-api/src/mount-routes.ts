@@ -12,7 +12,8 @@ import {
 } from "./declare-route.ts";
 import { createErrorHandler, type ErrorForm, type ErrorHandlerOptions } from "./error-forms.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
-import { readJsonOnly } from "./read-json-only.ts";
+
+const BODY_LIMIT_BYTES = 16 * 1024;
 
 export interface MountOptions extends ErrorHandlerOptions {
   /** Every route with a scope authenticates before its body is read. */
@@ -128,4 +129,14 @@ function give(reply: FastifyReply, answer: GivenAnswer, route: DeclaredRoute) {
   if ("body" in answer) return reply.send(answer.body);
   const declared = route.answers[answer.status] as BytesAnswer;
   return reply.type(declared.bytes).send(answer.bytes);
+}
+
+/** Its own parser: what the rest of the server does with bodies must not change this API. */
+function readJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "string", bodyLimit: BODY_LIMIT_BYTES },
+    app.getDefaultJsonParser("error", "error"),
+  );
 }

@@ -4,9 +4,9 @@
  */
 import { hasCode, PortcullisError, type Reset, type RevocationEntry } from "@portcullis/protocol";
 import type { FeedCursor, FeedEvent } from "@portcullis/revocation";
+import { cliError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { RevocationsApi } from "./revocations-api.ts";
-import { WhenSilent } from "./when-silent.ts";
 
 const MAX_PER_PAGE = 500;
 const FIRST_RETRY_MS = 1000;
@@ -123,5 +123,32 @@ class LogFollower {
     if (this.#isLost) this.#options.onNotice(`Connected again; going on after seq ${this.#cursor.seq}.`);
     this.#isLost = false;
     this.#retryMs = FIRST_RETRY_MS;
+  }
+}
+
+/** Aborts when nothing was heard for a time: a line can be dead without anybody saying so. */
+class WhenSilent {
+  readonly #ms: number;
+  readonly #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    const silent = () =>
+      this.#abort.abort(cliError("timed_out", { text: `nothing was heard for ${this.#ms / 1000} s` }));
+    this.#timer = setTimeout(silent, this.#ms);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }
