@@ -7,14 +7,7 @@
  */
 export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "apps/auth-server": [
-    [
-      "paths.ts",
-      "logging",
-      "people/username.ts",
-      "storage/tables",
-      "storage/migrations",
-      "storage/errors.ts",
-    ],
+    ["paths.ts", "people/username.ts", "storage/tables", "storage/migrations", "storage/errors.ts"],
     ["config", "pages", "storage/database.ts", "storage/within-time-limit.ts", "storage/coalesced.ts"],
     ["storage/write-transaction.ts", "storage/count-deleted.ts", "storage/stored-time.ts"],
     ["storage/space", "storage/log"],

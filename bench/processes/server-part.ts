@@ -1,11 +1,6 @@
 /** An authorization server as a process. Answers `{ append: batches }` with the CPU that they took. */
 import { randomBytes } from "node:crypto";
-import {
-  type AuthServer,
-  createAuthServer,
-  createReport,
-  resolveConfiguration,
-} from "@portcullis/auth-server";
+import { type AuthServer, createAuthServer, createLog, resolveConfiguration } from "@portcullis/auth-server";
 import { freePort } from "@portcullis/testing/ports";
 import { ADMIN, VERIFIERS } from "./clients.ts";
 
@@ -20,11 +15,11 @@ const options = JSON.parse(process.argv[2]!) as ServerOptions;
 const port = await freePort();
 const issuer = `http://127.0.0.1:${port}`;
 const began = performance.now();
-const report = createReport({
-  write: (line) => /_failed|error/.test(line) && process.stderr.write(line),
-  nowMs: Date.now,
+const operatorLog = createLog({
+  name: "auth-server",
+  destination: { write: (line) => line.includes('"level":"error"') && process.stderr.write(line) },
 });
-const server = await createAuthServer({ configuration: configurationOf(options), report });
+const server = await createAuthServer({ configuration: configurationOf(options), operatorLog });
 await server.listen();
 process.on("disconnect", () => process.exit());
 process.on("message", (question) => void answer(question as Question));

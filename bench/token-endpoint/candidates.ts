@@ -1,7 +1,7 @@
 /** The two servers. This file is their process too: `candidates.ts NAME` starts one and answers over IPC. */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import { createAuthServer, createReport, resolveConfiguration } from "@portcullis/auth-server";
+import { createAuthServer, createLog, resolveConfiguration } from "@portcullis/auth-server";
 import { freePort } from "@portcullis/testing/ports";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
@@ -45,8 +45,8 @@ async function startPortcullis(dataDirectory: string): Promise<string> {
       },
     ],
   });
-  const report = createReport({ write: (line) => process.stderr.write(line), nowMs: Date.now });
-  const server = await createAuthServer({ configuration, report });
+  const operatorLog = createLog({ name: "auth-server", destination: process.stderr });
+  const server = await createAuthServer({ configuration, operatorLog });
   return server.listen();
 }
 

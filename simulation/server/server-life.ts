@@ -1,7 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
 import { checkInput } from "@portcullis/http-api";
-import { leaseRequestSchema, PortcullisError, parseCursor, type Receipt } from "@portcullis/protocol";
+import {
+  leaseRequestSchema,
+  PortcullisError,
+  parseCursor,
+  type Receipt,
+  silentLog,
+} from "@portcullis/protocol";
 import { sqlLeaseHolderDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-lease-holder-directory.ts";
 import {
   type ClosableReceipts,
@@ -59,7 +65,7 @@ export class ServerLife {
       directory: sqlLeaseHolderDirectory(storage),
       table,
       clock,
-      report: () => undefined,
+      operatorLog: silentLog,
     });
     return new ServerLife(options, { local, table, leases });
   }

@@ -1,7 +1,7 @@
+import type { Log } from "@portcullis/protocol";
 import { type ClientAddresses, fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance } from "fastify";
-import { RefusedRequests } from "./logging/refused-requests.ts";
-import type { Report } from "./logging/report.ts";
+import { RefusedRequests } from "./limits/refused-requests.ts";
 import type { RequestCounters } from "./management/request-counters.ts";
 import { pinHost } from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
@@ -15,11 +15,11 @@ export interface AppOptions {
   readonly issuer: string;
   readonly clientAddresses: ClientAddresses;
   readonly requests: Pick<RequestCounters, "count">;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /** The HTTP server before anything is mounted: whom it takes itself for, how it answers errors, and what it logs and counts of requests. */
-export function createApp({ issuer, clientAddresses, requests, report }: AppOptions): FastifyInstance {
+export function createApp({ issuer, clientAddresses, requests, operatorLog }: AppOptions): FastifyInstance {
   const app = Fastify({
     serverFactory: clientAddresses.watching(fastifyServer),
     logger: false,
@@ -30,8 +30,8 @@ export function createApp({ issuer, clientAddresses, requests, report }: AppOpti
   });
   leadToIssuerHost(app, issuer);
   pinHost(app, issuer);
-  answerErrors(app, report);
-  const refused = new RefusedRequests(report);
+  answerErrors(app, operatorLog);
+  const refused = new RefusedRequests(operatorLog);
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern and not its URL: URLs carry codes and identifiers.
     const route = request.routeOptions.url ?? "(none)";
@@ -40,7 +40,7 @@ export function createApp({ issuer, clientAddresses, requests, report }: AppOpti
     if (route === LEASE_ROUTE && status < 400) return;
     const ms = Math.round(reply.elapsedTime);
     if (status === 429) refused.count(status, route);
-    else report({ event: "request", method: request.method, route, status, ms });
+    else operatorLog.info({ event: "request", method: request.method, route, status, ms });
   });
   app.addHook("onClose", async () => refused.close());
   return app;

@@ -1,3 +1,4 @@
+/** The log of a process of ours, for whoever runs the server in one of their own. */
+export { createLog } from "@portcullis/service";
 export { type Configuration, parseConfiguration, resolveConfiguration } from "./config/load.ts";
-export { createReport, type Report, type ReportedEvent } from "./logging/report.ts";
 export { type AuthServer, type AuthServerOptions, createAuthServer } from "./server.ts";

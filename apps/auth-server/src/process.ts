@@ -8,7 +8,6 @@ import {
   type Starting,
 } from "@portcullis/service";
 import { authServerConfiguration, type Configuration } from "./config/load.ts";
-import { reportTo } from "./logging/report.ts";
 import { metricFamilies } from "./management/metrics.ts";
 import { readinessOf } from "./management/readiness.ts";
 import { type AuthServer, createAuthServer } from "./server.ts";
@@ -31,7 +30,7 @@ async function start(starting: Starting<Configuration>) {
   const { configuration, log, switches } = starting;
   const server = await createAuthServer({
     configuration,
-    report: reportTo(log),
+    operatorLog: log,
     acceptRemovals: switches.has(ACCEPT_REMOVALS),
   });
   try {

@@ -2,7 +2,7 @@
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
 import { collectRoutes, type MountedRoute } from "@portcullis/http-api";
-import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, systemClock } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log, systemClock } from "@portcullis/protocol";
 import { type ClientAddresses, createClientAddresses } from "@portcullis/service";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
@@ -23,7 +23,6 @@ import { KeyRing } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
-import type { Report } from "./logging/report.ts";
 import { RequestCounters } from "./management/request-counters.ts";
 import {
   authenticateApi,
@@ -61,7 +60,7 @@ import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 
 export interface AuthServerOptions {
   readonly configuration: Configuration;
-  readonly report: Report;
+  readonly operatorLog: Log;
   /** Default: a file that would remove more than half of the clients is refused. */
   readonly acceptRemovals?: boolean;
   /** Default: the machine's. */
@@ -93,7 +92,7 @@ export interface AuthServer {
 const PRUNE_MS = 60_000;
 const DATA_FILE = "auth-server.sqlite";
 export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
-  const { configuration, report, clock = systemClock, randomBytes = cryptoRandomBytes } = options;
+  const { configuration, operatorLog, clock = systemClock, randomBytes = cryptoRandomBytes } = options;
   const { tokenLifetimeSeconds, clockSkewSeconds } = configuration;
   const storage = await openStorage({
     database: databaseOf(configuration),
@@ -102,14 +101,14 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
     clock,
     randomBytes,
     diskSpace: diskSpaceOf(configuration),
-    report,
+    operatorLog,
   });
   try {
     const times = createStoredTimes({ clock, clockSkewSeconds });
-    const ground = { configuration, storage, clock, times, randomBytes, report };
+    const ground = { configuration, storage, clock, times, randomBytes, operatorLog };
     return await compose(ground, options);
   } catch (error) {
-    report({ event: "start_failed", error });
+    operatorLog.error({ event: "start_failed", error });
     await storage.close();
     throw error;
   }
@@ -136,17 +135,17 @@ interface Ground {
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /** The parts, each with the names of what it gets. The order matters where a line says so. */
 async function compose(
-  { configuration, storage, clock, times, randomBytes, report }: Ground,
+  { configuration, storage, clock, times, randomBytes, operatorLog }: Ground,
   { acceptRemovals = false, testHooks }: Pick<AuthServerOptions, "acceptRemovals" | "testHooks">,
 ): Promise<AuthServer> {
   const { issuer, limits } = configuration;
   // First of all that follow the log: see key-ring.ts.
-  const ring = await KeyRing.open({ storage, clock, report });
+  const ring = await KeyRing.open({ storage, clock, operatorLog });
   const cookieKeys = await loadCookieKeys({ storage, clock, randomBytes });
   const endBelow = createEndBelow({
     clock,
@@ -156,7 +155,7 @@ async function compose(
   const configured = configuration.clients;
   // Before users are made: a file that is refused has changed nothing.
   const endUnasked = createEndUnasked({ clock, endBelow });
-  await configureClients({ clients, configured, acceptRemovals, endBelow, endUnasked, report });
+  await configureClients({ clients, configured, acceptRemovals, endBelow, endUnasked, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
   const signHead = createSignHead({
     issuer,
@@ -164,7 +163,14 @@ async function compose(
     key: () => ring.signing(),
     clock,
   });
-  const redis = composeRedis({ configuration, storage, signHead, secrets: cookieKeys, randomBytes, report });
+  const redis = composeRedis({
+    configuration,
+    storage,
+    signHead,
+    secrets: cookieKeys,
+    randomBytes,
+    operatorLog,
+  });
   const revocations = await createRevocations({
     storage,
     clock,
@@ -179,9 +185,9 @@ async function compose(
     signHead,
     recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
     maxLiveRevocations: configuration.maxLiveRevocations,
-    report,
+    operatorLog,
   });
-  const people = await composePeople({ configuration, users, storage, clock, report });
+  const people = await composePeople({ configuration, users, storage, clock, operatorLog });
   const { knownPlaces } = people;
   const signingIn = await composeSignIn({
     storage,
@@ -190,7 +196,7 @@ async function compose(
     clock,
     clockSkewSeconds: configuration.clockSkewSeconds,
     randomBytes,
-    report,
+    operatorLog,
   });
   const openLimit = openLimits(clock, sharedCountersOf(configuration, redis));
   const interactions =
@@ -214,13 +220,13 @@ async function compose(
     clock,
     times,
     randomBytes,
-    report,
+    operatorLog,
     testHooks,
   });
-  const clientAddresses = clientAddressesOf(configuration, report);
+  const clientAddresses = clientAddressesOf(configuration, operatorLog);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const requests = new RequestCounters();
-  const app = createApp({ issuer, clientAddresses, requests, report });
+  const app = createApp({ issuer, clientAddresses, requests, operatorLog });
   const routes = collectRoutes(app);
   // Before the routes: what is refused here costs nothing below.
   limitStoringRequests(app, {
@@ -235,7 +241,7 @@ async function compose(
     storage,
     clock,
     randomBytes,
-    report,
+    operatorLog,
     ring,
     endBelow,
     revocations,
@@ -248,7 +254,7 @@ async function compose(
     await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
     await ring.tidy();
   };
-  const stopPruning = pruneRegularly(prune, report);
+  const stopPruning = pruneRegularly(prune, operatorLog);
   return {
     app,
     routes,
@@ -280,9 +286,10 @@ const sharedCountersOf = (
 
 type ClientAddressOf = (request: FastifyRequest) => string;
 
-function clientAddressesOf({ issuer, trustedProxies }: Configuration, report: Report): ClientAddresses {
+function clientAddressesOf({ issuer, trustedProxies }: Configuration, operatorLog: Log): ClientAddresses {
   // This server speaks plain HTTP: somebody else ends the TLS of its issuer.
-  if (trustedProxies === undefined && issuer.startsWith("https:")) report(EVERYBODY_HAS_ONE_ADDRESS);
+  if (trustedProxies === undefined && issuer.startsWith("https:"))
+    operatorLog.warn(EVERYBODY_HAS_ONE_ADDRESS);
   return createClientAddresses(trustedProxies);
 }
 
@@ -304,7 +311,7 @@ interface Mounted extends Omit<Ground, "times"> {
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, ring, endBelow, configuration, storage, clock, report } = parts;
+  const { revocations, people, oidc, ring, endBelow, configuration, storage, clock, operatorLog } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
@@ -327,10 +334,10 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     usersRoutes({ users: people.users, storage, endBelow, revoker, receipts }),
     appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
   ];
-  void app.register(apiRoutes({ authenticate, report }, features), { prefix: API_PATH });
+  void app.register(apiRoutes({ authenticate, log: operatorLog }, features), { prefix: API_PATH });
   const { issuer, apiResource } = configuration;
   const { routes } = parts;
-  void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, report }));
+  void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, log: operatorLog }));
 }
 
 /** What all pages have in common. */
@@ -421,8 +428,9 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
   };
 }
 
-function pruneRegularly(prune: () => Promise<void>, report: Report): () => void {
-  const run = () => void prune().catch((error: unknown) => report({ event: "prune_failed", error }));
+function pruneRegularly(prune: () => Promise<void>, operatorLog: Log): () => void {
+  const run = () =>
+    void prune().catch((error: unknown) => operatorLog.warn({ event: "prune_failed", error }));
   const timer = setInterval(run, PRUNE_MS);
   timer.unref();
   return () => clearInterval(timer);

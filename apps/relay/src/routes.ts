@@ -13,7 +13,7 @@ import {
   openApiRoute,
   PROBLEM_DETAILS,
 } from "@portcullis/http-api";
-import { type Log, type PortcullisError, parseCursor } from "@portcullis/protocol";
+import { type Log, type LogEvent, type PortcullisError, parseCursor } from "@portcullis/protocol";
 import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { type DescribedRelay, describeRelay } from "./api-description.ts";
@@ -47,10 +47,10 @@ export function createRelayApp(options: RelayAppOptions): RelayApp {
     bodyLimit: 16 * 1024,
   });
   const routes = collectRoutes(app);
-  const report = withoutOutages(options.log);
-  app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, report }));
+  const log = withoutOutages(options.log);
+  app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, log }));
   void app.register(feed(options), { prefix: REVOCATIONS_PATH });
-  void app.register(description(options, { routes, report }), { prefix: OPENAPI_PREFIX });
+  void app.register(description(options, { routes, log }), { prefix: OPENAPI_PREFIX });
   app.get("/health/live", async () => ({ status: "live" }));
   app.get("/health/ready", async (_request, reply) => {
     if (options.status().ready) return { status: "ready" };
@@ -60,12 +60,12 @@ export function createRelayApp(options: RelayAppOptions): RelayApp {
 }
 
 interface DescriptionParts extends Pick<RelayApp, "routes"> {
-  readonly report: ErrorHandlerOptions["report"];
+  readonly log: ErrorHandlerOptions["log"];
 }
 
-function description({ authenticate, described }: RelayAppOptions, { routes, report }: DescriptionParts) {
+function description({ authenticate, described }: RelayAppOptions, { routes, log }: DescriptionParts) {
   const document = describedOnce(() => describeRelay(described, routes));
-  const mount = declaredRoutes([openApiRoute(document)], { authenticate, report, form: PROBLEM_DETAILS });
+  const mount = declaredRoutes([openApiRoute(document)], { authenticate, log, form: PROBLEM_DETAILS });
   return async (app: FastifyInstance): Promise<void> => {
     // A declaration that cannot be described stops the start, and not a reader.
     app.addHook("onReady", async () => void document());
@@ -94,8 +94,9 @@ function checkNotAhead(request: FastifyRequest, { current }: ServedCopy): void {
 }
 
 /** Ten thousand verifiers that are told to come again are one event, which the replica reports. */
-const withoutOutages =
-  (log: Log): ErrorHandlerOptions["report"] =>
-  (event) => {
-    if (!String((event.error as Partial<PortcullisError>).code).startsWith("relay_")) log.error(event);
+function withoutOutages(log: Log): ErrorHandlerOptions["log"] {
+  const unlessOutage = (level: "warn" | "error") => (event: LogEvent) => {
+    if (!String((event.error as Partial<PortcullisError>).code).startsWith("relay_")) log[level](event);
   };
+  return { warn: unlessOutage("warn"), error: unlessOutage("error") };
+}

@@ -1,4 +1,4 @@
-import type { LogEvent } from "@portcullis/protocol";
+import type { Log } from "@portcullis/protocol";
 import { countedFor, type Granting, type LeaseBook } from "./lease-book.ts";
 import type { KnownLeaseHolder, LeaseHolderDirectory } from "./lease-holder-directory.ts";
 import {
@@ -12,7 +12,7 @@ import {
 export interface ExclusiveLeasesOptions {
   readonly directory: LeaseHolderDirectory;
   readonly table: LeaseTable;
-  readonly report: (event: LogEvent) => void;
+  readonly operatorLog: Pick<Log, "warn">;
 }
 
 /**
@@ -119,7 +119,7 @@ export class ExclusiveLeases implements LeaseBook {
         return holders;
       });
     } catch (error) {
-      this.#options.report({ event: "replica_names_not_stored", error: (error as Error).message });
+      this.#options.operatorLog.warn({ event: "replica_names_not_stored", error });
     }
   }
 }

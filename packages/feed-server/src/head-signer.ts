@@ -1,4 +1,4 @@
-import type { LogEvent } from "@portcullis/protocol";
+import type { Log } from "@portcullis/protocol";
 import type { LogPosition } from "./served-log.ts";
 
 /** The issuer's word on a head, as a JWS (protocol/signed-head.ts). Of the incarnation that the log has at the call. */
@@ -7,7 +7,7 @@ export type SignHead = (position: LogPosition) => Promise<string>;
 interface HeadSignerOptions {
   /** Absent where nobody can sign: heads then go out unsigned. */
   readonly signHead?: SignHead | undefined;
-  readonly report: (event: LogEvent) => void;
+  readonly operatorLog: Pick<Log, "warn">;
 }
 
 /** Readers that come back together ask for the same few heads. */
@@ -48,7 +48,7 @@ export class HeadSigner {
       return await signHead(position);
     } catch (error) {
       this.#signed.delete(key);
-      this.#options.report({ event: "head_not_signed", seq: position.seq, error: (error as Error).message });
+      this.#options.operatorLog.warn({ event: "head_not_signed", seq: position.seq, error });
       return undefined;
     }
   }

@@ -1,4 +1,4 @@
-import type { Clock, LeaseRequest, LeaseResponse, LogEvent } from "@portcullis/protocol";
+import type { Clock, LeaseRequest, LeaseResponse, Log } from "@portcullis/protocol";
 import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
@@ -17,7 +17,7 @@ interface LeaseDeskOptions {
   readonly clock: Pick<Clock, "wallMs">;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
   readonly onAheadOfHead?: ((claim: AheadOfHead) => Promise<void>) | undefined;
-  readonly report: (event: LogEvent) => void;
+  readonly operatorLog: Pick<Log, "warn">;
 }
 
 export interface AheadOfHead {
@@ -43,9 +43,9 @@ export class LeaseDesk {
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
-    const { log, leasesPerClient, clock, onAheadOfHead, report, directory, table } = options;
-    const leases = await ExclusiveLeases.open({ directory, table, report });
-    return new LeaseDesk({ log, leases, leasesPerClient, clock, onAheadOfHead, report });
+    const { log, leasesPerClient, clock, onAheadOfHead, operatorLog, directory, table } = options;
+    const leases = await ExclusiveLeases.open({ directory, table, operatorLog });
+    return new LeaseDesk({ log, leases, leasesPerClient, clock, onAheadOfHead, operatorLog });
   }
 
   constructor(options: LeaseDeskOptions) {
@@ -90,7 +90,7 @@ export class LeaseDesk {
   }
 
   async #checkFollowsThisLog(holder: LeaseHolder, request: LeaseRequest): Promise<void> {
-    const { log, onAheadOfHead, report } = this.#options;
+    const { log, onAheadOfHead, operatorLog } = this.#options;
     const { applied, signedHead } = request;
     // It may have heard from another server what this one has yet to hear.
     if (isElsewhere(request, log) || showsMore(request, log)) await log.refresh();
@@ -100,7 +100,7 @@ export class LeaseDesk {
     if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
     // Only its word, or the log would be another one by now. It must take a new snapshot all the same.
     if (!isElsewhere(request, log)) return;
-    report({ event: "verifier_ahead_of_log", ...holder, applied, head: log.head() });
+    operatorLog.warn({ event: "verifier_ahead_of_log", ...holder, applied, head: log.head() });
     throw feedError("ahead_of_head");
   }
 

@@ -1,5 +1,5 @@
 /** The two wire forms that errors of our APIs have, and the one place where an error gets its form. */
-import { PortcullisError } from "@portcullis/protocol";
+import { type Log, PortcullisError } from "@portcullis/protocol";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { httpApiError } from "./errors.ts";
@@ -119,18 +119,22 @@ export const OAUTH_ERROR: ErrorForm = {
 export interface ErrorHandlerOptions {
   readonly form: ErrorForm;
   /** What is private goes here alone. */
-  readonly report: (event: {
-    readonly event: "request_failed";
-    readonly route: string | undefined;
-    readonly error: Error;
-  }) => void;
+  readonly log: Pick<Log, "warn" | "error">;
 }
 
+/**
+ * Returns how bad it is that a request failed. A 503 of ours is an outage: what is away, or full, is told of by the part that
+ * needs it, and requests work again once it is back. Everything else is a fault of this process.
+ */
+export const levelOfFailure = (error: unknown): "warn" | "error" =>
+  error instanceof PortcullisError && error.status === 503 ? "warn" : "error";
+
 /** Returns the handler that answers errors in one form. */
-export function createErrorHandler({ form, report }: ErrorHandlerOptions) {
+export function createErrorHandler({ form, log }: ErrorHandlerOptions) {
   return (error: FastifyError | PortcullisError, request: FastifyRequest, reply: FastifyReply) => {
     const shown = publicErrorOf(error);
-    if (shown.status >= 500) report({ event: "request_failed", route: request.routeOptions.url, error });
+    if (shown.status >= 500)
+      log[levelOfFailure(error)]({ event: "request_failed", route: request.routeOptions.url, error });
     // Try again: of use for a full disk or a busy store; never for what the caller did wrong.
     if (shown.status === 503 || shown.status === 429) reply.header("retry-after", "1");
     return send(reply.code(shown.status), form, form.bodyOf(shown));

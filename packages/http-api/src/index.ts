@@ -7,6 +7,7 @@ export {
   createErrorHandler,
   type ErrorForm,
   type ErrorHandlerOptions,
+  levelOfFailure,
   OAUTH_ERROR,
   PROBLEM_DETAILS,
 } from "./error-forms.ts";

@@ -10,6 +10,7 @@ import {
   declaredRoutes,
   declareRoute,
   type ErrorForm,
+  type MountOptions,
   OAUTH_ERROR,
   PROBLEM_DETAILS,
 } from "../src/index.ts";
@@ -74,7 +75,8 @@ const refused = (status: number, error: string) => ({
 
 interface Shop {
   readonly app: FastifyInstance;
-  readonly reported: { readonly error: Error }[];
+  /** The level of each failed request that was logged, and what failed. */
+  readonly told: (readonly ["warn" | "error", unknown])[];
   change(more?: {
     id?: string;
     body?: unknown;
@@ -86,13 +88,17 @@ type Answer = Awaited<ReturnType<FastifyInstance["inject"]>>;
 
 function openShop(form: ErrorForm, routes: readonly DeclaredRoute[] = [changeOrder]): Shop {
   const app = Fastify();
-  const reported: { readonly error: Error }[] = [];
-  app.register(declaredRoutes(routes, { authenticate, form, report: (event) => reported.push(event) }), {
+  const told: Shop["told"] = [];
+  const log: MountOptions["log"] = {
+    warn: ({ error }) => told.push(["warn", error]),
+    error: ({ error }) => told.push(["error", error]),
+  };
+  app.register(declaredRoutes(routes, { authenticate, form, log }), {
     prefix: "/shop",
   });
   return {
     app,
-    reported,
+    told,
     change({ id = "7", body = { count: 2 }, headers = {}, query = "" } = {}) {
       const all = {
         authorization: "Bearer cashier",
@@ -185,8 +191,14 @@ describe("a declared route", () => {
   });
 
   it("says of an outage when to come again, and calls it by the name that the form has for it", async () => {
-    const problem = await openShop(PROBLEM_DETAILS).change({ id: "503" });
+    const shop = openShop(PROBLEM_DETAILS);
+    const problem = await shop.change({ id: "503" });
     assert.deepEqual([problem.statusCode, problem.json().code], [503, "shop_closed"]);
+    assert.deepEqual(
+      shop.told.map(([level]) => level),
+      ["warn"],
+      "its cause is told of where it is known",
+    );
     const error = await openShop(OAUTH_ERROR).change({ id: "503" });
     assert.deepEqual([error.json().error, error.headers["retry-after"]], ["temporarily_unavailable", "1"]);
   });
@@ -196,7 +208,9 @@ describe("a declared route", () => {
     const answer = await shop.change({ id: "500" });
     assert.deepEqual([answer.statusCode, answer.json().code], [500, "server_error"]);
     assert.doesNotMatch(answer.body, /secret/);
-    assert.match(shop.reported[0]!.error.message, /secret/);
+    const [[level, error]] = shop.told as [Shop["told"][number]];
+    assert.equal(level, "error");
+    assert.match(String(error), /secret/);
   });
 
   const unreadable: [string, number, { body: unknown; headers?: Record<string, string> }][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { pageSchemaOf } from "@portcullis/protocol";
+import { pageSchemaOf, silentLog } from "@portcullis/protocol";
 import Fastify from "fastify";
 import { z } from "zod";
 import {
@@ -62,7 +62,7 @@ function openKennel(dogs: Dog[]) {
   });
   const app = Fastify();
   const never = async () => assert.fail("nobody is asked for a token");
-  app.register(declaredRoutes([list], { authenticate: never, form: PROBLEM_DETAILS, report: () => {} }), {
+  app.register(declaredRoutes([list], { authenticate: never, form: PROBLEM_DETAILS, log: silentLog }), {
     prefix: "/dogs",
   });
   const get = async (query: Record<string, string> = {}) => {

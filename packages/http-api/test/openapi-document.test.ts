@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { errorsOf } from "@portcullis/protocol";
+import { errorsOf, silentLog } from "@portcullis/protocol";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import Fastify from "fastify";
 import { z } from "zod";
@@ -55,7 +55,7 @@ const place = declareRoute({
 async function documentOf(routes: readonly DeclaredRoute[], change: Partial<DocumentOptions> = {}) {
   const app = Fastify();
   const mounted = collectRoutes(app);
-  const mount = { authenticate: async () => assert.fail("nobody calls"), report: () => undefined };
+  const mount = { authenticate: async () => assert.fail("nobody calls"), log: silentLog };
   app.get("/page", async () => "a page");
   app.register(declaredRoutes(routes, { ...mount, form: PROBLEM_DETAILS }), { prefix: "/shop" });
   app.register(

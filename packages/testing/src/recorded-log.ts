@@ -10,6 +10,11 @@ export class RecordedLog implements Log {
   readonly warn = (event: LogEvent): void => this.#add("warn", event);
   readonly error = (event: LogEvent): void => this.#add("error", event);
 
+  /** Level and name of each, in their order: `warn storage_space_low`. */
+  get told(): string[] {
+    return this.events.map(({ level, event }) => `${level} ${event}`);
+  }
+
   /** Returns what was told under this name. */
   named(name: string): RecordedEvent[] {
     return this.events.filter(({ event }) => event === name);

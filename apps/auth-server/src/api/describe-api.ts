@@ -19,16 +19,15 @@ export type DescribeApiOptions = ApiDescriptionOptions & Omit<MountOptions, "for
 
 /** The description of all that is declared: for tools at `/api/openapi.json`, for people at `/api/reference`. */
 export function apiDescriptionRoutes(options: DescribeApiOptions) {
-  const { authenticate, report } = options;
+  const { authenticate, log } = options;
   return async (app: FastifyInstance): Promise<void> => {
     const description = apiDescription(options);
     const stylesheet = await readFile(new URL("reference/api-reference.css", import.meta.url));
     // A declaration that cannot be described stops the start, and not a reader.
     app.addHook("onReady", async () => void description());
-    app.register(
-      declaredRoutes([openApiRoute(description)], { authenticate, report, form: PROBLEM_DETAILS }),
-      { prefix: OPENAPI_PREFIX },
-    );
+    app.register(declaredRoutes([openApiRoute(description)], { authenticate, log, form: PROBLEM_DETAILS }), {
+      prefix: OPENAPI_PREFIX,
+    });
     app.get(REFERENCE_PATH, (_request, reply) =>
       reply
         .headers(securityHeaders())

@@ -12,13 +12,13 @@ export const API_PATH = "/api/v1";
 export interface ApiOptions {
   /** Who calls, by a token for this API. */
   readonly authenticate: Authenticate;
-  readonly report: ErrorHandlerOptions["report"];
+  readonly log: ErrorHandlerOptions["log"];
 }
 
 /** One mount for the routes of all that is administered: each feature adds its own. */
 export function apiRoutes(
-  { authenticate, report }: ApiOptions,
+  { authenticate, log }: ApiOptions,
   features: readonly (readonly DeclaredRoute[])[],
 ): (app: FastifyInstance) => Promise<void> {
-  return declaredRoutes(features.flat(), { authenticate, form: PROBLEM_DETAILS, report });
+  return declaredRoutes(features.flat(), { authenticate, form: PROBLEM_DETAILS, log });
 }

@@ -1,6 +1,7 @@
 import {
   type Clock,
   isMembership,
+  type Log,
   type RevocationRecord,
   type RotatedKey,
   SCOPE_CODES,
@@ -8,7 +9,6 @@ import {
   type SigningNow,
 } from "@portcullis/protocol";
 import type { JWK } from "jose";
-import type { Report } from "../logging/report.ts";
 import { coalesced } from "../storage/coalesced.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -34,7 +34,7 @@ import { publicKeysOf, type SigningKey } from "./signing-key.ts";
 export interface KeyRingOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /** What this server signs with and verifies by. Another object after every change. */
@@ -136,7 +136,7 @@ export class KeyRing {
    * tokens have ended.
    */
   async rotate(actor?: string): Promise<RotatedKey> {
-    const { storage, report } = this.#options;
+    const { storage, operatorLog } = this.#options;
     const at = this.#now();
     const { promoted, made } = await storage.write(async (transaction) => {
       await lockRing(transaction);
@@ -145,7 +145,7 @@ export class KeyRing {
     });
     await this.#reload();
     const rotated = { ...signingNow(promoted!, at), next: made! };
-    report({ event: "signing_key_rotated", actor, ...lineOf(rotated) });
+    operatorLog[levelOf(rotated)]({ event: "signing_key_rotated", actor, ...lineOf(rotated) });
     return rotated;
   }
 
@@ -211,7 +211,7 @@ export class KeyRing {
     for (const { key } of this.#rows.keys) {
       if (!refused.some((record) => this.#isRecordOf(key.kid, record))) continue;
       this.#dead.add(key.kid);
-      this.#options.report({ event: "signing_key_retired", key: shortOf(key.kid) });
+      this.#options.operatorLog.info({ event: "signing_key_retired", key: shortOf(key.kid) });
     }
     if (!this.#rows.keys.some(({ key }) => this.#dead.has(key.kid))) return;
     this.#isBehind = true;
@@ -219,17 +219,17 @@ export class KeyRing {
     this.#settle();
     // Whoever needs a key waits for it, and hears of a failure; it is read again then.
     this.#reload().then(
-      () => this.#reportSuccessorOf(before),
+      () => this.#tellOfSuccessorOf(before),
       () => undefined,
     );
   }
 
-  #reportSuccessorOf(before: SigningKey | undefined): void {
+  #tellOfSuccessorOf(before: SigningKey | undefined): void {
     const [first] = this.#rows.keys;
     if (first?.status !== "active" || first.key.kid === before?.kid) return;
     const { key, publishedAt } = first;
-    const line = lineOf(signingNow({ kid: key.kid, publishedAt }, this.#now()));
-    this.#options.report({ event: "signing_key_succeeded", ...line });
+    const now = signingNow({ kid: key.kid, publishedAt }, this.#now());
+    this.#options.operatorLog[levelOf(now)]({ event: "signing_key_succeeded", ...lineOf(now) });
   }
 
   #isRecordOf(kid: string, { key }: RevocationRecord): boolean {
@@ -286,21 +286,18 @@ export class KeyRing {
       }
       return completeRing(transaction, this.#now());
     });
-    this.#reportMended(completed);
+    this.#tellOfMended(completed);
   }
 
-  #reportMended({ promoted, made }: CompletedRing): void {
-    const { report } = this.#options;
+  #tellOfMended({ promoted, made }: CompletedRing): void {
+    const { operatorLog } = this.#options;
     const before = this.#rows.kids.size;
     if (promoted !== undefined) {
       const key = shortOf(promoted.kid);
-      report(
-        before === 0
-          ? { event: "signing_key_made", key }
-          : { event: "signing_key_replaced", key, retired: before, text: REPLACED },
-      );
+      if (before === 0) operatorLog.info({ event: "signing_key_made", key });
+      else operatorLog.warn({ event: "signing_key_replaced", key, retired: before, text: REPLACED });
     }
-    if (made !== undefined) report({ event: "next_signing_key_made", key: shortOf(made) });
+    if (made !== undefined) operatorLog.info({ event: "next_signing_key_made", key: shortOf(made) });
   }
 
   #settle(): void {
@@ -314,6 +311,9 @@ export class KeyRing {
 
 /** What the operator's log shows of a `kid`: it cuts all that is as long as a secret. */
 const shortOf = (kid: string): string => kid.slice(0, 8);
+
+/** A key that verifiers may not know yet has some of its tokens refused: somebody should look. */
+const levelOf = ({ warning }: SigningNow): "info" | "warn" => (warning === undefined ? "info" : "warn");
 
 function lineOf({ kid, publishedSince, warning }: SigningNow) {
   return {

@@ -1,10 +1,9 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
-import type { Clock, RevocableClaims } from "@portcullis/protocol";
+import type { Clock, Log, RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
 import type { Clients } from "../apps/clients.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
-import type { Report } from "../logging/report.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
 import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
@@ -49,7 +48,7 @@ export interface OidcOptions {
   readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
   readonly clients: Clients;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
@@ -74,11 +73,11 @@ export interface Oidc {
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
-  const { configuration, storage, ring, clients, users, clock, times, randomBytes, report } = options;
+  const { configuration, storage, ring, clients, users, clock, times, randomBytes, operatorLog } = options;
   const { revoker, receipts, local, cookieKeys, interactions } = options;
   const { issuer, limits } = configuration;
   const maxStoredBytes = limits.requestBytes;
-  const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, report });
+  const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, operatorLog });
   const sessions = new SessionStore({ storage, clock, times, randomBytes, ofStrangers });
   const consents = new Consents({ storage, clock });
   const grants = new GrantStore({ storage, clock, consents });
@@ -127,11 +126,11 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       local,
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
-      report,
+      operatorLog,
       wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, kid, renewSignature }),
     });
   };
-  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, report });
+  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, operatorLog });
   const forms = createFormTokens(cookieKeys[0]!);
   return { provider, currentHandler, sessions, grants, consents, clients, endings, forms };
 }
@@ -139,7 +138,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
 /** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */
 async function withKeysOf(
   ring: KeyRing,
-  { providerOf, report }: { providerOf: (state: RingState) => Provider; report: Report },
+  { providerOf, operatorLog }: { providerOf: (state: RingState) => Provider; operatorLog: Log },
 ): Promise<Pick<Oidc, "provider" | "currentHandler">> {
   await ring.signing();
   let state = ring.state();
@@ -149,7 +148,7 @@ async function withKeysOf(
     provider,
     async currentHandler() {
       // The database is away: what is known is shown, and nothing is issued (issuing-phase.ts reads it again).
-      await ring.refresh().catch((error: unknown) => report({ event: "keys_not_read", error }));
+      await ring.refresh().catch((error: unknown) => operatorLog.warn({ event: "keys_not_read", error }));
       const now = ring.state();
       if (now === state || now.signing === undefined) return handle;
       handle = providerOf(now).callback();

@@ -1,6 +1,6 @@
-import { PortcullisError } from "@portcullis/protocol";
+import { levelOfFailure } from "@portcullis/http-api";
+import { type Log, PortcullisError } from "@portcullis/protocol";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Report } from "../logging/report.ts";
 import { errorPage } from "./error-page.ts";
 import { securityHeaders } from "./security-headers.ts";
 
@@ -12,12 +12,12 @@ interface Answer {
 }
 
 /** The one edge where an error becomes an answer: a page for a browser, JSON for everything else. */
-export function answerErrors(app: FastifyInstance, report: Report): void {
+export function answerErrors(app: FastifyInstance, operatorLog: Log): void {
   app.setErrorHandler((error: FastifyError | PortcullisError, request, reply) => {
     const answer = answerOf(error);
     // A full disk is reported once, not with each request that it turns away.
     if (answer.status >= 500 && answer.code !== "storage_full")
-      report({ event: "request_failed", route: request.routeOptions.url, error });
+      operatorLog[levelOfFailure(error)]({ event: "request_failed", route: request.routeOptions.url, error });
     return send(request, reply, answer);
   });
   app.setNotFoundHandler((request, reply) =>

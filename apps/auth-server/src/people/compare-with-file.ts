@@ -2,8 +2,9 @@
  * Users are only ever made by the configuration file, never changed nor taken away by it: SQL is the truth. Whoever
  * edits the file in the belief that it does more must hear that it does not, or a dismissed user goes on signing in.
  */
+
+import type { Log } from "@portcullis/protocol";
 import type { UserConfiguration } from "../config/schema.ts";
-import type { Report } from "../logging/report.ts";
 import { verifyPassword } from "./password-hash.ts";
 import { usernameKey } from "./username.ts";
 import type { User, Users } from "./users.ts";
@@ -11,7 +12,7 @@ import type { User, Users } from "./users.ts";
 export interface CompareOptions {
   readonly users: Users;
   readonly file: readonly UserConfiguration[];
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 export interface Comparison {
@@ -23,7 +24,7 @@ export interface Comparison {
 export function compareWithFile(options: CompareOptions): Comparison {
   const closing = new AbortController();
   const compared = compare(options, closing.signal).catch((error: unknown) =>
-    options.report({ event: "users_of_file_not_compared", error }),
+    options.operatorLog.warn({ event: "users_of_file_not_compared", error }),
   );
   return {
     compared,
@@ -34,20 +35,20 @@ export function compareWithFile(options: CompareOptions): Comparison {
   };
 }
 
-async function compare({ users, file, report }: CompareOptions, signal: AbortSignal): Promise<void> {
+async function compare({ users, file, operatorLog }: CompareOptions, signal: AbortSignal): Promise<void> {
   const stored = await users.ofFile();
   const byKey = new Map(stored.map((user) => [user.username_key, user]));
   const inFile = new Set(file.map(({ username }) => usernameKey(username)));
   const gone = stored.filter((user) => !inFile.has(user.username_key) && user.disabled_at === null);
-  if (gone.length > 0) report(ignored(gone, GONE));
+  if (gone.length > 0) operatorLog.warn(ignored(gone, GONE));
   for (const user of file) {
     const known = byKey.get(usernameKey(user.username) ?? "");
     if (known === undefined) continue;
     const fields = differing(user, known);
-    if (fields.length > 0) report(ignored([known], differs(fields.join(", "))));
+    if (fields.length > 0) operatorLog.warn(ignored([known], differs(fields.join(", "))));
     if (signal.aborted) return;
     if (!(await verifyPassword(user.password, known.password_hash))) {
-      report(ignored([known], differs("password")));
+      operatorLog.warn(ignored([known], differs("password")));
     }
   }
 }

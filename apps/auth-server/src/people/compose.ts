@@ -1,6 +1,5 @@
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, Log } from "@portcullis/protocol";
 import type { Configuration } from "../config/load.ts";
-import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
 import { compareWithFile } from "./compare-with-file.ts";
 import { KnownPlaces } from "./known-places.ts";
@@ -18,12 +17,12 @@ export async function composePeople(options: {
   readonly configuration: Pick<Configuration, "users">;
   readonly users: Users;
   readonly storage: Storage;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly clock: Clock;
 }): Promise<People> {
-  const { configuration, users, storage, report, clock } = options;
+  const { configuration, users, storage, operatorLog, clock } = options;
   const knownPlaces = new KnownPlaces({ storage, clock });
   for (const user of configuration.users) await users.ensure(user);
-  const { compared, close } = compareWithFile({ users, file: configuration.users, report });
+  const { compared, close } = compareWithFile({ users, file: configuration.users, operatorLog });
   return { users, knownPlaces, compared, close };
 }

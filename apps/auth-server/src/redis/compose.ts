@@ -1,9 +1,8 @@
 /** Everything that a server does with Redis, wired; nothing, when there is none in the configuration. */
 
 import type { LogPosition } from "@portcullis/feed-server";
-import { systemTimer } from "@portcullis/protocol";
+import { type Log, systemTimer } from "@portcullis/protocol";
 import type { Configuration } from "../config/load.ts";
-import type { Report } from "../logging/report.ts";
 import type { InteractionCache } from "../oidc/index.ts";
 import type { Bus } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -16,7 +15,7 @@ import { redisInteractions } from "./redis-interactions.ts";
 export interface RedisOptions {
   readonly configuration: Pick<Configuration, "redis">;
   readonly storage: Storage;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly signHead: (position: LogPosition) => Promise<string>;
   /** Shared by all servers on one database, through SQL. */
@@ -35,20 +34,20 @@ export interface Redis {
 export function composeRedis(options: RedisOptions): Redis {
   const { redis: configuration } = options.configuration;
   if (configuration === undefined) return { close: async () => undefined };
-  const { storage, report, secrets, randomBytes } = options;
+  const { storage, operatorLog, secrets, randomBytes } = options;
   const { keyPrefix } = configuration;
-  const connection = connectRedis({ configuration, report });
+  const connection = connectRedis({ configuration, operatorLog });
   const bus = redisBus({ redis: connection, keyPrefix, secrets });
   const { log, read } = storage;
   const writers: { close(): Promise<void> }[] = [];
   if (configuration.feed) {
     const { signHead } = options;
     const setTimer = systemTimer;
-    writers.push(new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, report }));
+    writers.push(new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, operatorLog }));
   }
   if (configuration.plainKeys) {
     const { retention } = log;
-    writers.push(new PlainKeys({ redis: connection, keyPrefix, log, read, retention, report }));
+    writers.push(new PlainKeys({ redis: connection, keyPrefix, log, read, retention, operatorLog }));
   }
   return {
     bus,

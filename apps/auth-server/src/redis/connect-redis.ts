@@ -1,6 +1,5 @@
-import { systemTimer } from "@portcullis/protocol";
+import { type Log, systemTimer } from "@portcullis/protocol";
 import type { RedisConfiguration } from "../config/schema.ts";
-import type { Report } from "../logging/report.ts";
 import { redisError } from "./errors.ts";
 import { createRedisClient, type RedisClient, type RedisWord, retryMs } from "./redis-client.ts";
 
@@ -21,7 +20,7 @@ export interface RedisConnection {
 
 export interface RedisConnectionOptions {
   readonly configuration: RedisConfiguration;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly random?: () => number;
 }
 
@@ -121,7 +120,7 @@ class ReconnectingRedis implements RedisConnection {
 
   #announce(client: RedisClient): void {
     if (client !== this.#client || !this.isUp()) return;
-    if (this.#failures > 0) this.#options.report({ event: "redis_connected" });
+    if (this.#failures > 0) this.#options.operatorLog.info({ event: "redis_connected" });
     this.#failures = 0;
     for (const listener of this.#listeners) listener();
   }
@@ -130,7 +129,7 @@ class ReconnectingRedis implements RedisConnection {
   readonly #failed = (error: unknown): void => {
     if (this.#closed) return;
     if (this.#failures++ % FAILURES_PER_REPORT === 0) {
-      this.#options.report({ event: "redis_unavailable", error });
+      this.#options.operatorLog.warn({ event: "redis_unavailable", error });
     }
   };
 

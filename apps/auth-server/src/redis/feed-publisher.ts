@@ -1,6 +1,5 @@
 import { every, type LogPosition, type ServedLog } from "@portcullis/feed-server";
-import { encodeBase64url, hasCode, type SetTimer } from "@portcullis/protocol";
-import type { Report } from "../logging/report.ts";
+import { encodeBase64url, hasCode, type Log, type SetTimer } from "@portcullis/protocol";
 import type { RedisConnection } from "./connect-redis.ts";
 import { redisError } from "./errors.ts";
 import { FeedStream, isAt, type StreamEnd } from "./feed-stream.ts";
@@ -9,7 +8,7 @@ export interface FeedPublisherOptions {
   readonly redis: RedisConnection;
   readonly keyPrefix: string;
   readonly log: ServedLog;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly setTimer: SetTimer;
   readonly signHead?: ((position: LogPosition) => Promise<string>) | undefined;
   /** How often the stream is compared with the log; default 3,000. */
@@ -88,7 +87,7 @@ export class FeedPublisher {
       .catch((error: unknown) => {
         this.#mustCompare = true;
         if (hasCode(error, "redis_unavailable") || this.#closed) return;
-        this.#options.report({ event: "redis_feed_failed", error });
+        this.#options.operatorLog.warn({ event: "redis_feed_failed", error });
       })
       .finally(() => {
         this.#running = undefined;
@@ -129,7 +128,7 @@ export class FeedPublisher {
 
   /** Judges what the stream ends with: a place in our log, from which to go on, or a stream to begin anew. */
   async #find(end: StreamEnd | undefined): Promise<Position> {
-    const { log, report } = this.#options;
+    const { log, operatorLog } = this.#options;
     if (end === undefined) return this.#beginning();
     // Another server may know of a commit that this one has not seen yet: only SQL can say that it is none.
     await log.refresh();
@@ -137,7 +136,7 @@ export class FeedPublisher {
     if (found !== undefined && isAt(end, log.incarnation, found)) return found;
     // Somebody else writes it as well, and has another log: no use in doing so faster than he does.
     if (++this.#drops > MAX_DROPS) throw redisError("redis_feed_contested");
-    report({ event: "redis_feed_replaced", ended: end.id, head: log.head() });
+    operatorLog.warn({ event: "redis_feed_replaced", ended: end.id, head: log.head() });
     await this.#stream.drop(end);
     return this.#beginning();
   }

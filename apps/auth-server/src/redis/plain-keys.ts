@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { every, type ServedLog } from "@portcullis/feed-server";
-import { hasCode, MODE_CODES, reasonOfCode, SCOPE_CODES } from "@portcullis/protocol";
+import { hasCode, type Log, MODE_CODES, reasonOfCode, SCOPE_CODES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Report } from "../logging/report.ts";
 import type { Database } from "../storage/database.ts";
 import type { RetentionClock } from "../storage/log/retention-clock.ts";
 import type { RevocationsTable } from "../storage/tables/revocations.ts";
@@ -16,7 +15,7 @@ export interface PlainKeysOptions {
   readonly read: Kysely<Database>;
   /** A key that was not written because this clock ran ahead would let a revoked token pass: the slower clock decides. */
   readonly retention: Pick<RetentionClock, "earliest">;
-  readonly report: Report;
+  readonly operatorLog: Log;
   /** How often it is looked whether the keys are still there; default 3,000. */
   readonly compareMs?: number;
 }
@@ -89,7 +88,8 @@ export class PlainKeys {
     this.#running ??= this.#run()
       .catch((error: unknown) => {
         if (hasCode(error, "redis_unavailable") || this.#closed) return;
-        this.#options.report({ event: "redis_plain_keys_failed", error });
+        // Until they are written, whoever reads them takes revoked tokens.
+        this.#options.operatorLog.error({ event: "redis_plain_keys_failed", error });
       })
       .finally(() => {
         this.#running = undefined;

@@ -10,9 +10,8 @@ import {
   Snapshots,
 } from "@portcullis/feed-server";
 import type { Authenticate } from "@portcullis/http-api";
-import { type Clock, type ErrorDefinition, systemTimer } from "@portcullis/protocol";
+import { type Clock, type ErrorDefinition, type Log, silentLog, systemTimer } from "@portcullis/protocol";
 import type { FastifyInstance } from "fastify";
-import type { Report } from "../logging/report.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SubsOf } from "./api/find-revocations.ts";
 import { revocationRoutes } from "./api/routes.ts";
@@ -56,7 +55,7 @@ export interface RevocationsOptions {
   /** Leases and receipts read its monotonic side alone. */
   readonly clock: Clock;
   /** Private happenings, for the operator's log; never a token or key. */
-  readonly report?: Report;
+  readonly operatorLog?: Log;
   readonly limits?: RevocationLimits;
   /** Default: ten million. */
   readonly maxLiveRevocations?: number;
@@ -100,7 +99,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const {
     recognizeHead = async () => undefined,
     randomBytes = cryptoRandomBytes,
-    report = () => undefined,
+    operatorLog = silentLog,
     targetErrors = [],
     subsOf = async () => [],
     limits = {},
@@ -113,14 +112,14 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   await renewStandingRefusals(storage);
   // Before all that tell others: what a verifier hears of is already denied here.
   const local = await loadLocalRevocations({ log, clock });
-  const { leases, close: closeLeases } = await openLeases({ storage, bus, clock, setTimer, report });
+  const { leases, close: closeLeases } = await openLeases({ storage, bus, clock, setTimer, operatorLog });
   const rollback = createRollback({
     storage,
     endBelow,
     recognizeHead,
     isKeyRevoked: local.isKeyRevoked,
     randomBytes,
-    report,
+    operatorLog,
   });
   const desk = new LeaseDesk({
     log,
@@ -128,7 +127,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     leasesPerClient: limits.leasesPerClient,
     clock,
     onAheadOfHead: rollback.judge,
-    report,
+    operatorLog,
   });
   const receipts = createReceipts({
     leases,
@@ -145,7 +144,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     findTarget,
     ...(settle === undefined ? {} : { settle }),
   });
-  const signer = new HeadSigner({ signHead, report });
+  const signer = new HeadSigner({ signHead, operatorLog });
   const snapshots = new Snapshots({ log, clock, signer });
   const hub = new FeedHub({ log, clock, setTimer, signer });
   options.onKeysChanged?.(() => {
@@ -160,8 +159,8 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     streamsPerClient: limits.streamsPerClient,
     writableLimitBytes: limits.writableLimitBytes,
   });
-  const capacity = new LogCapacity({ log, maxLiveRevocations, report });
-  const stopTimers = startTimers({ capacity, storage, report, hub, leases, snapshots, rollback });
+  const capacity = new LogCapacity({ log, maxLiveRevocations, operatorLog });
+  const stopTimers = startTimers({ capacity, storage, operatorLog, hub, leases, snapshots, rollback });
 
   const verifiers = createVerifiers({ leases, log, read, clock });
 
@@ -198,7 +197,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         clock,
         targetErrors,
       };
-      const routes = revocationRoutes(parts, { authenticate, report });
+      const routes = revocationRoutes(parts, { authenticate, log: operatorLog });
       app.register(routes, { prefix: path });
     },
     async close() {
@@ -213,22 +212,22 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
 
 function startTimers(parts: {
   readonly storage: Storage;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly hub: FeedHub;
   readonly leases: LeaseBook;
   readonly snapshots: Snapshots;
   readonly rollback: Rollback;
   readonly capacity: LogCapacity;
 }): () => Promise<void> {
-  const { storage, hub, leases, snapshots, rollback, capacity, report } = parts;
+  const { storage, hub, leases, snapshots, rollback, capacity, operatorLog } = parts;
   const look = () =>
-    rollback.look().catch((error: Error) => report({ event: "rollback_not_settled", error: error.message }));
+    rollback.look().catch((error: unknown) => operatorLog.error({ event: "rollback_not_settled", error }));
   const prune = async () => {
     try {
       await renewStandingRefusals(storage);
       await pruneExpired({ storage });
     } catch (error) {
-      report({ event: "prune_failed", error: (error as Error).message });
+      operatorLog.warn({ event: "prune_failed", error });
     }
   };
   const stops = [

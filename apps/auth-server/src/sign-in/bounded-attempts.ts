@@ -1,4 +1,4 @@
-import type { Report } from "../logging/report.ts";
+import type { Log } from "@portcullis/protocol";
 import { countDeleted } from "../storage/count-deleted.ts";
 import { RowCap } from "../storage/space/row-cap.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -13,15 +13,15 @@ const MAX_ATTEMPTS = 500_000;
  */
 export function boundedAttempts(options: {
   readonly storage: Storage;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly most?: number;
 }): Pick<Storage, "read" | "write"> {
-  const { storage, report, most = MAX_ATTEMPTS } = options;
+  const { storage, operatorLog, most = MAX_ATTEMPTS } = options;
   const cap = new RowCap({
     storage,
     rows: "sign_in_attempts",
     most,
-    report,
+    operatorLog,
     async count(db, limit) {
       const some = db.selectFrom("sign_in_attempts").select("updated_at").limit(limit).as("some");
       const { count } = await db

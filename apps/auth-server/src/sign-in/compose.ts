@@ -1,5 +1,4 @@
-import type { Clock } from "@portcullis/protocol";
-import type { Report } from "../logging/report.ts";
+import type { Clock, Log } from "@portcullis/protocol";
 import type { KnownPlaces } from "../people/known-places.ts";
 import type { Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -19,11 +18,11 @@ export async function composeSignIn(options: {
   readonly clock: Clock;
   readonly clockSkewSeconds: number;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }): Promise<SigningIn> {
-  const { storage, users, knownPlaces, clock, randomBytes, report } = options;
+  const { storage, users, knownPlaces, clock, randomBytes, operatorLog } = options;
   const guesses = createGuessLimit({
-    storage: boundedAttempts({ storage, report }),
+    storage: boundedAttempts({ storage, operatorLog }),
     clock,
     clockSkewMs: options.clockSkewSeconds * 1000,
   });

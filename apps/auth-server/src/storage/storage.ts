@@ -1,6 +1,5 @@
-import type { Clock } from "@portcullis/protocol";
+import { type Clock, type Log, silentLog } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Report } from "../logging/report.ts";
 import type { Database, Dialect } from "./database.ts";
 import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
 import type { SpaceState } from "./space/room.ts";
@@ -71,8 +70,8 @@ export interface StorageOptions {
   /** With SQLite: default none, so that nothing is refused before the disk is full. */
   readonly diskSpace?: DiskRoomOptions | undefined;
   /** Private happenings, for the operator's log. */
-  readonly report?: Report;
+  readonly operatorLog?: Log;
 }
 
 /** What the operator's log is, where nobody said. */
-export const observersOf = ({ report = () => undefined, clock }: StorageOptions) => ({ report, clock });
+export const observersOf = ({ operatorLog = silentLog, clock }: StorageOptions) => ({ operatorLog, clock });

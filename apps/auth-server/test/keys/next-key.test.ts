@@ -22,10 +22,6 @@ afterEach(() => server.stop());
 
 const audience = (): string => `${server.issuer}/api`;
 const serviceToken = () => machineToken(server.issuer, "service", RESOURCE, "orders.read");
-const logged = (event: string) =>
-  server.log
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((line) => line.event === event);
 
 async function jwks(): Promise<string[]> {
   const { keys } = json<{ keys: { kid: string }[] }>(await exchange(`${server.issuer}/jwks`));
@@ -116,8 +112,8 @@ describe("the next key", () => {
     await server.restart();
     const [signing, next, ...more] = await jwks();
     assert.deepEqual([signing, more], [active, []]);
-    assert.equal(logged("next_signing_key_made").at(-1)?.key, next?.slice(0, 8));
-    assert.deepEqual(logged("signing_key_replaced"), []);
+    assert.equal(server.logged("next_signing_key_made").at(-1)?.key, next?.slice(0, 8));
+    assert.deepEqual(server.logged("signing_key_replaced"), []);
     assert.equal(kidOf(await serviceToken()), active);
   });
 
@@ -188,7 +184,8 @@ describe("a next key that is younger than verifiers of others are slow", () => {
     const { warning } = await rotate();
     assert.equal(warning?.code, "recently_published");
     assert.match(warning!.text, /published only \d+ seconds? ago: verifiers of others may refuse its tokens/);
-    assert.equal(logged("signing_key_rotated")[0]!.warning, "recently_published");
+    const [rotated] = server.logged("signing_key_rotated");
+    assert.deepEqual([rotated?.level, rotated?.warning], ["warn", "recently_published"]);
     server.advance(19.5 * 60 * 1000);
     const later = (await rotate()).warning;
     assert.match(later!.text, /published only 19 minutes ago: /, "nobody counts so many seconds");
@@ -197,7 +194,8 @@ describe("a next key that is younger than verifiers of others are slow", () => {
   it("is told of no more once it has been published for long, and its successor is", async () => {
     settle();
     assert.equal("warning" in (await rotate()), false);
-    assert.equal("warning" in logged("signing_key_rotated")[0]!, false);
+    const [rotated] = server.logged("signing_key_rotated");
+    assert.deepEqual([rotated?.level, rotated?.warning], ["info", undefined]);
     assert.equal((await rotate()).warning?.code, "recently_published");
     settle();
     assert.equal("warning" in (await rotate()), false);
@@ -209,8 +207,15 @@ describe("a next key that is younger than verifiers of others are slow", () => {
     assert.equal("warning" in (await retire(active!)).signing, false);
     assert.equal((await retire(next!)).signing.warning?.code, "recently_published");
     assert.equal((await revokeByApi(server, { scope: "key", key: (await jwks())[0]! })).status, 200);
-    const warnings = logged("signing_key_succeeded").map(({ warning }) => warning);
-    assert.deepEqual(warnings, [undefined, "recently_published", "recently_published"]);
+    const lines = server.logged("signing_key_succeeded");
+    assert.deepEqual(
+      lines.map(({ level, warning }) => [level, warning]),
+      [
+        ["info", undefined],
+        ["warn", "recently_published"],
+        ["warn", "recently_published"],
+      ],
+    );
   });
 });
 

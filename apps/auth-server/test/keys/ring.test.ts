@@ -16,10 +16,6 @@ afterEach(() => server.stop());
 
 const audience = (): string => `${server.issuer}/api`;
 const serviceToken = () => machineToken(server.issuer, "service", RESOURCE, "orders.read");
-const logged = (event: string) =>
-  server.log
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((line) => line.event === event);
 
 const retire = (kid: string) =>
   server.server.revocations.revoker.revoke({ scope: "key", key: kid, mode: "kill", reason: "key_retired" });
@@ -124,9 +120,10 @@ describe("a server that finds only refused keys", () => {
         .execute(),
     );
     await server.restart();
-    const [line] = logged("signing_key_replaced");
+    const [line] = server.logged("signing_key_replaced");
+    assert.equal(line?.level, "warn");
     const [kid, next, ...more] = await jwks();
-    const made = logged("next_signing_key_made").at(-1);
+    const made = server.logged("next_signing_key_made").at(-1);
     assert.deepEqual([kid?.slice(0, 8), next?.slice(0, 8), more], [line?.key, made?.key, []]);
     assert.notEqual(kid, key.kid);
     assert.equal((await useApi(server.issuer, await apiToken(server.issuer, audience()))).status, 200);
@@ -201,7 +198,7 @@ describe("a proof key that was refused", () => {
     });
     const next = await server.server.ring.rotate();
     assert.ok((await jwks()).includes(kid), "it retires, and its tokens are good until they end");
-    assert.deepEqual(logged("signing_key_replaced"), []);
+    assert.deepEqual(server.logged("signing_key_replaced"), []);
     assert.equal(kidOf(await serviceToken()), next.kid);
   });
 

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createLog } from "@portcullis/service";
 import { freePort } from "@portcullis/testing/ports";
 import { createPostgresDatabase } from "@portcullis/testing/servers";
 import { resolveConfiguration } from "../../src/config/load.ts";
-import { createReport } from "../../src/logging/report.ts";
 import type { OidcTestHooks } from "../../src/oidc/compose.ts";
 import { type AuthServer, createAuthServer } from "../../src/server.ts";
 import { machineNowMs, moveClockOf } from "./moved-clock.ts";
@@ -17,11 +17,19 @@ export const ALICE = { username: "alice", password: "correct horse battery stapl
 export const BOB = { username: "bob", password: "another horse battery staple" };
 const secretOf = (client: string): string => `${client}-secret-0123456789abcdef`;
 
+export interface LogLine {
+  readonly level: string;
+  readonly event: string;
+  readonly [detail: string]: unknown;
+}
+
 export interface ServerUnderTest {
   readonly issuer: string;
   readonly server: AuthServer;
   /** Lines of the operator's log. */
   readonly log: string[];
+  /** Those of one event, read. */
+  logged(event: string): LogLine[];
   /** Lets time pass for the servers. */
   advance(ms: number): void;
   /** Sets the whole clock of one server so far ahead of the machine's, or behind. Default: the first. */
@@ -56,7 +64,11 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     const nowMs = () => machineNowMs() + passedMs + movedMs();
     const server = await createAuthServer({
       configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
-      report: createReport({ write: (line) => log.push(line), nowMs }),
+      operatorLog: createLog({
+        name: "auth-server",
+        destination: { write: (line) => log.push(line) },
+        clock: { wallMs: nowMs },
+      }),
       clock: { wallMs: nowMs, monotonicMs: () => performance.now() + passedMs },
       acceptRemovals,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
@@ -75,6 +87,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
       return server;
     },
     log,
+    logged: (event) => log.map((line) => JSON.parse(line) as LogLine).filter((line) => line.event === event),
     advance: (ms) => {
       passedMs += ms;
     },

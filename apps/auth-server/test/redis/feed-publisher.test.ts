@@ -45,7 +45,7 @@ test("two publishers make one stream without a gap", async (t) => {
   }
   const entries = await untilPublished(client, log);
   assert.equal(entries[0]!.prev, 0);
-  assert.deepEqual(second.events, []);
+  assert.deepEqual(second.operatorLog.told, []);
 });
 
 test("what a server committed and died before it published is published by another", async (t) => {
@@ -61,9 +61,9 @@ test("Redis that is not there yet, killed and wiped delays the stream, and nothi
   await redis.kill();
   const log = new MemoryLog();
   log.append(10);
-  const { events, connection } = connectFor(t, singleOn(redis));
-  publishFor(t, { events, connection }, log);
-  await until(() => events.some(({ event }) => event === "redis_unavailable"), { what: "the report" });
+  const { operatorLog, connection } = connectFor(t, singleOn(redis));
+  publishFor(t, { operatorLog, connection }, log);
+  await until(() => operatorLog.told.includes("warn redis_unavailable"), { what: "the warning" });
   assert.equal(connection.isUp(), false);
   await redis.restart();
   const client = await clientFor(t, redis);
@@ -132,7 +132,7 @@ test("a stream of another log, of another incarnation or of no log is replaced",
   const second = publishFor(t, connected, restored);
   const entries = await untilPublished(client, restored);
   assert.equal(entries.at(-1)!.chain, encodeBase64url(restored.position().chain));
-  assert.ok(connected.events.some(({ event }) => event === "redis_feed_replaced"));
+  assert.ok(connected.operatorLog.told.includes("warn redis_feed_replaced"));
   await second.close();
 
   const other = new MemoryLog();
@@ -188,8 +188,8 @@ test("entries go when their records are gone from SQL, and the last one stays", 
 test("Redis that holds its connections and answers nobody is left, and taken up again", async (t) => {
   const redis = await redisForTest(t);
   const log = new MemoryLog();
-  const { connection, events } = connectFor(t, singleOn(redis));
-  publishFor(t, { connection, events }, log);
+  const { connection, operatorLog } = connectFor(t, singleOn(redis));
+  publishFor(t, { connection, operatorLog }, log);
   const client = await clientFor(t, redis);
   log.append(1);
   await untilPublished(client, log);
@@ -222,9 +222,9 @@ test("publishes to a Cluster", async (t) => {
   t.after(() => group.stop());
   const log = new MemoryLog();
   const nodes = group.nodes.map(({ port }) => ({ host: "127.0.0.1", port }));
-  const { connection, events } = connectFor(t, configurationOf({ kind: "cluster", nodes }));
-  publishFor(t, { connection, events }, log);
+  const { connection, operatorLog } = connectFor(t, configurationOf({ kind: "cluster", nodes }));
+  publishFor(t, { connection, operatorLog }, log);
   log.append(2);
   await until(async () => (await connection.call(FEED, "XLEN", FEED)) === 1, { what: "the entry" });
-  assert.deepEqual(events, []);
+  assert.deepEqual(operatorLog.told, []);
 });

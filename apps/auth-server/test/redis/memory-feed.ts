@@ -1,5 +1,11 @@
 import { HeadSigner, type SignHead, Snapshots } from "@portcullis/feed-server";
-import { encodeBase64url, encodeRecords, type LeaseResponse, systemClock } from "@portcullis/protocol";
+import {
+  encodeBase64url,
+  encodeRecords,
+  type LeaseResponse,
+  silentLog,
+  systemClock,
+} from "@portcullis/protocol";
 import type { Feed, FeedCursor, FeedEvent } from "@portcullis/revocation";
 import type { MemoryLog } from "./memory-log.ts";
 
@@ -15,7 +21,7 @@ export class MemoryFeed implements Feed {
   constructor(log: MemoryLog, signHead?: SignHead) {
     this.#log = log;
     this.#signHead = signHead;
-    const signer = new HeadSigner({ signHead, report: () => {} });
+    const signer = new HeadSigner({ signHead, operatorLog: silentLog });
     this.#snapshots = new Snapshots({ log, clock: systemClock, signer });
   }
 

@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
 import { systemTimer } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { type RedisServer, startRedis } from "@portcullis/testing/servers";
 import { createClient } from "@redis/client";
 import type { RedisConfiguration } from "../../src/config/schema.ts";
-import type { ReportedEvent } from "../../src/logging/report.ts";
 import { connectRedis, type RedisConnection } from "../../src/redis/connect-redis.ts";
 import { FeedPublisher, type FeedPublisherOptions } from "../../src/redis/feed-publisher.ts";
 import type { MemoryLog } from "./memory-log.ts";
@@ -33,14 +33,14 @@ export const singleOn = ({ port }: RedisServer): RedisConfiguration =>
 
 export interface Connected {
   readonly connection: RedisConnection;
-  readonly events: ReportedEvent[];
+  readonly operatorLog: RecordedLog;
 }
 
 export function connectFor(t: TestContext, configuration: RedisConfiguration): Connected {
-  const events: ReportedEvent[] = [];
-  const connection = connectRedis({ configuration, report: (event) => events.push(event) });
+  const operatorLog = new RecordedLog();
+  const connection = connectRedis({ configuration, operatorLog });
   t.after(() => connection.close());
-  return { connection, events };
+  return { connection, operatorLog };
 }
 
 export function publishFor(
@@ -53,7 +53,7 @@ export function publishFor(
     redis: connected.connection,
     keyPrefix: PREFIX,
     log,
-    report: (event) => connected.events.push(event),
+    operatorLog: connected.operatorLog,
     setTimer: systemTimer,
     compareMs: 100,
     ...more,

@@ -12,6 +12,7 @@ import {
   systemClock,
   wallSecondsOf,
 } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import Fastify from "fastify";
 import type { JWK } from "jose";
 import { publicKeysOf } from "../../src/keys/signing-key.ts";
@@ -34,7 +35,7 @@ export interface RevocationsServer {
   readonly revocations: Revocations;
   /** URL of the revocations API. */
   readonly endpoint: string;
-  readonly events: { readonly event: string }[];
+  readonly operatorLog: RecordedLog;
   revoke(body: unknown, headers?: Record<string, string>): Promise<Response>;
   receipt(body: unknown, prefer?: string): Promise<Receipt>;
   leaseCall(client: string, request: Partial<LeaseRequest>): Promise<Response>;
@@ -68,7 +69,7 @@ export async function serveRevocations(
 ): Promise<RevocationsServer> {
   const file = options.file ?? temporaryFile(t);
   const { clock = systemClock } = options;
-  const events: { event: string }[] = [];
+  const operatorLog = new RecordedLog();
   const storage = await openStorage({
     ...storageOptions(file, clock),
     ...(options.database === undefined ? {} : { database: options.database }),
@@ -78,7 +79,7 @@ export async function serveRevocations(
     clock,
     endBelow: options.endBelow ?? (async () => undefined),
     findTarget: options.findTarget ?? takeAsItIs,
-    report: (event) => events.push(event),
+    operatorLog,
     ...(options.signingKeys && headsOf(options.signingKeys, storage, clock)),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.maxLiveRevocations === undefined ? {} : { maxLiveRevocations: options.maxLiveRevocations }),
@@ -98,7 +99,7 @@ export async function serveRevocations(
     await storage.close();
   };
   t.after(close);
-  return { file, storage, revocations, endpoint, events, close, ...callsTo(endpoint, storage) };
+  return { file, storage, revocations, endpoint, operatorLog, close, ...callsTo(endpoint, storage) };
 }
 
 function headsOf(keys: readonly JWK[], { log }: Storage, clock: Clock) {

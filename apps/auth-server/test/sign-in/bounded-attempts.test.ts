@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RecordedLog } from "@portcullis/testing";
 import { boundedAttempts } from "../../src/sign-in/bounded-attempts.ts";
 import { temporaryStorage } from "../storage/temporary-storage.ts";
 
 test("guesses at any number of names leave a bounded number of counts, the newest", async (t) => {
   const storage = await temporaryStorage(t);
-  const events: string[] = [];
-  const attempts = boundedAttempts({ storage, most: 100, report: ({ event }) => events.push(event) });
+  const operatorLog = new RecordedLog();
+  const attempts = boundedAttempts({ storage, most: 100, operatorLog });
   const keyOf = (index: number) =>
     new Uint8Array(32)
       .fill(1)
@@ -28,5 +29,5 @@ test("guesses at any number of names leave a bounded number of counts, the newes
   assert.ok(rows.length >= 50 && rows.length <= 105, String(rows.length));
   assert.equal(rows.at(-1)?.updated_at, 999);
   assert.ok(rows[0]!.updated_at >= 890, "the oldest made way");
-  assert.deepEqual(events, ["oldest_rows_make_way"]);
+  assert.deepEqual(operatorLog.told, ["warn oldest_rows_make_way"]);
 });

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import test, { after } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { hasCode, systemClock } from "@portcullis/protocol";
+import { hasCode, silentLog, systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
 import pg from "pg";
@@ -63,7 +63,7 @@ test("servers that start at once on an empty database come up as one issuer", as
   assert.deepEqual(left.log.hashKey, right.log.hashKey);
   const keysOf = async (storage: Storage) => {
     const options = { storage, clock: systemClock, randomBytes };
-    const ring = await KeyRing.open({ storage, clock: systemClock, report: () => undefined });
+    const ring = await KeyRing.open({ storage, clock: systemClock, operatorLog: silentLog });
     return [ring.state().keys, await loadCookieKeys(options)];
   };
   const [ours, theirs] = await Promise.all([keysOf(left), keysOf(right)]);

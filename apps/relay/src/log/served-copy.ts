@@ -1,5 +1,5 @@
 import { FeedHub, HeadSigner, Snapshots } from "@portcullis/feed-server";
-import type { Clock, SetTimer } from "@portcullis/protocol";
+import { type Clock, type SetTimer, silentLog } from "@portcullis/protocol";
 import type { AppliedChange } from "@portcullis/revocation";
 import { relayError } from "../errors.ts";
 import { RelayLog } from "./relay-log.ts";
@@ -65,5 +65,5 @@ function issuersWordIn(log: RelayLog): HeadSigner {
     return word;
   };
   // The replica above reports the same where it matters, once and not for each batch.
-  return new HeadSigner({ signHead, report: () => undefined });
+  return new HeadSigner({ signHead, operatorLog: silentLog });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
-import { type Log, type Receipt, receiptSchema } from "@portcullis/protocol";
+import { type Log, type Receipt, receiptSchema, silentLog } from "@portcullis/protocol";
 import { freePort } from "@portcullis/testing/ports";
 import { createAuthServer, resolveConfiguration } from "../../../auth-server/src/index.ts";
 import { type Configuration, type Relay, type RelayOptions, startRelay } from "../../src/index.ts";
@@ -32,7 +32,7 @@ export async function startWorld(t: TestContext): Promise<World> {
   const issuer = `http://127.0.0.1:${port}`;
   const server = await createAuthServer({
     configuration: resolveConfiguration(authServerSettings(issuer, port, directory)),
-    report: () => undefined,
+    operatorLog: silentLog,
   });
   await server.listen();
   // Relays and verifiers give their leases back to a server that is still there.

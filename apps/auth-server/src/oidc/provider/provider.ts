@@ -1,8 +1,8 @@
 /** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
 import type { EventEmitter } from "node:events";
-import { hasCode, PortcullisError } from "@portcullis/protocol";
+import { levelOfFailure } from "@portcullis/http-api";
+import { hasCode, type Log, PortcullisError } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
-import type { Report } from "../../logging/report.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
@@ -15,7 +15,7 @@ import { adaptModels, type ModelOptions } from "./models.ts";
 
 export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
   readonly receipts: Receipts;
-  readonly report: Report;
+  readonly operatorLog: Log;
   /** Resolves once this server's verdicts count what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
   /** Goes around the library's handler of each grant type. */
@@ -27,13 +27,13 @@ export function createProvider(options: ProviderOptions): Provider {
   // Whether a cookie is `Secure` follows from the one forwarded header that pin-host.ts lets through.
   provider.proxy = true;
   adaptModels(provider, options);
-  provider.use(failSafely(options.report));
+  provider.use(failSafely(options.operatorLog));
   provider.use(guardPages);
   provider.use(keepKeysFresh);
   addReceipts(provider, options.receipts);
   provider.use(sampleHorizon(options));
   answerForJwts(provider, options);
-  reportErrors(provider, options.report);
+  logErrors(provider, options.operatorLog);
   return provider;
 }
 
@@ -51,12 +51,13 @@ function construct(options: ProviderOptions): Provider {
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
 /** What throws around the library, such as a log that cannot be written: an error, never the library's 2xx. */
-function failSafely(report: Report): Middleware {
+function failSafely(operatorLog: Log): Middleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
-      if (!hasCode(error, "storage_full")) report({ event: "request_failed", route: ctx.oidc?.route, error });
+      if (!hasCode(error, "storage_full"))
+        operatorLog[levelOfFailure(error)]({ event: "request_failed", route: ctx.oidc?.route, error });
       answerUnavailable(ctx);
       return;
     }
@@ -103,15 +104,16 @@ function sampleHorizon({ issuing, catchUp }: ProviderOptions): Middleware {
   };
 }
 
-function reportErrors(provider: Provider, report: Report): void {
+function logErrors(provider: Provider, operatorLog: Log): void {
   provider.on("server_error", (ctx, error) => {
     requestState(ctx).failure = error;
     // A full disk is reported once, not with each request that it turns away.
-    if (!hasCode(error, "storage_full")) report({ event: "server_error", route: ctx.oidc?.route, error });
+    if (!hasCode(error, "storage_full"))
+      operatorLog[levelOfFailure(error)]({ event: "server_error", route: ctx.oidc?.route, error });
   });
   provider.on("grant.error", (ctx, error) => {
     if (!(error instanceof errors.OIDCProviderError)) return;
-    report({
+    operatorLog.info({
       event: "token_refused",
       client: ctx.oidc.client?.clientId,
       code: error.error,
@@ -119,5 +121,7 @@ function reportErrors(provider: Provider, report: Report): void {
     });
   });
   // Koa prints to the console what nobody listens for.
-  (provider as EventEmitter).on("error", (error: Error) => report({ event: "request_failed", error }));
+  (provider as EventEmitter).on("error", (error: Error) =>
+    operatorLog.error({ event: "request_failed", error }),
+  );
 }

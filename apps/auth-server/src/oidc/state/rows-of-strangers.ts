@@ -2,7 +2,7 @@
  * What somebody can make who has proved nothing: how many there may be of each kind, and which go first. Rows
  * that name an account are never among them.
  */
-import type { Report } from "../../logging/report.ts";
+import type { Log } from "@portcullis/protocol";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -17,12 +17,12 @@ export type RowsOfStrangers = Readonly<Record<ArtefactOfStrangers | "Session", R
 export function rowsOfStrangers(options: {
   readonly storage: Storage;
   readonly most: number;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }): RowsOfStrangers {
-  const { storage, most, report } = options;
+  const { storage, most, operatorLog } = options;
   const artefacts = (model: ArtefactOfStrangers) =>
     new RowCap({
-      ...{ storage, most, report, rows: model },
+      ...{ storage, most, operatorLog, rows: model },
       count: (db, limit) => countArtefacts(db, model, limit),
       removeOldest: (transaction, limit) => removeArtefacts(transaction, model, limit),
     });
@@ -30,7 +30,7 @@ export function rowsOfStrangers(options: {
     Interaction: artefacts("Interaction"),
     PushedAuthorizationRequest: artefacts("PushedAuthorizationRequest"),
     Session: new RowCap({
-      ...{ storage, most, report, rows: "Session" },
+      ...{ storage, most, operatorLog, rows: "Session" },
       count: countSessions,
       removeOldest: removeSessions,
     }),

@@ -37,12 +37,12 @@ export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions {
 
 export interface RevocationsMount {
   readonly authenticate: Authenticate;
-  readonly report: ErrorHandlerOptions["report"];
+  readonly log: ErrorHandlerOptions["log"];
 }
 
 export function revocationRoutes(
   options: RoutesOptions,
-  { authenticate, report }: RevocationsMount,
+  { authenticate, log }: RevocationsMount,
 ): (app: FastifyInstance) => Promise<void> {
   const routes = [
     revokeRoute(options),
@@ -50,7 +50,7 @@ export function revocationRoutes(
     ...inspectRoutes(options),
     ...feedRoutes(options),
   ];
-  return declaredRoutes(routes, { authenticate, form: OAUTH_ERROR, report });
+  return declaredRoutes(routes, { authenticate, form: OAUTH_ERROR, log });
 }
 
 const COMMON = { tag: "Revocations", scope: API_SCOPES.writeRevocations } as const;

@@ -3,7 +3,7 @@
  * the bus was away, SQL is read as soon as it is back; and SQL is read every second whatever the bus says, since any
  * message may be lost. Whoever must not rest on that (a lease, a horizon, a receipt) reads SQL itself (`log.refresh`).
  */
-import type { Report } from "../../logging/report.ts";
+import type { Log } from "@portcullis/protocol";
 import type { Storage } from "../../storage/storage.ts";
 import type { Bus } from "./bus.ts";
 
@@ -15,11 +15,11 @@ const KEEP_MS = 60_000;
 export interface FollowOptions {
   readonly storage: Pick<Storage, "log" | "write">;
   readonly bus: Pick<Bus, "subscribe" | "onResume">;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /** Returns what ends it. The bus stays open. */
-export function followOtherServers({ storage, bus, report }: FollowOptions): () => void {
+export function followOtherServers({ storage, bus, operatorLog }: FollowOptions): () => void {
   const { log, write } = storage;
   // What cannot be read now is read at the next poll, or by whoever needs it.
   const refresh = () => void log.refresh().catch(() => undefined);
@@ -28,7 +28,7 @@ export function followOtherServers({ storage, bus, report }: FollowOptions): () 
       if (message.type === "head" && message.seq > log.head()) refresh();
     }),
     bus.onResume(refresh),
-    regularly(POLL_MS, pollOf(log, report)),
+    regularly(POLL_MS, pollOf(log, operatorLog)),
     // Past the next time or two that this runs: the last token may be issued right before this server ends.
     regularly(KEEP_MS, () => void log.keepLifetime(write, (3 * KEEP_MS) / 1000).catch(() => undefined)),
   ];
@@ -38,16 +38,16 @@ export function followOtherServers({ storage, bus, report }: FollowOptions): () 
 }
 
 /** Reports once when it fails and once when it works again. */
-function pollOf(log: Storage["log"], report: Report): () => void {
+function pollOf(log: Storage["log"], operatorLog: Log): () => void {
   let isFailing = false;
   return () => {
     log.refresh().then(
       () => {
-        if (isFailing) report({ event: "log_read_again" });
+        if (isFailing) operatorLog.info({ event: "log_read_again" });
         isFailing = false;
       },
       (error: unknown) => {
-        if (!isFailing) report({ event: "log_not_read", error });
+        if (!isFailing) operatorLog.warn({ event: "log_not_read", error });
         isFailing = true;
       },
     );

@@ -1,6 +1,5 @@
 import { ExclusiveLeases, type LeaseBook, LeaseTable } from "@portcullis/feed-server";
-import type { Clock, SetTimer } from "@portcullis/protocol";
-import type { Report } from "../../logging/report.ts";
+import type { Clock, Log, SetTimer } from "@portcullis/protocol";
 import type { Storage } from "../../storage/storage.ts";
 import { type Bus, joinedBus, silentBus } from "./bus.ts";
 import { followOtherServers } from "./follow-other-servers.ts";
@@ -15,7 +14,7 @@ export interface OpenLeasesOptions {
   readonly bus?: Bus | undefined;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 export interface OpenedLeases {
@@ -25,26 +24,30 @@ export interface OpenedLeases {
 
 /** SQLite is one server's own; on PostgreSQL there may be others at any time. */
 export async function openLeases(options: OpenLeasesOptions): Promise<OpenedLeases> {
-  const { storage, clock, report } = options;
+  const { storage, clock, operatorLog } = options;
   if (storage.dialect === "postgres") return openShared(options);
   const table = new LeaseTable(clock);
-  const leases = await ExclusiveLeases.open({ table, directory: sqlLeaseHolderDirectory(storage), report });
+  const leases = await ExclusiveLeases.open({
+    table,
+    directory: sqlLeaseHolderDirectory(storage),
+    operatorLog,
+  });
   return { leases, close: async () => undefined };
 }
 
 async function openShared(options: OpenLeasesOptions): Promise<OpenedLeases> {
-  const { storage, clock, setTimer, report } = options;
+  const { storage, clock, setTimer, operatorLog } = options;
   const { log, listen } = storage;
   const notified = listen === undefined ? silentBus : postgresBus(listen);
   const bus = options.bus === undefined ? notified : joinedBus(options.bus, notified);
-  const stopFollowing = followOtherServers({ storage, bus, report });
+  const stopFollowing = followOtherServers({ storage, bus, operatorLog });
   const leases = new SharedLeases({
     directory: sqlSharedDirectory(storage),
     bus,
     log,
     clock,
     setTimer,
-    report,
+    operatorLog,
   });
   const close = async () => {
     leases.close();

@@ -9,8 +9,7 @@ import {
   type LeaseHolder,
   LONGEST_LEASE_MS,
 } from "@portcullis/feed-server";
-import type { Clock, SetTimer } from "@portcullis/protocol";
-import type { Report } from "../../logging/report.ts";
+import type { Clock, Log, SetTimer } from "@portcullis/protocol";
 import { type Acknowledged, Acknowledgements } from "./acknowledgements.ts";
 import { Announcer } from "./announcer.ts";
 import type { Bus } from "./bus.ts";
@@ -34,7 +33,7 @@ export interface SharedLeasesOptions {
   /** Never a wall clock: a jump would end leases here that verifiers still hold. */
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /**
@@ -235,7 +234,7 @@ export class SharedLeases implements LeaseBook {
   #onFailure(error: unknown): void {
     if (this.#failing) return;
     this.#failing = true;
-    this.#options.report({ event: "replica_directory_unavailable", error: (error as Error).message });
+    this.#options.operatorLog.error({ event: "replica_directory_unavailable", error });
   }
 
   #leaseOf(holder: LeaseHolder): Lease {

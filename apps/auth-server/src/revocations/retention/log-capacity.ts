@@ -1,5 +1,4 @@
-import type { Scope } from "@portcullis/protocol";
-import type { Report } from "../../logging/report.ts";
+import type { Log, Scope } from "@portcullis/protocol";
 import { revocationsError } from "../errors.ts";
 
 const ALARM_SHARE = 0.8;
@@ -10,7 +9,7 @@ const COUNTED: ReadonlySet<Scope> = new Set<Scope>(["token", "session", "grant"]
 export interface LogCapacityOptions {
   readonly log: { head(): number; oldestKept(): number };
   readonly maxLiveRevocations: number;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /**
@@ -37,10 +36,11 @@ export class LogCapacity {
 
   /** Called regularly: reports once, until it was below again. */
   watch(): void {
-    const { maxLiveRevocations, report } = this.#options;
+    const { maxLiveRevocations, operatorLog } = this.#options;
     const kept = this.#kept();
     const isNear = kept >= maxLiveRevocations * ALARM_SHARE;
-    if (isNear && !this.#isNear) report({ event: "revocations_near_capacity", kept, maxLiveRevocations });
+    if (isNear && !this.#isNear)
+      operatorLog.warn({ event: "revocations_near_capacity", kept, maxLiveRevocations });
     this.#isNear = isNear;
   }
 

@@ -17,10 +17,10 @@ import {
   encodeIdentifier,
   hasCode,
   IDENTIFIER_BYTES,
+  type Log,
   MODE_CODES,
   type SignedHeadClaims,
 } from "@portcullis/protocol";
-import type { Report } from "../../logging/report.ts";
 import { logError } from "../../storage/log/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
@@ -35,7 +35,7 @@ export interface RollbackOptions {
   /** Whoever stole a signing key must not be able to sign everybody out with it once it is revoked. */
   readonly isKeyRevoked: (kid: string) => boolean;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 export interface Rollback {
@@ -71,7 +71,7 @@ interface Loss {
 }
 
 export function createRollback(options: RollbackOptions): Rollback {
-  const { storage, report } = options;
+  const { storage, operatorLog } = options;
   const { log } = storage;
   let underWay: Promise<void> = Promise.resolve();
   /** Newest seq that this process has seen, of whichever incarnation. */
@@ -98,7 +98,7 @@ export function createRollback(options: RollbackOptions): Rollback {
     if (signedHead === undefined) return;
     const claims = await options.recognizeHead(signedHead);
     if (claims === undefined || options.isKeyRevoked(claims.kid)) {
-      report({ event: "signed_head_refused", ...holder, applied, head: log.head() });
+      operatorLog.warn({ event: "signed_head_refused", ...holder, applied, head: log.head() });
       return;
     }
     if (claims.seq <= log.head() && !(await isAstray(options, claims))) return;
@@ -165,14 +165,16 @@ async function recover(options: RollbackOptions, loss: Loss): Promise<void> {
   await bringPast(options, loss);
 }
 
-async function bringPast({ storage, report }: RollbackOptions, loss: Loss): Promise<void> {
+async function bringPast({ storage, operatorLog }: RollbackOptions, loss: Loss): Promise<void> {
   const { log } = storage;
   while (log.head() <= loss.lost) {
     await storage.write(async ({ append }) => append(cutoffs(loss, log.head())));
     await log.reload();
   }
   const { note: _note, ...known } = loss;
-  report({ event: "log_rolled_back", ...known, to: log.incarnation, head: log.head() });
+  // Whoever declared it knows of it. What was found calls for somebody: everybody is signed out.
+  const level = loss.how === "declared" ? "info" : "error";
+  operatorLog[level]({ event: "log_rolled_back", ...known, to: log.incarnation, head: log.head() });
 }
 
 async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<void> {

@@ -1,5 +1,4 @@
-import type { Clock } from "@portcullis/protocol";
-import type { Report } from "../../logging/report.ts";
+import type { Clock, Log } from "@portcullis/protocol";
 import { storageError } from "../errors.ts";
 import type { Room, SpaceState } from "../space/room.ts";
 import type { OnBehalfOf } from "../write-transaction.ts";
@@ -14,19 +13,19 @@ const REFUSE_MS = 30_000;
  * kept there either, so what ends something is tried each time, and has the space that others leave.
  */
 export class DatabaseRoom implements Room {
-  readonly #report: Report;
+  readonly #operatorLog: Log;
   readonly #clock: Pick<Clock, "monotonicMs">;
   #fullUntil = Number.NEGATIVE_INFINITY;
   #wasFull = false;
 
-  constructor(options: { readonly report: Report; readonly clock: Pick<Clock, "monotonicMs"> }) {
-    this.#report = options.report;
+  constructor(options: { readonly operatorLog: Log; readonly clock: Pick<Clock, "monotonicMs"> }) {
+    this.#operatorLog = options.operatorLog;
     this.#clock = options.clock;
   }
 
   get state(): SpaceState {
     const isFull = this.#clock.monotonicMs() < this.#fullUntil;
-    if (this.#wasFull && !isFull) this.#report({ event: "storage_takes_all_again" });
+    if (this.#wasFull && !isFull) this.#operatorLog.info({ event: "storage_takes_all_again" });
     this.#wasFull = isFull;
     return isFull ? "low" : "ample";
   }
@@ -37,7 +36,7 @@ export class DatabaseRoom implements Room {
 
   makeRoom(failure: unknown): boolean {
     if ((failure as { code?: unknown } | null)?.code !== DISK_FULL) return false;
-    if (this.state === "ample") this.#report({ event: "storage_refuses_strangers" });
+    if (this.state === "ample") this.#operatorLog.error({ event: "storage_refuses_strangers" });
     this.#wasFull = true;
     this.#fullUntil = this.#clock.monotonicMs() + REFUSE_MS;
     return false;

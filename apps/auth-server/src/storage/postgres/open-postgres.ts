@@ -1,6 +1,5 @@
-import { hasCode } from "@portcullis/protocol";
+import { hasCode, type Log } from "@portcullis/protocol";
 import { sql } from "kysely";
-import type { Report } from "../../logging/report.ts";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
@@ -42,8 +41,7 @@ export async function openPostgres(
     const health = new WriteHealth(observersOf(options));
     const commits = new GroupCommit({ connections, log, counters, room, health });
     const write: Write = (work, how) => commits.write(work, how);
-    const report = options.report ?? (() => undefined);
-    await reportUnsafeSettings(read, report);
+    await warnOfUnsafeSettings(read, observersOf(options).operatorLog);
     return {
       dialect: "postgres",
       read,
@@ -73,7 +71,7 @@ export async function openPostgres(
 const isOfNetwork = (error: unknown): boolean => typeof (error as { syscall?: unknown }).syscall === "string";
 
 /** Whoever turns it off knows why; whoever did not must hear of it. */
-async function reportUnsafeSettings(read: Storage["read"], report: Report): Promise<void> {
+async function warnOfUnsafeSettings(read: Storage["read"], operatorLog: Log): Promise<void> {
   const { rows } = await sql<{ fsync: string }>`select current_setting('fsync') as fsync`.execute(read);
-  if (rows[0]?.fsync !== "on") report({ event: "database_may_lose_commits", setting: "fsync" });
+  if (rows[0]?.fsync !== "on") operatorLog.warn({ event: "database_may_lose_commits", setting: "fsync" });
 }

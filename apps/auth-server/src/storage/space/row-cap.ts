@@ -1,5 +1,5 @@
+import type { Log } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Report } from "../../logging/report.ts";
 import type { Database } from "../database.ts";
 import type { Write, WriteTransaction } from "../write-transaction.ts";
 
@@ -12,7 +12,7 @@ export interface RowCapOptions {
   readonly count: (db: Kysely<Database>, limit: number) => Promise<number>;
   /** Takes away up to `limit`, the oldest first, and never what belongs to somebody signed in. */
   readonly removeOldest: (transaction: WriteTransaction, limit: number) => Promise<number>;
-  readonly report: Report;
+  readonly operatorLog: Log;
 }
 
 /** Share that goes at once, and after which it is counted again: other servers add rows, too, and pruning takes some. */
@@ -66,7 +66,7 @@ export class RowCap {
     const now = performance.now();
     if (now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;
-    const { rows, most, report } = this.#options;
-    report({ event: "oldest_rows_make_way", rows, most, removed });
+    const { rows, most, operatorLog } = this.#options;
+    operatorLog.warn({ event: "oldest_rows_make_way", rows, most, removed });
   }
 }

@@ -8,7 +8,7 @@
 
 import { type StatsFs, statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Report } from "../../logging/report.ts";
+import type { Log } from "@portcullis/protocol";
 import { storageError } from "../errors.ts";
 import { ReserveFile } from "../space/reserve-file.ts";
 import type { Room, SpaceState } from "../space/room.ts";
@@ -36,7 +36,7 @@ interface DiskOptions extends DiskRoomOptions {
   /** Writes the journal back and makes it small. */
   readonly shrinkJournal: () => void;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly report: Report;
+  readonly operatorLog: Log;
   readonly statfs?: (path: string) => Pick<StatsFs, "bavail" | "blocks" | "bsize">;
 }
 
@@ -102,8 +102,10 @@ export class DiskRoom implements Room {
     const isLow = free < alarm * (this.#isAlarmed ? BETTER_BY : 1);
     if (isLow === this.#isAlarmed) return;
     this.#isAlarmed = isLow;
-    const event = isLow ? "storage_space_low" : "storage_space_ample";
-    this.#options.report({ event, freeBytes: free, alarmBelowBytes: alarm });
+    const space = { freeBytes: free, alarmBelowBytes: alarm };
+    const { operatorLog } = this.#options;
+    if (isLow) operatorLog.warn({ event: "storage_space_low", ...space });
+    else operatorLog.info({ event: "storage_space_ample", ...space });
   }
 
   /** As much of it as there is space for now, if not all: what pruning will free is inside of the file. */
@@ -127,11 +129,12 @@ export class DiskRoom implements Room {
     const before = this.#state;
     if (state === before) return;
     this.#state = state;
-    const { report } = this.#options;
-    if (state === "reserve") report({ event: "storage_reserve_used" });
-    if (before === "reserve") report({ event: "storage_reserve_restored", bytes: this.#reserve.bytes });
-    if (state === "low") report({ event: "storage_refuses_strangers" });
-    if (state === "ample") report({ event: "storage_takes_all_again" });
+    const { operatorLog } = this.#options;
+    if (state === "reserve") operatorLog.error({ event: "storage_reserve_used" });
+    if (before === "reserve")
+      operatorLog.info({ event: "storage_reserve_restored", bytes: this.#reserve.bytes });
+    if (state === "low") operatorLog.error({ event: "storage_refuses_strangers" });
+    if (state === "ample") operatorLog.info({ event: "storage_takes_all_again" });
   }
 
   #measure(): { readonly onDisk: number; readonly free: number; readonly marks: Marks } {

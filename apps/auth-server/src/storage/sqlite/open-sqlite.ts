@@ -82,7 +82,7 @@ async function openLog(options: StorageOptions, file: string, writer: SqliteConn
 function roomOf(options: StorageOptions, file: string, database: DatabaseSync): Room {
   const { diskSpace, randomBytes } = options;
   if (diskSpace === undefined) return UNLIMITED;
-  const { report } = observersOf(options);
+  const { operatorLog } = observersOf(options);
   const freeInFile = () => numberOf(database, "freelist_count") * numberOf(database, "page_size");
   return new DiskRoom({
     reserveBytes: diskSpace.reserveBytes,
@@ -92,7 +92,7 @@ function roomOf(options: StorageOptions, file: string, database: DatabaseSync): 
     freeInFile,
     shrinkJournal: () => shrinkJournal(database),
     randomBytes,
-    report,
+    operatorLog,
   });
 }
 

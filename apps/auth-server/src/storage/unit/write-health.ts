@@ -1,6 +1,5 @@
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, Log } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
-import type { Report } from "../../logging/report.ts";
 import type { Database } from "../database.ts";
 import type { Write } from "../write-transaction.ts";
 
@@ -11,25 +10,25 @@ const PAUSE_MS = 500;
 
 /** Whether what is written gets stored. A store that can be read says nothing about that. */
 export class WriteHealth {
-  readonly #report: Report;
+  readonly #operatorLog: Log;
   readonly #clock: Pick<Clock, "monotonicMs">;
   #storedAt = Number.NEGATIVE_INFINITY;
   #isFailing = false;
   #last: { readonly at: number; readonly answer: Promise<void> } | undefined;
 
-  constructor(options: { readonly report: Report; readonly clock: Pick<Clock, "monotonicMs"> }) {
-    this.#report = options.report;
+  constructor(options: { readonly operatorLog: Log; readonly clock: Pick<Clock, "monotonicMs"> }) {
+    this.#operatorLog = options.operatorLog;
     this.#clock = options.clock;
   }
 
   stored(): void {
     this.#storedAt = this.#clock.monotonicMs();
-    if (this.#isFailing) this.#report({ event: "storage_written_again" });
+    if (this.#isFailing) this.#operatorLog.info({ event: "storage_written_again" });
     this.#isFailing = false;
   }
 
   failed(error: unknown): void {
-    if (!this.#isFailing) this.#report({ event: "storage_not_written", error });
+    if (!this.#isFailing) this.#operatorLog.error({ event: "storage_not_written", error });
     this.#isFailing = true;
   }
 

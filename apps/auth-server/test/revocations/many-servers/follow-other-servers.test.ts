@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { RecordedLog } from "@portcullis/testing";
 import type { BusMessage } from "../../../src/revocations/many-servers/bus.ts";
 import { followOtherServers } from "../../../src/revocations/many-servers/follow-other-servers.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
@@ -8,7 +9,8 @@ import type { Storage } from "../../../src/storage/storage.ts";
 /** A server whose log stands at 7, beside others. */
 function follow(t: TestContext) {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const seen = { refreshes: 0, kept: [] as number[], events: [] as string[], fails: false };
+  const seen = { refreshes: 0, kept: [] as number[], fails: false };
+  const operatorLog = new RecordedLog();
   const log = {
     head: () => 7,
     async refresh() {
@@ -38,14 +40,14 @@ function follow(t: TestContext) {
         };
       },
     },
-    report: ({ event }) => seen.events.push(event),
+    operatorLog,
   });
   const head = (seq: number) => hear({ type: "head", incarnation: "log", seq });
   const pass = async (ms: number) => {
     t.mock.timers.tick(ms);
     await nextTurn();
   };
-  return { seen, head, resume: () => resume(), pass, stop };
+  return { seen, operatorLog, head, resume: () => resume(), pass, stop };
 }
 
 test("the log is read when another server says that it is further, and not for what is known here", (t) => {
@@ -69,13 +71,13 @@ test("the log is read every second though nobody says anything", async (t) => {
 });
 
 test("a database that is away is reported once, and once more when it is back", async (t) => {
-  const { seen, pass } = follow(t);
+  const { seen, operatorLog, pass } = follow(t);
   seen.fails = true;
   await pass(3000);
-  assert.deepEqual(seen.events, ["log_not_read"]);
+  assert.deepEqual(operatorLog.told, ["warn log_not_read"]);
   seen.fails = false;
   await pass(2000);
-  assert.deepEqual(seen.events, ["log_not_read", "log_read_again"]);
+  assert.deepEqual(operatorLog.told, ["warn log_not_read", "info log_read_again"]);
 });
 
 test("it is said every minute, for longer than that, how long the tokens of this server live", async (t) => {

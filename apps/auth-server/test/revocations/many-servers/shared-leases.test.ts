@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Receipt } from "@portcullis/protocol";
+import { type Receipt, silentLog } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 import type { Bus, BusMessage } from "../../../src/revocations/many-servers/bus.ts";
 import type { SharedDirectory } from "../../../src/revocations/many-servers/shared-directory.ts";
@@ -43,7 +43,7 @@ async function server(directory: Partial<SharedDirectory> = {}) {
     },
     clock,
     setTimer: clock.setTimer,
-    report: () => undefined,
+    operatorLog: silentLog,
   });
   await leases.open();
   const refresh = async () => log.head();

@@ -1,5 +1,5 @@
 import { LeaseDesk, type ServedLog } from "@portcullis/feed-server";
-import type { LeaseRequest, LeaseResponse, Receipt } from "@portcullis/protocol";
+import { type LeaseRequest, type LeaseResponse, type Receipt, silentLog } from "@portcullis/protocol";
 import type { Bus, BusMessage } from "../../../src/revocations/many-servers/bus.ts";
 import { SharedLeases } from "../../../src/revocations/many-servers/shared-leases.ts";
 import { type ClosableReceipts, createReceipts } from "../../../src/revocations/receipts/receipts.ts";
@@ -43,13 +43,13 @@ export class SimulatedServer {
       log: this.#log(),
       clock,
       setTimer,
-      report: () => undefined,
+      operatorLog: silentLog,
     });
     this.#desk = new LeaseDesk({
       log: this.#log() as unknown as ServedLog,
       leases: this.#leases,
       clock,
-      report: () => undefined,
+      operatorLog: silentLog,
     });
     this.#receipts = createReceipts({
       leases: this.#leases,

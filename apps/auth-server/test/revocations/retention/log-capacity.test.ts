@@ -1,29 +1,35 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { RecordedLog } from "@portcullis/testing";
 import { LogCapacity } from "../../../src/revocations/retention/log-capacity.ts";
 import { serveRevocations } from "../revocations-server.ts";
 
 test("an alarm at four fifths of what may be kept, once until it was below again", () => {
-  const events: unknown[] = [];
+  const operatorLog = new RecordedLog();
   const log = { newest: 79, oldest: 1 };
   const capacity = new LogCapacity({
     log: { head: () => log.newest, oldestKept: () => log.oldest },
     maxLiveRevocations: 100,
-    report: (event) => events.push(event),
+    operatorLog,
   });
-  const near = (kept: number) => ({ event: "revocations_near_capacity", kept, maxLiveRevocations: 100 });
+  const near = (kept: number) => ({
+    level: "warn",
+    event: "revocations_near_capacity",
+    kept,
+    maxLiveRevocations: 100,
+  });
   capacity.watch();
-  assert.deepEqual(events, []);
+  assert.deepEqual(operatorLog.events, []);
   log.newest = 80;
   capacity.watch();
   log.newest = 95;
   capacity.watch();
-  assert.deepEqual(events, [near(80)]);
+  assert.deepEqual(operatorLog.events, [near(80)]);
   log.oldest = 50;
   capacity.watch();
   log.newest = 140;
   capacity.watch();
-  assert.deepEqual(events, [near(80), near(91)]);
+  assert.deepEqual(operatorLog.events, [near(80), near(91)]);
 });
 
 test("a full log refuses single ids, and takes what covers many", async (t) => {

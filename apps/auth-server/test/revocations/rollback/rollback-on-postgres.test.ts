@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import test, { after, type TestContext } from "node:test";
-import { encodeBase64url, encodeIdentifier, type RevocableClaims, systemTimer } from "@portcullis/protocol";
+import {
+  encodeBase64url,
+  encodeIdentifier,
+  type RevocableClaims,
+  silentLog,
+  systemTimer,
+} from "@portcullis/protocol";
 import { until } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
@@ -198,7 +204,7 @@ function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest
     redis: connected.connection,
     keyPrefix: PREFIX,
     log: storage.log,
-    report: () => undefined,
+    operatorLog: silentLog,
     compareMs: 100,
   };
   const publisher = new FeedPublisher({ ...shared, setTimer: systemTimer });

@@ -129,10 +129,11 @@ test("a verifier's signed head proves that the database was restored, and everyt
   const fresh = tokenOf(restored);
   assert.equal(outcomeHere(restored, fresh), "allow");
   assert.equal(outcomeAt(replica, fresh), "allow");
-  const [event] = restored.events.filter(({ event }) => event === "log_rolled_back");
+  const [event] = restored.operatorLog.named("log_rolled_back");
   assert.deepEqual(
     { ...event, to: undefined, head: undefined },
     {
+      level: "error",
       event: "log_rolled_back",
       incarnation,
       lost: 8,
@@ -154,7 +155,7 @@ test("it happens once, however many verifiers prove it at the same time", async 
   await Promise.all(
     replicas.map((replica) => settledOn(replica, restored, restored.storage.log.incarnation)),
   );
-  assert.equal(restored.events.filter(({ event }) => event === "log_rolled_back").length, 1);
+  assert.equal(restored.operatorLog.named("log_rolled_back").length, 1);
 });
 
 test("it is proved when the restored log has grown to other records at the same seq", async (t) => {
@@ -213,10 +214,7 @@ test("what this issuer has not signed changes nothing", async (t) => {
   }
   assert.equal(server.storage.log.incarnation, incarnation);
   assert.equal(server.storage.log.head(), 1);
-  assert.deepEqual(
-    server.events.filter(({ event }) => event === "log_rolled_back"),
-    [],
-  );
+  assert.deepEqual(server.operatorLog.named("log_rolled_back"), []);
 });
 
 test("a head that was really signed, and that the log still holds, changes nothing", async (t) => {
@@ -325,6 +323,7 @@ test("an operator who has restored a backup by hand declares the loss", async (t
   const { incarnation } = server.storage.log;
   const token = { ...tokenOf(server), rv: 9000 };
   const declared = await server.revocations.rollback.declareLoss({ actor: "operator" });
+  assert.equal(server.operatorLog.named("log_rolled_back")[0]?.level, "info", "who declared it knows");
   assert.notEqual(declared.incarnation, incarnation);
   assert.equal(outcomeHere(server, token), "killed");
   assert.equal(outcomeHere(server, tokenOf(server)), "allow");

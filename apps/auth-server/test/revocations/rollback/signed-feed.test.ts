@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { batchEvent, HeadSigner } from "@portcullis/feed-server";
 import { formatCursor } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import { publicKeysOf } from "../../../src/keys/signing-key.ts";
 import { createRecognizeHead } from "../../../src/revocations/rollback/sign-head.ts";
@@ -45,20 +46,21 @@ test("every batch carries the chain and the issuer's word on it, in order, to th
 });
 
 test("a head is signed once for all, and again after a failure, which holds nothing up and is reported", async () => {
-  const events: { readonly event: string }[] = [];
+  const operatorLog = new RecordedLog();
+  const noKey = new Error("no key");
   let calls = 0;
   let fails = true;
   const signer = new HeadSigner({
     signHead: async ({ seq }) => {
       calls++;
-      if (fails) throw new Error("no key");
+      if (fails) throw noKey;
       return `head ${seq}`;
     },
-    report: (event) => events.push(event),
+    operatorLog,
   });
   const position = { seq: 1, chain: new Uint8Array(32) };
   assert.equal(await signer.sign("first", position), undefined);
-  assert.deepEqual(events, [{ event: "head_not_signed", seq: 1, error: "no key" }]);
+  assert.deepEqual(operatorLog.events, [{ level: "warn", event: "head_not_signed", seq: 1, error: noKey }]);
   fails = false;
   const signed = await Promise.all([signer.sign("first", position), signer.sign("first", position)]);
   assert.deepEqual(signed, ["head 1", "head 1"]);

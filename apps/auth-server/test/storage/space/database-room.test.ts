@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hasCode } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import { DatabaseRoom } from "../../../src/storage/postgres/database-room.ts";
 
 test("PostgreSQL: after its disk was full strangers are refused for a while, and everything else is tried", () => {
-  const events: string[] = [];
+  const log = new RecordedLog();
   let now = 0;
   const room = new DatabaseRoom({
-    report: ({ event }) => events.push(event),
+    operatorLog: log,
     clock: { monotonicMs: () => now },
   });
   assert.equal(room.makeRoom(Object.assign(new Error("unique"), { code: "23505" })), false);
@@ -21,5 +22,5 @@ test("PostgreSQL: after its disk was full strangers are refused for a while, and
   room.admit(undefined);
   now += 30_000;
   room.admit("stranger");
-  assert.deepEqual(events, ["storage_refuses_strangers", "storage_takes_all_again"]);
+  assert.deepEqual(log.told, ["error storage_refuses_strangers", "info storage_takes_all_again"]);
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { hasCode } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { DiskRoom } from "../../../src/storage/sqlite/disk-room.ts";
 
@@ -13,7 +14,7 @@ const MEBIBYTE = 1024 * 1024;
 /** On a disk of a gibibyte of which as much is free as the test says. */
 async function roomWith(t: TestContext, allBytes = 1024 * MEBIBYTE) {
   const directory = mkdtempSync(join(tmpdir(), "portcullis-room-"));
-  const events: string[] = [];
+  const log = new RecordedLog();
   const free = { onDisk: 900 * MEBIBYTE, inFile: 0 };
   const room = new DiskRoom({
     file: join(directory, "data.sqlite"),
@@ -23,7 +24,7 @@ async function roomWith(t: TestContext, allBytes = 1024 * MEBIBYTE) {
     freeInFile: () => free.inFile,
     shrinkJournal: () => undefined,
     randomBytes,
-    report: ({ event }) => events.push(event),
+    operatorLog: log,
     statfs: () => ({ bavail: free.onDisk / 4096, blocks: allBytes / 4096, bsize: 4096 }),
   });
   t.after(() => {
@@ -31,7 +32,7 @@ async function roomWith(t: TestContext, allBytes = 1024 * MEBIBYTE) {
     rmSync(directory, { recursive: true });
   });
   await until(async () => room.reserveBytes > 0, { what: "the reserve" });
-  return { room, free, events };
+  return { room, free, log };
 }
 
 const isRefused = (run: () => void): boolean => {
@@ -45,11 +46,11 @@ const isRefused = (run: () => void): boolean => {
 };
 
 test("strangers are refused first, with an alarm before, each said once, and taken again with some more space", async (t) => {
-  const { room, free, events } = await roomWith(t);
+  const { room, free, log } = await roomWith(t);
   free.onDisk = 100 * MEBIBYTE;
   room.look();
   room.look();
-  assert.deepEqual(events, ["storage_space_low"]);
+  assert.deepEqual(log.told, ["warn storage_space_low"]);
   assert.equal(
     isRefused(() => room.admit("stranger")),
     false,
@@ -73,10 +74,10 @@ test("strangers are refused first, with an alarm before, each said once, and tak
     isRefused(() => room.admit("stranger")),
     false,
   );
-  assert.deepEqual(events.slice(1), [
-    "storage_refuses_strangers",
-    "storage_space_ample",
-    "storage_takes_all_again",
+  assert.deepEqual(log.told.slice(1), [
+    "error storage_refuses_strangers",
+    "info storage_space_ample",
+    "info storage_takes_all_again",
   ]);
 });
 
@@ -91,7 +92,7 @@ test("space of rows that were pruned counts, though the file does not get smalle
 });
 
 test("once the store is full only the server's own writes go on, and the reserve is given back once", async (t) => {
-  const { room, events } = await roomWith(t);
+  const { room, log } = await roomWith(t);
   const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
   assert.equal(room.makeRoom(Object.assign(new Error("constraint"), { errcode: 19 })), false);
   assert.equal(room.makeRoom(full), true, "worth another try");
@@ -108,7 +109,7 @@ test("once the store is full only the server's own writes go on, and the reserve
     isRefused(() => room.admit(undefined)),
     false,
   );
-  assert.deepEqual(events, ["storage_reserve_used"]);
+  assert.deepEqual(log.told, ["error storage_reserve_used"]);
 });
 
 test("on a disk whose share is no whole number of bytes the reserve is made once, and all are taken", async (t) => {

@@ -100,7 +100,7 @@ test("on a full disk revoking goes on, strangers are refused, and with space eve
   const begun = await exchange(begin(server.issuer).url.href);
   assert.equal(begun.status, 503);
   assertRefused(await refresh(server.issuer, user.refresh_token), "temporarily_unavailable", 503);
-  assert.ok(server.log.some((line) => line.includes('"storage_reserve_used"')));
+  assert.equal(server.logged("storage_reserve_used")[0]?.level, "error");
 
   assert.ok(
     !server.log.some((line) => line.includes("storage_full")),
@@ -114,7 +114,7 @@ test("on a full disk revoking goes on, strangers are refused, and with space eve
   await until(async () => (await push(server)).status === 201, { what: "space was noticed" });
   await signIn(server);
   assert.equal((await ready(world)).status, 200);
-  assert.ok(server.log.some((line) => line.includes('"storage_reserve_restored"')));
+  assert.equal(server.logged("storage_reserve_restored")[0]?.level, "info");
 });
 
 test("when the reserve is used up, too, nothing is acknowledged and the server is not ready, until there is space", async (t) => {

@@ -1,4 +1,4 @@
-import type { Report } from "./report.ts";
+import type { Log } from "@portcullis/protocol";
 
 const GATHER_MS = 10_000;
 /** Routes are a fixed list, statuses are few; no flood makes more of these. */
@@ -10,11 +10,11 @@ type Kind = `${number} ${string}`;
  */
 export class RefusedRequests {
   readonly #counts = new Map<Kind, number>();
-  readonly #report: Report;
+  readonly #operatorLog: Pick<Log, "warn">;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(report: Report) {
-    this.#report = report;
+  constructor(operatorLog: Pick<Log, "warn">) {
+    this.#operatorLog = operatorLog;
     this.#timer = setInterval(() => this.flush(), GATHER_MS);
     this.#timer.unref();
   }
@@ -27,7 +27,7 @@ export class RefusedRequests {
   flush(): void {
     for (const [kind, count] of this.#counts) {
       const [status, route] = kind.split(" ", 2);
-      this.#report({ event: "requests_refused", status: Number(status), route, count });
+      this.#operatorLog.warn({ event: "requests_refused", status: Number(status), route, count });
     }
     this.#counts.clear();
   }
