@@ -103,13 +103,19 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
     diskSpace: diskSpaceOf(configuration),
     operatorLog,
   });
+  const started = new AsyncDisposableStack();
+  // At the end of all: a request may still need it.
+  started.defer(() => storage.close());
   try {
     const times = createStoredTimes({ clock, clockSkewSeconds });
-    const ground = { configuration, storage, clock, times, randomBytes, operatorLog };
+    const ground = { configuration, storage, clock, times, randomBytes, operatorLog, started };
     return await compose(ground, options);
   } catch (error) {
     operatorLog.error({ event: "start_failed", error });
-    await storage.close();
+    // Why it did not start is what the caller must hear, whatever else goes wrong now.
+    await started.disposeAsync().catch((failure: unknown) => {
+      operatorLog.warn({ event: "close_failed", error: failure });
+    });
     throw error;
   }
 }
@@ -136,11 +142,13 @@ interface Ground {
   readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly operatorLog: Log;
+  /** How to close what has started, the last first: when the server closes, and when a later part fails to start. */
+  readonly started: AsyncDisposableStack;
 }
 
 /** The parts, each with the names of what it gets. The order matters where a line says so. */
 async function compose(
-  { configuration, storage, clock, times, randomBytes, operatorLog }: Ground,
+  { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
   { acceptRemovals = false, testHooks }: Pick<AuthServerOptions, "acceptRemovals" | "testHooks">,
 ): Promise<AuthServer> {
   const { issuer, limits } = configuration;
@@ -171,6 +179,14 @@ async function compose(
     randomBytes,
     operatorLog,
   });
+  started.defer(() => redis.close());
+  const clientAddresses = clientAddressesOf(configuration, operatorLog);
+  const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
+  const requests = new RequestCounters();
+  // Before the revocations, so that it closes after them: it waits for their streams to end.
+  const app = createApp({ issuer, clientAddresses, requests, operatorLog });
+  started.defer(() => app.close());
+  const routes = collectRoutes(app);
   const revocations = await createRevocations({
     storage,
     clock,
@@ -187,7 +203,9 @@ async function compose(
     maxLiveRevocations: configuration.maxLiveRevocations,
     operatorLog,
   });
+  started.defer(() => revocations.close());
   const people = await composePeople({ configuration, users, storage, clock, operatorLog });
+  started.defer(() => people.close());
   const { knownPlaces } = people;
   const signingIn = await composeSignIn({
     storage,
@@ -223,11 +241,6 @@ async function compose(
     operatorLog,
     testHooks,
   });
-  const clientAddresses = clientAddressesOf(configuration, operatorLog);
-  const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
-  const requests = new RequestCounters();
-  const app = createApp({ issuer, clientAddresses, requests, operatorLog });
-  const routes = collectRoutes(app);
   // Before the routes: what is refused here costs nothing below.
   limitStoringRequests(app, {
     limits,
@@ -254,7 +267,7 @@ async function compose(
     await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
     await ring.tidy();
   };
-  const stopPruning = pruneRegularly(prune, operatorLog);
+  started.defer(pruneRegularly(prune, operatorLog));
   return {
     app,
     routes,
@@ -267,15 +280,7 @@ async function compose(
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
     listen: () => app.listen({ ...configuration.listen }),
     prune,
-    async close() {
-      stopPruning();
-      await people.close();
-      // Streams first: the app would wait for them. The storage last: a request may still need it.
-      await revocations.close();
-      await app.close();
-      await redis.close();
-      await storage.close();
-    },
+    close: () => started.disposeAsync(),
   };
 }
 
@@ -298,7 +303,7 @@ const EVERYBODY_HAS_ONE_ADDRESS = {
   text: "the issuer is https and this server is not, so a proxy is in front: all clients seem to have its address, and share what one address may do. Set trustedProxies",
 };
 
-interface Mounted extends Omit<Ground, "times"> {
+interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly routes: readonly MountedRoute[];
   readonly revocations: Revocations;
   readonly people: People;

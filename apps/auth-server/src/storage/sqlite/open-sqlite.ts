@@ -14,21 +14,29 @@ import { migrateToLatest } from "./migrate.ts";
 
 export async function openSqlite(options: StorageOptions, file: string): Promise<Storage> {
   prepareDataFile(file);
-  const lock = lockDataFile(file);
+  const { release } = lockDataFile(file);
+  const opened = new DisposableStack();
+  opened.defer(release);
   try {
-    return await openLocked(options, { file, release: lock.release });
+    return await openLocked(options, { file, release, opened });
   } catch (error) {
-    lock.release();
+    opened.dispose();
     throw error;
   }
 }
 
-async function openLocked(
-  options: StorageOptions,
-  { file, release }: { readonly file: string; readonly release: () => void },
-): Promise<Storage> {
+interface Locked {
+  readonly file: string;
+  readonly release: () => void;
+  /** What ends when it cannot be opened, the last first. */
+  readonly opened: DisposableStack;
+}
+
+async function openLocked(options: StorageOptions, { file, release, opened }: Locked): Promise<Storage> {
   const writer = openWriter(file);
+  opened.defer(() => writer.database.close());
   const room = roomOf(options, file, writer.database);
+  opened.defer(() => room.close());
   const opening = () => openLog(options, file, writer);
   const { reader, read, log } = await opening().catch((error: unknown) => {
     // A server that is started on a full disk has the reserve that the one before it left.
@@ -67,16 +75,21 @@ async function openLog(options: StorageOptions, file: string, writer: SqliteConn
   const reader = openReader(file);
   const read = queriesOn(reader.prepare);
   const write = queriesOn(writer.prepare);
-  const log = await SqlRevocationLog.open({
-    dialect: "sqlite",
-    read,
-    write,
-    tokenLifetimeSeconds: options.tokenLifetimeSeconds,
-    clockSkewSeconds: options.clockSkewSeconds,
-    clock: options.clock,
-    randomBytes: options.randomBytes,
-  });
-  return { reader, read, log };
+  try {
+    const log = await SqlRevocationLog.open({
+      dialect: "sqlite",
+      read,
+      write,
+      tokenLifetimeSeconds: options.tokenLifetimeSeconds,
+      clockSkewSeconds: options.clockSkewSeconds,
+      clock: options.clock,
+      randomBytes: options.randomBytes,
+    });
+    return { reader, read, log };
+  } catch (error) {
+    reader.database.close();
+    throw error;
+  }
 }
 
 function roomOf(options: StorageOptions, file: string, database: DatabaseSync): Room {
