@@ -5,6 +5,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { parseStrictObject } from "@portcullis/protocol";
 import { isIssuerError, issuerError } from "./errors.ts";
+import { quoteText } from "./quote-others.ts";
 
 export interface AskOptions {
   readonly fetch?: typeof fetch | undefined;
@@ -64,7 +65,7 @@ async function redirected(response: Response, where: string) {
   await discard(response);
   const location = response.headers.get("location");
   const isUrl = location !== null && URL.canParse(location, where);
-  const target = isUrl ? ` to ${nameOf(new URL(location, where))}` : "";
+  const target = isUrl ? ` to ${quoteText(nameOf(new URL(location, where)))}` : "";
   return issuerError("issuer_unreadable", {
     text: `${where} redirects${target}, and redirects are not followed. Give the issuer's own URL.`,
   });
@@ -119,7 +120,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 export function networkFailureOf(error: unknown): string {
   const root = rootOf(error);
   const code = "code" in root && typeof root.code === "string" ? root.code : "";
-  return FAILURES[code] ?? `cannot be asked: ${root.message}.`;
+  return FAILURES[code] ?? `cannot be asked: ${quoteText(root.message)}.`;
 }
 
 /** `fetch failed` says nothing; what it was caused by does. Of several addresses that were tried, the first counts. */

@@ -2,6 +2,7 @@
 import * as oauth from "oauth4webapi";
 import { type AskOptions, askIssuer } from "./ask-issuer.ts";
 import { isIssuerError, issuerError } from "./errors.ts";
+import { quoteValue } from "./quote-others.ts";
 import { requireIssuerUrl, type UrlPolicy } from "./secure-url.ts";
 
 export interface IssuerSettings extends UrlPolicy, AskOptions {
@@ -60,6 +61,6 @@ function failureOf(cause: unknown, { issuer, status }: { readonly issuer: string
 /** Without this, one issuer's metadata could hand its keys to another (RFC 8414, section 3.3). */
 function mismatch(issuer: string, found: unknown) {
   return issuerError("issuer_mismatch", {
-    text: `issuer: found ${JSON.stringify(issuer)}, and the metadata there is of ${JSON.stringify(found)}. They must be equal to the letter, a slash at the end included: give exactly the issuer's own name.`,
+    text: `issuer: found ${JSON.stringify(issuer)}, and the metadata there is of ${quoteValue(found)}. They must be equal to the letter, a slash at the end included: give exactly the issuer's own name.`,
   });
 }

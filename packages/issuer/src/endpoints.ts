@@ -2,20 +2,23 @@
 import type { DiscoveryExtension } from "@portcullis/protocol";
 import type { IssuerMetadata } from "./discover-issuer.ts";
 import { issuerError } from "./errors.ts";
+import { quoteValue } from "./quote-others.ts";
 
 type Endpoint = "token_endpoint" | "jwks_uri" | "portcullis_revocations_endpoint";
 type Extended = IssuerMetadata & { readonly [Name in keyof DiscoveryExtension]?: unknown };
 
 /**
  * Returns the URL of an endpoint. Throws `endpoint_missing`, or `endpoint_unsafe` for one that is neither on the issuer's
- * origin nor https: an issuer on the network must not send us to our own machine, nor down to plain HTTP.
+ * origin nor https: an issuer on the network must not send a secret down to plain HTTP, nor to what speaks it on our own
+ * machine. Over https it may name any host, our own machine too: the issuer is trusted (docs/threat-model.md), and whoever
+ * answers there must show a certificate for that name.
  */
 export function endpointOf(metadata: IssuerMetadata, name: Endpoint): URL {
   const text = memberOf(metadata, name);
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && (url.protocol === "https:" || isOwn(url, metadata))) return url;
   throw issuerError("endpoint_unsafe", {
-    text: `The issuer's ${name} is ${JSON.stringify(text)}, neither on its own origin (${new URL(metadata.issuer).origin}) nor https.`,
+    text: `The issuer's ${name} is ${quoteValue(text)}, neither on its own origin (${new URL(metadata.issuer).origin}) nor https.`,
   });
 }
 

@@ -4,6 +4,7 @@ import * as oauth from "oauth4webapi";
 import { type IssuerMetadata, type IssuerSettings, requestOptions } from "./discover-issuer.ts";
 import { endpointOf } from "./endpoints.ts";
 import { isIssuerError, issuerError } from "./errors.ts";
+import { quoteText } from "./quote-others.ts";
 
 export interface MachineTokenOptions extends IssuerSettings {
   readonly clientId: string;
@@ -113,15 +114,12 @@ export class MachineToken {
   #lacks(scopes: readonly string[], resource: string) {
     const { issuer, clientId } = this.#options;
     return issuerError("scope_not_granted", {
-      text: `The client ${clientId} lacks the scope ${scopes.join(" and ")} at ${issuer}. Add it in the issuer's configuration: clients, resources, ${resource}.`,
+      text: `The client ${clientId} lacks the scope ${scopes.join(" and ")} at ${issuer}. Add it in the issuer's configuration: clients, resources, ${quoteText(resource)}.`,
     });
   }
 }
 
-const MAX_SAID = 200;
-
-/** What the issuer says of it; it is text of others, so it is kept short and on one line. */
+/** Returns what the issuer says of it. */
 function saidBy({ error, error_description: description }: oauth.ResponseBodyError): string {
-  const said = description === undefined ? error : `${error}: ${description}`;
-  return said.replace(/[^\x20-\x7e]/g, "?").slice(0, MAX_SAID);
+  return quoteText(description === undefined ? error : `${error}: ${description}`);
 }

@@ -67,6 +67,16 @@ for (const [what, found] of [
   });
 }
 
+test("a name that fills the answer is quoted on one line, as far as it is of use", async () => {
+  issuer.metadata.issuer = `https://evil.example/\u2028${"x".repeat(200_000)}`;
+  await assert.rejects(discovered(), (error: Error & { code: string }) => {
+    assert.equal(error.code, "issuer_mismatch");
+    assert.match(error.message, /is of "https:\/\/evil\.example\/\?x{100,}\.\.\.\. They must be equal/);
+    assert.ok(error.message.length < 600, `${error.message.length} characters`);
+    return true;
+  });
+});
+
 test("a slash too many in the setting is refused as well: tokens are compared to the letter", async () => {
   await assert.rejects(discoverIssuer({ issuer: `${issuer.issuer}/` }), { code: "issuer_mismatch" });
 });
@@ -152,6 +162,22 @@ test("endpoints are taken from the issuer's own origin, or over https", async ()
   assert.equal(endpointOf(metadata, "token_endpoint").href, "https://tokens.example/token");
   assert.equal(revocationsEndpointOf(metadata), `${issuer.issuer}/revocations`);
   assert.equal(apiResourceOf(metadata), "urn:api");
+});
+
+test("over https an endpoint may be anywhere, on our own machine too: the issuer is trusted, and TLS says who answers", async () => {
+  for (const url of ["https://127.0.0.1:8443/token", "https://localhost/token", "https://[::1]/token"]) {
+    issuer.metadata.token_endpoint = url;
+    assert.equal(endpointOf(await discovered(), "token_endpoint").href, url);
+  }
+});
+
+test("what is wrong with an endpoint is said shortly, however long it is", async () => {
+  issuer.metadata.token_endpoint = `http://10.0.0.1/${"x".repeat(200_000)}`;
+  const metadata = await discovered();
+  assert.throws(
+    () => endpointOf(metadata, "token_endpoint"),
+    ({ code, message }: Error & { code: string }) => code === "endpoint_unsafe" && message.length < 600,
+  );
 });
 
 for (const [unsafe, what] of [

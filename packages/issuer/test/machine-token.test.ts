@@ -127,6 +127,13 @@ for (const [what, body, status, code, says] of [
     "token_refused",
     /no token: unauthorized_client: not\?allowed\./,
   ],
+  [
+    "a refusal with much to say",
+    { error: "unauthorized_client", error_description: "x".repeat(200_000) },
+    400,
+    "token_refused",
+    /no token: unauthorized_client: x{150,200}\.\.\.\.$/,
+  ],
   ["an answer without a token", { token_type: "bearer" }, 200, "token_refused", /an answer that is no token/],
   ["a token of another type", { access_token: "t", token_type: "mac" }, 200, "token_refused", /no token/],
   [
@@ -146,6 +153,15 @@ for (const [what, body, status, code, says] of [
     }
   });
 }
+
+test("a resource that the issuer names at length is told shortly", async () => {
+  issuer.metadata.portcullis_api_resource = `urn:${"x".repeat(200_000)}`;
+  answer = json({ error: "invalid_target" }, 400);
+  await assert.rejects(machineToken().authorization(), {
+    code: "scope_not_granted",
+    message: /clients, resources, urn:x{150,200}\.\.\.\.$/,
+  });
+});
 
 for (const [what, misbehave, code, says] of MISBEHAVIOURS) {
   test(`${what} where a token is due is ${code}, and says nothing of the secret`, async () => {

@@ -31,6 +31,12 @@ export const MISBEHAVIOURS: readonly (readonly [what: string, answer: Answer, co
       "issuer_unreadable",
       /redirects to http:\/\/127\.0\.0\.1:\d+\/elsewhere, and redirects are not followed/,
     ],
+    [
+      "a redirect to a place with a long name",
+      (response) => response.writeHead(302, { location: `/${"x".repeat(8_000)}` }).end(),
+      "issuer_unreadable",
+      /redirects to http:\/\/127\.0\.0\.1:\d+\/x{150,200}\.\.\., and redirects/,
+    ],
     ["a redirect to nowhere", text("", 307), "issuer_unreadable", /redirects, and/],
     ["a failure", text("{}", 500), "issuer_failing", /answers 500/],
     ["a proxy without a server behind it", text("<html>", 502), "issuer_failing", /answers 502/],

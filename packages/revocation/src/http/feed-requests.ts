@@ -10,6 +10,8 @@ interface FeedRequestsOptions {
 type Init = { readonly method?: string; readonly headers: Record<string, string>; readonly body?: string };
 
 const MAX_ERROR_TEXT = 4096;
+/** Of what is said of a failure: it may quote whoever answered, and ends up in a log. */
+const MAX_DETAIL = 200;
 
 /** Sends authorized requests; every failure comes out with a code that says what to do about it. */
 export class FeedRequests {
@@ -71,7 +73,7 @@ export class FeedRequests {
 /** Returns the text of what is at the bottom: `fetch failed` says nothing, and what it was caused by does. */
 function rootOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
+  return (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_DETAIL);
 }
 
 async function failureOf(response: Response, path: string): Promise<PortcullisError> {

@@ -239,11 +239,14 @@ class RedisFeed implements Feed {
 
 const unwell = (detail: string) => revocationError("feed_unavailable", { detail: `Redis: ${detail}` });
 
-const textOf = (error: unknown): string => {
+/** It may quote what Redis answered, and ends up in a log. */
+const MAX_TEXT = 200;
+
+function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { detail } = error as { detail?: unknown };
-  return typeof detail === "string" ? detail : error.message;
-};
+  return (typeof detail === "string" ? detail : error.message).slice(0, MAX_TEXT);
+}
 
 /** Rejects with what `onTime` gives when the work takes longer; the work itself is left to whoever began it. */
 async function within<Value>(

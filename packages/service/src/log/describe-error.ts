@@ -1,16 +1,25 @@
-/** Returns what a line says of an error: type, code, text, place and cause. Texts pass `withoutSecrets`. */
+/** An error may quote what somebody else sent: a line stays short whoever that was. */
+const MAX_TEXT = 1000;
+
+/** Returns what a line says of an error: type, code, text, place and cause. Texts pass `withoutSecrets`, and are cut. */
 export function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { text: withoutSecrets(String(error)) };
+  if (!(error instanceof Error)) return { text: cut(String(error)) };
   const { code, detail } = error as { code?: unknown; detail?: unknown };
   const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
   const at = error.stack
     ?.split("\n")
     .slice(1, 4)
-    .map((line) => withoutSecrets(line.trim().replace(/^at /, "")));
+    .map((line) => cut(line.trim().replace(/^at /, "")));
   return { type: error.name, code, text: cutText(error.message), detail: cutText(detail), at, ...cause };
 }
 
-const cutText = (value: unknown): unknown => (typeof value === "string" ? withoutSecrets(value) : value);
+const cutText = (value: unknown): unknown => (typeof value === "string" ? cut(value) : value);
+
+/** Secrets first: half of one would look like a word. */
+function cut(text: string): string {
+  const rest = withoutSecrets(text);
+  return rest.length > MAX_TEXT ? `${rest.slice(0, MAX_TEXT)}...` : rest;
+}
 
 /**
  * Returns the text without what looks like a secret: what follows the name of one (`Bearer ...`, `password=...`), the password of

@@ -41,6 +41,18 @@ describe("a line of the log", () => {
     }
   });
 
+  it("stays short whatever an error quotes, and has no half of a secret at its cut", () => {
+    const secret = "XArYj-t-9y_P4xk3Mh5VS6SCTES_O7FGEXsj5_dsB1o";
+    const said = `${"x ".repeat(495)}${secret} ${"y\n".repeat(200_000)}`;
+    const error = Object.assign(new Error(said, { cause: new Error(said, { cause: said }) }), {
+      detail: said,
+    });
+    const line = lineOf({ event: "failed", error });
+    assert.ok(line.length < 12_000, `${line.length} characters`);
+    assert.doesNotMatch(line, /XArYj/);
+    assert.match(JSON.parse(line).error.text, /^x x .*\[cut\].*\.\.\.$/s);
+  });
+
   it("tells which log and which key it is about, which are random and public", () => {
     const event = { event: "live", incarnation: "6t-CwZzBvOQJgJ-bsatQxQ", kid: "V9BA6BtQw1n2m3l4k5j6h7" };
     const { incarnation, kid } = JSON.parse(lineOf(event));
