@@ -6,14 +6,13 @@ import { fileURLToPath } from "node:url";
 import { StalledLog } from "@portcullis/testing/stalled-log";
 
 const PROGRAM = fileURLToPath(new URL("./noisy-program.ts", import.meta.url));
-const PARAMETERS = ["--conditions=@portcullis/source"];
 
 test("a child that inherits a log that nobody reads does not make its parent wait for a reader", {
   timeout: 60_000,
 }, async (t) => {
   using log = new StalledLog();
   log.fill();
-  const program = fork(PROGRAM, { stdio: ["ignore", "ignore", log.writeEnd, "ipc"], execArgv: PARAMETERS });
+  const program = fork(PROGRAM, { stdio: ["ignore", "ignore", log.writeEnd, "ipc"] });
   t.after(() => program.kill("SIGKILL"));
   assert.deepEqual(await once(program, "message", { signal: t.signal }), ["going on", undefined]);
   assert.deepEqual(await once(program, "exit", { signal: t.signal }), [0, null]);
