@@ -34,6 +34,7 @@ export function authServerConfiguration(
     issuer: addresses.issuer,
     listen: { host: HOST, port: from.port },
     dataDirectory: from.dataDirectory,
+    maxAccessTokenLifetimeSeconds: TOKEN_SECONDS,
     // All users of a round sign in from one address, as fast as they can.
     limits: { authorizationRequestsPerMinute: 100_000, signInAttemptsPerMinute: 100_000 },
     ...(postgresUrl === undefined ? {} : { database: { kind: "postgres", url: postgresUrl } }),

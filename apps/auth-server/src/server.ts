@@ -93,10 +93,10 @@ const PRUNE_MS = 60_000;
 const DATA_FILE = "auth-server.sqlite";
 export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
   const { configuration, operatorLog, clock = systemClock, randomBytes = cryptoRandomBytes } = options;
-  const { tokenLifetimeSeconds, clockSkewSeconds } = configuration;
+  const { maxAccessTokenLifetimeSeconds, clockSkewSeconds } = configuration;
   const storage = await openStorage({
     database: databaseOf(configuration),
-    tokenLifetimeSeconds,
+    tokenLifetimeSeconds: maxAccessTokenLifetimeSeconds,
     clockSkewSeconds,
     clock,
     randomBytes,

@@ -3,6 +3,7 @@
 import { isLoopback } from "@portcullis/protocol";
 import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
+import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
 import { resourcesOf } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile, ResourceConfiguration } from "./schema.ts";
@@ -15,6 +16,10 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   { reads: ["listen", "management"], check: ({ listen, management }) => samePort(listen, management) },
   eachOnce("resources", "identifier"),
   { reads: ["issuer", "resources[].identifier"], check: (file, at) => ownApiProblems(file, at) },
+  {
+    reads: ["maxAccessTokenLifetimeSeconds", "resources[].accessTokenTtlSeconds"],
+    check: (file, at) => lifetimeProblems(file, at),
+  },
   eachOnce("clients", "clientId"),
   { reads: ["users[].username"], check: ({ users }, at) => usernameProblems(users[at]!.username, at) },
   // In their one spelling: of two twins the second would never be made.
@@ -54,6 +59,16 @@ function ownApiProblems(file: ConfigurationFile, at: number): Problem[] {
   if (identifier !== resourcesOf(file).at(-1)!.identifier) return [];
   const message = `found ${JSON.stringify(identifier)}, which is this server's own API; take another`;
   return [{ path: ["resources", at, "identifier"], message }];
+}
+
+function lifetimeProblems(file: ConfigurationFile, at: number): Problem[] {
+  const path = ["resources", at, "accessTokenTtlSeconds"];
+  const problem = checkAccessTokenLifetime({
+    field: path.join("."),
+    seconds: file.resources[at]!.accessTokenTtlSeconds,
+    maxSeconds: file.maxAccessTokenLifetimeSeconds,
+  });
+  return problem === undefined ? [] : [{ path, message: problem.message }];
 }
 
 function usernameProblems(username: string, at: number): Problem[] {

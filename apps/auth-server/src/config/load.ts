@@ -41,12 +41,9 @@ export interface Configuration {
   readonly users: readonly UserConfiguration[];
   /** Resource indicator of the authorization server's own API. */
   readonly apiResource: string;
-  /** Longest life of any access token: how long a revocation must be kept. */
-  readonly tokenLifetimeSeconds: number;
+  /** Longest life that any access token may have: how long a revocation must be kept. */
+  readonly maxAccessTokenLifetimeSeconds: number;
 }
-
-/** Life of an access token for userinfo alone, which has no resource. */
-export const USERINFO_TOKEN_TTL_SECONDS = 300;
 
 /** What the authorization server is configured with. */
 export const authServerConfiguration = defineConfiguration({
@@ -64,13 +61,10 @@ export const resolveConfiguration = (document: unknown): Configuration =>
   configurationOf(authServerConfiguration, { document, directory: "." });
 
 function resolveFile(file: ConfigurationFile): Configuration {
-  const resources = resourcesOf(file);
-  const lifetimes = resources.map(({ accessTokenTtlSeconds }) => accessTokenTtlSeconds);
   return {
     ...file,
     management: resolveManagement(file.management, DEFAULT_MANAGEMENT_PORT),
-    resources,
+    resources: resourcesOf(file),
     apiResource: apiResourceOf(file.issuer),
-    tokenLifetimeSeconds: Math.max(USERINFO_TOKEN_TTL_SECONDS, ...lifetimes),
   };
 }

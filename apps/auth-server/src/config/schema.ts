@@ -10,6 +10,11 @@ import {
   trustedProxiesSchema,
 } from "@portcullis/service";
 import { z } from "zod";
+import {
+  DEFAULT_MAX_LIFETIME_SECONDS,
+  GREATEST_MAX_LIFETIME_SECONDS,
+  USERINFO_TOKEN_TTL_SECONDS,
+} from "./access-token-lifetime.ts";
 
 export const DEFAULT_MANAGEMENT_PORT = 8410;
 const FIVE_MINUTES = 300;
@@ -33,9 +38,9 @@ export const resourceSchema = z.strictObject({
   accessTokenTtlSeconds: z
     .int()
     .min(5)
-    .max(86_400)
+    .max(GREATEST_MAX_LIFETIME_SECONDS)
     .default(FIVE_MINUTES)
-    .describe("Lifetime of its access tokens."),
+    .describe("Lifetime of its access tokens, at most `maxAccessTokenLifetimeSeconds`."),
 });
 
 export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
@@ -229,6 +234,14 @@ export const configurationSchema = z.strictObject({
     .default(10_000_000)
     .describe(
       "How many live revocations may be kept. At four fifths of it the log has an alarm. Every verifier holds as many in memory.",
+    ),
+  maxAccessTokenLifetimeSeconds: z
+    .int()
+    .min(USERINFO_TOKEN_TTL_SECONDS)
+    .max(GREATEST_MAX_LIFETIME_SECONDS)
+    .default(DEFAULT_MAX_LIFETIME_SECONDS)
+    .describe(
+      "No access token lives longer, whatever its API says, and revocations are kept for so long. If you revoke much, set it to the longest lifetime that you need. A lower value counts once the last token of the time before has ended.",
     ),
   // At least what verifiers allow by default: with less, a revocation could leave the log before its token dies.
   clockSkewSeconds: z.int().min(5).max(60).default(5).describe("How far the clocks of verifiers may be off."),

@@ -78,8 +78,8 @@ describe("the configuration", () => {
     assert.ok(Object.isFrozen(json.clients[0]!.redirectUris));
   });
 
-  it("adds the server's own API, and knows the longest life of a token", () => {
-    const { apiResource, resources, tokenLifetimeSeconds } = resolveConfiguration(valid());
+  it("adds the server's own API, and knows the longest life that a token may have", () => {
+    const { apiResource, resources, maxAccessTokenLifetimeSeconds } = resolveConfiguration(valid());
     assert.equal(apiResource, "http://127.0.0.1:8400/api");
     assert.deepEqual(Object.keys(resources.at(-1)!.scopes), [
       "revocations.read",
@@ -90,7 +90,23 @@ describe("the configuration", () => {
       "users.write",
       "apps.write",
     ]);
-    assert.equal(tokenLifetimeSeconds, 600);
+    assert.equal(maxAccessTokenLifetimeSeconds, 86_400);
+  });
+
+  it("lets no access token live longer than revocations are kept", () => {
+    const problemsAt = (most: number, lifetime: number) =>
+      problemsOf((document) => {
+        set(document, { maxAccessTokenLifetimeSeconds: most });
+        set(document.resources[0]!, { accessTokenTtlSeconds: lifetime });
+      });
+    const problems = problemsAt(300, 301);
+    assert.match(problems, /resources\[0\]\.accessTokenTtlSeconds: found 301.*is 300; take at most 300/);
+    assert.match(problemsAt(299, 200), /maxAccessTokenLifetimeSeconds/);
+    const { maxAccessTokenLifetimeSeconds } = resolveConfiguration({
+      ...valid(),
+      maxAccessTokenLifetimeSeconds: 600,
+    });
+    assert.equal(maxAccessTokenLifetimeSeconds, 600);
   });
 
   it("takes no username that could be a sub or an e-mail address, and no twins of one", () => {

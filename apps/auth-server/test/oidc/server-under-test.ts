@@ -141,6 +141,8 @@ function configurationFor(port: number, dataDirectory: string) {
     listen: { host: "127.0.0.1", port },
     dataDirectory,
     diskSpace: { reserveMiB: 1 },
+    // Short, so that what is kept until the last token has ended can be seen to go.
+    maxAccessTokenLifetimeSeconds: 300,
     resources: [
       {
         identifier: RESOURCE,

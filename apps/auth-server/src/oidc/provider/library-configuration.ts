@@ -8,7 +8,8 @@ import {
   type Configuration as LibraryConfiguration,
 } from "oidc-provider";
 import { CLIENT_RESOURCES, FIRST_PARTY, INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
-import { type Configuration, USERINFO_TOKEN_TTL_SECONDS } from "../../config/load.ts";
+import { USERINFO_TOKEN_TTL_SECONDS } from "../../config/access-token-lifetime.ts";
+import type { Configuration } from "../../config/load.ts";
 import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
@@ -121,8 +122,7 @@ function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
       defaultResource: (_ctx, _client, oneOf) => oneOf as never,
       // RFC 8707, section 2.2: a token request that names no resource gets the one that was granted.
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, resource, client) =>
-        resourceFor(configuration.resources, resource, client),
+      getResourceServerInfo: (_ctx, resource, client) => resourceFor(configuration, resource, client),
     },
   };
   const introspection = {

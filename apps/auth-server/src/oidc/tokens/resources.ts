@@ -1,12 +1,16 @@
 /** What a client may ask an access token for: RFC 8707 resources, each with the scopes that it is configured for. */
 import { type Client, errors, type ResourceServer } from "oidc-provider";
 import { CLIENT_RESOURCES } from "../../apps/clients.ts";
-import type { ResourceConfiguration } from "../../config/schema.ts";
+import { issuedLifetimeSeconds } from "../../config/access-token-lifetime.ts";
+import type { Configuration } from "../../config/load.ts";
 import { SIGNING_ALGORITHM } from "../../keys/signing-key.ts";
 
 /** Throws `invalid_target`, the same for a resource that is not there and one that is not for this client. */
 export function resourceFor(
-  resources: readonly ResourceConfiguration[],
+  {
+    resources,
+    maxAccessTokenLifetimeSeconds,
+  }: Pick<Configuration, "resources" | "maxAccessTokenLifetimeSeconds">,
   identifier: string,
   client: Client,
 ): ResourceServer {
@@ -16,7 +20,7 @@ export function resourceFor(
   return {
     audience: identifier,
     scope: scopes.join(" "),
-    accessTokenTTL: resource.accessTokenTtlSeconds,
+    accessTokenTTL: issuedLifetimeSeconds(resource.accessTokenTtlSeconds, maxAccessTokenLifetimeSeconds),
     accessTokenFormat: "jwt",
     jwt: { sign: { alg: SIGNING_ALGORITHM } },
   };

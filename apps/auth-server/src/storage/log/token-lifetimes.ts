@@ -1,6 +1,8 @@
 /**
- * The longest life that an access token which is out there may have. A shorter one in the configuration holds for new
- * tokens at once, and here only when the last of the old ones has expired: a revocation must outlive them too.
+ * The longest life that an access token which is out there may have: the highest setting
+ * (`maxAccessTokenLifetimeSeconds`) that was in force when one was issued. A lower setting holds for new tokens at once, and
+ * here only when the last of the old ones has expired: a revocation must outlive them too. Lifetimes below the setting may be
+ * edited up and down, and nothing here changes.
  */
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
@@ -11,14 +13,14 @@ import { leewaySeconds } from "./retention-clock.ts";
 export interface TokenLifetimeOptions {
   /** On the writing connection, before there is any other writer. */
   readonly write: Kysely<Database>;
-  /** As configured now. */
+  /** The setting, as configured now. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
-/** Notes the configured lifetime, and gives the longest that still counts. */
+/** Notes the setting, and gives the longest that still counts. */
 export async function settleTokenLifetime(options: TokenLifetimeOptions): Promise<number> {
   const { write, tokenLifetimeSeconds: seconds } = options;
   const longestBefore = await longest(write);
