@@ -19,6 +19,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["revocations/receipts", "revocations/many-servers", "revocations/rollback"],
     ["revocations/api"],
     ["revocations"],
+    ["apis"],
     ["apps", "oidc/errors.ts", "oidc/request-state.ts"],
     ["oidc/state"],
     ["oidc/endings"],

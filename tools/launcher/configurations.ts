@@ -40,7 +40,7 @@ function authServer({ addresses, demo, data }: Ingredients) {
     issuer: addresses.issuer,
     listen: { host: HOST, port: addresses.ports.issuer },
     management: { host: HOST, port: addresses.ports.authServerManagement },
-    dataDirectory: data.pathOf("auth-server"),
+    dataDirectory: data.pathOf(stateFolderOf(addresses)),
     ...entryOf(addresses),
     resources: [
       {
@@ -74,6 +74,14 @@ function authServer({ addresses, demo, data }: Ingredients) {
     ],
   };
 }
+
+/**
+ * A folder an address: what is stored there has been issued under that name, and its apps are sent back to these ports. A
+ * start on other ports begins anew, and one on the ports of before finds all as it was.
+ */
+const stateFolderOf = ({ issuer }: Addresses): string =>
+  issuer === USUAL_ISSUER ? "auth-server" : `auth-server-${new URL(issuer).host.replaceAll(/[^\w.]/g, "-")}`;
+const USUAL_ISSUER = `http://${HOST}:8400`;
 
 /** Others come through the entry of `--host`, which says who they are. */
 const entryOf = ({ fronts }: Addresses) =>

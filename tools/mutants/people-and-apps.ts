@@ -60,18 +60,11 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/sign-out/logout.test.ts"],
   },
   {
-    name: "removed-client-lives-on",
-    says: "a client that was taken out of the configuration keeps its tokens",
+    name: "deleted-app-comes-back",
+    says: "an app that was deleted is made again by the configuration file",
     file: "apps/auth-server/src/apps/clients.ts",
-    edits: [[`await this.#remove(transaction, change.removed, rules.endBelow);`, ""]],
-    tests: ["apps/auth-server/test/apps/removals.test.ts"],
-  },
-  {
-    name: "removals-not-asked-for",
-    says: "a configuration file that lost most of its clients ends all of them without a question",
-    file: "apps/auth-server/src/apps/clients.ts",
-    edits: [[`if (!rules.acceptRemovals) assertAcceptable(change);`, ""]],
-    tests: ["apps/auth-server/test/apps/removals.test.ts"],
+    edits: [[`if ((await deleted.executeTakeFirst()) !== undefined) return false;`, ""]],
+    tests: ["apps/auth-server/test/apps/seeds.test.ts"],
   },
   {
     name: "strangers-without-bound",

@@ -1,4 +1,4 @@
-/** `main.ts --config FILE [--accept-removals]`: the server as a process. Run from its sources, whatever Node is told of packages. */
+/** `main.ts --config FILE`: the server as a process. Run from its sources, whatever Node is told of packages. */
 import { importSources } from "@portcullis/service/sources";
 
 await importSources(() => import("./process.ts"));

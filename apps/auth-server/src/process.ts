@@ -12,27 +12,18 @@ import { metricFamilies } from "./management/metrics.ts";
 import { readinessOf } from "./management/readiness.ts";
 import { type AuthServer, createAuthServer } from "./server.ts";
 
-const ACCEPT_REMOVALS = "accept-removals";
-
 await runProcess({
   name: "auth-server",
   about: "OAuth 2.0 and OpenID Connect authorization server, where logout means logout.",
   reference: "docs/reference/auth-server-configuration.md",
   packageFile: new URL("../package.json", import.meta.url),
   configuration: authServerConfiguration,
-  switches: [
-    { name: ACCEPT_REMOVALS, description: "start although most clients of before are no longer there" },
-  ],
   start,
 });
 
 async function start(starting: Starting<Configuration>) {
-  const { configuration, log, switches } = starting;
-  const server = await createAuthServer({
-    configuration,
-    operatorLog: log,
-    acceptRemovals: switches.has(ACCEPT_REMOVALS),
-  });
+  const { configuration, log } = starting;
+  const server = await createAuthServer({ configuration, operatorLog: log });
   try {
     const url = await listen(server, configuration);
     const management = await openManagement(managementOf(server, starting), configuration.management, log);

@@ -14,9 +14,12 @@ import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import { usersRoutes } from "./api/users-routes.ts";
+import { Apis } from "./apis/apis.ts";
+import { seedApis } from "./apis/seed-apis.ts";
 import { createApp } from "./app.ts";
+import { ClientSecrets } from "./apps/client-secrets.ts";
 import { Clients } from "./apps/clients.ts";
-import { configureClients } from "./apps/configure-clients.ts";
+import { seedApps } from "./apps/seed-apps.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
@@ -28,7 +31,6 @@ import {
   authenticateApi,
   composeOidc,
   createEndBelow,
-  createEndUnasked,
   createFindTarget,
   interactionRoutes,
   libraryRoutes,
@@ -61,8 +63,6 @@ import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
 export interface AuthServerOptions {
   readonly configuration: Configuration;
   readonly operatorLog: Log;
-  /** Default: a file that would remove more than half of the clients is refused. */
-  readonly acceptRemovals?: boolean;
   /** Default: the machine's. */
   readonly clock?: Clock;
   readonly randomBytes?: (size: number) => Uint8Array;
@@ -78,6 +78,7 @@ export interface AuthServer {
   readonly revocations: Revocations;
   readonly people: People;
   readonly oidc: Oidc;
+  readonly apis: Apis;
   readonly ring: KeyRing;
   readonly requests: RequestCounters;
   /** Undefined: no Redis is configured. */
@@ -149,7 +150,7 @@ interface Ground {
 /** The parts, each with the names of what it gets. The order matters where a line says so. */
 async function compose(
   { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
-  { acceptRemovals = false, testHooks }: Pick<AuthServerOptions, "acceptRemovals" | "testHooks">,
+  { testHooks }: Pick<AuthServerOptions, "testHooks">,
 ): Promise<AuthServer> {
   const { issuer, limits } = configuration;
   // First of all that follow the log: see key-ring.ts.
@@ -159,11 +160,12 @@ async function compose(
     clock,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
   });
-  const clients = new Clients({ storage, clock });
-  const configured = configuration.clients;
-  // Before users are made: a file that is refused has changed nothing.
-  const endUnasked = createEndUnasked({ clock, endBelow });
-  await configureClients({ clients, configured, acceptRemovals, endBelow, endUnasked, operatorLog });
+  const apis = new Apis({ storage, clock, issuer });
+  const clients = new Clients({ storage, clock, ownApi: apis.own.identifier });
+  const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
+  started.defer(() => storeUsesAtTheEnd(clientSecrets, operatorLog));
+  await seedApis({ apis, storage, file: ownApiLeftOut(configuration), operatorLog });
+  await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
   const signHead = createSignHead({
     issuer,
@@ -193,7 +195,7 @@ async function compose(
     randomBytes,
     bus: redis.bus,
     endBelow,
-    findTarget: createFindTarget({ users, resources: configuration.resources }),
+    findTarget: createFindTarget({ users, apis }),
     subsOf: (name) => users.subsNamed(name),
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
@@ -233,7 +235,9 @@ async function compose(
     local: revocations.local,
     isRefusedForGood: revocations.isRefusedForGood,
     users,
+    apis,
     clients,
+    clientSecrets,
     interactions,
     clock,
     times,
@@ -261,10 +265,13 @@ async function compose(
     people,
     signingIn,
     oidc,
+    apis,
+    clientSecrets,
     clientAddressOf,
   });
   const prune = async () => {
     await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
+    await clientSecrets.storeUses();
     await ring.tidy();
   };
   started.defer(pruneRegularly(prune, operatorLog));
@@ -275,6 +282,7 @@ async function compose(
     revocations,
     people,
     oidc,
+    apis,
     ring,
     requests,
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
@@ -283,6 +291,13 @@ async function compose(
     close: () => started.disposeAsync(),
   };
 }
+
+/** Dates of last use alone: not worth a failure to close. */
+const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<void> =>
+  secrets.storeUses().catch((error: unknown) => operatorLog.warn({ event: "secret_uses_not_stored", error }));
+
+const ownApiLeftOut = ({ resources, apiResource }: Configuration) =>
+  resources.filter(({ identifier }) => identifier !== apiResource);
 
 const sharedCountersOf = (
   { redis: settings }: Configuration,
@@ -309,6 +324,8 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly people: People;
   readonly signingIn: SigningIn;
   readonly oidc: Oidc;
+  readonly apis: Apis;
+  readonly clientSecrets: ClientSecrets;
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
   readonly endBelow: EndBelow;
@@ -378,6 +395,7 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
     deviceCookie,
     clientAddressOf,
     users: people.users,
+    apis: parts.apis,
     grants: oidc.grants,
     forms: oidc.forms,
     notices,

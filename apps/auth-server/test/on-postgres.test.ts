@@ -20,7 +20,7 @@ const BATTERIES = [
   "sign-in/kept-out",
   "sign-in/sign-in",
   "oidc/tokens/refresh-grace",
-  "apps/removals",
+  "apps/seeds",
   "oidc/state/restart",
   "oidc/tokens/revoke-and-introspect",
   "oidc/state/strangers",

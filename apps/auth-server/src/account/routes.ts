@@ -1,6 +1,7 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Clients, FIRST_PARTY } from "../apps/clients.ts";
+import { FIRST_PARTY } from "../apps/app-settings.ts";
+import type { Clients } from "../apps/clients.ts";
 import type { Consents, Endings, GrantStore, SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { pagesError } from "../pages/errors.ts";
@@ -213,6 +214,7 @@ async function showAccount(
 async function appsOf({ consents, grants, clients }: AccountOptions, accountId: string) {
   const [allowed, granted] = await Promise.all([consents.clientsOf(accountId), grants.clientsOf(accountId)]);
   const since = new Map([...granted, ...allowed].map((row) => [row.client_id, row.since]));
+  const names = await clients.namesOf([...since.keys()]);
   const found = await Promise.all(
     [...since]
       .toSorted()
@@ -221,8 +223,8 @@ async function appsOf({ consents, grants, clients }: AccountOptions, accountId: 
   return found.map(({ client, clientId, since: at }) => ({
     clientId,
     since: at,
-    // An app that is switched off can do nothing, and what it was allowed can be withdrawn all the same.
-    name: client?.client_name ?? clientId,
+    // An app that is switched off or deleted can do nothing, and what it was allowed can be withdrawn all the same.
+    name: names.get(clientId) ?? clientId,
     isFirstParty: client?.[FIRST_PARTY] === true,
   }));
 }

@@ -2,7 +2,7 @@
 import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import { API_SCOPES, type AppState, appStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
-import { type ClientRow, type Clients, endClient, namedClientOf } from "../apps/clients.ts";
+import { type App, type Clients, endClient } from "../apps/clients.ts";
 import { appsError } from "../apps/errors.ts";
 import {
   ENFORCED,
@@ -74,22 +74,22 @@ async function disable(
   { clientId, actor, note }: Disabling,
 ): Promise<Change<AppState>> {
   assertNotItself(clientId, actor);
-  const { row, appended } = await storage.write(async (transaction) => {
-    const row = await clients.findRow(transaction, clientId);
-    if (row.disabled_at !== null) return { row };
+  const { app, appended } = await storage.write(async (transaction) => {
+    const app = await clients.lock(transaction, clientId);
+    if (!app.enabled) return { app };
     await clients.disable(transaction, clientId);
     const by = { clientId, actor, ...(note === undefined ? {} : { note }) };
-    return { row, appended: await endClient(transaction, by, endBelow) };
+    return { app, appended: await endClient(transaction, by, endBelow) };
   });
   const seq = appended?.seq ?? (await revoker.seqOf([{ scope: "client", key: clientId }]));
-  return { state: stateOf(row, "disabled", appended !== undefined), seq };
+  return { state: stateOf(app, "disabled", appended !== undefined), seq };
 }
 
 /** Whoever may disable apps stays able to enable them: nobody can lock everybody out by this. */
 function assertNotItself(clientId: string, actor: string): void {
   if (clientId !== actor) return;
   throw appsError("own_app", {
-    text: `clientId: found ${clientId}, which is the app that makes this call: it would lock itself out. Let another app disable it, or take it out of the configuration file.`,
+    text: `clientId: found ${clientId}, which is the app that makes this call: it would lock itself out. Let another app disable it.`,
   });
 }
 
@@ -107,29 +107,22 @@ const enableRoute = (options: AppsRoutesOptions) =>
         example: { ...EXAMPLE, status: "enabled" },
       },
     },
-    errors: [...appsError.definitions("unknown_client", "app_removed"), ...OUTAGES],
+    errors: [...appsError.definitions("unknown_client"), ...OUTAGES],
     handle: async ({ path }) => ({ status: 200, body: await enable(options, path.clientId) }),
   });
 
 async function enable({ clients, storage }: AppsRoutesOptions, clientId: string): Promise<AppState> {
-  const row = await storage.write(async (transaction) => {
-    const found = await clients.findRow(transaction, clientId);
-    assertInFile(found);
-    if (found.disabled_at !== null) await clients.enable(transaction, found.client_id);
+  const app = await storage.write(async (transaction) => {
+    const found = await clients.lock(transaction, clientId);
+    if (!found.enabled) await clients.enable(transaction, clientId);
     return found;
   });
-  return stateOf(row, "enabled", row.disabled_at !== null);
+  return stateOf(app, "enabled", !app.enabled);
 }
 
-function assertInFile({ client_id, removed_at }: ClientRow): void {
-  if (removed_at === null) return;
-  throw appsError("app_removed", {
-    text: `clientId: found ${client_id}, which the configuration file of the last start does not have any more. Put it back there, and start the server.`,
-  });
-}
-
-const stateOf = (row: ClientRow, status: AppState["status"], changed: boolean): AppState => ({
-  ...namedClientOf(row),
+const stateOf = ({ clientId, name }: App, status: AppState["status"], changed: boolean): AppState => ({
+  clientId,
+  name,
   status,
   changed,
 });

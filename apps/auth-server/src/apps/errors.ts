@@ -2,10 +2,21 @@ import { errorsOf } from "@portcullis/protocol";
 
 export const appsError = errorsOf({
   unknown_client: { status: 404, text: "There is no such client." },
-  removals_not_accepted: {
-    status: 500,
-    text: "The configuration file would remove more than half of the clients. Nothing was changed.",
+  client_exists: {
+    status: 409,
+    text: "There is, or was, an app with this client_id: it is never given again. Nothing was changed.",
   },
-  own_app: { status: 409, text: "An app cannot disable itself. Nothing was changed." },
-  app_removed: { status: 409, text: "The app is no longer in the configuration file. Nothing was changed." },
+  own_app: {
+    status: 409,
+    text: "An app cannot disable or delete itself, nor take away its last secret. Nothing was changed.",
+  },
+  unknown_secret: { status: 404, text: "There is no such secret." },
+  too_many_secrets: {
+    status: 409,
+    text: "An app has two secrets at a time, and no more. Nothing was changed.",
+  },
+  no_secrets: {
+    status: 409,
+    text: "An app that authenticates with nothing has no secrets. Nothing was changed.",
+  },
 });

@@ -1,12 +1,20 @@
 /** Rules that one setting alone cannot tell. */
-
 import { isLoopback } from "@portcullis/protocol";
-import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
+import { eachOnce, type Problem, type Rule, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
-import { problemOfRedirectUri } from "./check-redirect-uri.ts";
+import {
+  type Problem as AppProblem,
+  apiProblems,
+  grantTypeProblems,
+  pkceProblems,
+  redirectUriProblems,
+  refreshLifetimeProblems,
+  type SecretKeeping,
+  typeProblems,
+} from "./app-rules.ts";
 import { resourcesOf } from "./own-api.ts";
-import type { ClientConfiguration, ConfigurationFile, ResourceConfiguration } from "./schema.ts";
+import type { ClientConfiguration, ConfigurationFile } from "./schema.ts";
 
 /** What the rules on resources look at, of all of them. */
 const RESOURCES = ["issuer", "resources[*].identifier", "resources[*].scopes"];
@@ -26,19 +34,46 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   eachOnce("users", "username", (username) => usernameKey(username) ?? username),
   {
     reads: ["clients[].grantTypes", "clients[].redirectUris", "clients[].clientSecret"],
-    check: ({ clients }, at) => grantTypeProblems(clients[at]!, ["clients", at]),
+    check: ({ clients }, at) => {
+      const { grantTypes, redirectUris } = clients[at]!;
+      return inClient(at, grantTypeProblems({ grantTypes, redirectUris, ...keepingOf(clients[at]!) }));
+    },
+  },
+  {
+    reads: ["clients[].type", "clients[].grantTypes", "clients[].clientSecret"],
+    check: ({ clients }, at) => {
+      const { type, grantTypes } = clients[at]!;
+      return inClient(at, typeProblems({ type, grantTypes, ...keepingOf(clients[at]!) }));
+    },
   },
   {
     reads: ["clients[].redirectUris", "clients[].type"],
-    check: ({ clients }, at) => redirectUriProblems(clients[at]!, "redirectUris", ["clients", at]),
+    check: ({ clients }, at) => inClient(at, redirectUriProblems(clients[at]!, "redirectUris")),
   },
   {
     reads: ["clients[].postLogoutRedirectUris", "clients[].type"],
-    check: ({ clients }, at) => redirectUriProblems(clients[at]!, "postLogoutRedirectUris", ["clients", at]),
+    check: ({ clients }, at) => inClient(at, redirectUriProblems(clients[at]!, "postLogoutRedirectUris")),
   },
   {
-    reads: ["clients[].resources", ...RESOURCES],
-    check: (file, at) => resourceProblems(file.clients[at]!, ["clients", at], resourcesOf(file)),
+    reads: ["clients[].requirePkce", "clients[].clientSecret"],
+    check: ({ clients }, at) => {
+      const { requirePkce } = clients[at]!;
+      return inClient(at, pkceProblems({ requirePkce, ...keepingOf(clients[at]!) }));
+    },
+  },
+  {
+    reads: ["clients[].refreshTokenIdleSeconds", "clients[].refreshTokenAbsoluteSeconds"],
+    check: ({ clients }, at) => inClient(at, refreshLifetimeProblems(clients[at]!)),
+  },
+  {
+    reads: ["clients[].resources", "clients[].defaultApi", ...RESOURCES],
+    check(file, at) {
+      const { resources: apis, defaultApi } = file.clients[at]!;
+      return inClient(
+        at,
+        apiProblems({ apis, defaultApi }, { setting: "resources", known: resourcesOf(file) }),
+      );
+    },
   },
 ];
 
@@ -83,60 +118,11 @@ function usernameProblems(username: string, at: number): Problem[] {
       ];
 }
 
-function grantTypeProblems(client: ClientConfiguration, path: SettingPath): Problem[] {
-  const problems: Problem[] = [];
-  const uses = (type: ClientConfiguration["grantTypes"][number]) => client.grantTypes.includes(type);
-  if (uses("authorization_code") && client.redirectUris.length === 0) {
-    problems.push({
-      path: [...path, "redirectUris"],
-      message: "found none; authorization_code needs at least one",
-    });
-  }
-  if (uses("client_credentials") && client.clientSecret === undefined) {
-    problems.push({
-      path: [...path, "clientSecret"],
-      message: "found none; client_credentials needs a secret",
-    });
-  }
-  if (uses("refresh_token") && !uses("authorization_code")) {
-    problems.push({
-      path: [...path, "grantTypes"],
-      message: "found refresh_token, which comes with authorization_code only; add that, or remove it",
-    });
-  }
-  return problems;
-}
+/** The problems of a client, at their place in the file. */
+const inClient = (at: number, problems: readonly AppProblem[]): Problem[] =>
+  problems.map(({ path, message }) => ({ path: ["clients", at, ...path], message }));
 
-function redirectUriProblems(
-  client: ClientConfiguration,
-  field: "redirectUris" | "postLogoutRedirectUris",
-  path: SettingPath,
-): Problem[] {
-  return client[field].flatMap((uri, index) => {
-    const message = problemOfRedirectUri(uri, client.type);
-    if (message === undefined) return [];
-    return [{ path: [...path, field, index], message: `found ${JSON.stringify(uri)}; ${message}` }];
-  });
-}
-
-function resourceProblems(
-  client: ClientConfiguration,
-  path: SettingPath,
-  resources: readonly ResourceConfiguration[],
-): Problem[] {
-  return Object.entries(client.resources).flatMap(([identifier, scopes]) => {
-    const at = [...path, "resources", identifier];
-    const resource = resources.find((candidate) => candidate.identifier === identifier);
-    if (resource === undefined) {
-      return [
-        { path: at, message: "no such resource is configured; add it to resources, or remove it here" },
-      ];
-    }
-    return scopes
-      .filter((scope) => !Object.hasOwn(resource.scopes, scope))
-      .map((scope) => ({
-        path: at,
-        message: `the resource has no scope ${JSON.stringify(scope)}; add it there, or remove it here`,
-      }));
-  });
-}
+const keepingOf = ({ clientSecret }: ClientConfiguration): SecretKeeping => ({
+  isConfidential: clientSecret !== undefined,
+  secretSetting: "clientSecret",
+});

@@ -10,7 +10,7 @@ export const resourcesOf = (file: {
 }): readonly ResourceConfiguration[] => [...file.resources, ownApi(file.issuer)];
 
 /** The server's own API is a resource like any other, so that its tokens are made and checked like any other. */
-function ownApi(issuer: string): ResourceConfiguration {
+export function ownApi(issuer: string): ResourceConfiguration {
   return {
     identifier: apiResourceOf(issuer),
     name: "Portcullis",
@@ -24,5 +24,7 @@ function ownApi(issuer: string): ResourceConfiguration {
       [API_SCOPES.writeApps]: "Disable and enable apps",
     },
     accessTokenTtlSeconds: 300,
+    algorithm: "ES256",
+    claims: {},
   };
 }

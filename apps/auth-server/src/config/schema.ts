@@ -27,23 +27,81 @@ const mebibytes = z.int().min(1).max(1_048_576);
 const requestsPerMinute = z.int().min(1).max(1_000_000);
 
 /** An API that takes our tokens, named by its resource indicator (RFC 8707). */
+export const SIGNING_ALGORITHMS = ["ES256"] as const;
+const signingAlgorithm = z.enum(SIGNING_ALGORITHMS).default("ES256");
+
+/** Claims that say what a token is, and to whom it belongs: nothing else may fill them. */
+export const RESERVED_CLAIMS = [
+  "iss",
+  "sub",
+  "aud",
+  "exp",
+  "nbf",
+  "iat",
+  "jti",
+  "client_id",
+  "scope",
+  "cnf",
+  "act",
+  "may_act",
+  "auth_time",
+  "acr",
+  "amr",
+  "azp",
+  "nonce",
+  "sid",
+  "gid",
+  "rv",
+  "org",
+  "roles",
+  "groups",
+  "entitlements",
+  "typ",
+  "events",
+  "txn",
+] as const;
+const claimName = z
+  .string()
+  .regex(/^[^\0\s]{1,100}$/, "must be the name of a claim, without spaces")
+  .refine(
+    (name) => !(RESERVED_CLAIMS as readonly string[]).includes(name),
+    "says what a token is; take another name",
+  );
+const claimSource = z
+  .string()
+  .regex(
+    /^(?:username|name|email|attributes\.[\w.-]{1,100})$/,
+    "must be username, name, email, or attributes. with the name of an attribute",
+  );
+export const claimsSchema = z.record(claimName, claimSource);
+export const permissionsSchema = z.record(scopeToken, z.string().min(1).max(200));
+export const tokenSeconds = z.int().min(5).max(GREATEST_MAX_LIFETIME_SECONDS);
+const refreshSeconds = z
+  .int()
+  .min(60)
+  .max(10 * 365 * 86_400);
+
 export const resourceSchema = z.strictObject({
   identifier: z.url().describe("Resource indicator of the API (RFC 8707). It is the `aud` of its tokens."),
   name: z.string().min(1).max(100).describe("Name that users see."),
-  scopes: z
-    .record(scopeToken, z.string().min(1).max(200))
-    .describe(
-      "Each scope, and what it lets an app do. The consent page shows these words, so write them for users.",
-    ),
-  accessTokenTtlSeconds: z
-    .int()
-    .min(5)
-    .max(GREATEST_MAX_LIFETIME_SECONDS)
+  scopes: permissionsSchema.describe(
+    "Each scope, and what it lets an app do. The consent page shows these words, so write them for users.",
+  ),
+  accessTokenTtlSeconds: tokenSeconds
     .default(FIVE_MINUTES)
     .describe("Lifetime of its access tokens, at most `maxAccessTokenLifetimeSeconds`."),
+  algorithm: signingAlgorithm.describe("Algorithm that signs its access tokens."),
+  claims: claimsSchema
+    .default({})
+    .describe(
+      "Claims of its access tokens, and where each comes from: `username`, `name`, `email`, or `attributes.NAME` of the user.",
+    ),
 });
 
 export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
+export type GrantType = (typeof GRANT_TYPES)[number];
+export const APP_TYPES = ["web", "spa", "native", "service"] as const;
+export type AppType = (typeof APP_TYPES)[number];
 
 export const clientSchema = z.strictObject({
   clientId: identifier.describe("Name of the client in the protocol."),
@@ -71,10 +129,10 @@ export const clientSchema = z.strictObject({
     .min(1)
     .describe("`client_credentials` needs a secret; `refresh_token` comes with `authorization_code` only."),
   type: z
-    .enum(["web", "native"])
+    .enum(APP_TYPES)
     .default("web")
     .describe(
-      "`native` for an app on the user's own device (RFC 8252). It may have redirect URIs with a private-use scheme. For `http://127.0.0.1` and `http://[::1]` any port is accepted.",
+      "`web` runs on a server, `spa` in a browser, `service` acts for itself alone. `web` without a secret counts as `spa`, and with `client_credentials` alone as `service`. `native` is for an app on the user's own device (RFC 8252). It may have redirect URIs with a private-use scheme. For `http://127.0.0.1` and `http://[::1]` any port is accepted.",
     ),
   firstParty: z
     .boolean()
@@ -93,6 +151,28 @@ export const clientSchema = z.strictObject({
     .default(false)
     .describe(
       "Whether it may introspect every token. Otherwise it may introspect its own tokens, and those for the APIs that it is configured for.",
+    ),
+  requirePkce: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether it must use PKCE. Only an app with a secret may go without. It must send a `nonce` then (RFC 9700, section 2.1.1).",
+    ),
+  defaultApi: z
+    .string()
+    .optional()
+    .describe("One of its `resources`. A request without `resource` gets a token for it."),
+  idTokenAlgorithm: signingAlgorithm.describe("Algorithm that signs its ID tokens."),
+  accessTokenTtlSeconds: tokenSeconds
+    .optional()
+    .describe("Lifetime of its access tokens. If the API has a shorter one, that counts."),
+  refreshTokenIdleSeconds: refreshSeconds
+    .optional()
+    .describe("How long a refresh token may stay unused. It never outlives its session."),
+  refreshTokenAbsoluteSeconds: refreshSeconds
+    .optional()
+    .describe(
+      "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
     ),
 });
 
@@ -245,8 +325,18 @@ export const configurationSchema = z.strictObject({
     ),
   // At least what verifiers allow by default: with less, a revocation could leave the log before its token dies.
   clockSkewSeconds: z.int().min(5).max(60).default(5).describe("How far the clocks of verifiers may be off."),
-  resources: z.array(resourceSchema).default([]).describe("APIs that accept tokens of this server."),
-  clients: z.array(clientSchema).default([]).describe("Apps, services and verifiers."),
+  resources: z
+    .array(resourceSchema)
+    .default([])
+    .describe(
+      "APIs to create at the start, if they do not exist yet. Later changes in the file have no effect.",
+    ),
+  clients: z
+    .array(clientSchema)
+    .default([])
+    .describe(
+      "Apps, services and verifiers to create at the start, if they do not exist yet. Later changes in the file have no effect.",
+    ),
   users: z
     .array(userSchema)
     .default([])

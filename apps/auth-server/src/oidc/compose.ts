@@ -1,6 +1,8 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
 import type { Clock, Log, RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
+import type { Apis } from "../apis/apis.ts";
+import type { ClientSecrets } from "../apps/client-secrets.ts";
 import type { Clients } from "../apps/clients.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
@@ -47,7 +49,9 @@ export interface OidcOptions {
   readonly local: LocalRevocations;
   readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
+  readonly apis: Apis;
   readonly clients: Clients;
+  readonly clientSecrets: ClientSecrets;
   readonly operatorLog: Log;
   readonly clock: Clock;
   readonly times: StoredTimes;
@@ -73,7 +77,8 @@ export interface Oidc {
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
-  const { configuration, storage, ring, clients, users, clock, times, randomBytes, operatorLog } = options;
+  const { configuration, storage, ring, apis, clients, users, clock, times, randomBytes, operatorLog } =
+    options;
   const { revoker, receipts, local, cookieKeys, interactions } = options;
   const { issuer, limits } = configuration;
   const maxStoredBytes = limits.requestBytes;
@@ -114,12 +119,15 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       signingKeys,
       cookieKeys,
       users,
+      apis,
+      clock,
       grants,
       consents,
       issuing,
       times,
       randomBytes,
       endSession: (session) => endings.endSession(session),
+      noteSecretUse: (id) => options.clientSecrets.noteUse(id),
       verify,
       revoker,
       receipts,

@@ -2,7 +2,7 @@
 
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
 import type { Client, Provider } from "oidc-provider";
-import { FIRST_PARTY } from "../apps/clients.ts";
+import { FIRST_PARTY } from "../apps/app-settings.ts";
 import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
 import { signOutError } from "./errors.ts";

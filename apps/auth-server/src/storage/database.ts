@@ -1,4 +1,5 @@
 import type { AccountTables } from "./tables/account.ts";
+import type { AppTables } from "./tables/apps.ts";
 import type { KeyTables } from "./tables/keys.ts";
 import type { OidcTables } from "./tables/oidc.ts";
 import type { PeopleTables } from "./tables/people.ts";
@@ -12,6 +13,7 @@ export interface Database
     OidcTables,
     PeopleTables,
     AccountTables,
+    AppTables,
     SpaceTables {}
 
 export type Dialect = "sqlite" | "postgres";

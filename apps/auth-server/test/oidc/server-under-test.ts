@@ -39,8 +39,8 @@ export interface ServerUnderTest {
   /** What pruning by this server deletes is gone when it resolves. Default: the first. */
   prune(url?: string): Promise<void>;
   /** Stops it and starts it again on the same data and port. */
-  restart(options?: { readonly acceptRemovals?: boolean }): Promise<void>;
-  /** After a restart that was refused. */
+  restart(): Promise<void>;
+  /** After it was closed. */
   startAgain(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   let passedMs = 0;
   const moved = new Map<string, number>();
 
-  async function start(on = port, acceptRemovals = false): Promise<AuthServer> {
+  async function start(on = port): Promise<AuthServer> {
     const movedMs = () => moved.get(urlOf(on)) ?? 0;
     const nowMs = () => machineNowMs() + passedMs + movedMs();
     const server = await createAuthServer({
@@ -70,7 +70,6 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
         clock: { wallMs: nowMs },
       }),
       clock: { wallMs: nowMs, monotonicMs: () => performance.now() + passedMs },
-      acceptRemovals,
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
     });
     moveClockOf(server.app.server, () => passedMs + movedMs());
@@ -100,9 +99,9 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     async prune(url = document.issuer) {
       await (others.get(url) ?? server).prune();
     },
-    async restart({ acceptRemovals = false } = {}) {
+    async restart() {
       await close(server);
-      server = await start(port, acceptRemovals);
+      server = await start();
     },
     async startAgain() {
       server = await start();

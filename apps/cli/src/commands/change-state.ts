@@ -49,8 +49,7 @@ const APPS: Thing = {
   exampleNote: "no longer used",
   disabling: `The app gets no more tokens, for any user. Every grant, refresh token and access token that it has ends. An app cannot
 disable itself: act as another client (--client-id).`,
-  enabling: `The app may ask for tokens again. What has ended stays ended: its users sign in again. If the app is no longer in the
-configuration file, put it back there instead.`,
+  enabling: `The app may ask for tokens again. What has ended stays ended: its users sign in again.`,
   reach: (key) => `every grant and token of the app ${key}, for all users`,
   nameOf: (state) => ("clientId" in state ? visible(state.clientId) : ""),
 };

@@ -26,9 +26,9 @@ type IsDisabled = (transaction: WriteTransaction, id: string) => Promise<boolean
 
 const IS_DISABLED: Readonly<Record<keyof typeof REMEDIES, IsDisabled>> = {
   async client({ db }, id) {
-    const query = db.selectFrom("oidc_clients").select(["disabled_at", "removed_at"]);
+    const query = db.selectFrom("oidc_clients").select("disabled_at");
     const client = await query.where("client_id", "=", id).executeTakeFirst();
-    return client !== undefined && (client.disabled_at ?? client.removed_at) !== null;
+    return client !== undefined && client.disabled_at !== null;
   },
   async subject({ db }, id) {
     const query = db.selectFrom("users").select("disabled_at").where("id", "=", id);

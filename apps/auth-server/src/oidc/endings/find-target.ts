@@ -16,8 +16,8 @@ import {
   pairKeyOf,
   type Scope,
 } from "@portcullis/protocol";
+import type { Apis } from "../../apis/apis.ts";
 import { appsError } from "../../apps/errors.ts";
-import type { ResourceConfiguration } from "../../config/schema.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
 import { peopleError } from "../../people/errors.ts";
 import { ambiguousUser, type Users, unknownUser } from "../../people/users.ts";
@@ -29,7 +29,7 @@ import { assertReason } from "./assert-reason.ts";
 
 export interface FindTargetOptions {
   readonly users: Pick<Users, "search">;
-  readonly resources: readonly ResourceConfiguration[];
+  readonly apis: Pick<Apis, "exists">;
 }
 
 type Find = (looking: Looking, key: string) => Promise<FoundTarget>;
@@ -66,9 +66,9 @@ export const TARGET_ERRORS: readonly ErrorDefinition[] = [
 ];
 
 export function createFindTarget(options: FindTargetOptions): FindTarget {
-  const { users, resources } = options;
+  const { users, apis } = options;
   return async (transaction, command) => {
-    const target = await find({ users, resources, transaction }, command);
+    const target = await find({ users, apis, transaction }, command);
     await assertReason(transaction, command, target.key);
     return target;
   };
@@ -184,6 +184,6 @@ async function findKey({ transaction }: Looking, key: string): Promise<FoundTarg
   return isRefused ? { key, state: "ended", reachedBy: [{ scope: "key", key }] } : there(key);
 }
 
-async function findAudience({ resources }: Looking, key: string): Promise<FoundTarget> {
-  return resources.some(({ identifier }) => identifier === key) ? there(key) : notThere("audience", key);
+async function findAudience({ transaction, apis }: Looking, key: string): Promise<FoundTarget> {
+  return (await apis.exists(transaction, key)) ? there(key) : notThere("audience", key);
 }

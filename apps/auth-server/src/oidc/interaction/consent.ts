@@ -1,5 +1,5 @@
 /** What a consent page asks, and what allowing it adds to the grant. */
-import type { ResourceConfiguration } from "../../config/schema.ts";
+import type { Api } from "../../apis/apis.ts";
 import { givesAnything } from "../provider/account-claims.ts";
 import type { Allowed } from "../state/consents.ts";
 
@@ -31,7 +31,7 @@ export interface Asked {
 export interface ConsentQuestion {
   readonly details: ConsentDetails;
   readonly asked: Asked;
-  readonly resources: readonly ResourceConfiguration[];
+  readonly resources: readonly Api[];
   /** Of the user. What is not among them cannot be given, and is not named. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
@@ -48,7 +48,7 @@ function shownOf({ details, asked, resources, claims }: ConsentQuestion): Consen
 
 function requestsOf(
   { missingOIDCScope = [], missingOIDCClaims = [], missingResourceScopes = {} }: ConsentDetails,
-  resources: readonly ResourceConfiguration[],
+  resources: readonly Api[],
 ): ConsentRequest[] {
   const own = missingOIDCScope.map((scope) => OIDC_SCOPES[scope] ?? scope);
   const claims = missingOIDCClaims.map((claim) => `See your ${claim.replaceAll("_", " ")}`);
@@ -57,17 +57,17 @@ function requestsOf(
     const resource = resources.find((candidate) => candidate.identifier === identifier);
     return {
       resource: resource?.name ?? identifier,
-      descriptions: scopes.map((scope) => resource?.scopes[scope] ?? scope),
+      descriptions: scopes.map((scope) => resource?.permissions[scope] ?? scope),
     };
   });
   return descriptions.length === 0 ? requests : [{ resource: undefined, descriptions }, ...requests];
 }
 
-function detailsOf({ scope, resource }: Asked, resources: readonly ResourceConfiguration[]): ConsentDetails {
+function detailsOf({ scope, resource }: Asked, resources: readonly Api[]): ConsentDetails {
   const scopes = String(scope ?? "").split(" ");
   const named = resources.filter(({ identifier }) => [resource].flat().includes(identifier));
   const ofEach = named.map(
-    ({ identifier, scopes: known }) =>
+    ({ identifier, permissions: known }) =>
       [identifier, scopes.filter((word) => Object.hasOwn(known, word))] as const,
   );
   return {
@@ -75,6 +75,17 @@ function detailsOf({ scope, resource }: Asked, resources: readonly ResourceConfi
     missingResourceScopes: Object.fromEntries(ofEach.filter(([, words]) => words.length > 0)),
   };
 }
+
+/** The APIs that a consent page is about. */
+export const apisAskedFor = (
+  { missingResourceScopes = {} }: ConsentDetails,
+  { resource }: Asked,
+): string[] => [
+  ...new Set([
+    ...Object.keys(missingResourceScopes),
+    ...[resource].flat().filter((one) => typeof one === "string"),
+  ]),
+];
 
 /** What a yes to the page allows: what the page showed, and nothing else. */
 export function allowedBy(question: ConsentQuestion): Allowed {

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { errors, type Provider } from "oidc-provider";
+import type { Apis } from "../../apis/apis.ts";
 import type { Configuration } from "../../config/load.ts";
 import { consentPage } from "../../pages/consent-page.ts";
 import { pagesError } from "../../pages/errors.ts";
@@ -21,7 +22,13 @@ import { oidcError } from "../errors.ts";
 import { claimsOf } from "../provider/account-claims.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import type { GrantStore } from "../state/grant-store.ts";
-import { allowedBy, type ConsentDetails, type ConsentQuestion, consentContent } from "./consent.ts";
+import {
+  allowedBy,
+  apisAskedFor,
+  type ConsentDetails,
+  type ConsentQuestion,
+  consentContent,
+} from "./consent.ts";
 
 export interface InteractionOptions {
   readonly provider: Provider;
@@ -30,6 +37,7 @@ export interface InteractionOptions {
   readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
+  readonly apis: Pick<Apis, "named">;
   readonly grants: GrantStore;
   readonly forms: FormTokens;
   readonly notices: Notices;
@@ -156,22 +164,21 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
     formToken: options.forms.tokenFor(purposeOf(interaction)),
     clientName: client.clientName ?? client.clientId,
     username: user.username,
-    requests: consentContent(questionOf(options, interaction, user)),
+    requests: consentContent(await questionOf(options, interaction, user)),
     returnsTo: formTargetOf(interaction.params.redirect_uri as string),
   });
   return send(exchange, markup);
 }
 
-const questionOf = (
-  { configuration: { resources } }: InteractionOptions,
+async function questionOf(
+  { apis }: InteractionOptions,
   { prompt, params }: Interaction,
   user: User,
-): ConsentQuestion => ({
-  details: prompt.details as ConsentDetails,
-  asked: params,
-  resources,
-  claims: claimsOf(user),
-});
+): Promise<ConsentQuestion> {
+  const details = prompt.details as ConsentDetails;
+  const resources = await apis.named(apisAskedFor(details, params));
+  return { details, asked: params, resources, claims: claimsOf(user) };
+}
 
 async function decide(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   const { decision } = exchange.request.body as { decision?: unknown };
@@ -190,7 +197,7 @@ async function allow(options: InteractionOptions, exchange: Exchange): Promise<F
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const allowed = allowedBy(questionOf(options, exchange.interaction, user));
+  const allowed = allowedBy(await questionOf(options, exchange.interaction, user));
   const grantId = await options.grants.consent(owner, {
     allowed,
     extend: (existing, all) => extendGrant(options.provider, { owner, existing, allowed: all }),

@@ -7,7 +7,7 @@
  */
 import { hasCode } from "@portcullis/protocol";
 import type { Client, KoaContextWithOIDC } from "oidc-provider";
-import { FIRST_PARTY } from "../../apps/clients.ts";
+import { FIRST_PARTY } from "../../apps/app-settings.ts";
 import { requestState } from "../request-state.ts";
 import { type Allowed, allowedIn, type Consents, isWithin } from "../state/consents.ts";
 import type { GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";

@@ -1,5 +1,5 @@
 /** What oidc-provider is told. Each departure from its defaults says why, or is named in docs/decisions/0002. */
-import type { DiscoveryExtension, RevocableClaims } from "@portcullis/protocol";
+import type { Clock, DiscoveryExtension, RevocableClaims } from "@portcullis/protocol";
 import {
   type AdapterFactory,
   type Client,
@@ -7,7 +7,8 @@ import {
   type KoaContextWithOIDC,
   type Configuration as LibraryConfiguration,
 } from "oidc-provider";
-import { CLIENT_RESOURCES, FIRST_PARTY, INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import type { Apis } from "../../apis/apis.ts";
+import { DEFAULT_API, OWN_METADATA } from "../../apps/app-settings.ts";
 import { USERINFO_TOKEN_TTL_SECONDS } from "../../config/access-token-lifetime.ts";
 import type { Configuration } from "../../config/load.ts";
 import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
@@ -17,9 +18,11 @@ import { requestState } from "../request-state.ts";
 import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
+import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
 import { resourceFor } from "../tokens/resources.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import { isPkceRequired } from "./check-pkce.ts";
 import { existingGrant } from "./existing-grant.ts";
 import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
@@ -44,6 +47,8 @@ export interface LibraryConfigurationOptions {
   readonly signingKeys: readonly SigningKey[];
   readonly cookieKeys: readonly string[];
   readonly users: Users;
+  readonly apis: Apis;
+  readonly clock: Clock;
   readonly grants: GrantStore;
   readonly consents: Consents;
   readonly issuing: IssuingPhase;
@@ -64,15 +69,17 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     claims: Object.fromEntries(Object.entries(CLAIMS_OF_SCOPE).map(([scope, names]) => [scope, [...names]])),
     responseTypes: ["code"],
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
-    pkce: { required: () => true },
+    pkce: { required: isPkceRequired },
     allowOmittingSingleRegisteredRedirectUri: false,
-    extraClientMetadata: { properties: [CLIENT_RESOURCES, FIRST_PARTY, INTROSPECTS_ANY_TOKEN] },
+    extraClientMetadata: { properties: [...OWN_METADATA] },
     ttl: {
       ...TTL,
       // A session of nobody remembers a form at most: anybody can make them.
       Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : TTL.Session),
-      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
-      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS,
+      AccessToken: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
+      ClientCredentials: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
+      RefreshToken: (ctx, token, client) =>
+        refreshTokenLifetime({ ctx, token, client, longest: TTL.RefreshToken, clock: options.clock }),
     },
     findAccount: (_ctx, id) => accountOf(users, id),
     loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, sessionLifeSeconds: TTL.Session }),
@@ -108,7 +115,8 @@ function cookiesOf({
 
 type Features = NonNullable<LibraryConfiguration["features"]>;
 
-function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
+function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Features {
+  const { maxAccessTokenLifetimeSeconds } = configuration;
   const features: Features = {
     devInteractions: { enabled: false },
     // Verifiers do not check proofs yet: a bound token that is taken as a bearer token would promise too much.
@@ -119,10 +127,11 @@ function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
     rpInitiatedLogout: { enabled: true, ...logoutPages },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (_ctx, _client, oneOf) => oneOf as never,
+      defaultResource: (_ctx, client, oneOf) => defaultResource(client, oneOf) as never,
       // RFC 8707, section 2.2: a token request that names no resource gets the one that was granted.
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, resource, client) => resourceFor(configuration, resource, client),
+      getResourceServerInfo: (_ctx, resource, client) =>
+        resourceFor({ apis, maxAccessTokenLifetimeSeconds }, resource, client),
     },
   };
   const introspection = {
@@ -132,6 +141,20 @@ function featuresOf({ configuration }: LibraryConfigurationOptions): Features {
   };
   // Its declarations know introspection only together with a feature that we do not use.
   return { ...features, introspection } as Features;
+}
+
+interface ForApi {
+  readonly resourceServer?: { readonly accessTokenTTL?: number | undefined } | undefined;
+}
+
+const lifetimeOfApi = ({ resourceServer }: ForApi): number =>
+  resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS;
+
+/** For a client that cannot send `resource`, and among several that were granted. */
+function defaultResource(client: Client, oneOf: readonly string[] | undefined): unknown {
+  const ofApp = client[DEFAULT_API] as string | undefined;
+  if (oneOf === undefined || (ofApp !== undefined && oneOf.includes(ofApp))) return ofApp;
+  return oneOf;
 }
 
 /** One algorithm everywhere: fewer to get wrong, and no client secret is ever a signing key. */

@@ -1,6 +1,6 @@
 /** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
 import type { Provider } from "oidc-provider";
-import { isClientSecret } from "../../apps/clients.ts";
+import { matchingSecret } from "../../apps/client-secrets.ts";
 import { newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
 import { NO_SIGN_IN } from "../state/session-store.ts";
@@ -10,6 +10,8 @@ export interface ModelOptions {
   readonly randomBytes: RandomBytes;
   /** Ends the session and all below it and appends it to the log, in one transaction. */
   readonly endSession: (session: { uid: string; accountId?: string | undefined }) => Promise<unknown>;
+  /** Called with the id of a secret that an app has just shown. */
+  readonly noteSecretUse: (id: string) => void;
 }
 
 /** Once, right after the provider was made and before its first request. */
@@ -21,7 +23,7 @@ export function adaptModels(provider: Provider, options: ModelOptions): void {
   identifyGrants(provider, options.randomBytes);
   identifyAccessTokens(provider, options.randomBytes);
   endSessionsThroughLog(provider, options);
-  compareHashedSecrets(provider);
+  compareHashedSecrets(provider, options);
   compareRedirectUris(provider);
 }
 
@@ -123,12 +125,14 @@ function endSessionsThroughLog(provider: Provider, { endSession }: ModelOptions)
   };
 }
 
-function compareHashedSecrets(provider: Provider): void {
+function compareHashedSecrets(provider: Provider, { noteSecretUse }: ModelOptions): void {
   classOf(provider.Client).prototype.compareClientSecret = function compareClientSecret(
     this: { clientId: string; clientSecret?: string },
     secret: string,
   ) {
-    return isClientSecret({ clientId: this.clientId, hashInHex: this.clientSecret }, secret);
+    const id = matchingSecret({ clientId: this.clientId, written: this.clientSecret }, secret);
+    if (id !== undefined) noteSecretUse(id);
+    return id !== undefined;
   };
 }
 

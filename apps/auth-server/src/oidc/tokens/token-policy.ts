@@ -3,7 +3,7 @@
  * which jwt-endpoints.ts does: a client must not learn by the format of a token what it may not learn by its right.
  */
 import type { Client } from "oidc-provider";
-import { INTROSPECTS_ANY_TOKEN } from "../../apps/clients.ts";
+import { INTROSPECTS_ANY_TOKEN } from "../../apps/app-settings.ts";
 import { resourcesOf } from "./resources.ts";
 
 export interface TokenOwner {

@@ -15,6 +15,8 @@ import { addRemovals } from "./0011-removals.ts";
 import { addSpace } from "./0013-space.ts";
 import { addKnownPlaces } from "./0014-known-places.ts";
 import { addConsents } from "./0015-consents.ts";
+import { addApps } from "./0021-apps.ts";
+import { addApis } from "./0022-apis.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -29,4 +31,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0013-space": addSpace,
   "0014-known-places": addKnownPlaces,
   "0015-consents": addConsents,
+  "0021-apps": addApps,
+  "0022-apis": addApis,
 };

@@ -9,7 +9,6 @@ export interface OidcTables {
   oidc_artefacts: ArtefactsTable;
   oidc_spent_codes: SpentCodesTable;
   oidc_refresh_successors: RefreshSuccessorsTable;
-  oidc_clients: ClientsTable;
   oidc_cookie_keys: CookieKeysTable;
 }
 
@@ -112,19 +111,6 @@ export interface RefreshSuccessorsTable {
   sealed: Uint8Array;
   /** Milliseconds. */
   spent_at: number;
-}
-
-export interface ClientsTable {
-  client_id: string;
-  /** JSON of the client's metadata, without its secret. */
-  metadata: string;
-  secret_hash: Uint8Array | null;
-  /** Set by hand, and undone by hand alone. */
-  disabled_at: number | null;
-  /** What brought it here, and so may take it away. */
-  origin: Generated<"file">;
-  /** Set when the file of the last start did not have it any more. It can do nothing until a file has it again. */
-  removed_at: number | null;
 }
 
 export interface CookieKeysTable {

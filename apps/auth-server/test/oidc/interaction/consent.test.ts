@@ -282,15 +282,4 @@ describe("a consent for an app that is switched off", () => {
     await server.server.storage.write((transaction) => clients.enable(transaction, "web"));
     assert.ok(isEnd((await afterPassword()).page.url));
   });
-
-  it("is over when the app has left the configuration: another may get its name", async () => {
-    await signIn(server);
-    const { clients } = server.server.oidc;
-    const { read } = server.server.storage;
-    const rules = { acceptRemovals: true, endBelow: async () => {}, endUnasked: async () => {} };
-    await clients.configure([], rules);
-    assert.deepEqual(await read.selectFrom("oidc_consents").selectAll().execute(), []);
-    await server.restart();
-    assert.ok(asks((await afterPassword()).page));
-  });
 });

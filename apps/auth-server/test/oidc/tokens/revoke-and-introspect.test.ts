@@ -127,11 +127,11 @@ describe("client credentials", () => {
 
   it("are refused with the stored hash as the secret", async () => {
     const { secret_hash } = await server.server.storage.read
-      .selectFrom("oidc_clients")
+      .selectFrom("client_secrets")
       .select("secret_hash")
       .where("client_id", "=", "service")
       .executeTakeFirstOrThrow();
-    const hash = Buffer.from(secret_hash!).toString("hex");
+    const hash = Buffer.from(secret_hash).toString("hex");
     const authorization = `Basic ${Buffer.from(`service:${hash}`).toString("base64")}`;
     assertRefused(
       await token(server.issuer, { grant_type: "client_credentials" }, { authorization }),

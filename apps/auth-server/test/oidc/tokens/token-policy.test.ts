@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Client } from "oidc-provider";
-import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "../../../src/apps/clients.ts";
+import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "../../../src/apps/app-settings.ts";
 import { mayIntrospect, mayRevoke } from "../../../src/oidc/tokens/token-policy.ts";
 
 const ORDERS = "https://orders.example";

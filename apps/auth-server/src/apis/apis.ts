@@ -1,0 +1,203 @@
+/**
+ * APIs in SQL. Every token request reads the row of its API, so that what one server changes is so at every other with the
+ * next request.
+ */
+import type { Clock } from "@portcullis/protocol";
+import type { Selectable } from "kysely";
+import { ownApi } from "../config/own-api.ts";
+import type { ResourceConfiguration } from "../config/schema.ts";
+import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
+import type { ApisTable } from "../storage/tables/apps.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { apisError } from "./errors.ts";
+
+/** What can be set. */
+export interface ApiSettings {
+  readonly name: string;
+  /** Each permission (a scope), and what it lets an app do, in words. */
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly accessTokenTtlSeconds: number;
+  readonly algorithm: "ES256";
+  /** Claim to where its value comes from. */
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+export interface Api extends ApiSettings {
+  readonly identifier: string;
+  readonly enabled: boolean;
+  readonly origin: "file" | "api" | "built-in";
+  /** Of the built-in one 0: it is never another. */
+  readonly revision: number;
+  /** Seconds; undefined of the built-in one. */
+  readonly createdAt: number | undefined;
+  readonly changedAt: number | undefined;
+}
+
+export class Apis {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  /** Compiled once, with the identifier as its parameter: every token request asks it. */
+  readonly #byIdentifier: ReturnType<typeof compileByIdentifier>;
+  /** The server's own. */
+  readonly own: Api;
+
+  constructor(options: { storage: Storage; clock: Clock; issuer: string }) {
+    this.#storage = options.storage;
+    this.#clock = options.clock;
+    this.#byIdentifier = compileByIdentifier(options.storage.read);
+    this.own = builtIn(ownApi(options.issuer));
+  }
+
+  /** For whoever asks for a token: undefined when it is disabled. */
+  async findEnabled(identifier: string): Promise<Api | undefined> {
+    const api = await this.find(identifier);
+    return api?.enabled ? api : undefined;
+  }
+
+  async find(identifier: string): Promise<Api | undefined> {
+    if (identifier === this.own.identifier) return this.own;
+    const query = { ...this.#byIdentifier, parameters: [identifier] };
+    const { rows } = await this.#storage.read.executeQuery<ApiRow>(query);
+    return rows[0] && apiOf(rows[0]);
+  }
+
+  /** Those of them that there are. */
+  async named(identifiers: readonly string[]): Promise<Api[]> {
+    const found = await Promise.all(identifiers.map((identifier) => this.find(identifier)));
+    return found.filter((api) => api !== undefined);
+  }
+
+  /** In a transaction, and locked there: the permissions that an app is given must not be taken away meanwhile. */
+  async namedIn({ db, lockRows }: WriteTransaction, identifiers: readonly string[]): Promise<Api[]> {
+    const query = db
+      .selectFrom("apis")
+      .selectAll()
+      .where("identifier", "in", [...identifiers, ""]);
+    const rows = await lockRows(query.orderBy("identifier")).execute();
+    return [...rows.map(apiOf), ...(identifiers.includes(this.own.identifier) ? [this.own] : [])];
+  }
+
+  /** Locked, in the transaction that goes on to change it. Throws `unknown_api`, and `built_in_api` of the server's own. */
+  async lock({ db, lockRows }: WriteTransaction, identifier: string): Promise<Api> {
+    if (identifier === this.own.identifier) throw apisError("built_in_api");
+    const query = db.selectFrom("apis").selectAll().where("identifier", "=", identifier);
+    const row = await lockRows(query).executeTakeFirst();
+    return row === undefined ? throwUnknown(identifier) : apiOf(row);
+  }
+
+  async exists({ db }: Pick<WriteTransaction, "db">, identifier: string): Promise<boolean> {
+    if (identifier === this.own.identifier) return true;
+    const query = db.selectFrom("apis").select("identifier").where("identifier", "=", identifier);
+    return (await query.executeTakeFirst()) !== undefined;
+  }
+
+  /** Whether it is new: one that is there is left as it is. */
+  async insert({ db }: WriteTransaction, api: NewApi): Promise<boolean> {
+    const now = wholeSeconds(this.#clock);
+    const row = { ...columnsOf(api), identifier: api.identifier, origin: api.origin, disabled_at: null };
+    const inserted = await db
+      .insertInto("apis")
+      .values({ ...row, revision: 1, created_at: now, changed_at: now })
+      .onConflict((conflict) => conflict.column("identifier").doNothing())
+      .returning("identifier")
+      .executeTakeFirst();
+    if (inserted !== undefined) await forgetTombstone(db, api.identifier);
+    return inserted !== undefined;
+  }
+
+  async update({ db }: WriteTransaction, identifier: string, settings: ApiSettings): Promise<void> {
+    await db
+      .updateTable("apis")
+      .set((eb) => ({
+        ...columnsOf(settings),
+        revision: eb("revision", "+", 1),
+        changed_at: wholeSeconds(this.#clock),
+      }))
+      .where("identifier", "=", identifier)
+      .execute();
+  }
+
+  async setEnabled({ db }: WriteTransaction, identifier: string, enabled: boolean): Promise<void> {
+    const now = wholeSeconds(this.#clock);
+    await db
+      .updateTable("apis")
+      .set((eb) => ({
+        disabled_at: enabled ? null : now,
+        revision: eb("revision", "+", 1),
+        changed_at: now,
+      }))
+      .where("identifier", "=", identifier)
+      .execute();
+  }
+
+  async delete({ db }: WriteTransaction, { identifier, name }: Api, actor: string): Promise<void> {
+    await db.deleteFrom("apis").where("identifier", "=", identifier).execute();
+    const tombstone = { identifier, name, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
+    await db.insertInto("deleted_apis").values(tombstone).execute();
+  }
+}
+
+export interface NewApi extends ApiSettings {
+  readonly identifier: string;
+  readonly origin: "file" | "api";
+}
+
+export type ApiRow = Selectable<ApisTable>;
+
+export const apiOf = (row: ApiRow): Api => ({
+  identifier: row.identifier,
+  name: row.name,
+  permissions: JSON.parse(row.permissions),
+  accessTokenTtlSeconds: row.access_token_ttl_seconds,
+  algorithm: row.algorithm,
+  claims: JSON.parse(row.claims),
+  enabled: row.disabled_at === null,
+  origin: row.origin,
+  revision: row.revision,
+  createdAt: row.created_at,
+  changedAt: row.changed_at,
+});
+
+const columnsOf = (api: ApiSettings) => ({
+  name: api.name,
+  name_key: nameKeyOf(api.name),
+  permissions: JSON.stringify(api.permissions),
+  access_token_ttl_seconds: api.accessTokenTtlSeconds,
+  algorithm: api.algorithm,
+  claims: JSON.stringify(api.claims),
+});
+
+/** What names are compared by. */
+export const nameKeyOf = (name: string): string => name.normalize("NFKC").toLowerCase();
+
+export const apiSettingsOf = (resource: ResourceConfiguration): ApiSettings => ({
+  name: resource.name,
+  permissions: resource.scopes,
+  accessTokenTtlSeconds: resource.accessTokenTtlSeconds,
+  algorithm: resource.algorithm,
+  claims: resource.claims,
+});
+
+const builtIn = (resource: ResourceConfiguration): Api => ({
+  ...apiSettingsOf(resource),
+  identifier: resource.identifier,
+  enabled: true,
+  origin: "built-in",
+  revision: 0,
+  createdAt: undefined,
+  changedAt: undefined,
+});
+
+const compileByIdentifier = (read: Storage["read"]) =>
+  read.selectFrom("apis").selectAll().where("identifier", "=", "").compile();
+
+async function forgetTombstone(db: WriteTransaction["db"], identifier: string): Promise<void> {
+  await db.deleteFrom("deleted_apis").where("identifier", "=", identifier).execute();
+}
+
+export function throwUnknown(identifier: string): never {
+  throw apisError("unknown_api", {
+    text: `Found ${JSON.stringify(identifier)}, and there is no such API here. Nothing was changed.`,
+  });
+}

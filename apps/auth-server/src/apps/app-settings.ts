@@ -1,0 +1,173 @@
+/** What can be set of an app, how an entry of the configuration file says it, and what the library is told of it. */
+import type { AppType, ClientConfiguration, GrantType } from "../config/schema.ts";
+
+export interface AppSettings {
+  /** How it proves at the token endpoint who it is. */
+  readonly clientAuthentication: "none" | "secret";
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
+  readonly grantTypes: readonly GrantType[];
+  /** Identifier of an API, and the permissions that it may ask for there. */
+  readonly apis: Readonly<Record<string, readonly string[]>>;
+  /** What a request without `resource` gets a token for. */
+  readonly defaultApi?: string | undefined;
+  readonly firstParty: boolean;
+  readonly introspectsAnyToken: boolean;
+  readonly requirePkce: boolean;
+  readonly idTokenAlgorithm: "ES256";
+  /** The API's counts where that is shorter. */
+  readonly accessTokenTtlSeconds?: number | undefined;
+  readonly refreshTokenIdleSeconds?: number | undefined;
+  readonly refreshTokenAbsoluteSeconds?: number | undefined;
+}
+
+export interface NamedSettings extends AppSettings {
+  readonly name: string;
+  readonly type: AppType;
+}
+
+/** Of an entry of the configuration file. */
+export function settingsOfFile(client: ClientConfiguration): NamedSettings {
+  return {
+    name: client.name,
+    type: typeOfFile(client),
+    clientAuthentication: client.clientSecret === undefined ? "none" : "secret",
+    redirectUris: client.redirectUris,
+    postLogoutRedirectUris: client.postLogoutRedirectUris,
+    grantTypes: client.grantTypes,
+    apis: client.resources,
+    firstParty: client.firstParty,
+    introspectsAnyToken: client.introspectsAnyToken,
+    requirePkce: client.requirePkce,
+    idTokenAlgorithm: client.idTokenAlgorithm,
+    ...definedOnly({
+      defaultApi: client.defaultApi,
+      accessTokenTtlSeconds: client.accessTokenTtlSeconds,
+      refreshTokenIdleSeconds: client.refreshTokenIdleSeconds,
+      refreshTokenAbsoluteSeconds: client.refreshTokenAbsoluteSeconds,
+    }),
+  };
+}
+
+/** Files have called everything `web` that is not `native`. */
+function typeOfFile({ type, clientSecret, grantTypes }: ClientConfiguration): AppType {
+  if (type !== "web") return type;
+  if (clientSecret === undefined) return "spa";
+  return grantTypes.includes("authorization_code") ? "web" : "service";
+}
+
+function definedOnly<Values extends object>(values: Values): Partial<Values> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Partial<Values>;
+}
+
+/** How a row names the server's own API: the issuer may get another name, and nobody must be locked out by that. */
+const OWN_API = "/api";
+
+/** Settings as a row keeps them. `ownApi` is the identifier of the server's own API today. */
+export const writtenSettings = (settings: AppSettings, ownApi: string): string =>
+  JSON.stringify(settingsAlone(renamedApi(settings, ownApi, OWN_API)));
+
+export const readSettings = (text: string, ownApi: string): AppSettings =>
+  renamedApi(JSON.parse(text) as AppSettings, OWN_API, ownApi);
+
+function renamedApi(settings: AppSettings, from: string, to: string): AppSettings {
+  if (!Object.hasOwn(settings.apis, from)) return settings;
+  const apis = Object.entries(settings.apis).map(
+    ([name, scopes]) => [name === from ? to : name, scopes] as const,
+  );
+  const defaultApi = settings.defaultApi === from ? to : settings.defaultApi;
+  return { ...settings, apis: Object.fromEntries(apis), defaultApi };
+}
+
+/** By name: nothing else of an app gets into its row by being passed along. */
+const settingsAlone = (settings: AppSettings): AppSettings => ({
+  clientAuthentication: settings.clientAuthentication,
+  redirectUris: settings.redirectUris,
+  postLogoutRedirectUris: settings.postLogoutRedirectUris,
+  grantTypes: settings.grantTypes,
+  apis: settings.apis,
+  defaultApi: settings.defaultApi,
+  firstParty: settings.firstParty,
+  introspectsAnyToken: settings.introspectsAnyToken,
+  requirePkce: settings.requirePkce,
+  idTokenAlgorithm: settings.idTokenAlgorithm,
+  accessTokenTtlSeconds: settings.accessTokenTtlSeconds,
+  refreshTokenIdleSeconds: settings.refreshTokenIdleSeconds,
+  refreshTokenAbsoluteSeconds: settings.refreshTokenAbsoluteSeconds,
+});
+
+/** Metadata that is ours beside the standard ones (RFC 7591). */
+export const CLIENT_RESOURCES = "portcullis_resources";
+export const FIRST_PARTY = "portcullis_first_party";
+export const INTROSPECTS_ANY_TOKEN = "portcullis_introspects_any_token";
+export const REQUIRE_PKCE = "portcullis_require_pkce";
+export const DEFAULT_API = "portcullis_default_api";
+export const LIFETIMES = "portcullis_lifetimes";
+export const OWN_METADATA = [
+  CLIENT_RESOURCES,
+  FIRST_PARTY,
+  INTROSPECTS_ANY_TOKEN,
+  REQUIRE_PKCE,
+  DEFAULT_API,
+  LIFETIMES,
+] as const;
+
+/** Seconds. */
+export interface AppLifetimes {
+  readonly accessToken?: number | undefined;
+  readonly refreshTokenIdle?: number | undefined;
+  readonly refreshTokenAbsolute?: number | undefined;
+}
+
+export interface ClientMetadata {
+  client_id: string;
+  client_name: string;
+  /** Not the secrets: their ids and hashes (client-secrets.ts). The library wants to see something here. */
+  client_secret?: string;
+  redirect_uris: readonly string[];
+  post_logout_redirect_uris: readonly string[];
+  grant_types: readonly string[];
+  response_types: readonly string[];
+  token_endpoint_auth_method: "none" | "client_secret_basic";
+  application_type: "web" | "native";
+  id_token_signed_response_alg: string;
+  [CLIENT_RESOURCES]: Readonly<Record<string, readonly string[]>>;
+  [FIRST_PARTY]: boolean;
+  [INTROSPECTS_ANY_TOKEN]: boolean;
+  [REQUIRE_PKCE]: boolean;
+  [DEFAULT_API]?: string;
+  [LIFETIMES]: AppLifetimes;
+}
+
+/** `secrets` as client-secrets.ts writes them down. */
+export function metadataOf(
+  app: NamedSettings & { readonly clientId: string },
+  secrets: string,
+): ClientMetadata {
+  const { accessTokenTtlSeconds, refreshTokenIdleSeconds, refreshTokenAbsoluteSeconds, defaultApi } = app;
+  const isConfidential = app.clientAuthentication === "secret";
+  return {
+    client_id: app.clientId,
+    client_name: app.name,
+    ...(isConfidential ? { client_secret: secrets } : {}),
+    redirect_uris: app.redirectUris,
+    post_logout_redirect_uris: app.postLogoutRedirectUris,
+    grant_types: app.grantTypes,
+    response_types: app.grantTypes.includes("authorization_code") ? ["code"] : [],
+    token_endpoint_auth_method: isConfidential ? "client_secret_basic" : "none",
+    application_type: app.type === "native" ? "native" : "web",
+    id_token_signed_response_alg: app.idTokenAlgorithm,
+    [CLIENT_RESOURCES]: app.apis,
+    [FIRST_PARTY]: app.firstParty,
+    [INTROSPECTS_ANY_TOKEN]: app.introspectsAnyToken,
+    [REQUIRE_PKCE]: app.requirePkce,
+    ...(defaultApi === undefined ? {} : { [DEFAULT_API]: defaultApi }),
+    [LIFETIMES]: {
+      accessToken: accessTokenTtlSeconds,
+      refreshTokenIdle: refreshTokenIdleSeconds,
+      refreshTokenAbsolute: refreshTokenAbsoluteSeconds,
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Rules between the settings of an app, the same for an entry of the configuration file and for the API. Each returns its
+ * problems with paths inside of the app; what is configured where has its own names for a few of them.
+ */
+import { problemOfRedirectUri } from "./check-redirect-uri.ts";
+import type { AppType, GrantType } from "./schema.ts";
+
+export interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What makes an app one that can keep a secret. */
+export interface SecretKeeping {
+  readonly isConfidential: boolean;
+  /** The setting that would have to change. */
+  readonly secretSetting: "clientSecret" | "clientAuthentication";
+}
+
+interface GrantSettings extends SecretKeeping {
+  readonly grantTypes: readonly GrantType[];
+  readonly redirectUris: readonly string[];
+}
+
+export function grantTypeProblems({
+  grantTypes,
+  redirectUris,
+  isConfidential,
+  secretSetting,
+}: GrantSettings): Problem[] {
+  const uses = (type: GrantType) => grantTypes.includes(type);
+  const problems: Problem[] = [];
+  if (uses("authorization_code") && redirectUris.length === 0) {
+    problems.push(problemAt("redirectUris", "found none; authorization_code needs at least one"));
+  }
+  if (uses("client_credentials") && !isConfidential) {
+    problems.push(problemAt(secretSetting, "found none; client_credentials needs a secret"));
+  }
+  if (uses("refresh_token") && !uses("authorization_code")) {
+    const message = "found refresh_token, which comes with authorization_code only; add that, or remove it";
+    problems.push(problemAt("grantTypes", message));
+  }
+  return problems;
+}
+
+const problemAt = (field: string, message: string): Problem => ({ path: [field], message });
+
+interface TypeSettings extends SecretKeeping {
+  readonly type: AppType;
+  readonly grantTypes: readonly GrantType[];
+}
+
+/** A type promises where an app runs, and so what it can keep and do. */
+export function typeProblems({ type, grantTypes, isConfidential, secretSetting }: TypeSettings): Problem[] {
+  if (type === "spa" && isConfidential) {
+    return [
+      problemAt(secretSetting, "found a secret, which an app in a browser cannot keep; take type: web"),
+    ];
+  }
+  if (type !== "service") return [];
+  const others = grantTypes.filter((grantType) => grantType !== "client_credentials");
+  const ofPeople = problemAt(
+    "grantTypes",
+    `found ${others.join(", ")}; a service acts for itself, by client_credentials alone; take type: web`,
+  );
+  const withoutSecret = problemAt(secretSetting, "found none; a service needs a secret");
+  return [...(others.length === 0 ? [] : [ofPeople]), ...(isConfidential ? [] : [withoutSecret])];
+}
+
+export interface RedirectSettings {
+  readonly type: AppType;
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
+}
+
+export function redirectUriProblems(
+  app: RedirectSettings,
+  field: "redirectUris" | "postLogoutRedirectUris",
+): Problem[] {
+  return app[field].flatMap((uri, index) => {
+    const message = problemOfRedirectUri(uri, app.type === "native" ? "native" : "web");
+    return message === undefined
+      ? []
+      : [{ path: [field, index], message: `found ${JSON.stringify(uri)}; ${message}` }];
+  });
+}
+
+/** RFC 9700, section 2.1.1: a code of a public client is protected by PKCE and by nothing else. */
+export function pkceProblems({
+  requirePkce,
+  isConfidential,
+}: SecretKeeping & { readonly requirePkce: boolean }): Problem[] {
+  if (requirePkce || isConfidential) return [];
+  return [
+    problemAt(
+      "requirePkce",
+      "found false; only an app with a secret may go without PKCE (RFC 9700, section 2.1.1)",
+    ),
+  ];
+}
+
+export function refreshLifetimeProblems(app: {
+  readonly refreshTokenIdleSeconds?: number | undefined;
+  readonly refreshTokenAbsoluteSeconds?: number | undefined;
+}): Problem[] {
+  const { refreshTokenIdleSeconds: idle, refreshTokenAbsoluteSeconds: absolute } = app;
+  if (idle === undefined || absolute === undefined || idle <= absolute) return [];
+  const message = `found ${idle}, which is longer than refreshTokenAbsoluteSeconds, ${absolute}: no token is idle for so long`;
+  return [problemAt("refreshTokenIdleSeconds", message)];
+}
+
+/** As much of an API as an app's permissions there are checked with. */
+export interface KnownApi {
+  readonly identifier: string;
+  readonly scopes: Readonly<Record<string, unknown>>;
+}
+
+export interface ApiSettings {
+  readonly apis: Readonly<Record<string, readonly string[]>>;
+  readonly defaultApi?: string | undefined;
+}
+
+export function apiProblems({ apis, defaultApi }: ApiSettings, { setting, known }: KnownApis): Problem[] {
+  const ofEach = Object.entries(apis).flatMap(([identifier, scopes]) => {
+    const path = [setting, identifier];
+    const api = known.find((candidate) => candidate.identifier === identifier);
+    return api === undefined ? [{ path, message: NO_SUCH[setting] }] : scopeProblems(api, scopes, path);
+  });
+  if (defaultApi === undefined || Object.hasOwn(apis, defaultApi)) return ofEach;
+  const message = `found ${JSON.stringify(defaultApi)}, which is not in ${setting}; add it there, or take one that is`;
+  return [...ofEach, problemAt("defaultApi", message)];
+}
+
+export interface KnownApis {
+  /** How the setting is called where the app is described. */
+  readonly setting: "resources" | "apis";
+  readonly known: readonly KnownApi[];
+}
+
+const NO_SUCH = {
+  resources: "no such resource is configured; add it to resources, or remove it here",
+  apis: "there is no such API; create it first, or remove it here",
+} as const;
+
+const scopeProblems = (api: KnownApi, scopes: readonly string[], path: Problem["path"]): Problem[] =>
+  scopes
+    .filter((scope) => !Object.hasOwn(api.scopes, scope))
+    .map((scope) => {
+      const thing = path[0] === "resources" ? "the resource" : "the API";
+      return {
+        path,
+        message: `${thing} has no scope ${JSON.stringify(scope)}; add it there, or remove it here`,
+      };
+    });
