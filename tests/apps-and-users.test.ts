@@ -60,6 +60,21 @@ describe("two apps and two users", () => {
     await assert.doesNotReject(mail.refresh(alive[0]!.refreshToken!));
   });
 
+  it("ends one user's tokens for one API; other users live on, and a refresh brings one that passes", async () => {
+    const dead = await signIn(web, demo());
+    const alive = await signIn(web, BYSTANDER);
+    const key = { subject: dead.claims.sub, audience: String(dead.claims.aud) };
+    await proveRevocation({
+      stack,
+      dead: dead.accessToken,
+      alive: [alive.accessToken],
+      reason: "revoked",
+      revoke: () => admin.revoke({ scope: "subject-audience", key, reason: "revoked" }),
+    });
+    const next = await web.refresh(dead.refreshToken!);
+    await assertEverywhere(stack, next.accessToken, 200);
+  });
+
   it("ends one app, for all its users, and other apps live on", async () => {
     const dead = [await signIn(mail, demo()), await signIn(mail, BYSTANDER)];
     const alive = await signIn(web, demo());

@@ -52,6 +52,21 @@ test("before the first snapshot a view answers nothing", () => {
   view.close();
 });
 
+test("a view allows nothing either once the log holds a record that this version does not know", async () => {
+  const { log, replica, view, revoke } = await sharedInOneThread();
+  await view.whenReady();
+  revoke(1);
+  await settled();
+  assert.equal(allows(view, 2), true);
+  log.newer.add(log.commit({ key: identifierOf(3) }).seq);
+  log.publish(log.batch(1, 2));
+  await settled();
+  assert.equal(replica.state, "outdated");
+  assert.equal(allows(view, 2), false);
+  assert.equal(outcome(view, 1), "killed");
+  await replica.close();
+});
+
 test("a view is as fresh as the replica, and its lease ends with the replica's", async () => {
   const { time, log, replica, view } = await sharedInOneThread();
   const { onLease } = log;
