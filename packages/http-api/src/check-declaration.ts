@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { DeclaredRoute, JsonAnswer } from "./declare-route.ts";
+import { ANYBODY, type DeclaredRoute, type JsonAnswer } from "./declare-route.ts";
 import { httpApiError } from "./errors.ts";
 
 /**
@@ -7,7 +7,12 @@ import { httpApiError } from "./errors.ts";
  * parameter that says nothing, an example that its own schema refuses. At start, and not in front of a caller.
  */
 export function checkDeclaration(route: DeclaredRoute): void {
-  const problems = [...missingTexts(route), ...parameterProblems(route), ...exampleProblems(route)];
+  const problems = [
+    ...missingTexts(route),
+    ...parameterProblems(route),
+    ...exampleProblems(route),
+    ...repetitionProblems(route),
+  ];
   if (problems.length === 0) return;
   const text = `${route.method} ${route.path || "/"} (${route.operationId}): ${problems.join("; ")}.`;
   throw httpApiError("route_not_declared", { text });
@@ -31,6 +36,17 @@ function parameterProblems({ path, parameters = {} }: DeclaredRoute): string[] {
     ...Object.entries(parameters.path?.shape ?? {})
       .filter(([, schema]) => metaOf(schema)?.example === undefined)
       .map(([name]) => `${name} has no example`),
+  ];
+}
+
+function repetitionProblems({ isRepeatable = false, method, scope, answers }: DeclaredRoute): string[] {
+  if (!isRepeatable) return [];
+  return [
+    ...(method === "POST" ? [] : [`it is repeatable, and ${method} is so by itself`]),
+    ...(scope === ANYBODY ? ["it is repeatable, and a key is nobody's without a caller"] : []),
+    ...(Object.values(answers).every((answer) => "schema" in answer)
+      ? []
+      : ["it is repeatable, and has an answer that is no JSON"]),
   ];
 }
 

@@ -90,7 +90,14 @@ interface RouteDeclaration<
     readonly example: unknown;
     /** May be left out: then it is `{}`. */
     readonly mayBeAbsent?: boolean;
+    /** A patch (RFC 7396), with a schema of `mergePatchOf`: its own media type is taken as well. */
+    readonly isMergePatch?: boolean;
   };
+  /**
+   * Of a POST: it takes `Idempotency-Key`, and is made once for each key of a caller, however often it is sent. All its answers
+   * are JSON, and are kept.
+   */
+  readonly isRepeatable?: boolean;
   /**
    * In place of a schema's own parse, where there are rules between fields. They throw `ProblemsError`, with every
    * problem.

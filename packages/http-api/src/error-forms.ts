@@ -51,8 +51,10 @@ const TITLES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   409: "Conflict",
+  412: "Precondition Failed",
   413: "Content Too Large",
   415: "Unsupported Media Type",
+  422: "Unprocessable Content",
   429: "Too Many Requests",
   503: "Service Unavailable",
 };
@@ -135,11 +137,14 @@ export function createErrorHandler({ form, log }: ErrorHandlerOptions) {
     const shown = publicErrorOf(error);
     if (shown.status >= 500)
       log[levelOfFailure(error)]({ event: "request_failed", route: request.routeOptions.url, error });
-    // Try again: of use for a full disk or a busy store; never for what the caller did wrong.
-    if (shown.status === 503 || shown.status === 429) reply.header("retry-after", "1");
+    if (isWorthAnotherTry(shown)) reply.header("retry-after", "1");
     return send(reply.code(shown.status), form, form.bodyOf(shown));
   };
 }
+
+/** A full disk, a busy store, a call that is still being made; never what the caller did wrong. */
+const isWorthAnotherTry = ({ status, code }: PublicError): boolean =>
+  status === 503 || status === 429 || code === "idempotency_key_in_progress";
 
 /** Answers a caller that is refused. */
 export const sendRefusal = (reply: FastifyReply, refusal: CallerRefusal, form: ErrorForm): FastifyReply =>
@@ -170,5 +175,12 @@ function publicErrorOf(error: FastifyError | PortcullisError): PublicError {
       }
     : SERVER_ERROR;
 }
+
+/** Returns the answer to what nobody expected, as `createErrorHandler` gives it. */
+export const serverErrorIn = (form: ErrorForm) => ({
+  status: SERVER_ERROR.status,
+  headers: { "content-type": contentTypeOf(form) },
+  body: JSON.stringify(form.bodyOf(SERVER_ERROR)),
+});
 
 const SERVER_ERROR: PublicError = httpApiError.definitions("server_error")[0]!;

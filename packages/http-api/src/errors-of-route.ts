@@ -4,11 +4,17 @@ import { ANYBODY, type DeclaredRoute } from "./declare-route.ts";
 import { httpApiError } from "./errors.ts";
 
 /** What is refused before the route is asked: it follows from what the declaration has. */
-export function commonErrorsOf({ parameters, body }: DeclaredRoute): readonly ErrorDefinition[] {
+export function commonErrorsOf(route: DeclaredRoute): readonly ErrorDefinition[] {
+  const { parameters, body, isRepeatable = false } = route;
   const isRead = body !== undefined || parameters?.query !== undefined || parameters?.headers !== undefined;
+  const hasVersions = Object.hasOwn(parameters?.headers?.shape ?? {}, "If-Match");
   return [
-    ...(isRead ? httpApiError.definitions("invalid_request") : []),
+    ...(isRead || isRepeatable ? httpApiError.definitions("invalid_request") : []),
     ...(body === undefined ? [] : UNREADABLE_BODY),
+    ...(hasVersions ? httpApiError.definitions("precondition_failed") : []),
+    ...(isRepeatable
+      ? httpApiError.definitions("idempotency_key_in_progress", "idempotency_key_reused")
+      : []),
     ...httpApiError.definitions("server_error"),
   ];
 }

@@ -2,6 +2,18 @@ import { errorsOf } from "@portcullis/protocol";
 
 export const httpApiError = errorsOf({
   invalid_request: { status: 400, text: "The request has problems." },
+  precondition_failed: {
+    status: 412,
+    text: "It was changed since: its version is none of those in If-Match. Read it again.",
+  },
+  idempotency_key_in_progress: {
+    status: 409,
+    text: "A call with this Idempotency-Key is being made at the moment. Come again for its answer.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    text: "This Idempotency-Key was used for another call. Take a new one for each call.",
+  },
   server_error: { status: 500, text: "Something failed here; it was logged." },
   route_not_declared: { status: 500, text: "The declaration of a route is not whole." },
 });

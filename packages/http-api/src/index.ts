@@ -3,6 +3,12 @@ export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
 export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";
 export {
+  DRY_RUN,
+  grantWait,
+  PREFER_WAIT,
+  PREFERENCE_APPLIED,
+} from "./ending-acts.ts";
+export {
   type CallerRefusal,
   createErrorHandler,
   type ErrorForm,
@@ -11,7 +17,9 @@ export {
   OAUTH_ERROR,
   PROBLEM_DETAILS,
 } from "./error-forms.ts";
+export type { Claim, Claimed, IdempotencyKeys, KeyedCall, StoredAnswer } from "./idempotency.ts";
 export { type ListQuery, type ListSource, listParameters, type Page, readPage } from "./lists.ts";
+export { applyMergePatch, type MergePatch, mergePatchOf } from "./merge-patch.ts";
 export { declaredRoutes, type MountOptions, mountRoutes } from "./mount-routes.ts";
 export { createOpenApiDocument, type DocumentOptions, type OpenApiDocument } from "./openapi-document.ts";
 export {
@@ -21,4 +29,5 @@ export {
   OPENAPI_PREFIX,
   openApiRoute,
 } from "./openapi-route.ts";
+export { ETAG, etagOf, IF_MATCH, type IfMatch, requireMatch } from "./preconditions.ts";
 export { type Problem, ProblemsError } from "./problems.ts";

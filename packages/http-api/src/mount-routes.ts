@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import { type Authenticate, callerOf, requireScope } from "./caller.ts";
 import { checkDeclaration } from "./check-declaration.ts";
 import { checkInput } from "./check-input.ts";
@@ -10,14 +10,22 @@ import {
   type DeclaredRoute,
   type GivenAnswer,
 } from "./declare-route.ts";
-import { createErrorHandler, type ErrorForm, type ErrorHandlerOptions } from "./error-forms.ts";
+import {
+  createErrorHandler,
+  type ErrorForm,
+  type ErrorHandlerOptions,
+  serverErrorIn,
+} from "./error-forms.ts";
+import { httpApiError } from "./errors.ts";
+import { callerIdOf, fingerprintOf, IDEMPOTENCY_KEY, type IdempotencyKeys, makeOnce } from "./idempotency.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
-
-const BODY_LIMIT_BYTES = 16 * 1024;
+import { readJsonOnly, refuseMergePatch } from "./read-json-only.ts";
 
 export interface MountOptions extends ErrorHandlerOptions {
   /** Every route with a scope authenticates before its body is read. */
   readonly authenticate: Authenticate;
+  /** Needed where a route is repeatable. */
+  readonly idempotencyKeys?: IdempotencyKeys | undefined;
 }
 
 /** A declaration as it is mounted: with the form that its errors have there. */
@@ -45,35 +53,69 @@ export function declaredRoutes(routes: readonly DeclaredRoute[], options: MountO
 export function mountRoutes(
   app: FastifyInstance,
   routes: readonly DeclaredRoute[],
-  { authenticate, form }: Pick<MountOptions, "authenticate" | "form">,
+  { authenticate, form, idempotencyKeys }: Omit<MountOptions, "log">,
 ): void {
   app.decorateRequest("caller");
   readJsonOnly(app);
-  for (const route of routes) mountRoute(app, { authenticate, declaration: { route, form } });
+  for (const route of routes)
+    mountRoute(app, { authenticate, idempotencyKeys, declaration: { route, form } });
+}
+
+interface MountedParts extends Pick<MountOptions, "authenticate" | "idempotencyKeys"> {
+  readonly declaration: MountedDeclaration;
 }
 
 function mountRoute(
   app: FastifyInstance,
-  {
-    authenticate,
-    declaration,
-  }: { readonly authenticate: Authenticate; readonly declaration: MountedDeclaration },
+  { authenticate, idempotencyKeys, declaration }: MountedParts,
 ): void {
-  const { route } = declaration;
+  const { route, form } = declaration;
   checkDeclaration(route);
+  const answer = answering(declaration, idempotencyKeys);
   app.route({
     method: route.method,
     url: route.path === "" ? "/" : route.path.replace(/\{(\w+)\}/g, ":$1"),
     exposeHeadRoute: false,
     config: { declaration },
-    ...(route.scope === ANYBODY
-      ? {}
-      : { onRequest: requireScope(authenticate, route.scope, declaration.form) }),
-    handler: async (request, reply) => give(reply, await route.handle(callOf(route, request, reply)), route),
+    ...(route.scope === ANYBODY ? {} : { onRequest: requireScope(authenticate, route.scope, form) }),
+    ...(route.body?.isMergePatch ? {} : { preParsing: refuseMergePatch }),
+    handler: async (request, reply) => give(reply, await answer(request, reply), route),
   });
 }
 
-function callOf(route: DeclaredRoute, request: FastifyRequest, reply: FastifyReply): Call {
+type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<GivenAnswer>;
+
+/** Returns what reads a request, and answers it: once for each key, where the route is repeatable. */
+function answering({ route, form }: MountedDeclaration, keys: IdempotencyKeys | undefined): Answering {
+  if (route.isRepeatable !== true)
+    return async (request, reply) => route.handle(readCall(route, request, reply).call);
+  if (keys === undefined) throw keysMissing(route);
+  return async (request, reply) => {
+    const { call, key } = readCall(route, request, reply);
+    const make = () => route.handle(call);
+    if (key === undefined) return make();
+    const claimed = {
+      key,
+      callerId: callerIdOf(call.caller),
+      fingerprint: fingerprintOf(route.operationId, request),
+    };
+    return makeOnce({ keys, call: claimed, make, answerToFault: () => serverErrorIn(form) });
+  };
+}
+
+const keysMissing = ({ operationId }: DeclaredRoute) =>
+  httpApiError("route_not_declared", {
+    text: `${operationId} is repeatable, and its mount has no idempotencyKeys.`,
+  });
+
+interface ReadCall {
+  readonly call: Call;
+  readonly key: string | undefined;
+}
+
+const keyHeadersSchema = z.object(IDEMPOTENCY_KEY);
+
+function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyReply): ReadCall {
   const problems: Problem[] = [];
   const read = readerOf(problems);
   const { parameters = {}, body, checks = {} } = route;
@@ -83,14 +125,17 @@ function callOf(route: DeclaredRoute, request: FastifyRequest, reply: FastifyRep
     headers: parameters.headers && read(parameters.headers, headersOf(parameters.headers, request)),
     body: body && read(body.schema, body.mayBeAbsent ? (request.body ?? {}) : request.body, checks.body),
   };
+  const keyHeaders = route.isRepeatable && read(keyHeadersSchema, headersOf(keyHeadersSchema, request));
   if (problems.length > 0) throw new ProblemsError(problems);
-  return {
+  const call = {
     ...parts,
     get caller() {
       return callerOf(request);
     },
     gone: () => goneOf(reply),
   };
+  const { "Idempotency-Key": key } = (keyHeaders || {}) as z.output<typeof keyHeadersSchema>;
+  return { call, key };
 }
 
 /** Returns what reads one part of a request and notes its problems, so that all of them are told at once. */
@@ -127,16 +172,7 @@ function give(reply: FastifyReply, answer: GivenAnswer, route: DeclaredRoute) {
   }
   reply.code(answer.status).headers({ "cache-control": "no-store", ...answer.headers });
   if ("body" in answer) return reply.send(answer.body);
-  const declared = route.answers[answer.status] as BytesAnswer;
-  return reply.type(declared.bytes).send(answer.bytes);
-}
-
-/** Its own parser: what the rest of the server does with bodies must not change this API. */
-function readJsonOnly(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    "application/json",
-    { parseAs: "string", bodyLimit: BODY_LIMIT_BYTES },
-    app.getDefaultJsonParser("error", "error"),
-  );
+  if (answer.headers?.["content-type"] === undefined)
+    reply.type((route.answers[answer.status] as BytesAnswer).bytes);
+  return reply.send(answer.bytes);
 }

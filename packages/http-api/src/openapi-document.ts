@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   createDocument,
   type ZodOpenApiObject,
@@ -10,6 +10,8 @@ import type { MountedRoute } from "./collect-routes.ts";
 import { ANYBODY, type DeclaredAnswer, type DeclaredRoute } from "./declare-route.ts";
 import { OAUTH_ERROR, PROBLEM_DETAILS } from "./error-forms.ts";
 import { httpApiError } from "./errors.ts";
+import { IDEMPOTENCY_KEY, REPLAYED } from "./idempotency.ts";
+import { MERGE_PATCH_TYPE } from "./merge-patch.ts";
 import type { MountedDeclaration } from "./mount-routes.ts";
 import { responsesToErrors } from "./openapi-errors.ts";
 
@@ -97,7 +99,7 @@ function pathsOf(declared: readonly Declared[]): ZodOpenApiPathsObject {
 }
 
 function operationOf({ route, form }: Declared): ZodOpenApiOperationObject {
-  const { operationId, tag, summary, description, scope, answers } = route;
+  const { operationId, tag, summary, description, scope } = route;
   return {
     operationId,
     tags: [tag],
@@ -105,37 +107,50 @@ function operationOf({ route, form }: Declared): ZodOpenApiOperationObject {
     ...(description === undefined ? {} : { description }),
     security: scope === ANYBODY ? [] : [{ token: [scope] }],
     ...requestOf(route),
-    responses: { ...responsesTo(answers), ...responsesToErrors(route, form) } as ZodOpenApiResponsesObject,
+    responses: { ...responsesTo(route), ...responsesToErrors(route, form) } as ZodOpenApiResponsesObject,
   };
 }
 
-function requestOf({ parameters = {}, body }: DeclaredRoute): Partial<ZodOpenApiOperationObject> {
-  const { path, query, headers } = parameters;
-  const requestParams = {
-    ...(path && { path }),
-    ...(query && { query }),
-    ...(headers && { header: headers }),
-  };
+function requestOf(route: DeclaredRoute): Partial<ZodOpenApiOperationObject> {
+  const { parameters: { path, query } = {}, body } = route;
+  const header = headersOfRequest(route);
+  const requestParams = { ...(path && { path }), ...(query && { query }), ...(header && { header }) };
   if (body?.schema === undefined) return { requestParams };
-  const { schema, example, mayBeAbsent = false } = body;
-  const requestBody = { required: !mayBeAbsent, content: { "application/json": { schema, example } } };
-  return { requestParams, requestBody };
+  const { schema, example, mayBeAbsent = false, isMergePatch = false } = body;
+  const types = isMergePatch ? [MERGE_PATCH_TYPE, JSON_TYPE] : [JSON_TYPE];
+  const content = Object.fromEntries(types.map((type) => [type, { schema, example }]));
+  return { requestParams, requestBody: { required: !mayBeAbsent, content } };
 }
 
-const responsesTo = (answers: DeclaredRoute["answers"]) =>
-  Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseTo(answer)]));
+const JSON_TYPE = "application/json";
 
-function responseTo(answer: DeclaredAnswer) {
+function headersOfRequest({
+  parameters: { headers } = {},
+  isRepeatable,
+}: DeclaredRoute): z.ZodObject | undefined {
+  return isRepeatable ? z.object({ ...headers?.shape, ...IDEMPOTENCY_KEY }) : headers;
+}
+
+const responsesTo = ({ answers, isRepeatable = false }: DeclaredRoute) =>
+  Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [
+      status,
+      responseTo(answer, isRepeatable ? REPLAYED : {}),
+    ]),
+  );
+
+function responseTo(answer: DeclaredAnswer, more: Readonly<Record<string, string>>) {
   const description = answer.says;
   if ("bytes" in answer) return { description, content: { [answer.bytes]: {} } };
   if ("stream" in answer) {
     const { stream, example } = answer;
     return { description, content: { [stream]: { schema: { type: "string" as const }, example } } };
   }
-  const { schema, example, headers = {} } = answer;
+  const { schema, example } = answer;
+  const headers = { ...answer.headers, ...more };
   return {
     description,
-    content: { "application/json": { schema, example } },
+    content: { [JSON_TYPE]: { schema, example } },
     ...(Object.keys(headers).length > 0 && { headers: headersOf(headers) }),
   };
 }

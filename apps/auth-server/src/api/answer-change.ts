@@ -1,12 +1,7 @@
 /** What all changes of a state have in common: body, answers and receipt. */
-import type { Call } from "@portcullis/http-api";
+import { type Call, PREFERENCE_APPLIED } from "@portcullis/http-api";
 import { z } from "zod";
-import {
-  PREFERENCE_APPLIED,
-  type preferSchema,
-  type Receipts,
-  waitForReceipt,
-} from "../revocations/index.ts";
+import { type preferSchema, type Receipts, waitForReceipt } from "../revocations/index.ts";
 
 /** Body of a change of state; may be left out. */
 export const changeSchema = z.strictObject({

@@ -1,5 +1,11 @@
 /** Signing keys: docs/reference/api.md. */
-import { type DeclaredRoute, declareRoute, listParameters, readPage } from "@portcullis/http-api";
+import {
+  type DeclaredRoute,
+  declareRoute,
+  listParameters,
+  PREFERENCE_APPLIED,
+  readPage,
+} from "@portcullis/http-api";
 import {
   API_SCOPES,
   hasCode,
@@ -16,7 +22,6 @@ import {
   ENFORCED,
   OUTAGES,
   PENDING,
-  PREFERENCE_APPLIED,
   preferSchema,
   type Receipts,
   type Revoker,

@@ -1,5 +1,5 @@
 export { ENFORCED, EXAMPLE_SID, PENDING } from "./api/examples.ts";
-export { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./api/prefer-wait.ts";
+export { preferSchema, waitForReceipt } from "./api/prefer-wait.ts";
 export { OUTAGES } from "./errors.ts";
 export type { Bus, BusMessage } from "./many-servers/bus.ts";
 export { parseBusMessage } from "./many-servers/postgres-bus.ts";

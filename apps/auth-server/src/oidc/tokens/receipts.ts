@@ -1,10 +1,9 @@
 /** What a revocation through a standard endpoint says beside its standard answer: the receipt, in a header. */
-import { formatReceiptHeader, parsePreferWait, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
+import { grantWait } from "@portcullis/http-api";
+import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
-
-const LONGEST_WAIT_SECONDS = 30;
 
 /** Leads the receipt of a logout to the page that follows it. It is no secret, but nobody else's business. */
 export const RECEIPT_COOKIE = "_receipt";
@@ -16,14 +15,10 @@ export function addReceipts(provider: Provider, receipts: Receipts): void {
     const seq = requestState(ctx).revocationSeq;
     // An error stays an error: a receipt would say that the request was done.
     if (seq === undefined || ctx.status >= 400) return;
-    const receipt = await receipts.wait(seq, waitMs(ctx.get("prefer")));
+    const receipt = await receipts.wait(seq, grantWait(ctx.get("prefer")).milliseconds);
     ctx.set(RECEIPT_HEADER, formatReceiptHeader(receipt));
     ctx.append("Access-Control-Expose-Headers", RECEIPT_HEADER);
   });
-}
-
-function waitMs(prefer: string): number {
-  return Math.min(parsePreferWait(prefer) ?? 0, LONGEST_WAIT_SECONDS) * 1000;
 }
 
 export function rememberReceipt(

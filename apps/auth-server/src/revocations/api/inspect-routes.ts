@@ -3,7 +3,7 @@
  * `revocations.inspect` alone; the log as verifiers see it is for `revocations.read`.
  */
 import { feedError } from "@portcullis/feed-server";
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { type DeclaredRoute, declareRoute, PREFERENCE_APPLIED } from "@portcullis/http-api";
 import {
   API_SCOPES,
   logPageSchema,
@@ -25,7 +25,7 @@ import {
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID } from "./examples.ts";
 import { findRevocation, findRevocations, type SubsOf } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
-import { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./prefer-wait.ts";
+import { preferSchema, waitForReceipt } from "./prefer-wait.ts";
 
 export interface InspectRoutesOptions extends LogPagesOptions {
   readonly log: SqlRevocationLog;

@@ -7,6 +7,7 @@ import {
   declareRoute,
   type ErrorHandlerOptions,
   OAUTH_ERROR,
+  PREFERENCE_APPLIED,
 } from "@portcullis/http-api";
 import {
   API_SCOPES,
@@ -25,7 +26,7 @@ import type { Rollback } from "../rollback/rollback.ts";
 import { checkLossDeclaration } from "./check-loss-declaration.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID, PENDING } from "./examples.ts";
 import { type InspectRoutesOptions, inspectRoutes } from "./inspect-routes.ts";
-import { PREFERENCE_APPLIED, preferSchema, waitForReceipt } from "./prefer-wait.ts";
+import { preferSchema, waitForReceipt } from "./prefer-wait.ts";
 
 export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions {
   readonly revoker: Revoker;
