@@ -15,6 +15,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],
     ["storage/open-storage.ts", "secrets", "people", "revocations/errors.ts"],
+    ["roles"],
     ["sign-in", "keys", "revocations/revoke", "revocations/verifiers", "revocations/retention"],
     ["revocations/receipts", "revocations/many-servers", "revocations/rollback"],
     ["revocations/api"],

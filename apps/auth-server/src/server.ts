@@ -13,6 +13,7 @@ import { appsRoutes } from "./api/apps-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
+import { rolesRoutes } from "./api/roles-routes.ts";
 import { usersRoutes } from "./api/users-routes.ts";
 import { Apis } from "./apis/apis.ts";
 import { seedApis } from "./apis/seed-apis.ts";
@@ -52,6 +53,7 @@ import {
   type EndBelow,
   type Revocations,
 } from "./revocations/index.ts";
+import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { composeSignIn, type SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
@@ -167,6 +169,7 @@ async function compose(
   await seedApis({ apis, storage, file: ownApiLeftOut(configuration), operatorLog });
   await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
+  const roles = new Roles({ storage, clock });
   const signHead = createSignHead({
     issuer,
     incarnation: () => storage.log.incarnation,
@@ -236,6 +239,7 @@ async function compose(
     isRefusedForGood: revocations.isRefusedForGood,
     users,
     apis,
+    roles,
     clients,
     clientSecrets,
     interactions,
@@ -263,6 +267,7 @@ async function compose(
     endBelow,
     revocations,
     people,
+    roles,
     signingIn,
     oidc,
     apis,
@@ -322,6 +327,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly routes: readonly MountedRoute[];
   readonly revocations: Revocations;
   readonly people: People;
+  readonly roles: Roles;
   readonly signingIn: SigningIn;
   readonly oidc: Oidc;
   readonly apis: Apis;
@@ -333,7 +339,8 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, oidc, ring, endBelow, configuration, storage, clock, operatorLog } = parts;
+  const { revocations, people, roles, oidc, ring, endBelow, configuration, storage, clock, operatorLog } =
+    parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
@@ -347,14 +354,17 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     keys: () => ring.state().publicKeys,
     local: revocations.local,
     catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
+    isAdministrator: (subject) => roles.isAdministrator(subject),
     clock,
   });
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
   const { revoker, receipts } = revocations;
+  const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
   const features = [
     keysRoutes({ ring, revoker, receipts }),
     usersRoutes({ users: people.users, storage, endBelow, revoker, receipts }),
     appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
+    rolesRoutes({ users: people.users, roles, storage, authority, receipts }),
   ];
   void app.register(apiRoutes({ authenticate, log: operatorLog }, features), { prefix: API_PATH });
   const { issuer, apiResource } = configuration;

@@ -21,6 +21,7 @@ const BATTERIES = [
   "sign-in/sign-in",
   "oidc/tokens/refresh-grace",
   "apps/seeds",
+  "roles/roles",
   "oidc/state/restart",
   "oidc/tokens/revoke-and-introspect",
   "oidc/state/strangers",

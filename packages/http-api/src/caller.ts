@@ -5,12 +5,18 @@ import { type CallerRefusal, type ErrorForm, sendRefusal } from "./error-forms.t
 /** Who calls the API: the part of the guard's Principal that is needed here. */
 export interface Caller {
   readonly clientId: string;
+  /** The person for whom the client calls; absent when it calls for itself. */
+  readonly subject?: string;
   /** Seconds: a stream does not outlive the token that opened it. */
   readonly expiresAt: number;
   readonly claims: RevocableClaims;
   /** Of the token; without it a retired signing key ends a stream only when the token expires. */
   readonly header?: { readonly kid?: string };
 }
+
+/** Returns who is named as the one that did it: the person, else the client. */
+export const actorOf = ({ subject, clientId }: Pick<Caller, "subject" | "clientId">): string =>
+  subject ?? clientId;
 
 /** Judges the bearer token of the request: for the API as audience, and for the scope. */
 export type Authenticate = (

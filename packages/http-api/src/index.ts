@@ -1,4 +1,4 @@
-export { type Authenticate, CALLER_ERRORS, type Caller } from "./caller.ts";
+export { type Authenticate, actorOf, CALLER_ERRORS, type Caller } from "./caller.ts";
 export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
 export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";

@@ -151,6 +151,24 @@ export const userStateSchema = z.object({
 });
 export type UserState = z.infer<typeof userStateSchema>;
 
+/** Answer of `/api/v1/users/{user}/roles/{role}`. */
+export const roleStateSchema = z.object({
+  sub: z.string().describe("As tokens name the user."),
+  username: z.string(),
+  role: z.enum(["administrator"]),
+  held: z.boolean().describe("Whether the user has the role now."),
+  changed: z.boolean().optional().describe("Of a call that changes it: false if it was so before."),
+  receipt: receiptSchema
+    .optional()
+    .describe("Receipt for what the change has ended. Absent when it ends nothing."),
+});
+export type RoleState = z.infer<typeof roleStateSchema>;
+
+/** Answer of `GET /api/v1/users/{user}/roles`. */
+export const roleListSchema = z.object({
+  items: z.array(z.object({ role: z.enum(["administrator"]) })),
+});
+
 /** Answer of `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
 export const appStateSchema = z.object({
   clientId: z.string(),

@@ -1,5 +1,5 @@
 /** Disabling and enabling apps (clients): `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { actorOf, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import { API_SCOPES, type AppState, appStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { type App, type Clients, endClient } from "../apps/clients.ts";
@@ -58,7 +58,8 @@ const disableRoute = (options: AppsRoutesOptions) =>
     }),
     errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
     async handle(call) {
-      const by = { clientId: call.path.clientId, actor: call.caller.clientId, note: call.body.note };
+      assertNotItself(call.path.clientId, call.caller.clientId);
+      const by = { clientId: call.path.clientId, actor: actorOf(call.caller), note: call.body.note };
       return answerChange(await disable(options, by), options.receipts, call);
     },
   });
@@ -73,7 +74,6 @@ async function disable(
   { clients, storage, endBelow, revoker }: AppsRoutesOptions,
   { clientId, actor, note }: Disabling,
 ): Promise<Change<AppState>> {
-  assertNotItself(clientId, actor);
   const { app, appended } = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
     if (!app.enabled) return { app };
@@ -86,8 +86,8 @@ async function disable(
 }
 
 /** Whoever may disable apps stays able to enable them: nobody can lock everybody out by this. */
-function assertNotItself(clientId: string, actor: string): void {
-  if (clientId !== actor) return;
+function assertNotItself(clientId: string, caller: string): void {
+  if (clientId !== caller) return;
   throw appsError("own_app", {
     text: `clientId: found ${clientId}, which is the app that makes this call: it would lock itself out. Let another app disable it.`,
   });

@@ -1,5 +1,6 @@
 /** Signing keys: docs/reference/api.md. */
 import {
+  actorOf,
   type DeclaredRoute,
   declareRoute,
   listParameters,
@@ -107,7 +108,7 @@ const rotateRoute = ({ ring }: KeysRoutesOptions) =>
       },
     },
     errors: OUTAGES,
-    handle: async ({ caller }) => ({ status: 200, body: await ring.rotate(caller.clientId) }),
+    handle: async ({ caller }) => ({ status: 200, body: await ring.rotate(actorOf(caller)) }),
   });
 
 const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
@@ -153,7 +154,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
         key: kid,
         mode: "kill",
         reason,
-        actor: call.caller.clientId,
+        actor: actorOf(call.caller),
         ...(note === undefined ? {} : { note }),
       });
       const { seq, key, known, repeated } = await retiring.catch((error) => explained(error, kid));

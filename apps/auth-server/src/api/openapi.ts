@@ -69,6 +69,7 @@ const TAG_WORDS = {
   Feed: "What verifiers call. The guard does all of it.",
   "Signing keys": "Keys that sign tokens: rotate them, refuse one for good.",
   Users: "Let a user in, or not.",
+  Roles: "Say who administers.",
   Apps: "Let an app (a client) in, or not.",
   ...DESCRIPTION_TAG,
 } as const;

@@ -1,5 +1,5 @@
 /** Disabling and enabling users: `POST /api/v1/users/{user}/disable` and `/enable`. */
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { actorOf, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../people/errors.ts";
@@ -14,6 +14,8 @@ import {
   type Receipts,
   type Revoker,
 } from "../revocations/index.ts";
+import { rolesError } from "../roles/errors.ts";
+import { keepAnAdministrator } from "../roles/keep-an-administrator.ts";
 import type { Storage } from "../storage/storage.ts";
 import { answerChange, CHANGE_BODY, type Change, changeAnswers } from "./answer-change.ts";
 
@@ -62,8 +64,9 @@ const disableRoute = (options: UsersRoutesOptions) =>
       enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
       pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
     }),
+    errors: [...COMMON.errors, ...rolesError.definitions("last_administrator")],
     async handle(call) {
-      const by = { name: call.path.user, actor: call.caller.clientId, note: call.body.note };
+      const by = { name: call.path.user, actor: actorOf(call.caller), note: call.body.note };
       return answerChange(await disable(options, by), options.receipts, call);
     },
   });
@@ -76,6 +79,7 @@ async function disable(
   const { user, appended } = await storage.write(async (transaction) => {
     const user = await users.findRow(transaction, name);
     if (user.disabled_at !== null) return { user };
+    await keepAnAdministrator(transaction, user.id);
     await users.disable(transaction, user.id);
     const target = { scope: "subject", key: user.id, mode: "kill", reason: "user_disabled" } as const;
     await endBelow(transaction, target);

@@ -2,12 +2,14 @@
 import type { Clock, Log, RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
 import type { Apis } from "../apis/apis.ts";
+import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { ClientSecrets } from "../apps/client-secrets.ts";
 import type { Clients } from "../apps/clients.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
+import type { Roles } from "../roles/roles.ts";
 import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
 import type { RandomBytes } from "../secrets/identifiers.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -31,6 +33,7 @@ import {
   issuingSteps,
 } from "./tokens/issuing-phase.ts";
 import { opaqueTokenCheck, verdictOf } from "./tokens/local-verdict.ts";
+import type { OwnApiAccess } from "./tokens/own-api-access.ts";
 import { verifyOwnTokens } from "./tokens/own-token.ts";
 import { renewSignatures } from "./tokens/renew-signature.ts";
 
@@ -50,6 +53,7 @@ export interface OidcOptions {
   readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
   readonly apis: Apis;
+  readonly roles: Roles;
   readonly clients: Clients;
   readonly clientSecrets: ClientSecrets;
   readonly operatorLog: Log;
@@ -87,7 +91,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const consents = new Consents({ storage, clock });
   const grants = new GrantStore({ storage, clock, consents });
   const endings = createEndings({ storage, clock });
-  const steps = stepsOf(options, { sessions, grants });
+  const ownApi = ownApiOf(options);
+  const steps = stepsOf(options, { sessions, grants, ownApi });
   const issuing = createIssuingPhase(steps, options.testHooks?.failpoint);
   const allowsOpaqueToken = opaqueTokenCheck(local, issuer);
   const artefacts = new ArtefactStore({
@@ -124,6 +129,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       grants,
       consents,
       issuing,
+      ownApi,
       times,
       randomBytes,
       endSession: (session) => endings.endSession(session),
@@ -166,9 +172,19 @@ async function withKeysOf(
   };
 }
 
+const ownApiOf = ({ configuration, roles, clients }: OidcOptions): OwnApiAccess => ({
+  apiResource: configuration.apiResource,
+  isAdministrator: (id) => roles.isAdministrator(id),
+  isFirstParty: async (id) => (await clients.find(id))?.[FIRST_PARTY] === true,
+});
+
 function stepsOf(
   options: OidcOptions,
-  { sessions, grants }: { readonly sessions: SessionStore; readonly grants: GrantStore },
+  {
+    sessions,
+    grants,
+    ownApi,
+  }: { readonly sessions: SessionStore; readonly grants: GrantStore; readonly ownApi: OwnApiAccess },
 ): readonly IssuingStep[] {
   const { storage, users, clients, local, ring, isRefusedForGood, configuration, clock } = options;
   const steps = issuingSteps({
@@ -177,6 +193,7 @@ function stepsOf(
     isSessionLive: async (uid) => (await sessions.findLive(uid)) !== undefined,
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,
     isClientEnabled: (id) => clients.isEnabled(id),
+    ownApi,
     isKeyLive: (kid) => ring.isLive(kid),
     refreshKeys: () => ring.refresh(),
     isProofKeyRefused: (thumbprint) => isRefusedForGood("dpop-key", thumbprint),

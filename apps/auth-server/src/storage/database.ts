@@ -4,6 +4,7 @@ import type { KeyTables } from "./tables/keys.ts";
 import type { OidcTables } from "./tables/oidc.ts";
 import type { PeopleTables } from "./tables/people.ts";
 import type { RevocationTables } from "./tables/revocations.ts";
+import type { RoleTables } from "./tables/roles.ts";
 import type { SpaceTables } from "./tables/space.ts";
 
 /** All tables: each feature describes its own in a file of `tables` and is added to the list here. */
@@ -14,6 +15,7 @@ export interface Database
     PeopleTables,
     AccountTables,
     AppTables,
-    SpaceTables {}
+    SpaceTables,
+    RoleTables {}
 
 export type Dialect = "sqlite" | "postgres";

@@ -218,6 +218,11 @@ describe("a proof key that was refused", () => {
       isSessionLive: yes,
       isGrantLive: yes,
       isClientEnabled: yes,
+      ownApi: {
+        apiResource: `${server.issuer}/api`,
+        isAdministrator: async () => false,
+        isFirstParty: async () => false,
+      },
       isKeyLive: () => true,
       refreshKeys: async () => undefined,
       isProofKeyRefused: async (thumbprint) => {

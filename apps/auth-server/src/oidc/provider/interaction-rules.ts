@@ -2,19 +2,34 @@
  * When the user is asked: as the library says, but for native apps, whose consents are remembered too. The library goes
  * through the prompts in turn, up to the first that has something to ask; so the last one runs when the request has passed.
  */
-import { interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
+import { errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { requestState } from "../request-state.ts";
+import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
 
-export function interactionRules() {
+export function interactionRules(ownApi: OwnApiAccess) {
   const policy = base();
   const consent = policy.get("consent")!;
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
+  policy.add(new Prompt({ name: "own_api" }, refuseOwnApi(ownApi)), policy.indexOf(consent));
   policy.add(new Prompt({ name: "consent" }, storeGrant()));
   return policy;
 }
+
+/** Asks nobody: no page of ours would change it. After the sign-in, and before anything is allowed to the app. */
+const refuseOwnApi = (ownApi: OwnApiAccess) =>
+  new Check("own_api", "the server's own API is not for everybody", async ({ oidc }: KoaContextWithOIDC) => {
+    const request = {
+      clientId: oidc.client!.clientId,
+      accountId: oidc.account!.accountId,
+      audience: Object.keys(oidc.resourceServers ?? {}),
+    };
+    const refusal = await ownApiRefusal(ownApi, request);
+    if (refusal !== undefined) throw new errors.AccessDenied(refusal);
+    return false;
+  });
 
 /** What was allowed may be withdrawn while the request is judged. Its own prompt: the checks of one run at once. */
 const storeGrant = () =>

@@ -19,6 +19,7 @@ import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
+import type { OwnApiAccess } from "../tokens/own-api-access.ts";
 import { resourceFor } from "../tokens/resources.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
@@ -52,6 +53,7 @@ export interface LibraryConfigurationOptions {
   readonly grants: GrantStore;
   readonly consents: Consents;
   readonly issuing: IssuingPhase;
+  readonly ownApi: OwnApiAccess;
 }
 
 export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
@@ -90,7 +92,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     rotateRefreshToken: true,
     interactions: {
       url: (_ctx, interaction) => interactionPath(interaction.uid),
-      policy: interactionRules(),
+      policy: interactionRules(options.ownApi),
     },
     renderError,
     clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),

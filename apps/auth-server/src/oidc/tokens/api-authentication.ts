@@ -1,6 +1,6 @@
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Principal } from "@portcullis/guard";
-import type { Authenticate, Caller } from "@portcullis/http-api";
+import type { Authenticate, Caller, CallerRefusal } from "@portcullis/http-api";
 import type { Clock } from "@portcullis/protocol";
 import { decodeProtectedHeader, type JWK } from "jose";
 import type { LocalRevocations } from "../../revocations/index.ts";
@@ -14,6 +14,7 @@ export function authenticateApi(options: {
   readonly local: LocalRevocations;
   /** Resolves once `local` counts what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
+  readonly isAdministrator: (subject: string) => Promise<boolean>;
   readonly clock: Clock;
 }): Authenticate {
   const guard = createGuard({
@@ -28,14 +29,34 @@ export function authenticateApi(options: {
     // From the list of all: Node would silently take the first of two.
     const authorization = request.raw.headersDistinct.authorization;
     const decision = await guard.authenticate(authorization, { scopes: [scope] });
-    return decision.outcome === "allow"
-      ? { caller: callerOf(decision.principal, authorization![0]!) }
-      : { refusal: decision };
+    if (decision.outcome !== "allow") return { refusal: decision };
+    const caller = callerOf(decision.principal, authorization![0]!);
+    // At each call: whoever lost the role may do nothing more, whatever becomes of the token.
+    const mayCall = caller.subject === undefined || (await options.isAdministrator(caller.subject));
+    return mayCall ? { caller } : { refusal: notAnAdministrator(scope) };
   };
 }
 
+/** RFC 6750, section 3.1. */
+const notAnAdministrator = (scope: string): CallerRefusal => {
+  const error = "insufficient_scope";
+  const description = "The person for whom this app calls is not an administrator (any more).";
+  const challenge = `Bearer error="${error}", error_description="${description}", scope="${scope}"`;
+  return {
+    status: 403,
+    headers: { "www-authenticate": challenge },
+    body: { error, error_description: description },
+  };
+};
+
 /** With the key of the token, which has just been verified: a stream that it opens ends with the key. */
-function callerOf({ clientId, expiresAt, claims }: Principal, authorization: string): Caller {
+function callerOf(principal: Principal, authorization: string): Caller {
+  const { clientId, expiresAt, claims } = principal;
   const { kid } = decodeProtectedHeader(authorization.split(" ").at(-1)!);
-  return { clientId, expiresAt, claims, header: kid === undefined ? {} : { kid } };
+  const header = kid === undefined ? {} : { kid };
+  return { clientId, ...personIn(principal), expiresAt, claims, header };
 }
+
+/** A token of client credentials has no session, and the client as its subject (RFC 9068, section 2.2). */
+const personIn = ({ subject, clientId, sessionId, grantId }: Principal): Pick<Caller, "subject"> =>
+  subject === clientId && sessionId === undefined && grantId === undefined ? {} : { subject };

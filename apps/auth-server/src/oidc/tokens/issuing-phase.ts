@@ -15,6 +15,7 @@ import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import { errors } from "oidc-provider";
 import { keysError } from "../../keys/errors.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
+import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
 
 export interface Issuing {
   readonly clientId: string;
@@ -48,6 +49,7 @@ export interface IssuingSources {
   readonly isSessionLive: (uid: string) => Promise<boolean>;
   readonly isGrantLive: (id: string) => Promise<boolean>;
   readonly isClientEnabled: (clientId: string) => Promise<boolean>;
+  readonly ownApi: OwnApiAccess;
   /** As this server knows it. */
   readonly isKeyLive: (kid: string) => boolean;
   /** Brings what other servers have done to the keys. */
@@ -66,6 +68,7 @@ export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
     { name: "session_live", when: "token", run: (issuing) => sessionLive(issuing, sources) },
     { name: "grant_live", when: "token", run: (issuing) => grantLive(issuing, sources) },
     { name: "client_enabled", when: "token", run: (issuing) => clientEnabled(issuing, sources) },
+    { name: "own_api_allowed", when: "token", run: (issuing) => ownApiAllowed(issuing, sources) },
     { name: "proof_key_allowed", when: "token", run: (issuing) => proofKeyAllowed(issuing, sources) },
     { name: "signing_key_live", when: "token", run: (issuing) => signingKeyLive(issuing, sources) },
     { name: "verdict_allows", when: "token", run: (issuing) => verdictAllows(issuing, sources) },
@@ -100,6 +103,12 @@ async function grantLive({ accountId, grantId }: Issuing, { isGrantLive }: Issui
 
 async function clientEnabled({ clientId }: Issuing, { isClientEnabled }: IssuingSources): Promise<void> {
   if (!(await isClientEnabled(clientId))) throw new errors.InvalidClient("client is disabled");
+}
+
+/** Read again for each token: the next refresh of whoever administers no more is refused. */
+async function ownApiAllowed(issuing: Issuing, { ownApi }: IssuingSources): Promise<void> {
+  const refusal = await ownApiRefusal(ownApi, issuing);
+  if (refusal !== undefined) throw new errors.InvalidScope(refusal, "");
 }
 
 /** What was refused once is never bound to again: whoever stole it would have the next token as well. */

@@ -2,6 +2,7 @@
 import { type FeedRoutesOptions, feedRoutes } from "@portcullis/feed-server";
 import {
   type Authenticate,
+  actorOf,
   type DeclaredRoute,
   declaredRoutes,
   declareRoute,
@@ -91,7 +92,7 @@ const revokeRoute = ({ revoker, receipts, capacity, targetErrors }: RoutesOption
       capacity.check(command.scope);
       const { seq, key, known, repeated } = await revoker.revoke({
         ...command,
-        actor: call.caller.clientId,
+        actor: actorOf(call.caller),
       });
       const { status, receipt, headers } = await waitForReceipt({ receipts, require }, seq, call);
       return { status, headers, body: { ...receipt, key, known, ...(repeated ? { repeated } : {}) } };
@@ -121,6 +122,6 @@ const declareLossRoute = ({ rollback, log }: RoutesOptions): DeclaredRoute =>
     },
     errors: OUTAGES,
     async handle({ caller, body: { note, beyond } }) {
-      return { status: 200, body: await rollback.declareLoss({ actor: caller.clientId, note, beyond }) };
+      return { status: 200, body: await rollback.declareLoss({ actor: actorOf(caller), note, beyond }) };
     },
   });

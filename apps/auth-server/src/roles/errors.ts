@@ -1,0 +1,13 @@
+import { errorsOf } from "@portcullis/protocol";
+
+export const rolesError = errorsOf({
+  unknown_role: { status: 404, text: "There is no such role." },
+  last_administrator: {
+    status: 409,
+    text: "That is the last administrator who can sign in. Nothing was changed.",
+  },
+  administrator_needed: {
+    status: 403,
+    text: "Only an administrator, or a client that has every scope of this API, may do this. Nothing was changed.",
+  },
+});
