@@ -21,7 +21,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["revocations/api"],
     ["revocations"],
     ["apis"],
-    ["apps", "oidc/errors.ts", "oidc/request-state.ts"],
+    ["apps", "sessions", "oidc/errors.ts", "oidc/request-state.ts"],
     ["oidc/state"],
     ["oidc/endings"],
     ["oidc/tokens"],

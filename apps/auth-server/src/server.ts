@@ -55,6 +55,8 @@ import {
 } from "./revocations/index.ts";
 import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
+import { LastSeen } from "./sessions/last-seen.ts";
+import { Policies } from "./sessions/policies.ts";
 import { composeSignIn, type SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
@@ -81,6 +83,7 @@ export interface AuthServer {
   readonly people: People;
   readonly oidc: Oidc;
   readonly apis: Apis;
+  readonly policies: Policies;
   readonly ring: KeyRing;
   readonly requests: RequestCounters;
   /** Undefined: no Redis is configured. */
@@ -170,6 +173,10 @@ async function compose(
   await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
   const roles = new Roles({ storage, clock });
+  const policies = await Policies.open({ storage, clock });
+  const lastSeen = new LastSeen({ storage, clock });
+  // After the app has closed: its last requests are visits too.
+  started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));
   const signHead = createSignHead({
     issuer,
     incarnation: () => storage.log.incarnation,
@@ -242,6 +249,9 @@ async function compose(
     roles,
     clients,
     clientSecrets,
+    policies,
+    lastSeen,
+    addressOf: (request) => clientAddresses.of(request),
     interactions,
     clock,
     times,
@@ -275,6 +285,8 @@ async function compose(
     clientAddressOf,
   });
   const prune = async () => {
+    // First: what fails below must not keep a visit from being stored.
+    await lastSeen.store();
     await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
     await clientSecrets.storeUses();
     await ring.tidy();
@@ -288,6 +300,7 @@ async function compose(
     people,
     oidc,
     apis,
+    policies,
     ring,
     requests,
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
@@ -300,6 +313,10 @@ async function compose(
 /** Dates of last use alone: not worth a failure to close. */
 const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<void> =>
   secrets.storeUses().catch((error: unknown) => operatorLog.warn({ event: "secret_uses_not_stored", error }));
+
+/** A session may be idle for longer than that: nobody is signed out by it. */
+const storeSeenAtTheEnd = (lastSeen: LastSeen, operatorLog: Log): Promise<void> =>
+  lastSeen.store().catch((error: unknown) => operatorLog.warn({ event: "last_seen_not_stored", error }));
 
 const ownApiLeftOut = ({ resources, apiResource }: Configuration) =>
   resources.filter(({ identifier }) => identifier !== apiResource);
@@ -379,7 +396,7 @@ interface PageParts {
   readonly browser: BrowserSessions;
 }
 
-function pagePartsOf({ oidc, configuration: { issuer }, clock }: Mounted): PageParts {
+function pagePartsOf({ oidc, configuration: { issuer }, clock, clientAddressOf }: Mounted): PageParts {
   const { provider, sessions, forms } = oidc;
   const cookiesOf: CookiesOf & NoticeCookiesOf = ({ request, reply }) =>
     provider.createContext(request.raw, reply.raw).cookies;
@@ -390,6 +407,8 @@ function pagePartsOf({ oidc, configuration: { issuer }, clock }: Mounted): PageP
       provider,
       sessions,
       clock,
+      lifetimes: oidc.lifetimes,
+      clientAddressOf,
       uidOf: (text) =>
         encodeIdentifier(Buffer.from(forms.tokenFor(text), "base64url").subarray(0, IDENTIFIER_BYTES)),
     }),

@@ -27,6 +27,7 @@ const BATTERIES = [
   "oidc/state/strangers",
   "oidc/tokens/tabs",
   "oidc/endings/unknown-targets",
+  "sessions/lifetimes",
 ];
 
 test("the server does on PostgreSQL what it does on SQLite", async (t) => {

@@ -2,7 +2,7 @@
 import type { Clock } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
-import { type SessionPayload, type SessionStore, TTL } from "../oidc/index.ts";
+import type { SessionLifetimes, SessionPayload, SessionStore } from "../oidc/index.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 
@@ -15,6 +15,8 @@ export interface BrowserSessionOptions {
   readonly provider: Provider;
   readonly sessions: SessionStore;
   readonly clock: Clock;
+  readonly lifetimes: SessionLifetimes;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
   /** A session's public name, the same for the same text and foreseen by nobody else. */
   readonly uidOf: (text: string) => string;
 }
@@ -28,12 +30,16 @@ export class BrowserSessions {
   readonly #provider: Provider;
   readonly #sessions: SessionStore;
   readonly #clock: Clock;
+  readonly #lifetimes: SessionLifetimes;
+  readonly #clientAddressOf: (request: FastifyRequest) => string;
   readonly #uidOf: (text: string) => string;
 
-  constructor({ provider, sessions, clock, uidOf }: BrowserSessionOptions) {
+  constructor({ provider, sessions, clock, lifetimes, clientAddressOf, uidOf }: BrowserSessionOptions) {
     this.#provider = provider;
     this.#sessions = sessions;
     this.#clock = clock;
+    this.#lifetimes = lifetimes;
+    this.#clientAddressOf = clientAddressOf;
     this.#uidOf = uidOf;
   }
 
@@ -66,13 +72,15 @@ export class BrowserSessions {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
     session.loginAccount({ accountId: user.id, amr: [...amr] });
-    session.exp = wholeSeconds(this.#clock) + TTL.Session;
+    const ttlSeconds = this.#lifetimes.ofSession();
+    session.exp = wholeSeconds(this.#clock) + ttlSeconds;
     const { payload } = await session.getValueAndPayload();
     const isOpen = await this.#sessions.save({
       id: session.jti,
       payload,
-      ttlSeconds: TTL.Session,
+      ttlSeconds,
       userAgent: request.headers["user-agent"],
+      address: this.#clientAddressOf(request),
       factorsPassed: true,
     });
     if (!isOpen) return undefined;

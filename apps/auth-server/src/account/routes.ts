@@ -14,12 +14,12 @@ import { signInPage } from "../pages/sign-in-page.ts";
 import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
 import type { User, Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
+import { deviceNameOf } from "../sessions/device.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
 import { refusedForm, type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
-import { deviceName } from "./device-name.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
 import type { SignInCookie } from "./sign-in-cookie.ts";
 
@@ -197,7 +197,7 @@ async function showAccount(
     formToken: await options.formTokens.make(uid),
     devices: devices.map((device) => ({
       uid: device.uid,
-      name: deviceName(device.user_agent),
+      name: deviceNameOf(device),
       isThis: device.uid === uid,
       createdAt: device.created_at,
       lastSeenAt: device.last_seen_at,
@@ -239,7 +239,7 @@ async function signOutDevice(options: AccountOptions, exchange: Exchange, visito
   const target = { scope: "session", key: device.uid, mode: "kill", reason } as const;
   const receipt = await revoke(options, exchange, visitor, target);
   if (isThis) return signedOut(options, exchange, { ended: "session", delay: delayText(receipt) });
-  return onAccountPage({ done: saying(`${deviceName(device.user_agent)} is signed out.`, receipt) });
+  return onAccountPage({ done: saying(`${deviceNameOf(device)} is signed out.`, receipt) });
 }
 
 const saying = (text: string, receipt: Receipt): string => [text, delayText(receipt)].join(" ").trimEnd();

@@ -1,4 +1,5 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
+import type { IncomingMessage } from "node:http";
 import type { Clock, Log, RevocableClaims } from "@portcullis/protocol";
 import type { Provider } from "oidc-provider";
 import type { Apis } from "../apis/apis.ts";
@@ -12,6 +13,8 @@ import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revoca
 import type { Roles } from "../roles/roles.ts";
 import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
 import type { RandomBytes } from "../secrets/identifiers.ts";
+import type { LastSeen } from "../sessions/last-seen.ts";
+import type { Policies } from "../sessions/policies.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
@@ -36,6 +39,7 @@ import { opaqueTokenCheck, verdictOf } from "./tokens/local-verdict.ts";
 import type { OwnApiAccess } from "./tokens/own-api-access.ts";
 import { verifyOwnTokens } from "./tokens/own-token.ts";
 import { renewSignatures } from "./tokens/renew-signature.ts";
+import { type SessionLifetimes, sessionLifetimes } from "./tokens/session-lifetimes.ts";
 
 export interface OidcTestHooks {
   /** Gives the steps in another order, to show what that would break. */
@@ -56,6 +60,9 @@ export interface OidcOptions {
   readonly roles: Roles;
   readonly clients: Clients;
   readonly clientSecrets: ClientSecrets;
+  readonly policies: Policies;
+  readonly lastSeen: LastSeen;
+  readonly addressOf: (request: IncomingMessage) => string;
   readonly operatorLog: Log;
   readonly clock: Clock;
   readonly times: StoredTimes;
@@ -78,16 +85,26 @@ export interface Oidc {
   readonly clients: Clients;
   readonly endings: Endings;
   readonly forms: FormTokens;
+  readonly lifetimes: SessionLifetimes;
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const { configuration, storage, ring, apis, clients, users, clock, times, randomBytes, operatorLog } =
     options;
-  const { revoker, receipts, local, cookieKeys, interactions } = options;
+  const { revoker, receipts, local, cookieKeys, interactions, policies, lastSeen, addressOf } = options;
   const { issuer, limits } = configuration;
   const maxStoredBytes = limits.requestBytes;
   const ofStrangers = rowsOfStrangers({ storage, most: limits.rowsOfStrangers, operatorLog });
-  const sessions = new SessionStore({ storage, clock, times, randomBytes, ofStrangers });
+  const sessions = new SessionStore({
+    storage,
+    clock,
+    times,
+    randomBytes,
+    ofStrangers,
+    policies,
+    lastSeen,
+  });
+  const lifetimes = sessionLifetimes(policies, clock);
   const consents = new Consents({ storage, clock });
   const grants = new GrantStore({ storage, clock, consents });
   const endings = createEndings({ storage, clock });
@@ -111,6 +128,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     users,
     interactions,
     maxStoredBytes,
+    addressOf,
     endGrant: (id) => endings.endGrant(id),
   });
   const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });
@@ -130,6 +148,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       consents,
       issuing,
       ownApi,
+      lifetimes,
       times,
       randomBytes,
       endSession: (session) => endings.endSession(session),
@@ -146,7 +165,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   };
   const { provider, currentHandler } = await withKeysOf(ring, { providerOf, operatorLog });
   const forms = createFormTokens(cookieKeys[0]!);
-  return { provider, currentHandler, sessions, grants, consents, clients, endings, forms };
+  return { provider, currentHandler, sessions, grants, consents, clients, endings, forms, lifetimes };
 }
 
 /** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */
@@ -190,7 +209,7 @@ function stepsOf(
   const steps = issuingSteps({
     readHead: () => storage.log.refresh(),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
-    isSessionLive: async (uid) => (await sessions.findLive(uid)) !== undefined,
+    isSessionLive: (uid) => sessions.isInUse(uid),
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,
     isClientEnabled: (id) => clients.isEnabled(id),
     ownApi,

@@ -5,6 +5,7 @@ import type { OidcTables } from "./tables/oidc.ts";
 import type { PeopleTables } from "./tables/people.ts";
 import type { RevocationTables } from "./tables/revocations.ts";
 import type { RoleTables } from "./tables/roles.ts";
+import type { SessionPolicyTables } from "./tables/sessions.ts";
 import type { SpaceTables } from "./tables/space.ts";
 
 /** All tables: each feature describes its own in a file of `tables` and is added to the list here. */
@@ -14,6 +15,7 @@ export interface Database
     OidcTables,
     PeopleTables,
     AccountTables,
+    SessionPolicyTables,
     AppTables,
     SpaceTables,
     RoleTables {}

@@ -18,6 +18,7 @@ import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts"
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
 import { lockActive, Users } from "../../src/people/users.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
+import { Policies } from "../../src/sessions/policies.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
 import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -334,7 +335,9 @@ test("a user who is disabled at another server while signing in gets no session"
   const { id } = (await users.findByUsername("alice"))!;
   const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
   const ofStrangers = {} as RowsOfStrangers;
-  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers });
+  const policies = await Policies.open({ storage: right, clock: systemClock });
+  const lastSeen = { note() {} };
+  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers, policies, lastSeen });
   const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
   let opening: Promise<[boolean, boolean]> | undefined;
   const outside = AsyncLocalStorage.snapshot();

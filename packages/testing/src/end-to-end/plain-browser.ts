@@ -17,6 +17,8 @@ const MAX_REDIRECTS = 20;
 export class PlainBrowser {
   /** Origin of the server that answers whatever is asked for, as a load balancer would have it. */
   via: string | undefined;
+  /** Sent with every request: its `User-Agent`, or what a proxy in front of the server adds. */
+  headers: Readonly<Record<string, string>> = {};
   /** By name and path: two interactions at once have cookies of one name under two paths. */
   readonly #cookies = new Map<string, { name: string; path: string; value: string }>();
 
@@ -46,7 +48,7 @@ export class PlainBrowser {
     const cookie = this.#cookiesFor(target);
     const answer = await exchange(this.#answering(target), {
       ...options,
-      headers: { accept: "text/html", ...options.headers, ...(cookie !== "" && { cookie }) },
+      headers: { accept: "text/html", ...this.headers, ...options.headers, ...(cookie !== "" && { cookie }) },
     });
     this.#remember(answer.headers["set-cookie"] ?? []);
     return answer;

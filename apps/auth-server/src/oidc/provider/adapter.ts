@@ -1,5 +1,6 @@
 /** What oidc-provider stores through: one adapter a model, chosen by the table at the end. */
 
+import type { IncomingMessage } from "node:http";
 import { hasCode } from "@portcullis/protocol";
 import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
 import type { Clients } from "../../apps/clients.ts";
@@ -21,6 +22,7 @@ export interface Stores {
   /** Default: interactions are in SQL, like everything else. */
   readonly interactions?: InteractionCache | undefined;
   readonly maxStoredBytes: number;
+  readonly addressOf: (request: IncomingMessage) => string;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<unknown>;
 }
@@ -54,7 +56,7 @@ export function createAdapter(stores: Stores): (model: string) => Adapter {
   return (model) => ({ ...BASE, ...(special[model] ?? artefactAdapter(stores.artefacts, model)) });
 }
 
-function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
+function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods {
   /** A session of a user who is gone or disabled leads nowhere: the library asks to sign in then. */
   const ofActiveUser = async (payload: SessionPayload | undefined) => {
     const accountId = payload?.accountId;
@@ -73,6 +75,7 @@ function sessionAdapter({ sessions, users }: Stores): AdapterMethods {
           ttlSeconds: ttlSeconds!,
           replaces: state().replacedSessionId,
           userAgent: Provider.ctx?.get("user-agent"),
+          address: Provider.ctx && addressOf(Provider.ctx.req),
         }),
       )),
     /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */

@@ -17,7 +17,8 @@ import { allow, extendGrant } from "./extend-grant.ts";
 export interface GrantSources {
   readonly grants: GrantStore;
   readonly consents: Consents;
-  readonly sessionLifeSeconds: number;
+  /** What is left of a session's life: seconds. */
+  readonly lifeOf: (session: { readonly loginTs?: number | undefined }) => number;
 }
 
 /** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */
@@ -84,16 +85,14 @@ async function store(ctx: KoaContextWithOIDC, { sources, owner, unasked, judged 
  * A grant hangs below a session that is stored, and the library stores one that has just begun at the end of the request.
  * It does so once more then, since the cookie comes with that.
  */
-async function storeSignIn(
-  { oidc }: KoaContextWithOIDC,
-  { sessionLifeSeconds }: GrantSources,
-): Promise<void> {
+async function storeSignIn({ oidc }: KoaContextWithOIDC, { lifeOf }: GrantSources): Promise<void> {
   const session = oidc.session as unknown as {
     touched?: boolean;
+    loginTs?: number;
     save(ttlSeconds: number): Promise<unknown>;
   };
   if (session.touched !== true) return;
-  await session.save(sessionLifeSeconds);
+  await session.save(lifeOf(session));
   session.touched = true;
 }
 

@@ -21,6 +21,7 @@ import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
 import { resourceFor } from "../tokens/resources.ts";
+import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
 import { isPkceRequired } from "./check-pkce.ts";
@@ -29,13 +30,9 @@ import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 
 const ONE_HOUR = 60 * 60;
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60;
 
-/** Seconds. A grant lives as long as its session, and its refresh tokens at most as long. */
-export const TTL = {
-  Session: FOURTEEN_DAYS,
-  Grant: FOURTEEN_DAYS,
-  RefreshToken: FOURTEEN_DAYS,
+/** Seconds, of what is no part of a session. */
+const TTL = {
   AuthorizationCode: 60,
   Interaction: ONE_HOUR,
   IdToken: ONE_HOUR,
@@ -54,10 +51,11 @@ export interface LibraryConfigurationOptions {
   readonly consents: Consents;
   readonly issuing: IssuingPhase;
   readonly ownApi: OwnApiAccess;
+  readonly lifetimes: SessionLifetimes;
 }
 
 export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
-  const { configuration, users, grants, consents } = options;
+  const { configuration, users, grants, consents, lifetimes, clock } = options;
   return {
     adapter: options.adapter,
     jwks: { keys: options.signingKeys.map((key) => ({ ...key })) as never },
@@ -77,14 +75,16 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     ttl: {
       ...TTL,
       // A session of nobody remembers a form at most: anybody can make them.
-      Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : TTL.Session),
+      Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : lifetimes.leftOf(session)),
+      // No life of its own: it ends with its session, which grant-store.ts looks at.
+      Grant: () => lifetimes.ofSession(),
       AccessToken: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
       ClientCredentials: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
       RefreshToken: (ctx, token, client) =>
-        refreshTokenLifetime({ ctx, token, client, longest: TTL.RefreshToken, clock: options.clock }),
+        refreshTokenLifetime({ ctx, token, client, longest: lifetimes.ofRefreshToken(), clock }),
     },
     findAccount: (_ctx, id) => accountOf(users, id),
-    loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, sessionLifeSeconds: TTL.Session }),
+    loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, lifeOf: lifetimes.leftOf }),
     extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options),
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,

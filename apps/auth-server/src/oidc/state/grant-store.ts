@@ -3,6 +3,7 @@
  * its row is gone once it has ended.
  */
 import type { Clock } from "@portcullis/protocol";
+import { isLive } from "../../sessions/live-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -75,8 +76,7 @@ export class GrantStore {
       .selectFrom("oidc_grants")
       .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
       .select(["oidc_grants.id", "oidc_grants.payload", "oidc_sessions.expires_at"])
-      .where("oidc_sessions.ended_at", "is", null)
-      .where("oidc_sessions.expires_at", ">", wholeSeconds(this.#clock));
+      .where(isLive(wholeSeconds(this.#clock)));
   }
 
   /** What the user has just allowed: remembered for the sessions that follow, and added to the grant with what was before. */

@@ -3,6 +3,7 @@
  * expired for every server, whatever its clock: deleted too early, it would be missing where it still counts.
  */
 import { sql } from "kysely";
+import { LAST_SEEN_SLACK_SECONDS } from "../../sessions/live-sessions.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
@@ -89,26 +90,40 @@ function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
       return countDeleted(consents.where(sql<string>`account_id || ' ' || client_id`, "in", old));
     },
     (transaction, limit) => pruneSessions(transaction, over - marginSeconds, limit),
+    (transaction, limit) => pruneIdle(transaction, over - marginSeconds, limit),
   ];
 }
 
-async function pruneSessions(
-  { db, lockRows }: WriteTransaction,
-  before: number,
-  limit: number,
-): Promise<number> {
-  const expired = db
-    .selectFrom("oidc_sessions")
-    .select("uid")
-    .where("expires_at", "<=", before)
-    .orderBy("uid")
+const pruneSessions = (transaction: WriteTransaction, before: number, limit: number): Promise<number> =>
+  removeSessions(transaction, sessionsIn(transaction).where("expires_at", "<=", before).limit(limit));
+
+/** Those that nobody has used for so long. One that ended later than that has records which may still be asked for. */
+async function pruneIdle(transaction: WriteTransaction, before: number, limit: number): Promise<number> {
+  const { idle_seconds } = await transaction.db
+    .selectFrom("policies")
+    .select((eb) => eb.fn.max("idle_seconds").as("idle_seconds"))
+    .executeTakeFirstOrThrow();
+  const idle = sessionsIn(transaction)
+    .where("account_id", "is not", null)
+    .where("last_seen_at", "<=", before - Number(idle_seconds) - LAST_SEEN_SLACK_SECONDS)
+    .where((eb) => eb.or([eb("ended_at", "is", null), eb("ended_at", "<=", before)]))
     .limit(limit);
+  return removeSessions(transaction, idle);
+}
+
+const sessionsIn = ({ db }: WriteTransaction) => db.selectFrom("oidc_sessions").select("uid").orderBy("uid");
+
+async function removeSessions(
+  { db, lockRows }: WriteTransaction,
+  expired: ReturnType<typeof sessionsIn>,
+): Promise<number> {
   const old = await lockRows(expired).execute();
   const uids = old.map(({ uid }) => uid);
   if (uids.length === 0) return 0;
   await db.deleteFrom("oidc_session_ids").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_grants").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_ended_grants").where("session_uid", "in", uids).execute();
+  await db.deleteFrom("replaced_handles").where("session_uid", "in", uids).execute();
   await db.deleteFrom("oidc_sessions").where("uid", "in", uids).execute();
   return uids.length;
 }

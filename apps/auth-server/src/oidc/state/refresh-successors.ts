@@ -9,7 +9,7 @@ import type { Clock } from "@portcullis/protocol";
 import { hashOfSecret, type RandomBytes } from "../../secrets/identifiers.ts";
 import { seal, unseal } from "../../secrets/seal.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
+import type { StoredTimes } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 export const REFRESH_GRACE_MS = 10_000;
@@ -95,8 +95,6 @@ export class RefreshSuccessors {
         spent_at: clock.wallMs(),
       })
       .execute();
-    const seen = { last_seen_at: wholeSeconds(clock) };
-    await db.updateTable("oidc_sessions").set(seen).where("uid", "=", answer.sessionUid).execute();
   }
 }
 

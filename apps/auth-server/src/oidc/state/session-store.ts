@@ -10,6 +10,10 @@ import type { Clock } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import { lockActive } from "../../people/users.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
+import { deviceOf } from "../../sessions/device.ts";
+import type { LastSeen } from "../../sessions/last-seen.ts";
+import { isLive } from "../../sessions/live-sessions.ts";
+import type { Policies } from "../../sessions/policies.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
@@ -23,6 +27,9 @@ export interface SessionPayload {
   uid: string;
   jti?: string;
   accountId?: string;
+  /** Of the last sign-in: when, in seconds, and by which methods. */
+  loginTs?: number;
+  amr?: readonly string[];
   /** Of the sign-in that this comes from, and of the one that it took the place of (models.ts). */
   signInId?: string;
   signedInAfter?: string;
@@ -37,6 +44,8 @@ export interface SaveSession {
   /** The id that this one takes the place of. */
   readonly replaces?: string | undefined;
   readonly userAgent?: string | undefined;
+  /** Of the client, as trusted proxies tell it. */
+  readonly address?: string | undefined;
   /**
    * The factors were passed in this very request, so that the id may lead into the account, whatever sign-ins the session had
    * since. Default: only an id of a request that knows of the newest.
@@ -50,6 +59,8 @@ export interface SessionStoreOptions {
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: RandomBytes;
+  readonly policies: Pick<Policies, "read">;
+  readonly lastSeen: Pick<LastSeen, "note">;
 }
 
 type SessionRow = Selectable<SessionsTable>;
@@ -65,6 +76,8 @@ export class SessionStore {
   readonly #clock: Clock;
   readonly #times: StoredTimes;
   readonly #randomBytes: RandomBytes;
+  readonly #policies: Pick<Policies, "read">;
+  readonly #lastSeen: Pick<LastSeen, "note">;
   readonly #ofStrangers: RowCap;
 
   constructor(options: SessionStoreOptions) {
@@ -72,6 +85,8 @@ export class SessionStore {
     this.#clock = options.clock;
     this.#times = options.times;
     this.#randomBytes = options.randomBytes;
+    this.#policies = options.policies;
+    this.#lastSeen = options.lastSeen;
     this.#ofStrangers = options.ofStrangers.Session;
   }
 
@@ -84,7 +99,7 @@ export class SessionStore {
       .executeTakeFirst();
     if (found === undefined) return undefined;
     if (found.replaced_until !== null && !this.#stillLeadsOn(found.replaced_until)) return undefined;
-    const row = await this.findLive(found.session_uid);
+    const row = await this.#use(found.session_uid);
     if (row === undefined) return undefined;
     return this.#payloadOf(row, found.replaced_until === null ? id : newIdentifier(this.#randomBytes));
   }
@@ -100,13 +115,23 @@ export class SessionStore {
     return row && this.#payloadOf(row, undefined);
   }
 
+  /** Whether it goes on. To be asked where it is used: a session that is used is not idle. */
+  async isInUse(uid: string): Promise<boolean> {
+    return (await this.#use(uid)) !== undefined;
+  }
+
+  async #use(uid: string): Promise<SessionRow | undefined> {
+    const row = await this.findLive(uid);
+    if (row?.account_id != null) this.#lastSeen.note(row);
+    return row;
+  }
+
   async findLive(uid: string): Promise<SessionRow | undefined> {
     return this.#storage.read
       .selectFrom("oidc_sessions")
       .selectAll()
       .where("uid", "=", uid)
-      .where("ended_at", "is", null)
-      .where("expires_at", ">", wholeSeconds(this.#clock))
+      .where(isLive(wholeSeconds(this.#clock)))
       .executeTakeFirst();
   }
 
@@ -144,48 +169,57 @@ export class SessionStore {
     const view = viewOf(before, session.payload);
     // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
     if (!isActive) return false;
-    if (view === "before_sign_in") return this.#saveLateId(transaction, session, stored!);
+    if (view === "before_sign_in") return this.#saveLateId(transaction, session);
     const isSignIn = view === "sign_in";
     const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
     const payload = { ...session.payload, authorizations };
-    await this.#saveRow(transaction, { ...session, payload }, { isSignIn, isNew: stored === undefined });
+    await this.#saveRow(transaction, { ...session, payload }, { isSignIn, stored });
     await this.#saveId(transaction, session, isSignIn);
     return true;
   }
 
   /** An id put in now would lead into an account that this request never proved to know: fixation. Unless it just has. */
-  async #saveLateId(
-    transaction: WriteTransaction,
-    session: SaveSession,
-    stored: SessionRow,
-  ): Promise<boolean> {
-    const isOver = stored.expires_at <= wholeSeconds(this.#clock);
-    if (session.factorsPassed !== true || isOver) return false;
+  async #saveLateId(transaction: WriteTransaction, session: SaveSession): Promise<boolean> {
+    if (session.factorsPassed !== true) return false;
+    const stored = transaction.db
+      .selectFrom("oidc_sessions")
+      .select("uid")
+      .where("uid", "=", session.payload.uid);
+    const live = await stored.where(isLive(wholeSeconds(this.#clock))).executeTakeFirst();
+    if (live === undefined) return false;
     await this.#saveId(transaction, session, false);
     return true;
   }
 
   async #saveRow(
     { db }: WriteTransaction,
-    { payload, ttlSeconds, userAgent }: SaveSession,
-    { isSignIn, isNew }: { readonly isSignIn: boolean; readonly isNew: boolean },
+    session: SaveSession,
+    { isSignIn, stored }: { readonly isSignIn: boolean; readonly stored: SessionRow | undefined },
   ): Promise<void> {
     const now = wholeSeconds(this.#clock);
-    const { jti: _id, ...kept } = payload;
+    const { jti: _id, ...payload } = session.payload;
+    const { absoluteSeconds } = await this.#policies.read(db);
+    // A session of before sign-ins had times has its own.
+    const authTime = isSignIn ? now : (stored?.auth_time ?? stored?.created_at ?? now);
+    const isOfNobody = payload.accountId === undefined;
     const change = {
       account_id: payload.accountId ?? null,
-      payload: JSON.stringify(kept),
+      payload: JSON.stringify(payload),
       last_seen_at: now,
-      expires_at: now + ttlSeconds,
-      ...(isSignIn ? { created_at: now, user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null } : {}),
+      expires_at: isOfNobody ? now + session.ttlSeconds : authTime + absoluteSeconds,
+      ...(isSignIn ? { ...signInColumns(session), auth_time: now } : {}),
+      ...(isSignIn && stored?.account_id == null ? { created_at: now } : {}),
     };
-    if (!isNew) {
+    if (stored !== undefined) {
       await db.updateTable("oidc_sessions").set(change).where("uid", "=", payload.uid).execute();
       return;
     }
     // No upsert: one that another server has inserted meanwhile was not looked at. The unit runs again then.
-    const row = { uid: payload.uid, created_at: now, user_agent: null, ended_at: null, ...change };
-    await db.insertInto("oidc_sessions").values(row).execute();
+    const row = { uid: payload.uid, created_at: now, ...change };
+    await db
+      .insertInto("oidc_sessions")
+      .values({ ...NEW_SESSION, ...row })
+      .execute();
   }
 
   async #saveId(transaction: WriteTransaction, session: SaveSession, isSignIn: boolean): Promise<void> {
@@ -238,12 +272,30 @@ export class SessionStore {
       .selectFrom("oidc_sessions")
       .selectAll()
       .where("account_id", "=", accountId)
-      .where("ended_at", "is", null)
-      .where("expires_at", ">", wholeSeconds(this.#clock))
+      .where(isLive(wholeSeconds(this.#clock)))
       .orderBy("last_seen_at", "desc")
       .execute();
   }
 }
+
+const NEW_SESSION = {
+  user_agent: null,
+  address: null,
+  device_name: null,
+  device_type: null,
+  amr: null,
+  auth_time: null,
+  ended_at: null,
+  replaced_by: null,
+} as const;
+
+/** What a sign-in says of the device that it is made on. */
+const signInColumns = ({ payload, userAgent, address }: SaveSession) => ({
+  user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null,
+  device_type: deviceOf(userAgent ?? null).type,
+  address: address ?? null,
+  amr: payload.amr?.join(" ") ?? null,
+});
 
 /** Values that could be read out of the database and used; a cookie's hash cannot. */
 const hashOfId = (id: string): Uint8Array => hashOfSecret("Session", id);

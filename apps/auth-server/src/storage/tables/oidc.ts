@@ -19,13 +19,26 @@ export interface SessionsTable {
   account_id: string | null;
   /** JSON of the library's model, without its id; `{}` once ended. */
   payload: string;
-  /** Of the browser that last signed in. */
+  /** Of the browser that last signed in, as are the address and the type of device. */
   user_agent: string | null;
-  /** Seconds, as all times here. Of the last sign-in; before there was one, of the session. */
+  address: string | null;
+  /** What its owner calls it. */
+  device_name: string | null;
+  /** A `DeviceType` of sessions/device.ts; null of sessions from before there were types. */
+  device_type: string | null;
+  /** Methods of the last sign-in (RFC 8176), with spaces between. */
+  amr: string | null;
+  /** Seconds, as all times here. Of the first sign-in; before there was one, of the session. */
   created_at: number;
+  /** Of the last sign-in. */
+  auth_time: number | null;
+  /** Of the last visit or refresh, some minutes late (sessions/last-seen.ts). */
   last_seen_at: number;
+  /** At the latest; a policy may end it sooner (sessions/live-sessions.ts). */
   expires_at: number;
   ended_at: number | null;
+  /** `uid` of the session that took its place. */
+  replaced_by: string | null;
 }
 
 /** Cookie values that lead to a session. More than one while tabs rotate it at once (session-store.ts). */

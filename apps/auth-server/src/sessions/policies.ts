@@ -1,0 +1,128 @@
+/** How long sessions live, and how many there may be: one policy, `default`, until organizations have their own. */
+import type { Clock } from "@portcullis/protocol";
+import { type Kysely, type Selectable, sql } from "kysely";
+import type { Database } from "../storage/database.ts";
+import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
+import type { PoliciesTable } from "../storage/tables/sessions.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { sessionsError } from "./errors.ts";
+import { isLive } from "./live-sessions.ts";
+
+export interface SessionLimit {
+  readonly max: number;
+  readonly per: "user" | "deviceType" | "app";
+  readonly overflow: "replaceOldest" | "refuse" | "ask";
+}
+
+export interface PolicySettings {
+  readonly idleSeconds: number;
+  readonly absoluteSeconds: number;
+  /** Undefined: as many sessions as there are. */
+  readonly sessionLimit?: SessionLimit | undefined;
+}
+
+export interface Policy extends PolicySettings {
+  readonly name: string;
+  readonly revision: number;
+}
+
+const NAME = "default";
+
+export interface PoliciesOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+}
+
+export class Policies {
+  readonly #options: PoliciesOptions;
+  #known: Policy;
+
+  static async open(options: PoliciesOptions): Promise<Policies> {
+    return new Policies(options, await readPolicy(options.storage.read, NAME));
+  }
+
+  private constructor(options: PoliciesOptions, known: Policy) {
+    this.#options = options;
+    this.#known = known;
+  }
+
+  /** As this server read it last: for what only a browser is told, such as the life of a cookie. */
+  get known(): Policy {
+    return this.#known;
+  }
+
+  /** As it stands. In a transaction where something follows from it. Throws `unknown_policy`. */
+  async read(db: Kysely<Database> = this.#options.storage.read, name = NAME): Promise<Policy> {
+    this.#known = await readPolicy(db, name);
+    return this.#known;
+  }
+
+  /** The policy that is to be changed, locked. Throws `unknown_policy`. */
+  lock({ db, lockRows }: WriteTransaction, name: string): Promise<Policy> {
+    return readPolicy(db, name, lockRows);
+  }
+
+  /** Shorter times count at once for the sessions that there are; longer ones bring none back that was over by then. */
+  async change(transaction: WriteTransaction, before: Policy, after: PolicySettings): Promise<Policy> {
+    const now = wholeSeconds(this.#options.clock);
+    if (after.idleSeconds > before.idleSeconds || after.absoluteSeconds > before.absoluteSeconds)
+      await settleOver(transaction, now);
+    const revision = before.revision + 1;
+    await transaction.db
+      .updateTable("policies")
+      .set({ ...columnsOf(after), revision, changed_at: now })
+      .where("name", "=", before.name)
+      .execute();
+    return { ...after, name: before.name, revision };
+  }
+}
+
+type PolicyQuery = ReturnType<typeof policyQuery>;
+
+async function readPolicy(
+  db: Kysely<Database>,
+  name: string,
+  lock: (query: PolicyQuery) => PolicyQuery = (query) => query,
+): Promise<Policy> {
+  const row = await lock(policyQuery(db, name)).executeTakeFirst();
+  if (row !== undefined) return policyOf(row);
+  throw sessionsError("unknown_policy", {
+    text: `Found ${JSON.stringify(name)}, and the only policy is ${NAME}.`,
+  });
+}
+
+const policyQuery = (db: Kysely<Database>, name: string) =>
+  db.selectFrom("policies").selectAll().where("name", "=", name);
+
+function policyOf(row: Selectable<PoliciesTable>): Policy {
+  const { limit_max: max, limit_per: per, limit_overflow: overflow } = row;
+  const sessionLimit = max === null || per === null || overflow === null ? undefined : { max, per, overflow };
+  return {
+    name: row.name,
+    idleSeconds: row.idle_seconds,
+    absoluteSeconds: row.absolute_seconds,
+    sessionLimit,
+    revision: row.revision,
+  };
+}
+
+const columnsOf = ({ idleSeconds, absoluteSeconds, sessionLimit }: PolicySettings) => ({
+  idle_seconds: idleSeconds,
+  absolute_seconds: absoluteSeconds,
+  limit_max: sessionLimit?.max ?? null,
+  limit_per: sessionLimit?.per ?? null,
+  limit_overflow: sessionLimit?.overflow ?? null,
+});
+
+/** In one statement: writes down which sessions are over by the policy of before, while that still says so. */
+async function settleOver({ db }: WriteTransaction, now: number): Promise<void> {
+  await db
+    .updateTable("oidc_sessions")
+    .set({ expires_at: now })
+    .where("account_id", "is not", null)
+    .where("ended_at", "is", null)
+    .where("expires_at", ">", now)
+    .where(sql<boolean>`not ${isLive(now)}`)
+    .execute();
+}

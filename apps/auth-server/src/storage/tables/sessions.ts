@@ -1,0 +1,29 @@
+export interface SessionPolicyTables {
+  policies: PoliciesTable;
+  replaced_handles: ReplacedHandlesTable;
+}
+
+/** How long sessions live, and how many there may be. */
+export interface PoliciesTable {
+  /** `default`: there is no other yet. */
+  name: string;
+  /** Without a visit and a refresh. */
+  idle_seconds: number;
+  /** After the last sign-in. */
+  absolute_seconds: number;
+  /** Sessions at most; null: as many as there are. Then the next two are null as well. */
+  limit_max: number | null;
+  limit_per: "user" | "deviceType" | "app" | null;
+  limit_overflow: "replaceOldest" | "refuse" | "ask" | null;
+  /** From 1; grows with each change. */
+  revision: number;
+  /** Seconds; null: as it was made. */
+  changed_at: number | null;
+}
+
+/** Cookie values and refresh tokens of sessions that a newer one took the place of: their holders are told so. */
+export interface ReplacedHandlesTable {
+  /** SHA-256, as the value itself was found by. */
+  id_hash: Uint8Array;
+  session_uid: string;
+}
