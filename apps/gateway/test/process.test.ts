@@ -35,10 +35,10 @@ test("started before its issuer it serves nothing, and becomes ready by itself",
     assert.ok(Number(response.headers.get("retry-after")) >= 1);
     assert.equal((await response.json()).error, "temporarily_unavailable");
   }
-  assert.equal((await fetch(`${management}/ready`)).status, 503);
-  assert.equal((await fetch(`${management}/live`)).status, 200);
+  assert.equal((await fetch(`${management}/readyz`)).status, 503);
+  assert.equal((await fetch(`${management}/livez`)).status, 200);
   await issuer.startAgain();
-  await untilStatus(`${management}/ready`, 200);
+  await untilStatus(`${management}/readyz`, 200);
   const response = await fetch(`${url}/orders`, { headers: { authorization: `Bearer ${issuer.mint()}` } });
   assert.equal(response.status, 200);
   assert.equal(upstream.requests, 1);
@@ -79,7 +79,7 @@ test("SIGTERM: no new connections, the request under way is finished, the lease 
   await using upstream = await EchoUpstream.start();
   await using gateway = new GatewayProcess(processYaml({ issuer: issuer.issuer, upstream: upstream.origin }));
   const { url, management } = await gateway.ready();
-  await untilStatus(`${management}/ready`, 200);
+  await untilStatus(`${management}/readyz`, 200);
   const idle = await RawClient.connect(url);
   const client = await RawClient.connect(url);
   const asked = new Promise<() => void>((resolve) => {
@@ -105,7 +105,7 @@ test("SIGTERM: a request that does not end is cut off after the drain time", asy
   const yaml = processYaml({ issuer: issuer.issuer, upstream: upstream.origin, more: "drainSeconds: 0.2" });
   await using gateway = new GatewayProcess(yaml);
   const { url, management } = await gateway.ready();
-  await untilStatus(`${management}/ready`, 200);
+  await untilStatus(`${management}/readyz`, 200);
   const client = await RawClient.connect(url);
   const asked = new Promise<void>((resolve) => {
     upstream.handler = () => resolve();
@@ -173,7 +173,7 @@ test("nothing it logs has a token, a secret or a query in it", async () => {
   const yaml = processYaml({ issuer: issuer.issuer, upstream: upstream.origin, more: "accessLog: all" });
   await using gateway = new GatewayProcess(yaml);
   const { url, management } = await gateway.ready();
-  await untilStatus(`${management}/ready`, 200);
+  await untilStatus(`${management}/readyz`, 200);
   const token = issuer.mint();
   await fetch(`${url}/orders?code=in-the-query`, { headers: { authorization: `Bearer ${token}` } });
   await fetch(`${url}/orders?access_token=${token}`);

@@ -24,7 +24,7 @@ test(
     const { url, management } = await gateway.ready();
     // Each leaves a line of 300 bytes: twice what the pipe and the buffer hold.
     await askOften(`${url}/${"nowhere/".repeat(30)}`);
-    assert.equal((await fetch(`${management}/live`)).status, 200);
+    assert.equal((await fetch(`${management}/livez`)).status, 200);
     const dropped = droppedIn(await (await fetch(`${management}/metrics`)).text());
     assert.ok(dropped > 100, `${dropped} lines dropped`);
 
