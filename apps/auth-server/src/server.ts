@@ -14,7 +14,7 @@ import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
-import { usersRoutes } from "./api/users-routes.ts";
+import { usersRoutes } from "./api/users/users-routes.ts";
 import { Apis } from "./apis/apis.ts";
 import { seedApis } from "./apis/seed-apis.ts";
 import { createApp } from "./app.ts";
@@ -33,6 +33,7 @@ import {
   composeOidc,
   createEndBelow,
   createFindTarget,
+  forgetConsents,
   interactionRoutes,
   libraryRoutes,
   type Oidc,
@@ -53,7 +54,7 @@ import {
   type EndBelow,
   type Revocations,
 } from "./revocations/index.ts";
-import { Roles } from "./roles/roles.ts";
+import { forgetRoles, Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { LastSeen } from "./sessions/last-seen.ts";
 import { Policies } from "./sessions/policies.ts";
@@ -379,7 +380,17 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
   const features = [
     keysRoutes({ ring, revoker, receipts }),
-    usersRoutes({ users: people.users, storage, endBelow, revoker, receipts }),
+    usersRoutes({
+      users: people.users,
+      storage,
+      endBelow,
+      revoker,
+      receipts,
+      guesses: parts.signingIn.guesses,
+      hashInTurn: parts.signingIn.hashInTurn,
+      forget: [forgetConsents, forgetRoles],
+      authority,
+    }),
     appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
     rolesRoutes({ users: people.users, roles, storage, authority, receipts }),
   ];

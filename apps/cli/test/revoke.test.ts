@@ -60,7 +60,7 @@ test("every scope takes its key, and without verifiers all is enforced", async (
     assert.match(out, /no verifier holds a lease/);
   }
   const list = JSON.parse((await cli.run("revocations list --json")).out);
-  const subject = (await cli.server.server.people.users.findByUsername("alice"))!.id;
+  const subject = (await cli.server.server.people.users.findByName("alice"))!.id;
   assert.deepEqual(
     list.revocations.map(({ key }: { key: unknown }) => key),
     [

@@ -114,7 +114,9 @@ export const API_SCOPES = {
   readKeys: "keys.read",
   /** Rotate and retire signing keys: every token of a retired one is refused. */
   writeKeys: "keys.write",
-  /** Disable and enable users. */
+  /** See users, and what is kept of them: personal data. */
+  readUsers: "users.read",
+  /** Create, change and delete users, and set their passwords. */
   writeUsers: "users.write",
   /** Disable and enable apps (clients). */
   writeApps: "apps.write",

@@ -142,8 +142,9 @@ export type RevocationAnswer = z.infer<typeof revocationAnswerSchema>;
 /** Answer of `POST /api/v1/users/{user}/disable` and `/enable`. */
 export const userStateSchema = z.object({
   sub: z.string().describe("As tokens name the user."),
-  username: z.string(),
-  status: z.enum(["active", "disabled"]),
+  username: z.string().optional(),
+  email: z.string().describe("Of a user without a username.").optional(),
+  status: z.enum(["active", "disabled", "deleted"]),
   changed: z.boolean().describe("False if the state was the same before."),
   receipt: receiptSchema
     .optional()
@@ -154,7 +155,8 @@ export type UserState = z.infer<typeof userStateSchema>;
 /** Answer of `/api/v1/users/{user}/roles/{role}`. */
 export const roleStateSchema = z.object({
   sub: z.string().describe("As tokens name the user."),
-  username: z.string(),
+  username: z.string().optional(),
+  email: z.string().describe("Of a user without a username.").optional(),
   role: z.enum(["administrator"]),
   held: z.boolean().describe("Whether the user has the role now."),
   changed: z.boolean().optional().describe("Of a call that changes it: false if it was so before."),

@@ -12,7 +12,7 @@ import { isSameOrigin } from "../pages/same-origin.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
 import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
-import type { User, Users } from "../people/users.ts";
+import { displayNameOf, labelOf, type User, type Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
 import { deviceNameOf } from "../sessions/device.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
@@ -165,7 +165,7 @@ async function passSignIn(
   if (signedIn === undefined) return again;
   return (await takePlace(options, exchange, { form, signedIn }))
     ? undefined
-    : refusedForm(signedIn.user.username);
+    : refusedForm(labelOf(signedIn.user));
 }
 
 /**
@@ -192,8 +192,8 @@ async function showAccount(
 ): Promise<FastifyReply> {
   const devices = await options.sessions.devicesOf(user.id);
   const markup = accountPage({
-    name: user.name,
-    username: user.username,
+    name: displayNameOf(user),
+    username: labelOf(user),
     formToken: await options.formTokens.make(uid),
     devices: devices.map((device) => ({
       uid: device.uid,

@@ -4,6 +4,7 @@ import { API_SCOPES } from "@portcullis/protocol";
 import { CLIENT_RESOURCES } from "../apps/app-settings.ts";
 import type { Clients } from "../apps/clients.ts";
 import { rolesError } from "../roles/errors.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
 
 export interface Authority {
   readonly clients: Pick<Clients, "find">;
@@ -11,20 +12,47 @@ export interface Authority {
   readonly apiResource: string;
 }
 
+/** Throws `administrator_needed` if the user has more than the caller. In the transaction of what is done to the user, whose row is locked. */
+export type RequireOver = (transaction: Pick<WriteTransaction, "db">, userId: string) => Promise<void>;
+
+/** Returns what asks. Who calls is looked at before the transaction, which waits for nothing else. */
+export async function authorityOf(
+  authority: Authority,
+  caller: Pick<Caller, "subject" | "clientId">,
+): Promise<RequireOver> {
+  const lacking = await lackingOf(authority, caller);
+  return async ({ db }, userId) => {
+    if (lacking.length === 0) return;
+    const role = db.selectFrom("user_roles").select("role").where("user_id", "=", userId).limit(1);
+    if ((await role.executeTakeFirst()) !== undefined) throw administratorNeeded(caller, lacking);
+  };
+}
+
 /**
  * Throws `administrator_needed` for whoever holds less than an administrator: a client that lacks a scope of the API. A person who
  * gets this far is an administrator (oidc/tokens/api-authentication.ts).
  */
 export async function requireAdministrator(
+  authority: Authority,
+  caller: Pick<Caller, "subject" | "clientId">,
+): Promise<void> {
+  const lacking = await lackingOf(authority, caller);
+  if (lacking.length > 0) throw administratorNeeded(caller, lacking);
+}
+
+/** The scopes of an administrator that the caller has not. */
+async function lackingOf(
   { clients, apiResource }: Authority,
   { subject, clientId }: Pick<Caller, "subject" | "clientId">,
-): Promise<void> {
-  if (subject !== undefined) return;
+): Promise<string[]> {
+  if (subject !== undefined) return [];
   const client = await clients.find(clientId);
   const held = new Set(client?.[CLIENT_RESOURCES][apiResource]);
-  const lacking = Object.values(API_SCOPES).filter((scope) => !held.has(scope));
-  if (lacking.length === 0) return;
-  throw rolesError("administrator_needed", {
+  return Object.values(API_SCOPES).filter((scope) => !held.has(scope));
+}
+
+function administratorNeeded({ clientId }: Pick<Caller, "clientId">, lacking: readonly string[]) {
+  return rolesError("administrator_needed", {
     text: `The client ${clientId} lacks ${lacking.join(", ")}, and an administrator has every scope of this API: nobody gives or takes what he has not. Call as an administrator, or as a client that has them all. Nothing was changed.`,
   });
 }

@@ -13,6 +13,7 @@ import {
   leaseResponseSchema,
   revocationAnswerSchema,
   revocationRequestSchema,
+  userSchema,
   userStateSchema,
 } from "@portcullis/protocol";
 import { ROUTES } from "../paths.ts";
@@ -47,6 +48,7 @@ function documentOptions({ issuer, apiResource, routes }: ApiDescriptionOptions)
       RevocationAnswer: revocationAnswerSchema,
       LeaseRequest: leaseRequestSchema,
       LeaseResponse: leaseResponseSchema,
+      User: userSchema,
       UserState: userStateSchema,
       AppState: appStateSchema,
     },
@@ -60,7 +62,8 @@ const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES],
   "revocations.inspect": "See who was revoked, by whom and why, and which verifiers there are.",
   "keys.read": "See which signing keys there are.",
   "keys.write": "Rotate and retire signing keys.",
-  "users.write": "Disable and enable users.",
+  "users.read": "See users.",
+  "users.write": "Create, change, disable and delete users, and set their passwords.",
   "apps.write": "Disable and enable apps.",
 };
 
@@ -68,7 +71,7 @@ const TAG_WORDS = {
   Revocations: "Revoke, and see what was revoked and who enforces it.",
   Feed: "What verifiers call. The guard does all of it.",
   "Signing keys": "Keys that sign tokens: rotate them, refuse one for good.",
-  Users: "Let a user in, or not.",
+  Users: "People who sign in: find, create, change and delete them, and let them in, or not.",
   Roles: "Say who administers.",
   Apps: "Let an app (a client) in, or not.",
   ...DESCRIPTION_TAG,

@@ -18,6 +18,7 @@ import { ADMINISTRATOR, assertRole, type Role, type Roles } from "../roles/roles
 import type { Storage } from "../storage/storage.ts";
 import { answerChange, type Change, changeAnswers } from "./answer-change.ts";
 import { type Authority, requireAdministrator } from "./check-authority.ts";
+import { calledOf } from "./users/shown-user.ts";
 
 export interface RolesRoutesOptions {
   readonly users: Users;
@@ -172,9 +173,8 @@ async function take(
   };
 }
 
-const stateOf = ({ id, username }: User, name: Role, held: boolean): RoleState => ({
-  sub: id,
-  username,
+const stateOf = (user: User, name: Role, held: boolean): RoleState => ({
+  ...calledOf(user),
   role: name,
   held,
 });

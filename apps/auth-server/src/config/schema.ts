@@ -182,9 +182,15 @@ export const userSchema = z.strictObject({
     .string()
     .min(1)
     .max(128)
-    .describe("It has no `@`, and does not look like a `sub` (22 characters of base64url)."),
+    .describe("It has no `@`, and does not look like a `sub` (22 characters of base64url, or a UUID)."),
   name: z.string().min(1).max(200).describe("Given to apps that ask for the profile."),
   email: z.email().optional().describe("Given to apps that ask for the e-mail address."),
+  emailVerified: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether it is known to be the user's. Only then may the user be named by it, and nobody else have it.",
+    ),
   password: secret(
     z
       .string()

@@ -7,7 +7,7 @@ export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";
 export { libraryRoutes } from "./provider/mount.ts";
 export { pinHost } from "./provider/pin-host.ts";
-export type { Consents } from "./state/consents.ts";
+export { type Consents, forgetConsents } from "./state/consents.ts";
 export type { GrantStore } from "./state/grant-store.ts";
 export type { InteractionCache } from "./state/interaction-adapter.ts";
 export { pruneOidc } from "./state/prune.ts";

@@ -7,7 +7,7 @@ import type { Log } from "@portcullis/protocol";
 import type { UserConfiguration } from "../config/schema.ts";
 import { verifyPassword } from "./password-hash.ts";
 import { usernameKey } from "./username.ts";
-import type { User, Users } from "./users.ts";
+import { labelOf, type User, type Users } from "./users.ts";
 
 export interface CompareOptions {
   readonly users: Users;
@@ -37,9 +37,11 @@ export function compareWithFile(options: CompareOptions): Comparison {
 
 async function compare({ users, file, operatorLog }: CompareOptions, signal: AbortSignal): Promise<void> {
   const stored = await users.ofFile();
-  const byKey = new Map(stored.map((user) => [user.username_key, user]));
+  const byKey = new Map(stored.map((user) => [user.username_key ?? "", user]));
   const inFile = new Set(file.map(({ username }) => usernameKey(username)));
-  const gone = stored.filter((user) => !inFile.has(user.username_key) && user.disabled_at === null);
+  const gone = stored.filter(
+    (user) => !inFile.has(user.username_key ?? undefined) && user.disabled_at === null,
+  );
   if (gone.length > 0) operatorLog.warn(ignored(gone, GONE));
   for (const user of file) {
     const known = byKey.get(usernameKey(user.username) ?? "");
@@ -47,7 +49,7 @@ async function compare({ users, file, operatorLog }: CompareOptions, signal: Abo
     const fields = differing(user, known);
     if (fields.length > 0) operatorLog.warn(ignored([known], differs(fields.join(", "))));
     if (signal.aborted) return;
-    if (!(await verifyPassword(user.password, known.password_hash))) {
+    if (!(await verifyPassword(user.password, known.password_hash ?? ""))) {
       operatorLog.warn(ignored([known], differs("password")));
     }
   }
@@ -66,7 +68,7 @@ const differs = (fields: string): string =>
 
 const ignored = (users: readonly User[], text: string) => ({
   event: "users_of_file_ignored",
-  users: users.slice(0, MAX_NAMED).map(({ username }) => username),
+  users: users.slice(0, MAX_NAMED).map(labelOf),
   ...(users.length > MAX_NAMED ? { more: users.length - MAX_NAMED } : {}),
   text,
 });

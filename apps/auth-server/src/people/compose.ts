@@ -3,6 +3,7 @@ import type { Configuration } from "../config/load.ts";
 import type { Storage } from "../storage/storage.ts";
 import { compareWithFile } from "./compare-with-file.ts";
 import { KnownPlaces } from "./known-places.ts";
+import { seedUsers } from "./seed-users.ts";
 import type { Users } from "./users.ts";
 
 export interface People {
@@ -22,7 +23,7 @@ export async function composePeople(options: {
 }): Promise<People> {
   const { configuration, users, storage, operatorLog, clock } = options;
   const knownPlaces = new KnownPlaces({ storage, clock });
-  for (const user of configuration.users) await users.ensure(user);
+  await seedUsers({ users, storage, file: configuration.users, operatorLog });
   const { compared, close } = compareWithFile({ users, file: configuration.users, operatorLog });
   return { users, knownPlaces, compared, close };
 }

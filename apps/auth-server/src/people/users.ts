@@ -1,6 +1,6 @@
+/** The users, in SQL. What an act on one ends is the caller's to end in the same transaction. */
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
-import { type Kysely, type Selectable, sql } from "kysely";
-import type { UserConfiguration } from "../config/schema.ts";
+import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -9,11 +9,29 @@ import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { peopleError } from "./errors.ts";
 import { forgetPlaces } from "./known-places.ts";
 import { hashPassword } from "./password-hash.ts";
-import { usernameKey } from "./username.ts";
+import { foldedName, usernameKey } from "./username.ts";
 
 export type User = Selectable<UsersTable>;
 
-export interface NewUser extends UserConfiguration {}
+/** What can be said of a user, and changed. */
+export interface UserFields {
+  readonly username?: string | undefined;
+  readonly email?: string | undefined;
+  readonly emailVerified: boolean;
+  readonly name?: string | undefined;
+  readonly picture?: string | undefined;
+  readonly locale?: string | undefined;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly mustChangePassword: boolean;
+}
+
+export interface NewUser extends UserFields {
+  readonly origin: User["origin"];
+  /** Default: a new one. */
+  readonly sub?: string | undefined;
+  readonly passwordHash: string | null;
+  readonly disabled?: boolean;
+}
 
 export interface UsersOptions {
   readonly storage: Storage;
@@ -33,10 +51,10 @@ export class Users {
     return this.#select().where("id", "=", id).where("disabled_at", "is", null).executeTakeFirst();
   }
 
-  findByUsername(username: string): Promise<User | undefined> {
-    const key = usernameKey(username);
-    if (key === undefined) return Promise.resolve(undefined);
-    return this.#select().where("username_key", "=", key).executeTakeFirst();
+  /** By what people sign in with: a username, or a verified e-mail address. The username counts where both are somebody's. */
+  async findByName(name: string): Promise<User | undefined> {
+    const found = await withName(this.#options.storage.read, name).limit(2).execute();
+    return found.find(({ username_key }) => username_key === usernameKey(name)) ?? found[0];
   }
 
   /**
@@ -47,8 +65,7 @@ export class Users {
     const [bySub] = await db.selectFrom("users").selectAll().where("id", "=", name).execute();
     if (bySub !== undefined) return bySub;
     const found = await withName(db, name).limit(3).execute();
-    const subs = found.map(({ id, username }) => `${id} (${username})`);
-    if (found.length > 1) throw ambiguousUser(name, subs);
+    if (found.length > 1) throw ambiguousUser(name, found.map(namedWithSub));
     return found[0];
   }
 
@@ -68,58 +85,118 @@ export class Users {
     return this.#select().where("origin", "=", "file").orderBy("username_key").execute();
   }
 
+  /** Whether there was a user of this name, who was deleted. */
+  async wasDeleted(username: string): Promise<boolean> {
+    const query = this.#options.storage.read
+      .selectFrom("deleted_users")
+      .select("id")
+      .where("username_key", "=", usernameKey(username) ?? "");
+    return (await query.limit(1).execute()).length > 0;
+  }
+
   #select() {
     return this.#options.storage.read.selectFrom("users").selectAll();
   }
 
-  /** Makes the user if the name is free; an existing one is left as it is. */
-  async ensure(user: NewUser): Promise<void> {
-    const key = usernameKey(user.username);
-    if (key === undefined) throw new TypeError("this cannot be a username");
-    if ((await this.findByUsername(user.username)) !== undefined) return;
-    const row = await this.#newRow(user, key);
-    await this.#options.storage.write(async ({ db }) => {
-      await db
-        .insertInto("users")
-        .values(row)
-        .onConflict((conflict) => conflict.column("username_key").doNothing())
-        .execute();
+  /** Of what a person typed in, as this server keeps it. Outside of any transaction: it takes some 20 ms. */
+  hashOf(password: string): Promise<string> {
+    return hashPassword(password, this.#options.randomBytes);
+  }
+
+  /** Throws `username_taken`, `email_taken`, `sub_taken`. */
+  async create(transaction: WriteTransaction, user: NewUser): Promise<User> {
+    const { clock, randomBytes } = this.#options;
+    const id = user.sub ?? encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
+    await assertFreeSub(transaction, id);
+    await assertFreeNames(transaction, id, user);
+    const now = wholeSeconds(clock);
+    const row: User = {
+      id,
+      ...columnsOf(user),
+      password_hash: user.passwordHash,
+      password_changed_at: null,
+      created_at: now,
+      changed_at: now,
+      disabled_at: user.disabled === true ? now : null,
+      revision: 1,
+      origin: user.origin,
+    };
+    await transaction.db.insertInto("users").values(row).execute();
+    await insertNames(transaction, row);
+    return row;
+  }
+
+  /** The row is locked. Gives it as it is now. Throws `username_taken`, `email_taken`. */
+  async update(transaction: WriteTransaction, user: User, fields: UserFields): Promise<User> {
+    await assertFreeNames(transaction, user.id, fields);
+    const changed = await this.#change(transaction, user.id, columnsOf(fields));
+    await transaction.db.deleteFrom("user_names").where("user_id", "=", user.id).execute();
+    await insertNames(transaction, changed);
+    return changed;
+  }
+
+  /** Every place that was known to the user is a stranger's from now on. */
+  async setPassword(
+    transaction: WriteTransaction,
+    id: string,
+    { hash, mustChange }: { readonly hash: string; readonly mustChange: boolean },
+  ): Promise<User> {
+    await forgetPlaces(transaction, id);
+    return this.#change(transaction, id, {
+      password_hash: hash,
+      password_changed_at: wholeSeconds(this.#options.clock),
+      must_change_password: mustChange ? 1 : 0,
     });
   }
 
-  async #newRow(user: NewUser, key: string): Promise<Omit<User, "origin">> {
-    const { randomBytes, clock } = this.#options;
-    return {
-      id: encodeIdentifier(randomBytes(IDENTIFIER_BYTES)),
-      username: user.username,
-      username_key: key,
-      name: user.name,
-      email: user.email ?? null,
-      password_hash: await hashPassword(user.password, randomBytes),
-      created_at: wholeSeconds(clock),
-      disabled_at: null,
-    };
+  #change(
+    { db }: WriteTransaction,
+    id: string,
+    columns: Partial<Omit<User, "id" | "revision" | "changed_at">>,
+  ): Promise<User> {
+    return db
+      .updateTable("users")
+      .set({ ...columns, changed_at: wholeSeconds(this.#options.clock) })
+      .set(({ eb }) => ({ revision: eb("revision", "+", 1) }))
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   }
 
   /** Locked, in the transaction that goes on to change it. Throws as `findNamed`. */
   async findRow(transaction: WriteTransaction, name: string): Promise<User> {
     const { id } = await this.findNamed(transaction, name);
     const { db, lockRows } = transaction;
-    return lockRows(db.selectFrom("users").selectAll().where("id", "=", id)).executeTakeFirstOrThrow();
+    const row = lockRows(db.selectFrom("users").selectAll().where("id", "=", id));
+    // Deleted while we waited for the lock.
+    return (await row.executeTakeFirst()) ?? throwUnknown(name);
   }
 
   /** Only the row and the known places: whoever calls this ends what hangs below the user in the same transaction. */
-  async disable(transaction: WriteTransaction, id: string): Promise<void> {
+  async disable(transaction: WriteTransaction, id: string): Promise<User> {
     await forgetPlaces(transaction, id);
-    await transaction.db
-      .updateTable("users")
-      .set({ disabled_at: wholeSeconds(this.#options.clock) })
-      .where("id", "=", id)
-      .execute();
+    return this.#change(transaction, id, { disabled_at: wholeSeconds(this.#options.clock) });
   }
 
-  async enable({ db }: WriteTransaction, id: string): Promise<void> {
-    await db.updateTable("users").set({ disabled_at: null }).where("id", "=", id).execute();
+  enable(transaction: WriteTransaction, id: string): Promise<User> {
+    return this.#change(transaction, id, { disabled_at: null });
+  }
+
+  /** The row is locked. A tombstone stays. As with `disable`, what hangs below is the caller's to end. */
+  async remove(transaction: WriteTransaction, user: User, by: string | undefined): Promise<void> {
+    const { db } = transaction;
+    const tombstone = {
+      id: user.id,
+      label: labelOf(user),
+      username_key: user.username_key,
+      deleted_at: wholeSeconds(this.#options.clock),
+      deleted_by: by ?? null,
+    };
+    await db.insertInto("deleted_users").values(tombstone).execute();
+    await forgetPlaces(transaction, user.id);
+    await db.deleteFrom("user_names").where("user_id", "=", user.id).execute();
+    await db.deleteFrom("imported_credentials").where("user_id", "=", user.id).execute();
+    await db.deleteFrom("users").where("id", "=", user.id).execute();
   }
 }
 
@@ -132,16 +209,99 @@ export async function lockActive({ db, lockRows }: WriteTransaction, id: string)
   return (await lockRows(user).executeTakeFirst()) !== undefined;
 }
 
-/** A username is in one spelling; an e-mail address is compared without letter case. */
+/** What people call the user. There is always one of these. */
+export const labelOf = ({ username, email, id }: Pick<User, "username" | "email" | "id">): string =>
+  username ?? email ?? id;
+
+/** What the user is greeted with. */
+export const displayNameOf = (user: Pick<User, "name" | "username" | "email" | "id">): string =>
+  user.name ?? labelOf(user);
+
+export const namedWithSub = (user: User): string => `${user.id} (${labelOf(user)})`;
+
+/** What the columns say of a user, as it can be changed. */
+export const fieldsOf = (user: User): UserFields => ({
+  username: user.username ?? undefined,
+  email: user.email ?? undefined,
+  emailVerified: user.email_verified === 1,
+  name: user.name ?? undefined,
+  picture: user.picture ?? undefined,
+  locale: user.locale ?? undefined,
+  attributes: JSON.parse(user.attributes) as UserFields["attributes"],
+  mustChangePassword: user.must_change_password === 1,
+});
+
+function columnsOf(fields: UserFields) {
+  const keys = keysOf(fields);
+  return {
+    username: fields.username ?? null,
+    email: fields.email ?? null,
+    ...keys,
+    email_verified: fields.emailVerified && keys.email_key !== null ? 1 : 0,
+    list_key: keys.username_key ?? keys.email_key ?? "",
+    name: fields.name ?? null,
+    picture: fields.picture ?? null,
+    locale: fields.locale ?? null,
+    attributes: JSON.stringify(fields.attributes),
+    must_change_password: fields.mustChangePassword ? 1 : 0,
+  };
+}
+
+const keysOf = ({ username, email }: Pick<UserFields, "username" | "email">) => ({
+  username_key: username === undefined ? null : keyOfUsername(username),
+  email_key: email === undefined ? null : foldedName(email),
+});
+
+function keyOfUsername(username: string): string {
+  const key = usernameKey(username);
+  if (key === undefined) throw new TypeError("this cannot be a username");
+  return key;
+}
+
+/** Whom a name leads to: an address that nobody has verified leads to nobody. */
 function withName(db: Kysely<Database>, name: string) {
   const key = usernameKey(name) ?? "";
   return db
     .selectFrom("users")
     .selectAll()
-    .where(({ eb, or }) =>
-      or([eb("username_key", "=", key), eb(sql<string>`lower(email)`, "=", sql<string>`lower(${name})`)]),
+    .where(({ eb, or, and }) =>
+      or([
+        eb("username_key", "=", key),
+        and([eb("email_key", "=", foldedName(name)), eb("email_verified", "=", 1)]),
+      ]),
     );
 }
+
+async function insertNames({ db }: WriteTransaction, { id, username_key, email_key, name }: User) {
+  const keys = new Set([username_key, email_key, name === null ? null : foldedName(name)]);
+  const rows = [...keys].flatMap((key) => (key ? [{ name_key: key, user_id: id }] : []));
+  if (rows.length > 0) await db.insertInto("user_names").values(rows).execute();
+}
+
+async function assertFreeSub({ db }: WriteTransaction, id: string): Promise<void> {
+  const live = await db.selectFrom("users").select("id").where("id", "=", id).executeTakeFirst();
+  const dead = await db.selectFrom("deleted_users").select("id").where("id", "=", id).executeTakeFirst();
+  if (live === undefined && dead === undefined) return;
+  const whose = dead === undefined ? "which is somebody's" : "which was that of a deleted user";
+  throw peopleError("sub_taken", {
+    text: `sub: found ${JSON.stringify(id)}, ${whose}. Leave it out, and the user gets a new one. Nothing was changed.`,
+  });
+}
+
+async function assertFreeNames({ db }: WriteTransaction, id: string, fields: UserFields): Promise<void> {
+  const { username_key, email_key } = keysOf(fields);
+  const others = db.selectFrom("users").select("id").where("id", "!=", id);
+  const byName = others.where("username_key", "=", username_key ?? "");
+  if (username_key !== null && (await byName.executeTakeFirst()) !== undefined)
+    throw peopleError("username_taken", { text: taken("username", fields.username) });
+  if (!fields.emailVerified || email_key === null) return;
+  const byEmail = others.where("email_key", "=", email_key).where("email_verified", "=", 1);
+  if ((await byEmail.executeTakeFirst()) !== undefined)
+    throw peopleError("email_taken", { text: taken("email", fields.email) });
+}
+
+const taken = (field: "username" | "email", found: string | undefined): string =>
+  `${field}: found ${JSON.stringify(found)}, which ${field === "email" ? "is the verified address of another user" : "another user has"}; take another. Nothing was changed.`;
 
 function throwUnknown(name: string): never {
   throw unknownUser(name);
@@ -149,7 +309,7 @@ function throwUnknown(name: string): never {
 
 /** `remedy` is a sentence of whoever can do something about it. */
 export function unknownUser(name: string, remedy?: string) {
-  const text = `Found ${JSON.stringify(name)}, and no user has that sub, username or e-mail address. Nothing was changed.`;
+  const text = `Found ${JSON.stringify(name)}, and no user has that sub, username or verified e-mail address. Nothing was changed.`;
   return peopleError("unknown_subject", { text: remedy === undefined ? text : `${text} ${remedy}` });
 }
 

@@ -4,12 +4,18 @@ import type { Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { boundedAttempts } from "./bounded-attempts.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
+import { passwordTurns } from "./password-factor.ts";
 import { createSignIn, type SignIn } from "./sign-in-machine.ts";
 
 export interface SigningIn {
   readonly signIn: SignIn;
   readonly guesses: GuessLimit;
+  /** Hashes a password that is set, in turn with those that are checked. Throws `sign_in_busy`. */
+  readonly hashInTurn: (password: string) => Promise<string>;
 }
+
+/** Whoever sets passwords has proved who it is, and is one group. */
+const OF_THE_API = { group: "passwords that are set", standing: "device" } as const;
 
 export async function composeSignIn(options: {
   readonly storage: Storage;
@@ -26,5 +32,10 @@ export async function composeSignIn(options: {
     clock,
     clockSkewMs: options.clockSkewSeconds * 1000,
   });
-  return { signIn: await createSignIn({ storage, users, guesses, knownPlaces, randomBytes }), guesses };
+  const inTurn = passwordTurns();
+  return {
+    signIn: await createSignIn({ storage, users, guesses, inTurn, knownPlaces, randomBytes }),
+    guesses,
+    hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),
+  };
 }

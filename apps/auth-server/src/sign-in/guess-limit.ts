@@ -45,6 +45,8 @@ export interface GuessLimit {
   take(attempt: Attempt): Promise<number | undefined>;
   /** Takes back what was counted of it. */
   succeeded(transaction: WriteTransaction, attempt: Attempt): Promise<void>;
+  /** Forgets what was counted of the account under these names (as `usernameKey` spells them). Gives the number of rows. */
+  forget(transaction: WriteTransaction, usernameKeys: readonly string[]): Promise<number>;
   /** Gives the number of rows that it forgot. */
   prune(transaction: WriteTransaction, limit: number): Promise<number>;
 }
@@ -76,6 +78,13 @@ export function createGuessLimit({ storage, clock, clockSkewMs }: GuessLimitOpti
       }),
     succeeded: ({ db, lockRows }, attempt) =>
       succeeded(new Counters({ db, lockRows, now: clock.wallMs(), clockSkewMs }), attempt),
+    forget: ({ db }, usernameKeys) =>
+      countDeleted(
+        db
+          .deleteFrom("sign_in_attempts")
+          .where("account_hash", "in", usernameKeys.map(accountHash))
+          .where((eb) => eb.or([eb("failures", ">", 0), eb("blocked_until", ">", 0)])),
+      ),
     async prune({ db }, limit) {
       const old = db
         .selectFrom("sign_in_attempts")
@@ -197,25 +206,33 @@ async function succeeded(counters: Counters, { standing, ...attempt }: Attempt):
   await counters.save({ ...account, failures: Math.max(0, account.failures - 1) });
 }
 
+type Key = Pick<Row, "key_hash" | "account_hash">;
+
 interface Keys {
   /** Of the device, or of the address at this account. */
-  readonly own: Uint8Array;
-  readonly accountsOfAddress: Uint8Array;
-  readonly strangersOfAccount: Uint8Array;
-  readonly turn: Uint8Array;
+  readonly own: Key;
+  readonly accountsOfAddress: Key;
+  readonly strangersOfAccount: Key;
+  readonly turn: Key;
 }
 
 function keysOf({ usernameKey, address, standing }: Attempt): Keys {
+  const ofAccount = (...parts: string[]): Key => ({
+    key_hash: hash(parts),
+    account_hash: accountHash(usernameKey),
+  });
   return {
     own:
       standing.kind === "device"
-        ? hash(["device", usernameKey, standing.token])
-        : hash(["address", usernameKey, address]),
-    accountsOfAddress: hash(["accounts of address", address]),
-    strangersOfAccount: hash(["account", usernameKey]),
-    turn: hash(["turn", usernameKey, address]),
+        ? ofAccount("device", usernameKey, standing.token)
+        : ofAccount("address", usernameKey, address),
+    accountsOfAddress: { key_hash: hash(["accounts of address", address]), account_hash: null },
+    strangersOfAccount: ofAccount("account", usernameKey),
+    turn: ofAccount("turn", usernameKey, address),
   };
 }
+
+const accountHash = (usernameKey: string): Uint8Array => hash(["all of account", usernameKey]);
 
 const hash = (parts: readonly string[]): Uint8Array =>
   createHash("sha256").update(JSON.stringify(parts)).digest();
@@ -241,14 +258,14 @@ class Counters {
     this.clockSkewMs = options.clockSkewMs;
   }
 
-  async find(key: Uint8Array): Promise<Row | undefined> {
+  async find({ key_hash }: Key): Promise<Row | undefined> {
     const { db, lockRows } = this.#options;
-    const query = db.selectFrom("sign_in_attempts").selectAll().where("key_hash", "=", key);
+    const query = db.selectFrom("sign_in_attempts").selectAll().where("key_hash", "=", key_hash);
     return (lockRows === undefined ? query : lockRows(query)).executeTakeFirst();
   }
 
   /** A row that is missing cannot be locked, and guesses at several servers would all pass. */
-  async lock(key: Uint8Array): Promise<Row> {
+  async lock(key: Key): Promise<Row> {
     await this.#options.db
       .insertInto("sign_in_attempts")
       .values(this.emptyRow(key))
@@ -257,8 +274,8 @@ class Counters {
     return (await this.find(key)) ?? this.emptyRow(key);
   }
 
-  emptyRow(key: Uint8Array): Row {
-    return { key_hash: key, failures: 0, blocked_until: 0, updated_at: this.now };
+  emptyRow({ key_hash, account_hash }: Key): Row {
+    return { key_hash, account_hash, failures: 0, blocked_until: 0, updated_at: this.now };
   }
 
   /** `updated_at` never goes back behind what is kept: rows are forgotten by it. */
@@ -270,7 +287,7 @@ class Counters {
       .execute();
   }
 
-  async remove(key: Uint8Array): Promise<void> {
-    await this.#options.db.deleteFrom("sign_in_attempts").where("key_hash", "=", key).execute();
+  async remove({ key_hash }: Key): Promise<void> {
+    await this.#options.db.deleteFrom("sign_in_attempts").where("key_hash", "=", key_hash).execute();
   }
 }

@@ -6,12 +6,19 @@ import { signInError } from "./errors.ts";
 import { fairQueue, type Place } from "./fair-queue.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 
-export interface PasswordFactorOptions {
-  readonly guesses: GuessLimit;
+export interface PasswordTurnsOptions {
   /** Password checks at once, and those that may wait, in all and of one group. */
   readonly running?: number | undefined;
   readonly waiting?: number | undefined;
   readonly waitingPerGroup?: number | undefined;
+}
+
+/** Runs what hashes, in turn. Throws `sign_in_busy`. */
+export type PasswordTurns = <T>(place: Place, work: () => Promise<T>) => Promise<T>;
+
+export interface PasswordFactorOptions {
+  readonly guesses: GuessLimit;
+  readonly inTurn: PasswordTurns;
 }
 
 /**
@@ -20,15 +27,15 @@ export interface PasswordFactorOptions {
  */
 export const checksAtOnce = (cores: number): number => Math.max(1, Math.min(2, cores - 1));
 
-/** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
-export function passwordFactor({ guesses, ...sizes }: PasswordFactorOptions): Step {
-  const inTurn = fairQueue({
-    running: sizes.running ?? checksAtOnce(availableParallelism()),
-    waiting: sizes.waiting ?? 64,
-    waitingPerGroup: sizes.waitingPerGroup ?? 32,
-    full: () => signInError("sign_in_busy"),
-  });
+export const passwordTurns = ({
+  running = checksAtOnce(availableParallelism()),
+  waiting = 64,
+  waitingPerGroup = 32,
+}: PasswordTurnsOptions = {}): PasswordTurns =>
+  fairQueue({ running, waiting, waitingPerGroup, full: () => signInError("sign_in_busy") });
 
+/** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
+export function passwordFactor({ guesses, inTurn }: PasswordFactorOptions): Step {
   /** Counted when its turn has come, so that whoever is sent away as busy, or leaves, has not guessed. */
   async function check(identity: Identity, password: string): Promise<boolean | number> {
     return (await guesses.take(identity)) ?? verifyPassword(password, identity.owner.password_hash);

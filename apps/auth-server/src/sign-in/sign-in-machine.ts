@@ -10,15 +10,22 @@ import type { Storage } from "../storage/storage.ts";
 import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { askForMissing, identify } from "./identify.ts";
-import { type PasswordFactorOptions, passwordFactor } from "./password-factor.ts";
+import {
+  type PasswordTurns,
+  type PasswordTurnsOptions,
+  passwordFactor,
+  passwordTurns,
+} from "./password-factor.ts";
 
 /** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
 export type SignIn = (given: Given) => Promise<SignInAnswer>;
 
-export interface SignInOptions extends PasswordFactorOptions {
+export interface SignInOptions extends PasswordTurnsOptions {
   readonly storage: Storage;
   readonly users: Users;
   readonly guesses: GuessLimit;
+  /** Default: a queue of its own. */
+  readonly inTurn?: PasswordTurns;
   readonly knownPlaces: KnownPlaces;
   readonly randomBytes: (size: number) => Uint8Array;
 }
@@ -41,12 +48,12 @@ export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignI
 }
 
 export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps {
-  const { users, knownPlaces, guesses } = options;
+  const { users, knownPlaces, guesses, inTurn = passwordTurns(options) } = options;
   return [
     ["ask for what is missing", askForMissing],
     ["identify: which account, and from where", identify({ users, knownPlaces, nobody })],
     ["wait where somebody guesses", waitForGuesses(guesses)],
-    ["first factor: the password", passwordFactor(options)],
+    ["first factor: the password", passwordFactor({ guesses, inTurn })],
     ["refuse whoever may not sign in", refuseInactive],
     // A second factor goes here, and after it what the user must do first: before anything is remembered or opened.
     ["remember this device and address", remember(options)],

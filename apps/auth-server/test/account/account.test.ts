@@ -162,7 +162,7 @@ describe("a sign-in form that is sent again", () => {
 describe("a user who is disabled after the password was looked at", () => {
   it("gets no session, and is told what anybody else is", async (t) => {
     const { storage, people, oidc } = server.server;
-    const { id } = (await people.users.findByUsername("bob"))!;
+    const { id } = (await people.users.findByName("bob"))!;
     const before = await oidc.sessions.devicesOf(id);
     const save = oidc.sessions.save.bind(oidc.sessions);
     const late = t.mock.method(oidc.sessions, "save", async (session: never) => {
@@ -181,7 +181,7 @@ describe("a user who is disabled after the password was looked at", () => {
 
 const devices = async () => {
   const { users } = server.server.people;
-  return server.server.oidc.sessions.devicesOf((await users.findByUsername("alice"))!.id);
+  return server.server.oidc.sessions.devicesOf((await users.findByName("alice"))!.id);
 };
 
 const anonymousSessions = () =>

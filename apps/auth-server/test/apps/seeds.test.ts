@@ -42,10 +42,11 @@ describe("apps and APIs of the configuration file", () => {
     await start();
     await server.restart();
     assert.deepEqual(
-      server.logged("seeded").map(({ apps, apis }) => apps ?? apis),
+      server.logged("seeded").map(({ apps, apis, users }) => apps ?? apis ?? users),
       [
         [RESOURCE, OTHER_RESOURCE],
         ["web", "other", "service", "orders", "billing", "admin", "auditor"],
+        ["alice", "bob"],
       ],
     );
     assert.deepEqual(server.logged("file_differs"), []);
@@ -109,7 +110,7 @@ describe("apps and APIs of the configuration file", () => {
     });
     await server.restart();
     assert.equal((await askAs("service")).status, 401);
-    assert.equal(server.logged("seeded").length, 2);
+    assert.equal(server.logged("seeded").length, 3);
     assert.equal(await server.server.apis.find(OTHER_RESOURCE), undefined);
   });
 

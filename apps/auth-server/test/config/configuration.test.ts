@@ -87,6 +87,7 @@ describe("the configuration", () => {
       "revocations.inspect",
       "keys.read",
       "keys.write",
+      "users.read",
       "users.write",
       "apps.write",
     ]);

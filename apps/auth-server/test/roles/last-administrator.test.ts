@@ -44,6 +44,6 @@ it("stays, whichever two of them are taken away by whichever servers", async () 
       .where("disabled_at", "is", null)
       .execute();
     assert.equal(left.length, 1, `round ${round}`);
-    assert.equal(await isAdministrator(server, left[0]!.username), true);
+    assert.equal(await isAdministrator(server, left[0]!.username!), true);
   }
 });

@@ -13,6 +13,7 @@ import {
 } from "../../src/sign-in/sign-in-machine.ts";
 import { wallClock } from "../clocks.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { makeUser } from "../people/make-user.ts";
 
 let server: ServerUnderTest;
 let guesses: GuessLimit;
@@ -95,7 +96,7 @@ describe("a table of steps without a factor", () => {
 describe("a user who is disabled while signing in", () => {
   it("is refused at the end too, and no place is remembered", async () => {
     const { storage, users } = parts;
-    const alice = (await users.findByUsername("alice"))!;
+    const alice = (await users.findByName("alice"))!;
     const steps = signInSteps(parts, { id: "", password_hash: "" });
     let disabling: Promise<void> | undefined;
     const disables: (typeof steps)[number] = [
@@ -255,7 +256,10 @@ describe("a success", () => {
   it("makes the device and the address known to this user alone, until the password changes", async () => {
     const { knownPlaces, storage } = parts;
     const [alice, bob] = await Promise.all(
-      [ALICE, BOB].map(async ({ username }) => (await parts.users.findByUsername(username))!),
+      [ALICE, BOB].map(async ({ username }) => {
+        const { id, password_hash } = (await parts.users.findByName(username))!;
+        return { id, password_hash: password_hash! };
+      }),
     );
     const result = await attempt({ address: "2001:db8:5::1" });
     assert.equal(result.outcome, "signed_in");
@@ -336,7 +340,7 @@ describe("many sign-ins at once", () => {
 
 describe("nobody", () => {
   it("is answered as a user is, at every step of the back-off", async () => {
-    await parts.users.ensure({ username: "frank", name: "Frank", password: "a password of frank" });
+    await makeUser(parts, { username: "frank", name: "Frank", password: "a password of frank" });
     const answers = async (username: string) => {
       const results: unknown[] = [];
       for (let guess = 0; guess < 60; guess++) {

@@ -24,6 +24,7 @@ import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts
 import type { Storage } from "../../src/storage/storage.ts";
 import { createStoredTimes } from "../../src/storage/stored-time.ts";
 import { wallClock } from "../clocks.ts";
+import { makeUser } from "../people/make-user.ts";
 import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
 import { closingStorages, draft, oneTo, storageOptions, storedSeqs } from "./temporary-storage.ts";
 
@@ -331,8 +332,10 @@ test("a user who is disabled at another server while signing in gets no session"
   const [left, right] = await twoServers(t);
   const parts = { storage: left, clock: systemClock, randomBytes };
   const users = new Users(parts);
-  await users.ensure({ username: "alice", name: "Alice", password: "a password of alice" });
-  const { id } = (await users.findByUsername("alice"))!;
+  const { id } = await makeUser(
+    { users, storage: left },
+    { username: "alice", name: "Alice", password: "a password of alice" },
+  );
   const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
   const ofStrangers = {} as RowsOfStrangers;
   const policies = await Policies.open({ storage: right, clock: systemClock });

@@ -20,7 +20,7 @@ import type { Apis } from "../../apis/apis.ts";
 import { appsError } from "../../apps/errors.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
 import { peopleError } from "../../people/errors.ts";
-import { ambiguousUser, type Users, unknownUser } from "../../people/users.ts";
+import { ambiguousUser, namedWithSub, type Users, unknownUser } from "../../people/users.ts";
 import { type FindTarget, type FoundTarget, keyOf, type RevokeCommand } from "../../revocations/index.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
@@ -151,7 +151,7 @@ async function findSubject({ transaction, users }: Looking, key: string): Promis
   if (user === undefined && !isAlsoClient) throw unknownUser(key, FOREIGN_REMEDY);
   if (user === undefined) return there(key);
   if (!isAlsoClient) return there(user.id);
-  throw ambiguousUser(key, [`${user.id} (${user.username})`, `the client ${key} itself (scope client)`]);
+  throw ambiguousUser(key, [namedWithSub(user), `the client ${key} itself (scope client)`]);
 }
 
 async function findClient({ transaction }: Looking, key: string): Promise<FoundTarget> {

@@ -13,7 +13,7 @@ import { isSameOrigin } from "../../pages/same-origin.ts";
 import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
 import { signInPage } from "../../pages/sign-in-page.ts";
 import { interactionPath } from "../../paths.ts";
-import type { User, Users } from "../../people/users.ts";
+import { labelOf, type User, type Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
 import { type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
@@ -163,7 +163,7 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
     action: interactionPath(interaction.uid),
     formToken: options.forms.tokenFor(purposeOf(interaction)),
     clientName: client.clientName ?? client.clientId,
-    username: user.username,
+    username: labelOf(user),
     requests: consentContent(await questionOf(options, interaction, user)),
     returnsTo: formTargetOf(interaction.params.redirect_uri as string),
   });

@@ -92,6 +92,11 @@ export class Consents {
   }
 }
 
+/** Of a user who was deleted. */
+export async function forgetConsents({ db }: WriteTransaction, accountId: string): Promise<void> {
+  await db.deleteFrom("oidc_consents").where("account_id", "=", accountId).execute();
+}
+
 const isOf =
   ({ accountId, clientId }: ConsentPair) =>
   (eb: ExpressionBuilder<Database, "oidc_consents">) =>

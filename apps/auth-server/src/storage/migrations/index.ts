@@ -15,6 +15,7 @@ import { addRemovals } from "./0011-removals.ts";
 import { addSpace } from "./0013-space.ts";
 import { addKnownPlaces } from "./0014-known-places.ts";
 import { addConsents } from "./0015-consents.ts";
+import { addPeople } from "./0017-people.ts";
 import { addRoles } from "./0018-roles.ts";
 import { addSessions } from "./0020-sessions.ts";
 import { addApps } from "./0021-apps.ts";
@@ -33,6 +34,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0013-space": addSpace,
   "0014-known-places": addKnownPlaces,
   "0015-consents": addConsents,
+  "0017-people": addPeople,
   "0018-roles": addRoles,
   "0020-sessions": addSessions,
   "0021-apps": addApps,

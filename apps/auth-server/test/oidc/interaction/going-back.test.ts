@@ -20,7 +20,7 @@ async function signInPage(): Promise<{ browser: PlainBrowser; page: Page }> {
 
 const devices = async () => {
   const { oidc, people } = server.server;
-  return oidc.sessions.devicesOf((await people.users.findByUsername(ALICE.username))!.id);
+  return oidc.sessions.devicesOf((await people.users.findByName(ALICE.username))!.id);
 };
 
 describe("a sign-in page that was answered", () => {

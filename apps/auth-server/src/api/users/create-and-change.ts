@@ -1,0 +1,197 @@
+/** `GET` and `POST /api/v1/users`, `GET` and `PATCH /api/v1/users/{user}`. */
+import {
+  applyMergePatch,
+  type DeclaredRoute,
+  declareRoute,
+  ETAG,
+  etagOf,
+  IF_MATCH,
+  listParameters,
+  mergePatchOf,
+  readPage,
+  requireMatch,
+} from "@portcullis/http-api";
+import { API_SCOPES, USER_STATUSES, userListSchema, userSchema } from "@portcullis/protocol";
+import { z } from "zod";
+import { peopleError } from "../../people/errors.ts";
+import { countUsers, listUsers, type UserPlace } from "../../people/search-users.ts";
+import { fieldsOf, type User, type Users } from "../../people/users.ts";
+import { OUTAGES } from "../../revocations/index.ts";
+import { rolesError } from "../../roles/errors.ts";
+import { signInError } from "../../sign-in/errors.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { type Authority, authorityOf } from "../check-authority.ts";
+import { EXAMPLE_USER, shownUser, USER_PATH } from "./shown-user.ts";
+import { checkUserFields, passwordSchema, userFieldsSchema } from "./user-fields.ts";
+
+export interface UserRoutesOptions {
+  readonly users: Users;
+  readonly storage: Storage;
+  /** Hashes a password in turn with those that are checked. Throws `sign_in_busy`. */
+  readonly hashInTurn: (password: string) => Promise<string>;
+  readonly authority: Authority;
+}
+
+export const createAndChangeRoutes = (options: UserRoutesOptions): readonly DeclaredRoute[] => [
+  listRoute(options),
+  createRoute(options),
+  readRoute(options),
+  changeRoute(options),
+];
+
+const TAG = "Users";
+const NAMED_ERRORS = [...peopleError.definitions("unknown_subject", "ambiguous_user"), ...OUTAGES];
+const TAKEN_ERRORS = peopleError.definitions("username_taken", "email_taken");
+
+const placeSchema = z.strictObject({ key: z.string().max(1000), sub: z.string().max(255) });
+
+const listRoute = ({ storage }: UserRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "listUsers",
+    method: "GET",
+    path: "/users",
+    summary: "List users, or search them",
+    description:
+      "By username, or by e-mail address where there is none. With `q`, by that of the names which begins with it.",
+    scope: API_SCOPES.readUsers,
+    parameters: {
+      query: z.strictObject({
+        ...listParameters(placeSchema),
+        q: z.string().max(200).optional().meta({
+          description: "Beginning of a username, an e-mail address or a name. Letter case does not count.",
+          example: "ali",
+        }),
+        status: z.enum(USER_STATUSES).optional().meta({ description: "Only users of this status." }),
+      }),
+    },
+    answers: {
+      200: { says: "A page of users.", schema: userListSchema, example: { items: [EXAMPLE_USER] } },
+    },
+    errors: OUTAGES,
+    async handle({ query }) {
+      const { q: prefix, status } = query;
+      const filter = { prefix, status };
+      const { items, ...rest } = await readPage(query, {
+        read: (after, limit) => listUsers(storage, filter, { after, limit }),
+        count: () => countUsers(storage, filter),
+        placeOf: ({ found_by, id }): UserPlace => ({ key: found_by, sub: id }),
+      });
+      return { status: 200, body: { items: items.map(shownUser), ...rest } };
+    },
+  });
+
+const newUserSchema = userFieldsSchema.extend({
+  password: passwordSchema
+    .optional()
+    .describe("The first one. Without it, the user cannot sign in by password."),
+});
+
+const createRoute = (options: UserRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "createUser",
+    method: "POST",
+    path: "/users",
+    summary: "Create a user",
+    scope: API_SCOPES.writeUsers,
+    body: {
+      schema: newUserSchema,
+      example: {
+        username: "alice",
+        name: "Alice Example",
+        password: "a first password",
+        mustChangePassword: true,
+      },
+    },
+    checks: { body: (body) => checkUserFields(newUserSchema, body) },
+    answers: {
+      201: {
+        says: "The new user.",
+        schema: userSchema,
+        example: EXAMPLE_USER,
+        headers: { ...ETAG, Location: "Where the user is." },
+      },
+    },
+    errors: [...TAKEN_ERRORS, ...signInError.definitions("sign_in_busy"), ...OUTAGES],
+    async handle({ body: { password, ...fields } }) {
+      const user = await create(options, fields, password);
+      return {
+        status: 201,
+        headers: { ...etagOf(user.revision), location: locationOf(user) },
+        body: shownUser(user),
+      };
+    },
+  });
+
+async function create(
+  { users, storage, hashInTurn }: UserRoutesOptions,
+  fields: z.output<typeof userFieldsSchema>,
+  password: string | undefined,
+): Promise<User> {
+  const passwordHash = password === undefined ? null : await hashInTurn(password);
+  return storage.write((transaction) =>
+    users.create(transaction, { ...fields, passwordHash, origin: "api" }),
+  );
+}
+
+const locationOf = ({ id }: User): string => `/api/v1/users/${encodeURIComponent(id)}`;
+
+const readRoute = ({ users, storage }: UserRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "getUser",
+    method: "GET",
+    path: "/users/{user}",
+    summary: "Get a user and the version to change",
+    scope: API_SCOPES.readUsers,
+    parameters: { path: USER_PATH },
+    answers: { 200: { says: "The user.", schema: userSchema, example: EXAMPLE_USER, headers: ETAG } },
+    errors: NAMED_ERRORS,
+    async handle({ path }) {
+      const user = await users.findNamed({ db: storage.read }, path.user);
+      return { status: 200, headers: etagOf(user.revision), body: shownUser(user) };
+    },
+  });
+
+const changeRoute = ({ users, storage, authority }: UserRoutesOptions) =>
+  declareRoute({
+    tag: TAG,
+    operationId: "updateUser",
+    method: "PATCH",
+    path: "/users/{user}",
+    summary: "Change a user",
+    description:
+      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so.",
+    scope: API_SCOPES.writeUsers,
+    parameters: { path: USER_PATH, headers: z.object(IF_MATCH) },
+    body: {
+      schema: mergePatchOf(userFieldsSchema),
+      example: { name: "Alice Young", attributes: { department: null } },
+      isMergePatch: true,
+    },
+    answers: {
+      200: { says: "The user as it is now.", schema: userSchema, example: EXAMPLE_USER, headers: ETAG },
+    },
+    errors: [...TAKEN_ERRORS, ...rolesError.definitions("administrator_needed"), ...NAMED_ERRORS],
+    async handle({ path, headers, body, caller }) {
+      const requireOver = await authorityOf(authority, caller);
+      const user = await storage.write(async (transaction) => {
+        const before = await users.findRow(transaction, path.user);
+        await requireOver(transaction, before.id);
+        requireMatch(headers["If-Match"], before.revision);
+        return users.update(transaction, before, patched(before, body));
+      });
+      return { status: 200, headers: etagOf(user.revision), body: shownUser(user) };
+    },
+  });
+
+type Patch = z.output<ReturnType<typeof mergePatchOf<typeof userFieldsSchema>>>;
+
+/** What a former administrator found out about one address says nothing of the next. */
+function patched(before: User, patch: Patch) {
+  const fields = fieldsOf(before);
+  const isOtherEmail = patch.email !== undefined && patch.email !== fields.email;
+  const start = isOtherEmail ? { ...fields, emailVerified: false } : fields;
+  return checkUserFields(userFieldsSchema, applyMergePatch(start, patch));
+}

@@ -1,0 +1,92 @@
+/** Deleting users: `DELETE /api/v1/users/{user}`. */
+import { actorOf, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
+import { z } from "zod";
+import { peopleError } from "../../people/errors.ts";
+import { unknownUser } from "../../people/users.ts";
+import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING, preferSchema } from "../../revocations/index.ts";
+import { rolesError } from "../../roles/errors.ts";
+import { keepAnAdministrator } from "../../roles/keep-an-administrator.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { answerChange, type Change, changeAnswers, changeSchema } from "../answer-change.ts";
+import { authorityOf, type RequireOver } from "../check-authority.ts";
+import { type Ending, type EndingUsersOptions, endUser } from "./end-user.ts";
+import { calledOf, USER_PATH } from "./shown-user.ts";
+
+/** What else there is of a user, in other rooms: each forgets its own. */
+export type ForgetUser = (transaction: WriteTransaction, sub: string) => Promise<void>;
+
+export interface DeletingUsersOptions extends EndingUsersOptions {
+  readonly forget: readonly ForgetUser[];
+}
+
+const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", status: "deleted", changed: true } as const;
+
+export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
+  declareRoute({
+    tag: "Users",
+    operationId: "deleteUser",
+    method: "DELETE",
+    path: "/users/{user}",
+    summary: "Delete a user: everything of the user ends, and nothing is kept but the sub",
+    description:
+      "Every session, grant and token of the user ends, with the reason `account_deleted`; consents and credentials are deleted. The `sub` is never given again; the username is free. If the user was deleted already and is named by the `sub`, `changed` is false and the receipt is the earlier one.",
+    scope: API_SCOPES.writeUsers,
+    parameters: {
+      path: USER_PATH,
+      query: z.strictObject({
+        note: changeSchema.shape.note.meta({ description: "Why, in words, for the audit." }),
+      }),
+      headers: preferSchema,
+    },
+    answers: changeAnswers(userStateSchema, {
+      enforced: { ...EXAMPLE, receipt: ENFORCED },
+      pending: { ...EXAMPLE, receipt: PENDING },
+    }),
+    errors: [
+      ...peopleError.definitions("unknown_subject", "ambiguous_user"),
+      ...rolesError.definitions("last_administrator", "administrator_needed"),
+      ...OUTAGES,
+    ],
+    async handle(call) {
+      const by = { name: call.path.user, caller: call.caller, note: call.query.note };
+      return answerChange(await deleteUser(options, by), options.receipts, call);
+    },
+  });
+
+type Deleted = Pick<UserState, "sub" | "username" | "email">;
+
+async function deleteUser(options: DeletingUsersOptions, ending: Ending): Promise<Change<UserState>> {
+  const { storage, revoker, authority } = options;
+  const requireOver = await authorityOf(authority, ending.caller);
+  const { deleted, appended } = await storage.write((transaction) =>
+    remove(transaction, options, ending, requireOver),
+  );
+  const seq = appended?.seq ?? (await revoker.seqOf([{ scope: "subject", key: deleted.sub }]));
+  return { state: { ...deleted, status: "deleted", changed: appended !== undefined }, seq };
+}
+
+/** The row first: a sign-in that is under way finds nobody to open a session for. */
+async function remove(
+  transaction: WriteTransaction,
+  { users, endBelow, forget }: DeletingUsersOptions,
+  { name, caller, note }: Ending,
+  requireOver: RequireOver,
+) {
+  if ((await users.search(transaction, name)) === undefined)
+    return { deleted: await deletedBefore(transaction, name) };
+  const user = await users.findRow(transaction, name);
+  await requireOver(transaction, user.id);
+  await keepAnAdministrator(transaction, user.id);
+  await users.remove(transaction, user, actorOf(caller));
+  for (const forgetUser of forget) await forgetUser(transaction, user.id);
+  const ending = { sub: user.id, reason: "account_deleted", caller, note } as const;
+  return { deleted: calledOf(user), appended: await endUser(transaction, endBelow, ending) };
+}
+
+async function deletedBefore({ db }: WriteTransaction, sub: string): Promise<Deleted> {
+  const tombstone = db.selectFrom("deleted_users").select(["id", "label"]).where("id", "=", sub);
+  const found = await tombstone.executeTakeFirst();
+  if (found === undefined) throw unknownUser(sub);
+  return { sub: found.id, username: found.label };
+}

@@ -1,0 +1,15 @@
+/** All that is administered of users themselves: `/api/v1/users`. */
+import type { DeclaredRoute } from "@portcullis/http-api";
+import { createAndChangeRoutes, type UserRoutesOptions } from "./create-and-change.ts";
+import { type DeletingUsersOptions, deleteRoute } from "./delete.ts";
+import { disableAndEnableRoutes } from "./disable-and-enable.ts";
+import { type PasswordRoutesOptions, passwordRoutes } from "./password.ts";
+
+export interface UsersRoutesOptions extends UserRoutesOptions, DeletingUsersOptions, PasswordRoutesOptions {}
+
+export const usersRoutes = (options: UsersRoutesOptions): readonly DeclaredRoute[] => [
+  ...createAndChangeRoutes(options),
+  deleteRoute(options),
+  ...disableAndEnableRoutes(options),
+  ...passwordRoutes(options),
+];

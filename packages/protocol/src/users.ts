@@ -1,0 +1,41 @@
+/** Users as the API shows them: `/api/v1/users`. */
+import { z } from "zod";
+import { pageSchemaOf } from "./pages.ts";
+
+export const USER_STATUSES = ["active", "disabled"] as const;
+
+export const userSchema = z.object({
+  sub: z.string().describe("As tokens name the user. It never changes, and is never given to another."),
+  username: z.string().optional(),
+  email: z.string().optional(),
+  emailVerified: z
+    .boolean()
+    .describe(
+      "Whether it is known to be the user's. Only then does it identify the user, and nobody else can have it.",
+    ),
+  name: z.string().describe("Of the person.").optional(),
+  picture: z.string().describe("URL.").optional(),
+  locale: z.string().describe("Language tag (BCP 47).").optional(),
+  attributes: z.record(z.string(), z.json()).describe("What the operator keeps of the user."),
+  status: z.enum(USER_STATUSES),
+  hasPassword: z.boolean().describe("Without one, the user cannot sign in by password."),
+  mustChangePassword: z.boolean().describe("The next sign-in asks for a new password."),
+  passwordChangedAt: z.string().describe("RFC 3339. Absent: not since the user was made.").optional(),
+  createdAt: z.string().describe("RFC 3339."),
+  changedAt: z.string().describe("RFC 3339."),
+  origin: z.enum(["file", "api", "import"]).describe("What brought the user here."),
+});
+export type UserAnswer = z.infer<typeof userSchema>;
+
+/** `GET /api/v1/users`. */
+export const userListSchema = pageSchemaOf(userSchema);
+export type UserList = z.infer<typeof userListSchema>;
+
+/** Answer of `POST /api/v1/users/{user}/unlock`. */
+export const userUnlockedSchema = z.object({
+  sub: z.string(),
+  username: z.string().optional(),
+  email: z.string().describe("Of a user without a username.").optional(),
+  changed: z.boolean().describe("False if there were no failed sign-ins to forget."),
+});
+export type UserUnlocked = z.infer<typeof userUnlockedSchema>;
