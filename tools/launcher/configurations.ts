@@ -1,3 +1,4 @@
+import { API_SCOPES } from "@portcullis/protocol";
 import type { Addresses } from "./addresses.ts";
 import { HOST } from "./addresses.ts";
 import type { DataDirectory } from "./data-directory.ts";
@@ -7,8 +8,8 @@ import { writeUnedited } from "./kept-files.ts";
 export const RESOURCE = "https://orders.portcullis.example";
 export const ROUTES = { orders: "/orders", open: "/catalogue" } as const;
 export const ORDERS_SCOPE = "orders.read orders.write";
-export const ADMIN_SCOPE =
-  "revocations.read revocations.write revocations.inspect keys.read keys.write users.write apps.write";
+/** All that the server's own API has. */
+export const ADMIN_SCOPE = Object.values(API_SCOPES).join(" ");
 const TRUST_DOMAIN = "portcullis.example";
 
 export const apiResourceOf = ({ issuer }: Addresses): string => `${issuer}/api`;

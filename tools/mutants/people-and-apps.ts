@@ -67,6 +67,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/apps/seeds.test.ts"],
   },
   {
+    name: "expired-secret-accepted",
+    says: "a client secret is good after its time",
+    file: "apps/auth-server/src/apps/clients.ts",
+    edits: [[`eb("expires_at", ">", 0)`, `eb("expires_at", ">=", 0), eb("expires_at", "<", 0)`]],
+    tests: ["apps/auth-server/test/apps/secrets.test.ts"],
+  },
+  {
     name: "strangers-without-bound",
     says: "anybody may leave as many rows behind as the disk takes",
     file: "apps/auth-server/src/oidc/state/artefact-store.ts",

@@ -9,7 +9,8 @@ import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
-import { appsRoutes } from "./api/apps-routes.ts";
+import { apisRoutes } from "./api/apis/apis-routes.ts";
+import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
@@ -32,7 +33,9 @@ import {
   authenticateApi,
   composeOidc,
   createEndBelow,
+  createEndUnasked,
   createFindTarget,
+  createForgetApi,
   forgetConsents,
   interactionRoutes,
   libraryRoutes,
@@ -378,6 +381,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
   const { revoker, receipts } = revocations;
   const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
+  const { maxAccessTokenLifetimeSeconds } = configuration;
   const features = [
     keysRoutes({ ring, revoker, receipts }),
     usersRoutes({
@@ -391,7 +395,26 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       forget: [forgetConsents, forgetRoles],
       authority,
     }),
-    appsRoutes({ clients: oidc.clients, storage, endBelow, revoker, receipts }),
+    appsRoutes({
+      clients: oidc.clients,
+      secrets: parts.clientSecrets,
+      apis: parts.apis,
+      storage,
+      endBelow,
+      endUnasked: createEndUnasked({ clock, endBelow }),
+      randomBytes: parts.randomBytes,
+      maxAccessTokenLifetimeSeconds,
+      revoker,
+      receipts,
+    }),
+    apisRoutes({
+      apis: parts.apis,
+      storage,
+      forgetApi: createForgetApi(storage.dialect),
+      maxAccessTokenLifetimeSeconds,
+      revoker,
+      receipts,
+    }),
     rolesRoutes({ users: people.users, roles, storage, authority, receipts }),
   ];
   void app.register(apiRoutes({ authenticate, log: operatorLog }, features), { prefix: API_PATH });

@@ -118,8 +118,14 @@ export const API_SCOPES = {
   readUsers: "users.read",
   /** Create, change and delete users, and set their passwords. */
   writeUsers: "users.write",
-  /** Disable and enable apps (clients). */
+  /** See apps (clients) and which secrets they have. */
+  readApps: "apps.read",
+  /** Create, change and delete apps, and give them secrets. */
   writeApps: "apps.write",
+  /** See APIs (resources) and their permissions. */
+  readApis: "apis.read",
+  /** Create, change and delete APIs. */
+  writeApis: "apis.write",
 } as const;
 
 /** Members that the discovery document (RFC 8414) has beside the standard ones. */

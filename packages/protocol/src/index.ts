@@ -1,3 +1,4 @@
+export * from "./apps.ts";
 export * from "./chain.ts";
 export * from "./claims.ts";
 export * from "./clock.ts";

@@ -64,7 +64,10 @@ const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES],
   "keys.write": "Rotate and retire signing keys.",
   "users.read": "See users.",
   "users.write": "Create, change, disable and delete users, and set their passwords.",
-  "apps.write": "Disable and enable apps.",
+  "apps.read": "See apps, and which secrets they have.",
+  "apps.write": "Create, change, disable and delete apps, and give them secrets.",
+  "apis.read": "See APIs and their permissions.",
+  "apis.write": "Create, change, disable and delete APIs.",
 };
 
 const TAG_WORDS = {
@@ -73,6 +76,7 @@ const TAG_WORDS = {
   "Signing keys": "Keys that sign tokens: rotate them, refuse one for good.",
   Users: "People who sign in: find, create, change and delete them, and let them in, or not.",
   Roles: "Say who administers.",
-  Apps: "Let an app (a client) in, or not.",
+  Apps: "Apps (clients): what each may do, its secrets, and whether it is let in.",
+  APIs: "APIs (resources): their permissions, and how long their tokens live.",
   ...DESCRIPTION_TAG,
 } as const;

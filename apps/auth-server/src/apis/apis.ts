@@ -11,6 +11,7 @@ import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ApisTable } from "../storage/tables/apps.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { apisError } from "./errors.ts";
+import { beginsWith, nameKeyOf } from "./name-key.ts";
 
 /** What can be set. */
 export interface ApiSettings {
@@ -32,6 +33,12 @@ export interface Api extends ApiSettings {
   /** Seconds; undefined of the built-in one. */
   readonly createdAt: number | undefined;
   readonly changedAt: number | undefined;
+}
+
+export interface ApiFilter {
+  /** Beginning of its name, whatever the letter case. */
+  readonly name?: string | undefined;
+  readonly enabled?: boolean | undefined;
 }
 
 export class Apis {
@@ -60,6 +67,30 @@ export class Apis {
     const query = { ...this.#byIdentifier, parameters: [identifier] };
     const { rows } = await this.#storage.read.executeQuery<ApiRow>(query);
     return rows[0] && apiOf(rows[0]);
+  }
+
+  /** A page of those that the filter lets through, by identifier; the server's own is not among them. */
+  async list(filter: ApiFilter, after: string | undefined, limit: number): Promise<Api[]> {
+    const some = this.#some(filter).selectAll();
+    const behind = after === undefined ? some : some.where("identifier", ">", after);
+    return (await behind.orderBy("identifier").limit(limit).execute()).map(apiOf);
+  }
+
+  async count(filter: ApiFilter): Promise<number> {
+    const query = this.#some(filter).select((eb) => eb.fn.countAll<number>().as("number"));
+    return Number((await query.executeTakeFirstOrThrow()).number);
+  }
+
+  #some({ name, enabled }: ApiFilter) {
+    let query = this.#storage.read.selectFrom("apis");
+    if (name !== undefined) query = query.where(beginsWith(name));
+    if (enabled !== undefined) query = query.where("disabled_at", enabled ? "is" : "is not", null);
+    return query;
+  }
+
+  /** Also one that is disabled. Throws `unknown_api`. */
+  async get(identifier: string): Promise<Api> {
+    return (await this.find(identifier)) ?? throwUnknown(identifier);
   }
 
   /** Those of them that there are. */
@@ -168,9 +199,6 @@ const columnsOf = (api: ApiSettings) => ({
   claims: JSON.stringify(api.claims),
 });
 
-/** What names are compared by. */
-export const nameKeyOf = (name: string): string => name.normalize("NFKC").toLowerCase();
-
 export const apiSettingsOf = (resource: ResourceConfiguration): ApiSettings => ({
   name: resource.name,
   permissions: resource.scopes,
@@ -196,7 +224,7 @@ async function forgetTombstone(db: WriteTransaction["db"], identifier: string): 
   await db.deleteFrom("deleted_apis").where("identifier", "=", identifier).execute();
 }
 
-export function throwUnknown(identifier: string): never {
+function throwUnknown(identifier: string): never {
   throw apisError("unknown_api", {
     text: `Found ${JSON.stringify(identifier)}, and there is no such API here. Nothing was changed.`,
   });

@@ -1,5 +1,6 @@
 /** What can be set of an app, how an entry of the configuration file says it, and what the library is told of it. */
-import type { AppType, ClientConfiguration, GrantType } from "../config/schema.ts";
+import type { AppType, GrantType } from "@portcullis/protocol";
+import type { ClientConfiguration } from "../config/schema.ts";
 
 export interface AppSettings {
   /** How it proves at the token endpoint who it is. */

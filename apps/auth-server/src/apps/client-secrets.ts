@@ -51,16 +51,17 @@ export class ClientSecrets {
       .execute();
   }
 
-  /** In the transaction that has locked the row of the app. Throws `too_many_secrets`. Those that have expired make way. */
-  async add({ db }: WriteTransaction, { clientId, secret, expiresAt }: NewSecret): Promise<SecretRow> {
+  /**
+   * In the transaction that has locked the row of the app. Throws `too_many_secrets`, and `secret_expired` for an end that is
+   * past. Those that have expired make way.
+   */
+  async add(transaction: WriteTransaction, { clientId, secret, expiresAt }: NewSecret): Promise<SecretRow> {
+    const { db } = transaction;
     const now = wholeSeconds(this.#options.clock);
+    if (expiresAt !== undefined && expiresAt <= now) throw appsError("secret_expired");
     const ofApp = db.deleteFrom("client_secrets").where("client_id", "=", clientId);
     await ofApp.where("expires_at", "<=", now).execute();
-    const there = await db
-      .selectFrom("client_secrets")
-      .select("id")
-      .where("client_id", "=", clientId)
-      .execute();
+    const there = await this.ofApp(transaction, clientId);
     if (there.length >= MAX_SECRETS_PER_APP) throw tooMany(clientId);
     const row = {
       id: encodeIdentifier(this.#options.randomBytes(IDENTIFIER_BYTES)),
@@ -74,18 +75,22 @@ export class ClientSecrets {
     return row;
   }
 
+  /** In the transaction that has locked the row of the app: also those that have expired. */
+  ofApp({ db }: WriteTransaction, clientId: string): Promise<SecretRow[]> {
+    return db.selectFrom("client_secrets").selectAll().where("client_id", "=", clientId).execute();
+  }
+
   /** In the transaction that has locked the row of the app. Throws `unknown_secret`. */
-  async remove({ db }: WriteTransaction, { clientId, id }: { clientId: string; id: string }): Promise<void> {
+  async remove(
+    { db }: WriteTransaction,
+    { clientId, id }: { readonly clientId: string; readonly id: string },
+  ): Promise<SecretRow> {
     const query = db.deleteFrom("client_secrets").where("client_id", "=", clientId).where("id", "=", id);
-    const { numDeletedRows } = await query.executeTakeFirstOrThrow();
-    if (numDeletedRows > 0n) return;
+    const removed = await query.returningAll().executeTakeFirst();
+    if (removed !== undefined) return removed;
     throw appsError("unknown_secret", {
       text: `Found ${JSON.stringify(id)}, and ${clientId} has no secret of this id. Nothing was changed.`,
     });
-  }
-
-  async removeAll({ db }: WriteTransaction, clientId: string): Promise<void> {
-    await db.deleteFrom("client_secrets").where("client_id", "=", clientId).execute();
   }
 
   /** Not a write a request: `storeUses` writes them, some times an hour. */

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@portcullis/protocol";
 import type { CompiledQuery, Selectable } from "kysely";
-import { nameKeyOf } from "../apis/apis.ts";
+import { beginsWith, nameKeyOf } from "../apis/name-key.ts";
 import type { EndBelow } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -34,6 +34,13 @@ export interface App extends NamedSettings {
 export interface NewApp extends NamedSettings {
   readonly clientId: string;
   readonly origin: "file" | "api";
+}
+
+export interface AppFilter {
+  readonly type?: App["type"] | undefined;
+  /** Beginning of its name, whatever the letter case. */
+  readonly name?: string | undefined;
+  readonly enabled?: boolean | undefined;
 }
 
 export class Clients {
@@ -83,6 +90,26 @@ export class Clients {
       .where("client_id", "=", clientId)
       .executeTakeFirst();
     return row === undefined ? throwUnknown(clientId) : this.appOf(row);
+  }
+
+  /** A page of those that the filter lets through, by `client_id`. */
+  async list(filter: AppFilter, after: string | undefined, limit: number): Promise<App[]> {
+    const some = this.#some(filter).selectAll();
+    const behind = after === undefined ? some : some.where("client_id", ">", after);
+    return (await behind.orderBy("client_id").limit(limit).execute()).map((row) => this.appOf(row));
+  }
+
+  async count(filter: AppFilter): Promise<number> {
+    const query = this.#some(filter).select((eb) => eb.fn.countAll<number>().as("number"));
+    return Number((await query.executeTakeFirstOrThrow()).number);
+  }
+
+  #some({ type, name, enabled }: AppFilter) {
+    let query = this.#storage.read.selectFrom("oidc_clients");
+    if (type !== undefined) query = query.where("type", "=", type);
+    if (name !== undefined) query = query.where(beginsWith(name));
+    if (enabled !== undefined) query = query.where("disabled_at", enabled ? "is" : "is not", null);
+    return query;
   }
 
   /** What each is called, also of disabled and deleted ones: nothing is hidden from whoever has allowed it something. */

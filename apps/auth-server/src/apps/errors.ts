@@ -15,6 +15,11 @@ export const appsError = errorsOf({
     status: 409,
     text: "An app has two secrets at a time, and no more. Nothing was changed.",
   },
+  secret_expired: { status: 400, text: "expiresAt is past; give a time to come. Nothing was changed." },
+  not_yours_to_give: {
+    status: 403,
+    text: "The app has permissions at this API that the caller has not. Nothing was changed.",
+  },
   no_secrets: {
     status: 409,
     text: "An app that authenticates with nothing has no secrets. Nothing was changed.",

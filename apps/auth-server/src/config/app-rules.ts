@@ -2,8 +2,9 @@
  * Rules between the settings of an app, the same for an entry of the configuration file and for the API. Each returns its
  * problems with paths inside of the app; what is configured where has its own names for a few of them.
  */
+
+import type { AppType, GrantType } from "@portcullis/protocol";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
-import type { AppType, GrantType } from "./schema.ts";
 
 export interface Problem {
   readonly path: readonly PropertyKey[];

@@ -3,6 +3,14 @@
  * make docs/reference/auth-server-configuration.md.
  */
 import {
+  APP_TYPES,
+  apiIdentifierSchema,
+  claimsSchema,
+  GRANT_TYPES,
+  permissionsSchema,
+  SIGNING_ALGORITHMS,
+} from "@portcullis/protocol";
+import {
   listenSchema,
   managementSchema,
   redisSettings,
@@ -26,63 +34,18 @@ const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "must have letters, digi
 const mebibytes = z.int().min(1).max(1_048_576);
 const requestsPerMinute = z.int().min(1).max(1_000_000);
 
-/** An API that takes our tokens, named by its resource indicator (RFC 8707). */
-export const SIGNING_ALGORITHMS = ["ES256"] as const;
 const signingAlgorithm = z.enum(SIGNING_ALGORITHMS).default("ES256");
-
-/** Claims that say what a token is, and to whom it belongs: nothing else may fill them. */
-export const RESERVED_CLAIMS = [
-  "iss",
-  "sub",
-  "aud",
-  "exp",
-  "nbf",
-  "iat",
-  "jti",
-  "client_id",
-  "scope",
-  "cnf",
-  "act",
-  "may_act",
-  "auth_time",
-  "acr",
-  "amr",
-  "azp",
-  "nonce",
-  "sid",
-  "gid",
-  "rv",
-  "org",
-  "roles",
-  "groups",
-  "entitlements",
-  "typ",
-  "events",
-  "txn",
-] as const;
-const claimName = z
-  .string()
-  .regex(/^[^\0\s]{1,100}$/, "must be the name of a claim, without spaces")
-  .refine(
-    (name) => !(RESERVED_CLAIMS as readonly string[]).includes(name),
-    "says what a token is; take another name",
-  );
-const claimSource = z
-  .string()
-  .regex(
-    /^(?:username|name|email|attributes\.[\w.-]{1,100})$/,
-    "must be username, name, email, or attributes. with the name of an attribute",
-  );
-export const claimsSchema = z.record(claimName, claimSource);
-export const permissionsSchema = z.record(scopeToken, z.string().min(1).max(200));
-export const tokenSeconds = z.int().min(5).max(GREATEST_MAX_LIFETIME_SECONDS);
+const tokenSeconds = z.int().min(5).max(GREATEST_MAX_LIFETIME_SECONDS);
 const refreshSeconds = z
   .int()
   .min(60)
   .max(10 * 365 * 86_400);
 
+/** An API that takes our tokens, named by its resource indicator (RFC 8707). */
 export const resourceSchema = z.strictObject({
-  identifier: z.url().describe("Resource indicator of the API (RFC 8707). It is the `aud` of its tokens."),
+  identifier: apiIdentifierSchema.describe(
+    "Resource indicator of the API (RFC 8707). It is the `aud` of its tokens.",
+  ),
   name: z.string().min(1).max(100).describe("Name that users see."),
   scopes: permissionsSchema.describe(
     "Each scope, and what it lets an app do. The consent page shows these words, so write them for users.",
@@ -94,14 +57,9 @@ export const resourceSchema = z.strictObject({
   claims: claimsSchema
     .default({})
     .describe(
-      "Claims of its access tokens, and where each comes from: `username`, `name`, `email`, or `attributes.NAME` of the user.",
+      "Claims of its access tokens about the user, and what each is: the `username`, `name` or `email`.",
     ),
 });
-
-export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
-export type GrantType = (typeof GRANT_TYPES)[number];
-export const APP_TYPES = ["web", "spa", "native", "service"] as const;
-export type AppType = (typeof APP_TYPES)[number];
 
 export const clientSchema = z.strictObject({
   clientId: identifier.describe("Name of the client in the protocol."),

@@ -1,8 +1,9 @@
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
+export { createForgetApi, type ForgetApi } from "./endings/forget-api.ts";
 export { createEndBelow } from "./endings/lineage.ts";
-export { createEndUnasked } from "./endings/unasked-grants.ts";
+export { createEndUnasked, type EndUnasked } from "./endings/unasked-grants.ts";
 export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";
 export { libraryRoutes } from "./provider/mount.ts";

@@ -2,6 +2,8 @@
  * What the parts that a request passes through tell each other, beside what the library carries itself. Each field is
  * written in one place, which is named at it; test/oidc/request-state.test.ts holds the sources to that.
  */
+import type { Api } from "../apis/apis.ts";
+
 export interface RequestState {
   /** The head of the log as the token request arrived, before anything was checked. By provider/provider.ts. */
   horizon?: number | undefined;
@@ -11,6 +13,8 @@ export interface RequestState {
   refusal?: Error;
   /** What went wrong inside of the library, which answers 500 whatever it was. By provider/provider.ts. */
   failure?: Error;
+  /** The API that was last looked up for it, whose claims its tokens have. By provider/library-configuration.ts. */
+  api?: Api;
   /** Stores the grant that the request was judged by; false if it holds less by then. By provider/existing-grant.ts. */
   storeGrant?: () => Promise<boolean>;
   /** The id that the session had until now. By provider/adapter.ts. */

@@ -5,13 +5,22 @@
 import type { Clock } from "@portcullis/protocol";
 import type { EndBelow } from "../../revocations/index.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
-import type { RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
+import type { Appended, RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
 import { type Allowed, allowedIn, isWithin } from "../state/consents.ts";
 
 /** Each takes a record of its own, and some statements. Beyond, one record ends all that the client has: users sign in to it again. */
 const MAX_ENDED_APART = 200;
 
-type EndUnasked = (transaction: WriteTransaction, clientId: string) => Promise<void>;
+export interface UnaskedEnding {
+  readonly clientId: string;
+  readonly actor?: string | undefined;
+}
+
+/** Gives what was appended to the log, if there was something to end. */
+export type EndUnasked = (
+  transaction: WriteTransaction,
+  ending: UnaskedEnding,
+) => Promise<Appended | undefined>;
 
 interface EndUnaskedOptions {
   readonly clock: Clock;
@@ -19,19 +28,21 @@ interface EndUnaskedOptions {
 }
 
 export function createEndUnasked({ clock, endBelow }: EndUnaskedOptions): EndUnasked {
-  return async (transaction, clientId) => {
+  return async (transaction, { clientId, actor }) => {
     const granted = await grantsOf(transaction, { clientId, now: wholeSeconds(clock) });
     const unasked = granted.flatMap((grant) => endingOf(grant, clientId));
     const apart = [...new Map(unasked.map((target) => [JSON.stringify(target), target])).values()];
     const all = { ...ENDING, scope: "client", key: clientId } as const;
     const targets = apart.length > MAX_ENDED_APART ? [all] : apart;
     for (const target of targets) await endBelow(transaction, target);
-    if (targets.length > 0) transaction.append(targets.map((target) => ({ ...target, note: NOTE })));
+    if (targets.length === 0) return undefined;
+    const by = { note: NOTE, ...(actor === undefined ? {} : { actor }) };
+    return transaction.append(targets.map((target) => ({ ...target, ...by })));
   };
 }
 
 const ENDING = { mode: "kill", reason: "consent_withdrawn" } as const;
-const NOTE = "not first-party any more in the configuration file";
+const NOTE = "not first-party any more";
 
 type Target = Omit<RevocationDraft, "tokenExpiresAt" | "actor" | "note">;
 

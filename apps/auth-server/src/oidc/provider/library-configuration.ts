@@ -17,10 +17,11 @@ import type { Users } from "../../people/users.ts";
 import { requestState } from "../request-state.ts";
 import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
+import { apiClaims } from "../tokens/api-claims.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
-import { resourceFor } from "../tokens/resources.ts";
+import { apiFor, resourceServerOf } from "../tokens/resources.ts";
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
@@ -85,7 +86,10 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     },
     findAccount: (_ctx, id) => accountOf(users, id),
     loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, lifeOf: lifetimes.leftOf }),
-    extraTokenClaims: (ctx, token) => revocableClaims(ctx, token, options),
+    extraTokenClaims: async (ctx, token) => ({
+      ...(await claimsOfApi(ctx, token, options)),
+      ...(await revocableClaims(ctx, token, options)),
+    }),
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
@@ -132,8 +136,11 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
       defaultResource: (_ctx, client, oneOf) => defaultResource(client, oneOf) as never,
       // RFC 8707, section 2.2: a token request that names no resource gets the one that was granted.
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, resource, client) =>
-        resourceFor({ apis, maxAccessTokenLifetimeSeconds }, resource, client),
+      getResourceServerInfo: async (ctx, identifier, client) => {
+        const api = await apiFor(apis, identifier, client);
+        requestState(ctx).api = api;
+        return resourceServerOf(api, client, maxAccessTokenLifetimeSeconds);
+      },
     },
   };
   const introspection = {
@@ -185,6 +192,19 @@ interface IssuedToken {
   grantId?: string | undefined;
   jkt?: string | undefined;
   aud?: string | readonly string[] | undefined;
+}
+
+/** Before the checks of the issuing phase, so that a claim that changed since makes the token stale and not the next one wrong. */
+async function claimsOfApi(
+  ctx: KoaContextWithOIDC,
+  { accountId, aud }: IssuedToken,
+  { users }: LibraryConfigurationOptions,
+): Promise<Record<string, string>> {
+  const { api } = requestState(ctx);
+  if (accountId === undefined || api === undefined || api.identifier !== aud) return {};
+  if (Object.keys(api.claims).length === 0) return {};
+  const user = await users.findActive(accountId);
+  return user === undefined ? {} : apiClaims(api, user);
 }
 
 /** Called for every access token that is made: see issuing-phase.ts. */

@@ -21,7 +21,7 @@ export async function rememberSpentCode(
     .select(["grant_id", "client_id", "payload"])
     .where("id_hash", "=", idHash)
     .executeTakeFirstOrThrow();
-  const { codeChallenge } = JSON.parse(code.payload) as { codeChallenge: string };
+  const { codeChallenge = NO_CHALLENGE } = JSON.parse(code.payload) as { codeChallenge?: string };
   const grant_id = code.grant_id!;
   await db
     .insertInto("oidc_spent_codes")
@@ -44,6 +44,9 @@ export async function rememberSpentCode(
   await db.deleteFrom("oidc_spent_codes").where("id_hash", "in", beyond).execute();
 }
 
+/** Of an app that goes without PKCE, whose secret alone says that it was it that redeemed the code. */
+const NO_CHALLENGE = "";
+
 export interface Redemption {
   readonly code: unknown;
   readonly verifier: unknown;
@@ -55,17 +58,19 @@ export async function grantOfReplay(
   { read }: Storage,
   { code, verifier, clientId }: Redemption,
 ): Promise<string | undefined> {
-  if (typeof code !== "string" || typeof verifier !== "string") return undefined;
+  if (typeof code !== "string") return undefined;
   const spent = await read
     .selectFrom("oidc_spent_codes")
     .select(["grant_id", "code_challenge"])
     .where("id_hash", "=", hashOfSecret("AuthorizationCode", code))
     .where("client_id", "=", clientId)
     .executeTakeFirst();
-  return spent !== undefined && isVerifierOf(spent.code_challenge, verifier) ? spent.grant_id : undefined;
+  return spent !== undefined && isRedeemer(spent.code_challenge, verifier) ? spent.grant_id : undefined;
 }
 
-function isVerifierOf(challenge: string, verifier: string): boolean {
+function isRedeemer(challenge: string, verifier: unknown): boolean {
+  if (challenge === NO_CHALLENGE) return verifier === undefined;
+  if (typeof verifier !== "string") return false;
   const expected = Buffer.from(challenge, "base64url");
   const actual = createHash("sha256").update(verifier).digest();
   return expected.length === actual.length && timingSafeEqual(expected, actual);

@@ -32,12 +32,12 @@ export interface RefreshTokenLifetimeOptions {
  */
 export function refreshTokenLifetime(options: RefreshTokenLifetimeOptions): number {
   const { ctx, token, client, longest, clock } = options;
-  const { refreshTokenIdle: idle = longest, refreshTokenAbsolute: absolute = longest } = lifetimesOf(client);
+  const { refreshTokenIdle: idle = longest, refreshTokenAbsolute: absolute } = lifetimesOf(client);
   const now = Math.floor(wallSecondsOf(clock));
   const before = ctx?.oidc.entities.RotatedRefreshToken as RefreshTokenTimes | undefined;
   if (before?.iat !== undefined && now - before.iat > idle)
     refuse("it was idle for longer than its app may be");
-  const left = absolute - (now - (token.iiat ?? now));
+  const left = absolute === undefined ? longest : absolute - (now - (token.iiat ?? now));
   if (left <= 0) refuse("its app may not refresh for so long after a sign-in");
   return Math.min(longest, idle, left);
 }

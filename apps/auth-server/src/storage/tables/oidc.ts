@@ -104,7 +104,7 @@ export interface SpentCodesTable {
   id_hash: Uint8Array;
   grant_id: string;
   client_id: string;
-  /** RFC 7636, `S256`: who replays the code without its verifier has not redeemed it. */
+  /** RFC 7636, `S256`: who replays the code without its verifier has not redeemed it. Empty if there was none. */
   code_challenge: string;
   /** Seconds. Orders those of one grant, and nothing else. */
   spent_at: number;

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import type { Client } from "oidc-provider";
-import type { Api } from "../../../src/apis/apis.ts";
 import { CLIENT_RESOURCES } from "../../../src/apps/app-settings.ts";
 import { checkAccessTokenLifetime } from "../../../src/config/access-token-lifetime.ts";
-import { resourceFor } from "../../../src/oidc/tokens/resources.ts";
+import { resourceServerOf } from "../../../src/oidc/tokens/resources.ts";
 import { revokeByApi, signIn, verdictOf } from "../../oidc/app.ts";
 import { RESOURCE, type ServerUnderTest, startServer } from "../../oidc/server-under-test.ts";
 
@@ -61,13 +60,16 @@ describe("a lifetime of access tokens", () => {
     assert.equal(started.server.storage.log.tokenLifetimeSeconds, 300);
   });
 
-  it("that was allowed by a higher setting is cut when a token is issued", async () => {
-    const api = { permissions: {}, accessTokenTtlSeconds: 3600, algorithm: "ES256" } as Api;
-    const apis = { findEnabled: async () => api };
+  it("that was allowed by a higher setting is cut when a token is issued", () => {
+    const api = {
+      identifier: RESOURCE,
+      permissions: {},
+      accessTokenTtlSeconds: 3600,
+      algorithm: "ES256",
+    } as const;
     const client = { [CLIENT_RESOURCES]: { [RESOURCE]: [] } } as unknown as Client;
-    const lifetime = async (maxAccessTokenLifetimeSeconds: number) =>
-      (await resourceFor({ apis, maxAccessTokenLifetimeSeconds }, RESOURCE, client)).accessTokenTTL;
-    assert.deepEqual([await lifetime(300), await lifetime(3600), await lifetime(86_400)], [300, 3600, 3600]);
+    const lifetime = (max: number) => resourceServerOf(api, client, max).accessTokenTTL;
+    assert.deepEqual([lifetime(300), lifetime(3600), lifetime(86_400)], [300, 3600, 3600]);
   });
 
   it("above the setting is refused with its field, the value and the setting", () => {

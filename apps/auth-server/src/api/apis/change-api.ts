@@ -1,0 +1,143 @@
+/**
+ * Acts on APIs: each is one transaction of the row, of what it ends, and of the record that says so to verifiers. Deleting and
+ * disabling refuse every token for the API; a permission or a claim that is taken away makes its tokens stale, and issuing leaves it
+ * out from then on.
+ */
+import { isDeepStrictEqual } from "node:util";
+import {
+  actorOf,
+  applyMergePatch,
+  type Caller,
+  checkInput,
+  type IfMatch,
+  ProblemsError,
+  requireMatch,
+} from "@portcullis/http-api";
+import { apiSettingsSchema, type newApiSchema } from "@portcullis/protocol";
+import type { z } from "zod";
+import type { Api, ApiSettings, Apis } from "../../apis/apis.ts";
+import { apisError } from "../../apis/errors.ts";
+import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
+import type { ForgetApi } from "../../oidc/index.ts";
+import type { Revoker } from "../../revocations/index.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
+
+export interface ApiActs {
+  readonly apis: Apis;
+  readonly storage: Storage;
+  readonly revoker: Pick<Revoker, "seqOf">;
+  /** Takes what users have allowed there out of consents and grants. */
+  readonly forgetApi: ForgetApi;
+  readonly maxAccessTokenLifetimeSeconds: number;
+}
+
+export interface ApiChange {
+  readonly api: Api;
+  /** Of the record that ended something; undefined when the change ends nothing. */
+  readonly seq: number | undefined;
+}
+
+export interface AskedOfApi {
+  readonly identifier: string;
+  readonly caller: Caller;
+  readonly ifMatch?: IfMatch | undefined;
+  readonly note?: string | undefined;
+}
+
+/** What can be changed of an API, as it is shown and patched. */
+export const settingsOf = (api: ApiSettings) => ({
+  name: api.name,
+  permissions: api.permissions,
+  accessTokenTtlSeconds: api.accessTokenTtlSeconds,
+  algorithm: api.algorithm,
+  claims: api.claims,
+});
+
+export function makeApi(acts: ApiActs, wanted: z.output<typeof newApiSchema>): Promise<Api> {
+  const { identifier } = wanted;
+  const { apis, storage } = acts;
+  assertLifetime(acts, wanted.accessTokenTtlSeconds);
+  return storage.write(async (transaction) => {
+    const isNew =
+      identifier !== apis.own.identifier &&
+      (await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" }));
+    if (!isNew) throw exists(identifier);
+    return apis.lock(transaction, identifier);
+  });
+}
+
+const exists = (identifier: string) =>
+  apisError("api_exists", {
+    text: `identifier: found ${JSON.stringify(identifier)}, and there is an API of this identifier. Nothing was changed.`,
+  });
+
+function assertLifetime({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, seconds: number): void {
+  const problem = checkAccessTokenLifetime({ field: "accessTokenTtlSeconds", seconds, maxSeconds });
+  if (problem !== undefined) throw new ProblemsError([problem]);
+}
+
+export async function changeApi(
+  acts: ApiActs,
+  { identifier, caller, ifMatch }: AskedOfApi,
+  patch: unknown,
+): Promise<ApiChange> {
+  const { apis, storage } = acts;
+  const { api, appended } = await storage.write(async (transaction) => {
+    const before = await apis.lock(transaction, identifier);
+    requireMatch(ifMatch, before.revision);
+    const after = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
+    assertLifetime(acts, after.accessTokenTtlSeconds);
+    if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
+    await apis.update(transaction, identifier, after);
+    const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
+    const draft = { ...stale, actor: actorOf(caller), note: "the API has less" };
+    const appended = takesAway(before, after) ? transaction.append([draft]) : undefined;
+    return { api: await apis.lock(transaction, identifier), appended };
+  });
+  return { api, seq: appended?.seq };
+}
+
+/** A claim of another source counts as taken away: tokens of before say something else. */
+const takesAway = (before: ApiSettings, after: ApiSettings): boolean =>
+  Object.keys(before.permissions).some((scope) => !Object.hasOwn(after.permissions, scope)) ||
+  Object.entries(before.claims).some(([claim, source]) => after.claims[claim] !== source);
+
+export async function deleteApi(
+  { apis, storage, forgetApi }: ApiActs,
+  { identifier, caller, ifMatch }: AskedOfApi,
+): Promise<ApiChange> {
+  const { api, appended } = await storage.write(async (transaction) => {
+    const api = await apis.lock(transaction, identifier);
+    requireMatch(ifMatch, api.revision);
+    await apis.delete(transaction, api, actorOf(caller));
+    // Whoever gets this identifier later is another API, perhaps, and users have allowed nothing there.
+    await forgetApi(transaction, identifier);
+    return { api, appended: endTokens(transaction, { identifier, caller, note: "deleted" }) };
+  });
+  return { api, seq: appended.seq };
+}
+
+function endTokens(transaction: WriteTransaction, { identifier, caller, note }: AskedOfApi): Appended {
+  const target = { scope: "audience", key: identifier, mode: "kill", reason: "revoked" } as const;
+  return transaction.append([{ ...target, actor: actorOf(caller), ...(note === undefined ? {} : { note }) }]);
+}
+
+/** `changed` is false when it was so before; of a disabled one the receipt is repeated. */
+export async function setApiEnabled(
+  { apis, storage, revoker }: ApiActs,
+  asked: AskedOfApi,
+  enabled: boolean,
+): Promise<ApiChange & { readonly changed: boolean }> {
+  const { identifier } = asked;
+  const { api, appended } = await storage.write(async (transaction) => {
+    const api = await apis.lock(transaction, identifier);
+    if (api.enabled === enabled) return { api };
+    await apis.setEnabled(transaction, identifier, enabled);
+    return { api, appended: enabled ? undefined : endTokens(transaction, asked) };
+  });
+  const changed = api.enabled !== enabled;
+  const isRepeated = !enabled && appended === undefined;
+  const seq = isRepeated ? await revoker.seqOf([{ scope: "audience", key: identifier }]) : appended?.seq;
+  return { api, seq, changed };
+}

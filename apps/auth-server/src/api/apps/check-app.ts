@@ -1,0 +1,99 @@
+/** Whether an app may be as it is asked for: the rules between its settings, and what whoever asks may give. */
+import { type Caller, ProblemsError } from "@portcullis/http-api";
+import type { Apis } from "../../apis/apis.ts";
+import type { NamedSettings } from "../../apps/app-settings.ts";
+import type { App, Clients } from "../../apps/clients.ts";
+import { appsError } from "../../apps/errors.ts";
+import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
+import {
+  apiProblems,
+  grantTypeProblems,
+  type KnownApi,
+  pkceProblems,
+  redirectUriProblems,
+  refreshLifetimeProblems,
+  typeProblems,
+} from "../../config/app-rules.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+
+export interface CheckAppOptions {
+  readonly apis: Apis;
+  readonly clients: Clients;
+  readonly maxAccessTokenLifetimeSeconds: number;
+}
+
+export interface AppCheck {
+  readonly app: NamedSettings;
+  /** As it is before the change; undefined for a new one. */
+  readonly before?: App | undefined;
+}
+
+/** Throws with every problem. In the transaction that stores it: the APIs that it names are locked until then. */
+export async function assertValidApp(
+  transaction: WriteTransaction,
+  { apis, maxAccessTokenLifetimeSeconds }: CheckAppOptions,
+  { app, before }: AppCheck,
+): Promise<void> {
+  const keeping = {
+    isConfidential: app.clientAuthentication === "secret",
+    secretSetting: "clientAuthentication",
+  } as const;
+  const { type, grantTypes, redirectUris, requirePkce, accessTokenTtlSeconds: seconds } = app;
+  const known = await knownApis(transaction, apis, { app, before });
+  const problems = [
+    ...grantTypeProblems({ grantTypes, redirectUris, ...keeping }),
+    ...typeProblems({ type, grantTypes, ...keeping }),
+    ...redirectUriProblems(app, "redirectUris"),
+    ...redirectUriProblems(app, "postLogoutRedirectUris"),
+    ...pkceProblems({ requirePkce, ...keeping }),
+    ...refreshLifetimeProblems(app),
+    ...apiProblems(app, { setting: "apis", known }),
+  ].map(({ path, message }) => ({ field: path.join("."), message }));
+  const lifetime =
+    seconds === undefined
+      ? undefined
+      : checkAccessTokenLifetime({
+          field: "accessTokenTtlSeconds",
+          seconds,
+          maxSeconds: maxAccessTokenLifetimeSeconds,
+        });
+  const all = lifetime === undefined ? problems : [...problems, lifetime];
+  if (all.length > 0) throw new ProblemsError(all);
+}
+
+/** What it had before stands, though the API has it no more: another change of the app is not stopped by that. */
+async function knownApis(
+  transaction: WriteTransaction,
+  apis: Apis,
+  { app, before }: AppCheck,
+): Promise<KnownApi[]> {
+  const found = await apis.namedIn(transaction, Object.keys(app.apis));
+  const ofBefore = Object.entries(before?.apis ?? {});
+  const there = new Map(found.map(({ identifier, permissions }) => [identifier, { ...permissions }]));
+  for (const [identifier, scopes] of ofBefore) {
+    const known = there.get(identifier) ?? {};
+    for (const scope of scopes) known[scope] ??= scope;
+    there.set(identifier, known);
+  }
+  return [...there].map(([identifier, scopes]) => ({ identifier, scopes }));
+}
+
+/**
+ * Nobody gives what he has not: whoever makes, changes or gets a secret of an app has all permissions at this server's own API
+ * that the app has. A person who calls is an administrator, who has them all.
+ */
+export async function assertMayGive(
+  { clients, apis }: Pick<CheckAppOptions, "clients" | "apis">,
+  { clientId, subject }: Caller,
+  given: readonly NamedSettings[],
+): Promise<void> {
+  const own = apis.own.identifier;
+  const scopes = new Set(given.flatMap((app) => app.apis[own] ?? []));
+  if (scopes.size === 0 || subject !== undefined) return;
+  const held = (await clients.get(clientId)).apis[own] ?? [];
+  const lacking = [...scopes].filter((scope) => !held.includes(scope));
+  if (lacking.length === 0) return;
+  throw appsError("not_yours_to_give", {
+    text: `The app ${clientId}, which makes this call, has not these permissions itself: ${lacking.join(", ")}. Nothing was changed.`,
+  });
+}

@@ -1,0 +1,243 @@
+/** Apps (clients) and APIs (resources), as `/api/v1/apps` and `/api/v1/apis` take and show them. */
+import { z } from "zod";
+import { pageSchemaOf } from "./pages.ts";
+import { receiptSchema } from "./receipt.ts";
+
+export const APP_TYPES = ["web", "spa", "native", "service"] as const;
+export type AppType = (typeof APP_TYPES)[number];
+export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
+export type GrantType = (typeof GRANT_TYPES)[number];
+export const SIGNING_ALGORITHMS = ["ES256"] as const;
+
+/** Thirty days: no access token can live longer, whatever is configured. */
+const MAX_TOKEN_SECONDS = 2_592_000;
+const TEN_YEARS = 315_360_000;
+
+const clientId = z.string().regex(/^[\w.@-]{1,100}$/, "must have letters, digits, and . _ @ - only");
+const name = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}*$/u, "has a control character");
+const scope = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "must be a scope (RFC 6749, section 3.3)");
+/** What names an API: in tokens, in requests (RFC 8707), and as a name in JSON. */
+export const apiIdentifierSchema = z
+  .url("must be an absolute URL")
+  .max(500)
+  .regex(
+    /^[\x21\x24-\x5b\x5d-\x7e]+$/,
+    "must have no fragment, and only the characters that a URL is written with",
+  );
+const identifier = apiIdentifierSchema;
+const uri = z.string().min(1).max(2000);
+const lifetime = z.int().min(5).max(MAX_TOKEN_SECONDS);
+const refreshLifetime = z.int().min(60).max(TEN_YEARS);
+const algorithm = z.enum(SIGNING_ALGORITHMS, "must be ES256: this server has keys of no other algorithm yet");
+const time = z.string().describe("RFC 3339.");
+const receipt = receiptSchema
+  .optional()
+  .describe("Of what the change has ended. Absent when it ends nothing.");
+
+/** What can be changed of an app. */
+export const appSettingsSchema = z.strictObject({
+  name: name.describe("Name on the consent page."),
+  redirectUris: z
+    .array(uri)
+    .max(100)
+    .default([])
+    .describe("Where codes may be sent. They are compared character by character."),
+  postLogoutRedirectUris: z
+    .array(uri)
+    .max(100)
+    .default([])
+    .describe("Where a browser may be sent after a logout."),
+  grantTypes: z.array(z.enum(GRANT_TYPES)).min(1).max(3).describe("How it may get tokens."),
+  apis: z
+    .record(identifier, z.array(scope).min(1).max(500))
+    .default({})
+    .describe("For each API (its identifier), the permissions that the app may ask for."),
+  defaultApi: identifier
+    .optional()
+    .describe("One of its `apis`. A request without `resource` gets a token for it."),
+  firstParty: z.boolean().default(false).describe("The operator's own app: users are not asked for consent."),
+  introspectsAnyToken: z
+    .boolean()
+    .default(false)
+    .describe("Whether it may introspect every token, and not only its own and those for its APIs."),
+  requirePkce: z
+    .boolean()
+    .default(true)
+    .describe("Only an app with a secret may go without PKCE. It must send a `nonce` then."),
+  idTokenAlgorithm: algorithm.default("ES256").describe("Algorithm that signs its ID tokens."),
+  accessTokenTtlSeconds: lifetime
+    .optional()
+    .describe("Lifetime of its access tokens. If the API has a shorter one, that counts."),
+  refreshTokenIdleSeconds: refreshLifetime
+    .optional()
+    .describe("How long a refresh token may stay unused. It never outlives its session."),
+  refreshTokenAbsoluteSeconds: refreshLifetime
+    .optional()
+    .describe(
+      "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
+    ),
+});
+export type AppSettingsInput = z.output<typeof appSettingsSchema>;
+
+const appType = z
+  .enum(APP_TYPES)
+  .describe(
+    "`web` runs on a server, `spa` in a browser, `native` on the user's own device, `service` acts for itself. It cannot be changed.",
+  );
+const clientAuthentication = z
+  .enum(["none", "secret"])
+  .describe("How the app proves who it is. It cannot be changed.");
+
+/** Body of `POST /api/v1/apps`. */
+export const newAppSchema = appSettingsSchema.extend({
+  clientId: clientId
+    .refine((text) => !/^[\w-]{22}$/.test(text), "looks like a sub (22 characters of base64url)")
+    .optional()
+    .describe("Name of the app in the protocol. Without it one is made. It is never given again."),
+  type: appType,
+  clientAuthentication: clientAuthentication
+    .optional()
+    .describe("By default `secret` for `web` and `service`, `none` for `spa` and `native`."),
+  grantTypes: appSettingsSchema.shape.grantTypes
+    .optional()
+    .describe(
+      "By default `client_credentials` for a `service`, `authorization_code` and `refresh_token` for others.",
+    ),
+});
+export type NewApp = z.output<typeof newAppSchema>;
+
+export const appSchema = z.object({
+  clientId: z.string(),
+  type: appType,
+  clientAuthentication,
+  ...appSettingsSchema.shape,
+  enabled: z.boolean().describe("Whether it is let in."),
+  origin: z.enum(["file", "api"]).describe("What created it: the configuration file, or the API."),
+  revision: z.int().describe("Grows with each change. It is what `ETag` shows."),
+  createdAt: time,
+  changedAt: time,
+});
+export type App = z.output<typeof appSchema>;
+
+export const changedAppSchema = appSchema.extend({ receipt });
+export type ChangedApp = z.output<typeof changedAppSchema>;
+
+/** Answer of `POST /api/v1/apps`. */
+export const createdAppSchema = appSchema.extend({
+  clientSecret: z.string().optional().describe("Its first secret, in clear. It is never shown again."),
+});
+export type CreatedApp = z.output<typeof createdAppSchema>;
+
+export const appListSchema = pageSchemaOf(appSchema);
+export type AppList = z.output<typeof appListSchema>;
+
+/** Answer of `DELETE /api/v1/apps/{clientId}`. */
+export const deletedAppSchema = z.object({ clientId: z.string(), name: z.string(), receipt: receiptSchema });
+export type DeletedApp = z.output<typeof deletedAppSchema>;
+
+export const appSecretSchema = z.object({
+  id: z.string().describe("Names the secret. It opens nothing."),
+  createdAt: time,
+  expiresAt: z.string().optional().describe("RFC 3339. Absent: it does not expire."),
+  lastUsedAt: z
+    .string()
+    .optional()
+    .describe("RFC 3339, some minutes late. Absent: never, as far as is known."),
+});
+export type AppSecret = z.output<typeof appSecretSchema>;
+export const appSecretListSchema = z.object({ items: z.array(appSecretSchema) });
+export type AppSecretList = z.output<typeof appSecretListSchema>;
+
+/** Body of `POST /api/v1/apps/{clientId}/secrets`. */
+export const newAppSecretSchema = z.strictObject({
+  expiresAt: z.iso
+    .datetime({ offset: true, error: "must be a time of RFC 3339, as in 2027-01-31T12:00:00Z" })
+    .optional()
+    .describe("When it stops working. Without it: never."),
+});
+
+/** Its answer. */
+export const createdAppSecretSchema = appSecretSchema.extend({
+  clientSecret: z.string().describe("In clear. It is never shown again."),
+});
+export type CreatedAppSecret = z.output<typeof createdAppSecretSchema>;
+
+/** What access tokens say of themselves: no claim of an API may fill these. */
+export const RESERVED_CLAIMS: readonly string[] = [
+  ...["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "azp"],
+  ...["auth_time", "acr", "amr", "nonce", "sid", "gid", "rv", "org", "roles", "groups", "entitlements"],
+  ...["typ", "events", "txn"],
+];
+const claimName = z
+  .string()
+  .regex(/^[^\0\s]{1,100}$/, "must be the name of a claim, without spaces")
+  .refine((text) => !RESERVED_CLAIMS.includes(text), "says what a token is; take another name");
+const CLAIM_SOURCES = ["username", "name", "email"] as const;
+const claimSource = z.enum(CLAIM_SOURCES, `must be one of ${CLAIM_SOURCES.join(", ")}`);
+
+export const permissionsSchema = z.record(scope, z.string().min(1).max(200));
+export const claimsSchema = z.record(claimName, claimSource);
+
+/** What can be changed of an API. */
+export const apiSettingsSchema = z.strictObject({
+  name: name.describe("Name that users see."),
+  permissions: permissionsSchema
+    .default({})
+    .describe("Each permission (a scope), and what it lets an app do, in words for users."),
+  accessTokenTtlSeconds: lifetime.default(300).describe("Lifetime of its access tokens."),
+  algorithm: algorithm.default("ES256").describe("Algorithm that signs its access tokens."),
+  claims: claimsSchema
+    .default({})
+    .describe(
+      "Claims of its access tokens about the user, and what each is: the `username`, `name` or `email`.",
+    ),
+});
+export type ApiSettingsInput = z.output<typeof apiSettingsSchema>;
+
+/** Body of `POST /api/v1/apis`. */
+export const newApiSchema = apiSettingsSchema.extend({
+  identifier: identifier.describe(
+    "Resource indicator (RFC 8707): the `aud` of its tokens. It cannot be changed.",
+  ),
+});
+
+export const apiSchema = z.object({
+  identifier: z.string(),
+  ...apiSettingsSchema.shape,
+  enabled: z.boolean().describe("Whether tokens are issued for it."),
+  origin: z
+    .enum(["file", "api", "built-in"])
+    .describe("What created it. The server's own API is `built-in` and cannot be changed."),
+  revision: z.int().describe("Grows with each change. It is what `ETag` shows."),
+  createdAt: time.optional(),
+  changedAt: time.optional(),
+});
+export type Api = z.output<typeof apiSchema>;
+export const changedApiSchema = apiSchema.extend({ receipt });
+export type ChangedApi = z.output<typeof changedApiSchema>;
+export const apiListSchema = pageSchemaOf(apiSchema);
+export type ApiList = z.output<typeof apiListSchema>;
+
+/** Answer of `DELETE /api/v1/apis/{identifier}`. */
+export const deletedApiSchema = z.object({
+  identifier: z.string(),
+  name: z.string(),
+  receipt: receiptSchema,
+});
+export type DeletedApi = z.output<typeof deletedApiSchema>;
+
+/** Answer of `POST /api/v1/apis/{identifier}/disable` and `/enable`. */
+export const apiStateSchema = z.object({
+  identifier: z.string(),
+  name: z.string(),
+  status: z.enum(["enabled", "disabled"]),
+  changed: z.boolean().describe("False when it was so before."),
+  receipt,
+});
+export type ApiState = z.output<typeof apiStateSchema>;
