@@ -139,9 +139,59 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     name: "disabled-user-signs-in",
     says: "whoever was disabled signs in with the right password",
-    file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
-    edits: [[" || user.disabled_at !== null", ""]],
+    file: "apps/auth-server/src/people/users.ts",
+    edits: [[`    .where("users.disabled_at", "is", null)\n`, ""]],
     tests: ["apps/auth-server/test/oidc/endings/disabling.test.ts"],
+  },
+  {
+    name: "banned-user-signs-in",
+    says: "whoever was banned from everything signs in with the right password",
+    file: "apps/auth-server/src/people/users.ts",
+    edits: [[`    .where((eb) => eb.not(isBanned(now)(eb)))`, ""]],
+    tests: ["apps/auth-server/test/bans/bans.test.ts"],
+  },
+  {
+    name: "ban-seen-as-before-the-lock",
+    says: "a sign-in that has waited for the ban of its user does not see it, and opens a session",
+    file: "apps/auth-server/src/people/users.ts",
+    edits: [
+      [
+        `  await lockRows(db.selectFrom("users").select("id").where("id", "=", id)).executeTakeFirst();\n`,
+        "",
+      ],
+      [
+        `return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;`,
+        `return (await lockRows(activeUsers(db, now).where("users.id", "=", id)).executeTakeFirst()) !== undefined;`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/storage/postgres.test.ts"],
+  },
+  {
+    name: "ban-asked-of-no-token",
+    says: "a user who is banned from an API gets the next token for it by a refresh or a code",
+    file: "apps/auth-server/src/oidc/tokens/issuing-phase.ts",
+    edits: [[`  if (ban !== undefined) throw new BannedError(ban);\n`, ""]],
+    tests: ["apps/auth-server/test/bans/bans.test.ts"],
+  },
+  {
+    name: "permission-not-withheld",
+    says: "a permission that its user is banned from goes into the next token",
+    file: "apps/auth-server/src/oidc/provider/library-configuration.ts",
+    edits: [[`  payload.scope = (token as IssuedToken).scope;\n`, ""]],
+    tests: ["apps/auth-server/test/bans/bans.test.ts"],
+  },
+  {
+    name: "ban-told-before-the-password",
+    says: "whoever knows a name learns without its password that its user is banned",
+    file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
+    edits: [
+      [`    ["first factor: the password", passwordFactor({ guesses, inTurn })],\n`, ""],
+      [
+        `    ["refuse whoever may not sign in", refuseInactive(options)],\n`,
+        `    ["refuse whoever may not sign in", refuseInactive(options)],\n    ["first factor: the password", passwordFactor({ guesses, inTurn })],\n`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/bans/bans.test.ts"],
   },
   {
     name: "known-wait-with-strangers",

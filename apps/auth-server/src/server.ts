@@ -11,6 +11,7 @@ import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
+import { bansRoutes } from "./api/bans/bans-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
@@ -22,6 +23,7 @@ import { createApp } from "./app.ts";
 import { ClientSecrets } from "./apps/client-secrets.ts";
 import { Clients } from "./apps/clients.ts";
 import { seedApps } from "./apps/seed-apps.ts";
+import { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import { KeyRing } from "./keys/key-ring.ts";
@@ -177,6 +179,7 @@ async function compose(
   await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
   const roles = new Roles({ storage, clock });
+  const bans = new Bans({ storage, clock, times, randomBytes });
   const policies = await Policies.open({ storage, clock });
   const lastSeen = new LastSeen({ storage, clock });
   // After the app has closed: its last requests are visits too.
@@ -209,7 +212,7 @@ async function compose(
     randomBytes,
     bus: redis.bus,
     endBelow,
-    findTarget: createFindTarget({ users, apis }),
+    findTarget: createFindTarget({ users, apis, bans }),
     subsOf: (name) => users.subsNamed(name),
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
@@ -226,6 +229,7 @@ async function compose(
   const signingIn = await composeSignIn({
     storage,
     users,
+    bans,
     knownPlaces,
     clock,
     clockSkewSeconds: configuration.clockSkewSeconds,
@@ -249,6 +253,7 @@ async function compose(
     local: revocations.local,
     isRefusedForGood: revocations.isRefusedForGood,
     users,
+    bans,
     apis,
     roles,
     clients,
@@ -282,6 +287,7 @@ async function compose(
     revocations,
     people,
     roles,
+    bans,
     signingIn,
     oidc,
     apis,
@@ -291,7 +297,7 @@ async function compose(
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
-    await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune] });
+    await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy] });
     await clientSecrets.storeUses();
     await ring.tidy();
   };
@@ -349,6 +355,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly revocations: Revocations;
   readonly people: People;
   readonly roles: Roles;
+  readonly bans: Bans;
   readonly signingIn: SigningIn;
   readonly oidc: Oidc;
   readonly apis: Apis;
@@ -360,8 +367,20 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
 
 /** The mount list: every path of this server is below one of these lines. */
 function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { revocations, people, roles, oidc, ring, endBelow, configuration, storage, clock, operatorLog } =
-    parts;
+  const {
+    revocations,
+    people,
+    roles,
+    bans,
+    apis,
+    oidc,
+    ring,
+    endBelow,
+    configuration,
+    storage,
+    clock,
+    operatorLog,
+  } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
@@ -395,6 +414,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       forget: [forgetConsents, forgetRoles],
       authority,
     }),
+    bansRoutes({ bans, users: people.users, roles, apis, storage, endBelow, authority, receipts, clock }),
     appsRoutes({
       clients: oidc.clients,
       secrets: parts.clientSecrets,

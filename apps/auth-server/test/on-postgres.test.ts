@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { startPostgres } from "@portcullis/testing/servers";
 
 const BATTERIES = [
+  "bans/administrators",
+  "bans/bans",
   "oidc/provider/code-flow",
   "oidc/endings/disabling",
   "oidc/interaction/consent",

@@ -118,6 +118,10 @@ export const API_SCOPES = {
   readUsers: "users.read",
   /** Create, change and delete users, and set their passwords. */
   writeUsers: "users.write",
+  /** See the bans of users. */
+  readBans: "bans.read",
+  /** Ban users, and lift bans. */
+  writeBans: "bans.write",
   /** See apps (clients) and which secrets they have. */
   readApps: "apps.read",
   /** Create, change and delete apps, and give them secrets. */

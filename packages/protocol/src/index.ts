@@ -1,4 +1,5 @@
 export * from "./apps.ts";
+export * from "./bans.ts";
 export * from "./chain.ts";
 export * from "./claims.ts";
 export * from "./clock.ts";

@@ -224,7 +224,7 @@ async function forgetTombstone(db: WriteTransaction["db"], identifier: string): 
   await db.deleteFrom("deleted_apis").where("identifier", "=", identifier).execute();
 }
 
-function throwUnknown(identifier: string): never {
+export function throwUnknown(identifier: string): never {
   throw apisError("unknown_api", {
     text: `Found ${JSON.stringify(identifier)}, and there is no such API here. Nothing was changed.`,
   });

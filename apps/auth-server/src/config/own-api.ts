@@ -22,6 +22,8 @@ export function ownApi(issuer: string): ResourceConfiguration {
       [API_SCOPES.writeKeys]: "Rotate and retire signing keys",
       [API_SCOPES.readUsers]: "See all users",
       [API_SCOPES.writeUsers]: "Create, change, disable and delete users",
+      [API_SCOPES.readBans]: "See who is banned",
+      [API_SCOPES.writeBans]: "Ban users, and lift bans",
       [API_SCOPES.readApps]: "See all apps",
       [API_SCOPES.writeApps]: "Create, change and delete apps",
       [API_SCOPES.readApis]: "See all APIs",

@@ -6,6 +6,7 @@ import type { Apis } from "../apis/apis.ts";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { ClientSecrets } from "../apps/client-secrets.ts";
 import type { Clients } from "../apps/clients.ts";
+import type { Bans } from "../bans/bans.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
 import type { Users } from "../people/users.ts";
@@ -56,6 +57,7 @@ export interface OidcOptions {
   readonly local: LocalRevocations;
   readonly isRefusedForGood: Revocations["isRefusedForGood"];
   readonly users: Users;
+  readonly bans: Pick<Bans, "standing">;
   readonly apis: Apis;
   readonly roles: Roles;
   readonly clients: Clients;
@@ -205,9 +207,10 @@ function stepsOf(
     ownApi,
   }: { readonly sessions: SessionStore; readonly grants: GrantStore; readonly ownApi: OwnApiAccess },
 ): readonly IssuingStep[] {
-  const { storage, users, clients, local, ring, isRefusedForGood, configuration, clock } = options;
+  const { storage, users, bans, clients, local, ring, isRefusedForGood, configuration, clock } = options;
   const steps = issuingSteps({
     readHead: () => storage.log.refresh(),
+    bansOf: (id) => bans.standing(id),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
     isSessionLive: (uid) => sessions.isInUse(uid),
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,

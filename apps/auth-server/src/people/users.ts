@@ -1,6 +1,7 @@
 /** The users, in SQL. What an act on one ends is the caller's to end in the same transaction. */
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely, Selectable } from "kysely";
+import { isBanned } from "../bans/standing-bans.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -48,7 +49,8 @@ export class Users {
 
   /** Users who may not sign in are not found. */
   findActive(id: string): Promise<User | undefined> {
-    return this.#select().where("id", "=", id).where("disabled_at", "is", null).executeTakeFirst();
+    const { storage, clock } = this.#options;
+    return activeUsers(storage.read, wholeSeconds(clock)).where("users.id", "=", id).executeTakeFirst();
   }
 
   /** By what people sign in with: a username, or a verified e-mail address. The username counts where both are somebody's. */
@@ -200,13 +202,26 @@ export class Users {
   }
 }
 
+/** Those who may sign in: not disabled, and not banned from everything. The one place that says so. `now`: seconds. */
+const activeUsers = (db: Kysely<Database>, now: number) =>
+  db
+    .selectFrom("users")
+    .selectAll("users")
+    .where("users.disabled_at", "is", null)
+    .where((eb) => eb.not(isBanned(now)(eb)));
+
 /**
- * Whether the user may sign in; locked, so that of a sign-in and a disabling one comes first: what is stored for somebody who
- * signs in is stored after this, in the same transaction. Before all that hangs below the user.
+ * Whether the user may sign in; locked, so that of a sign-in and a disabling or a ban one comes first: what is stored for somebody
+ * who signs in is stored after this, in the same transaction. Before all that hangs below the user. `now`: seconds.
  */
-export async function lockActive({ db, lockRows }: WriteTransaction, id: string): Promise<boolean> {
-  const user = db.selectFrom("users").select("id").where("id", "=", id).where("disabled_at", "is", null);
-  return (await lockRows(user).executeTakeFirst()) !== undefined;
+export async function lockActive(
+  { db, lockRows }: WriteTransaction,
+  id: string,
+  now: number,
+): Promise<boolean> {
+  await lockRows(db.selectFrom("users").select("id").where("id", "=", id)).executeTakeFirst();
+  // A statement of its own: the one that has waited for the lock does not see the ban that it has waited for.
+  return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;
 }
 
 /** What people call the user. There is always one of these. */

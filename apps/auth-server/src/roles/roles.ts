@@ -1,6 +1,7 @@
 /** The built-in roles of users. */
 import type { Clock } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
+import { isBanned, mayBeBanned } from "../bans/standing-bans.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -37,7 +38,10 @@ export class Roles {
 
   /** Whether the user is one at this moment, and may sign in. */
   async isAdministrator(userId: string): Promise<boolean> {
-    const found = await activeAdministrators(this.#storage.read).where("users.id", "=", userId).execute();
+    const found = await administrators(this.#storage.read)
+      .where("users.id", "=", userId)
+      .where((eb) => eb.not(isBanned(wholeSeconds(this.#clock))(eb)))
+      .execute();
     return found.length > 0;
   }
 
@@ -72,15 +76,18 @@ export async function forgetRoles({ db }: WriteTransaction, userId: string): Pro
   await db.deleteFrom("user_roles").where("user_id", "=", userId).execute();
 }
 
-/** Administrators who may sign in: the one place that says when one counts. */
-export function activeAdministrators(db: Kysely<Database>) {
-  return db
+/** Administrators who may certainly sign in: those that count, when another is to be taken away. */
+export const activeAdministrators = (db: Kysely<Database>) =>
+  administrators(db).where((eb) => eb.not(mayBeBanned(eb)));
+
+/** Those who are not disabled. */
+const administrators = (db: Kysely<Database>) =>
+  db
     .selectFrom("user_roles")
     .innerJoin("users", "users.id", "user_roles.user_id")
     .select("users.id")
     .where("user_roles.role", "=", ADMINISTRATOR)
     .where("users.disabled_at", "is", null);
-}
 
 function rolesOf(db: Kysely<Database>, userId: string) {
   return db.selectFrom("user_roles").select("role").where("user_id", "=", userId).orderBy("role").execute();

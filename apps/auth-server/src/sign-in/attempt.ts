@@ -1,3 +1,4 @@
+import type { StandingBan } from "../bans/standing-bans.ts";
 import type { Owner, Standing } from "../people/known-places.ts";
 import type { User } from "../people/users.ts";
 
@@ -58,6 +59,8 @@ export type SignInAnswer =
   | { readonly outcome: "ask"; readonly fields: readonly GivenField[] }
   /** Nothing more is said: not whether the user exists, nor whether the user is disabled. */
   | { readonly outcome: "refused" }
+  /** Only to whoever has passed the factor: it tells that the user exists, and what the ban says. */
+  | { readonly outcome: "banned"; readonly ban: StandingBan }
   | { readonly outcome: "wait"; readonly waitMs: number };
 
 /** Gives an answer that ends the sign-in here, or nothing, and then the next step runs. */

@@ -1,4 +1,5 @@
 import type { Clock, Log } from "@portcullis/protocol";
+import type { Bans } from "../bans/bans.ts";
 import type { KnownPlaces } from "../people/known-places.ts";
 import type { Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -20,13 +21,14 @@ const OF_THE_API = { group: "passwords that are set", standing: "device" } as co
 export async function composeSignIn(options: {
   readonly storage: Storage;
   readonly users: Users;
+  readonly bans: Pick<Bans, "standing">;
   readonly knownPlaces: KnownPlaces;
   readonly clock: Clock;
   readonly clockSkewSeconds: number;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly operatorLog: Log;
 }): Promise<SigningIn> {
-  const { storage, users, knownPlaces, clock, randomBytes, operatorLog } = options;
+  const { storage, users, bans, knownPlaces, clock, randomBytes, operatorLog } = options;
   const guesses = createGuessLimit({
     storage: boundedAttempts({ storage, operatorLog }),
     clock,
@@ -34,7 +36,7 @@ export async function composeSignIn(options: {
   });
   const inTurn = passwordTurns();
   return {
-    signIn: await createSignIn({ storage, users, guesses, inTurn, knownPlaces, randomBytes }),
+    signIn: await createSignIn({ storage, users, bans, guesses, inTurn, knownPlaces, clock, randomBytes }),
     guesses,
     hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),
   };

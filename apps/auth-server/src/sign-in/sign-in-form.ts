@@ -1,6 +1,7 @@
 /** The sign-in form, wherever it is shown: what was typed in, and what to say about it. */
 import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { textOfBan } from "../bans/standing-bans.ts";
 import type { GivenField, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn } from "./sign-in-machine.ts";
@@ -91,6 +92,8 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
     }
     case "refused":
       return refusedForm(username);
+    case "banned":
+      return { status: 403, username, problem: textOfBan(answer.ban) };
     case "wait": {
       const seconds = Math.max(1, Math.ceil(answer.waitMs / 1000));
       const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then try again. Trying sooner does not help.`;

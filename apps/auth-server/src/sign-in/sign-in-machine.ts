@@ -2,11 +2,14 @@
  * The one way in. A face (a page's form; JSON, when it comes) hands over what it was given, and shows what the answer says:
  * the next thing to ask for, a time to wait, or who is signed in. The steps are a table, and the order is the security argument.
  */
-import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import type { Bans } from "../bans/bans.ts";
+import { isWhole } from "../bans/standing-bans.ts";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { hashPassword } from "../people/password-hash.ts";
 import { lockActive, type Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { askForMissing, identify } from "./identify.ts";
@@ -23,10 +26,12 @@ export type SignIn = (given: Given) => Promise<SignInAnswer>;
 export interface SignInOptions extends PasswordTurnsOptions {
   readonly storage: Storage;
   readonly users: Users;
+  readonly bans: Pick<Bans, "standing">;
   readonly guesses: GuessLimit;
   /** Default: a queue of its own. */
   readonly inTurn?: PasswordTurns;
   readonly knownPlaces: KnownPlaces;
+  readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -54,7 +59,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     ["identify: which account, and from where", identify({ users, knownPlaces, nobody })],
     ["wait where somebody guesses", waitForGuesses(guesses)],
     ["first factor: the password", passwordFactor({ guesses, inTurn })],
-    ["refuse whoever may not sign in", refuseInactive],
+    ["refuse whoever may not sign in", refuseInactive(options)],
     // A second factor goes here, and after it what the user must do first: before anything is remembered or opened.
     ["remember this device and address", remember(options)],
   ];
@@ -73,30 +78,37 @@ const waitForGuesses =
     return waitMs > 0 ? { outcome: "wait", waitMs } : undefined;
   };
 
-/** After the factor: before it, the time to the answer would tell who is disabled. */
-const refuseInactive: Step = ({ identity }) => {
-  const { user } = identity!;
-  return user === undefined || user.disabled_at !== null ? { outcome: "refused" } : undefined;
-};
+/** After the factor: before it, the time to the answer would tell who is disabled, and the answer who is banned. */
+const refuseInactive =
+  ({ users, bans }: SignInOptions): Step =>
+  async ({ identity }) => {
+    const { id, disabled_at: disabledAt } = identity!.user ?? {};
+    if (id === undefined) return { outcome: "refused" };
+    if ((await users.findActive(id)) !== undefined) return undefined;
+    const ban = disabledAt === null ? (await bans.standing(id)).find(isWhole) : undefined;
+    return ban === undefined ? { outcome: "refused" } : { outcome: "banned", ban };
+  };
 
-const remember =
-  ({ storage, guesses, knownPlaces, randomBytes }: SignInOptions): Step =>
-  async (attempt) => {
+const remember = (options: SignInOptions): Step => {
+  const { storage, guesses, knownPlaces, clock, randomBytes } = options;
+  const refuse = refuseInactive(options);
+  return async (attempt) => {
     const identity = attempt.identity!;
     const { standing, address, owner } = identity;
     const deviceToken =
       standing.kind === "device" ? standing.token : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
     const isActive = await storage.write(async (transaction) => {
       // Once more: a disabling forgets all places, and a sign-in that it overtook must not bring one back.
-      if (!(await lockActive(transaction, owner.id))) return false;
+      if (!(await lockActive(transaction, owner.id, wholeSeconds(clock)))) return false;
       await guesses.succeeded(transaction, identity);
       await knownPlaces.remember(transaction, owner, { deviceToken, address });
       return true;
     });
-    if (!isActive) return { outcome: "refused" };
+    if (!isActive) return (await refuse(attempt)) ?? { outcome: "refused" };
     attempt.deviceToken = deviceToken;
     return undefined;
   };
+};
 
 /** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
 function signedInBy({ identity, passed, deviceToken }: Attempt): SignedIn {

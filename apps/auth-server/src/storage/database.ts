@@ -1,5 +1,6 @@
 import type { AccountTables } from "./tables/account.ts";
 import type { AppTables } from "./tables/apps.ts";
+import type { BanTables } from "./tables/bans.ts";
 import type { KeyTables } from "./tables/keys.ts";
 import type { OidcTables } from "./tables/oidc.ts";
 import type { PeopleTables } from "./tables/people.ts";
@@ -17,6 +18,7 @@ export interface Database
     AccountTables,
     SessionPolicyTables,
     AppTables,
+    BanTables,
     SpaceTables,
     RoleTables {}
 

@@ -214,6 +214,7 @@ describe("a proof key that was refused", () => {
     const asked: string[] = [];
     const steps = issuingSteps({
       readHead: async () => 0,
+      bansOf: async () => [],
       isUserActive: yes,
       isSessionLive: yes,
       isGrantLive: yes,
@@ -243,6 +244,7 @@ describe("a proof key that was refused", () => {
           grantId: undefined,
           audience: undefined,
           kid: "any",
+          withhold: () => {},
           horizon: 0,
           proofKey,
         });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { startPostgres } from "@portcullis/testing/servers";
+import { machineToken } from "../oidc/app.ts";
 import type { ServerUnderTest } from "../oidc/server-under-test.ts";
 import { call, isAdministrator, makeAdministrator, roleOf, startAdministered } from "./administration.ts";
 
@@ -23,17 +24,29 @@ after(async () => {
 });
 
 it("stays, whichever two of them are taken away by whichever servers", async () => {
-  const taking = { path: roleOf, method: "DELETE" };
-  const disabling = { path: (user: string) => `users/${user}/disable`, method: "POST" };
+  const { issuer } = server;
+  const taking = { path: roleOf, method: "DELETE", scope: "users.write" };
+  const disabling = { path: (user: string) => `users/${user}/disable`, method: "POST", scope: "users.write" };
+  const banning = {
+    path: (user: string) => `users/${user}/bans`,
+    method: "POST",
+    body: { scope: "all", reason: "spam" },
+    scope: "bans.write",
+  };
+  const all = [taking, disabling, banning];
   for (let round = 0; round < ROUNDS; round++) {
+    await server.server.storage.write(({ db }) => db.deleteFrom("bans").execute());
     for (const user of ["alice", "bob"]) {
       await call(server, `users/${user}/enable`, { method: "POST" });
       await makeAdministrator(server, user);
     }
-    const acts = [round % 2 === 0 ? taking : disabling, round % 3 === 0 ? taking : disabling];
+    const [here, there] = [all[round % 3]!, all[Math.floor(round / 3) % 3]!];
+    const tokens = await Promise.all(
+      [here, there].map(({ scope }) => machineToken(issuer, "admin", `${issuer}/api`, scope)),
+    );
     const answers = await Promise.all([
-      call(server, acts[0]!.path("alice"), { method: acts[0]!.method }),
-      call(server, acts[1]!.path("bob"), { method: acts[1]!.method, url: other }),
+      call(server, here.path("alice"), { ...here, token: tokens[0]! }),
+      call(server, there.path("bob"), { ...there, token: tokens[1]!, url: other }),
     ]);
     assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 409], `round ${round}`);
     const { read } = server.server.storage;
@@ -42,6 +55,7 @@ it("stays, whichever two of them are taken away by whichever servers", async () 
       .innerJoin("user_roles", "user_roles.user_id", "users.id")
       .select("username")
       .where("disabled_at", "is", null)
+      .where("users.id", "not in", read.selectFrom("bans").select("user_id"))
       .execute();
     assert.equal(left.length, 1, `round ${round}`);
     assert.equal(await isAdministrator(server, left[0]!.username!), true);

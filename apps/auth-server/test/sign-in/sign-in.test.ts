@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { Bans } from "../../src/bans/bans.ts";
 import { KnownPlaces } from "../../src/people/known-places.ts";
 import { createGuessLimit, type GuessLimit } from "../../src/sign-in/guess-limit.ts";
 import { checksAtOnce } from "../../src/sign-in/password-factor.ts";
@@ -27,7 +28,9 @@ before(async () => {
   const clock = wallClock(() => now / 1000);
   guesses = createGuessLimit({ storage, clock, clockSkewMs: 5000 });
   const knownPlaces = new KnownPlaces({ storage, clock });
-  parts = { storage, users: people.users, guesses, knownPlaces, randomBytes };
+  const { users } = people;
+  const bans = new Bans({ storage, clock, times: { overForAllMs: () => 0 }, randomBytes });
+  parts = { storage, users, bans, guesses, knownPlaces, clock, randomBytes };
   signIn = await createSignIn(parts);
 });
 after(() => server.stop());

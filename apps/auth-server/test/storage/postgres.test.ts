@@ -10,6 +10,7 @@ import { hasCode, silentLog, systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
 import pg from "pg";
+import { Bans } from "../../src/bans/bans.ts";
 import { KeyRing } from "../../src/keys/key-ring.ts";
 import { lineageIn } from "../../src/oidc/endings/lineage.ts";
 import { Consents } from "../../src/oidc/state/consents.ts";
@@ -347,12 +348,44 @@ test("a user who is disabled at another server while signing in gets no session"
   await left.write(async (transaction) => {
     await users.disable(transaction, id);
     opening ??= outside(() =>
-      Promise.all([sessions.save(session), right.write((other) => lockActive(other, id))]),
+      Promise.all([sessions.save(session), right.write((other) => lockActive(other, id, 0))]),
     );
     await lockIsWaitedFor(left);
   });
   assert.deepEqual(await opening, [false, false]);
   await left.write((transaction) => users.enable(transaction, id));
+  assert.equal(await sessions.find("cookie"), undefined);
+  assert.equal(await sessions.save(session), true);
+});
+
+test("a user who is banned at another server while signing in gets no session", async (t) => {
+  const [left, right] = await twoServers(t);
+  const parts = { storage: left, clock: systemClock, randomBytes };
+  const users = new Users(parts);
+  const { id } = await makeUser(
+    { users, storage: left },
+    { username: "alice", name: "Alice", password: "a password of alice" },
+  );
+  const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
+  const bans = new Bans({ ...parts, times });
+  const ofStrangers = {} as RowsOfStrangers;
+  const policies = await Policies.open({ storage: right, clock: systemClock });
+  const lastSeen = { note() {} };
+  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers, policies, lastSeen });
+  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
+  const forEver = { message: undefined, until: undefined };
+  const request = { userId: id, scope: "all", reason: "spam", actor: "admin", ...forEver } as const;
+  let opening: Promise<boolean> | undefined;
+  const outside = AsyncLocalStorage.snapshot();
+  const banId = await left.write(async (transaction) => {
+    await users.findRow(transaction, "alice");
+    const made = await bans.add(transaction, request);
+    opening ??= outside(() => sessions.save(session));
+    await lockIsWaitedFor(left);
+    return made;
+  });
+  assert.equal(await opening, false);
+  assert.equal(await bans.lift(banId, "admin"), true);
   assert.equal(await sessions.find("cookie"), undefined);
   assert.equal(await sessions.save(session), true);
 });

@@ -18,6 +18,7 @@ import {
 } from "@portcullis/protocol";
 import type { Apis } from "../../apis/apis.ts";
 import { appsError } from "../../apps/errors.ts";
+import type { Bans } from "../../bans/bans.ts";
 import { ROTATED } from "../../keys/key-rows.ts";
 import { peopleError } from "../../people/errors.ts";
 import { ambiguousUser, namedWithSub, type Users, unknownUser } from "../../people/users.ts";
@@ -30,6 +31,7 @@ import { assertReason } from "./assert-reason.ts";
 export interface FindTargetOptions {
   readonly users: Pick<Users, "search">;
   readonly apis: Pick<Apis, "exists">;
+  readonly bans: Pick<Bans, "standing">;
 }
 
 type Find = (looking: Looking, key: string) => Promise<FoundTarget>;
@@ -66,10 +68,10 @@ export const TARGET_ERRORS: readonly ErrorDefinition[] = [
 ];
 
 export function createFindTarget(options: FindTargetOptions): FindTarget {
-  const { users, apis } = options;
+  const { users, apis, bans } = options;
   return async (transaction, command) => {
-    const target = await find({ users, apis, transaction }, command);
-    await assertReason(transaction, command, target.key);
+    const target = await find({ users, apis, bans, transaction }, command);
+    await assertReason({ transaction, bans }, command, target.key);
     return target;
   };
 }

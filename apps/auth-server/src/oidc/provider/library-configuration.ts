@@ -90,6 +90,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       ...(await claimsOfApi(ctx, token, options)),
       ...(await revocableClaims(ctx, token, options)),
     }),
+    formats: { customizers: { jwt: putScopeLeft } },
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
@@ -192,6 +193,7 @@ interface IssuedToken {
   grantId?: string | undefined;
   jkt?: string | undefined;
   aud?: string | readonly string[] | undefined;
+  scope?: string | undefined;
 }
 
 /** Before the checks of the issuing phase, so that a claim that changed since makes the token stale and not the next one wrong. */
@@ -216,10 +218,32 @@ function revocableClaims(
   const { clientId, accountId, sessionUid, grantId, jkt, aud } = token;
   const { kid } = signingKeys[0]!;
   return issuing.check(
-    { clientId: clientId!, accountId, sessionUid, grantId, audience: aud, kid, proofKey: jkt },
+    {
+      clientId: clientId!,
+      accountId,
+      sessionUid,
+      grantId,
+      audience: aud,
+      kid,
+      proofKey: jkt,
+      withhold: (permissions) => withhold(token, permissions),
+    },
     requestState(ctx).horizon,
   );
 }
+
+/** The library has read the scope before it asks for the claims; `customizers` below puts this one into the token. */
+function withhold(token: IssuedToken, permissions: readonly string[]): void {
+  if (permissions.length === 0) return;
+  const left = (token.scope ?? "").split(" ").filter((word) => !permissions.includes(word));
+  token.scope = left.join(" ") || undefined;
+}
+
+type Customizers = NonNullable<NonNullable<LibraryConfiguration["formats"]>["customizers"]>;
+
+const putScopeLeft: NonNullable<Customizers["jwt"]> = (_ctx, token, { payload }) => {
+  payload.scope = (token as IssuedToken).scope;
+};
 
 function originsOf(uris: readonly string[]): Set<string> {
   // An app's own scheme has the origin "null", and so has every sandboxed page.

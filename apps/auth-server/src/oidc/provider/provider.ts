@@ -6,6 +6,7 @@ import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
+import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
@@ -112,6 +113,7 @@ function logErrors(provider: Provider, operatorLog: Log): void {
       operatorLog[levelOfFailure(error)]({ event: "server_error", route: ctx.oidc?.route, error });
   });
   provider.on("grant.error", (ctx, error) => {
+    tellOfBan(ctx, error);
     if (!(error instanceof errors.OIDCProviderError)) return;
     operatorLog.info({
       event: "token_refused",

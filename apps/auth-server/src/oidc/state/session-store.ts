@@ -160,14 +160,15 @@ export class SessionStore {
 
   async #save(transaction: WriteTransaction, session: SaveSession): Promise<boolean> {
     const { accountId } = session.payload;
-    const isActive = accountId === undefined || (await lockActive(transaction, accountId));
+    const isActive =
+      accountId === undefined || (await lockActive(transaction, accountId, wholeSeconds(this.#clock)));
     const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
     const stored = await transaction.lockRows(row).executeTakeFirst();
     // Ended while this request ran: its late save must not sign the user in again.
     if (stored !== undefined && stored.ended_at !== null) return false;
     const before = stored && (JSON.parse(stored.payload) as SessionPayload);
     const view = viewOf(before, session.payload);
-    // The password was right, and the user was disabled since: the session would come to life when the user is enabled.
+    // The password was right, and the user was disabled or banned since: the session would come to life when that is over.
     if (!isActive) return false;
     if (view === "before_sign_in") return this.#saveLateId(transaction, session);
     const isSignIn = view === "sign_in";

@@ -13,8 +13,10 @@
  */
 import type { Clock, RevocableClaims } from "@portcullis/protocol";
 import { errors } from "oidc-provider";
+import type { StandingBan } from "../../bans/standing-bans.ts";
 import { keysError } from "../../keys/errors.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
+import { BannedError } from "./banned-error.ts";
 import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
 
 export interface Issuing {
@@ -31,6 +33,8 @@ export interface Issuing {
   readonly kid: string;
   /** Thumbprint of the key that it is bound to (RFC 9449, section 6.1), if it is. */
   readonly proofKey?: string | undefined;
+  /** Takes permissions that the user is banned from out of the token. */
+  readonly withhold: (permissions: readonly string[]) => void;
   /** The head of the log; undefined until sampled. */
   horizon: number | undefined;
 }
@@ -45,6 +49,8 @@ export interface IssuingStep {
 export interface IssuingSources {
   /** The newest seq as SQL has it now: another server on the database may be ahead of this one. */
   readonly readHead: () => Promise<number>;
+  /** Those that stand, from whatever. */
+  readonly bansOf: (accountId: string) => Promise<readonly StandingBan[]>;
   readonly isUserActive: (accountId: string) => Promise<boolean>;
   readonly isSessionLive: (uid: string) => Promise<boolean>;
   readonly isGrantLive: (id: string) => Promise<boolean>;
@@ -64,6 +70,7 @@ export interface IssuingSources {
 export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
   return [
     { name: "sample_horizon", when: "request", run: (issuing) => sampleHorizon(issuing, sources) },
+    { name: "not_banned", when: "token", run: (issuing) => notBanned(issuing, sources) },
     { name: "user_active", when: "token", run: (issuing) => userActive(issuing, sources) },
     { name: "session_live", when: "token", run: (issuing) => sessionLive(issuing, sources) },
     { name: "grant_live", when: "token", run: (issuing) => grantLive(issuing, sources) },
@@ -82,6 +89,19 @@ export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
 
 async function sampleHorizon(issuing: Issuing, { readHead }: IssuingSources): Promise<void> {
   issuing.horizon = await readHead();
+}
+
+/** Before all that may fail by the ban too, with less to say: the app is told what it may tell its user. */
+async function notBanned(
+  { accountId, audience, withhold }: Issuing,
+  { bansOf }: IssuingSources,
+): Promise<void> {
+  if (accountId === undefined) return;
+  const audiences = [audience ?? []].flat();
+  const bans = (await bansOf(accountId)).filter(({ api }) => api === undefined || audiences.includes(api));
+  const ban = bans.find(({ permission }) => permission === undefined);
+  if (ban !== undefined) throw new BannedError(ban);
+  withhold(bans.map(({ permission }) => permission!));
 }
 
 async function userActive({ accountId }: Issuing, { isUserActive }: IssuingSources): Promise<void> {
@@ -179,6 +199,7 @@ const NO_FACTS = {
   sessionUid: undefined,
   grantId: undefined,
   audience: undefined,
+  withhold: () => {},
 };
 
 export function createIssuingPhase(

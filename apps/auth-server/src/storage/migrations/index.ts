@@ -17,6 +17,7 @@ import { addKnownPlaces } from "./0014-known-places.ts";
 import { addConsents } from "./0015-consents.ts";
 import { addPeople } from "./0017-people.ts";
 import { addRoles } from "./0018-roles.ts";
+import { addBans } from "./0019-bans.ts";
 import { addSessions } from "./0020-sessions.ts";
 import { addApps } from "./0021-apps.ts";
 import { addApis } from "./0022-apis.ts";
@@ -36,6 +37,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0015-consents": addConsents,
   "0017-people": addPeople,
   "0018-roles": addRoles,
+  "0019-bans": addBans,
   "0020-sessions": addSessions,
   "0021-apps": addApps,
   "0022-apis": addApis,

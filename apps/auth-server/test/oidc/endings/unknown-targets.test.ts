@@ -246,7 +246,7 @@ describe("a reason that claims a lasting state", () => {
     const { sub } = alice.claims;
     for (const [body, remedy] of [
       [{ scope: "client", key: "web", reason: "client_disabled" }, /portcullis apps disable web/],
-      [{ scope: "subject", key: sub, reason: "banned" }, /portcullis users disable/],
+      [{ scope: "subject", key: sub, reason: "banned" }, /portcullis bans add/],
       [{ scope: "subject", key: "alice", reason: "user_disabled" }, /portcullis users disable/],
       [{ scope: "subject", key: sub, reason: "account_deleted" }, /portcullis users disable/],
     ] as const) {

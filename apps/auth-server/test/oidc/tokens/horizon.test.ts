@@ -161,6 +161,7 @@ describe("what verifiers would say of a token", () => {
     const asked: RevocableClaims[] = [];
     const sources = {
       readHead: async () => 7,
+      bansOf: async () => [],
       isUserActive: async () => true,
       isSessionLive: async () => true,
       isGrantLive: async () => true,
@@ -178,7 +179,14 @@ describe("what verifiers would say of a token", () => {
       clock: systemClock,
     };
     const phase = createIssuingPhase(issuingSteps(sources));
-    const facts = { clientId: "web", accountId: "ann", sessionUid: "s", grantId: "g", kid: "k" };
+    const facts = {
+      clientId: "web",
+      accountId: "ann",
+      sessionUid: "s",
+      grantId: "g",
+      kid: "k",
+      withhold: () => {},
+    };
     const claims = await phase.check({ ...facts, audience: RESOURCE, organization: "acme" }, 7);
     assert.deepEqual(claims, { rv: 7, sid: "s", gid: "g", org: "acme" });
     const [{ sub, aud, org, rv } = {} as RevocableClaims] = asked;
@@ -193,6 +201,7 @@ describe("the issuing phase", () => {
     await signIn(server);
     const all = [
       "sample_horizon",
+      "not_banned",
       "user_active",
       "session_live",
       "grant_live",
