@@ -86,15 +86,17 @@ export class Refresher {
     try {
       return { tokens: await oauth.processRefreshTokenResponse(metadata, client, response), sentAtMs };
     } catch (cause) {
-      // Only this answer says that the session is over; everything else may pass.
-      if (cause instanceof oauth.ResponseBodyError && cause.error === "invalid_grant")
-        return { refused: cause };
+      // Only these answers say that the session is over; everything else may pass.
+      if (cause instanceof oauth.ResponseBodyError && ENDINGS.has(cause.error)) return { refused: cause };
       throw clientError("response_refused", { cause });
     }
   }
 }
 
-/** Some servers say why beside `invalid_grant`. */
+/** `access_denied`: the user may not use the API any more, which is the one that this client asks for. */
+const ENDINGS: ReadonlySet<string> = new Set(["invalid_grant", "access_denied"]);
+
+/** Some servers say why beside the error. */
 export function reasonOfRefusal(refused: oauth.ResponseBodyError | undefined) {
   const reason = refused?.cause?.reason;
   return reason === undefined ? undefined : reasonOf(reason);

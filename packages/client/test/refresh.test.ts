@@ -127,6 +127,17 @@ test("a refresh token that no longer works ends the session, with the reason if 
   await assert.rejects(tab.call(), code("not_signed_in"));
 });
 
+test("a user who is banned from the API finds the session ended, with that reason", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  browser.issuer.endSessions();
+  browser.issuer.refusal = "access_denied";
+  browser.issuer.refusalReason = "banned";
+  browser.clock.advance(MINUTE);
+  await assert.rejects(tab.call(), code("session_ended"));
+  assert.deepEqual(tab.eventsOf("session-ended"), [{ type: "session-ended", reason: "banned" }]);
+});
+
 for (const [name, outage] of [
   ["is down", () => new Response(null, { status: 503 })],
   ["limits requests", () => new Response(null, { status: 429 })],
