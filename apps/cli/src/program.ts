@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addBans } from "./commands/bans.ts";
 import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
 import { addKeysList } from "./commands/keys-list.ts";
 import { addKeysRetire } from "./commands/keys-retire.ts";
@@ -58,6 +59,7 @@ export function createProgram(cli: Cli): Command {
   addVerifiers(program, cli);
   const users = program.command("users").description("disable and enable users").helpCommand(false);
   addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
+  addBans(program, cli);
   const apps = program.command("apps").description("disable and enable apps").helpCommand(false);
   addAppsVerbs(apps.addHelpText("after", APPS_EXAMPLES), cli);
   const keys = program.command("keys").description("list, rotate and retire signing keys").helpCommand(false);

@@ -61,6 +61,8 @@ function giveScopes({ clients, issuer }: Document): void {
     "keys.read",
     "keys.write",
     "users.write",
+    "bans.read",
+    "bans.write",
     "apps.write",
   ];
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];

@@ -3,14 +3,20 @@ import {
   API_SCOPES,
   type AppState,
   appStateSchema,
+  type BanList,
+  banListSchema,
   type DeclaredLoss,
   declaredLossSchema,
   type KeyList,
   type KeyRetirementAnswer,
   keyListSchema,
   keyRetirementAnswerSchema,
+  type LiftedBan,
   type LogPage,
+  liftedBanSchema,
   logPageSchema,
+  type NewBan,
+  newBanSchema,
   type RevocationAnswer,
   type RevocationPage,
   type RevocationStatus,
@@ -44,7 +50,7 @@ interface ApiOptions {
 interface Call {
   /** Below which URL `path` is; default: the revocations. */
   readonly at?: "api";
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "DELETE";
   readonly path?: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly waitSeconds?: number | undefined;
@@ -142,6 +148,29 @@ export class RevocationsApi {
   changeApp(clientId: string, verb: StateVerb, { body, wait }: ChangeOptions): Promise<AppState> {
     const path = `/apps/${encodeURIComponent(clientId)}/${verb}`;
     return this.#call(appStateSchema, { at: "api", method: "POST", path, body, waitSeconds: wait });
+  }
+
+  ban(user: string, { body, wait }: ChangeOptions): Promise<NewBan> {
+    const path = `/users/${encodeURIComponent(user)}/bans`;
+    return this.#call(newBanSchema, { at: "api", method: "POST", path, body, waitSeconds: wait });
+  }
+
+  /** All of them that the filters let through, however many pages that are. */
+  async bans(filters: NonNullable<Call["query"]>): Promise<BanList> {
+    const items: BanList["items"] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { ...filters, limit: MAX_ITEMS_PER_PAGE, cursor };
+      const page = await this.#call(banListSchema, { at: "api", path: "/bans", query });
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return { items };
+  }
+
+  liftBan(id: string): Promise<LiftedBan> {
+    const path = `/bans/${encodeURIComponent(id)}`;
+    return this.#call(liftedBanSchema, { at: "api", method: "DELETE", path });
   }
 
   /** The keys that the issuer signs with. */

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { banListSchema, liftedBanSchema, newBanSchema } from "@portcullis/protocol";
+import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+test("a user is banned by any name for a time, with a receipt, listed, and let in again", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  const { access_token } = await signIn(cli.server);
+  const { code, out, err } = await cli.run(
+    "bans add alice@example.com --reason spam_mail --message Write_to_us. --for 7d",
+  );
+  assert.deepEqual([code, err], [EXIT.ok, ""]);
+  const [, id] =
+    /^Banned: alice from everything until 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\. Ban (\S{22})\.\n/.exec(out)!;
+  assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.$/m);
+  assert.equal(verdictOf(cli.server, access_token), "banned");
+  const { items } = banListSchema.parse(JSON.parse((await cli.run("bans list --user alice --json")).out));
+  assert.deepEqual(
+    items.map((ban) => [ban.id, ban.reason, ban.message]),
+    [[id, "spam mail", "Write to us."]],
+  );
+  const days = (Date.parse(items[0]!.until!) - Date.parse(items[0]!.createdAt)) / 86_400_000;
+  assert.equal(Math.round(days), 7);
+  const table = (await cli.run("bans list --status standing")).out;
+  assert.match(table, /^ID +USER +FROM +STATUS +SINCE +UNTIL +BY +REASON\n/);
+  assert.match(table, new RegExp(`^${id} +alice +everything +standing .* admin +spam mail$`, "m"));
+  assert.equal(
+    (await cli.run(["bans", "lift", "--", id!])).out,
+    "Lifted: alice is no longer banned from everything by this ban.\n",
+  );
+  const again = liftedBanSchema.parse(JSON.parse((await cli.run(["--json", "bans", "lift", "--", id!])).out));
+  assert.deepEqual([again.changed, again.status], [false, "lifted"]);
+  await signIn(cli.server);
+});
+
+test("a ban may be from one API or one permission, and says when it is not enforced yet", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.lease({ replica: "gateway-1", applied: 0 });
+  const narrow = await cli.run(
+    `bans add alice --api ${RESOURCE} --permission orders.write --reason spam --wait 0`,
+  );
+  assert.equal(narrow.code, EXIT.pending);
+  assert.match(narrow.out, new RegExp(`^Banned: alice from orders.write of ${RESOURCE}\\. Ban`));
+  const json = await cli.run(
+    `bans add alice --api ${RESOURCE} --reason spam --wait 0 --until 2999-01-01T00:00:00Z --json`,
+  );
+  const made = newBanSchema.parse(JSON.parse(json.out));
+  assert.deepEqual([made.scope, made.until], [{ api: RESOURCE }, "2999-01-01T00:00:00.000Z"]);
+});
+
+test("a ban that cannot be meant is an error that says what to do, and changes nothing", async (t) => {
+  const cli = await cliUnderTest(t);
+  const wrong: readonly (readonly [string, number, RegExp])[] = [
+    ["bans add alice", EXIT.usage, /required option '--reason <text>'/],
+    ["bans add alice --reason x --for 7", EXIT.usage, /30m, 12h, 7d or 2w/],
+    ["bans add alice --reason x --until soon", EXIT.usage, /2026-03-08T12:00:00Z/],
+    ["bans add alice --reason x --for 7d --until 2999-01-01", EXIT.usage, /cannot be used with/],
+    ["bans add alice --reason x --permission orders.write", EXIT.usage, /--permission: found no --api/],
+    ["bans add nobody --reason x", EXIT.error, /Found "nobody", and no user has/],
+    [
+      "bans add alice --reason x --until 2020-01-01",
+      EXIT.error,
+      /until: Found 2020-01-01T00:00:00.000Z, which has passed/,
+    ],
+    ["bans add alice --reason x --api https://nobody.example", EXIT.error, /no such API/],
+    ["bans lift nothing", EXIT.error, /no ban with that id/],
+  ];
+  for (const [command, exit, expected] of wrong) {
+    const { code, out, err } = await cli.run(command);
+    assert.deepEqual([code, out], [exit, ""], command);
+    assert.match(err, expected, command);
+  }
+  assert.equal(cli.server.server.storage.log.head(), 0);
+});
