@@ -19,6 +19,7 @@ import {
   type RevokeCommand,
   type Revoker,
   takeAsItIs,
+  UNCOUNTED,
 } from "../../apps/auth-server/src/revocations/revoke/revoker.ts";
 import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/verifiers/local-revocations.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
@@ -98,6 +99,7 @@ export class ServerLife {
       read: storage.read,
       log,
       endBelow: async () => {},
+      blastRadiusOf: async () => UNCOUNTED,
       findTarget: takeAsItIs,
     });
     this.#snapshots = new Snapshots({ log, clock });

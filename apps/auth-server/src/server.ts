@@ -20,6 +20,7 @@ import { usersRoutes } from "./api/users/users-routes.ts";
 import { Apis } from "./apis/apis.ts";
 import { seedApis } from "./apis/seed-apis.ts";
 import { createApp } from "./app.ts";
+import { storedApiName } from "./apps/app-settings.ts";
 import { ClientSecrets } from "./apps/client-secrets.ts";
 import { Clients } from "./apps/clients.ts";
 import { seedApps } from "./apps/seed-apps.ts";
@@ -34,6 +35,7 @@ import { RequestCounters } from "./management/request-counters.ts";
 import {
   authenticateApi,
   composeOidc,
+  createBlastRadius,
   createEndBelow,
   createEndUnasked,
   createFindTarget,
@@ -53,6 +55,7 @@ import { composePeople, type People } from "./people/compose.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import {
+  type BlastRadiusOf,
   createRecognizeHead,
   createRevocations,
   createSignHead,
@@ -171,6 +174,11 @@ async function compose(
     clock,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
   });
+  const blastRadiusOf = createBlastRadius({
+    clock,
+    tokens: () => storage.log,
+    storedNameOf: (audience) => storedApiName(audience, configuration.apiResource),
+  });
   const apis = new Apis({ storage, clock, issuer });
   const clients = new Clients({ storage, clock, ownApi: apis.own.identifier });
   const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
@@ -212,6 +220,7 @@ async function compose(
     randomBytes,
     bus: redis.bus,
     endBelow,
+    blastRadiusOf,
     findTarget: createFindTarget({ users, apis, bans }),
     subsOf: (name) => users.subsNamed(name),
     settle: () => ring.refresh(),
@@ -284,6 +293,7 @@ async function compose(
     operatorLog,
     ring,
     endBelow,
+    blastRadiusOf,
     revocations,
     people,
     roles,
@@ -363,6 +373,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
   readonly endBelow: EndBelow;
+  readonly blastRadiusOf: BlastRadiusOf;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
@@ -376,6 +387,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     oidc,
     ring,
     endBelow,
+    blastRadiusOf,
     configuration,
     storage,
     clock,
@@ -407,6 +419,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       users: people.users,
       storage,
       endBelow,
+      blastRadiusOf,
       revoker,
       receipts,
       guesses: parts.signingIn.guesses,
@@ -414,12 +427,24 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       forget: [forgetConsents, forgetRoles],
       authority,
     }),
-    bansRoutes({ bans, users: people.users, roles, apis, storage, endBelow, authority, receipts, clock }),
+    bansRoutes({
+      bans,
+      users: people.users,
+      roles,
+      apis,
+      storage,
+      endBelow,
+      blastRadiusOf,
+      authority,
+      receipts,
+      clock,
+    }),
     appsRoutes({
       clients: oidc.clients,
       secrets: parts.clientSecrets,
       apis: parts.apis,
       storage,
+      blastRadiusOf,
       endBelow,
       endUnasked: createEndUnasked({ clock, endBelow }),
       randomBytes: parts.randomBytes,
@@ -430,12 +455,13 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     apisRoutes({
       apis: parts.apis,
       storage,
+      blastRadiusOf,
       forgetApi: createForgetApi(storage.dialect),
       maxAccessTokenLifetimeSeconds,
       revoker,
       receipts,
     }),
-    rolesRoutes({ users: people.users, roles, storage, authority, receipts }),
+    rolesRoutes({ users: people.users, roles, storage, authority, blastRadiusOf, receipts }),
   ];
   void app.register(apiRoutes({ authenticate, log: operatorLog }, features), { prefix: API_PATH });
   const { issuer, apiResource } = configuration;

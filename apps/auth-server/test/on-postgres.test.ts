@@ -10,6 +10,7 @@ const BATTERIES = [
   "bans/administrators",
   "bans/bans",
   "oidc/provider/code-flow",
+  "oidc/endings/blast-radius",
   "oidc/endings/disabling",
   "oidc/interaction/consent",
   "keys/next-key",

@@ -50,7 +50,7 @@ type AnswerOf<Answers extends DeclaredAnswers> = {
   [Status in keyof Answers]: Given<Status, Answers[Status]>;
 }[keyof Answers];
 
-type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+export type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 
 /** One request, read and checked. */
 export interface Call<Path = unknown, Query = unknown, Headers = unknown, Body = unknown> {
@@ -63,7 +63,7 @@ export interface Call<Path = unknown, Query = unknown, Headers = unknown, Body =
   gone(): AbortSignal;
 }
 
-interface RouteDeclaration<
+export interface RouteDeclaration<
   Path extends z.ZodObject | undefined,
   Query extends z.ZodObject | undefined,
   Headers extends z.ZodObject | undefined,
@@ -113,8 +113,8 @@ interface RouteDeclaration<
   handle(call: Call<Parsed<Path>, Parsed<Query>, Parsed<Headers>, Parsed<Body>>): Promise<AnswerOf<Answers>>;
 }
 
-type AnySchema = z.ZodType | undefined;
-type AnyObject = z.ZodObject | undefined;
+export type AnySchema = z.ZodType | undefined;
+export type AnyObject = z.ZodObject | undefined;
 
 /** A declaration of whatever types. Made by `declareRoute` alone, which has checked that they fit each other. */
 export interface DeclaredRoute
@@ -126,6 +126,8 @@ export interface DeclaredRoute
     readonly query?: (query: unknown) => unknown;
     readonly body?: (body: unknown) => unknown;
   };
+  /** Set by `declareEnding` alone: it takes `dryRun` and `Prefer: wait=N`, and answers with a receipt. */
+  readonly ends?: true;
   // A method, so that a handler of narrower calls is one: its calls are made from its own schemas.
   handle(call: Call): Promise<GivenAnswer>;
 }

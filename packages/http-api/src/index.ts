@@ -1,6 +1,7 @@
 export { type Authenticate, actorOf, CALLER_ERRORS, type Caller } from "./caller.ts";
 export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
+export { declareEnding } from "./declare-ending.ts";
 export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";
 export {
   DRY_RUN,

@@ -99,13 +99,14 @@ function pathsOf(declared: readonly Declared[]): ZodOpenApiPathsObject {
 }
 
 function operationOf({ route, form }: Declared): ZodOpenApiOperationObject {
-  const { operationId, tag, summary, description, scope } = route;
+  const { operationId, tag, summary, description, scope, ends = false } = route;
   return {
     operationId,
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
     security: scope === ANYBODY ? [] : [{ token: [scope] }],
+    ...(ends && { "x-portcullis-ends": true }),
     ...requestOf(route),
     responses: { ...responsesTo(route), ...responsesToErrors(route, form) } as ZodOpenApiResponsesObject,
   };

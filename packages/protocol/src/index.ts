@@ -1,5 +1,6 @@
 export * from "./apps.ts";
 export * from "./bans.ts";
+export * from "./blast-radius.ts";
 export * from "./chain.ts";
 export * from "./claims.ts";
 export * from "./clock.ts";

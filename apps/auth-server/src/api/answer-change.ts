@@ -1,7 +1,7 @@
 /** What all changes of a state have in common: body, answers and receipt. */
-import { type Call, PREFERENCE_APPLIED } from "@portcullis/http-api";
+import type { Call, PREFER_WAIT } from "@portcullis/http-api";
 import { z } from "zod";
-import { type preferSchema, type Receipts, waitForReceipt } from "../revocations/index.ts";
+import { type Receipts, waitForReceipt } from "../revocations/index.ts";
 
 /** Body of a change of state; may be left out. */
 export const changeSchema = z.strictObject({
@@ -25,30 +25,11 @@ export interface Change<State extends object> {
   readonly seq: number | undefined;
 }
 
-/** Answers of a change: the state as it is now, with the receipt of what ended by it. */
-export const changeAnswers = <Schema extends z.ZodType>(
-  schema: Schema,
-  examples: { readonly enforced: object; readonly pending: object },
-) => ({
-  200: {
-    says: "The new state. Every verifier refuses what has ended.",
-    schema,
-    example: examples.enforced,
-    headers: PREFERENCE_APPLIED,
-  },
-  202: {
-    says: "The new state. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-    schema,
-    example: examples.pending,
-    headers: PREFERENCE_APPLIED,
-  },
-});
-
-/** The state as it is now, with the receipt of what ended by it. */
+/** The answer of an ending: the state as it is now, with the receipt of what ended by it. */
 export async function answerChange<State extends object>(
   { state, seq }: Change<State>,
   receipts: Receipts,
-  call: Pick<Call<unknown, unknown, z.output<typeof preferSchema>>, "headers" | "gone">,
+  call: Pick<Call<unknown, unknown, z.output<z.ZodObject<typeof PREFER_WAIT>>>, "headers" | "gone">,
 ) {
   if (seq === undefined) return { status: 200 as const, body: state };
   const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);

@@ -2,9 +2,9 @@
 import {
   actorOf,
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   listParameters,
-  PREFERENCE_APPLIED,
   readPage,
 } from "@portcullis/http-api";
 import {
@@ -13,6 +13,7 @@ import {
   keyListSchema,
   keyRetirementAnswerSchema,
   keyRetirementRequestSchema,
+  type Reason,
   rotatedKeySchema,
   type SigningNow,
 } from "@portcullis/protocol";
@@ -23,7 +24,6 @@ import {
   ENFORCED,
   OUTAGES,
   PENDING,
-  preferSchema,
   type Receipts,
   type Revoker,
   waitForReceipt,
@@ -112,7 +112,7 @@ const rotateRoute = ({ ring }: KeysRoutesOptions) =>
   });
 
 const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "retireKey",
     method: "POST",
@@ -123,37 +123,33 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
     scope: API_SCOPES.writeKeys,
     parameters: {
       path: z.object({ kid: z.string().meta({ description: "`kid` of the key.", example: EXAMPLE_KID }) }),
-      headers: preferSchema,
     },
     body: {
       schema: keyRetirementRequestSchema,
       example: { note: "the backup was on a lost disk" },
       mayBeAbsent: true,
     },
-    answers: {
-      200: {
-        says: "Every verifier refuses the key.",
-        schema: keyRetirementAnswerSchema,
-        example: { ...ENFORCED, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
-        headers: PREFERENCE_APPLIED,
+    answer: {
+      schema: keyRetirementAnswerSchema,
+      says: {
+        enforced: "Every verifier refuses the key.",
+        pending: "The key is refused. `laggards` may still accept it, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "The key is refused. `laggards` may still accept it, until `enforcedBy` at the latest.",
-        schema: keyRetirementAnswerSchema,
-        example: { ...PENDING, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
-        headers: PREFERENCE_APPLIED,
+      examples: {
+        enforced: { ...ENFORCED, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
+        pending: { ...PENDING, key: EXAMPLE_KID, known: true, signing: { ...SIGNING, changed: true } },
       },
     },
     errors: [...oidcError.definitions("unknown_key", "reason_not_true"), ...OUTAGES],
+    async wouldEnd({ path: { kid }, body: { reason } }) {
+      return revoker.wouldEnd(retirementOf(kid, reason)).catch((error) => explained(error, kid));
+    },
     async handle(call) {
       const { note, reason } = call.body;
       const { kid: before } = await ring.signingNow();
       const { kid } = call.path;
       const retiring = revoker.revoke({
-        scope: "key",
-        key: kid,
-        mode: "kill",
-        reason,
+        ...retirementOf(kid, reason),
         actor: actorOf(call.caller),
         ...(note === undefined ? {} : { note }),
       });
@@ -167,6 +163,8 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
       };
     },
   });
+
+const retirementOf = (key: string, reason: Reason) => ({ scope: "key", key, mode: "kill", reason }) as const;
 
 /** Without the remedy of `POST /revocations`: keys of other issuers are not retired here. */
 function explained(error: unknown, kid: string): never {

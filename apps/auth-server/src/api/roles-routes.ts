@@ -1,22 +1,29 @@
 /** Who administers: `/api/v1/users/{user}/roles`. */
-import { actorOf, type Call, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
-import { API_SCOPES, type RoleState, roleListSchema, roleStateSchema } from "@portcullis/protocol";
+import { actorOf, type Call, type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
+import {
+  API_SCOPES,
+  type BlastRadius,
+  type RoleState,
+  roleListSchema,
+  roleStateSchema,
+} from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../people/errors.ts";
 import type { User, Users } from "../people/users.ts";
 import {
+  type BlastRadiusOf,
   ENFORCED,
   EXAMPLE_SID,
+  NOTHING,
   OUTAGES,
   PENDING,
-  preferSchema,
   type Receipts,
 } from "../revocations/index.ts";
 import { rolesError } from "../roles/errors.ts";
 import { keepAnAdministrator } from "../roles/keep-an-administrator.ts";
 import { ADMINISTRATOR, assertRole, type Role, type Roles } from "../roles/roles.ts";
 import type { Storage } from "../storage/storage.ts";
-import { answerChange, type Change, changeAnswers } from "./answer-change.ts";
+import { answerChange, type Change } from "./answer-change.ts";
 import { type Authority, requireAdministrator } from "./check-authority.ts";
 import { calledOf } from "./users/shown-user.ts";
 
@@ -25,6 +32,7 @@ export interface RolesRoutesOptions {
   readonly roles: Roles;
   readonly storage: Storage;
   readonly authority: Authority;
+  readonly blastRadiusOf: BlastRadiusOf;
   readonly receipts: Receipts;
 }
 
@@ -127,7 +135,7 @@ async function give(
 }
 
 const takeRoute = (options: RolesRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "takeRole",
     method: "DELETE",
@@ -135,22 +143,50 @@ const takeRoute = (options: RolesRoutesOptions) =>
     summary: "Take a role from a user",
     description:
       "Every token that the user has for this API is stale from then on, with the reason `claims_changed`, and the next refresh of it is refused. The user stays signed in. The last administrator who can sign in keeps the role.",
-    parameters: { path: ofRole, headers: preferSchema },
-    answers: changeAnswers(roleStateSchema, {
-      enforced: { ...EXAMPLE, held: false, changed: true, receipt: ENFORCED },
-      pending: { ...EXAMPLE, held: false, changed: true, receipt: PENDING },
-    }),
+    parameters: { path: ofRole },
+    answer: {
+      schema: roleStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, held: false, changed: true, receipt: ENFORCED },
+        pending: { ...EXAMPLE, held: false, changed: true, receipt: PENDING },
+      },
+    },
     errors: [
       ...NOBODY,
       ...NO_ROLE,
       ...rolesError.definitions("administrator_needed", "last_administrator"),
       ...OUTAGES,
     ],
+    async wouldEnd({ path, caller }) {
+      await requireAdministrator(options.authority, caller);
+      return wouldTake(options, path);
+    },
     async handle(call) {
       await requireAdministrator(options.authority, call.caller);
       return answerChange(await take(options, call), options.receipts, call);
     },
   });
+
+const endingOf = (subject: string, audience: string) =>
+  ({
+    scope: "subject-audience",
+    key: { subject, audience },
+    mode: "stale",
+    reason: "claims_changed",
+  }) as const;
+
+async function wouldTake(
+  { users, roles, storage, authority, blastRadiusOf }: RolesRoutesOptions,
+  { user: name, role: named }: OfRole,
+): Promise<BlastRadius> {
+  assertRole(named);
+  return storage.write(async (transaction) => {
+    const { id } = await users.findRow(transaction, name);
+    await keepAnAdministrator(transaction, id);
+    const has = (await roles.of(id)).includes(named);
+    return has ? blastRadiusOf(transaction, endingOf(id, authority.apiResource)) : NOTHING;
+  });
+}
 
 /** Row and record in one transaction: a token of before is stale as soon as nobody gets another. */
 async function take(
@@ -163,9 +199,8 @@ async function take(
     const found = await users.findRow(transaction, path.user);
     await keepAnAdministrator(transaction, found.id);
     if (!(await roles.take(transaction, { userId: found.id, role: named }))) return { found };
-    const key = { subject: found.id, audience: authority.apiResource };
-    const target = { scope: "subject-audience", key, mode: "stale", reason: "claims_changed" } as const;
-    return { found, appended: transaction.append([{ ...target, actor: actorOf(caller) }]) };
+    const ending = endingOf(found.id, authority.apiResource);
+    return { found, appended: transaction.append([{ ...ending, actor: actorOf(caller) }]) };
   });
   return {
     state: { ...stateOf(found, named, false), changed: appended !== undefined },

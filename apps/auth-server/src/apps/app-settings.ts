@@ -66,6 +66,10 @@ function definedOnly<Values extends object>(values: Values): Partial<Values> {
 /** How a row names the server's own API: the issuer may get another name, and nobody must be locked out by that. */
 const OWN_API = "/api";
 
+/** How rows name this API. */
+export const storedApiName = (identifier: string, ownApi: string): string =>
+  identifier === ownApi ? OWN_API : identifier;
+
 /** Settings as a row keeps them. `ownApi` is the identifier of the server's own API today. */
 export const writtenSettings = (settings: AppSettings, ownApi: string): string =>
   JSON.stringify(settingsAlone(renamedApi(settings, ownApi, OWN_API)));

@@ -1,4 +1,5 @@
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
+export { createBlastRadius } from "./endings/blast-radius.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createForgetApi, type ForgetApi } from "./endings/forget-api.ts";

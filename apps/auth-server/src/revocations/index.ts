@@ -1,5 +1,5 @@
 export { ENFORCED, EXAMPLE_SID, PENDING } from "./api/examples.ts";
-export { preferSchema, waitForReceipt } from "./api/prefer-wait.ts";
+export { waitForReceipt } from "./api/prefer-wait.ts";
 export { OUTAGES } from "./errors.ts";
 export type { Bus, BusMessage } from "./many-servers/bus.ts";
 export { parseBusMessage } from "./many-servers/postgres-bus.ts";
@@ -13,11 +13,13 @@ export {
 } from "./revocations.ts";
 export { STATE_REASONS } from "./revoke/check-revocation-request.ts";
 export {
+  type BlastRadiusOf,
   type EndBelow,
   type FindTarget,
   type FoundTarget,
   findKill,
   keyOf,
+  NOTHING,
   type Reach,
   type RevocationTarget,
   type RevokeCommand,
@@ -25,6 +27,8 @@ export {
   type Revoker,
   reasonOf,
   takeAsItIs,
+  UNCOUNTED,
 } from "./revoke/revoker.ts";
+export { type TryOutOptions, tryOut } from "./revoke/try-out.ts";
 export { createRecognizeHead, createSignHead } from "./rollback/sign-head.ts";
 export type { LocalRevocations } from "./verifiers/local-revocations.ts";

@@ -21,7 +21,13 @@ import { createReceipts, type Receipts } from "./receipts/receipts.ts";
 import { LogCapacity } from "./retention/log-capacity.ts";
 import { pruneExpired } from "./retention/prune.ts";
 import { isRefusedForGood, renewStandingRefusals } from "./retention/standing-refusals.ts";
-import { createRevoker, type EndBelow, type FindTarget, type Revoker } from "./revoke/revoker.ts";
+import {
+  type BlastRadiusOf,
+  createRevoker,
+  type EndBelow,
+  type FindTarget,
+  type Revoker,
+} from "./revoke/revoker.ts";
 import { createRollback, type Rollback, type RollbackOptions } from "./rollback/rollback.ts";
 import { type LocalRevocations, loadLocalRevocations } from "./verifiers/local-revocations.ts";
 import { createVerifiers, type Verifiers } from "./verifiers/verifiers.ts";
@@ -34,6 +40,8 @@ const MAX_LIVE_REVOCATIONS = 10_000_000;
 export interface RevocationsOptions {
   readonly storage: Storage;
   readonly endBelow: EndBelow;
+  /** For who asks beforehand what a call would end. */
+  readonly blastRadiusOf: BlastRadiusOf;
   /** What a revocation names, looked up where it ends: what is not there is no success. */
   readonly findTarget: FindTarget;
   /** The `sub` of everybody who is called so, for searches. Default: what is searched for is a `sub`. */
@@ -95,7 +103,7 @@ export interface Revocations {
 
 /** Loads the live log into memory: resolves when `local` can answer. */
 export async function createRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { storage, clock, bus, endBelow, findTarget, settle, signHead } = options;
+  const { storage, clock, bus, endBelow, blastRadiusOf, findTarget, settle, signHead } = options;
   const {
     recognizeHead = async () => undefined,
     randomBytes = cryptoRandomBytes,
@@ -141,6 +149,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     read,
     log,
     endBelow,
+    blastRadiusOf,
     findTarget,
     ...(settle === undefined ? {} : { settle }),
   });

@@ -39,6 +39,8 @@ export interface WriteTransaction {
    */
   append(drafts: readonly RevocationDraft[]): Appended;
   readonly lockRows: LockRows;
+  /** Set when the unit is undone at its end, whatever it does (revocations/revoke/try-out.ts). */
+  readonly isTrial?: true;
   /**
    * Runs at the end of the group, when the log's counter is taken: for what must change together with it. A failure
    * fails the group.

@@ -23,6 +23,7 @@ import {
   type RevocationLimits,
   type Revocations,
   takeAsItIs,
+  UNCOUNTED,
 } from "../../src/revocations/index.ts";
 import { createRecognizeHead, createSignHead } from "../../src/revocations/rollback/sign-head.ts";
 import { openStorage } from "../../src/storage/open-storage.ts";
@@ -78,6 +79,7 @@ export async function serveRevocations(
     storage,
     clock,
     endBelow: options.endBelow ?? (async () => undefined),
+    blastRadiusOf: async () => UNCOUNTED,
     findTarget: options.findTarget ?? takeAsItIs,
     operatorLog,
     ...(options.signingKeys && headsOf(options.signingKeys, storage, clock)),

@@ -1,13 +1,13 @@
 /** APIs (resources): docs/reference/api.md. */
 import {
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   ETAG,
   etagOf,
   IF_MATCH,
   listParameters,
   mergePatchOf,
-  PREFERENCE_APPLIED,
   readPage,
 } from "@portcullis/http-api";
 import {
@@ -28,15 +28,16 @@ import {
   ENFORCED,
   OUTAGES,
   PENDING,
-  preferSchema,
   type Receipts,
+  type TryOutOptions,
+  tryOut,
   waitForReceipt,
 } from "../../revocations/index.ts";
-import { answerChange, CHANGE_BODY, changeAnswers } from "../answer-change.ts";
+import { answerChange, CHANGE_BODY } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
 import { type ApiActs, changeApi, deleteApi, makeApi, setApiEnabled, settingsOf } from "./change-api.ts";
 
-export interface ApisRoutesOptions extends ApiActs {
+export interface ApisRoutesOptions extends ApiActs, TryOutOptions {
   readonly receipts: Receipts;
 }
 
@@ -166,10 +167,10 @@ const readRoute = ({ apis }: ApisRoutesOptions) =>
     },
   });
 
-const WITH_RECEIPT = z.object({ ...IF_MATCH, ...preferSchema.shape });
+const VERSIONED = z.object(IF_MATCH);
 
 const changeRoute = (options: ApisRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "changeApi",
     method: "PATCH",
@@ -178,27 +179,30 @@ const changeRoute = (options: ApisRoutesOptions) =>
     description:
       "A permission or a claim that is taken away makes the tokens for the API stale: they are refused with the reason `claims_changed`, and the next refresh brings what is true, without what is gone. Anything else ends nothing.",
     scope: API_SCOPES.writeApis,
-    parameters: { path: PATH, headers: WITH_RECEIPT },
+    parameters: { path: PATH, headers: VERSIONED },
     body: {
       schema: mergePatchOf(apiSettingsSchema),
       example: { permissions: { "orders.write": "Place orders for you", "orders.read": null } },
       isMergePatch: true,
     },
-    answers: {
-      200: {
-        says: "The API as it is now. Every verifier refuses what has ended.",
-        schema: changedApiSchema,
-        example: { ...EXAMPLE_API, revision: 2 },
-        headers: { ...ETAG, ...PREFERENCE_APPLIED },
+    answer: {
+      schema: changedApiSchema,
+      says: {
+        enforced: "The API as it is now. Every verifier refuses what has ended.",
+        pending:
+          "The API as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "The API as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-        schema: changedApiSchema,
-        example: { ...EXAMPLE_API, revision: 2, receipt: PENDING },
-        headers: { ...ETAG, ...PREFERENCE_APPLIED },
+      examples: {
+        enforced: { ...EXAMPLE_API, revision: 2 },
+        pending: { ...EXAMPLE_API, revision: 2, receipt: PENDING },
       },
+      headers: ETAG,
     },
     errors: [...FIXED, ...OUTAGES],
+    wouldEnd({ caller, path, body: patch, headers }) {
+      const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
+      return tryOut(options, (storage) => changeApi({ ...options, storage }, asked, patch));
+    },
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
@@ -212,7 +216,7 @@ const changeRoute = (options: ApisRoutesOptions) =>
   });
 
 const deleteRoute = (options: ApisRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "deleteApi",
     method: "DELETE",
@@ -221,22 +225,23 @@ const deleteRoute = (options: ApisRoutesOptions) =>
     description:
       "Every access token for it is refused, with the reason `revoked`, and no new one is issued. Sessions and grants go on for other APIs. What users had allowed there is forgotten.",
     scope: API_SCOPES.writeApis,
-    parameters: { path: PATH, headers: WITH_RECEIPT },
-    answers: {
-      200: {
-        says: "It is gone. Every verifier refuses what has ended.",
-        schema: deletedApiSchema,
-        example: { identifier: IDENTIFIER, name: "Orders", receipt: ENFORCED },
-        headers: PREFERENCE_APPLIED,
+    parameters: { path: PATH, headers: VERSIONED },
+    answer: {
+      schema: deletedApiSchema,
+      says: {
+        enforced: "It is gone. Every verifier refuses what has ended.",
+        pending: "It is gone. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "It is gone. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-        schema: deletedApiSchema,
-        example: { identifier: IDENTIFIER, name: "Orders", receipt: PENDING },
-        headers: PREFERENCE_APPLIED,
+      examples: {
+        enforced: { identifier: IDENTIFIER, name: "Orders", receipt: ENFORCED },
+        pending: { identifier: IDENTIFIER, name: "Orders", receipt: PENDING },
       },
     },
     errors: [...FIXED, ...OUTAGES],
+    wouldEnd({ caller, path, headers }) {
+      const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
+      return tryOut(options, (storage) => deleteApi({ ...options, storage }, asked));
+    },
     async handle(call) {
       const { caller, path, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
@@ -250,7 +255,7 @@ const COMMON = {
   tag: TAG,
   method: "POST",
   scope: API_SCOPES.writeApis,
-  parameters: { path: PATH, headers: preferSchema },
+  parameters: { path: PATH },
   body: CHANGE_BODY,
   errors: [...FIXED, ...OUTAGES],
 } as const;
@@ -258,17 +263,24 @@ const COMMON = {
 const EXAMPLE = { identifier: IDENTIFIER, name: "Orders", changed: true } as const;
 
 const disableRoute = (options: ApisRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "disableApi",
     path: "/apis/{identifier}/disable",
     summary: "Disable an API: no token is issued for it",
     description:
       "Every access token for it is refused, with the reason `revoked`. `changed` is false when it was so before; the receipt is repeated then.",
-    answers: changeAnswers(apiStateSchema, {
-      enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
-      pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
-    }),
+    answer: {
+      schema: apiStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
+        pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
+      },
+    },
+    wouldEnd({ caller, path }) {
+      const asked = { identifier: path.identifier, caller };
+      return tryOut(options, (storage) => setApiEnabled({ ...options, storage }, asked, false));
+    },
     async handle(call) {
       const { caller, path, body } = call;
       const asked = { identifier: path.identifier, caller, note: body.note };

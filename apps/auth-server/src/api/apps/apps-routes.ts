@@ -2,13 +2,13 @@
 import {
   type Call,
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   ETAG,
   etagOf,
   IF_MATCH,
   listParameters,
   mergePatchOf,
-  PREFERENCE_APPLIED,
   readPage,
 } from "@portcullis/http-api";
 import {
@@ -31,17 +31,18 @@ import {
   ENFORCED,
   OUTAGES,
   PENDING,
-  preferSchema,
   type Receipts,
+  type TryOutOptions,
+  tryOut,
   waitForReceipt,
 } from "../../revocations/index.ts";
-import { answerChange, CHANGE_BODY, changeAnswers } from "../answer-change.ts";
+import { answerChange, CHANGE_BODY } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
 import { type AppActs, changeApp, deleteApp, disableApp, enableApp, makeApp } from "./change-app.ts";
 import { secretsRoutes } from "./secrets-routes.ts";
 import { EXAMPLE_APP, shownApp } from "./show-app.ts";
 
-export interface AppsRoutesOptions extends AppActs {
+export interface AppsRoutesOptions extends AppActs, TryOutOptions {
   readonly receipts: Receipts;
 }
 
@@ -154,10 +155,10 @@ const readRoute = ({ clients }: AppsRoutesOptions) =>
     },
   });
 
-const WITH_RECEIPT = z.object({ ...IF_MATCH, ...preferSchema.shape });
+const VERSIONED = z.object(IF_MATCH);
 
 const changeRoute = (options: AppsRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "changeApp",
     method: "PATCH",
@@ -166,27 +167,30 @@ const changeRoute = (options: AppsRoutesOptions) =>
     description:
       "A permission, an API or a grant type that is taken away makes its tokens stale: they are refused with the reason `claims_changed`, and the next refresh brings what is true. An app that is no longer `firstParty` loses what it was given without asking. A name or a redirect URI ends nothing. `type`, `clientAuthentication` and `clientId` cannot be changed.",
     scope: API_SCOPES.writeApps,
-    parameters: { path: APP_PATH, headers: WITH_RECEIPT },
+    parameters: { path: APP_PATH, headers: VERSIONED },
     body: {
       schema: mergePatchOf(appSettingsSchema),
       example: { name: "Mail for everybody", defaultApi: null },
       isMergePatch: true,
     },
-    answers: {
-      200: {
-        says: "The app as it is now. Every verifier refuses what has ended.",
-        schema: changedAppSchema,
-        example: { ...EXAMPLE_APP, revision: 2 },
-        headers: { ...ETAG, ...PREFERENCE_APPLIED },
+    answer: {
+      schema: changedAppSchema,
+      says: {
+        enforced: "The app as it is now. Every verifier refuses what has ended.",
+        pending:
+          "The app as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "The app as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-        schema: changedAppSchema,
-        example: { ...EXAMPLE_APP, revision: 2, receipt: PENDING },
-        headers: { ...ETAG, ...PREFERENCE_APPLIED },
+      examples: {
+        enforced: { ...EXAMPLE_APP, revision: 2 },
+        pending: { ...EXAMPLE_APP, revision: 2, receipt: PENDING },
       },
+      headers: ETAG,
     },
     errors: [...appsError.definitions("unknown_client", "not_yours_to_give"), ...OUTAGES],
+    wouldEnd({ caller, path, body: patch, headers }) {
+      const asked = { clientId: path.clientId, patch, ifMatch: headers["If-Match"] };
+      return tryOut(options, (storage) => changeApp({ ...options, storage }, caller, asked));
+    },
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { clientId: path.clientId, patch, ifMatch: headers["If-Match"] };
@@ -200,7 +204,7 @@ const changeRoute = (options: AppsRoutesOptions) =>
   });
 
 const deleteRoute = (options: AppsRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "deleteApp",
     method: "DELETE",
@@ -209,22 +213,23 @@ const deleteRoute = (options: AppsRoutesOptions) =>
     description:
       "Every grant and token of it ends, with the reason `client_disabled`. Its `client_id` is never given again, and its users still see what they had allowed it.",
     scope: API_SCOPES.writeApps,
-    parameters: { path: APP_PATH, headers: WITH_RECEIPT },
-    answers: {
-      200: {
-        says: "It is gone. Every verifier refuses what has ended.",
-        schema: deletedAppSchema,
-        example: { clientId: "mail", name: "Mail", receipt: ENFORCED },
-        headers: PREFERENCE_APPLIED,
+    parameters: { path: APP_PATH, headers: VERSIONED },
+    answer: {
+      schema: deletedAppSchema,
+      says: {
+        enforced: "It is gone. Every verifier refuses what has ended.",
+        pending: "It is gone. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "It is gone. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-        schema: deletedAppSchema,
-        example: { clientId: "mail", name: "Mail", receipt: PENDING },
-        headers: PREFERENCE_APPLIED,
+      examples: {
+        enforced: { clientId: "mail", name: "Mail", receipt: ENFORCED },
+        pending: { clientId: "mail", name: "Mail", receipt: PENDING },
       },
     },
     errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
+    wouldEnd({ caller, path, headers }) {
+      const ending = { clientId: path.clientId, caller, ifMatch: headers["If-Match"] };
+      return tryOut(options, (storage) => deleteApp({ ...options, storage }, ending));
+    },
     async handle(call) {
       const { caller, path, headers } = call;
       const ending = { clientId: path.clientId, caller, ifMatch: headers["If-Match"] };
@@ -238,25 +243,30 @@ const COMMON = {
   tag: TAG,
   method: "POST",
   scope: API_SCOPES.writeApps,
-  parameters: { path: APP_PATH, headers: preferSchema },
+  parameters: { path: APP_PATH },
   body: CHANGE_BODY,
 } as const;
 
 const EXAMPLE = { clientId: "mail", name: "Mail", changed: true } as const;
 
 const disableRoute = (options: AppsRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "disableApp",
     path: "/apps/{clientId}/disable",
     summary: "Disable an app: no endpoint accepts it",
     description:
       "Every grant and token of it ends, with the reason `client_disabled`. `changed` is false when it was so before; the receipt is repeated then.",
-    answers: changeAnswers(appStateSchema, {
-      enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
-      pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
-    }),
+    answer: {
+      schema: appStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
+        pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
+      },
+    },
     errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
+    wouldEnd: ({ caller, path }) =>
+      tryOut(options, (storage) => disableApp({ ...options, storage }, { clientId: path.clientId, caller })),
     async handle(call) {
       const { caller, path, body } = call;
       const ended = await disableApp(options, { clientId: path.clientId, caller, note: body.note });

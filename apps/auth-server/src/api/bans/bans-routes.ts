@@ -3,6 +3,7 @@ import {
   actorOf,
   type Call,
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   listParameters,
   ProblemsError,
@@ -30,17 +31,18 @@ import {
   EXAMPLE_SID,
   OUTAGES,
   PENDING,
-  preferSchema,
   type Receipts,
+  type TryOutOptions,
+  tryOut,
 } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import type { Roles } from "../../roles/roles.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
-import { answerChange, changeAnswers } from "../answer-change.ts";
+import { answerChange } from "../answer-change.ts";
 import { type Authority, requireAdministrator } from "../check-authority.ts";
 import { type BanUserOptions, banUser } from "./ban-user.ts";
 
-export interface BansRoutesOptions extends BanUserOptions {
+export interface BansRoutesOptions extends BanUserOptions, TryOutOptions {
   readonly users: Pick<Users, "findNamed" | "findRow" | "search">;
   readonly roles: Pick<Roles, "isAdministrator">;
   readonly authority: Authority;
@@ -104,7 +106,7 @@ const bodySchema = z.strictObject({
 const USER_ERRORS = peopleError.definitions("unknown_subject", "ambiguous_user");
 
 const banRoute = (options: BansRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     tag: TAG,
     operationId: "banUser",
     method: "POST",
@@ -113,7 +115,7 @@ const banRoute = (options: BansRoutesOptions) =>
     description:
       "`all`: the user cannot sign in, and every session, grant and token of the user ends, with the reason `banned`. One API: the user's tokens for it end, and no new ones are issued. One permission: tokens with it are stale, and the next are issued without it. A ban stands beside others.",
     scope: API_SCOPES.writeBans,
-    parameters: { path: userPath, headers: preferSchema },
+    parameters: { path: userPath },
     body: {
       schema: bodySchema,
       example: {
@@ -123,10 +125,13 @@ const banRoute = (options: BansRoutesOptions) =>
         until: EXAMPLE.until,
       },
     },
-    answers: changeAnswers(newBanSchema, {
-      enforced: { ...EXAMPLE, receipt: ENFORCED },
-      pending: { ...EXAMPLE, receipt: PENDING },
-    }),
+    answer: {
+      schema: newBanSchema,
+      examples: {
+        enforced: { ...EXAMPLE, receipt: ENFORCED },
+        pending: { ...EXAMPLE, receipt: PENDING },
+      },
+    },
     errors: [
       ...USER_ERRORS,
       ...apisError.definitions("unknown_api", "built_in_api"),
@@ -134,15 +139,28 @@ const banRoute = (options: BansRoutesOptions) =>
       ...bansError.definitions("unknown_permission"),
       ...OUTAGES,
     ],
+    async wouldEnd(call) {
+      const banning = await banningOf(options, call);
+      return tryOut(options, (storage) => banUser({ ...options, storage }, banning));
+    },
     async handle(call) {
-      const { scope, reason, message } = call.body;
-      const until = futureOf(call.body.until, options.clock);
-      await assertAuthority(options, call);
-      const actor = actorOf(call.caller);
-      const banning = { user: call.path.user, scope, reason, message, until, actor };
+      const banning = await banningOf(options, call);
       return answerChange(await banUser(options, banning), options.receipts, call);
     },
   });
+
+async function banningOf(
+  options: BansRoutesOptions,
+  call: Pick<
+    Call<{ readonly user: string }, unknown, unknown, z.output<typeof bodySchema>>,
+    "path" | "caller" | "body"
+  >,
+) {
+  const { scope, reason, message } = call.body;
+  const until = futureOf(call.body.until, options.clock);
+  await assertAuthority(options, call);
+  return { user: call.path.user, scope, reason, message, until, actor: actorOf(call.caller) };
+}
 
 /** Nobody bans an account that may do more than he. */
 async function assertAuthority(

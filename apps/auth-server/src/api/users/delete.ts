@@ -1,16 +1,16 @@
 /** Deleting users: `DELETE /api/v1/users/{user}`. */
-import { actorOf, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { actorOf, type DeclaredRoute, declareEnding } from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { unknownUser } from "../../people/users.ts";
-import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING, preferSchema } from "../../revocations/index.ts";
+import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { keepAnAdministrator } from "../../roles/keep-an-administrator.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
-import { answerChange, type Change, changeAnswers, changeSchema } from "../answer-change.ts";
+import { answerChange, type Change, changeSchema } from "../answer-change.ts";
 import { authorityOf, type RequireOver } from "../check-authority.ts";
-import { type Ending, type EndingUsersOptions, endUser } from "./end-user.ts";
+import { type Ending, type EndingUsersOptions, endUser, wouldEndUser } from "./end-user.ts";
 import { calledOf, USER_PATH } from "./shown-user.ts";
 
 /** What else there is of a user, in other rooms: each forgets its own. */
@@ -23,7 +23,7 @@ export interface DeletingUsersOptions extends EndingUsersOptions {
 const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", status: "deleted", changed: true } as const;
 
 export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
-  declareRoute({
+  declareEnding({
     tag: "Users",
     operationId: "deleteUser",
     method: "DELETE",
@@ -37,17 +37,30 @@ export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
       query: z.strictObject({
         note: changeSchema.shape.note.meta({ description: "Why, in words, for the audit." }),
       }),
-      headers: preferSchema,
     },
-    answers: changeAnswers(userStateSchema, {
-      enforced: { ...EXAMPLE, receipt: ENFORCED },
-      pending: { ...EXAMPLE, receipt: PENDING },
-    }),
+    answer: {
+      schema: userStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, receipt: ENFORCED },
+        pending: { ...EXAMPLE, receipt: PENDING },
+      },
+    },
     errors: [
       ...peopleError.definitions("unknown_subject", "ambiguous_user"),
       ...rolesError.definitions("last_administrator", "administrator_needed"),
       ...OUTAGES,
     ],
+    wouldEnd: ({ path, caller }) =>
+      wouldEndUser(options, {
+        caller,
+        locksOut: true,
+        async find(transaction) {
+          if ((await options.users.search(transaction, path.user)) !== undefined)
+            return options.users.findRow(transaction, path.user);
+          await deletedBefore(transaction, path.user);
+          return undefined;
+        },
+      }),
     async handle(call) {
       const by = { name: call.path.user, caller: call.caller, note: call.query.note };
       return answerChange(await deleteUser(options, by), options.receipts, call);

@@ -1,13 +1,13 @@
 /** Disabling and enabling users: `POST /api/v1/users/{user}/disable` and `/enable`. */
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
 import { peopleError } from "../../people/errors.ts";
-import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING, preferSchema } from "../../revocations/index.ts";
+import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { keepAnAdministrator } from "../../roles/keep-an-administrator.ts";
-import { answerChange, CHANGE_BODY, type Change, changeAnswers } from "../answer-change.ts";
+import { answerChange, CHANGE_BODY, type Change } from "../answer-change.ts";
 import { authorityOf } from "../check-authority.ts";
-import { type Ending, type EndingUsersOptions, endUser } from "./end-user.ts";
+import { type Ending, type EndingUsersOptions, endUser, wouldEndUser } from "./end-user.ts";
 import { calledOf, USER_PATH } from "./shown-user.ts";
 
 export const disableAndEnableRoutes = (options: EndingUsersOptions): readonly DeclaredRoute[] => [
@@ -19,7 +19,7 @@ const COMMON = {
   tag: "Users",
   method: "POST",
   scope: API_SCOPES.writeUsers,
-  parameters: { path: USER_PATH, headers: preferSchema },
+  parameters: { path: USER_PATH },
   body: CHANGE_BODY,
   errors: [...peopleError.definitions("unknown_subject", "ambiguous_user"), ...OUTAGES],
 } as const;
@@ -27,7 +27,7 @@ const COMMON = {
 const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", changed: true } as const;
 
 const disableRoute = (options: EndingUsersOptions) =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "disableUser",
     path: "/users/{user}/disable",
@@ -35,10 +35,22 @@ const disableRoute = (options: EndingUsersOptions) =>
     description:
       "Every session, grant and token of the user ends, with the reason `user_disabled`. If the user was disabled already, `changed` is false and the receipt is the earlier one.",
     errors: [...COMMON.errors, ...rolesError.definitions("last_administrator", "administrator_needed")],
-    answers: changeAnswers(userStateSchema, {
-      enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
-      pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
-    }),
+    answer: {
+      schema: userStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, status: "disabled", receipt: ENFORCED },
+        pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
+      },
+    },
+    wouldEnd: ({ path, caller }) =>
+      wouldEndUser(options, {
+        caller,
+        locksOut: true,
+        async find(transaction) {
+          const user = await options.users.findRow(transaction, path.user);
+          return user.disabled_at === null ? user : undefined;
+        },
+      }),
     async handle(call) {
       const by = { name: call.path.user, caller: call.caller, note: call.body.note };
       return answerChange(await disable(options, by), options.receipts, call);

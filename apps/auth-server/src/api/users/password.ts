@@ -1,15 +1,15 @@
 /** What an administrator does for somebody who cannot sign in: `POST /api/v1/users/{user}/password` and `/unlock`. */
-import { type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema, userUnlockedSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
-import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING, preferSchema } from "../../revocations/index.ts";
+import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { signInError } from "../../sign-in/errors.ts";
 import type { GuessLimit } from "../../sign-in/guess-limit.ts";
-import { answerChange, type Change, changeAnswers, changeSchema } from "../answer-change.ts";
+import { answerChange, type Change, changeSchema } from "../answer-change.ts";
 import { authorityOf } from "../check-authority.ts";
-import { type Ending, type EndingUsersOptions, endUser } from "./end-user.ts";
+import { type Ending, type EndingUsersOptions, endUser, wouldEndUser } from "./end-user.ts";
 import { calledOf, USER_PATH } from "./shown-user.ts";
 import { passwordSchema } from "./user-fields.ts";
 
@@ -39,14 +39,14 @@ const COMMON = {
 const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", status: "active", changed: true } as const;
 
 const setPasswordRoute = (options: PasswordRoutesOptions) =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "setPassword",
     path: "/users/{user}/password",
     summary: "Set a user's password: every session ends",
     description:
       "Every session, grant and token of the user ends, with the reason `password_changed`: whoever knew the old password is out.",
-    parameters: { path: USER_PATH, headers: preferSchema },
+    parameters: { path: USER_PATH },
     body: {
       schema: z.strictObject({
         password: passwordSchema,
@@ -60,10 +60,19 @@ const setPasswordRoute = (options: PasswordRoutesOptions) =>
       }),
       example: { password: "a first password", mustChange: true },
     },
-    answers: changeAnswers(userStateSchema, {
-      enforced: { ...EXAMPLE, receipt: ENFORCED },
-      pending: { ...EXAMPLE, receipt: PENDING },
-    }),
+    answer: {
+      schema: userStateSchema,
+      examples: {
+        enforced: { ...EXAMPLE, receipt: ENFORCED },
+        pending: { ...EXAMPLE, receipt: PENDING },
+      },
+    },
+    wouldEnd: ({ path, caller }) =>
+      wouldEndUser(options, {
+        caller,
+        locksOut: false,
+        find: (transaction) => options.users.findRow(transaction, path.user),
+      }),
     async handle(call) {
       const { password, mustChange, note } = call.body;
       const by = { name: call.path.user, caller: call.caller, note };

@@ -5,42 +5,103 @@
  *
  * Fails closed: a scope that is added later and not named here does not compile.
  */
-import type { Clock, Scope } from "@portcullis/protocol";
+import type { BlastRadius, Clock, Scope } from "@portcullis/protocol";
 import { sql } from "kysely";
-import type { EndBelow, RevocationTarget } from "../../revocations/index.ts";
+import { type EndBelow, type RevocationTarget, UNCOUNTED } from "../../revocations/index.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { lockAll } from "../state/lock-parents.ts";
 
-type End = (lineage: Lineage, key: RevocationTarget["key"]) => Promise<void>;
+interface Ending extends Lineage {
+  /** Makes a successor, and retires the key, if it is one of ours. */
+  retireKey(kid: string): Promise<void>;
+}
+
+type End = (ending: Ending, key: RevocationTarget["key"]) => Promise<unknown>;
 
 const nothing: End = async () => {};
 
-/** What a `kill` of each scope ends here. `stale` ends nothing: the next refresh brings what is current. */
-const BELOW: Readonly<Record<Exclude<Scope, "key">, End>> = {
-  session: async (lineage, key) => {
-    await lineage.endSession(text(key));
+/** In place of one app. */
+export const EVERY_APP = Symbol("every app");
+
+/** Rows that a record reaches: all for which everything holds that is named. */
+export interface Selection {
+  readonly sessions?: readonly string[];
+  readonly grant?: string;
+  readonly subject?: string;
+  readonly client?: string;
+  readonly audience?: string;
+  /** Whether a kill ends the sessions, and not only what hangs below. */
+  readonly endsSessions?: boolean;
+  /** Whose tokens it reaches that an app got for itself. */
+  readonly ownTokensOf?: string | typeof EVERY_APP;
+}
+
+/** What may be counted: rows, or a bound that holds without them. */
+export type Reached = Selection | { readonly atMost: BlastRadius };
+
+interface Below {
+  /** What a `kill` ends here. `stale` ends nothing: the next refresh brings what is current. */
+  readonly end: End;
+  /** What it reaches, for the blast radius. */
+  readonly reaches: (key: RevocationTarget["key"]) => Reached;
+}
+
+/** One line a scope, of what ends and of what is counted: a scope that is added later and not named here does not compile. */
+const BELOW: Readonly<Record<Scope, Below>> = {
+  session: {
+    end: (ending, key) => ending.endSession(text(key)),
+    reaches: (key) => ({ sessions: [text(key)], endsSessions: true }),
   },
-  grant: async (lineage, key) => {
-    await lineage.endGrant(text(key));
+  grant: { end: (ending, key) => ending.endGrant(text(key)), reaches: (key) => ({ grant: text(key) }) },
+  /** A client that acts for itself is the subject of its tokens. */
+  subject: {
+    end: (ending, key) => ending.endSubject(text(key)),
+    reaches: (key) => ({ subject: text(key), endsSessions: true, ownTokensOf: text(key) }),
   },
-  subject: (lineage, key) => lineage.endSubject(text(key)),
-  client: (lineage, key) => lineage.endClient(text(key)),
-  "subject-client": (lineage, key) => lineage.endSubjectClient(key as { subject: string; client: string }),
-  issuer: (lineage) => lineage.endEverything(),
+  client: {
+    end: (ending, key) => ending.endClient(text(key)),
+    reaches: (key) => ({ client: text(key), ownTokensOf: text(key) }),
+  },
+  "subject-client": {
+    end: (ending, key) => ending.endSubjectClient(key as { subject: string; client: string }),
+    reaches: (key) => pair(key),
+  },
+  issuer: {
+    end: (ending) => ending.endEverything(),
+    reaches: () => ({ endsSessions: true, ownTokensOf: EVERY_APP }),
+  },
   /** One access token, and nothing that was made from it. */
-  token: nothing,
+  token: { end: nothing, reaches: () => ({ atMost: { users: 1, sessions: 0, apps: 1, tokens: 1 } }) },
   /** Tokens for one API: their sessions reach other APIs too. */
-  audience: nothing,
-  organization: nothing,
+  audience: {
+    end: nothing,
+    reaches: (key) => ({ audience: text(key), ownTokensOf: EVERY_APP }),
+  },
+  organization: { end: nothing, reaches: () => ({ atMost: UNCOUNTED }) },
   /** The user's tokens for one API, or in one organization: the grant is for others too, and a refresh for them goes on. */
-  "subject-audience": nothing,
-  "subject-organization": nothing,
-  "dpop-key": nothing,
+  "subject-audience": { end: nothing, reaches: (key) => pair(key) },
+  /** No row says which organization a grant is for: all of the user's, at most. */
+  "subject-organization": { end: nothing, reaches: (key) => pair(key) },
+  /** Nothing is kept of who holds which key. */
+  "dpop-key": { end: nothing, reaches: () => ({ atMost: UNCOUNTED }) },
+  /** Whatever was signed with it: nobody counts by key. Sessions live on. */
+  key: { end: (ending, key) => ending.retireKey(text(key)), reaches: () => ({ ownTokensOf: EVERY_APP }) },
 };
 
+export const reachedBy = (scope: Scope, key: RevocationTarget["key"]): Reached => BELOW[scope].reaches(key);
+
 const text = (key: RevocationTarget["key"]): string => key as string;
+
+function pair(key: RevocationTarget["key"]): Selection {
+  const { subject, client, audience } = key as { subject: string; client?: string; audience?: string };
+  const other = {
+    ...(client === undefined ? {} : { client }),
+    ...(audience === undefined ? {} : { audience }),
+  };
+  return { subject, ...other, ownTokensOf: subject };
+}
 
 export interface EndBelowOptions {
   readonly clock: Clock;
@@ -53,9 +114,9 @@ export interface EndBelowOptions {
 
 export function createEndBelow({ clock, retireKey }: EndBelowOptions): EndBelow {
   return async (transaction, { scope, key, mode, reason, actor }) => {
-    if (mode !== "kill") return;
-    if (scope === "key") await retireKey(transaction, { kid: text(key), reason, actor });
-    else await BELOW[scope](lineageIn(transaction, clock), key);
+    if (mode !== "kill" || transaction.isTrial) return;
+    const retire = (kid: string) => retireKey(transaction, { kid, reason, actor });
+    await BELOW[scope].end({ ...lineageIn(transaction, clock), retireKey: retire }, key);
   };
 }
 

@@ -31,7 +31,10 @@ export async function pruneOidc(options: {
 }): Promise<void> {
   const { tokenLifetimeSeconds, clockSkewSeconds } = options.storage.log;
   const marginSeconds = SESSION_MARGIN_SECONDS + tokenLifetimeSeconds + clockSkewSeconds;
-  const steps = stepsAt(options.times.overForAllMs(), marginSeconds);
+  const steps = stepsAt(options.times.overForAllMs(), {
+    session: marginSeconds,
+    spentToken: tokenLifetimeSeconds + clockSkewSeconds,
+  });
   for (const step of [...steps, ...(options.more ?? [])]) {
     await repeat(options.storage, step);
   }
@@ -45,7 +48,14 @@ async function repeat(storage: Storage, step: PruneStep): Promise<void> {
   } while (count === ROWS_PER_STEP);
 }
 
-function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
+/** Seconds that something stays beyond its end. */
+interface Margins {
+  readonly session: number;
+  /** A refresh token that was spent shows that an access token may be alive: blast radii count it (endings/blast-radius.ts). */
+  readonly spentToken: number;
+}
+
+function stepsAt(overMs: number, margins: Margins): PruneStep[] {
   const over = Math.floor(overMs / 1000);
   return [
     async ({ db }, limit) => {
@@ -53,6 +63,13 @@ function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
         .selectFrom("oidc_artefacts")
         .select("id_hash")
         .where("expires_at", "<=", over)
+        .where((eb) =>
+          eb.or([
+            eb("model", "!=", "RefreshToken"),
+            eb("consumed_at", "is", null),
+            eb("consumed_at", "<=", over - margins.spentToken),
+          ]),
+        )
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", old));
     },
@@ -89,8 +106,8 @@ function stepsAt(overMs: number, marginSeconds: number): PruneStep[] {
       const consents = db.deleteFrom("oidc_consents").where("expires_at", "<=", over);
       return countDeleted(consents.where(sql<string>`account_id || ' ' || client_id`, "in", old));
     },
-    (transaction, limit) => pruneSessions(transaction, over - marginSeconds, limit),
-    (transaction, limit) => pruneIdle(transaction, over - marginSeconds, limit),
+    (transaction, limit) => pruneSessions(transaction, over - margins.session, limit),
+    (transaction, limit) => pruneIdle(transaction, over - margins.session, limit),
   ];
 }
 

@@ -5,10 +5,10 @@ import {
   actorOf,
   type DeclaredRoute,
   declaredRoutes,
+  declareEnding,
   declareRoute,
   type ErrorHandlerOptions,
   OAUTH_ERROR,
-  PREFERENCE_APPLIED,
 } from "@portcullis/http-api";
 import {
   API_SCOPES,
@@ -27,7 +27,7 @@ import type { Rollback } from "../rollback/rollback.ts";
 import { checkLossDeclaration } from "./check-loss-declaration.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID, PENDING } from "./examples.ts";
 import { type InspectRoutesOptions, inspectRoutes } from "./inspect-routes.ts";
-import { preferSchema, waitForReceipt } from "./prefer-wait.ts";
+import { waitForReceipt } from "./prefer-wait.ts";
 
 export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions {
   readonly revoker: Revoker;
@@ -58,7 +58,7 @@ export function revocationRoutes(
 const COMMON = { tag: "Revocations", scope: API_SCOPES.writeRevocations } as const;
 
 const revokeRoute = ({ revoker, receipts, capacity, targetErrors }: RoutesOptions): DeclaredRoute =>
-  declareRoute({
+  declareEnding({
     ...COMMON,
     operationId: "revoke",
     method: "POST",
@@ -66,27 +66,29 @@ const revokeRoute = ({ revoker, receipts, capacity, targetErrors }: RoutesOption
     summary: "Revoke, and learn which verifiers enforce it",
     description:
       "Sessions, grants and refresh tokens below the target end in the same transaction. For a session, grant or token, a second call gives the same receipt. For the other scopes it adds a second revocation, which also ends what has begun since.",
-    parameters: { headers: preferSchema },
     body: {
       schema: revocationRequestSchema,
       example: { scope: "session", key: EXAMPLE_SID, mode: "kill", reason: "kicked", note: "lost phone" },
     },
     checks: { body: checkRevocationRequest },
-    answers: {
-      200: {
-        says: "`enforced`: every verifier that held a lease has acknowledged, gave it back, or its lease has run out. `quorum`, only if you asked for it: more than half have acknowledged.",
-        schema: revocationAnswerSchema,
-        example: { ...ENFORCED, key: EXAMPLE_SID, known: true },
-        headers: PREFERENCE_APPLIED,
+    answer: {
+      schema: revocationAnswerSchema,
+      says: {
+        enforced:
+          "`enforced`: every verifier that held a lease has acknowledged, gave it back, or its lease has run out. `quorum`, only if you asked for it: more than half have acknowledged.",
+        pending:
+          "`pending`: the revocation is stored. `laggards` may still allow what was revoked, until `enforcedBy` at the latest.",
       },
-      202: {
-        says: "`pending`: the revocation is stored. `laggards` may still allow what was revoked, until `enforcedBy` at the latest.",
-        schema: revocationAnswerSchema,
-        example: { ...PENDING, key: EXAMPLE_SID, known: true },
-        headers: PREFERENCE_APPLIED,
+      examples: {
+        enforced: { ...ENFORCED, key: EXAMPLE_SID, known: true },
+        pending: { ...PENDING, key: EXAMPLE_SID, known: true },
       },
     },
     errors: [...targetErrors, ...revocationsError.definitions("log_full"), ...OUTAGES],
+    wouldEnd({ body: { require: _require, ...command } }) {
+      capacity.check(command.scope);
+      return revoker.wouldEnd(command);
+    },
     async handle(call) {
       const { require, ...command } = call.body;
       capacity.check(command.scope);

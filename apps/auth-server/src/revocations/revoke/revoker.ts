@@ -1,4 +1,5 @@
 import {
+  type BlastRadius,
   MODE_CODES,
   type Mode,
   type Reason,
@@ -27,6 +28,8 @@ export interface Revoker {
    * error (`unknown_session` and the like) when there is no such thing: nobody must be told that it has ended.
    */
   revoke(command: RevokeCommand): Promise<Revoked>;
+  /** What it would end. Changes nothing, and throws what `revoke` would. */
+  wouldEnd(command: RevokeCommand): Promise<BlastRadius>;
   /** Of the record that ended what has ended already, for its receipt. */
   seqOf(reachedBy: readonly Reach[]): Promise<number>;
 }
@@ -51,6 +54,16 @@ export interface RevocationTarget {
 
 /** Ends what hangs below the target (sessions, grants, refresh tokens, codes), in the same transaction. */
 export type EndBelow = (transaction: WriteTransaction, target: RevocationTarget) => Promise<void>;
+
+/** What these records would end, in one transaction: nothing is changed. Never too little. */
+export type BlastRadiusOf = (
+  transaction: WriteTransaction,
+  ...targets: readonly Pick<RevocationTarget, "scope" | "key" | "mode">[]
+) => Promise<BlastRadius>;
+
+export const NOTHING: BlastRadius = { users: 0, sessions: 0, apps: 0, tokens: 0 };
+/** What no row of ours shows. Sessions are ours alone, and each of them has a row. */
+export const UNCOUNTED: BlastRadius = { users: "unknown", sessions: 0, apps: "unknown", tokens: "unknown" };
 
 /** What a revocation names, as it stands in the transaction that is to end it. */
 export interface FoundTarget {
@@ -88,6 +101,7 @@ export interface RevokerOptions {
   readonly read: Kysely<Database>;
   readonly log: Pick<SqlRevocationLog, "keySpace" | "refresh">;
   readonly endBelow: EndBelow;
+  readonly blastRadiusOf: BlastRadiusOf;
   readonly findTarget: FindTarget;
   /** Resolves once this server acts by what was committed, beside its verdicts: a signing key has its successor. */
   readonly settle?: () => Promise<void>;
@@ -97,6 +111,15 @@ export function createRevoker(options: RevokerOptions): Revoker {
   const seqOf = (reachedBy: readonly Reach[]) => seqOfEnding(reachedBy, options);
   return {
     seqOf,
+    async wouldEnd(command) {
+      if (isForeign(command)) return UNCOUNTED;
+      return options.write(async (transaction) => {
+        const target = await options.findTarget(transaction, command);
+        if (await hasEnded(transaction.db, target, options)) return NOTHING;
+        const { scope, mode } = command;
+        return options.blastRadiusOf(transaction, { scope, key: target.key, mode });
+      });
+    },
     async revoke(command) {
       const foreign = isForeign(command);
       const find = foreign ? takeAsItIs : options.findTarget;
