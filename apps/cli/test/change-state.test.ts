@@ -42,6 +42,47 @@ test("an app is disabled once it is asked for and meant, and enabled again", asy
   assert.deepEqual(enabled, { clientId: "web", name: "Demo shop", status: "enabled", changed: true });
 });
 
+test("a dry run says what would end, and ends nothing", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { claims, access_token } = await signIn(cli.server);
+  const { kid } = await cli.server.server.ring.signingNow();
+  const texts: readonly (readonly [string, string])[] = [
+    ["users disable alice", "1 session and 2 tokens of 1 user in 1 app"],
+    ["revoke subject alice", "1 session and 2 tokens of 1 user in 1 app"],
+    [`revoke grant ${claims.gid}`, "0 sessions and 2 tokens of 1 user in 1 app"],
+    ["apps disable web", "0 sessions and 2 tokens of 1 user in 1 app"],
+    ["revoke client service", "0 sessions and an unknown number of tokens of 0 users in 1 app"],
+    [`keys retire ${kid}`, "0 sessions and an unknown number of tokens of 1 user in N apps"],
+  ];
+  for (const [command, text] of texts) {
+    const argv = [...command.split(" ").slice(0, -1), "--dry-run", "--", command.split(" ").at(-1)!];
+    const { code, out, err } = await cli.run(argv);
+    const said = out.replace(/\d+ apps/, "N apps");
+    assert.deepEqual([code, said, err], [EXIT.ok, `Nothing was changed. It would end at most ${text}.\n`, ""]);
+  }
+  const json = JSON.parse((await cli.run("users disable alice --dry-run --json")).out);
+  assert.deepEqual(json, { dryRun: true, ends: { users: 1, sessions: 1, apps: 1, tokens: 2 } });
+  assert.equal(cli.server.server.storage.log.head(), 0);
+  assert.equal(verdictOf(cli.server, access_token), "allow");
+});
+
+test("the question before an act says how far it reaches", async (t) => {
+  const cli = await cliUnderTest(t);
+  await signIn(cli.server);
+  const questions: string[] = [];
+  const ask = async (question: string) => {
+    questions.push(question);
+    return "no";
+  };
+  for (const command of ["apps disable web", "revoke client web"])
+    assert.equal((await cli.run(command, { ask })).code, EXIT.error);
+  for (const question of questions)
+    assert.match(question, /\(at most 0 sessions and 2 tokens of 1 user in 1 app\)/);
+  const unknown = await cli.run("revoke client nobody", { ask });
+  assert.match(unknown.err, /no such client/);
+  assert.equal(questions.length, 2, "what is not there is not asked about");
+});
+
 test("who is not there, and what locks its caller out, is an error that says what to do", async (t) => {
   const cli = await cliUnderTest(t);
   const wrong: readonly (readonly [string, RegExp])[] = [

@@ -6,7 +6,9 @@ import {
   type BanList,
   banListSchema,
   type DeclaredLoss,
+  type DryRun,
   declaredLossSchema,
+  dryRunSchema,
   type KeyList,
   type KeyRetirementAnswer,
   keyListSchema,
@@ -98,6 +100,10 @@ export class RevocationsApi {
     return this.#call(revocationAnswerSchema, { method: "POST", body, waitSeconds });
   }
 
+  wouldRevoke(body: unknown): Promise<DryRun> {
+    return this.#wouldEnd({ method: "POST", body });
+  }
+
   declareLoss(body: unknown): Promise<DeclaredLoss> {
     return this.#call(declaredLossSchema, { method: "POST", path: "/loss", body });
   }
@@ -138,6 +144,23 @@ export class RevocationsApi {
   retireKey(kid: string, body: unknown, waitSeconds: number): Promise<KeyRetirementAnswer> {
     const path = `/keys/${encodeURIComponent(kid)}/retire`;
     return this.#call(keyRetirementAnswerSchema, { at: "api", method: "POST", path, body, waitSeconds });
+  }
+
+  wouldRetireKey(kid: string, body: unknown): Promise<DryRun> {
+    return this.#wouldEnd({
+      at: "api",
+      method: "POST",
+      path: `/keys/${encodeURIComponent(kid)}/retire`,
+      body,
+    });
+  }
+
+  wouldDisable(things: "users" | "apps", name: string): Promise<DryRun> {
+    return this.#wouldEnd({
+      at: "api",
+      method: "POST",
+      path: `/${things}/${encodeURIComponent(name)}/disable`,
+    });
   }
 
   changeUser(user: string, verb: StateVerb, { body, wait }: ChangeOptions): Promise<UserState> {
@@ -191,6 +214,10 @@ export class RevocationsApi {
       authorization: this.#credentials.authorization,
       fetch: this.#options.sending.fetch,
     });
+  }
+
+  #wouldEnd(call: Call): Promise<DryRun> {
+    return this.#call(dryRunSchema, { ...call, query: { dryRun: "true" } });
   }
 
   #urlOf({ at, path = "" }: Call): string {

@@ -6,7 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
-import { isMeant } from "./is-meant.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -71,8 +71,7 @@ function addVerbs(parent: Command, cli: Cli, thing: Thing): void {
       parseWait,
       DEFAULT_WAIT_SECONDS,
     );
-  if (thing.reach !== undefined) disable.option("--yes", "do not ask first");
-  disable
+  addEndingOptions(disable, { asks: thing.reach !== undefined })
     .addHelpText(
       "after",
       `
@@ -80,6 +79,7 @@ ${thing.disabling}
 
 Examples:
   portcullis ${path} disable ${example} --note "${exampleNote}"
+  portcullis ${path} disable ${example} --dry-run
   portcullis ${path} disable ${example}${thing.reach === undefined ? "" : " --yes"} --wait 30
 
 Needs the scope ${scopeName}. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`,
@@ -102,17 +102,20 @@ Needs the scope ${scopeName}.`,
     .action(acting(cli, (session, command) => runEnable(session, command, thing)));
 }
 
-interface DisableOptions {
+interface DisableOptions extends EndingOptions {
   readonly note?: string;
   readonly wait: number;
-  readonly yes?: boolean;
 }
 
 async function runDisable(session: Session, command: Command, thing: Thing): Promise<number> {
   const [key] = command.processedArgs as [string];
-  const { note, wait, yes = false } = command.opts<DisableOptions>();
+  const options = command.opts<DisableOptions>();
+  const { note, wait } = options;
+  assertNamed(key, thing);
   const reach = thing.reach?.(visible(key));
-  if (!yes && reach !== undefined && !(await isMeant(session, reach))) return EXIT.error;
+  const wouldEnd = async () => (await session.connect(thing.scope)).wouldDisable(thing.path, key);
+  const over = await beforeEnding(session, { options, reach, wouldEnd });
+  if (over !== undefined) return over;
   const state = await change(session, thing, { key, verb: "disable", body: { note }, wait });
   const { receipt } = state;
   if (session.json) printJson(session, state);
@@ -144,9 +147,14 @@ interface Asked {
   readonly wait: number;
 }
 
-async function change(session: Session, { path, scope, argument }: Thing, asked: Asked): Promise<State> {
-  const { key, verb, body, wait } = asked;
+function assertNamed(key: string, { argument }: Thing): void {
   if (key === "") throw usage(`${argument[0]}: found nothing; give ${argument[1]}.`);
+}
+
+async function change(session: Session, thing: Thing, asked: Asked): Promise<State> {
+  const { path, scope } = thing;
+  const { key, verb, body, wait } = asked;
+  assertNamed(key, thing);
   const api = await session.connect(scope);
   const sending =
     path === "users" ? api.changeUser(key, verb, { body, wait }) : api.changeApp(key, verb, { body, wait });

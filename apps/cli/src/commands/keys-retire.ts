@@ -3,21 +3,20 @@ import type { Command } from "commander";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
-import { isMeant } from "./is-meant.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 import { printSigningNow } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
-interface RetireOptions {
+interface RetireOptions extends EndingOptions {
   readonly note?: string;
   readonly wait: number;
-  readonly yes?: boolean;
 }
 
 export function addKeysRetire(parent: Command, cli: Cli): void {
-  parent
+  const command = parent
     .command("retire")
     .description("refuse a signing key for good, and say which verifiers enforce it")
     .argument("<kid>", "the key; portcullis keys list shows them")
@@ -27,10 +26,8 @@ export function addKeysRetire(parent: Command, cli: Cli): void {
       "how long to wait for all verifiers, 0 to 30",
       parseWait,
       DEFAULT_WAIT_SECONDS,
-    )
-    .option("--yes", "do not ask first")
-    .addHelpText("after", EXAMPLES)
-    .action(acting(cli, retire));
+    );
+  addEndingOptions(command, { asks: true }).addHelpText("after", EXAMPLES).action(acting(cli, retire));
 }
 
 const EXAMPLES = `
@@ -43,13 +40,17 @@ Whoever has read the database, or a copy of it, has the next key as well: retire
 
 Examples:
   portcullis keys retire h5e-kLS6ngpL8GtoC2RTzaZYVk7_b4ZDIJSJs0ARDNE --note "in a public repository"
+  portcullis keys retire h5e-kLS6ngpL8GtoC2RTzaZYVk7_b4ZDIJSJs0ARDNE --dry-run
 
 Needs the scope keys.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
 
 async function retire(session: Session, command: Command): Promise<number> {
   const [kid] = command.processedArgs as [string];
-  const { note, wait, yes = false } = command.opts<RetireOptions>();
-  if (!yes && !(await isMeant(session, reachOf(kid)))) return EXIT.error;
+  const options = command.opts<RetireOptions>();
+  const { note, wait } = options;
+  const wouldEnd = async () => (await session.connect("writeKeys")).wouldRetireKey(kid, { note });
+  const over = await beforeEnding(session, { options, reach: reachOf(kid), wouldEnd });
+  if (over !== undefined) return over;
   const api = await session.connect("writeKeys");
   const answer = await api.retireKey(kid, { note }, wait).catch(explained);
   if (session.json) printJson(session, answer);

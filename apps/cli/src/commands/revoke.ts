@@ -17,13 +17,13 @@ import { EXIT } from "../exit-codes.ts";
 import { visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
-import { isMeant } from "./is-meant.ts";
+import { beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
-interface RevokeOptions {
+interface RevokeOptions extends EndingOptions {
   readonly subject?: string;
   readonly client?: string;
   readonly audience?: string;
@@ -34,7 +34,6 @@ interface RevokeOptions {
   readonly wait: number;
   readonly quorum?: boolean;
   readonly foreign?: boolean;
-  readonly yes?: boolean;
 }
 
 /** They reach further than one person: whoever means another scope should hear it before and not after. */
@@ -43,6 +42,7 @@ const DANGEROUS: Partial<Record<Scope, (key: string) => string>> = {
   audience: (key) => `every access token for the API ${key}, for all users and clients`,
   key: (key) => `every token that is signed with the key ${key}, for all users and clients`,
   client: (key) => `every session, grant and token of the client ${key}, for all users`,
+  organization: (key) => `every access token in the organization ${key}, for all its members`,
 };
 
 export function addRevoke(parent: Command, cli: Cli): void {
@@ -71,7 +71,8 @@ export function addRevoke(parent: Command, cli: Cli): void {
     )
     .option("--quorum", "wait for more than half of the verifiers only")
     .option("--foreign", "the key belongs to tokens of another issuer: do not look it up")
-    .option("--yes", "do not ask before revoking an issuer, audience, client or key")
+    .option("--dry-run", "change nothing, and say what it would end at most")
+    .option("--yes", "do not ask before revoking an issuer, audience, organization, client or key")
     .addHelpText("after", EXAMPLES)
     .action(acting(cli, revoke));
 }
@@ -86,6 +87,7 @@ Examples:
   portcullis revoke subject-client alice web
   portcullis revoke subject-audience alice https://api.example.com/payments
   portcullis revoke session 1f0c-their-session --foreign
+  portcullis revoke client web --dry-run
   portcullis revoke issuer --reason possible_loss --yes --wait 30
 
 Needs the scope revocations.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
@@ -112,9 +114,15 @@ async function revoke(session: Session, command: Command): Promise<number> {
   const [scope, key, other] = command.processedArgs as [Scope, string | undefined, string | undefined];
   const options = command.opts<RevokeOptions>();
   const body = bodyOf(scope, keyOf(scope, [key, other], options), options);
-  if (!(await isConfirmed(session, { scope, key, yes: options.yes ?? false }))) return EXIT.error;
-  const api = await session.connect("writeRevocations");
-  const answer = await api.revoke(body, options.wait).catch(explained);
+  const connect = () => session.connect("writeRevocations");
+  const over = await beforeEnding(session, {
+    options,
+    reach: DANGEROUS[scope]?.(key ?? ""),
+    wouldEnd: async () => (await connect()).wouldRevoke(body).catch(explained),
+    undone: "Nothing was revoked.",
+  });
+  if (over !== undefined) return over;
+  const answer = await (await connect()).revoke(body, options.wait).catch(explained);
   if (session.json) printJson(session, answer);
   else printAnswer(session, answer, body);
   return answer.state === "pending" ? EXIT.pending : EXIT.ok;
@@ -199,19 +207,6 @@ const WHAT: Readonly<Record<PairHalf, string>> = {
   audience: "API",
   organization: "organization",
 };
-
-async function isConfirmed(
-  session: Session,
-  {
-    scope,
-    key = "",
-    yes,
-  }: { readonly scope: Scope; readonly key: string | undefined; readonly yes: boolean },
-): Promise<boolean> {
-  const reach = DANGEROUS[scope]?.(key);
-  if (reach === undefined || yes) return true;
-  return isMeant(session, reach, "Nothing was revoked.");
-}
 
 function printAnswer(session: Session, answer: RevocationAnswer, asked: Asked): void {
   const { io } = session;

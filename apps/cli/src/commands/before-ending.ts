@@ -1,0 +1,52 @@
+/** What every command has that ends something: `--dry-run`, and the question before more than one user is hit. */
+import type { BlastRadius, DryRun } from "@portcullis/protocol";
+import type { Command } from "commander";
+import { EXIT } from "../exit-codes.ts";
+import { printJson, type Session } from "../session.ts";
+import { isMeant } from "./is-meant.ts";
+
+export interface EndingOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** `asks`: the command reaches further than one user. */
+export function addEndingOptions(command: Command, { asks }: { readonly asks: boolean }): Command {
+  command.option("--dry-run", "change nothing, and say what it would end at most");
+  return asks ? command.option("--yes", "do not ask first") : command;
+}
+
+interface Ending {
+  readonly options: EndingOptions;
+  /** What it ends, when that is more than one person's. */
+  readonly reach: string | undefined;
+  readonly wouldEnd: () => Promise<DryRun>;
+  /** What is said when the answer is no. */
+  readonly undone?: string;
+}
+
+/** Returns the exit code when that is all: it was a dry run, or is not meant. Undefined: go on. */
+export async function beforeEnding(session: Session, ending: Ending): Promise<number | undefined> {
+  const { options, reach, wouldEnd, undone } = ending;
+  if (options.dryRun === true) return printDryRun(session, await wouldEnd());
+  if (options.yes === true || reach === undefined) return undefined;
+  // Without a terminal nobody can be asked: no need to count.
+  const counted = session.io.ask === undefined ? "" : ` (at most ${radiusText((await wouldEnd()).ends)})`;
+  return (await isMeant(session, reach + counted, undone)) ? undefined : EXIT.error;
+}
+
+function printDryRun(session: Session, dryRun: DryRun): number {
+  if (session.json) printJson(session, dryRun);
+  else session.io.stdout.write(`Nothing was changed. It would end at most ${radiusText(dryRun.ends)}.\n`);
+  return EXIT.ok;
+}
+
+export function radiusText({ users, sessions, apps, tokens }: BlastRadius): string {
+  const things = `${counted(sessions, "session")} and ${counted(tokens, "token")}`;
+  return `${things} of ${counted(users, "user")} in ${counted(apps, "app")}`;
+}
+
+function counted(count: number | "unknown", what: string): string {
+  if (count === "unknown") return `an unknown number of ${what}s`;
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
