@@ -61,13 +61,14 @@ class Counting {
   readonly #db: WriteTransaction["db"];
   readonly #mode: Mode;
   readonly #options: BlastRadiusOptions;
-  readonly #now: number;
+  /** What ends after it may be alive for some server. Seconds. */
+  readonly #liveAfter: number;
 
   constructor({ transaction, mode, options }: CountingParts) {
     this.#db = transaction.db;
     this.#mode = mode;
     this.#options = options;
-    this.#now = wholeSeconds(options.clock);
+    this.#liveAfter = wholeSeconds(options.clock) - options.tokens().clockSkewSeconds;
   }
 
   async count(selection: Selection): Promise<BlastRadius> {
@@ -117,7 +118,7 @@ class Counting {
       this.#artefacts(selection)
         .where("model", "in", models)
         .where("consumed_at", "is", null)
-        .where("expires_at", ">", this.#now),
+        .where("expires_at", ">", this.#liveAfter),
     );
   }
 
@@ -141,8 +142,7 @@ class Counting {
   }
 
   #oldestIssuing(): number {
-    const { tokenLifetimeSeconds, clockSkewSeconds } = this.#options.tokens();
-    return this.#now - tokenLifetimeSeconds - clockSkewSeconds;
+    return this.#liveAfter - this.#options.tokens().tokenLifetimeSeconds;
   }
 
   #grants({ sessions, grant, subject, client, audience }: Selection) {
@@ -160,7 +160,7 @@ class Counting {
       .selectFrom("oidc_sessions")
       .where("account_id", "is not", null)
       .where("ended_at", "is", null)
-      .where("expires_at", ">", this.#now);
+      .where("expires_at", ">", this.#liveAfter);
     if (sessions !== undefined) return live.where("uid", "in", sessions);
     return subject === undefined ? live : live.where("account_id", "=", subject);
   }
