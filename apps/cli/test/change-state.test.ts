@@ -58,7 +58,10 @@ test("a dry run says what would end, and ends nothing", async (t) => {
     const argv = [...command.split(" ").slice(0, -1), "--dry-run", "--", command.split(" ").at(-1)!];
     const { code, out, err } = await cli.run(argv);
     const said = out.replace(/\d+ apps/, "N apps");
-    assert.deepEqual([code, said, err], [EXIT.ok, `Nothing was changed. It would end at most ${text}.\n`, ""]);
+    assert.deepEqual(
+      [code, said, err],
+      [EXIT.ok, `Nothing was changed. It would end at most ${text}.\n`, ""],
+    );
   }
   const json = JSON.parse((await cli.run("users disable alice --dry-run --json")).out);
   assert.deepEqual(json, { dryRun: true, ends: { users: 1, sessions: 1, apps: 1, tokens: 2 } });
