@@ -68,6 +68,24 @@ async function launchForScripts(data: string, portBase: number, ...more: string[
   return { launcher, info, lines };
 }
 
+/** The demo administrator is one, and the admin client has every scope that it says, and all that there are. */
+async function assertAdministers({ issuer, api, administrator, clients: { admin } }: StackInfo) {
+  const document = JSON.parse((await exchange(`${issuer}/api/openapi.json`)).body);
+  const [scheme] = Object.values<{ flows: { clientCredentials: { scopes: object } } }>(
+    document.components.securitySchemes,
+  );
+  const { scopes } = scheme!.flows.clientCredentials;
+  assert.deepEqual(admin.scope.split(" ").toSorted(), Object.keys(scopes).toSorted());
+  const { clientId, clientSecret, scope, resource } = admin;
+  const token = await exchange(`${issuer}/token`, {
+    body: new URLSearchParams({ grant_type: "client_credentials", scope, resource }),
+    headers: { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}` },
+  });
+  const headers = bearer(JSON.parse(token.body).access_token);
+  const role = await exchange(`${api}/users/${administrator.username}/roles/administrator`, { headers });
+  assert.equal(JSON.parse(role.body).held, true, role.body);
+}
+
 async function ended(launcher: ServerProcess) {
   const output = text(launcher.child.stdout!);
   const { code } = await launcher.exited;
@@ -144,6 +162,9 @@ describe("npm start", () => {
       assert.ok(client.clientId && client.clientSecret.length >= 22 && client.scope);
     }
     assert.equal(info.clients.admin.resource, `${url(0)}/api`);
+    assert.equal(info.api, `${url(0)}/api/v1`);
+    assert.ok(info.administrator.username && info.administrator.password);
+    await assertAdministers(info);
     assert.ok(info.resource && info.demo.username && info.demo.password);
     assert.deepEqual(Object.keys(info.routes).sort(), ["open", "orders"]);
     const closed = once(launcher.child, "close");
@@ -299,7 +320,12 @@ describe("npm start", () => {
     const data = await newDirectory();
     const { launcher, info } = await launchForScripts(data, await freePortBlock(PORTS));
     await launcher.stop();
-    const secrets = [info.demo.password, info.clients.service.clientSecret, info.clients.admin.clientSecret];
+    const secrets = [
+      info.demo.password,
+      info.administrator.password,
+      info.clients.service.clientSecret,
+      info.clients.admin.clientSecret,
+    ];
     for (const part of Object.keys(info.pids)) {
       const log = await readFile(join(data, "logs", `${part}.log`), "utf8");
       for (const secret of secrets) assert.ok(!log.includes(secret), part);

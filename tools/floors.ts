@@ -30,7 +30,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["oidc/provider"],
     ["oidc/interaction"],
     ["oidc"],
-    ["account", "api", "sign-out", "redis"],
+    ["account", "api", "setup", "sign-out", "redis"],
     ["limits", "management"],
     ["health.ts", "app.ts"],
     ["server.ts"],

@@ -29,13 +29,16 @@ export interface Started {
 /** The line of JSON that scripts rely on: members are added, never changed. */
 export function contractOf({ addresses, data, demo, endpoints, pids, certificate, kept }: Started) {
   const { issuer, gateway, service, webApp, management, managements } = addresses;
+  const { username, password, administrator } = demo;
   return {
     issuer,
     gateway,
     service,
     webApp,
     resource: RESOURCE,
-    demo: { username: demo.username, password: demo.password },
+    api: `${apiResourceOf(addresses)}/v1`,
+    demo: { username, password },
+    administrator,
     clients: {
       web: { clientId: "web", redirectUris: redirectUrisOf(addresses) },
       service: { clientId: "service", clientSecret: demo.secrets.service, scope: ORDERS_SCOPE },
@@ -117,6 +120,7 @@ export function announcement(started: Started): string {
     `  Account page          ${addresses.issuer}/account`,
     `  Sign in as            ${demo.username}`,
     `  Password              ${demo.password}`,
+    `  Administrator         ${demo.administrator.username}   (password ${demo.administrator.password})`,
     "",
     `  Authorization server  ${addresses.issuer}   (${addresses.issuer}/.well-known/openid-configuration, ${managements.authServer}/metrics)`,
     `  Gateway               ${addresses.gateway}   (${managements.gateway}/status)`,

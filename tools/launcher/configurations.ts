@@ -65,6 +65,7 @@ function authServer({ addresses, demo, data }: Ingredients) {
       machine("gateway", "Gateway", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
       machine("orders", "Orders service", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
     ],
+    admin: demo.administrator,
     users: [
       {
         username: demo.username,

@@ -62,10 +62,14 @@ import {
   type EndBelow,
   type Revocations,
 } from "./revocations/index.ts";
+import { seedAdministrator } from "./roles/first-administrator.ts";
+import { Invitations } from "./roles/invitations.ts";
 import { forgetRoles, Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { LastSeen } from "./sessions/last-seen.ts";
 import { Policies } from "./sessions/policies.ts";
+import { invite } from "./setup/invite.ts";
+import { setupRoutes } from "./setup/routes.ts";
 import { composeSignIn, type SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
@@ -95,6 +99,8 @@ export interface AuthServer {
   readonly policies: Policies;
   readonly ring: KeyRing;
   readonly requests: RequestCounters;
+  /** By which the first administrator is made; undefined when there was one at the start. */
+  readonly setupLink: string | undefined;
   /** Undefined: no Redis is configured. */
   readonly isRedisUp: (() => boolean) | undefined;
   /** Gives the URL that it listens on. */
@@ -235,6 +241,10 @@ async function compose(
   const people = await composePeople({ configuration, users, storage, clock, operatorLog });
   started.defer(() => people.close());
   const { knownPlaces } = people;
+  const invitations = new Invitations({ storage, clock, randomBytes });
+  // After the users of the file: one of them may be named.
+  await seedAdministrator({ users, roles, invitations, storage, operatorLog }, configuration.admin);
+  const setupLink = await invite({ invitations, issuer, operatorLog });
   const signingIn = await composeSignIn({
     storage,
     users,
@@ -298,6 +308,7 @@ async function compose(
     people,
     roles,
     bans,
+    invitations,
     signingIn,
     oidc,
     apis,
@@ -323,6 +334,7 @@ async function compose(
     policies,
     ring,
     requests,
+    setupLink,
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
     listen: () => app.listen({ ...configuration.listen }),
     prune,
@@ -366,6 +378,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly people: People;
   readonly roles: Roles;
   readonly bans: Bans;
+  readonly invitations: Invitations;
   readonly signingIn: SigningIn;
   readonly oidc: Oidc;
   readonly apis: Apis;
@@ -398,6 +411,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
   void app.register(accountRoutes(accountOptions(parts, shared)));
   void app.register(signOutRoutes(signOutOptions(parts, shared)));
+  void app.register(setupRoutes(setupOptions(parts, shared)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
   const authenticate = authenticateApi({
@@ -535,6 +549,11 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     clientAddressOf: parts.clientAddressOf,
     browser,
   };
+}
+
+function setupOptions(parts: Mounted, { notices }: PageParts) {
+  const { people, roles, invitations, storage, configuration } = parts;
+  return { users: people.users, roles, invitations, storage, issuer: configuration.issuer, notices };
 }
 
 function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {

@@ -70,6 +70,17 @@ describe("the launcher's data directory", () => {
     data.release();
   });
 
+  it("gets an administrator if it is of before, and keeps the rest", () => {
+    const data = openDataDirectory(path, told);
+    const { administrator, ...before } = openDemo(data);
+    data.write("demo.json", JSON.stringify(before));
+    const { administrator: made, ...kept } = openDemo(data);
+    assert.deepEqual(kept, before);
+    assert.notEqual(made.password, administrator.password);
+    assert.deepEqual(openDemo(data).administrator, made);
+    data.release();
+  });
+
   it("keeps the demo user's password and the secrets", () => {
     const first = openDataDirectory(path, told);
     const demo = openDemo(first);

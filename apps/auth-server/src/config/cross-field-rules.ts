@@ -1,6 +1,6 @@
 /** Rules that one setting alone cannot tell. */
 import { isLoopback } from "@portcullis/protocol";
-import { eachOnce, type Problem, type Rule, samePort } from "@portcullis/service";
+import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
 import {
@@ -30,6 +30,7 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   },
   eachOnce("clients", "clientId"),
   { reads: ["users[].username"], check: ({ users }, at) => usernameProblems(users[at]!.username, at) },
+  { reads: ["admin.username"], check: ({ admin }) => adminProblems(admin) },
   // In their one spelling: of two twins the second would never be made.
   eachOnce("users", "username", (username) => usernameKey(username) ?? username),
   {
@@ -106,16 +107,17 @@ function lifetimeProblems(file: ConfigurationFile, at: number): Problem[] {
   return problem === undefined ? [] : [{ path, message: problem.message }];
 }
 
-function usernameProblems(username: string, at: number): Problem[] {
+const usernameProblems = (username: string, at: number): Problem[] =>
+  namingProblems(username, ["users", at, "username"]);
+
+const adminProblems = (admin: ConfigurationFile["admin"]): Problem[] =>
+  admin === undefined ? [] : namingProblems(admin.username, ["admin", "username"]);
+
+function namingProblems(username: string, path: SettingPath): Problem[] {
   const message = problemOfUsername(username);
   return message === undefined
     ? []
-    : [
-        {
-          path: ["users", at, "username"],
-          message: `found ${JSON.stringify(username)}, which ${message}`,
-        },
-      ];
+    : [{ path, message: `found ${JSON.stringify(username)}, which ${message}` }];
 }
 
 /** The problems of a client, at their place in the file. */

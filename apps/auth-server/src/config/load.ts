@@ -10,6 +10,7 @@ import {
 import { RULES } from "./cross-field-rules.ts";
 import { apiResourceOf, resourcesOf } from "./own-api.ts";
 import {
+  type AdminConfiguration,
   type ClientConfiguration,
   type ConfigurationFile,
   configurationSchema,
@@ -39,6 +40,8 @@ export interface Configuration {
   readonly resources: readonly ResourceConfiguration[];
   readonly clients: readonly ClientConfiguration[];
   readonly users: readonly UserConfiguration[];
+  /** Whoever administers first. */
+  readonly admin?: AdminConfiguration | undefined;
   /** Resource indicator of the authorization server's own API. */
   readonly apiResource: string;
   /** Longest life that any access token may have: how long a revocation must be kept. */

@@ -158,6 +158,18 @@ export const userSchema = z.strictObject({
   ),
 });
 
+/** Made at the start if there is no administrator. Later changes of it change nothing: SQL is the truth. */
+export const adminSchema = z.strictObject({
+  username: userSchema.shape.username,
+  password: secret(
+    z
+      .string()
+      .min(8)
+      .max(1024)
+      .describe("The first password, 8 to 1,024 characters. A user who is there already keeps his own."),
+  ),
+});
+
 /** SQLite is one file in `dataDirectory` and one server. PostgreSQL may be shared by any number of servers. */
 export const databaseSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -301,6 +313,11 @@ export const configurationSchema = z.strictObject({
     .describe(
       "Apps, services and verifiers to create at the start, if they do not exist yet. Later changes in the file have no effect.",
     ),
+  admin: adminSchema
+    .optional()
+    .describe(
+      "The first administrator, for a server that nobody sets up by hand. Used at the start, and only if there is no administrator. Without it, the log has a one-time link.",
+    ),
   users: z
     .array(userSchema)
     .default([])
@@ -309,6 +326,7 @@ export const configurationSchema = z.strictObject({
     ),
 });
 
+export type AdminConfiguration = z.infer<typeof adminSchema>;
 export type ConfigurationFile = z.infer<typeof configurationSchema>;
 export type ResourceConfiguration = z.infer<typeof resourceSchema>;
 export type ClientConfiguration = z.infer<typeof clientSchema>;

@@ -22,7 +22,7 @@ const NO_API: readonly RegExp[] = [
   ...Object.values(ROUTES).map((path) => new RegExp(`^${path}(/.*)?$`)),
   /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
   /^\/$/,
-  /^\/(interaction|account)(\/.*)?$/,
+  /^\/(interaction|account|setup)(\/.*)?$/,
   /^\/health\/(live|ready)$/,
   /^\/assets\/[\w-]+\.(css|svg|js)$/,
   /^\/api\/reference$/,

@@ -28,7 +28,9 @@ export interface StackInfo {
   readonly service: string;
   readonly webApp: string;
   readonly resource: string;
+  readonly api: string;
   readonly demo: { readonly username: string; readonly password: string };
+  readonly administrator: { readonly username: string; readonly password: string };
   readonly clients: {
     readonly web: { readonly clientId: string; readonly redirectUris: readonly string[] };
     readonly service: { readonly clientId: string; readonly clientSecret: string; readonly scope: string };
