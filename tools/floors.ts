@@ -62,6 +62,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
   ],
   "apps/cli": [
     ["errors.ts", "exit-codes.ts", "io.ts"],
+    ["login"],
     ["settings.ts", "print"],
     ["api"],
     ["proof", "session.ts"],

@@ -23,6 +23,7 @@ import { createApp } from "./app.ts";
 import { storedApiName } from "./apps/app-settings.ts";
 import { ClientSecrets } from "./apps/client-secrets.ts";
 import { Clients } from "./apps/clients.ts";
+import { ensureCommandApp } from "./apps/command-app.ts";
 import { seedApps } from "./apps/seed-apps.ts";
 import { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
@@ -190,6 +191,7 @@ async function compose(
   const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
   started.defer(() => storeUsesAtTheEnd(clientSecrets, operatorLog));
   await seedApis({ apis, storage, file: ownApiLeftOut(configuration), operatorLog });
+  await ensureCommandApp({ clients, storage, ownApi: apis.own.identifier, operatorLog });
   await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
   const users = new Users({ storage, clock, randomBytes });
   const roles = new Roles({ storage, clock });

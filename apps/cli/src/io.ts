@@ -14,6 +14,8 @@ export interface Io {
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Aborts when the person has had enough (Ctrl-C). */
   readonly signal: AbortSignal;
+  /** Gives whether there is a browser, which then opens; absent where there is none. */
+  readonly openBrowser?: (url: URL) => boolean;
   /** Asks the person; absent when there is none to ask. */
   readonly ask?: (question: string) => Promise<string>;
 }

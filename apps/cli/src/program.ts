@@ -7,11 +7,14 @@ import { addKeysRetire } from "./commands/keys-retire.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
 import { addLogDeclareLoss } from "./commands/log-declare-loss.ts";
 import { addLogVerify } from "./commands/log-verify.ts";
+import { addLogin } from "./commands/login.ts";
+import { addLogout } from "./commands/logout.ts";
 import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
 import { addRevocationsWatch } from "./commands/revocations-watch.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
+import { addWhoami } from "./commands/whoami.ts";
 import type { Cli } from "./session.ts";
 
 const MAX_TIMEOUT_SECONDS = 3600;
@@ -47,6 +50,9 @@ export function createProgram(cli: Cli): Command {
     .option("--timeout <seconds>", "how long to wait for an answer", parseTimeout, 10)
     .addHelpText("after", EXAMPLES)
     .addHelpText("afterAll", ({ command }) => (command.parent === null ? "" : COMMON_OPTIONS));
+  addLogin(program, cli);
+  addLogout(program, cli);
+  addWhoami(program, cli);
   addRevoke(program, cli);
   const revocations = program
     .command("revocations")
@@ -84,7 +90,8 @@ Examples:
   portcullis verifiers
   portcullis log verify
 
-Needs a client with the grant client_credentials. The help of each command names the scopes that the client needs.
+Commands act as the client that is given, with the grant client_credentials. The help of each command names the scopes that it
+needs. Without one they act as you, if you are an administrator and have signed in: portcullis login
 
 Exit codes: 0 done, 1 error, 2 wrong command line, 3 revoked but not yet enforced everywhere, 4 the log or a verifier differs.`;
 

@@ -3,9 +3,17 @@
 import type { API_SCOPES } from "@portcullis/protocol";
 import type { Command } from "commander";
 import { RevocationsApi } from "./api/revocations-api.ts";
+import type { Sending } from "./api/send.ts";
 import type { Io } from "./io.ts";
+import { StoredLogins } from "./login/stored-logins.ts";
 import { type Paint, paintFor } from "./print/paint.ts";
-import { type GlobalOptions, settingsOf } from "./settings.ts";
+import {
+  type AskingSettings,
+  askingSettingsOf,
+  type GlobalOptions,
+  type Settings,
+  settingsOf,
+} from "./settings.ts";
 
 export interface Session {
   readonly io: Io;
@@ -13,6 +21,11 @@ export interface Session {
   readonly paint: Paint;
   /** Of the terminal; absent when nothing has to fit. */
   readonly width: number | undefined;
+  readonly logins: StoredLogins;
+  /** Which issuer is asked, for what needs no client and no sign-in. */
+  asking(): { readonly settings: AskingSettings; readonly sending: Sending };
+  /** Throws when there is neither a client nor a sign-in. */
+  settings(): Settings;
   connect(...scopes: (keyof typeof API_SCOPES)[]): Promise<RevocationsApi>;
 }
 
@@ -35,16 +48,33 @@ export function acting(cli: Cli, action: Action) {
 }
 
 function sessionOf(io: Io, options: GlobalOptions): Session {
+  const logins = new StoredLogins(io);
+  const sendingOf = ({ timeoutMs }: AskingSettings): Sending => ({
+    fetch: io.fetch,
+    signal: io.signal,
+    timeoutMs,
+  });
+  const settings = () => settingsOf(options, io, logins);
   return {
     io,
     json: options.json ?? false,
     paint: paintFor(io, options.color),
     width: io.isTerminal ? io.columns() : undefined,
+    logins,
+    asking() {
+      const asked = askingSettingsOf(options, io, logins);
+      return { settings: asked, sending: sendingOf(asked) };
+    },
+    settings,
     connect(...scopes) {
-      const settings = settingsOf(options, io);
-      const { fetch, signal } = io;
-      const sending = { fetch, signal, timeoutMs: settings.timeoutMs };
-      return RevocationsApi.connect({ settings, sending, scopes });
+      const asked = settings();
+      return RevocationsApi.connect({
+        settings: asked,
+        sending: sendingOf(asked),
+        scopes,
+        logins,
+        now: io.now,
+      });
     },
   };
 }

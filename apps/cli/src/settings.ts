@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isLoopback } from "@portcullis/protocol";
 import { cliError } from "./errors.ts";
 import type { Io } from "./io.ts";
+import type { Login, StoredLogins } from "./login/stored-logins.ts";
 
 /** Options that every verb has, as commander gives them. */
 export interface GlobalOptions {
@@ -15,26 +16,56 @@ export interface GlobalOptions {
   readonly timeout: number;
 }
 
-export interface Settings {
+/** Which issuer is asked, and how. */
+export interface AskingSettings {
   /** As given, which is what metadata and tokens must repeat. */
   readonly issuer: string;
   /** Whether plain HTTP may go to another machine. */
   readonly insecure: boolean;
-  readonly clientId: string;
-  readonly clientSecret: string;
   readonly timeoutMs: number;
 }
 
-export function settingsOf(options: GlobalOptions, { env }: Pick<Io, "env">): Settings {
-  const issuer = options.issuer ?? env.PORTCULLIS_ISSUER;
-  const clientId = options.clientId ?? env.PORTCULLIS_CLIENT_ID;
+export interface Settings extends AskingSettings {
+  /** That is acted as. Undefined: a person has signed in. */
+  readonly client?: { readonly id: string; readonly secret: string };
+  readonly login?: Login;
+}
+
+type World = Pick<Io, "env">;
+type Logins = Pick<StoredLogins, "read" | "all">;
+
+/** A client that is given counts more than a sign-in: scripts must not change with who has signed in on the machine. */
+export function settingsOf(options: GlobalOptions, { env }: World, logins: Logins): Settings {
+  const id = options.clientId ?? env.PORTCULLIS_CLIENT_ID;
+  const givesClient = Boolean(id || options.clientSecretFile || env.PORTCULLIS_CLIENT_SECRET);
+  const asking = askingSettingsOf(options, { env }, givesClient ? undefined : logins);
+  if (!givesClient) return { ...asking, login: loginAt(asking.issuer, logins) };
+  const given = id || missing("--client-id", "the client to act as", "PORTCULLIS_CLIENT_ID");
+  return { ...asking, client: { id: given, secret: secretOf(options, env) } };
+}
+
+/** Without an issuer, it is the one at which somebody has signed in, if that is one alone. */
+export function askingSettingsOf(options: GlobalOptions, { env }: World, logins?: Logins): AskingSettings {
+  const issuer = options.issuer ?? env.PORTCULLIS_ISSUER ?? onlyIssuerIn(logins?.all() ?? []);
   return {
     issuer: checkedIssuer(issuer, options),
     insecure: options.insecure ?? false,
-    clientId: clientId || missing("--client-id", "the client to act as", "PORTCULLIS_CLIENT_ID"),
-    clientSecret: secretOf(options, env),
     timeoutMs: options.timeout * 1000,
   };
+}
+
+function onlyIssuerIn(logins: readonly Login[]): string | undefined {
+  if (logins.length < 2) return logins[0]?.issuer;
+  const issuers = logins.map(({ issuer }) => issuer).join(", ");
+  throw usage(`--issuer: found none, and you are signed in at ${issuers}. Give one of them.`);
+}
+
+function loginAt(issuer: string, logins: Logins): Login {
+  const login = logins.read(issuer);
+  if (login !== undefined) return login;
+  throw usage(
+    `--client-id: found none, and you are not signed in at ${issuer}. Sign in (portcullis login --issuer ${issuer}), or give the client to act as (--client-id, or PORTCULLIS_CLIENT_ID).`,
+  );
 }
 
 function checkedIssuer(text: string | undefined, { insecure = false }: GlobalOptions): string {

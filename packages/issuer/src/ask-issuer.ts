@@ -13,6 +13,8 @@ export interface AskOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives up sooner. What it rejects with is its own reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Of an endpoint whose 200 says all (RFC 7009). Default: it must have a JSON object. */
+  readonly mayBeEmpty?: boolean | undefined;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -32,7 +34,7 @@ export async function askIssuer(url: URL, init: RequestInit, options: AskOptions
       credentials: "omit",
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     });
-    return await readWhole(response, nameOf(url));
+    return await readWhole(response, nameOf(url), options.mayBeEmpty);
   } catch (cause) {
     if (isIssuerError(cause)) throw cause;
     signal?.throwIfAborted();
@@ -44,7 +46,7 @@ export async function askIssuer(url: URL, init: RequestInit, options: AskOptions
 /** Without the query, which may carry what is not for a log. */
 export const nameOf = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
-async function readWhole(response: Response, where: string): Promise<Response> {
+async function readWhole(response: Response, where: string, mayBeEmpty = false): Promise<Response> {
   const { status } = response;
   if (status >= 500 || status === 429) {
     await discard(response);
@@ -53,7 +55,7 @@ async function readWhole(response: Response, where: string): Promise<Response> {
   if (response.type === "opaqueredirect" || (status >= 300 && status < 400))
     throw await redirected(response, where);
   const bytes = await readBounded(response, where);
-  if (status === 200) requireJsonObject(bytes, where);
+  if (status === 200 && !(mayBeEmpty && bytes.length === 0)) requireJsonObject(bytes, where);
   const contentType = response.headers.get("content-type");
   return new Response(bytes.length === 0 ? null : bytes, {
     status,

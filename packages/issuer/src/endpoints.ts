@@ -4,7 +4,12 @@ import type { IssuerMetadata } from "./discover-issuer.ts";
 import { issuerError } from "./errors.ts";
 import { quoteValue } from "./quote-others.ts";
 
-type Endpoint = "token_endpoint" | "jwks_uri" | "portcullis_revocations_endpoint";
+type Endpoint =
+  | "authorization_endpoint"
+  | "token_endpoint"
+  | "revocation_endpoint"
+  | "jwks_uri"
+  | "portcullis_revocations_endpoint";
 type Extended = IssuerMetadata & { readonly [Name in keyof DiscoveryExtension]?: unknown };
 
 /**

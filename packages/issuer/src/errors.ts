@@ -18,6 +18,8 @@ export const ISSUER_ERRORS = {
   endpoint_unsafe: { status: 503, text: "An endpoint of the issuer may not be asked." },
   client_not_accepted: { status: 503, text: "The issuer does not accept the client." },
   scope_not_granted: { status: 503, text: "The client does not have a scope that it needs at the issuer." },
+  sign_in_refused: { status: 503, text: "The issuer refused to sign the person in." },
+  sign_in_over: { status: 503, text: "The person's sign-in at the issuer is over." },
   token_refused: { status: 503, text: "The issuer refused to issue a token." },
 } as const;
 

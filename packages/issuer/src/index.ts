@@ -10,4 +10,13 @@ export {
 } from "./errors.ts";
 export { type KeySetSettings, keySetOf } from "./key-set-of.ts";
 export { MachineToken, type MachineTokenOptions } from "./machine-token.ts";
+export {
+  type BegunSignIn,
+  beginSignIn,
+  type PersonTokens,
+  refreshPersonTokens,
+  revokePersonToken,
+  type SignInRequest,
+  type SignInSettings,
+} from "./person-sign-in.ts";
 export { requireIssuerUrl, requireSecureUrl } from "./secure-url.ts";

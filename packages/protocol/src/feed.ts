@@ -132,6 +132,9 @@ export const API_SCOPES = {
   writeApis: "apis.write",
 } as const;
 
+/** `client_id` of the command `portcullis`, by which people use the API. Every server has it. */
+export const COMMAND_CLIENT_ID = "portcullis-cli";
+
 /** Members that the discovery document (RFC 8414) has beside the standard ones. */
 export interface DiscoveryExtension {
   /** Base URL of the revocations API: `POST` it to revoke; `/snapshot`, `/stream` and `/lease` hang below it. */

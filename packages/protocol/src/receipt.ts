@@ -170,6 +170,7 @@ export type RoleState = z.infer<typeof roleStateSchema>;
 export const roleListSchema = z.object({
   items: z.array(z.object({ role: z.enum(["administrator"]) })),
 });
+export type RoleList = z.infer<typeof roleListSchema>;
 
 /** Answer of `POST /api/v1/apps/{clientId}/disable` and `/enable`. */
 export const appStateSchema = z.object({

@@ -2,7 +2,7 @@
  * Apps (clients) in SQL. One that is disabled or deleted is not found by whoever asks for tokens, so it can do nothing. Every
  * request of a client reads its row: what one server changes is so at every other with the next request.
  */
-import type { Clock } from "@portcullis/protocol";
+import { type Clock, COMMAND_CLIENT_ID } from "@portcullis/protocol";
 import type { CompiledQuery, Selectable } from "kysely";
 import { beginsWith, nameKeyOf } from "../apis/name-key.ts";
 import type { EndBelow } from "../revocations/index.ts";
@@ -23,7 +23,7 @@ import { appsError } from "./errors.ts";
 export interface App extends NamedSettings {
   readonly clientId: string;
   readonly enabled: boolean;
-  readonly origin: "file" | "api";
+  readonly origin: "file" | "api" | "built-in";
   readonly revision: number;
   /** Seconds. */
   readonly createdAt: number;
@@ -33,7 +33,7 @@ export interface App extends NamedSettings {
 
 export interface NewApp extends NamedSettings {
   readonly clientId: string;
-  readonly origin: "file" | "api";
+  readonly origin: "file" | "api" | "built-in";
 }
 
 export interface AppFilter {
@@ -165,6 +165,12 @@ export class Clients {
 
   /** Only the row, as all below: whoever calls ends what it makes untrue in the same transaction. */
   async update({ db }: WriteTransaction, clientId: string, settings: NamedSettings): Promise<void> {
+    assertNotBuiltIn(clientId);
+    await this.#change(db, clientId, this.#columnsOf(settings));
+  }
+
+  /** Of an app that comes with the server, when another version of it says another. */
+  async renewBuiltIn({ db }: WriteTransaction, clientId: string, settings: NamedSettings): Promise<void> {
     await this.#change(db, clientId, this.#columnsOf(settings));
   }
 
@@ -190,6 +196,7 @@ export class Clients {
   }
 
   async delete({ db }: WriteTransaction, { clientId, name }: App, actor: string): Promise<void> {
+    assertNotBuiltIn(clientId);
     await db.deleteFrom("oidc_clients").where("client_id", "=", clientId).execute();
     await db.deleteFrom("client_secrets").where("client_id", "=", clientId).execute();
     const tombstone = { client_id: clientId, name, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
@@ -265,4 +272,12 @@ function compileQueries(read: Storage["read"]) {
     .where("client_id", "=", "")
     .where("disabled_at", "is", null);
   return { withSecrets: withSecrets.compile(), isEnabled: isEnabled.compile() };
+}
+
+/** Throws `built_in_app`. */
+function assertNotBuiltIn(clientId: string): void {
+  if (clientId !== COMMAND_CLIENT_ID) return;
+  throw appsError("built_in_app", {
+    text: `clientId: found ${clientId}, which is built in: it can be disabled, and neither changed nor deleted. Nothing was changed.`,
+  });
 }

@@ -10,6 +10,10 @@ export const appsError = errorsOf({
     status: 409,
     text: "An app cannot disable or delete itself, nor take away its last secret. Nothing was changed.",
   },
+  built_in_app: {
+    status: 409,
+    text: "An app that is built in can be disabled, and neither changed nor deleted. Nothing was changed.",
+  },
   unknown_secret: { status: 404, text: "There is no such secret." },
   too_many_secrets: {
     status: 409,

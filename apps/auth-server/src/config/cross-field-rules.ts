@@ -1,5 +1,5 @@
 /** Rules that one setting alone cannot tell. */
-import { isLoopback } from "@portcullis/protocol";
+import { COMMAND_CLIENT_ID, isLoopback } from "@portcullis/protocol";
 import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
@@ -29,6 +29,7 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
     check: (file, at) => lifetimeProblems(file, at),
   },
   eachOnce("clients", "clientId"),
+  { reads: ["clients[].clientId"], check: ({ clients }, at) => builtInProblems(clients[at]!.clientId, at) },
   { reads: ["users[].username"], check: ({ users }, at) => usernameProblems(users[at]!.username, at) },
   { reads: ["admin.username"], check: ({ admin }) => adminProblems(admin) },
   // In their one spelling: of two twins the second would never be made.
@@ -105,6 +106,12 @@ function lifetimeProblems(file: ConfigurationFile, at: number): Problem[] {
     maxSeconds: file.maxAccessTokenLifetimeSeconds,
   });
   return problem === undefined ? [] : [{ path, message: problem.message }];
+}
+
+function builtInProblems(clientId: string, at: number): Problem[] {
+  if (clientId !== COMMAND_CLIENT_ID) return [];
+  const message = `found ${JSON.stringify(clientId)}, which is built in; take another`;
+  return [{ path: ["clients", at, "clientId"], message }];
 }
 
 const usernameProblems = (username: string, at: number): Problem[] =>

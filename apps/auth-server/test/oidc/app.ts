@@ -53,19 +53,34 @@ export function begin(issuer: string, parameters: Record<string, string | undefi
 }
 
 /** Passes the sign-in and consent pages that are in the way of the redirect URI. */
-export async function passPages(browser: PlainBrowser, start: URL, credentials = ALICE): Promise<URL> {
-  let page = await browser.open(start, isEnd);
-  for (let pages = 0; !isEnd(page.url); pages++) {
+export const passPages = (browser: PlainBrowser, start: URL, credentials = ALICE): Promise<URL> =>
+  passPagesTo(browser, start, { credentials, isEnd });
+
+interface Passing {
+  readonly credentials: typeof ALICE;
+  readonly isEnd: (url: URL) => boolean;
+}
+
+/** As `passPages`, to another end. */
+export async function passPagesTo(browser: PlainBrowser, start: URL, passing: Passing): Promise<URL> {
+  const { credentials, isEnd: isThere } = passing;
+  let page = await browser.open(start, isThere);
+  for (let pages = 0; !isThere(page.url); pages++) {
     assert.ok(pages < 4 && page.status === 200, `${page.status} at ${page.url.pathname}: ${page.body}`);
-    page = await pressFirst(browser, page, credentials);
+    page = await pressFirst(browser, page, credentials, isThere);
   }
   return page.url;
 }
 
-export function pressFirst(browser: PlainBrowser, page: Page, credentials = ALICE): Promise<Page> {
+export function pressFirst(
+  browser: PlainBrowser,
+  page: Page,
+  credentials = ALICE,
+  isThere = isEnd,
+): Promise<Page> {
   const [form] = page.forms;
   const fill = form!.hasPassword ? credentials : {};
-  return browser.submit(page, form!, { fill, isEnd });
+  return browser.submit(page, form!, { fill, isEnd: isThere });
 }
 
 export const form = (fields: Record<string, string | undefined>): URLSearchParams =>

@@ -5,8 +5,10 @@ import {
   type IssuerMetadata,
   type IssuerSettings,
   revocationsEndpointOf,
+  type SignInSettings,
 } from "@portcullis/issuer";
-import type { Settings } from "../settings.ts";
+import { COMMAND_CLIENT_ID } from "@portcullis/protocol";
+import type { AskingSettings } from "../settings.ts";
 import { sayingItHere } from "./issuer-failure.ts";
 import type { Sending } from "./send.ts";
 
@@ -20,7 +22,7 @@ export interface Issuer {
 }
 
 /** Finds the issuer by discovery (RFC 8414), with the members that are ours. */
-export function discover(settings: Settings, sending: Sending): Promise<Issuer> {
+export function discover(settings: AskingSettings, sending: Sending): Promise<Issuer> {
   return sayingItHere(async () => {
     const metadata = await discoverIssuer(askingOf(settings, sending));
     endpointOf(metadata, "token_endpoint");
@@ -35,7 +37,7 @@ export function discover(settings: Settings, sending: Sending): Promise<Issuer> 
 
 /** Which issuer is asked, and in which bounds. */
 export const askingOf = (
-  { issuer, insecure }: Settings,
+  { issuer, insecure }: AskingSettings,
   { fetch, timeoutMs, signal }: Sending,
 ): IssuerSettings => ({
   issuer,
@@ -44,3 +46,9 @@ export const askingOf = (
   timeoutMs,
   signal,
 });
+
+/** The command itself as an app, for a person who signs in. */
+export const signInSettingsOf = (
+  { metadata }: Issuer,
+  { fetch, timeoutMs, signal }: Sending,
+): SignInSettings => ({ metadata, clientId: COMMAND_CLIENT_ID, fetch, timeoutMs, signal });

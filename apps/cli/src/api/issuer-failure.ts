@@ -20,6 +20,8 @@ const FAILURES: Readonly<Record<IssuerErrorCode, Failure>> = {
     "Check --client-id and PORTCULLIS_CLIENT_SECRET (or --client-secret-file).",
   ],
   scope_not_granted: ["insufficient_scope"],
+  sign_in_refused: ["refused"],
+  sign_in_over: ["not_accepted", "Sign in again: portcullis login."],
   token_refused: ["refused"],
 };
 

@@ -22,10 +22,12 @@ import {
   type RevocationAnswer,
   type RevocationPage,
   type RevocationStatus,
+  type RoleList,
   type RotatedKey,
   revocationAnswerSchema,
   revocationPageSchema,
   revocationStatusSchema,
+  roleListSchema,
   rotatedKeySchema,
   type UserState,
   userStateSchema,
@@ -36,6 +38,7 @@ import { type Feed, httpFeed } from "@portcullis/revocation";
 import type { JSONWebKeySet } from "jose";
 import { z } from "zod";
 import { cliError } from "../errors.ts";
+import type { StoredLogins } from "../login/stored-logins.ts";
 import type { Settings } from "../settings.ts";
 import { Credentials } from "./credentials.ts";
 import { askingOf, discover, type Issuer } from "./discover.ts";
@@ -47,6 +50,9 @@ interface ApiOptions {
   readonly sending: Sending;
   /** What the verb needs and no more. */
   readonly scopes: readonly (keyof typeof API_SCOPES)[];
+  readonly logins: StoredLogins;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 interface Call {
@@ -89,11 +95,20 @@ export class RevocationsApi {
   }
 
   private constructor(options: ApiOptions, issuer: Issuer) {
-    const { settings, sending } = options;
+    const { settings, sending, logins, now } = options;
     this.#options = options;
     this.issuer = issuer;
     const scopes = options.scopes.map((name) => API_SCOPES[name]);
-    this.#credentials = new Credentials({ settings, sending, issuer, scopes });
+    this.#credentials = new Credentials({ settings, sending, issuer, scopes, logins, now });
+  }
+
+  /** Whether there is a token to ask with. */
+  async authorize(): Promise<void> {
+    await this.#credentials.authorization();
+  }
+
+  rolesOf(user: string): Promise<RoleList> {
+    return this.#call(roleListSchema, { at: "api", path: `/users/${encodeURIComponent(user)}/roles` });
   }
 
   revoke(body: unknown, waitSeconds: number): Promise<RevocationAnswer> {

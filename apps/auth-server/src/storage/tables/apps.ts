@@ -20,7 +20,7 @@ export interface ClientsTable {
   /** Seconds; set by hand, and undone by hand alone. */
   disabled_at: number | null;
   /** What brought it here: the configuration file, or the API. */
-  origin: Generated<"file" | "api">;
+  origin: Generated<"file" | "api" | "built-in">;
   /** From 1; grows with each change. */
   revision: number;
   /** Seconds. */
