@@ -90,8 +90,8 @@ Examples:
   portcullis verifiers
   portcullis log verify
 
-Commands act as the client that is given, with the grant client_credentials. The help of each command names the scopes that it
-needs. Without one they act as you, if you are an administrator and have signed in: portcullis login
+Needs a client with the grant client_credentials; the help of each command names the scopes that the client needs. Without a
+client the commands act as you, if you are an administrator and have signed in: portcullis login
 
 Exit codes: 0 done, 1 error, 2 wrong command line, 3 revoked but not yet enforced everywhere, 4 the log or a verifier differs.`;
 

@@ -67,7 +67,7 @@ test("the help of every command has an example, says what it needs, and where th
     const name = ["portcullis", ...path].join(" ");
     const { out } = await runCommand([...path, "--help"]);
     assert.match(out, new RegExp(`^Examples:\\n(?:.*\\n)*?  ${name}(?: |$)`, "m"), name);
-    assert.match(out, /\bNeeds (?:a client|the scopes?) /, name);
+    assert.match(out, /\bNeeds (?:a client|the scopes?|the account|the sign-in) /, name);
     assert.match(
       out,
       path.length === 0 ? /^ {2}--issuer /m : /^Options of all commands.*: portcullis --help$/m,

@@ -16,6 +16,7 @@ const ISSUER: UndefinedOptions<IssuerSettings> = {
   fetch: undefined,
   timeoutMs: undefined,
   signal: undefined,
+  mayBeEmpty: undefined,
 };
 const KEY_SET: UndefinedOptions<KeySetSettings> = { ...ISSUER, jwksUri: undefined };
 const TOKEN: UndefinedOptions<MachineTokenOptions> = { ...ISSUER, clock: undefined };

@@ -118,7 +118,9 @@ export const appSchema = z.object({
   clientAuthentication,
   ...appSettingsSchema.shape,
   enabled: z.boolean().describe("Whether it is let in."),
-  origin: z.enum(["file", "api"]).describe("What created it: the configuration file, or the API."),
+  origin: z
+    .enum(["file", "api", "built-in"])
+    .describe("What created it: the configuration file, the API, or the server itself."),
   revision: z.int().describe("Grows with each change. It is what `ETag` shows."),
   createdAt: time,
   changedAt: time,

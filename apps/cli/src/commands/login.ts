@@ -34,7 +34,9 @@ A client that is given (--client-id, PORTCULLIS_CLIENT_ID) counts more than a si
 Examples:
   portcullis login --issuer https://login.example.com
   portcullis users disable alice
-  portcullis logout`;
+  portcullis logout
+
+Needs the account of an administrator, and no client.`;
 
 function parseWaiting(text: string): number {
   const seconds = Number(text);

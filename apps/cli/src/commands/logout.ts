@@ -22,7 +22,9 @@ If the issuer cannot be reached, nothing is deleted: run the command again.
 
 Examples:
   portcullis logout
-  portcullis logout --issuer https://login.example.com`;
+  portcullis logout --issuer https://login.example.com
+
+Needs the sign-in of portcullis login, and no client.`;
 
 /** First at the issuer: a token that is deleted here can be revoked by nobody. */
 async function logout(session: Session): Promise<number> {
