@@ -256,6 +256,12 @@ async function compose(
     clockSkewSeconds: configuration.clockSkewSeconds,
     randomBytes,
     operatorLog,
+    ticketKey: cookieKeys[0]!,
+    async endAll(transaction, sub) {
+      const target = { scope: "subject", key: sub, mode: "kill", reason: "password_changed" } as const;
+      await endBelow(transaction, target);
+      transaction.append([{ ...target, actor: sub }]);
+    },
   });
   const openLimit = openLimits(clock, sharedCountersOf(configuration, redis));
   const interactions =

@@ -165,6 +165,11 @@ export class Users {
       .executeTakeFirstOrThrow();
   }
 
+  /** The same password, hashed anew: for the user and the operator nothing has changed. */
+  async renewHash({ db }: WriteTransaction, id: string, hash: string): Promise<void> {
+    await db.updateTable("users").set({ password_hash: hash }).where("id", "=", id).execute();
+  }
+
   /** Locked, in the transaction that goes on to change it. Throws as `findNamed`. */
   async findRow(transaction: WriteTransaction, name: string): Promise<User> {
     const { id } = await this.findNamed(transaction, name);
@@ -222,6 +227,16 @@ export async function lockActive(
   await lockRows(db.selectFrom("users").select("id").where("id", "=", id)).executeTakeFirst();
   // A statement of its own: the one that has waited for the lock does not see the ban that it has waited for.
   return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;
+}
+
+/** Whether it is the user's still: one that was checked, and changed meanwhile, signs nobody in. The row is locked. */
+export async function hasPassword(
+  { db }: WriteTransaction,
+  id: string,
+  passwordHash: string,
+): Promise<boolean> {
+  const row = await db.selectFrom("users").select("password_hash").where("id", "=", id).executeTakeFirst();
+  return row?.password_hash === passwordHash;
 }
 
 /** What people call the user. There is always one of these. */

@@ -6,6 +6,10 @@ import type { User } from "../people/users.ts";
 export interface Given {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** Of the form that asks for a new password, in place of the two above; and what is typed in there. */
+  readonly ticket?: string | undefined;
+  readonly newPassword?: string | undefined;
+  readonly repeatedPassword?: string | undefined;
   /** Network address that it comes from. */
   readonly address: string;
   /** Of the browser's cookie. */
@@ -38,6 +42,10 @@ export interface Attempt {
   identity: Identity | undefined;
   /** Each factor adds its own when it was passed, and nothing else does: `amr` is made of it. */
   readonly passed: Method[];
+  /** Written by the password factor: a hash of the password that takes the place of one of another kind. */
+  renewedHash: string | undefined;
+  /** Written by `changePassword`. */
+  newPassword: { readonly hash: string } | undefined;
   /** Written by `remember`. */
   deviceToken: string | undefined;
 }
@@ -61,7 +69,13 @@ export type SignInAnswer =
   | { readonly outcome: "refused" }
   /** Only to whoever has passed the factor: it tells that the user exists, and what the ban says. */
   | { readonly outcome: "banned"; readonly ban: StandingBan }
-  | { readonly outcome: "wait"; readonly waitMs: number };
+  | { readonly outcome: "wait"; readonly waitMs: number }
+  /** The face asks for a new password, and gives the ticket back with it. */
+  | { readonly outcome: "change_password"; readonly ticket: string; readonly problem?: PasswordProblem }
+  /** The ticket is of no use any more: the sign-in begins anew. */
+  | { readonly outcome: "too_late" };
+
+export type PasswordProblem = "too_short" | "too_long" | "not_repeated" | "not_new";
 
 /** Gives an answer that ends the sign-in here, or nothing, and then the next step runs. */
 export type Step = (attempt: Attempt) => Promise<SignInAnswer | undefined> | SignInAnswer | undefined;

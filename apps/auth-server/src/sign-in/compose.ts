@@ -4,9 +4,10 @@ import type { KnownPlaces } from "../people/known-places.ts";
 import type { Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { boundedAttempts } from "./bounded-attempts.ts";
+import { createTickets } from "./change-password.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
-import { passwordTurns } from "./password-factor.ts";
-import { createSignIn, type SignIn } from "./sign-in-machine.ts";
+import { passwordTurns } from "./password-turns.ts";
+import { createSignIn, type SignIn, type SignInOptions } from "./sign-in-machine.ts";
 
 export interface SigningIn {
   readonly signIn: SignIn;
@@ -27,6 +28,10 @@ export async function composeSignIn(options: {
   readonly clockSkewSeconds: number;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly operatorLog: Log;
+  /** Secret that all servers of the installation have. */
+  readonly ticketKey: string;
+  /** Ends what a user has, in the transaction of a changed password. */
+  readonly endAll: NonNullable<SignInOptions["endAll"]>;
 }): Promise<SigningIn> {
   const { storage, users, bans, knownPlaces, clock, randomBytes, operatorLog } = options;
   const guesses = createGuessLimit({
@@ -36,7 +41,18 @@ export async function composeSignIn(options: {
   });
   const inTurn = passwordTurns();
   return {
-    signIn: await createSignIn({ storage, users, bans, guesses, inTurn, knownPlaces, clock, randomBytes }),
+    signIn: await createSignIn({
+      storage,
+      users,
+      bans,
+      guesses,
+      inTurn,
+      knownPlaces,
+      tickets: createTickets({ key: options.ticketKey, users, clock }),
+      endAll: options.endAll,
+      clock,
+      randomBytes,
+    }),
     guesses,
     hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),
   };

@@ -3,12 +3,14 @@ import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { LONGEST_PASSWORD } from "../people/password-hash.ts";
 import { usernameKey } from "../people/username.ts";
 import type { User, Users } from "../people/users.ts";
-import type { GivenField, Step } from "./attempt.ts";
+import type { Attempt, GivenField, SignInAnswer, Step } from "./attempt.ts";
+import type { Tickets } from "./change-password.ts";
 
 const FIELDS: readonly GivenField[] = ["username", "password"];
 
 /** An empty field is none: it is asked for, and no guess. */
 export const askForMissing: Step = ({ given }) => {
+  if (given.ticket !== undefined) return undefined;
   const fields = FIELDS.filter((field) => (given[field] ?? "") === "");
   return fields.length === 0 ? undefined : { outcome: "ask", fields };
 };
@@ -16,13 +18,16 @@ export const askForMissing: Step = ({ given }) => {
 export interface IdentifyOptions {
   readonly users: Users;
   readonly knownPlaces: KnownPlaces;
+  readonly tickets: Pick<Tickets, "read">;
   readonly nobody: Owner;
 }
 
 /** A name that cannot be anybody's, and a password that cannot be one, are refused like wrong ones. */
 export const identify =
-  ({ users, knownPlaces, nobody }: IdentifyOptions): Step =>
+  ({ users, knownPlaces, tickets, nobody }: IdentifyOptions): Step =>
   async (attempt) => {
+    if (attempt.given.ticket !== undefined)
+      return identifyByTicket(attempt, attempt.given.ticket, { knownPlaces, tickets });
     const { username = "", password = "", deviceTokens = [], ...from } = attempt.given;
     const key = usernameKey(username);
     if (key === undefined || password.length > LONGEST_PASSWORD) return { outcome: "refused" };
@@ -38,4 +43,25 @@ export const identify =
 function ownerOf(user: User | undefined, nobody: Owner): Owner {
   if (user === undefined) return nobody;
   return { id: user.id, password_hash: user.password_hash ?? nobody.password_hash };
+}
+
+/** Whoever was identified in the form before, and passed the factor there. */
+async function identifyByTicket(
+  attempt: Attempt,
+  ticket: string,
+  { knownPlaces, tickets }: Pick<IdentifyOptions, "knownPlaces" | "tickets">,
+): Promise<SignInAnswer | undefined> {
+  const found = await tickets.read(ticket);
+  if (found?.user.password_hash == null) return { outcome: "too_late" };
+  const { user, passed } = found;
+  const owner = { id: user.id, password_hash: found.user.password_hash };
+  const address = addressGroup(attempt.given.address);
+  const standing = await knownPlaces.standingOf(owner, {
+    deviceTokens: attempt.given.deviceTokens ?? [],
+    address,
+  });
+  const key = user.username_key ?? user.email_key ?? "";
+  attempt.identity = { usernameKey: key, address, standing, user, owner };
+  attempt.passed.push(...passed);
+  return undefined;
 }

@@ -2,7 +2,8 @@
 import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
-import type { GivenField, SignedIn, SignInAnswer } from "./attempt.ts";
+import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
+import type { GivenField, PasswordProblem, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn } from "./sign-in-machine.ts";
 
@@ -11,9 +12,13 @@ export interface SignInForm {
   readonly status?: number;
   readonly username?: string | undefined;
   readonly problem?: string;
-  readonly fields?: { readonly username?: string | undefined; readonly password?: string | undefined };
+  readonly fields?: Readonly<Partial<Record<FormField, string>>>;
+  /** In place of the name and the password, a new password is asked for. */
+  readonly ticket?: string;
   readonly retryAfterSeconds?: number;
 }
+
+type FormField = GivenField | "newPassword" | "repeatedPassword";
 
 export type FormAnswer = ({ readonly signedIn: SignedIn } | { readonly signedIn?: undefined }) & SignInForm;
 
@@ -36,12 +41,13 @@ export async function signInThrough(
   { signIn, deviceCookie, clientAddressOf }: SignInFormOptions,
   { request, reply }: Exchange,
 ): Promise<FormAnswer> {
-  const { username, password } = textsOf(request.body);
+  const { username, password, ticket, newPassword, repeatedPassword } = textsOf(request.body);
   const shown = username.slice(0, MAX_SHOWN);
   try {
     const answer = await signIn({
       username,
       password,
+      ...(ticket === "" ? {} : { ticket, newPassword, repeatedPassword }),
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
       signal: leavingOf(reply),
@@ -52,7 +58,13 @@ export async function signInThrough(
     return formOf(answer, shown);
   } catch (error) {
     if (!hasCode(error, "sign_in_busy")) throw error;
-    return { status: 503, username: shown, problem: error.message, retryAfterSeconds: BUSY_RETRY_SECONDS };
+    const again = {
+      status: 503,
+      username: shown,
+      problem: error.message,
+      retryAfterSeconds: BUSY_RETRY_SECONDS,
+    };
+    return ticket === "" ? again : { ...again, ticket };
   }
 }
 
@@ -64,15 +76,31 @@ function leavingOf({ raw }: FastifyReply): AbortSignal {
 }
 
 /** A field that is missing, or came twice, is an empty one. */
-function textsOf(body: unknown): { username: string; password: string } {
-  const { username, password } = (body ?? {}) as Record<string, unknown>;
-  const text = (value: unknown) => (typeof value === "string" ? value : "");
-  return { username: text(username), password: text(password) };
+function textsOf(body: unknown) {
+  const fields = (body ?? {}) as Record<string, unknown>;
+  const text = (name: string): string => {
+    const value = fields[name];
+    return typeof value === "string" ? value : "";
+  };
+  return {
+    username: text("username"),
+    password: text("password"),
+    ticket: text("ticket"),
+    newPassword: text("newPassword"),
+    repeatedPassword: text("repeatedPassword"),
+  };
 }
 
 const ASKED_FOR: Readonly<Record<GivenField, string>> = {
   username: "Enter your username.",
   password: "Enter your password.",
+};
+
+const CHANGE_PROBLEMS: Readonly<Record<PasswordProblem, SignInForm["fields"] & object>> = {
+  too_short: { newPassword: `Use ${SHORTEST_PASSWORD} characters or more.` },
+  too_long: { newPassword: `Use ${LONGEST_PASSWORD} characters at most.` },
+  not_repeated: { repeatedPassword: "This is not the same as the new password. Enter both again." },
+  not_new: { newPassword: "This is the password that you have. Choose another." },
 };
 
 /** One text for every cause: whether the user exists is nobody's business. */
@@ -94,6 +122,13 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
       return refusedForm(username);
     case "banned":
       return { status: 403, username, problem: textOfBan(answer.ban) };
+    case "too_late":
+      return { status: 422, username, problem: "This page was open for too long. Sign in again." };
+    case "change_password": {
+      const { ticket, problem } = answer;
+      if (problem === undefined) return { username, ticket };
+      return { status: 422, username, ticket, fields: CHANGE_PROBLEMS[problem] };
+    }
     case "wait": {
       const seconds = Math.max(1, Math.ceil(answer.waitMs / 1000));
       const problem = `Too many attempts to sign in. Wait ${seconds} ${seconds === 1 ? "second" : "seconds"}, then try again. Trying sooner does not help.`;

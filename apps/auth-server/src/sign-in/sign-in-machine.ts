@@ -7,18 +7,16 @@ import type { Bans } from "../bans/bans.ts";
 import { isWhole } from "../bans/standing-bans.ts";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { hashPassword } from "../people/password-hash.ts";
-import { lockActive, type Users } from "../people/users.ts";
+import { hasPassword, lockActive, type Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
 import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
+import { changePassword, createTickets, type Tickets } from "./change-password.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { askForMissing, identify } from "./identify.ts";
-import {
-  type PasswordTurns,
-  type PasswordTurnsOptions,
-  passwordFactor,
-  passwordTurns,
-} from "./password-factor.ts";
+import { passwordFactor } from "./password-factor.ts";
+import { type PasswordTurns, type PasswordTurnsOptions, passwordTurns } from "./password-turns.ts";
 
 /** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
 export type SignIn = (given: Given) => Promise<SignInAnswer>;
@@ -32,6 +30,10 @@ export interface SignInOptions extends PasswordTurnsOptions {
   readonly inTurn?: PasswordTurns;
   readonly knownPlaces: KnownPlaces;
   readonly clock: Clock;
+  /** Default: tickets that no other server takes. */
+  readonly tickets?: Tickets;
+  /** Ends what the user has, in the transaction of a changed password. Default: nothing. */
+  readonly endAll?: (transaction: WriteTransaction, userId: string) => Promise<void>;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -44,7 +46,14 @@ export async function createSignIn(options: SignInOptions): Promise<SignIn> {
 
 /** Runs the steps in turn, up to the first that answers. */
 export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignInAnswer> {
-  const attempt: Attempt = { given, identity: undefined, passed: [], deviceToken: undefined };
+  const attempt: Attempt = {
+    given,
+    identity: undefined,
+    passed: [],
+    renewedHash: undefined,
+    newPassword: undefined,
+    deviceToken: undefined,
+  };
   for (const [, step] of steps) {
     const answer = await step(attempt);
     if (answer !== undefined) return answer;
@@ -53,14 +62,21 @@ export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignI
 }
 
 export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps {
-  const { users, knownPlaces, guesses, inTurn = passwordTurns(options) } = options;
+  const {
+    users,
+    knownPlaces,
+    guesses,
+    inTurn = passwordTurns(options),
+    tickets = ownTickets(options),
+  } = options;
   return [
     ["ask for what is missing", askForMissing],
-    ["identify: which account, and from where", identify({ users, knownPlaces, nobody })],
+    ["identify: which account, and from where", identify({ users, knownPlaces, tickets, nobody })],
     ["wait where somebody guesses", waitForGuesses(guesses)],
-    ["first factor: the password", passwordFactor({ guesses, inTurn })],
+    ["first factor: the password", passwordFactor({ guesses, inTurn, users })],
     ["refuse whoever may not sign in", refuseInactive(options)],
-    // A second factor goes here, and after it what the user must do first: before anything is remembered or opened.
+    // A second factor goes here. Then what the user must do first: before anything is remembered or opened.
+    ["required action: change the password", changePassword({ tickets, inTurn, users })],
     ["remember this device and address", remember(options)],
   ];
 }
@@ -73,7 +89,8 @@ async function ownerForNobody({ randomBytes }: SignInOptions): Promise<Owner> {
 
 const waitForGuesses =
   (guesses: GuessLimit): Step =>
-  async ({ identity }) => {
+  async ({ identity, passed }) => {
+    if (passed.length > 0) return undefined;
     const waitMs = await guesses.look(identity!);
     return waitMs > 0 ? { outcome: "wait", waitMs } : undefined;
   };
@@ -89,26 +106,56 @@ const refuseInactive =
     return ban === undefined ? { outcome: "refused" } : { outcome: "banned", ban };
   };
 
+const ownTickets = ({ users, clock, randomBytes }: SignInOptions): Tickets =>
+  createTickets({ key: Buffer.from(randomBytes(32)).toString("hex"), users, clock });
+
 const remember = (options: SignInOptions): Step => {
-  const { storage, guesses, knownPlaces, clock, randomBytes } = options;
+  const { storage, randomBytes } = options;
   const refuse = refuseInactive(options);
   return async (attempt) => {
-    const identity = attempt.identity!;
-    const { standing, address, owner } = identity;
+    const { standing } = attempt.identity!;
     const deviceToken =
       standing.kind === "device" ? standing.token : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
-    const isActive = await storage.write(async (transaction) => {
-      // Once more: a disabling forgets all places, and a sign-in that it overtook must not bring one back.
-      if (!(await lockActive(transaction, owner.id, wholeSeconds(clock)))) return false;
-      await guesses.succeeded(transaction, identity);
-      await knownPlaces.remember(transaction, owner, { deviceToken, address });
-      return true;
-    });
-    if (!isActive) return (await refuse(attempt)) ?? { outcome: "refused" };
+    const isStillSo = await storage.write((transaction) =>
+      rememberIn(transaction, attempt, { ...options, deviceToken }),
+    );
+    if (!isStillSo) return (await refuse(attempt)) ?? { outcome: "refused" };
     attempt.deviceToken = deviceToken;
     return undefined;
   };
 };
+
+/** Gives whether the user may still sign in, with the password that was checked. */
+async function rememberIn(
+  transaction: WriteTransaction,
+  attempt: Attempt,
+  {
+    users,
+    guesses,
+    knownPlaces,
+    endAll,
+    clock,
+    deviceToken,
+  }: SignInOptions & { readonly deviceToken: string },
+): Promise<boolean> {
+  const identity = attempt.identity!;
+  const { id, password_hash } = identity.owner;
+  // Once more: a disabling forgets all places, and a sign-in that it overtook must not bring one back; nor may a password that is not it any more.
+  if (!(await lockActive(transaction, id, wholeSeconds(clock)))) return false;
+  if (!(await hasPassword(transaction, id, password_hash))) return false;
+  await guesses.succeeded(transaction, identity);
+  const changed = attempt.newPassword;
+  if (changed !== undefined) {
+    await users.setPassword(transaction, id, { hash: changed.hash, mustChange: false });
+    await endAll?.(transaction, id);
+  } else if (attempt.renewedHash !== undefined) {
+    await users.renewHash(transaction, id, attempt.renewedHash);
+  }
+  const hash = changed?.hash ?? attempt.renewedHash ?? password_hash;
+  const { address } = identity;
+  await knownPlaces.remember(transaction, { id, password_hash: hash }, { deviceToken, address });
+  return true;
+}
 
 /** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
 function signedInBy({ identity, passed, deviceToken }: Attempt): SignedIn {

@@ -72,10 +72,11 @@ export async function passPagesTo(browser: PlainBrowser, start: URL, passing: Pa
   return page.url;
 }
 
+/** Types the texts into the form, if it is one that asks for a password, and sends it. */
 export function pressFirst(
   browser: PlainBrowser,
   page: Page,
-  credentials = ALICE,
+  credentials: Readonly<Record<string, string>> = ALICE,
   isThere = isEnd,
 ): Promise<Page> {
   const [form] = page.forms;

@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { Bans } from "../../src/bans/bans.ts";
 import { KnownPlaces } from "../../src/people/known-places.ts";
 import { createGuessLimit, type GuessLimit } from "../../src/sign-in/guess-limit.ts";
-import { checksAtOnce } from "../../src/sign-in/password-factor.ts";
+import { checksAtOnce } from "../../src/sign-in/password-turns.ts";
 import {
   createSignIn,
   runSignIn,
@@ -83,6 +83,7 @@ describe("signing in", () => {
       "wait where somebody guesses",
       "first factor: the password",
       "refuse whoever may not sign in",
+      "required action: change the password",
       "remember this device and address",
     ]);
   });

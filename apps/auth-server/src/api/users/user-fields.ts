@@ -1,6 +1,7 @@
 /** What can be said of a user in a request: the same for a new one, for a change and for a line of an import. */
 import { checkInput, type Problem, ProblemsError } from "@portcullis/http-api";
 import { z } from "zod";
+import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../../people/password-hash.ts";
 import { problemOfUsername } from "../../people/username.ts";
 import type { UserFields } from "../../people/users.ts";
 
@@ -13,8 +14,6 @@ const text = (most: number) =>
     .max(most)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "has control characters; leave them out");
 
-const SHORTEST_PASSWORD = 8;
-const LONGEST_PASSWORD = 1024;
 export const passwordSchema = z
   .string()
   .min(SHORTEST_PASSWORD, `Must have ${SHORTEST_PASSWORD} characters at least.`)
