@@ -446,6 +446,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       receipts,
       guesses: parts.signingIn.guesses,
       hashInTurn: parts.signingIn.hashInTurn,
+      log: operatorLog,
       forget: [forgetConsents, forgetRoles],
       authority,
     }),

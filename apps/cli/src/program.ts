@@ -13,6 +13,7 @@ import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
 import { addRevocationsWatch } from "./commands/revocations-watch.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addUsers } from "./commands/users.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
 import { addWhoami } from "./commands/whoami.ts";
 import type { Cli } from "./session.ts";
@@ -63,8 +64,12 @@ export function createProgram(cli: Cli): Command {
   addRevocationsShow(revocations, cli);
   addRevocationsWatch(revocations, cli);
   addVerifiers(program, cli);
-  const users = program.command("users").description("disable and enable users").helpCommand(false);
+  const users = program
+    .command("users")
+    .description("find, create, change, import, disable and delete users")
+    .helpCommand(false);
   addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
+  addUsers(users, cli);
   addBans(program, cli);
   const apps = program.command("apps").description("disable and enable apps").helpCommand(false);
   addAppsVerbs(apps.addHelpText("after", APPS_EXAMPLES), cli);
@@ -107,10 +112,11 @@ Needs the scope revocations.inspect; watch needs revocations.read as well.`;
 
 const USERS_EXAMPLES = `
 Examples:
+  portcullis users list ali
   portcullis users disable alice --note "left the company"
-  portcullis users enable alice
+  portcullis users import users.ndjson
 
-Needs the scope users.write.`;
+Needs the scope users.read for list, show and export, users.write for the others.`;
 
 const APPS_EXAMPLES = `
 Examples:

@@ -60,6 +60,7 @@ function giveScopes({ clients, issuer }: Document): void {
     "revocations.inspect",
     "keys.read",
     "keys.write",
+    "users.read",
     "users.write",
     "bans.read",
     "bans.write",

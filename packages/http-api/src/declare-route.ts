@@ -3,6 +3,7 @@
  * and the OpenAPI document follow from it: `mountRoutes` takes nothing else, so that no route lacks any of it.
  */
 import type { ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import type { ErrorDefinition } from "@portcullis/protocol";
 import type { z } from "zod";
 import type { Caller } from "./caller.ts";
@@ -59,6 +60,8 @@ export interface Call<Path = unknown, Query = unknown, Headers = unknown, Body =
   readonly query: Query;
   readonly headers: Headers;
   readonly body: Body;
+  /** What is uploaded, of a route that takes that. */
+  upload(): Readable;
   /** Aborts when the caller hangs up: nobody is left to wait for the answer. */
   gone(): AbortSignal;
 }
@@ -93,6 +96,8 @@ export interface RouteDeclaration<
     /** A patch (RFC 7396), with a schema of `mergePatchOf`: its own media type is taken as well. */
     readonly isMergePatch?: boolean;
   };
+  /** In place of a body: what the route reads by itself, as it comes and however long it is. */
+  readonly upload?: { readonly mediaType: string; readonly says: string; readonly example: string };
   /**
    * Of a POST: it takes `Idempotency-Key`, and is made once for each key of a caller, however often it is sent. All its answers
    * are JSON, and are kept.

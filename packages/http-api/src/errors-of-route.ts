@@ -10,7 +10,7 @@ export function commonErrorsOf(route: DeclaredRoute): readonly ErrorDefinition[]
   const hasVersions = Object.hasOwn(parameters?.headers?.shape ?? {}, "If-Match");
   return [
     ...(isRead || isRepeatable ? httpApiError.definitions("invalid_request") : []),
-    ...(body === undefined ? [] : UNREADABLE_BODY),
+    ...(body === undefined && route.upload === undefined ? [] : UNREADABLE_BODY),
     ...(hasVersions ? httpApiError.definitions("precondition_failed") : []),
     ...(isRepeatable
       ? httpApiError.definitions("idempotency_key_in_progress", "idempotency_key_reused")

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Authenticate, callerOf, requireScope } from "./caller.ts";
@@ -18,8 +19,9 @@ import {
 } from "./error-forms.ts";
 import { httpApiError } from "./errors.ts";
 import { callerIdOf, fingerprintOf, IDEMPOTENCY_KEY, type IdempotencyKeys, makeOnce } from "./idempotency.ts";
+import { MERGE_PATCH_TYPE } from "./merge-patch.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
-import { readJsonOnly, refuseMergePatch } from "./read-json-only.ts";
+import { readJsonOnly, refuseOtherTypes } from "./read-json-only.ts";
 
 export interface MountOptions extends ErrorHandlerOptions {
   /** Every route with a scope authenticates before its body is read. */
@@ -56,18 +58,22 @@ export function mountRoutes(
   { authenticate, form, idempotencyKeys }: Omit<MountOptions, "log">,
 ): void {
   app.decorateRequest("caller");
-  readJsonOnly(app);
+  const uploads = [...new Set(routes.flatMap(({ upload }) => upload?.mediaType ?? []))];
+  readJsonOnly(app, uploads);
+  const mediaTypes = [JSON_TYPE, MERGE_PATCH_TYPE, ...uploads];
   for (const route of routes)
-    mountRoute(app, { authenticate, idempotencyKeys, declaration: { route, form } });
+    mountRoute(app, { authenticate, idempotencyKeys, mediaTypes, declaration: { route, form } });
 }
 
 interface MountedParts extends Pick<MountOptions, "authenticate" | "idempotencyKeys"> {
+  /** Of all routes of the mount. */
+  readonly mediaTypes: readonly string[];
   readonly declaration: MountedDeclaration;
 }
 
 function mountRoute(
   app: FastifyInstance,
-  { authenticate, idempotencyKeys, declaration }: MountedParts,
+  { authenticate, idempotencyKeys, mediaTypes, declaration }: MountedParts,
 ): void {
   const { route, form } = declaration;
   checkDeclaration(route);
@@ -78,9 +84,16 @@ function mountRoute(
     exposeHeadRoute: false,
     config: { declaration },
     ...(route.scope === ANYBODY ? {} : { onRequest: requireScope(authenticate, route.scope, form) }),
-    ...(route.body?.isMergePatch ? {} : { preParsing: refuseMergePatch }),
+    preParsing: refuseOtherTypes(mediaTypesOf(route), mediaTypes),
     handler: async (request, reply) => give(reply, await answer(request, reply), route),
   });
+}
+
+const JSON_TYPE = "application/json";
+
+function mediaTypesOf({ body, upload }: DeclaredRoute): readonly string[] {
+  if (upload !== undefined) return [upload.mediaType];
+  return body?.isMergePatch ? [JSON_TYPE, MERGE_PATCH_TYPE] : [JSON_TYPE];
 }
 
 type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<GivenAnswer>;
@@ -132,6 +145,7 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
     get caller() {
       return callerOf(request);
     },
+    upload: () => (request.body ?? Readable.from([])) as Readable,
     gone: () => goneOf(reply),
   };
   const { "Idempotency-Key": key } = (keyHeaders || {}) as z.output<typeof keyHeadersSchema>;

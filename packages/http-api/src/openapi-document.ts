@@ -113,9 +113,14 @@ function operationOf({ route, form }: Declared): ZodOpenApiOperationObject {
 }
 
 function requestOf(route: DeclaredRoute): Partial<ZodOpenApiOperationObject> {
-  const { parameters: { path, query } = {}, body } = route;
+  const { parameters: { path, query } = {}, body, upload } = route;
   const header = headersOfRequest(route);
   const requestParams = { ...(path && { path }), ...(query && { query }), ...(header && { header }) };
+  if (upload !== undefined) {
+    const { mediaType, says, example } = upload;
+    const content = { [mediaType]: { schema: { type: "string" as const }, example } };
+    return { requestParams, requestBody: { required: true, description: says, content } };
+  }
   if (body?.schema === undefined) return { requestParams };
   const { schema, example, mayBeAbsent = false, isMergePatch = false } = body;
   const types = isMergePatch ? [MERGE_PATCH_TYPE, JSON_TYPE] : [JSON_TYPE];

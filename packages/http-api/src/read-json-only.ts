@@ -3,19 +3,27 @@ import { MERGE_PATCH_TYPE } from "./merge-patch.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 
-/** Its own parser: what the rest of the server does with bodies must not change this API. */
-export function readJsonOnly(app: FastifyInstance): void {
+/** Its own parsers: what the rest of the server does with bodies must not change this API. `uploads`: media types that routes read by themselves. */
+export function readJsonOnly(app: FastifyInstance, uploads: readonly string[]): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     ["application/json", MERGE_PATCH_TYPE],
     { parseAs: "string", bodyLimit: BODY_LIMIT_BYTES },
     app.getDefaultJsonParser("error", "error"),
   );
+  if (uploads.length > 0)
+    app.addContentTypeParser([...uploads], (_request, payload, done) => done(null, payload));
 }
 
-/** Refuses the media type of patches where a body is none: it would be read as something that it does not mean to be. */
-export async function refuseMergePatch({ headers }: FastifyRequest): Promise<void> {
-  const type = headers["content-type"] ?? "";
-  if (type.split(";", 1)[0]!.trim().toLowerCase() === MERGE_PATCH_TYPE)
-    throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type);
-}
+/**
+ * Returns what refuses the media types of other routes of the mount: a body would be read as something that it does not mean to be.
+ * Types that no route takes are Fastify's to refuse.
+ */
+export const refuseOtherTypes =
+  (taken: readonly string[], ofMount: readonly string[]) =>
+  async ({ headers }: FastifyRequest): Promise<void> => {
+    const type = headers["content-type"] ?? "";
+    const name = type.split(";", 1)[0]!.trim().toLowerCase();
+    if (ofMount.includes(name) && !taken.includes(name))
+      throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type);
+  };

@@ -31,6 +31,17 @@ export type UserAnswer = z.infer<typeof userSchema>;
 export const userListSchema = pageSchemaOf(userSchema);
 export type UserList = z.infer<typeof userListSchema>;
 
+/** A line of the answer of `POST /api/v1/users/import`. */
+export const userImportResultSchema = z.object({
+  line: z.int().describe("From 1, of this request."),
+  result: z.enum(["created", "unchanged", "failed"]),
+  sub: z.string().optional(),
+  code: z.string().describe("Of the catalogue, of one that failed.").optional(),
+  detail: z.string().optional(),
+  problems: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+export type UserImportResult = z.infer<typeof userImportResultSchema>;
+
 /** Answer of `POST /api/v1/users/{user}/unlock`. */
 export const userUnlockedSchema = z.object({
   sub: z.string(),

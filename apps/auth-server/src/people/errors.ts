@@ -8,5 +8,13 @@ export const peopleError = errorsOf({
     status: 409,
     text: "Another user has that e-mail address, and it is verified. Nothing was changed.",
   },
+  user_differs: {
+    status: 409,
+    text: "There is such a user already, who differs from the line. Nothing was changed.",
+  },
+  secrets_need_write: {
+    status: 403,
+    text: "Password hashes are for those who may set passwords: ask for a token with users.write as well.",
+  },
   sub_taken: { status: 409, text: "That sub is somebody's, or was. Nothing was changed." },
 });

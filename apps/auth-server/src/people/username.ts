@@ -28,8 +28,12 @@ export function problemOfUsername(username: string): string | undefined {
   if (username.includes("@")) return "is spelt like an e-mail address: usernames have no @";
   if (isShapedLikeSub(username))
     return "is spelt like a sub (22 characters of base64url, or a UUID): make it longer or shorter";
+  if (WORDS_OF_THE_API.has(usernameKey(username)!)) return "is a word of the API's paths; take another";
   return problemOfCharacters(username);
 }
+
+/** What stands where a user does: `/users/import`. */
+const WORDS_OF_THE_API: ReadonlySet<string> = new Set(["import", "export"]);
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -44,6 +44,7 @@ import { Credentials } from "./credentials.ts";
 import { askingOf, discover, type Issuer } from "./discover.ts";
 import { sayingItHere } from "./issuer-failure.ts";
 import { type Answer, type Sending, send } from "./send.ts";
+import { type ApiCall, UsersApi } from "./users-api.ts";
 
 interface ApiOptions {
   readonly settings: Settings;
@@ -55,14 +56,9 @@ interface ApiOptions {
   readonly now: () => number;
 }
 
-interface Call {
+interface Call extends ApiCall {
   /** Below which URL `path` is; default: the revocations. */
   readonly at?: "api";
-  readonly method?: "GET" | "POST" | "DELETE";
-  readonly path?: string;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
-  readonly waitSeconds?: number | undefined;
-  readonly body?: unknown;
 }
 
 /** Of a list below `/api/v1`. */
@@ -89,6 +85,7 @@ export class RevocationsApi {
   readonly issuer: Issuer;
   readonly #options: ApiOptions;
   readonly #credentials: Credentials;
+  readonly users = new UsersApi((schema, call) => this.#call(schema, { ...call, at: "api" }));
 
   static async connect(options: ApiOptions): Promise<RevocationsApi> {
     return new RevocationsApi(options, await discover(options.settings, options.sending));
@@ -264,10 +261,11 @@ export class RevocationsApi {
     const headers = {
       accept: "application/json",
       authorization: await this.#credentials.authorization({ refresh }),
-      ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      ...contentTypeOf(call),
       ...(call.waitSeconds === undefined ? {} : { prefer: `wait=${call.waitSeconds}` }),
     };
-    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
+    const content = call.text?.content ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
+    const body = content === undefined ? {} : { body: content };
     // What it was asked to wait comes on top of what the answer may take.
     const timeoutMs = sending.timeoutMs + (call.waitSeconds ?? 0) * 1000;
     return send(url, { method: call.method ?? "GET", headers, ...body }, { ...sending, timeoutMs });
@@ -292,4 +290,9 @@ export class RevocationsApi {
   #nameOf(call: Call): string {
     return `${call.method ?? "GET"} ${this.#urlOf(call)}`;
   }
+}
+
+function contentTypeOf({ body, text }: Call): { readonly "content-type"?: string } {
+  if (text !== undefined) return { "content-type": text.mediaType };
+  return body === undefined ? {} : { "content-type": "application/json" };
 }

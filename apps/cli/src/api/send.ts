@@ -19,13 +19,18 @@ export async function send(url: URL, init: RequestInit, sending: Sending): Promi
   const signal = AbortSignal.any([sending.signal, limit]);
   try {
     const response = await sending.fetch(url, { ...init, redirect: "error", signal });
-    return { status: response.status, body: jsonOf(await response.text()) };
+    const text = await response.text();
+    return { status: response.status, body: isLines(response) ? text : jsonOf(text) };
   } catch (cause) {
     if (sending.signal.aborted) throw sending.signal.reason;
     if (limit.aborted) throw timedOut(url, sending.timeoutMs);
     throw unreachable(url, cause);
   }
 }
+
+/** Texts of JSON, a line each: whoever has asked for them reads them. */
+const isLines = ({ headers }: Response): boolean =>
+  headers.get("content-type")?.startsWith("application/x-ndjson") ?? false;
 
 function jsonOf(text: string): unknown {
   try {

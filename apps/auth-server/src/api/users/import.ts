@@ -1,0 +1,248 @@
+/**
+ * `POST /api/v1/users/import`: users of another system, a JSON text a line. Each line is answered by a line, in order: a bad one is
+ * named, and the rest goes on. What is there already as the line says is left alone, so that an import that broke off is sent again.
+ */
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
+import { type DeclaredRoute, declareRoute, type Problem, ProblemsError } from "@portcullis/http-api";
+import { API_SCOPES, type Log, PortcullisError, type UserImportResult } from "@portcullis/protocol";
+import { z } from "zod";
+import { peopleError } from "../../people/errors.ts";
+import { insertCredentials } from "../../people/imported-credentials.ts";
+import { problemOfHash } from "../../people/password-hash.ts";
+import { isShapedLikeSub } from "../../people/username.ts";
+import { fieldsOf, namedWithSub, type User, type Users } from "../../people/users.ts";
+import { EXAMPLE_SID, OUTAGES } from "../../revocations/index.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { checkUserFields, userFieldsSchema } from "./user-fields.ts";
+
+export const NDJSON = "application/x-ndjson";
+const MAX_LINE_BYTES = 64 * 1024;
+/** At once: they share a transaction. */
+const LINES_PER_STEP = 50;
+const MAX_CREDENTIALS_OF_A_KIND = 20;
+
+export interface ImportOptions {
+  readonly users: Users;
+  readonly storage: Storage;
+  readonly log: Pick<Log, "error">;
+}
+
+const credentials = z
+  .array(z.record(z.string().max(100), z.json()))
+  .max(MAX_CREDENTIALS_OF_A_KIND)
+  .default([]);
+
+const passwordHashSchema = z
+  .string()
+  .max(1024)
+  .superRefine((hash, context) => {
+    const problem = problemOfHash(hash);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
+
+/** One line. */
+const importedUserSchema = userFieldsSchema.extend({
+  sub: z.string().refine(isShapedLikeSub, "must be 22 characters of base64url, or a UUID").optional(),
+  status: z.enum(["active", "disabled"]).default("active"),
+  passwordHash: passwordHashSchema.optional(),
+  totp: credentials,
+  upstream: credentials,
+  passkeys: credentials,
+});
+type ImportedUser = z.output<typeof importedUserSchema>;
+
+const EXAMPLE_LINE = {
+  sub: "018f2c1e-7a30-7c3e-8f53-0d2a5f0a1b2c",
+  username: "alice",
+  email: "alice@example.com",
+  emailVerified: true,
+  name: "Alice Example",
+  passwordHash: "$2b$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+};
+
+export const importRoute = (options: ImportOptions): DeclaredRoute =>
+  declareRoute({
+    tag: "Users",
+    operationId: "importUsers",
+    method: "POST",
+    path: "/users/import",
+    summary: "Import users: a JSON text a line, each answered by a line",
+    description:
+      "A line has the fields of a new user, and may have `sub`, `status`, `passwordHash` (argon2id, bcrypt, scrypt or PBKDF2), `totp`, `upstream` and `passkeys`. It is answered with `created`, `unchanged` (the user is there already, and as the line says) or `failed`, with its number. A request has 30 seconds: send a large file in parts, and a part that broke off again.",
+    scope: API_SCOPES.writeUsers,
+    upload: { mediaType: NDJSON, says: "A user a line.", example: `${JSON.stringify(EXAMPLE_LINE)}\n` },
+    answers: {
+      200: {
+        says: "What became of each line, in order.",
+        stream: NDJSON,
+        example: `${JSON.stringify({ line: 1, result: "created", sub: EXAMPLE_SID })}\n`,
+      },
+    },
+    errors: OUTAGES,
+    handle: async ({ upload }) => ({
+      status: 200,
+      stream: (response) => void importAll(options, upload(), response),
+    }),
+  });
+
+async function importAll(options: ImportOptions, upload: Readable, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { "content-type": NDJSON, "cache-control": "no-store" });
+  response.flushHeaders();
+  try {
+    for await (const lines of inSteps(linesOf(upload))) {
+      const results = await Promise.all(lines.map((line) => importLine(options, line)));
+      await write(response, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+    }
+    response.end();
+  } catch (error) {
+    // The caller is gone, or sends no more: what was answered is stored.
+    options.log.error({ event: "import_broke_off", error });
+    response.destroy();
+  }
+}
+
+async function write(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed) throw new Error("the caller of an import is gone");
+  if (!response.write(text)) await Promise.race([once(response, "drain"), once(response, "close")]);
+}
+
+interface Line {
+  readonly number: number;
+  /** Undefined: longer than a line may be. */
+  readonly bytes: Buffer | undefined;
+}
+
+async function* linesOf(upload: Readable): AsyncGenerator<Line> {
+  let number = 0;
+  let rest: Buffer = Buffer.alloc(0);
+  let isTooLong = false;
+  const take = (bytes: Buffer): Line => {
+    const line = { number: ++number, bytes: isTooLong || bytes.length > MAX_LINE_BYTES ? undefined : bytes };
+    isTooLong = false;
+    return line;
+  };
+  for await (const chunk of upload as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      yield take(Buffer.concat([rest, chunk.subarray(start, end)]));
+      rest = Buffer.alloc(0);
+      start = end + 1;
+    }
+    rest = Buffer.concat([rest, chunk.subarray(start)]);
+    if (rest.length <= MAX_LINE_BYTES) continue;
+    isTooLong = true;
+    rest = Buffer.alloc(0);
+  }
+  if (rest.length > 0 || isTooLong) yield take(rest);
+}
+
+/** What has come, as far as a step: a caller who waits for an answer before the next line is not kept waiting for more. */
+async function* inSteps(lines: AsyncGenerator<Line>): AsyncGenerator<Line[]> {
+  let step: Line[] = [];
+  for await (const line of lines) {
+    if (line.bytes !== undefined && line.bytes.toString("latin1").trim() === "") continue;
+    step.push(line);
+    if (step.length < LINES_PER_STEP) continue;
+    yield step;
+    step = [];
+  }
+  if (step.length > 0) yield step;
+}
+
+async function importLine(options: ImportOptions, { number, bytes }: Line): Promise<UserImportResult> {
+  try {
+    const user = readLine(bytes);
+    const { sub, isNew } = await options.storage.write((transaction) => store(transaction, options, user));
+    return { line: number, result: isNew ? "created" : "unchanged", sub };
+  } catch (error) {
+    return { line: number, result: "failed", ...failureOf(error, options) };
+  }
+}
+
+function failureOf(
+  error: unknown,
+  { log }: ImportOptions,
+): Pick<UserImportResult, "code" | "detail" | "problems"> {
+  if (error instanceof ProblemsError)
+    return { code: error.code, detail: error.message, problems: [...error.problems] };
+  if (error instanceof PortcullisError) return { code: error.code, detail: error.message };
+  log.error({ event: "import_line_failed", error });
+  return { code: "server_error", detail: "Something failed here; it was logged." };
+}
+
+function readLine(bytes: Buffer | undefined): ImportedUser {
+  if (bytes === undefined) throw problem(`Longer than ${MAX_LINE_BYTES} bytes; make it shorter.`);
+  const user = checkUserFields(importedUserSchema, jsonIn(bytes));
+  const { sub, username, emailVerified } = user;
+  if (sub === undefined && username === undefined && !emailVerified)
+    throw new ProblemsError([
+      {
+        field: "username",
+        message:
+          "Missing, and so are sub and a verified email: sent again, the line could not be told from a new one.",
+      },
+    ]);
+  return user;
+}
+
+function jsonIn(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    // The message of the parser quotes the text, which may hold a hash.
+    throw problem(error instanceof SyntaxError ? "Is no JSON text." : "Is not UTF-8.");
+  }
+}
+
+const problem = (message: string): ProblemsError =>
+  new ProblemsError([{ field: "line", message } satisfies Problem]);
+
+async function store(
+  transaction: WriteTransaction,
+  { users }: ImportOptions,
+  imported: ImportedUser,
+): Promise<{ readonly sub: string; readonly isNew: boolean }> {
+  const { sub, status, passwordHash = null, totp, upstream, passkeys, ...fields } = imported;
+  const known = await find(transaction, users, imported);
+  if (known !== undefined) return assertSame(known, imported);
+  const isDisabled = status === "disabled";
+  const user = await users.create(transaction, {
+    ...fields,
+    sub,
+    passwordHash,
+    disabled: isDisabled,
+    origin: "import",
+  });
+  await insertCredentials(transaction, user, { totp, upstream, passkey: passkeys });
+  return { sub: user.id, isNew: true };
+}
+
+async function find(
+  transaction: WriteTransaction,
+  users: Users,
+  { sub, username, email, emailVerified }: ImportedUser,
+): Promise<User | undefined> {
+  const names = [sub, username, emailVerified ? email : undefined];
+  for (const name of names) {
+    const found = name === undefined ? undefined : await users.search(transaction, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const COMPARED = ["username", "email", "emailVerified", "name", "picture", "locale", "attributes"] as const;
+
+/** The password is not compared: a sign-in since has hashed it anew. Throws `user_differs`. */
+function assertSame(known: User, imported: ImportedUser) {
+  const stored = fieldsOf(known);
+  const differing: string[] = COMPARED.filter((field) => !isDeepStrictEqual(stored[field], imported[field]));
+  if (imported.sub !== undefined && imported.sub !== known.id) differing.unshift("sub");
+  if (differing.length === 0) return { sub: known.id, isNew: false };
+  throw peopleError("user_differs", {
+    text: `There is ${namedWithSub(known)} already, and the line says another ${differing.join(", ")}. An import changes nobody. Nothing was changed.`,
+  });
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { userListSchema, userSchema } from "@portcullis/protocol";
+import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+async function fileWith(t: TestContext, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "portcullis-cli-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "file");
+  await writeFile(file, text);
+  return file;
+}
+
+test("a user is created, found, changed, given a password, unlocked and deleted", async (t) => {
+  const cli = await cliUnderTest(t);
+  const first = await fileWith(t, "a first password\n");
+  const created = await cli.run([
+    "users",
+    "create",
+    "carol",
+    "--name",
+    "Carol Example",
+    "--password-file",
+    first,
+  ]);
+  assert.deepEqual([created.code, created.err], [EXIT.ok, ""]);
+  assert.match(created.out, /^Created: carol\.\n/);
+  const credentials = { username: "carol", password: "a first password" };
+  const { claims, access_token } = await signIn(cli.server, { credentials });
+  const listed = await cli.run("users list car");
+  assert.match(
+    listed.out,
+    new RegExp(`^USER +NAME +E-MAIL +STATUS +SUB\ncarol +Carol Example +active +${claims.sub}\n$`),
+  );
+  const all = userListSchema.parse(JSON.parse((await cli.run("users list --json --limit 2")).out));
+  assert.deepEqual([all.items.length, typeof all.next], [2, "string"]);
+  assert.match((await cli.run("users list --limit 1")).out, /There are more/);
+  const changed = await cli.run([
+    "users",
+    "update",
+    "carol",
+    "--email",
+    "carol@example.com",
+    "--attributes",
+    '{"a":1}',
+  ]);
+  assert.match(changed.out, /^Changed: carol\.\n/);
+  const shown = userSchema.parse(JSON.parse((await cli.run("users show carol --json")).out));
+  assert.deepEqual(
+    [shown.email, shown.emailVerified, shown.attributes],
+    ["carol@example.com", false, { a: 1 }],
+  );
+  const cleared = await cli.run(["users", "update", "carol", "--email", ""]);
+  assert.equal(cleared.code, EXIT.ok);
+  assert.doesNotMatch((await cli.run("users show carol")).out, /example\.com/);
+  const second = await fileWith(t, "a second password");
+  const set = await cli.run(["users", "password", "carol", "--password-file", second, "--must-change"]);
+  assert.match(set.out, /^Password set: carol \(\S{22}\)\.\nRevoked/);
+  assert.equal(verdictOf(cli.server, access_token), "password_changed");
+  assert.match((await cli.run("users unlock carol")).out, /no failed sign-ins to forget: carol/);
+  const deleted = await cli.run("users delete carol --note left");
+  assert.deepEqual([deleted.code, deleted.out.split("\n")[0]], [EXIT.ok, `Deleted: carol (${claims.sub}).`]);
+  assert.equal((await cli.run("users show carol")).code, EXIT.error);
+});
+
+test("users are imported from a file: bad lines are named, and the file may be sent again", async (t) => {
+  const cli = await cliUnderTest(t);
+  const lines = Array.from({ length: 450 }, (_, at) => JSON.stringify({ username: `user-${at}` }));
+  lines[210] = '{"username":"a@b"}';
+  const file = await fileWith(t, `${lines.join("\n")}\n`);
+  const { code, out, err } = await cli.run(["users", "import", file]);
+  assert.deepEqual([code, out], [EXIT.error, "Imported: 449 created, 0 unchanged, 1 failed.\n"]);
+  assert.match(err, /^line 211: username: /m);
+  assert.match(err, /^200 lines: 200 created, 0 unchanged, 0 failed$/m);
+  lines[210] = JSON.stringify({ username: "mended" });
+  const mended = await fileWith(t, lines.join("\n"));
+  const again = await cli.run(["users", "import", mended, "--json"]);
+  assert.deepEqual(
+    [again.code, JSON.parse(again.out)],
+    [EXIT.ok, { lines: 450, created: 1, unchanged: 449, failed: 0 }],
+  );
+  const rest = await cli.run(["users", "import", mended, "--from", "441"]);
+  assert.equal(rest.out, "Imported: 0 created, 10 unchanged, 0 failed.\n");
+  const exported = (await cli.run("users export")).out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(exported.filter(({ username }) => /^user-|^mended/.test(username)).length, 450);
+  assert.equal((await cli.run("users import nowhere.ndjson")).code, EXIT.usage);
+});
+
+test("what is wrong with a command line is said before anything is asked for", async (t) => {
+  const cli = await cliUnderTest(t);
+  for (const [command, expected] of [
+    ["users update alice", /Nothing to change/],
+    ["users update alice --attributes []", /JSON object/],
+    ["users create x --email-verified maybe", /yes or no/],
+    ["users password alice --password-file nowhere", /cannot read nowhere/],
+    ["users list --status gone", /active, disabled/],
+  ] as const) {
+    const { code, err } = await cli.run(command);
+    assert.equal(code, EXIT.usage, command);
+    assert.match(err, expected);
+  }
+});
