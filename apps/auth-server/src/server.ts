@@ -13,6 +13,7 @@ import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { bansRoutes } from "./api/bans/bans-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
+import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
@@ -295,6 +296,15 @@ async function compose(
     operatorLog,
     testHooks,
   });
+  const idempotencyKeys = new SqlIdempotencyKeys({
+    storage,
+    clock,
+    times,
+    randomBytes,
+    // The oldest: every server that runs has it.
+    secret: cookieKeys.at(-1)!,
+    operatorLog,
+  });
   // Before the routes: what is refused here costs nothing below.
   limitStoringRequests(app, {
     limits,
@@ -312,6 +322,7 @@ async function compose(
     ring,
     endBelow,
     blastRadiusOf,
+    idempotencyKeys,
     revocations,
     people,
     roles,
@@ -326,7 +337,11 @@ async function compose(
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
-    await pruneOidc({ storage, times, more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy] });
+    await pruneOidc({
+      storage,
+      times,
+      more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune],
+    });
     await clientSecrets.storeUses();
     await ring.tidy();
   };
@@ -395,6 +410,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly ring: KeyRing;
   readonly endBelow: EndBelow;
   readonly blastRadiusOf: BlastRadiusOf;
+  readonly idempotencyKeys: SqlIdempotencyKeys;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
@@ -409,6 +425,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     ring,
     endBelow,
     blastRadiusOf,
+    idempotencyKeys,
     configuration,
     storage,
     clock,
@@ -486,7 +503,9 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
     }),
     rolesRoutes({ users: people.users, roles, storage, authority, blastRadiusOf, receipts }),
   ];
-  void app.register(apiRoutes({ authenticate, log: operatorLog }, features), { prefix: API_PATH });
+  void app.register(apiRoutes({ authenticate, log: operatorLog, idempotencyKeys }, features), {
+    prefix: API_PATH,
+  });
   const { issuer, apiResource } = configuration;
   const { routes } = parts;
   void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, log: operatorLog }));

@@ -1,4 +1,5 @@
 import type { AccountTables } from "./tables/account.ts";
+import type { ApiTables } from "./tables/api.ts";
 import type { AppTables } from "./tables/apps.ts";
 import type { BanTables } from "./tables/bans.ts";
 import type { KeyTables } from "./tables/keys.ts";
@@ -20,6 +21,7 @@ export interface Database
     AppTables,
     BanTables,
     SpaceTables,
-    RoleTables {}
+    RoleTables,
+    ApiTables {}
 
 export type Dialect = "sqlite" | "postgres";

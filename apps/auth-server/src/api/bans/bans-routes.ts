@@ -267,7 +267,7 @@ const readRoute = ({ bans }: BansRoutesOptions) =>
     operationId: "readBan",
     method: "GET",
     path: "/bans/{id}",
-    summary: "Read a ban",
+    summary: "Read one ban, with the user and the reason",
     scope: API_SCOPES.readBans,
     parameters: { path: banPath },
     answers: { 200: { says: "The ban.", schema: banSchema, example: EXAMPLE } },

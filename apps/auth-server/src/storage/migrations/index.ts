@@ -21,6 +21,7 @@ import { addBans } from "./0019-bans.ts";
 import { addSessions } from "./0020-sessions.ts";
 import { addApps } from "./0021-apps.ts";
 import { addApis } from "./0022-apis.ts";
+import { addIdempotencyKeys } from "./0024-idempotency-keys.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -41,4 +42,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0020-sessions": addSessions,
   "0021-apps": addApps,
   "0022-apis": addApis,
+  "0024-idempotency-keys": addIdempotencyKeys,
 };
