@@ -1,0 +1,138 @@
+/** Each act that ends something, at a real gateway and a real guard: what must be dead is, with its reason, and what must live lives on. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { BlastRadius, Receipt } from "@portcullis/protocol";
+import { type Exchange, json } from "@portcullis/testing/end-to-end";
+import { startPostgres } from "@portcullis/testing/servers";
+import { refresh } from "../apps/auth-server/test/oidc/app.ts";
+import { ACTS, type Act, PAGE_ACTS } from "./endings/acts.ts";
+import {
+  type Cast,
+  MEMBERS,
+  type Member,
+  type Names,
+  namesOf,
+  startWorld,
+  type World,
+} from "./endings/world.ts";
+
+const COUNT = Object.keys(ACTS).length + Object.keys(PAGE_ACTS).length;
+
+const audienceOf = (member: Member, { orders, billing }: Names) => (member === "other" ? billing : orders);
+const appOf = (member: Member, { app, otherApp }: Names) => (member === "other" ? otherApp : app);
+
+/** Who is refused, and why, at both. */
+async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<Act, "ends" | "reason">) {
+  for (const member of MEMBERS) {
+    const said = await world.verdicts(cast[member].access_token, audienceOf(member, names));
+    const expected = act.ends.includes(member) ? act.reason : "allow";
+    assert.deepEqual(said, [expected, expected], member);
+  }
+}
+
+const refreshOf = (world: World, member: Member, cast: Cast, names: Names): Promise<Exchange> =>
+  refresh(world.actsAt, cast[member].refresh_token, { client_id: appOf(member, names) });
+
+async function assertRefreshes(world: World, cast: Cast, names: Names, act: Pick<Act, "ends" | "goesOn">) {
+  for (const member of MEMBERS) {
+    const answer = await refreshOf(world, member, cast, names);
+    const goesOn = !act.ends.includes(member) || act.goesOn?.includes(member) === true;
+    assert.equal(answer.status === 200, goesOn, `${member}: ${answer.status} ${answer.body}`);
+    if (!goesOn) continue;
+    const token = json<{ access_token: string }>(answer).access_token;
+    assert.deepEqual(await world.verdicts(token, audienceOf(member, names)), ["allow", "allow"], member);
+  }
+}
+
+function assertAtLeast({ users, sessions, apps, tokens }: BlastRadius, act: Act) {
+  if (act.ends.length === 0) return;
+  const least = { users: act.ends.includes("bystander") ? 2 : 1, apps: act.ends.includes("other") ? 2 : 1 };
+  assert.ok(users === "unknown" || users >= least.users, `users: ${users}`);
+  assert.ok(apps === "unknown" || apps >= least.apps, `apps: ${apps}`);
+  assert.ok(tokens === "unknown" || tokens >= act.ends.length, `tokens: ${tokens}`);
+  assert.equal(typeof sessions, "number");
+}
+
+/** The act is tried, done, and proved. */
+async function prove(world: World, act: Act, names: Names) {
+  await act.prepare?.(world, names);
+  const cast = await world.castOf(names);
+  const nothing = { ends: [], reason: act.reason };
+  await assertVerdicts(world, cast, names, nothing);
+  const asked = await act.does(cast, names, world);
+  const tried = await world.call(world.actsAt, { ...asked, path: `${asked.path}?dryRun=true` });
+  assert.equal(tried.status, 200, tried.body);
+  assertAtLeast(json<{ ends: BlastRadius }>(tried).ends, act);
+  await assertVerdicts(world, cast, names, nothing);
+
+  const done = await world.call(world.actsAt, { ...asked, headers: { prefer: "wait=25" } });
+  assert.equal(done.status, 200, done.body);
+  const body = json<Receipt & { receipt?: Receipt }>(done);
+  const { state, seq, acked, leased } = body.receipt ?? body;
+  assert.deepEqual([state, acked], ["enforced", leased], done.body);
+  assert.ok(leased >= 2, "gateway and guard");
+  // The receipt is true at this very moment, at whichever server it was given.
+  await assertVerdicts(world, cast, names, act);
+  await assertRefreshes(world, cast, names, act);
+  const shown = await world.call(world.server.issuer, {
+    method: "GET",
+    path: `/revocations/${seq}`,
+    headers: { prefer: "wait=5" },
+  });
+  assert.equal(json<{ receipt: Receipt }>(shown).receipt.state, "enforced", "and at the other server");
+}
+
+function battery(start: () => Promise<World>) {
+  let world: World;
+  before(async () => {
+    world = await start();
+  });
+  after(() => world.stop());
+
+  it("has a line for every route that is declared to end something", () => {
+    const declared = world.server.server.routes.flatMap(({ declaration }) =>
+      declaration?.route.ends === true ? [declaration.route.operationId] : [],
+    );
+    assert.deepEqual(declared.toSorted(), Object.keys(ACTS).toSorted());
+  });
+
+  it("knows every route with a receipt to be declared so", () => {
+    for (const { declaration } of world.server.server.routes) {
+      const { route } = declaration ?? {};
+      if (route === undefined || route.method === "GET" || !(202 in route.answers)) continue;
+      assert.equal(route.ends, true, `${route.operationId} answers 202 and is not declared by declareEnding`);
+    }
+  });
+
+  for (const [at, [name, act]] of Object.entries(ACTS).entries()) {
+    it(`${name} ends ${act.ends.join(", ") || "nobody's tokens for other APIs"}, and nothing else`, () =>
+      prove(world, act, namesOf(at)));
+  }
+
+  for (const [at, [name, { act, ...ending }]] of Object.entries(PAGE_ACTS).entries()) {
+    it(`${name} ends ${ending.ends.join(", ")}, and nothing else`, async () => {
+      const names = namesOf(Object.keys(ACTS).length + at);
+      const cast = await world.castOf(names);
+      await act(cast, names, world.server.issuer);
+      const head = world.server.server.storage.log.head();
+      await world.call(world.server.issuer, {
+        method: "GET",
+        path: `/revocations/${head}`,
+        headers: { prefer: "wait=25" },
+      });
+      await assertVerdicts(world, cast, names, ending);
+      await assertRefreshes(world, cast, names, ending);
+    });
+  }
+}
+
+describe("on SQLite", () => battery(() => startWorld(COUNT)));
+
+describe("on PostgreSQL with two servers: done at one, enforced at verifiers of the other", () => {
+  let postgres: Awaited<ReturnType<typeof startPostgres>>;
+  battery(async () => {
+    postgres = await startPostgres({ fsync: false });
+    return startWorld(COUNT, { kind: "postgres", url: await postgres.createDatabase(), poolSize: 8 });
+  });
+  after(() => postgres.stop());
+});

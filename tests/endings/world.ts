@@ -1,0 +1,222 @@
+/** One authorization server (or two on one database), a real gateway, a real guard, and for each act users, apps and APIs of its own. */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ConnectedGuard, connect } from "@portcullis/guard";
+import { API_SCOPES, systemClock, systemTimer } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
+import { type Exchange, exchange } from "@portcullis/testing/end-to-end";
+import { machineToken, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
+import {
+  AFTER_LOGOUT,
+  basicOf,
+  REDIRECT_URI,
+  type ServerUnderTest,
+  startServer,
+} from "../../apps/auth-server/test/oidc/server-under-test.ts";
+import { parseConfiguration } from "../../apps/gateway/src/config/gateway-configuration.ts";
+import { type Gateway, startGateway } from "../../apps/gateway/src/gateway.ts";
+import { openSigningKey } from "../../apps/gateway/src/transaction-token/signing-key.ts";
+import { EchoUpstream } from "../../apps/gateway/test/support/echo-upstream.ts";
+
+/** What belongs to one act alone, so that no act has to be undone for the next. */
+export interface Names {
+  readonly victim: string;
+  readonly bystander: string;
+  readonly app: string;
+  readonly otherApp: string;
+  readonly orders: string;
+  readonly billing: string;
+}
+
+export const namesOf = (act: number): Names => ({
+  victim: `victim-${act}`,
+  bystander: `bystander-${act}`,
+  app: `app-${act}`,
+  otherApp: `other-app-${act}`,
+  orders: `https://orders-${act}.example`,
+  billing: `https://billing-${act}.example`,
+});
+
+const PASSWORD = "correct horse battery staple";
+
+/** Two devices of the victim, with two apps on the second one, and somebody else. */
+export interface Cast {
+  readonly phone: SignedIn;
+  readonly laptop: SignedIn;
+  /** The other app at the other API, on the laptop. */
+  readonly other: SignedIn;
+  readonly bystander: SignedIn;
+}
+export type Member = keyof Cast;
+export const MEMBERS: readonly Member[] = ["phone", "laptop", "other", "bystander"];
+
+export interface World {
+  readonly server: ServerUnderTest;
+  /** Where acts are done: not where the verifiers are connected, if there are two servers. */
+  readonly actsAt: string;
+  castOf(names: Names): Promise<Cast>;
+  /** As the client `admin`, which has every scope. */
+  call(at: string, request: Asked): Promise<Exchange>;
+  /** What gateway and guard say of a token: `allow`, or the reason. */
+  verdicts(token: string, audience: string): Promise<readonly [gateway: string, guard: string]>;
+  stop(): Promise<void>;
+}
+
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type Database = { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
+
+export async function startWorld(acts: number, database?: Database): Promise<World> {
+  const all = Array.from({ length: acts }, (_, act) => namesOf(act));
+  const server = await startServer({
+    change(document) {
+      seed(document, all);
+      if (database !== undefined) Object.assign(document, { database });
+    },
+  });
+  const actsAt = database === undefined ? server.issuer : await server.startAnother();
+  const audiences = [...all.flatMap(({ orders, billing }) => [orders, billing]), `${server.issuer}/api`];
+  const guard = await connectGuard(server, "service", audiences);
+  const { gateway, stop: stopGateway } = await startGatewayFor(server, audiences);
+  const call: World["call"] = async (at, { method, path, body, headers = {} }) => {
+    const scopes = Object.values(API_SCOPES).join(" ");
+    const token = await machineToken(at, "admin", `${server.issuer}/api`, scopes);
+    return exchange(`${at}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+    });
+  };
+  return {
+    server,
+    actsAt,
+    call,
+    castOf: (names) => castOf(server, names),
+    async verdicts(token, audience) {
+      const atGateway = await askGateway(gateway, token, audiences.indexOf(audience));
+      const atGuard = await guard.authenticate(`Bearer ${token}`, { audience });
+      return [atGateway, "principal" in atGuard ? "allow" : (atGuard.body.reason ?? atGuard.body.error)];
+    },
+    async stop() {
+      await guard.close();
+      await stopGateway();
+      await server.stop();
+    },
+  };
+}
+
+type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>>[0];
+
+function seed(document: Document, all: readonly Names[]): void {
+  const { clients, resources, users, issuer } = document;
+  clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] =
+    Object.values(API_SCOPES);
+  clients.find(({ clientId }) => clientId === "orders")!.resources[`${issuer}/api`] = ["revocations.read"];
+  for (const { victim, bystander, app, otherApp, orders, billing } of all) {
+    const scopes = { "things.read": "Read your things", "things.write": "Change your things" };
+    resources.push({ identifier: orders, name: "Orders", scopes } as never);
+    resources.push({ identifier: billing, name: "Billing", scopes } as never);
+    for (const username of [victim, bystander])
+      users.push({ username, password: PASSWORD, name: username } as never);
+    for (const clientId of [app, otherApp])
+      clients.push({
+        clientId,
+        name: clientId,
+        firstParty: true,
+        redirectUris: [REDIRECT_URI],
+        postLogoutRedirectUris: [AFTER_LOGOUT],
+        grantTypes: ["authorization_code", "refresh_token"],
+        resources: {
+          [orders]: Object.keys(scopes),
+          [billing]: Object.keys(scopes),
+          [`${issuer}/api`]: ["users.read"],
+        },
+      } as never);
+  }
+}
+
+async function connectGuard(
+  { issuer }: ServerUnderTest,
+  name: string,
+  audience: readonly string[],
+): Promise<ConnectedGuard> {
+  const guard = connect({
+    issuer,
+    audience,
+    clientId: "orders",
+    clientSecret: secretOf("orders"),
+    name,
+    log: new RecordedLog(),
+  });
+  await guard.whenReady();
+  return guard;
+}
+
+const secretOf = (client: string): string =>
+  Buffer.from(basicOf(client).split(" ")[1]!, "base64").toString().split(":")[1]!;
+
+async function startGatewayFor(server: ServerUnderTest, audiences: readonly string[]) {
+  const upstream = await EchoUpstream.start();
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-endings-"));
+  const routes = audiences.map(
+    (audience, at) =>
+      `  - { name: route-${at}, path: /route-${at}, upstream: "${upstream.origin}", audience: "${audience}" }`,
+  );
+  const configuration = parseConfiguration(
+    `issuer: ${server.issuer}
+listen: { host: 127.0.0.1, port: 0 }
+management: { host: 127.0.0.1, port: 0 }
+verifier: { clientId: orders, clientSecret: ${secretOf("orders")} }
+transactionToken: { issuer: "http://gateway.test", audience: services.test, keyFile: gateway-key.json }
+routes:
+${routes.join("\n")}
+`,
+    directory,
+  );
+  const gateway = await startGateway({
+    configuration,
+    guard: await connectGuard(server, "gateway", audiences),
+    signingKey: openSigningKey(configuration.transactionToken.keyFile),
+    log: new RecordedLog(),
+    clock: systemClock,
+    randomBytes,
+    setTimer: systemTimer,
+  });
+  const stop = async () => {
+    await gateway.stop();
+    await upstream[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { gateway, stop };
+}
+
+async function askGateway({ url }: Gateway, token: string, route: number): Promise<string> {
+  const answer = await exchange(`${url}/route-${route}`, { headers: { authorization: `Bearer ${token}` } });
+  if (answer.status === 200) return "allow";
+  const { reason, error } = JSON.parse(answer.body) as { reason?: string; error?: string };
+  return reason ?? `${answer.status} ${error}`;
+}
+
+async function castOf(server: ServerUnderTest, names: Names): Promise<Cast> {
+  const victim = { username: names.victim, password: PASSWORD };
+  const orders = { client_id: names.app, resource: names.orders, scope: "openid things.read things.write" };
+  const billing = { client_id: names.otherApp, resource: names.billing, scope: "openid things.read" };
+  const phone = await signIn(server, { credentials: victim, parameters: orders });
+  const laptop = await signIn(server, { credentials: victim, parameters: orders });
+  const { browser } = laptop;
+  const other = await signIn(server, { browser, credentials: victim, parameters: billing });
+  const credentials = { username: names.bystander, password: PASSWORD };
+  const bystander = await signIn(server, { credentials, parameters: orders });
+  return { phone, laptop, other, bystander };
+}
