@@ -12,6 +12,7 @@ import { SignInCookie } from "./account/sign-in-cookie.ts";
 import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { bansRoutes } from "./api/bans/bans-routes.ts";
+import { consentsRoutes } from "./api/consents/consents-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
@@ -37,6 +38,7 @@ import { RequestCounters } from "./management/request-counters.ts";
 import {
   authenticateApi,
   composeOidc,
+  createAppAccess,
   createBlastRadius,
   createEndBelow,
   createEndUnasked,
@@ -467,6 +469,14 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       forget: [forgetConsents, forgetRoles],
       authority,
     }),
+    consentsRoutes({
+      appAccess: appAccessOf(parts),
+      clients: oidc.clients,
+      users: people.users,
+      storage,
+      blastRadiusOf,
+      receipts,
+    }),
     bansRoutes({
       bans,
       users: people.users,
@@ -598,14 +608,16 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     clientAddressOf: parts.clientAddressOf,
     users: people.users,
     sessions: oidc.sessions,
-    grants: oidc.grants,
-    consents: oidc.consents,
+    appAccess: appAccessOf(parts),
     clients: oidc.clients,
     endings: oidc.endings,
     revoker: revocations.revoker,
     receipts: revocations.receipts,
   };
 }
+
+const appAccessOf = ({ oidc: { consents, grants }, storage, endBelow }: Mounted) =>
+  createAppAccess({ consents, grants, storage, endBelow });
 
 function pruneRegularly(prune: () => Promise<void>, operatorLog: Log): () => void {
   const run = () =>

@@ -9,6 +9,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 const BATTERIES = [
   "bans/administrators",
   "bans/bans",
+  "consents/consents-api",
   "oidc/provider/code-flow",
   "oidc/endings/blast-radius",
   "oidc/endings/disabling",

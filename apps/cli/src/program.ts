@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { addBans } from "./commands/bans.ts";
 import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
+import { addConsents } from "./commands/consents.ts";
 import { addKeysList } from "./commands/keys-list.ts";
 import { addKeysRetire } from "./commands/keys-retire.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
@@ -71,6 +72,7 @@ export function createProgram(cli: Cli): Command {
   addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
   addUsers(users, cli);
   addBans(program, cli);
+  addConsents(program, cli);
   const apps = program.command("apps").description("disable and enable apps").helpCommand(false);
   addAppsVerbs(apps.addHelpText("after", APPS_EXAMPLES), cli);
   const keys = program.command("keys").description("list, rotate and retire signing keys").helpCommand(false);

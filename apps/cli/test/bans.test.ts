@@ -10,6 +10,8 @@ test("a user is banned by any name for a time, with a receipt, listed, and let i
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
   const { access_token } = await signIn(cli.server);
+  const dry = await cli.run("bans add alice --reason spam --dry-run");
+  assert.match(dry.out, /^Nothing was changed\. It would end at most 1 session and .* of 1 user in /);
   const { code, out, err } = await cli.run(
     "bans add alice@example.com --reason spam_mail --message Write_to_us. --for 7d",
   );

@@ -62,6 +62,7 @@ function giveScopes({ clients, issuer }: Document): void {
     "keys.write",
     "users.read",
     "users.write",
+    "users.read",
     "bans.read",
     "bans.write",
     "apps.write",

@@ -4,6 +4,7 @@ export * from "./blast-radius.ts";
 export * from "./chain.ts";
 export * from "./claims.ts";
 export * from "./clock.ts";
+export * from "./consents.ts";
 export * from "./deep-freeze.ts";
 export * from "./errors.ts";
 export * from "./feed.ts";

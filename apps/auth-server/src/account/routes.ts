@@ -2,7 +2,7 @@ import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/p
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { Clients } from "../apps/clients.ts";
-import type { Consents, Endings, GrantStore, SessionStore } from "../oidc/index.ts";
+import type { AppAccess, Endings, SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
@@ -34,8 +34,7 @@ export interface AccountOptions {
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
   readonly sessions: SessionStore;
-  readonly grants: GrantStore;
-  readonly consents: Consents;
+  readonly appAccess: AppAccess;
   readonly clients: Clients;
   readonly endings: Endings;
   readonly revoker: Revoker;
@@ -211,18 +210,15 @@ async function showAccount(
 }
 
 /** What the user has allowed, and what else has access at the moment: apps of the operator's own ask for nothing. */
-async function appsOf({ consents, grants, clients }: AccountOptions, accountId: string) {
-  const [allowed, granted] = await Promise.all([consents.clientsOf(accountId), grants.clientsOf(accountId)]);
-  const since = new Map([...granted, ...allowed].map((row) => [row.client_id, row.since]));
-  const names = await clients.namesOf([...since.keys()]);
+async function appsOf({ appAccess, clients }: AccountOptions, accountId: string) {
+  const all = await appAccess.of(accountId);
+  const names = await clients.namesOf(all.map(({ clientId }) => clientId));
   const found = await Promise.all(
-    [...since]
-      .toSorted()
-      .map(async ([clientId, at]) => ({ clientId, since: at, client: await clients.find(clientId) })),
+    all.map(async ({ clientId, since }) => ({ clientId, since, client: await clients.find(clientId) })),
   );
-  return found.map(({ client, clientId, since: at }) => ({
+  return found.map(({ client, clientId, since }) => ({
     clientId,
-    since: at,
+    since,
     // An app that is switched off or deleted can do nothing, and what it was allowed can be withdrawn all the same.
     name: names.get(clientId) ?? clientId,
     isFirstParty: client?.[FIRST_PARTY] === true,
@@ -248,12 +244,13 @@ async function withdraw(options: AccountOptions, exchange: Exchange, visitor: Vi
   const clientId = fieldOf(exchange, "client");
   const app = (await appsOf(options, visitor.accountId)).find((candidate) => candidate.clientId === clientId);
   if (app === undefined) return onAccountPage({ problem: "This app no longer has access." });
-  const receipt = await revoke(options, exchange, visitor, {
-    scope: "subject-client",
-    key: { subject: visitor.accountId, client: app.clientId },
-    mode: "kill",
+  const seq = await options.appAccess.withdraw({
+    accountId: visitor.accountId,
+    clientId: app.clientId,
     reason: app.isFirstParty ? "logged_out" : "consent_withdrawn",
+    actor: visitor.accountId,
   });
+  const receipt = await receiptOf(options, exchange, seq);
   const done = app.isFirstParty
     ? `You are signed out of ${app.name}.`
     : `${app.name} no longer has access to your account.`;
@@ -288,12 +285,16 @@ async function showSignedOut(options: AccountOptions, exchange: Exchange): Promi
 
 /** The page that follows says what it means for the user; the header is for whoever is no person. */
 async function revoke(
-  { revoker, receipts }: AccountOptions,
-  { reply }: Exchange,
+  options: AccountOptions,
+  exchange: Exchange,
   visitor: Visitor,
   command: RevokeCommand,
 ): Promise<Receipt> {
-  const { seq } = await revoker.revoke({ ...command, actor: visitor.accountId });
+  const { seq } = await options.revoker.revoke({ ...command, actor: visitor.accountId });
+  return receiptOf(options, exchange, seq);
+}
+
+async function receiptOf({ receipts }: AccountOptions, { reply }: Exchange, seq: number): Promise<Receipt> {
   const receipt = await receipts.wait(seq, RECEIPT_WAIT_MS);
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   return receipt;

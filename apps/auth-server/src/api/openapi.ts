@@ -81,6 +81,7 @@ const TAG_WORDS = {
   Users: "People who sign in: find, create, change and delete them, and let them in, or not.",
   Roles: "Say who administers.",
   Bans: "Keep a user out: of everything, of one API, of one permission; for a time, or until it is lifted.",
+  Consents: "What a user has allowed apps: list it, and take it away.",
   Apps: "Apps (clients): what each may do, its secrets, and whether it is let in.",
   APIs: "APIs (resources): their permissions, and how long their tokens live.",
   ...DESCRIPTION_TAG,

@@ -112,6 +112,17 @@ export class Clients {
     return query;
   }
 
+  /** Of those that were not deleted. */
+  async statesOf(clientIds: readonly string[]): Promise<ReadonlyMap<string, "enabled" | "disabled">> {
+    if (clientIds.length === 0) return new Map();
+    const rows = await this.#storage.read
+      .selectFrom("oidc_clients")
+      .select(["client_id", "disabled_at"])
+      .where("client_id", "in", clientIds)
+      .execute();
+    return new Map(rows.map((row) => [row.client_id, row.disabled_at === null ? "enabled" : "disabled"]));
+  }
+
   /** What each is called, also of disabled and deleted ones: nothing is hidden from whoever has allowed it something. */
   async namesOf(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (clientIds.length === 0) return new Map();

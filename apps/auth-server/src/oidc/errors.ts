@@ -10,6 +10,7 @@ export const oidcError = errorsOf({
     status: 400,
     text: "This page was open for too long, or has already been used. Go back to the app and start again.",
   },
+  unknown_consent: { status: 404, text: "The user has allowed this app nothing, and it has no access." },
   unknown_session: { status: 404, text: "There is no such session." },
   unknown_grant: { status: 404, text: "There is no such grant." },
   unknown_audience: { status: 404, text: "There is no such API." },

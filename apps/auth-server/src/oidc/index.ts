@@ -1,4 +1,5 @@
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
+export { type AppAccess, createAppAccess } from "./endings/app-access.ts";
 export { createBlastRadius } from "./endings/blast-radius.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
@@ -9,7 +10,7 @@ export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";
 export { libraryRoutes } from "./provider/mount.ts";
 export { pinHost } from "./provider/pin-host.ts";
-export { type Consents, forgetConsents } from "./state/consents.ts";
+export { type AllowedClient, forgetConsents } from "./state/consents.ts";
 export type { GrantStore } from "./state/grant-store.ts";
 export type { InteractionCache } from "./state/interaction-adapter.ts";
 export { pruneOidc } from "./state/prune.ts";

@@ -5,6 +5,8 @@ import {
   appStateSchema,
   type BanList,
   banListSchema,
+  type ConsentList,
+  consentListSchema,
   type DeclaredLoss,
   type DryRun,
   declaredLossSchema,
@@ -33,6 +35,8 @@ import {
   userStateSchema,
   type VerifierList,
   verifierListSchema,
+  type WithdrawnConsent,
+  withdrawnConsentSchema,
 } from "@portcullis/protocol";
 import { type Feed, httpFeed } from "@portcullis/revocation";
 import type { JSONWebKeySet } from "jose";
@@ -201,6 +205,35 @@ export class RevocationsApi {
       cursor = page.next;
     } while (cursor !== undefined);
     return { items };
+  }
+
+  /** All of them, however many pages that are. */
+  async consents(user: string): Promise<ConsentList> {
+    const path = `/users/${encodeURIComponent(user)}/consents`;
+    const items: ConsentList["items"] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { limit: MAX_ITEMS_PER_PAGE, cursor };
+      const page = await this.#call(consentListSchema, { at: "api", path, query });
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return { items };
+  }
+
+  withdrawConsent(user: string, clientId: string, waitSeconds: number): Promise<WithdrawnConsent> {
+    const path = `/users/${encodeURIComponent(user)}/consents/${encodeURIComponent(clientId)}`;
+    return this.#call(withdrawnConsentSchema, { at: "api", method: "DELETE", path, waitSeconds });
+  }
+
+  wouldWithdraw(user: string, clientId: string): Promise<DryRun> {
+    const path = `/users/${encodeURIComponent(user)}/consents/${encodeURIComponent(clientId)}`;
+    return this.#wouldEnd({ at: "api", method: "DELETE", path });
+  }
+
+  wouldBan(user: string, body: object): Promise<DryRun> {
+    const path = `/users/${encodeURIComponent(user)}/bans`;
+    return this.#wouldEnd({ at: "api", method: "POST", path, body });
   }
 
   liftBan(id: string): Promise<LiftedBan> {

@@ -6,6 +6,7 @@ import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -31,7 +32,7 @@ Examples:
 Needs the scope bans.read for list, bans.write for add and lift.`;
 
 function addAdd(bans: Command, cli: Cli): void {
-  bans
+  const adding = bans
     .command("add")
     .description("ban a user, and say which verifiers enforce it")
     .argument("<user>", "a sub, a username or an e-mail address")
@@ -50,9 +51,8 @@ function addAdd(bans: Command, cli: Cli): void {
       "how long to wait for all verifiers, 0 to 30",
       parseWait,
       DEFAULT_WAIT_SECONDS,
-    )
-    .addHelpText("after", ADD_HELP)
-    .action(acting(cli, add));
+    );
+  addEndingOptions(adding, { asks: false }).addHelpText("after", ADD_HELP).action(acting(cli, add));
 }
 
 const ADD_HELP = `
@@ -79,10 +79,14 @@ interface AddOptions {
 
 async function add(session: Session, command: Command): Promise<number> {
   const [user] = command.processedArgs as [string];
-  const options = command.opts<AddOptions>();
+  const options = command.opts<AddOptions & EndingOptions>();
   if (user === "") throw usage("<user>: found nothing; give a sub, a username or an e-mail address.");
   const api = await session.connect("writeBans");
-  const { receipt, ...ban } = await api.ban(user, { body: bodyOf(options, session), wait: options.wait });
+  const body = bodyOf(options, session);
+  const wouldEnd = () => api.wouldBan(user, body);
+  const over = await beforeEnding(session, { options, reach: undefined, wouldEnd });
+  if (over !== undefined) return over;
+  const { receipt, ...ban } = await api.ban(user, { body, wait: options.wait });
   if (session.json) printJson(session, { ...ban, receipt });
   else {
     session.io.stdout.write(`Banned: ${nameOf(ban)} from ${scopeText(ban)}${endText(ban)}. Ban ${ban.id}.\n`);

@@ -17,6 +17,15 @@ export interface Allowed {
   readonly resources: Readonly<Record<string, readonly string[]>>;
 }
 
+export interface AllowedClient {
+  readonly clientId: string;
+  readonly allowed: Allowed;
+  /** Seconds. */
+  readonly since: number;
+  /** Seconds; undefined: until it is withdrawn. */
+  readonly until: number | undefined;
+}
+
 export interface ConsentPair {
   readonly accountId: string;
   readonly clientId: string;
@@ -80,15 +89,20 @@ export class Consents {
     await db.insertInto("oidc_consents").values(row).execute();
   }
 
-  /** The clients that a user has allowed something, with since when. */
-  clientsOf(accountId: string): Promise<{ client_id: string; since: number }[]> {
-    return this.#storage.read
+  /** What a user has allowed, client by client. */
+  async of(accountId: string): Promise<AllowedClient[]> {
+    const rows = await this.#storage.read
       .selectFrom("oidc_consents")
-      .select(["client_id", "created_at as since"])
+      .select(["client_id", "allowed", "created_at", "expires_at"])
       .where("account_id", "=", accountId)
       .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", wholeSeconds(this.#clock))]))
-      .orderBy("client_id")
       .execute();
+    return rows.map((row) => ({
+      clientId: row.client_id,
+      allowed: allowedOf(row),
+      since: row.created_at,
+      until: row.expires_at ?? undefined,
+    }));
   }
 }
 
@@ -135,7 +149,7 @@ export function isWithin(part: Allowed, whole: Allowed): boolean {
 const isSubset = (part: readonly string[], whole: readonly string[]): boolean =>
   part.every((word) => whole.includes(word));
 
-function joined(one: Allowed, other: Allowed): Allowed {
+export function joined(one: Allowed, other: Allowed): Allowed {
   const names = Object.keys({ ...one.resources, ...other.resources });
   const resources = names.map((name) => [name, union(one.resources[name], other.resources[name])] as const);
   return {

@@ -8,7 +8,7 @@ import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
-import type { Allowed, Consents } from "./consents.ts";
+import { type Allowed, type AllowedClient, allowedIn, type Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
 
 export interface GrantPayload {
@@ -165,15 +165,18 @@ export class GrantStore {
       .execute();
   }
 
-  /** The clients that may act for an account, with when each was first allowed to, over all its sessions. */
-  clientsOf(accountId: string): Promise<{ client_id: string; since: number }[]> {
-    return this.#live(this.#storage.read)
-      .clearSelect()
-      .select((eb) => ["oidc_grants.client_id", eb.fn.min("oidc_grants.created_at").as("since")])
+  /** What clients may do for an account at this moment, session by session. */
+  async of(accountId: string): Promise<AllowedClient[]> {
+    const rows = await this.#live(this.#storage.read)
+      .select(["oidc_grants.client_id", "oidc_grants.created_at"])
       .where("oidc_grants.account_id", "=", accountId)
-      .groupBy("oidc_grants.client_id")
-      .orderBy("oidc_grants.client_id")
       .execute();
+    return rows.map((row) => ({
+      clientId: row.client_id,
+      allowed: allowedIn(payloadOf(row)),
+      since: row.created_at,
+      until: undefined,
+    }));
   }
 }
 
