@@ -14,7 +14,7 @@ export function problemsOf(error: z.ZodError | undefined): Problem[] {
     const path = issue.path.join(".");
     if (issue.code !== "unrecognized_keys") return [{ field: path || "body", message: issue.message }];
     return issue.keys.map((key) => ({
-      field: path === "" ? key : `${path}.${key}`,
+      field: `${path === "" ? "" : `${path}.`}${key === "" ? '""' : key}`,
       message: "Not a field of this request; remove it.",
     }));
   });
