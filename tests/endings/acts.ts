@@ -62,6 +62,11 @@ export const ACTS: Readonly<Record<string, Act>> = {
     ends: ofVictim,
     reason: "banned",
   },
+  withdrawConsent: {
+    does: (_cast, { victim, app }) => api("DELETE", `users/${victim}/consents/${app}`),
+    ends: ["phone", "laptop"],
+    reason: "consent_withdrawn",
+  },
   disableApp: {
     does: (_cast, { app }) => api("POST", `apps/${app}/disable`),
     ends: ofApp,
