@@ -5,6 +5,7 @@
 
 import type { AppType, GrantType } from "@portcullis/protocol";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
+import { isNamedLikeOwnApi } from "./own-api.ts";
 
 export interface Problem {
   readonly path: readonly PropertyKey[];
@@ -65,7 +66,9 @@ export function typeProblems({ type, grantTypes, isConfidential, secretSetting }
     `found ${others.join(", ")}; a service acts for itself, by client_credentials alone; take type: web`,
   );
   const withoutSecret = problemAt(secretSetting, "found none; a service needs a secret");
-  return [...(others.length === 0 ? [] : [ofPeople]), ...(isConfidential ? [] : [withoutSecret])];
+  // That grant type asks for a secret already: the missing one is one problem.
+  const isTold = isConfidential || grantTypes.includes("client_credentials");
+  return [...(others.length === 0 ? [] : [ofPeople]), ...(isTold ? [] : [withoutSecret])];
 }
 
 export interface RedirectSettings {
@@ -116,20 +119,27 @@ export interface KnownApi {
   readonly scopes: Readonly<Record<string, unknown>>;
 }
 
-export interface ApiSettings {
-  readonly apis: Readonly<Record<string, readonly string[]>>;
-  readonly defaultApi?: string | undefined;
-}
+type AppApis = Readonly<Record<string, readonly string[]>>;
 
-export function apiProblems({ apis, defaultApi }: ApiSettings, { setting, known }: KnownApis): Problem[] {
-  const ofEach = Object.entries(apis).flatMap(([identifier, scopes]) => {
+export function apiProblems(apis: AppApis, { setting, known }: KnownApis): Problem[] {
+  return Object.entries(apis).flatMap(([identifier, scopes]) => {
     const path = [setting, identifier];
     const api = known.find((candidate) => candidate.identifier === identifier);
-    return api === undefined ? [{ path, message: NO_SUCH[setting] }] : scopeProblems(api, scopes, path);
+    if (api !== undefined) return scopeProblems(api, scopes, path);
+    const ownApi = known.find((candidate) => isNamedLikeOwnApi(candidate.identifier))?.identifier;
+    const isMeantAsOwn = ownApi !== undefined && isNamedLikeOwnApi(identifier);
+    const message = `there is no such API; this server's own API is called ${ownApi}`;
+    return [{ path, message: isMeantAsOwn ? message : NO_SUCH[setting] }];
   });
-  if (defaultApi === undefined || Object.hasOwn(apis, defaultApi)) return ofEach;
+}
+
+export function defaultApiProblems(
+  { apis, defaultApi }: { readonly apis: AppApis; readonly defaultApi?: string | undefined },
+  setting: KnownApis["setting"],
+): Problem[] {
+  if (defaultApi === undefined || Object.hasOwn(apis, defaultApi)) return [];
   const message = `found ${JSON.stringify(defaultApi)}, which is not in ${setting}; add it there, or take one that is`;
-  return [...ofEach, problemAt("defaultApi", message)];
+  return [problemAt("defaultApi", message)];
 }
 
 export interface KnownApis {

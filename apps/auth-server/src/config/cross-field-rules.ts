@@ -1,11 +1,12 @@
 /** Rules that one setting alone cannot tell. */
-import { COMMAND_CLIENT_ID, isLoopback } from "@portcullis/protocol";
+import { COMMAND_CLIENT_ID } from "@portcullis/protocol";
 import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
 import {
   type Problem as AppProblem,
   apiProblems,
+  defaultApiProblems,
   grantTypeProblems,
   pkceProblems,
   redirectUriProblems,
@@ -13,14 +14,13 @@ import {
   type SecretKeeping,
   typeProblems,
 } from "./app-rules.ts";
-import { resourcesOf } from "./own-api.ts";
+import { apiResourceOf, isNamedLikeOwnApi, ownApi } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile } from "./schema.ts";
 
 /** What the rules on resources look at, of all of them. */
-const RESOURCES = ["issuer", "resources[*].identifier", "resources[*].scopes"];
+const RESOURCES = ["resources[*].identifier", "resources[*].scopes"];
 
 export const RULES: readonly Rule<ConfigurationFile>[] = [
-  { reads: ["issuer"], check: ({ issuer }) => issuerProblems(issuer) },
   { reads: ["listen", "management"], check: ({ listen, management }) => samePort(listen, management) },
   eachOnce("resources", "identifier"),
   { reads: ["issuer", "resources[].identifier"], check: (file, at) => ownApiProblems(file, at) },
@@ -68,32 +68,43 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
     check: ({ clients }, at) => inClient(at, refreshLifetimeProblems(clients[at]!)),
   },
   {
-    reads: ["clients[].resources", "clients[].defaultApi", ...RESOURCES],
+    reads: ["clients[].resources", ...RESOURCES],
     check(file, at) {
-      const { resources: apis, defaultApi } = file.clients[at]!;
-      return inClient(
-        at,
-        apiProblems({ apis, defaultApi }, { setting: "resources", known: resourcesOf(file) }),
-      );
+      const { others } = apisOfClient(file, at);
+      return inClient(at, apiProblems(others, { setting: "resources", known: file.resources }));
+    },
+  },
+  {
+    // Apart from the rule above, which says what it can while the issuer is wrong.
+    reads: ["issuer", "clients[].resources", ...RESOURCES],
+    check(file, at) {
+      const { likeOwn } = apisOfClient(file, at);
+      return inClient(at, apiProblems(likeOwn, { setting: "resources", known: [ownApi(file.issuer)] }));
+    },
+  },
+  {
+    reads: ["clients[].resources", "clients[].defaultApi"],
+    check({ clients }, at) {
+      const { resources: apis, defaultApi } = clients[at]!;
+      return inClient(at, defaultApiProblems({ apis, defaultApi }, "resources"));
     },
   },
 ];
 
-function issuerProblems(issuer: string): Problem[] {
-  const url = new URL(issuer);
-  const problem = (remedy: string): Problem[] => [
-    { path: ["issuer"], message: `found ${JSON.stringify(issuer)}; ${remedy}` },
-  ];
-  if (url.origin !== issuer) {
-    return problem(`must be an origin alone, such as ${url.origin}: no path, no slash at the end`);
-  }
-  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname))) return [];
-  return problem("must be https; plain http is for loopback addresses only, since tokens travel over it");
+/** The APIs of a client: those that can only be meant as this server's own, and the others. */
+function apisOfClient({ clients, resources }: ConfigurationFile, at: number) {
+  const all = Object.entries(clients[at]!.resources);
+  const isLikeOwn = ([name]: readonly [string, unknown]): boolean =>
+    isNamedLikeOwnApi(name) && !resources.some(({ identifier }) => identifier === name);
+  return {
+    likeOwn: Object.fromEntries(all.filter(isLikeOwn)),
+    others: Object.fromEntries(all.filter((api) => !isLikeOwn(api))),
+  };
 }
 
 function ownApiProblems(file: ConfigurationFile, at: number): Problem[] {
   const { identifier } = file.resources[at]!;
-  if (identifier !== resourcesOf(file).at(-1)!.identifier) return [];
+  if (identifier !== apiResourceOf(file.issuer)) return [];
   const message = `found ${JSON.stringify(identifier)}, which is this server's own API; take another`;
   return [{ path: ["resources", at, "identifier"], message }];
 }

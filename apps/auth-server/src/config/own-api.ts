@@ -1,7 +1,12 @@
 import { API_SCOPES } from "@portcullis/protocol";
 import type { ResourceConfiguration } from "./schema.ts";
 
-export const apiResourceOf = (issuer: string): string => `${issuer}/api`;
+const PATH = "/api";
+
+export const apiResourceOf = (issuer: string): string => `${issuer}${PATH}`;
+
+/** Whether it could be meant as this server's own API: the one of another issuer is. */
+export const isNamedLikeOwnApi = (identifier: string): boolean => identifier.endsWith(PATH);
 
 /** Returns the resources of the file, and this server's own API as the last. */
 export const resourcesOf = (file: {

@@ -23,6 +23,7 @@ import {
   GREATEST_MAX_LIFETIME_SECONDS,
   USERINFO_TOKEN_TTL_SECONDS,
 } from "./access-token-lifetime.ts";
+import { problemOfIssuer } from "./check-issuer.ts";
 
 export const DEFAULT_MANAGEMENT_PORT = 8410;
 const FIVE_MINUTES = 300;
@@ -254,6 +255,9 @@ const diskSpace = z.strictObject({
 export const configurationSchema = z.strictObject({
   issuer: z
     .url()
+    .refine((issuer) => problemOfIssuer(issuer) === undefined, {
+      error: ({ input }) => problemOfIssuer(String(input)),
+    })
     .describe(
       "Where browsers and apps reach this server: scheme, host and port, such as `https://login.example`. It is the `iss` of its tokens.",
     ),

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { API_SCOPES } from "@portcullis/protocol";
 import { configurationOf } from "@portcullis/service";
 import { authServerConfiguration, parseConfiguration, resolveConfiguration } from "../../src/config/load.ts";
 
@@ -81,16 +82,7 @@ describe("the configuration", () => {
   it("adds the server's own API, and knows the longest life that a token may have", () => {
     const { apiResource, resources, maxAccessTokenLifetimeSeconds } = resolveConfiguration(valid());
     assert.equal(apiResource, "http://127.0.0.1:8400/api");
-    assert.deepEqual(Object.keys(resources.at(-1)!.scopes), [
-      "revocations.read",
-      "revocations.write",
-      "revocations.inspect",
-      "keys.read",
-      "keys.write",
-      "users.read",
-      "users.write",
-      "apps.write",
-    ]);
+    assert.deepEqual(Object.keys(resources.at(-1)!.scopes).toSorted(), Object.values(API_SCOPES).toSorted());
     assert.equal(maxAccessTokenLifetimeSeconds, 86_400);
   });
 
@@ -170,6 +162,39 @@ describe("the configuration", () => {
     });
     assert.match(problems, /resources\[0\]\.identifier: found .* this server's own API/);
     assert.match(problems, /management\.port: found 8400, the port of listen/);
+  });
+
+  it("says how this server's own API is called to a client that names the one of another issuer", () => {
+    const problems = problemsOf(({ clients, resources }) => {
+      set(clients[0]!, { resources: { "https://old.example/api": ["revocations.read"] } });
+      set(resources[0]!, { identifier: "https://orders.example/api" });
+    });
+    assert.deepEqual(problems.split("\n").slice(1), [
+      '  clients[0].resources["https://old.example/api"]: there is no such API; this server\'s own API is called http://127.0.0.1:8400/api',
+    ]);
+  });
+
+  for (const issuer of ["https://id.example/", "http://id.example", "id.example", "ftp:x", 5]) {
+    it(`says one thing of the issuer ${issuer}, and nothing of what follows from it`, () => {
+      const problems = problemsOf((document) => {
+        set(document, { issuer });
+        set(document.clients[0]!, {
+          resources: { "http://127.0.0.1:8400/api": ["revocations.read"] },
+          defaultApi: "http://127.0.0.1:8400/api",
+        });
+      });
+      const paths = problems
+        .split("\n")
+        .slice(1)
+        .map((line) => line.split(":")[0]);
+      assert.deepEqual(paths, ["  issuer"], problems);
+    });
+  }
+
+  it("says once that a service has no secret", () => {
+    const service = { type: "service", grantTypes: ["client_credentials"], redirectUris: [] };
+    const problems = problemsOf(({ clients }) => set(clients[0]!, service));
+    assert.equal(problems.match(/clientSecret: found none/g)?.length, 1, problems);
   });
 
   it("takes secrets of users, clients and the database out of files, and shows none", () => {

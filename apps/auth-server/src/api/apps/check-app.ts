@@ -7,6 +7,7 @@ import { appsError } from "../../apps/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
 import {
   apiProblems,
+  defaultApiProblems,
   grantTypeProblems,
   type KnownApi,
   pkceProblems,
@@ -47,7 +48,8 @@ export async function assertValidApp(
     ...redirectUriProblems(app, "postLogoutRedirectUris"),
     ...pkceProblems({ requirePkce, ...keeping }),
     ...refreshLifetimeProblems(app),
-    ...apiProblems(app, { setting: "apis", known }),
+    ...apiProblems(app.apis, { setting: "apis", known }),
+    ...defaultApiProblems(app, "apis"),
   ].map(({ path, message }) => ({ field: path.join("."), message }));
   const lifetime =
     seconds === undefined
