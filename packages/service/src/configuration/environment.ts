@@ -23,7 +23,8 @@ export interface Given {
   readonly value: unknown;
 }
 
-interface ReadEnvironment {
+/** What the environment says, as far as it can be read. */
+export interface ReadEnvironment {
   /** Outer settings before what is in them, so that `listen.port` changes what `listen` has said. */
   readonly given: readonly Given[];
   readonly problems: readonly Problem[];
@@ -38,7 +39,11 @@ export function readEnvironment(environment: Environment, settings: readonly Set
     if (text === undefined || text === "") return [];
     const read = readValue(setting, text);
     problems.push(
-      ...read.problems.map(({ path, message }) => ({ path: `${name}, ${String(path)}`, message })),
+      ...read.problems.map(({ path, message }) => ({
+        path: `${name}, ${String(path)}`,
+        message,
+        isOfEnvironment: true,
+      })),
     );
     if (read.problems.length > 0) return [];
     return [{ name, setting, value: fromWorkingDirectory(setting, read.value, settings) }];
@@ -139,6 +144,11 @@ function set(document: unknown, setting: Setting, value: unknown, given: readonl
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** What the `portcullis` command reads in the same shell: spelt as they are meant. */
+const OF_THE_COMMAND: ReadonlySet<string> = new Set(
+  ["CLIENT_ID", "CLIENT_SECRET"].map((name) => PREFIX + name),
+);
+
 /**
  * Returns a line for each variable that looks like one of ours and is none. They are not refused: Kubernetes makes some for
  * each service (`PORTCULLIS_GATEWAY_PORT`), and several of our processes may share an environment.
@@ -148,8 +158,9 @@ export function misspelt(environment: Environment, settings: readonly Setting[])
     CONFIGURATION_VARIABLE,
     ...settings.filter(hasOnePlace).map(({ path }) => environmentNameOf(path)),
   ];
+  const isKnown = (name: string): boolean => known.includes(name) || OF_THE_COMMAND.has(name);
   return Object.keys(environment)
-    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .filter((name) => name.startsWith(PREFIX) && !isKnown(name))
     .flatMap((name) => {
       const meant = nearest(
         name.slice(PREFIX.length),

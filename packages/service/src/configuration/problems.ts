@@ -6,6 +6,8 @@ export interface Problem {
   readonly message: string;
   /** Of an unknown key: the setting that it seems to be meant as. */
   readonly meant?: SettingPath | undefined;
+  /** A variable said it, and no file. Its name is in `path`. */
+  readonly isOfEnvironment?: boolean;
   /** Nothing stands where something must. */
   readonly isMissing?: boolean;
 }
@@ -37,9 +39,10 @@ export function textOfFound(value: unknown, isSecret: boolean): string {
   return `found ${json.length > MAX_SHOWN_CHARACTERS ? `${json.slice(0, MAX_SHOWN_CHARACTERS)}...` : json}`;
 }
 
-/** Returns one line a problem, behind a line that says how many there are. */
-export function textOfProblems(what: string, problems: readonly Problem[]): string {
+/** Returns one line a problem, behind a line that says how many there are, and of what. */
+export function textOfProblems(places: readonly string[], problems: readonly Problem[]): string {
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
   const lines = problems.map(({ path, message }) => `  ${textOfPath(path) || "(the file)"}: ${message}`);
-  return [`${what} has ${count}:`, ...lines].join("\n");
+  const what = places.join(" and ").replace(/^the/, "The");
+  return [`${what} ${places.length === 1 ? "has" : "have"} ${count}:`, ...lines].join("\n");
 }

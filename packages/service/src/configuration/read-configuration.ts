@@ -9,6 +9,7 @@ import {
   type Given,
   type Overridden,
   overriddenBy,
+  type ReadEnvironment,
   readEnvironment,
   withEnvironment,
 } from "./environment.ts";
@@ -42,30 +43,41 @@ export const defineConfiguration = <Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
 ): ConfigurationDefinition<Schema, Configuration> => definition;
 
-/** A configuration, and what of the environment went into it. */
-export interface Reading<Configuration> {
-  readonly configuration: Configuration;
-  /** Variables that were taken. */
-  readonly variables: readonly string[];
+/** What file and environment say, before anybody asks whether it is sound. */
+export interface ReadSettings {
+  readonly document: unknown;
+  readonly directory: string;
+  /** Of the file, for problems. */
+  readonly name?: string | undefined;
+  readonly said: ReadEnvironment;
   /** What the file says in vain. */
   readonly overridden: readonly Overridden[];
 }
 
-/** Returns the configuration with its origins, or throws `configuration_invalid`, whose text has every problem. */
-export function readSettings<Schema extends z.ZodObject, Configuration>(
-  definition: ConfigurationDefinition<Schema, Configuration>,
+/** Returns what is said, or throws `configuration_invalid` where the file cannot be read. */
+export function readSettings<Schema extends z.ZodObject>(
+  { schema }: { readonly schema: Schema },
   { file, environment }: Sources,
-): Reading<Configuration> {
-  if (file === undefined) return settingsFrom(definition, { document: {}, directory: ".", environment });
-  const from = { directory: dirname(resolve(file)), environment, name: file };
-  return settingsFrom(definition, { ...from, document: documentOf(readFile(file), file) });
+): ReadSettings {
+  if (file === undefined) return readDocument({ document: {}, directory: ".", environment }, schema);
+  const document = documentOf(readFile(file), file);
+  return readDocument({ document, directory: dirname(resolve(file)), environment, name: file }, schema);
+}
+
+function readDocument(
+  { document, directory, environment = {}, name }: ConfigurationDocument,
+  schema: z.ZodObject,
+): ReadSettings {
+  const said = readEnvironment(environment, settingsOf(schema));
+  const overridden = overriddenBy(said.given, { document, directory });
+  return { document, directory, name, said, overridden };
 }
 
 /** Returns the configuration alone. */
 export const readConfiguration = <Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
   sources: Sources,
-): Configuration => readSettings(definition, sources).configuration;
+): Configuration => configurationFrom(definition, readSettings(definition, sources));
 
 interface ConfigurationText {
   readonly text: string;
@@ -98,16 +110,17 @@ interface ConfigurationDocument {
 export const configurationOf = <Schema extends z.ZodObject, Configuration>(
   definition: ConfigurationDefinition<Schema, Configuration>,
   document: ConfigurationDocument,
-): Configuration => settingsFrom(definition, document).configuration;
+): Configuration => configurationFrom(definition, readDocument(document, definition.schema));
 
-function settingsFrom<Schema extends z.ZodObject, Configuration>(
+/** Returns the configuration that the settings make, or throws `configuration_invalid`, whose text has every problem. */
+export function configurationFrom<Schema extends z.ZodObject, Configuration>(
   { schema, rules, resolve: resolveWritten }: ConfigurationDefinition<Schema, Configuration>,
-  { document, directory, environment = {}, name }: ConfigurationDocument,
-): Reading<Configuration> {
+  { document, directory, name, said }: ReadSettings,
+): Configuration {
   const settings = settingsOf(schema);
-  const said = readEnvironment(environment, settings);
   const merged = withEnvironment(document ?? {}, said.given);
-  const ofFiles = readSecretFiles(merged, { settings, directory });
+  const nameOf = (path: SettingPath) => textOfPath(path) + textOfOrigin(path, said.given);
+  const ofFiles = readSecretFiles(merged, { settings, directory, nameOf });
   const checked = checkSchema(schema, merged, settings);
   const unsound = [...pathsOf(ofFiles).flatMap(withSecret), ...pathsOf(checked.problems)];
   const problems = [
@@ -121,11 +134,7 @@ function settingsFrom<Schema extends z.ZodObject, Configuration>(
       mistakesOnce(problems).map((problem) => withOrigin(problem, said.given)),
       name,
     );
-  return {
-    configuration: deepFreeze(resolveWritten(checked.written, { directory })),
-    variables: said.given.map(({ name: variable }) => variable),
-    overridden: overriddenBy(said.given, { document, directory }),
-  };
+  return deepFreeze(resolveWritten(checked.written, { directory }));
 }
 
 /** What was written, as far as the schema could read it: with its defaults, and as it was where it is wrong. */
@@ -160,8 +169,15 @@ const withSecret = (path: SettingPath): SettingPath[] => [
 function withOrigin(problem: Problem, given: readonly Given[]): Problem {
   const { path } = problem;
   if (typeof path === "string") return problem;
+  const origin = textOfOrigin(path, given);
+  if (origin === "") return problem;
+  return { ...problem, path: textOfPath(path) + origin, isOfEnvironment: true };
+}
+
+/** The variable that said it, in brackets; nothing, if the file did. */
+function textOfOrigin(path: SettingPath, given: readonly Given[]): string {
   const origin = given.findLast(({ setting }) => isAt(setting, path.slice(0, setting.path.length)));
-  return origin === undefined ? problem : { ...problem, path: `${textOfPath(path)} (${origin.name})` };
+  return origin === undefined ? "" : ` (${origin.name})`;
 }
 
 function readFile(file: string): string {
@@ -172,5 +188,8 @@ function readFile(file: string): string {
   }
 }
 
-const invalid = (problems: readonly Problem[], name: string | undefined) =>
-  serviceError("configuration_invalid", { text: textOfProblems(name ?? "The configuration", problems) });
+function invalid(problems: readonly Problem[], name: string | undefined) {
+  const file = problems.every(({ isOfEnvironment }) => isOfEnvironment) ? [] : [name ?? "The configuration"];
+  const environment = problems.some(({ isOfEnvironment }) => isOfEnvironment) ? ["the environment"] : [];
+  return serviceError("configuration_invalid", { text: textOfProblems([...file, ...environment], problems) });
+}

@@ -1,23 +1,28 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Problem, textOfPath } from "./problems.ts";
+import type { Problem, SettingPath } from "./problems.ts";
 import { fileOf, type Place, placesOf, type Setting } from "./settings.ts";
 
 interface SecretFiles {
   readonly settings: readonly Setting[];
   /** What paths in the document are relative to. */
   readonly directory: string;
+  /** How a setting is called to whoever wrote it: with its variable, if one said it. */
+  readonly nameOf: (path: SettingPath) => string;
 }
 
 /** Puts the secrets of files where the secrets themselves would stand. `document` is changed. Returns what is wrong with them. */
-export function readSecretFiles(document: unknown, { settings, directory }: SecretFiles): Problem[] {
+export function readSecretFiles(document: unknown, { settings, directory, nameOf }: SecretFiles): Problem[] {
   return settings
     .filter(({ isSecret }) => isSecret)
     .flatMap(({ path }) => placesOf(document, path))
-    .flatMap((place) => readSecret(place, directory));
+    .flatMap((place) => readSecret(place, { directory, nameOf }));
 }
 
-function readSecret({ parent, name, path }: Place, directory: string): Problem[] {
+function readSecret(
+  { parent, name, path }: Place,
+  { directory, nameOf }: Pick<SecretFiles, "directory" | "nameOf">,
+): Problem[] {
   const fileName = String(fileOf(path).at(-1));
   if (!Object.hasOwn(parent, fileName)) return [];
   const file = parent[fileName];
@@ -26,7 +31,7 @@ function readSecret({ parent, name, path }: Place, directory: string): Problem[]
   // Whatever is wrong with the file, the secret itself is not missing as well.
   if (!isThereTwice) parent[name] = UNREAD;
   if (isThereTwice) {
-    return [{ path, message: `found it and ${textOfPath(fileOf(path))}; keep one of them` }];
+    return [{ path, message: `found it and ${nameOf(fileOf(path))}; keep one of them` }];
   }
   if (typeof file !== "string") return [{ path: fileOf(path), message: "must be the path of a file" }];
   const read = readLine(resolve(directory, file));

@@ -12,7 +12,8 @@ import {
 } from "../configuration/environment.ts";
 import {
   type ConfigurationDefinition,
-  type Reading,
+  configurationFrom,
+  type ReadSettings,
   readSettings,
 } from "../configuration/read-configuration.ts";
 import { settingsOf } from "../configuration/settings.ts";
@@ -85,25 +86,40 @@ function textInstead<Schema extends z.ZodObject, Configuration>(
     case "version":
       return `${definition.name} ${versionOf(definition.packageFile)}\n`;
     case "check":
-      for (const { text } of overridingIn(read(definition, given)))
-        warnings.write(`${definition.name}: ${text}\n`);
+      check(definition, given, warnings);
       return `${definition.name}: the configuration is valid\n`;
     case "run":
       return undefined;
   }
 }
 
+/** Throws what is wrong. What it warns of comes before: a problem may be one of a variable that nobody meant to be in force. */
+function check<Schema extends z.ZodObject, Configuration>(
+  definition: ProcessDefinition<Schema, Configuration>,
+  given: Arguments,
+  warnings: Pick<LogDestination, "write">,
+): void {
+  const settings = read(definition, given);
+  const texts = [...overridingIn(settings).map(({ text }) => text), ...ignored(definition)];
+  for (const text of texts) warnings.write(`${definition.name}: ${text}\n`);
+  configurationFrom(definition.configuration, settings);
+}
+
+/** A line for each variable that is nearly one of ours. */
+const ignored = ({ configuration }: { configuration: { schema: z.ZodObject } }): readonly string[] =>
+  misspelt(process.env, settingsOf(configuration.schema));
+
 const versionOf = (packageFile: URL): string =>
   (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string }).version;
 
-interface Read<Configuration> extends Reading<Configuration> {
+interface Read extends ReadSettings {
   readonly file: string | undefined;
 }
 
 function read<Schema extends z.ZodObject, Configuration>(
   { configuration }: ProcessDefinition<Schema, Configuration>,
   given: Arguments,
-): Read<Configuration> {
+): Read {
   const file = given.config ?? (process.env[CONFIGURATION_VARIABLE] || undefined);
   const settings = settingsOf(configuration.schema);
   if (file === undefined && readEnvironment(process.env, settings).given.length === 0) {
@@ -128,9 +144,10 @@ async function run<Schema extends z.ZodObject, Configuration>(
   const end = new EndOfProcess({ log: lines, reportFatal: (event) => log.fatal(event) });
   const settings = read(definition, given);
   tellOfEnvironment(definition, settings, log);
+  const configuration = configurationFrom(definition.configuration, settings);
   const { switches } = given;
   const running = await definition.start({
-    configuration: settings.configuration,
+    configuration,
     log,
     switches,
     droppedLogLines: () => lines.dropped,
@@ -145,19 +162,18 @@ async function run<Schema extends z.ZodObject, Configuration>(
  * which it took, which of them the file contradicts, and which look as if it should have taken them.
  */
 function tellOfEnvironment<Schema extends z.ZodObject, Configuration>(
-  { configuration }: ProcessDefinition<Schema, Configuration>,
-  read: Read<Configuration>,
+  definition: ProcessDefinition<Schema, Configuration>,
+  read: Read,
   log: Logger,
 ): void {
-  const { variables: names } = read;
+  const names = read.said.given.map(({ name }) => name);
   if (names.length > 0) log.info({ event: "settings_of_environment", names });
   for (const overriding of overridingIn(read)) log.warn({ event: "setting_overridden", ...overriding });
-  for (const text of misspelt(process.env, settingsOf(configuration.schema)))
-    log.warn({ event: "variable_ignored", text });
+  for (const text of ignored(definition)) log.warn({ event: "variable_ignored", text });
 }
 
 /** Names alone: what the two say may be secret. */
-const overridingIn = ({ overridden, file }: Read<unknown>) =>
+const overridingIn = ({ overridden, file }: Read) =>
   overridden.map(({ name, inFile }: Overridden) => {
     const path = resolve(file ?? ".");
     const text = `${name} of the environment is in force, and not what ${path} says of ${inFile}`;

@@ -80,6 +80,30 @@ test("a problem of a variable names it, and not what a secret is", () => {
   );
 });
 
+test("a missing bracket of a variable is one problem, of the environment and in plain words", () => {
+  const textOf = (
+    environment: Record<string, string>,
+    change = (document: Document): unknown => document,
+  ) => {
+    const document: Document = valid();
+    change(document);
+    try {
+      configurationOf(definition, { document, directory: "/", environment, name: "/etc/auth-server.json" });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  assert.equal(
+    textOf({ PORTCULLIS_CLIENTS: "[{ clientId: demo" }),
+    "The environment has a problem:\n  PORTCULLIS_CLIENTS, line 1, column 18: a closing } is missing before this place; add it",
+  );
+  assert.match(
+    textOf({ PORTCULLIS_CLIENTS: "[" }, (document) => Object.assign(document, { colour: 1 })),
+    /^\/etc\/auth-server\.json and the environment have 2 problems:\n/,
+  );
+});
+
 test("a variable that is nearly one of ours is named with the one that it may be", () => {
   const environment = {
     PORTCULLIS_LISTEN_PROT: "1",

@@ -56,7 +56,9 @@ test("a secret that is there twice is a problem", () => {
     PORTCULLIS_VERIFIER_CLIENT_SECRET: "one-and-one",
     PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE: "x",
   };
-  assert.equal(problems({ environment, directory }).length, 1);
+  assert.deepEqual(problems({ environment, directory }), [
+    "verifier.clientSecret (PORTCULLIS_VERIFIER_CLIENT_SECRET): found it and verifier.clientSecretFile (PORTCULLIS_VERIFIER_CLIENT_SECRET_FILE); keep one of them",
+  ]);
 });
 
 test("a secret file that is missing, empty or a directory is one problem, and hides no other", () => {

@@ -166,6 +166,19 @@ test("--check warns of it, too, and the configuration is valid all the same", li
   );
 });
 
+test("--check warns before the problems, and of a misspelt variable as a start does", limit, async () => {
+  const path = file({ colour: 1 }, "problem.yaml");
+  const environment = { PORTCULLIS_ISSUER: "https://elsewhere.example", PORTCULLIS_LISTEN_PROT: "1" };
+  const { exited, errors } = run({ parameters: ["--check", "--config", path], environment });
+  assert.equal(await exited, 1);
+  assert.deepEqual((await errors).trim().split("\n"), [
+    `program: PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
+    "program: PORTCULLIS_LISTEN_PROT is no setting; did you mean PORTCULLIS_LISTEN_PORT?",
+    `program: ${path} has a problem:`,
+    "  colour: is not a setting; remove it",
+  ]);
+});
+
 test("a secret of the environment is in no line", limit, async () => {
   const environment = { PORTCULLIS_VERIFIER_CLIENT_SECRET: "correct horse" };
   const { ready, child, errors } = run({ parameters: ["--config", file()], environment });
