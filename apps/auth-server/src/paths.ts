@@ -10,14 +10,24 @@ export const ROUTES = {
   pushed_authorization_request: "/par",
 } as const;
 
-/** All paths that belong to the library, as Fastify spells them. Signing out is ours, all but the page after it. */
-export const LIBRARY_PATHS = [
-  ...Object.values(ROUTES).filter((path) => path !== ROUTES.end_session),
-  `${ROUTES.authorization}/:uid`,
-  `${ROUTES.end_session}/success`,
-  "/.well-known/openid-configuration",
-  "/.well-known/oauth-authorization-server",
-];
+const READ = ["GET", "HEAD", "OPTIONS"] as const;
+const CALLED = ["POST", "OPTIONS"] as const;
+const VISITED = ["GET", "HEAD"] as const;
+
+/** All paths that belong to the library, as Fastify spells them, with the methods that it has there. Signing out is ours, all but the page after it. */
+export const LIBRARY_PATHS: Readonly<Record<string, readonly ("GET" | "HEAD" | "POST" | "OPTIONS")[]>> = {
+  [ROUTES.authorization]: [...VISITED, "POST"],
+  [`${ROUTES.authorization}/:uid`]: VISITED,
+  [ROUTES.token]: CALLED,
+  [ROUTES.userinfo]: [...READ, "POST"],
+  [ROUTES.jwks]: READ,
+  [ROUTES.revocation]: CALLED,
+  [ROUTES.introspection]: CALLED,
+  [ROUTES.pushed_authorization_request]: CALLED,
+  [`${ROUTES.end_session}/success`]: VISITED,
+  "/.well-known/openid-configuration": READ,
+  "/.well-known/oauth-authorization-server": READ,
+};
 
 export const REVOCATIONS_PATH = "/revocations";
 export const interactionPath = (uid: string): string => `/interaction/${uid}`;

@@ -12,6 +12,7 @@ import {
   OPENAPI_PREFIX,
   openApiRoute,
   PROBLEM_DETAILS,
+  refuseUnknownPaths,
 } from "@portcullis/http-api";
 import { type Log, type LogEvent, type PortcullisError, parseCursor } from "@portcullis/protocol";
 import { fastifyServer } from "@portcullis/service";
@@ -49,6 +50,7 @@ export function createRelayApp(options: RelayAppOptions): RelayApp {
   const routes = collectRoutes(app);
   const log = withoutOutages(options.log);
   app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, log }));
+  refuseUnknownPaths(app, { form: OAUTH_ERROR, log });
   void app.register(feed(options), { prefix: REVOCATIONS_PATH });
   void app.register(description(options, { routes, log }), { prefix: OPENAPI_PREFIX });
   app.get("/health/live", async () => ({ status: "live" }));

@@ -50,6 +50,20 @@ describe("what a relay serves", () => {
     }
   });
 
+  it("says of a wrong method which there are, and of an unknown path that it is none", async (t) => {
+    const { url } = await (await startWorld(t)).relay();
+    const wrong = await fetch(`${url}/revocations/lease`);
+    assert.deepEqual([wrong.status, wrong.headers.get("allow")], [405, "POST"]);
+    assert.equal(((await wrong.json()) as { error: string }).error, "method_not_allowed");
+    for (const path of ["/revocations/nothing", "/nothing"]) {
+      const unknown = await fetch(url + path);
+      assert.deepEqual(
+        [unknown.status, ((await unknown.json()) as { error: string }).error],
+        [404, "not_found"],
+      );
+    }
+  });
+
   it("does not tell its numbers where verifiers connect", async (t) => {
     const relay = await (await startWorld(t)).relay();
     for (const path of ["/metrics", "/livez", "/readyz", "/status"])

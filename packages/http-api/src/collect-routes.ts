@@ -14,6 +14,7 @@ export function collectRoutes(app: FastifyInstance): readonly MountedRoute[] {
   const found = new Map<string, MountedRoute>();
   const routes: MountedRoute[] = [];
   app.addHook("onRoute", (route) => {
+    if (route.config?.refusesMethod === true) return;
     for (const mounted of mountedOf(route)) {
       const key = `${mounted.method} ${mounted.path}`;
       // A mount's own path comes twice: with a slash at its end, and without.

@@ -2,6 +2,8 @@ import { errorsOf } from "@portcullis/protocol";
 
 export const httpApiError = errorsOf({
   invalid_request: { status: 400, text: "The request has problems." },
+  not_found: { status: 404, text: "There is nothing at this path." },
+  method_not_allowed: { status: 405, text: "This path has other methods: those that Allow names." },
   precondition_failed: {
     status: 412,
     text: "It was changed since: its version is none of those in If-Match. Read it again.",

@@ -32,3 +32,4 @@ export {
 } from "./openapi-route.ts";
 export { ETAG, etagOf, IF_MATCH, type IfMatch, requireMatch } from "./preconditions.ts";
 export { type Problem, ProblemsError } from "./problems.ts";
+export { refuseMethodsBut, refuseUnknownPaths } from "./refuse-elsewhere.ts";

@@ -22,6 +22,7 @@ import { callerIdOf, fingerprintOf, IDEMPOTENCY_KEY, type IdempotencyKeys, makeO
 import { MERGE_PATCH_TYPE } from "./merge-patch.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
 import { readJsonOnly, refuseOtherTypes } from "./read-json-only.ts";
+import { refuseOtherMethods, refuseUnknownPaths, urlOf } from "./refuse-elsewhere.ts";
 
 export interface MountOptions extends ErrorHandlerOptions {
   /** Every route with a scope authenticates before its body is read. */
@@ -47,6 +48,7 @@ declare module "fastify" {
 export function declaredRoutes(routes: readonly DeclaredRoute[], options: MountOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(createErrorHandler(options));
+    if (app.prefix !== "") refuseUnknownPaths(app, options);
     mountRoutes(app, routes, options);
   };
 }
@@ -63,6 +65,7 @@ export function mountRoutes(
   const mediaTypes = [JSON_TYPE, MERGE_PATCH_TYPE, ...uploads];
   for (const route of routes)
     mountRoute(app, { authenticate, idempotencyKeys, mediaTypes, declaration: { route, form } });
+  refuseOtherMethods(app, routes);
 }
 
 interface MountedParts extends Pick<MountOptions, "authenticate" | "idempotencyKeys"> {
@@ -80,7 +83,7 @@ function mountRoute(
   const answer = answering(declaration, idempotencyKeys);
   app.route({
     method: route.method,
-    url: route.path === "" ? "/" : route.path.replace(/\{(\w+)\}/g, ":$1"),
+    url: urlOf(route.path),
     exposeHeadRoute: false,
     config: { declaration },
     ...(route.scope === ANYBODY ? {} : { onRequest: requireScope(authenticate, route.scope, form) }),

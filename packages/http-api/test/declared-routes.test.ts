@@ -316,3 +316,43 @@ describe("a declaration that is not whole", () => {
     });
   }
 });
+
+describe("what no route declares", () => {
+  const listOrders: DeclaredRoute = { ...changeOrder, operationId: "getOrder", method: "GET" };
+  const importOrders: DeclaredRoute = {
+    ...changeOrder,
+    operationId: "importOrders",
+    path: "/orders/import",
+    parameters: {},
+  };
+
+  for (const [form, codeOf] of [
+    [PROBLEM_DETAILS, "code"],
+    [OAUTH_ERROR, "error"],
+  ] as const) {
+    it(`is refused in the form of the mount, as ${form.mediaType}`, async () => {
+      const { app } = openShop(form);
+      const [unknown, wrong] = await Promise.all([
+        app.inject({ url: "/shop/nothing" }),
+        app.inject({
+          method: "DELETE",
+          url: "/shop/orders/7",
+          payload: "{",
+          headers: { "content-type": "text/x" },
+        }),
+      ]);
+      assert.deepEqual([unknown!.statusCode, unknown!.json()[codeOf]], [404, "not_found"]);
+      assert.deepEqual([wrong!.statusCode, wrong!.json()[codeOf]], [405, "method_not_allowed"]);
+      assert.equal(wrong!.headers.allow, "POST");
+      for (const answer of [unknown, wrong])
+        assert.equal(String(answer!.headers["content-type"]).split(";")[0], form.mediaType);
+    });
+  }
+
+  it("is not a path that a route with a parameter answers", async () => {
+    const { app } = openShop(PROBLEM_DETAILS, [changeOrder, listOrders, importOrders]);
+    const refused = await app.inject({ method: "PUT", url: "/shop/orders/import" });
+    assert.equal(refused.headers.allow, "POST, GET");
+    assert.equal((await app.inject({ url: "/shop/orders/import" })).statusCode, 401);
+  });
+});

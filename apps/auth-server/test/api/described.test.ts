@@ -70,6 +70,34 @@ describe("the description of the API", () => {
     assert.ok(checked > 100, String(checked));
   });
 
+  it("says of a wrong method which there are, in the form of the place", async () => {
+    for (const [method, path, allow, mediaType] of [
+      ["DELETE", "/api/v1/users", "GET, POST", "application/problem+json"],
+      ["POST", "/api/openapi.json", "GET", "application/problem+json"],
+      ["DELETE", "/revocations", "POST, GET", "application/json"],
+      ["GET", "/token", "POST, OPTIONS", "application/json"],
+      ["DELETE", "/userinfo", "GET, HEAD, OPTIONS, POST", "application/json"],
+      ["PUT", "/authorize", "GET, HEAD, POST", "application/json"],
+      ["POST", "/.well-known/openid-configuration", "GET, HEAD, OPTIONS", "application/json"],
+    ] as const) {
+      const answer = await fetch(server.issuer + path, { method });
+      const said = (await answer.json()) as { code?: string; error?: string };
+      assert.deepEqual([answer.status, said.code ?? said.error], [405, "method_not_allowed"], path);
+      assert.equal(answer.headers.get("content-type")?.split(";")[0], mediaType, path);
+      assert.deepEqual(
+        answer.headers.get("allow")?.split(", ").toSorted(),
+        allow.split(", ").toSorted(),
+        path,
+      );
+    }
+  });
+
+  it("is refused at a path that it does not have, as a problem with a code", async () => {
+    const answer = await fetch(`${server.issuer}/api/v1/nothing`);
+    assert.equal(answer.headers.get("content-type"), "application/problem+json");
+    assert.deepEqual([answer.status, ((await answer.json()) as { code: string }).code], [404, "not_found"]);
+  });
+
   it("is what the server does: who is refused, and how, is as it says", async () => {
     const token = await machineToken(server.issuer, "admin", `${server.issuer}/api`, "keys.read");
     for (const { path, method, operation } of operations()) {
@@ -126,6 +154,9 @@ describe("the reference of the API", () => {
       links.filter((id) => !ids.has(id)),
       [],
     );
+    const sections = /<nav class="sections".*?<\/nav>/s.exec(page.body)![0];
+    for (const id of ["top", "tag-revocations", "scopes", "errors", "schemas"])
+      assert.ok(sections.includes(`href="#${id}"`), id);
     for (const id of ["error-unknown_key", "error-too_many_leases", "scope-users.write"])
       assert.ok(ids.has(id), id);
     const [, stylesheet] = /href="(\/assets\/api-[^"]+)"/.exec(page.body)!;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { refuseMethodsBut } from "@portcullis/http-api";
 import type { FastifyInstance } from "fastify";
 import { LIBRARY_PATHS } from "../../paths.ts";
 
@@ -9,11 +10,12 @@ export function libraryRoutes(currentHandler: () => Promise<LibraryHandler>) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    for (const url of LIBRARY_PATHS) {
+    for (const [url, allowed] of Object.entries(LIBRARY_PATHS)) {
+      refuseMethodsBut(allowed, { app, url });
       app.route({
-        method: ["GET", "POST", "OPTIONS"],
+        method: [...allowed],
         url,
-        exposeHeadRoute: true,
+        exposeHeadRoute: false,
         handler: async (request, reply) => {
           const handle = await currentHandler();
           reply.hijack();
