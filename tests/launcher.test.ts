@@ -214,10 +214,34 @@ describe("npm start", () => {
     assert.deepEqual(second.info.kept, ["gateway.yaml"]);
     assert.equal(await readFile(file, "utf8"), edited);
     await second.launcher.stop();
+    const shown = launch("--data", data, "--port-base", String(portBase));
+    const keptLine = (await announced(shown)).find((line) => line.includes("Kept as you edited it")) ?? "";
+    assert.match(keptLine, /gateway\.yaml .*in the database stays: to begin anew, stop and remove/);
+    assert.ok(keptLine.endsWith(`${data})`), keptLine);
+    await shown.stop();
     const third = await launchForScripts(data, portBase, "--reset-config");
     assert.deepEqual(third.info.kept, []);
     assert.match(await readFile(file, "utf8"), /name: catalogue/);
     await third.launcher.stop();
+  });
+
+  it("says what it did not take of an edited app, and what was created of a new one", async () => {
+    const [data, portBase] = [await newDirectory(), await freePortBlock(PORTS)];
+    await (await launchForScripts(data, portBase)).launcher.stop();
+    const file = join(data, "config", "auth-server.json");
+    const settings = JSON.parse(await readFile(file, "utf8"));
+    settings.clients[0].name = "Another name";
+    settings.clients.push({ ...settings.clients[0], clientId: "newcomer" });
+    await writeFile(file, JSON.stringify(settings));
+    const { launcher } = await launchForScripts(data, portBase);
+    const said = launcher.errors();
+    assert.match(said, /^Created from auth-server\.json: apps newcomer\.$/m);
+    const notTaken = new RegExp(
+      `^Not taken from auth-server\\.json: the app ${settings.clients[0].clientId}, name: .*portcullis apps update`,
+      "m",
+    );
+    assert.match(said, notTaken);
+    await launcher.stop();
   });
 
   it("names the edited file when the start fails with it, the problem of this start alone, and the price of a reset", async () => {

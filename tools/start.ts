@@ -9,6 +9,7 @@ import { discoverEndpoints } from "./launcher/endpoints.ts";
 import { type Certificate, certificateFor, NetworkEntry, trust } from "./launcher/network-entry.ts";
 import { type LauncherOptions, parseOptions, UsageError } from "./launcher/options.ts";
 import { untilVerifiersReady } from "./launcher/readiness.ts";
+import { seedLines } from "./launcher/seeds.ts";
 import { usageOf } from "./usage.ts";
 
 const say = (line: string): boolean => process.stderr.write(`${line}\n`);
@@ -39,6 +40,7 @@ async function start(options: LauncherOptions): Promise<void> {
     throw withHint(error, kept);
   }
   if (stopped.aborted) return;
+  for (const line of seedLines(children.logOf("authServer"), "auth-server.json")) say(line);
   const endpoints = await discoverEndpoints(addresses.issuer);
   const started = { addresses, data, demo, endpoints, certificate, kept, pids: children.pids };
   process.stdout.write(options.json ? `${JSON.stringify(contractOf(started))}\n` : announcement(started));

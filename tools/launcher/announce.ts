@@ -107,6 +107,9 @@ function commandLines({ addresses, demo, certificate }: Started): readonly strin
   ];
 }
 
+/** A reset of the files is taken for one of everything. */
+const STAYS = "what was created in the database stays: to begin anew, stop and remove";
+
 export function announcement(started: Started): string {
   const { addresses, data, demo, certificate, kept } = started;
   const place = relative(process.cwd(), data.path);
@@ -128,7 +131,7 @@ export function announcement(started: Started): string {
     `  State and logs        ${directory}`,
     ...kept.map(
       (name) =>
-        `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew, without the edit)`,
+        `  Kept as you edited it ${directory}/config/${name}   (--reset-config writes it anew, without the edit; ${STAYS} ${directory})`,
     ),
     ...(certificate === undefined
       ? []

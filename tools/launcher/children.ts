@@ -107,10 +107,15 @@ export class Children {
     return openSync(file, "a", 0o600);
   }
 
+  /** What a part has logged since this start of it. */
+  logOf(part: Part): string {
+    const file = this.#context.data.pathOf("logs", `${part}.log`);
+    return readFileSync(file).subarray(this.#logStarts.get(part)).toString();
+  }
+
   #endOfLog({ part }: PartDefinition): string {
     const file = this.#context.data.pathOf("logs", `${part}.log`);
-    const ofThisStart = readFileSync(file).subarray(this.#logStarts.get(part)).toString();
-    const lines = ofThisStart.trimEnd().split("\n").slice(-SHOWN_LINES);
+    const lines = this.logOf(part).trimEnd().split("\n").slice(-SHOWN_LINES);
     return [`The end of ${file}:`, ...lines.map((line) => `  ${line}`)].join("\n");
   }
 

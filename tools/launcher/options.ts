@@ -49,9 +49,20 @@ function parse(argv: readonly string[]) {
     });
     return values;
   } catch (cause) {
-    throw new UsageError(`${(cause as Error).message.split(". ")[0]}.\n\n${usageOf("start")}`, { cause });
+    throw new UsageError(
+      `${(cause as Error).message.split(". ")[0]}.${hintFor(cause)}\n\n${usageOf("start")}`,
+      {
+        cause,
+      },
+    );
   }
 }
+
+/** Without `--` npm takes the names of options for its own, and leaves us their values. */
+const hintFor = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL"
+    ? " Did you forget --? Options come after it: npm start -- --port-base 9400"
+    : "";
 
 function parsePortBase(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PORT_BASE;

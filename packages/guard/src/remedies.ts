@@ -8,9 +8,10 @@ interface Subject {
 
 const REMEDIES: Readonly<Record<string, (subject: Subject) => string>> = {
   client_not_accepted: (subject) => `A service needs a client of its own there: ${clientLine(subject)}.`,
-  scope_not_granted: (subject) => `A service needs a client like this one: ${clientLine(subject)}.`,
+  scope_not_granted: (subject) => `A new client would be like this one: ${clientLine(subject)}.`,
   token_refused: (subject) => `A service needs a client like this one: ${clientLine(subject)}.`,
-  feed_unauthorized: (subject) => `Its client needs the scope of a verifier: ${clientLine(subject)}.`,
+  feed_unauthorized: ({ issuer, clientId }) =>
+    `Its client needs the scope ${API_SCOPES.readRevocations} of ${issuer}/api: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
   issuer_mismatch: () => "Set the guard's issuer to that.",
   issuer_unreadable: () => "Set the guard's issuer to the authorization server's own URL.",
   endpoint_missing: () => "Set the guard's issuer to that of a Portcullis authorization server.",

@@ -114,7 +114,7 @@ export class MachineToken {
   #lacks(scopes: readonly string[], resource: string) {
     const { issuer, clientId } = this.#options;
     return issuerError("scope_not_granted", {
-      text: `The client ${clientId} lacks the scope ${scopes.join(" and ")} at ${issuer}. Add it in the issuer's configuration: clients, resources, ${quoteText(resource)}.`,
+      text: `The client ${clientId} lacks the scope ${scopes.join(" and ")} at ${issuer}. Add it there to the apis of the app, for ${quoteText(resource)}: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
     });
   }
 }

@@ -118,7 +118,7 @@ for (const [what, body, status, code, says] of [
     { error: "invalid_target" },
     400,
     "scope_not_granted",
-    /clients, resources, urn:api/,
+    /to the apis of the app, for urn:api: portcullis apps update/,
   ],
   [
     "another refusal",
@@ -159,7 +159,7 @@ test("a resource that the issuer names at length is told shortly", async () => {
   answer = json({ error: "invalid_target" }, 400);
   await assert.rejects(machineToken().authorization(), {
     code: "scope_not_granted",
-    message: /clients, resources, urn:x{150,200}\.\.\.\.$/,
+    message: /for urn:x{150,200}\.\.\.: portcullis apps update/,
   });
 });
 

@@ -36,7 +36,7 @@ export class Credentials {
     const { settings, issuer, scopes } = this.#options;
     if (settings.login !== undefined) return lostTheRole(settings.login);
     return cliError("insufficient_scope", {
-      text: `The client ${settings.client!.id} lacks the scope ${scopes.join(" and ")}. Add it in the server's configuration, to the client's resources, for ${issuer.apiResource}.`,
+      text: `The client ${settings.client!.id} lacks the scope ${scopes.join(" and ")}. Add it to the apis of the app, for ${issuer.apiResource}: PATCH ${issuer.apiResource}/v1/apps/${settings.client!.id}, or portcullis apps update.`,
     });
   }
 }
