@@ -35,6 +35,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["health.ts", "app.ts"],
     ["server.ts"],
     ["process.ts", "index.ts"],
+    ["load-library.ts"],
     ["main.ts"],
   ],
   "apps/gateway": [

@@ -138,6 +138,7 @@ describe("the program", () => {
     const help = run(["--help"]);
     assert.equal(await help.exited, 0);
     assert.match(await help.output, /^Usage: .*--config FILE/);
+    assert.equal(await help.errors, "", "nothing of the library, whatever the Node");
     const dataDirectory = join(directory, "never-made");
     const path = join(directory, "checked.json");
     await writeFile(path, JSON.stringify({ ...configurationFor(8400), dataDirectory }));
