@@ -136,6 +136,11 @@ describe("the demo web app", () => {
     const table = (await app.locator("#calls").boundingBox())!;
     const card = (await app.locator(".calls").boundingBox())!;
     assert.ok(table.x + table.width <= card.x + card.width, "the list of calls stays in its card");
+    const said = (await app.locator("#calls td:last-child").first().boundingBox())!;
+    assert.ok(
+      said.width > table.width * 0.9,
+      `what an answer said has a line of its own: ${said.width} of ${table.width}`,
+    );
     await assertPageIsSound(app);
     await context.close();
   });

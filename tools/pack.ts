@@ -21,6 +21,8 @@ function pack(folder: string): void {
   const options = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder, ...workspaces];
   const { status } = spawnSync("npm", options, { cwd: root, stdio: ["ignore", 2, 2] });
   if (status !== 0) throw new Error("npm pack failed; see above");
+  // Not to standard output, which a script runs as it is.
+  console.error(`Packed ${packages.length} packages. Run this line in the folder of your own project:`);
   console.log(`npm install ${packages.map((one) => join(folder, tarballOf(one))).join(" ")}`);
 }
 

@@ -22,6 +22,9 @@ import type { Cli } from "./session.ts";
 const MAX_TIMEOUT_SECONDS = 3600;
 
 /** All verbs; each adds itself. */
+/** A key is random text, and may begin as an option does. */
+const OF_A_VALUE = "Put a value that begins with - at the end, after --.\n";
+
 export function createProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command("portcullis")
@@ -34,15 +37,14 @@ export function createProgram(cli: Cli): Command {
       writeOut: (text) => void io.stdout.write(text),
       // For a machine run.ts says it, as every other error.
       writeErr: (text) => void (cli.json || io.stderr.write(text)),
+      outputError: (text, write) => write(/unknown option/.test(text) ? text + OF_A_VALUE : text),
       getOutHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getErrHelpWidth: () => (io.isTerminal ? io.columns() : 100),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
     .configureHelp({ showGlobalOptions: false })
-    .showHelpAfterError(
-      "Add --help to see what the command takes. Put a value that begins with - at the end, after --.",
-    )
+    .showHelpAfterError("Add --help to see what the command takes.")
     .option("--issuer <url>", "URL of the authorization server (or set PORTCULLIS_ISSUER)")
     .option("--client-id <id>", "client to act as (or set PORTCULLIS_CLIENT_ID)")
     .option("--client-secret-file <file>", "file with the client's secret (or set PORTCULLIS_CLIENT_SECRET)")

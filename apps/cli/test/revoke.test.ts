@@ -153,6 +153,14 @@ test("what is wrong with a command line is said before anybody is asked", async 
   }
 });
 
+test("how to put a value that begins with - is said where something began with it, and nowhere else", async () => {
+  const advice = /Put a value that begins with - at the end, after --\./;
+  const { err } = await runCommand(["revoke", "session", "-t8Vt7mGQf2bqfYkq0hZ0A"]);
+  assert.match(err, advice);
+  for (const command of ["revoke planet", "revokes", "verifiers more"])
+    assert.doesNotMatch((await runCommand(command)).err, advice, command);
+});
+
 test("--json in the place of a key is that key, and makes no JSON of an error", async () => {
   const { code, err } = await runCommand(["revoke", "planet", "--", "--json"]);
   assert.equal(code, EXIT.usage);

@@ -121,10 +121,13 @@ const WOULD_ASK = [
 const wouldAsk = (cause: unknown): boolean =>
   cause instanceof oauth.AuthorizationResponseError && WOULD_ASK.includes(cause.error);
 
+/** Whoever refuses an app has signed in before: the session at the server lives on. */
+const REFUSED = "Access was refused to this app. You are still signed in at the authorization server.";
+
 /** The server's own `error` is told apart from an answer that failed our checks. */
 function refusedBy(cause: unknown) {
   if (cause instanceof oauth.AuthorizationResponseError || cause instanceof oauth.ResponseBodyError) {
-    const text = cause.error === "access_denied" ? "You chose not to sign in to this app." : undefined;
+    const text = cause.error === "access_denied" ? REFUSED : undefined;
     return clientError("sign_in_refused", { cause, detail: cause.error, ...(text && { text }) });
   }
   return clientError("response_refused", { cause });

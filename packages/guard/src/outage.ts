@@ -53,6 +53,8 @@ export class Outage {
   /** Codes that were told, be it for the other need, and are not over yet. */
   readonly #told = new Map<Need, string>();
   readonly #toldAtMs = new Map<string, number>();
+  /** Of each event, until it works again. */
+  readonly #lastFailures = new Map<string, string>();
   /** Of the replica. */
   #state: unknown = "bootstrap";
   /** Whether somebody waits to be told that it is over. */
@@ -69,7 +71,7 @@ export class Outage {
 
   /** What a replica tells of itself. Of what is told here in words the event itself is only for whoever looks closer. */
   readonly ofReplica: Log = byLevel((level, event) => {
-    this.#options.log[IN_WORDS.has(event.event) ? "info" : level](event);
+    if (this.#isNews(event)) this.#options.log[IN_WORDS.has(event.event) ? "info" : level](event);
     if (event.event === "state") this.#changed(event.state);
     else if (event.event === "clock_off") this.#failed("revocations", clockProblem(event), true);
     else if (event.event === "outdated") this.#failed("revocations", feedProblem(event), true);
@@ -93,9 +95,21 @@ export class Outage {
     this.#over("keys");
   }
 
+  /** Whether a failure is another than the last of its kind: the same one, every second, would bury all others. */
+  #isNews({ event, code, message, error }: LogEvent): boolean {
+    if (!FEED_FAILURES.has(event)) return true;
+    const text = [code, message, error].join(" ");
+    if (this.#lastFailures.get(event) === text) return false;
+    this.#lastFailures.set(event, text);
+    return true;
+  }
+
   #changed(state: unknown): void {
     this.#state = state;
-    if (state === "live") this.#over("revocations");
+    if (state === "live") {
+      this.#lastFailures.clear();
+      this.#over("revocations");
+    }
     // The lease has run out since the failure, and with it what was allowed by it.
     else if (state === "stale") this.#tell("revocations");
   }

@@ -272,6 +272,18 @@ test("causes that come and go, or take turns, are told once a minute each", () =
   assert.ok(log.named("guard_recovered").length <= 4);
 });
 
+test("a failure that is the same again is passed on once, until it is another or it has worked between", () => {
+  const { one, log } = outage();
+  const failed = (code: string) => one.ofReplica.warn({ event: "snapshot_failed", code, message: code });
+  const passedOn = () => log.named("snapshot_failed").map(({ code }) => code);
+  for (let time = 0; time < 5; time++) failed("client_not_accepted");
+  assert.deepEqual(passedOn(), ["client_not_accepted"]);
+  failed("feed_unavailable");
+  one.ofReplica.info(state("live"));
+  failed("feed_unavailable");
+  assert.deepEqual(passedOn(), ["client_not_accepted", "feed_unavailable", "feed_unavailable"]);
+});
+
 test("it is over when the keys and the list of revocations are there, whichever came first", () => {
   const down = new Error("down");
   for (const keysFirst of [true, false]) {

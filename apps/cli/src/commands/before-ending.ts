@@ -10,10 +10,13 @@ export interface EndingOptions {
   readonly yes?: boolean;
 }
 
-/** `asks`: the command reaches further than one user. */
+/**
+ * `asks`: the command reaches further than one user. All of them take `--yes`, so that a script need not know which ask.
+ */
 export function addEndingOptions(command: Command, { asks }: { readonly asks: boolean }): Command {
-  command.option("--dry-run", "change nothing, and say what it would end at most");
-  return asks ? command.option("--yes", "do not ask first") : command;
+  return command
+    .option("--dry-run", "change nothing, and say what it would end at most")
+    .option("--yes", asks ? "do not ask first" : "do not ask first; of one user it never asks");
 }
 
 interface Ending {

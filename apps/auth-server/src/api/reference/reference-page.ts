@@ -9,7 +9,8 @@ export const REFERENCE_STYLESHEET = "/assets/api-reference.css";
 /** Returns the whole reference as one page. */
 export function referencePage(document: Described, openApiPath: string): string {
   const calls = callsOf(document);
-  const main = html`<h1>API reference</h1>
+  const main = html`<h1 id="top">API reference</h1>
+${sections(document)}
 ${paragraphs(document.info.description)}
 <p>For tools: <a href="${openApiPath}">the OpenAPI 3.1 document</a>, which this page is made from.</p>
 ${tokenSample(document)}
@@ -20,6 +21,12 @@ ${errorsSection(calls)}
 ${schemasSection(document)}`;
   return page({ title: "API reference", main, wide: true, stylesheet: REFERENCE_STYLESHEET });
 }
+
+/** It stays in sight, however far somebody has read. */
+const sections = ({ tags }: Described): Content =>
+  html`<nav class="sections" aria-label="Sections"><a href="#top">Top</a>${tags.map(({ name }) => html` <a href="#${idOf(name)}">${name}</a>`)} <a href="#scopes">Scopes</a> <a href="#errors">Errors</a> <a href="#schemas">Schemas</a></nav>`;
+
+const idOf = (tag: string): string => `tag-${tag.toLowerCase().replaceAll(" ", "-")}`;
 
 const tokenUrlOf = ({ components }: Described): string =>
   components.securitySchemes.token.flows.clientCredentials.tokenUrl;
@@ -49,7 +56,7 @@ const tagSection = (
   { name, description }: Described["tags"][number],
   calls: readonly DescribedCall[],
 ): Content =>
-  html`<section><h2>${name}</h2><p>${inline(description)}</p>
+  html`<section><h2 id="${idOf(name)}">${name}</h2><p>${inline(description)}</p>
 ${calls
   .filter(({ tags: [tag] }) => tag === name)
   .map((call) => callSection(call, samplesOf(document.servers[0].url, call)))}</section>`;
