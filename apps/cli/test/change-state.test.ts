@@ -18,7 +18,10 @@ test("a user is disabled by any name, with a receipt, and enabled again", async 
     JSON.parse((await cli.run(["--json", "users", "disable", "--", claims.sub])).out),
   );
   assert.deepEqual([again.changed, again.status, again.receipt?.seq], [false, "disabled", 1]);
-  assert.match((await cli.run("users disable alice --yes")).out, /^alice \(\S{22}\) was already disabled\.\n/);
+  assert.match(
+    (await cli.run("users disable alice --yes")).out,
+    /^alice \(\S{22}\) was already disabled\.\n/,
+  );
   const enabled = await cli.run("users enable ALICE");
   assert.deepEqual([enabled.code, enabled.out], [EXIT.ok, `Enabled: alice (${claims.sub}).\n`]);
   assert.match((await cli.run("users enable alice")).out, /^alice \(\S{22}\) was already enabled\.\n$/);
