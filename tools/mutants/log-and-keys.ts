@@ -97,13 +97,26 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/keys/key-rows.ts",
     edits: [
       [
-        `if (next === undefined) return {`,
+        `if (next === undefined)
+    return {`,
         `if (next !== undefined)
     await transaction.db.deleteFrom("oidc_signing_keys").where("kid", "=", next.kid).execute();
   return {`,
       ],
     ],
     tests: ["apps/auth-server/test/keys/next-key.test.ts"],
+  },
+  {
+    name: "successor-of-another-algorithm",
+    says: "after a retirement nothing signs with the algorithm of the key, since a key of another one is next",
+    file: "apps/auth-server/src/keys/key-rows.ts",
+    edits: [
+      [
+        `    .where("algorithm", "=", algorithm)\n    .where("status", "=", status)\n    .executeTakeFirst();`,
+        `    .where("status", "=", status)\n    .executeTakeFirst();`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/keys/algorithms.test.ts"],
   },
   {
     name: "next-key-kept-back",

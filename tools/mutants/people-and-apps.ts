@@ -30,8 +30,15 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "no-look-at-the-key-before-the-answer",
     says: "a token that was signed while its key was retired leaves the server, dead on arrival",
     file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",
-    edits: [[`    await issuing.finish(kid);\n`, ""]],
+    edits: [[`    await issuing.finish(kidsIn(ctx.body as Partial<RefreshAnswer["body"]>));\n`, ""]],
     tests: ["apps/auth-server/test/keys/ring.test.ts"],
+  },
+  {
+    name: "no-look-at-the-key-of-the-id-token",
+    says: "an ID token whose key was retired while it was signed leaves the server",
+    file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",
+    edits: [[`[access_token, id_token].filter(`, `[access_token].filter(`]],
+    tests: ["apps/auth-server/test/keys/algorithms.test.ts"],
   },
   {
     name: "late-replay-unnoticed",

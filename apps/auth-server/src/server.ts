@@ -30,7 +30,7 @@ import { seedApps } from "./apps/seed-apps.ts";
 import { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
-import { KeyRing } from "./keys/key-ring.ts";
+import { KeyRing, type OfferAlgorithm } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
@@ -193,9 +193,17 @@ async function compose(
   const clients = new Clients({ storage, clock, ownApi: apis.own.identifier });
   const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
   started.defer(() => storeUsesAtTheEnd(clientSecrets, operatorLog));
-  await seedApis({ apis, storage, file: ownApiLeftOut(configuration), operatorLog });
+  const offer = offerOf(ring);
+  await seedApis({ apis, storage, file: ownApiLeftOut(configuration), offer, operatorLog });
   await ensureCommandApp({ clients, storage, ownApi: apis.own.identifier, operatorLog });
-  await seedApps({ clients, secrets: clientSecrets, storage, file: configuration.clients, operatorLog });
+  await seedApps({
+    clients,
+    secrets: clientSecrets,
+    storage,
+    file: configuration.clients,
+    offer,
+    operatorLog,
+  });
   const users = new Users({ storage, clock, randomBytes });
   const roles = new Roles({ storage, clock });
   const bans = new Bans({ storage, clock, times, randomBytes });
@@ -375,6 +383,11 @@ const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<vo
 const storeSeenAtTheEnd = (lastSeen: LastSeen, operatorLog: Log): Promise<void> =>
   lastSeen.store().catch((error: unknown) => operatorLog.warn({ event: "last_seen_not_stored", error }));
 
+const offerOf =
+  (ring: KeyRing): OfferAlgorithm =>
+  (algorithm) =>
+    ring.offer(algorithm);
+
 const ownApiLeftOut = ({ resources, apiResource }: Configuration) =>
   resources.filter(({ identifier }) => identifier !== apiResource);
 
@@ -497,6 +510,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       blastRadiusOf,
       endBelow,
       endUnasked: createEndUnasked({ clock, endBelow }),
+      offer: offerOf(ring),
       randomBytes: parts.randomBytes,
       maxAccessTokenLifetimeSeconds,
       revoker,
@@ -507,6 +521,7 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
       storage,
       blastRadiusOf,
       forgetApi: createForgetApi(storage.dialect),
+      offer: offerOf(ring),
       maxAccessTokenLifetimeSeconds,
       revoker,
       receipts,
@@ -551,6 +566,7 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
   const { oidc, people, configuration, clientAddressOf } = parts;
   return {
     provider: oidc.provider,
+    findClient: oidc.findClient,
     configuration,
     signIn: parts.signingIn.signIn,
     deviceCookie,
@@ -571,6 +587,7 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
   return {
     issuer: configuration.issuer,
     provider: oidc.provider,
+    findClient: oidc.findClient,
     sessions: oidc.sessions,
     grants: oidc.grants,
     endings: oidc.endings,

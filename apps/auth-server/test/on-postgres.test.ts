@@ -14,6 +14,7 @@ const BATTERIES = [
   "oidc/endings/blast-radius",
   "oidc/endings/disabling",
   "oidc/interaction/consent",
+  "keys/algorithms",
   "keys/next-key",
   "keys/revoke-key",
   "keys/ring",

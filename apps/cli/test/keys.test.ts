@@ -23,14 +23,14 @@ test("keys are listed, rotated and retired, and the command that retires the key
     [second!.kid, second!.publishedSince, "recently_published"],
   );
   const table = (await cli.run("keys list")).out;
-  assert.match(table, new RegExp(`${kid} +active`));
-  assert.match(table, new RegExp(`${next} +next`));
-  assert.match(table, new RegExp(`${first!.kid} +retiring`));
+  assert.match(table, new RegExp(`${kid} +ES256 +active`));
+  assert.match(table, new RegExp(`${next} +ES256 +next`));
+  assert.match(table, new RegExp(`${first!.kid} +ES256 +retiring`));
 
   const retired = await cli.run(["keys", "retire", kid, "--yes", "--note", "leaked"]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^Retired \(seq 1\)\. Enforced/);
-  assert.match(retired.out, new RegExp(`^${next} signs from now on\\. Published since 20`, "m"));
+  assert.match(retired.out, new RegExp(`^${next} signs ES256 tokens from now on\\. Published since 20`, "m"));
   const again = await cli.run(["keys", "retire", kid, "--yes", "--json"]);
   assert.equal(revocationAnswerSchema.parse(JSON.parse(again.out)).repeated, true);
   assert.deepEqual(
@@ -62,13 +62,32 @@ test("a rotation says which key signs, and warns when verifiers of others may no
   const { out } = await cli.run("keys rotate");
   assert.match(
     out,
-    /^\S{43} signs from now on\. Published since .*\nWarning: It was published only \d+ seconds? ago: /,
+    /^\S{43} signs ES256 tokens from now on\. Published since .*\nWarning: It was published only \d+ seconds? ago: /,
   );
   assert.match(out, /\n\S{43} is the next key\. See all keys: portcullis keys list\n$/);
   cli.server.advance(KEY_KNOWN_AFTER_SECONDS * 1000);
   const later = await cli.run("keys rotate");
   assert.equal(later.code, EXIT.ok, later.err);
   assert.doesNotMatch(later.out, /Warning/);
+});
+
+test("keys of another algorithm are made by a rotation, before anything uses it, and rotate by themselves", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { out } = await cli.run("keys rotate --algorithm RS256");
+  assert.match(out, /^\S{43} signs RS256 tokens from now on\. .*\nWarning: It was published only /);
+  const { items } = keyListSchema.parse(JSON.parse((await cli.run("keys list --json")).out));
+  assert.deepEqual(items.map(({ algorithm, status }) => `${algorithm} ${status}`).toSorted(), [
+    "ES256 active",
+    "ES256 next",
+    "RS256 active",
+    "RS256 next",
+  ]);
+  const retired = await cli.run(["keys", "retire", /^\S+/.exec(out)![0], "--yes"]);
+  assert.equal(retired.code, EXIT.ok, retired.err);
+  assert.match(retired.out, /^\S{43} signs RS256 tokens from now on\./m);
+  const wrong = await cli.run("keys rotate --algorithm HS256");
+  assert.equal(wrong.code, EXIT.error);
+  assert.match(wrong.err, /Allowed choices are ES256, EdDSA, RS256/);
 });
 
 test("retiring a key that did not sign says nothing of the one that does", async (t) => {
@@ -84,7 +103,7 @@ test("retiring a key that did not sign says nothing of the one that does", async
     const { code, out, err } = await cli.run(["keys", "retire", kid, "--yes"]);
     assert.deepEqual([code, err], [EXIT.ok, ""], status);
     assert.match(out, /^Retired \(seq \d\)\. Enforced/);
-    assert.doesNotMatch(out, /signs from now on|Warning/, status);
+    assert.doesNotMatch(out, /from now on|Warning/, status);
   }
 });
 

@@ -2,12 +2,12 @@
 import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
+import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
 
 export const APP_TYPES = ["web", "spa", "native", "service"] as const;
 export type AppType = (typeof APP_TYPES)[number];
 export const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
-export const SIGNING_ALGORITHMS = ["ES256"] as const;
 
 /** Thirty days: no access token can live longer, whatever is configured. */
 const MAX_TOKEN_SECONDS = 2_592_000;
@@ -34,11 +34,14 @@ const identifier = apiIdentifierSchema;
 const uri = z.string().min(1).max(2000);
 const lifetime = z.int().min(5).max(MAX_TOKEN_SECONDS);
 const refreshLifetime = z.int().min(60).max(TEN_YEARS);
-const algorithm = z.enum(SIGNING_ALGORITHMS, "must be ES256: this server has keys of no other algorithm yet");
+const algorithm = z.enum(SIGNING_ALGORITHMS).default(DEFAULT_SIGNING_ALGORITHM);
 const time = z.string().describe("RFC 3339.");
 const receipt = receiptSchema
   .optional()
   .describe("Of what the change has ended. Absent when it ends nothing.");
+const warning = keyWarningSchema
+  .optional()
+  .describe("There if an algorithm was asked for whose key verifiers of others may not know yet.");
 
 /** What can be changed of an app. */
 export const appSettingsSchema = z.strictObject({
@@ -70,7 +73,7 @@ export const appSettingsSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Only an app with a secret may go without PKCE. It must send a `nonce` then."),
-  idTokenAlgorithm: algorithm.default("ES256").describe("Algorithm that signs its ID tokens."),
+  idTokenAlgorithm: algorithm.describe("Algorithm that signs its ID tokens."),
   accessTokenTtlSeconds: lifetime
     .optional()
     .describe("Lifetime of its access tokens. If the API has a shorter one, that counts."),
@@ -127,12 +130,13 @@ export const appSchema = z.object({
 });
 export type App = z.output<typeof appSchema>;
 
-export const changedAppSchema = appSchema.extend({ receipt });
+export const changedAppSchema = appSchema.extend({ receipt, warning });
 export type ChangedApp = z.output<typeof changedAppSchema>;
 
 /** Answer of `POST /api/v1/apps`. */
 export const createdAppSchema = appSchema.extend({
   clientSecret: z.string().optional().describe("Its first secret, in clear. It is never shown again."),
+  warning,
 });
 export type CreatedApp = z.output<typeof createdAppSchema>;
 
@@ -193,7 +197,7 @@ export const apiSettingsSchema = z.strictObject({
     .default({})
     .describe("Each permission (a scope), and what it lets an app do, in words for users."),
   accessTokenTtlSeconds: lifetime.default(300).describe("Lifetime of its access tokens."),
-  algorithm: algorithm.default("ES256").describe("Algorithm that signs its access tokens."),
+  algorithm: algorithm.describe("Algorithm that signs its access tokens."),
   claims: claimsSchema
     .default({})
     .describe(
@@ -221,7 +225,10 @@ export const apiSchema = z.object({
   changedAt: time.optional(),
 });
 export type Api = z.output<typeof apiSchema>;
-export const changedApiSchema = apiSchema.extend({ receipt });
+/** Answer of `POST /api/v1/apis`. */
+export const createdApiSchema = apiSchema.extend({ warning });
+export type CreatedApi = z.output<typeof createdApiSchema>;
+export const changedApiSchema = apiSchema.extend({ receipt, warning });
 export type ChangedApi = z.output<typeof changedApiSchema>;
 export const apiListSchema = pageSchemaOf(apiSchema);
 export type ApiList = z.output<typeof apiListSchema>;

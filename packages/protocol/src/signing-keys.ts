@@ -4,11 +4,21 @@ import { pageSchemaOf } from "./pages.ts";
 import { REASONS } from "./reasons.ts";
 import { revocationAnswerSchema } from "./receipt.ts";
 
+/**
+ * What an issuer of ours signs with, the one that it always has first. Each has keys of its own: one that signs, one that is
+ * next.
+ */
+export const SIGNING_ALGORITHMS = ["ES256", "EdDSA", "RS256"] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** Of whatever asks for no other. */
+export const DEFAULT_SIGNING_ALGORITHM = "ES256" satisfies SigningAlgorithm;
+
 const signingKeySchema = z.object({
   kid: z.string(),
   algorithm: z.string(),
   /**
-   * `active`: signs. `next`: published, and signs after it. `retiring`: another signs; published until its last token has
+   * Of each algorithm by itself. `active`: signs. `next`: published, and signs after it. `retiring`: another signs; published until its last token has
    * ended. `retired`: of no use to anybody.
    */
   status: z.enum(["active", "next", "retiring", "retired"]),
@@ -29,14 +39,24 @@ export type SigningKeyEntry = z.infer<typeof signingKeySchema>;
 export const keyListSchema = pageSchemaOf(signingKeySchema);
 export type KeyList = z.infer<typeof keyListSchema>;
 
-/** The key that signs from now on, and what an operator has to know of it. */
+/** Only of a key that was published a shorter time ago than `KEY_KNOWN_AFTER_SECONDS`. */
+export const keyWarningSchema = z.object({ code: z.literal("recently_published"), text: z.string() });
+export type KeyWarning = z.infer<typeof keyWarningSchema>;
+
+/** The key of an algorithm that signs from now on, and what an operator has to know of it. */
 export const signingNowSchema = z.object({
   kid: z.string(),
+  /** Servers of older versions do not say: it is ES256 there. */
+  algorithm: z.string().optional(),
   publishedSince: z.string(),
-  /** Only if it was published a shorter time ago than `KEY_KNOWN_AFTER_SECONDS`. */
-  warning: z.object({ code: z.literal("recently_published"), text: z.string() }).optional(),
+  warning: keyWarningSchema.optional(),
 });
 export type SigningNow = z.infer<typeof signingNowSchema>;
+
+/** Body of `POST /api/v1/keys/rotate`; may be left out. */
+export const keyRotationRequestSchema = z.strictObject({
+  algorithm: z.enum(SIGNING_ALGORITHMS).default(DEFAULT_SIGNING_ALGORITHM),
+});
 
 /** `POST /api/v1/keys/rotate`: what signs from now on, and the `kid` of what will sign after it. */
 export const rotatedKeySchema = signingNowSchema.extend({ next: z.string() });

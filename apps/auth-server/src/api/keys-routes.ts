@@ -13,6 +13,7 @@ import {
   keyListSchema,
   keyRetirementAnswerSchema,
   keyRetirementRequestSchema,
+  keyRotationRequestSchema,
   type Reason,
   rotatedKeySchema,
   type SigningNow,
@@ -30,7 +31,7 @@ import {
 } from "../revocations/index.ts";
 
 export interface KeysRoutesOptions {
-  readonly ring: Pick<KeyRing, "count" | "list" | "rotate" | "signingNow">;
+  readonly ring: Pick<KeyRing, "count" | "list" | "rotate" | "signingBeside">;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
 }
@@ -43,7 +44,11 @@ export const keysRoutes = (options: KeysRoutesOptions): readonly DeclaredRoute[]
 
 const TAG = "Signing keys";
 const EXAMPLE_KID = "sYsOcWbSgaMzQkSPPAe0Fg";
-const SIGNING = { kid: "h5eM2dSmTzGkUq4sQnq2bQ", publishedSince: "2026-03-01T12:00:00.000Z" } as const;
+const SIGNING = {
+  kid: "h5eM2dSmTzGkUq4sQnq2bQ",
+  algorithm: "ES256",
+  publishedSince: "2026-03-01T12:00:00.000Z",
+} as const;
 
 /** Where a key stands in the list. */
 const placeSchema = z.strictObject({
@@ -58,7 +63,7 @@ const listRoute = ({ ring }: KeysRoutesOptions) =>
     operationId: "listKeys",
     method: "GET",
     path: "/keys",
-    summary: "List all keys that there ever were; the one that signs comes first",
+    summary: "List all keys that there ever were; those that sign come first",
     scope: API_SCOPES.readKeys,
     parameters: { query: z.strictObject(listParameters(placeSchema)) },
     answers: {
@@ -95,11 +100,11 @@ const rotateRoute = ({ ring }: KeysRoutesOptions) =>
     operationId: "rotateKey",
     method: "POST",
     path: "/keys/rotate",
-    summary: "Let the next key sign from now on, and publish a new next key",
+    summary: "Let the next key of an algorithm sign from now on, and publish a new next key",
     description:
-      "The old key stays published until its longest token has ended. If the next key was published only a short time ago, it signs all the same, and the answer has a `warning`.",
+      "Without `algorithm` it is that of ES256. An algorithm that has no keys yet gets them: do so half an hour before the first app or API uses it. The old key stays published until its longest token has ended. If the next key was published only a short time ago, it signs all the same, and the answer has a `warning`.",
     scope: API_SCOPES.writeKeys,
-    body: { schema: z.strictObject({}), example: {}, mayBeAbsent: true },
+    body: { schema: keyRotationRequestSchema, example: { algorithm: "ES256" }, mayBeAbsent: true },
     answers: {
       200: {
         says: "The key that signs now, and the `kid` of the next one.",
@@ -108,7 +113,10 @@ const rotateRoute = ({ ring }: KeysRoutesOptions) =>
       },
     },
     errors: OUTAGES,
-    handle: async ({ caller }) => ({ status: 200, body: await ring.rotate(actorOf(caller)) }),
+    handle: async ({ caller, body: { algorithm } }) => ({
+      status: 200,
+      body: await ring.rotate({ algorithm, actor: actorOf(caller) }),
+    }),
   });
 
 const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
@@ -119,7 +127,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
     path: "/keys/{kid}/retire",
     summary: "Refuse a key for good, everywhere",
     description:
-      "The next key signs if it was the one that signed, and a key that is next is replaced. Does what `POST /revocations` with the scope `key` does, and says in `signing` what signs now, and whether that `changed`.",
+      "The next key of its algorithm signs if it was the one that signed, and a key that is next is replaced. Does what `POST /revocations` with the scope `key` does, and says in `signing` what signs with that algorithm now, and whether that `changed`.",
     scope: API_SCOPES.writeKeys,
     parameters: {
       path: z.object({ kid: z.string().meta({ description: "`kid` of the key.", example: EXAMPLE_KID }) }),
@@ -146,8 +154,8 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
     },
     async handle(call) {
       const { note, reason } = call.body;
-      const { kid: before } = await ring.signingNow();
       const { kid } = call.path;
+      const { kid: before } = await ring.signingBeside(kid);
       const retiring = revoker.revoke({
         ...retirementOf(kid, reason),
         actor: actorOf(call.caller),
@@ -155,7 +163,7 @@ const retireRoute = ({ ring, revoker, receipts }: KeysRoutesOptions) =>
       });
       const { seq, key, known, repeated } = await retiring.catch((error) => explained(error, kid));
       const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
-      const signing = signingAfter(await ring.signingNow(), before);
+      const signing = signingAfter(await ring.signingBeside(kid), before);
       return {
         status,
         headers,
@@ -174,7 +182,13 @@ function explained(error: unknown, kid: string): never {
 }
 
 /** A key that signed before and still does has nothing to warn of: it is not this call that made it sign. */
-function signingAfter({ kid, publishedSince, warning }: SigningNow, before: string) {
+function signingAfter({ kid, algorithm, publishedSince, warning }: SigningNow, before: string) {
   const changed = kid !== before;
-  return { kid, publishedSince, changed, ...(changed && warning !== undefined ? { warning } : {}) };
+  return {
+    kid,
+    algorithm,
+    publishedSince,
+    changed,
+    ...(changed && warning !== undefined ? { warning } : {}),
+  };
 }

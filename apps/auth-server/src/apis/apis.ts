@@ -2,7 +2,7 @@
  * APIs in SQL. Every token request reads the row of its API, so that what one server changes is so at every other with the
  * next request.
  */
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, SigningAlgorithm } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import { ownApi } from "../config/own-api.ts";
 import type { ResourceConfiguration } from "../config/schema.ts";
@@ -19,7 +19,7 @@ export interface ApiSettings {
   /** Each permission (a scope), and what it lets an app do, in words. */
   readonly permissions: Readonly<Record<string, string>>;
   readonly accessTokenTtlSeconds: number;
-  readonly algorithm: "ES256";
+  readonly algorithm: SigningAlgorithm;
   /** Claim to where its value comes from. */
   readonly claims: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "@portcullis/protocol";
 import type { ResourceConfiguration } from "../config/schema.ts";
+import type { OfferAlgorithm } from "../keys/key-ring.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ApiSettings, type Apis, apiSettingsOf } from "./apis.ts";
 
@@ -12,34 +13,37 @@ export interface SeedApisOptions {
   readonly apis: Apis;
   readonly storage: Storage;
   readonly file: readonly ResourceConfiguration[];
+  readonly offer: OfferAlgorithm;
   readonly operatorLog: Log;
 }
 
-export async function seedApis({ apis, storage, file, operatorLog }: SeedApisOptions): Promise<void> {
+export async function seedApis({ apis, storage, file, offer, operatorLog }: SeedApisOptions): Promise<void> {
   const made: string[] = [];
   for (const resource of file) {
     const { identifier } = resource;
     const settings = apiSettingsOf(resource);
     const stored = await apis.find(identifier);
     if (stored !== undefined) reportDifferences(operatorLog, { identifier, file: settings, stored });
-    else if (await seed({ apis, storage }, identifier, settings)) made.push(identifier);
+    else if (await seed({ apis, storage, offer }, identifier, settings)) made.push(identifier);
   }
   if (made.length > 0) operatorLog.info({ event: "seeded", apis: made, text: SEEDED });
 }
 
 /** False when another server was first, or when it was deleted. */
-const seed = (
-  { apis, storage }: Pick<SeedApisOptions, "apis" | "storage">,
+async function seed(
+  { apis, storage, offer }: Pick<SeedApisOptions, "apis" | "storage" | "offer">,
   identifier: string,
   settings: ApiSettings,
-): Promise<boolean> =>
-  storage.write(async (transaction) => {
+): Promise<boolean> {
+  await offer(settings.algorithm);
+  return storage.write(async (transaction) => {
     const tombstones = transaction.db.selectFrom("deleted_apis").select("identifier");
     const deleted = await tombstones.where("identifier", "=", identifier).executeTakeFirst();
     return (
       deleted === undefined && (await apis.insert(transaction, { ...settings, identifier, origin: "file" }))
     );
   });
+}
 
 function reportDifferences(
   operatorLog: Log,

@@ -1,5 +1,5 @@
 /** What can be set of an app, how an entry of the configuration file says it, and what the library is told of it. */
-import type { AppType, GrantType } from "@portcullis/protocol";
+import type { AppType, GrantType, SigningAlgorithm } from "@portcullis/protocol";
 import type { ClientConfiguration } from "../config/schema.ts";
 
 export interface AppSettings {
@@ -15,7 +15,7 @@ export interface AppSettings {
   readonly firstParty: boolean;
   readonly introspectsAnyToken: boolean;
   readonly requirePkce: boolean;
-  readonly idTokenAlgorithm: "ES256";
+  readonly idTokenAlgorithm: SigningAlgorithm;
   /** The API's counts where that is shorter. */
   readonly accessTokenTtlSeconds?: number | undefined;
   readonly refreshTokenIdleSeconds?: number | undefined;

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "@portcullis/protocol";
 import type { ClientConfiguration } from "../config/schema.ts";
+import type { OfferAlgorithm } from "../keys/key-ring.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type NamedSettings, settingsOfFile } from "./app-settings.ts";
 import { type ClientSecrets, matchingSecret, writtenSecrets } from "./client-secrets.ts";
@@ -15,6 +16,7 @@ export interface SeedAppsOptions {
   readonly secrets: ClientSecrets;
   readonly storage: Storage;
   readonly file: readonly ClientConfiguration[];
+  readonly offer: OfferAlgorithm;
   readonly operatorLog: Log;
 }
 
@@ -35,16 +37,18 @@ async function find({ clients, storage }: SeedAppsOptions, clientId: string): Pr
 }
 
 /** False when another server was first, or when it was deleted. */
-const seed = (
-  { clients, secrets, storage }: SeedAppsOptions,
+async function seed(
+  { clients, secrets, storage, offer }: SeedAppsOptions,
   client: ClientConfiguration,
-): Promise<boolean> =>
-  storage.write(async (transaction) => {
+): Promise<boolean> {
+  await offer(client.idTokenAlgorithm);
+  return storage.write(async (transaction) => {
     const { clientId, clientSecret: secret } = client;
     const isNew = await clients.insert(transaction, { ...settingsOfFile(client), clientId, origin: "file" });
     if (isNew && secret !== undefined) await secrets.add(transaction, { clientId, secret });
     return isNew;
   });
+}
 
 async function reportDifferences(
   { secrets, operatorLog }: SeedAppsOptions,

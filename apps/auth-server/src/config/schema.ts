@@ -6,6 +6,7 @@ import {
   APP_TYPES,
   apiIdentifierSchema,
   claimsSchema,
+  DEFAULT_SIGNING_ALGORITHM,
   GRANT_TYPES,
   permissionsSchema,
   SIGNING_ALGORITHMS,
@@ -35,7 +36,7 @@ const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "must have letters, digi
 const mebibytes = z.int().min(1).max(1_048_576);
 const requestsPerMinute = z.int().min(1).max(1_000_000);
 
-const signingAlgorithm = z.enum(SIGNING_ALGORITHMS).default("ES256");
+const signingAlgorithm = z.enum(SIGNING_ALGORITHMS).default(DEFAULT_SIGNING_ALGORITHM);
 const tokenSeconds = z.int().min(5).max(GREATEST_MAX_LIFETIME_SECONDS);
 const refreshSeconds = z
   .int()

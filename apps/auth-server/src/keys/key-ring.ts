@@ -1,10 +1,13 @@
 import {
   type Clock,
+  DEFAULT_SIGNING_ALGORITHM,
   isMembership,
   type Log,
   type RevocationRecord,
   type RotatedKey,
   SCOPE_CODES,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
   type SigningKeyEntry,
   type SigningNow,
 } from "@portcullis/protocol";
@@ -15,10 +18,10 @@ import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { keysError } from "./errors.ts";
 import {
+  algorithmOf,
   type CompletedRing,
   completeRing,
   countKeys,
-  isOurs,
   type KeyPlace,
   listKeys,
   lockRing,
@@ -29,7 +32,7 @@ import {
   readRing,
 } from "./key-rows.ts";
 import { signingNow } from "./published-key.ts";
-import { publicKeysOf, type SigningKey } from "./signing-key.ts";
+import { KeyMaker, publicKeysOf, type SigningKey } from "./signing-key.ts";
 
 export interface KeyRingOptions {
   readonly storage: Storage;
@@ -39,9 +42,14 @@ export interface KeyRingOptions {
 
 /** What this server signs with and verifies by. Another object after every change. */
 export interface RingState {
-  /** Absent for the moment between a retirement and the reading of its successor: nothing is signed then. */
-  readonly signing: SigningKey | undefined;
-  /** Private, all that are published: the one that signs first, then the next. */
+  /**
+   * What signs, of each algorithm in use. Absent for the moment between a retirement and the reading of its successor: nothing
+   * is signed with that algorithm then.
+   */
+  readonly signing: Readonly<Partial<Record<SigningAlgorithm, SigningKey>>>;
+  /** Whether none of them is absent. */
+  readonly isWhole: boolean;
+  /** Private, all that are published: those that sign first, then the next. */
   readonly keys: readonly SigningKey[];
   readonly publicKeys: { keys: JWK[] };
 }
@@ -57,22 +65,33 @@ const ID_TOKEN_SECONDS = 60 * 60;
 /** A retiring key is published so much longer: requests that were under way, and clocks that are off. */
 const RETIRING_MARGIN_SECONDS = 10 * 60;
 
+/** See `offer` of the ring. */
+export type OfferAlgorithm = (algorithm: SigningAlgorithm) => Promise<SigningNow>;
+
+export interface KeyRotation {
+  readonly algorithm?: SigningAlgorithm;
+  readonly actor?: string;
+}
+
 /**
  * The signing keys, loaded once and handed to everything that signs, publishes or verifies. SQL is the truth; `refresh`
  * brings what another server has changed. A key that is refused by the log is dead here in the same turn in which the
  * record is: before any other subscriber, and so before anybody is told.
  *
- * One key is always next: published since it was made, so that verifiers know it when it takes the place of the one that
- * signs, by rotation or by retirement. Who was given the JWKS before either of them can verify what is signed after it.
+ * Each algorithm has its own. One key of it is always next: published since it was made, so that verifiers know it when it
+ * takes the place of the one that signs, by rotation or by retirement. Who was given the JWKS before either of them can verify
+ * what is signed after it. An algorithm that is offered once stays: something may have been told to use it.
  *
- * Fails towards denial: without a key that signs nothing is issued, and what a dead key signed is nobody's token.
+ * Fails towards denial: without a key that signs nothing is issued with its algorithm, and what a dead key signed is nobody's
+ * token.
  */
 export class KeyRing {
   readonly #options: KeyRingOptions;
   readonly #dead = new Set<string>();
   readonly #listeners = new Set<() => void>();
-  #rows: RingRows = { revision: -1, keys: [], kids: new Set() };
-  #state: RingState = { signing: undefined, keys: [], publicKeys: { keys: [] } };
+  readonly #maker = new KeyMaker();
+  #rows: RingRows = { revision: -1, keys: [], kids: new Map() };
+  #state: RingState = { signing: {}, isWhole: false, keys: [], publicKeys: { keys: [] } };
   #isBehind = true;
   readonly #reload = coalesced(() => this.#read());
   readonly #compare = coalesced(() => this.#readIfChanged());
@@ -104,11 +123,11 @@ export class KeyRing {
   }
 
   /** Throws `no_signing_key`, which is temporary. */
-  async signing(): Promise<SigningKey> {
+  async signing(algorithm: SigningAlgorithm = DEFAULT_SIGNING_ALGORITHM): Promise<SigningKey> {
     if (this.#isBehind) await this.#reload();
-    const { signing } = this.#state;
-    if (signing === undefined) throw keysError("no_signing_key");
-    return signing;
+    const key = this.#state.signing[algorithm];
+    if (key === undefined) throw keysError("no_signing_key");
+    return key;
   }
 
   /** Resolves once what any server on the database has committed counts here. */
@@ -133,28 +152,56 @@ export class KeyRing {
 
   /**
    * Lets the next key sign from now on, and publishes one that is to sign after it. The old one stays published until its
-   * tokens have ended.
+   * tokens have ended. Of an algorithm that has no key yet it makes both.
    */
-  async rotate(actor?: string): Promise<RotatedKey> {
+  async rotate({ algorithm = DEFAULT_SIGNING_ALGORITHM, actor }: KeyRotation = {}): Promise<RotatedKey> {
     const { storage, operatorLog } = this.#options;
     const at = this.#now();
     const { promoted, made } = await storage.write(async (transaction) => {
       await lockRing(transaction);
-      await this.#letActiveRetire(transaction);
-      return completeRing(transaction, at);
+      await this.#letActiveRetire(transaction, algorithm);
+      return this.#complete(transaction, algorithm);
     });
     await this.#reload();
-    const rotated = { ...signingNow(promoted!, at), next: made! };
+    const rotated = { ...signingNow({ algorithm, ...promoted! }, at), next: made! };
     operatorLog[levelOf(rotated)]({ event: "signing_key_rotated", actor, ...lineOf(rotated) });
     return rotated;
   }
 
+  /**
+   * Makes a key of the algorithm and the one that is next, and publishes both, if that was not done before. To be called before
+   * anything is stored that is to be signed with it: no server ever finds a row whose tokens it cannot sign.
+   *
+   * Resolves with what signs, and with a warning if verifiers of others may not know it yet.
+   */
+  async offer(algorithm: SigningAlgorithm): Promise<SigningNow> {
+    if (this.#state.signing[algorithm] === undefined) await this.#startUsing(algorithm);
+    return this.signingNow(algorithm);
+  }
+
+  async #startUsing(algorithm: SigningAlgorithm): Promise<void> {
+    // Before others wait for it.
+    this.#maker.prepare(algorithm);
+    const completed = await this.#options.storage.write(async (transaction) => {
+      await lockRing(transaction);
+      return this.#complete(transaction, algorithm);
+    });
+    this.#tellOfMended(algorithm, completed);
+    await this.#reload();
+  }
+
   /** What signs now. Throws `no_signing_key`, which is temporary. */
-  async signingNow(): Promise<SigningNow> {
+  async signingNow(algorithm: SigningAlgorithm = DEFAULT_SIGNING_ALGORITHM): Promise<SigningNow> {
     await this.refresh();
-    const { kid } = await this.signing();
+    const { kid } = await this.signing(algorithm);
     const { publishedAt } = this.#rows.keys.find(({ key }) => key.kid === kid)!;
-    return signingNow({ kid, publishedAt }, this.#now());
+    return signingNow({ algorithm, kid, publishedAt }, this.#now());
+  }
+
+  /** What signs with the algorithm of a key of ours; of one that is not, with the one that is always there. */
+  async signingBeside(kid: string): Promise<SigningNow> {
+    await this.refresh();
+    return this.signingNow(this.#rows.kids.get(kid));
   }
 
   /**
@@ -163,10 +210,15 @@ export class KeyRing {
    * told.
    */
   async retireIn(transaction: WriteTransaction, { kid, reason, actor }: KeyRetirement): Promise<void> {
-    if (!(await isOurs(transaction, kid))) return;
+    const algorithm = await algorithmOf(transaction, kid);
+    if (algorithm === undefined) return;
     await lockRing(transaction);
     await markRetired(transaction, { kid, reason, at: this.#now(), by: actor });
-    await completeRing(transaction, this.#now());
+    await this.#complete(transaction, algorithm);
+  }
+
+  #complete(transaction: WriteTransaction, algorithm: SigningAlgorithm): Promise<CompletedRing> {
+    return completeRing(transaction, { algorithm, at: this.#now(), maker: this.#maker });
   }
 
   /** Retiring keys whose tokens have ended leave by themselves. Called now and then. */
@@ -187,7 +239,7 @@ export class KeyRing {
     await this.#reload();
   }
 
-  async #letActiveRetire({ db }: WriteTransaction): Promise<void> {
+  async #letActiveRetire({ db }: WriteTransaction, algorithm: SigningAlgorithm): Promise<void> {
     const { log } = this.#options.storage;
     const longest = Math.max(log.tokenLifetimeSeconds, ID_TOKEN_SECONDS) + log.clockSkewSeconds;
     await db
@@ -197,6 +249,7 @@ export class KeyRing {
         published_until: log.retention.latest() + longest + RETIRING_MARGIN_SECONDS,
       })
       .where("status", "=", "active")
+      .where("algorithm", "=", algorithm)
       .execute();
   }
 
@@ -219,17 +272,17 @@ export class KeyRing {
     this.#settle();
     // Whoever needs a key waits for it, and hears of a failure; it is read again then.
     this.#reload().then(
-      () => this.#tellOfSuccessorOf(before),
+      () => this.#tellOfSuccessorsOf(before),
       () => undefined,
     );
   }
 
-  #tellOfSuccessorOf(before: SigningKey | undefined): void {
-    const [first] = this.#rows.keys;
-    if (first?.status !== "active" || first.key.kid === before?.kid) return;
-    const { key, publishedAt } = first;
-    const now = signingNow({ kid: key.kid, publishedAt }, this.#now());
-    this.#options.operatorLog[levelOf(now)]({ event: "signing_key_succeeded", ...lineOf(now) });
+  #tellOfSuccessorsOf(before: RingState["signing"]): void {
+    for (const { algorithm, status, key, publishedAt } of this.#rows.keys) {
+      if (status !== "active" || key.kid === before[algorithm]?.kid) continue;
+      const now = signingNow({ algorithm, kid: key.kid, publishedAt }, this.#now());
+      this.#options.operatorLog[levelOf(now)]({ event: "signing_key_succeeded", ...lineOf(now) });
+    }
   }
 
   #isRecordOf(kid: string, { key }: RevocationRecord): boolean {
@@ -250,11 +303,21 @@ export class KeyRing {
     }
     this.#isBehind = false;
     this.#settle();
+    for (const algorithm of this.#algorithmsInUse()) this.#maker.prepare(algorithm);
   }
 
   #isWhole(): boolean {
-    const [first, second] = this.#rows.keys;
-    return first?.status === "active" && second?.status === "next" && !this.#hasDead();
+    return !this.#hasDead() && this.#algorithmsInUse().every((algorithm) => this.#hasBoth(algorithm));
+  }
+
+  #hasBoth(algorithm: SigningAlgorithm): boolean {
+    const ofIt = this.#rows.keys.filter((row) => row.algorithm === algorithm);
+    return ofIt[0]?.status === "active" && ofIt[1]?.status === "next";
+  }
+
+  #algorithmsInUse(): readonly SigningAlgorithm[] {
+    const offered = new Set(this.#rows.kids.values());
+    return SIGNING_ALGORITHMS.filter((name) => name === DEFAULT_SIGNING_ALGORITHM || offered.has(name));
   }
 
   #hasDead(): boolean {
@@ -275,36 +338,42 @@ export class KeyRing {
     for (const { key_text: kid } of refused) this.#dead.add(kid!);
   }
 
-  /** Retires what is dead and not retired, and leaves one key that signs and one that is next. */
+  /** Retires what is dead and not retired, and leaves one key of each algorithm that signs and one that is next. */
   async #mend(): Promise<void> {
     const { storage } = this.#options;
+    const inUse = this.#algorithmsInUse();
     const completed = await storage.write(async (transaction) => {
       await lockRing(transaction);
       for (const { key } of this.#rows.keys) {
         if (!this.#dead.has(key.kid)) continue;
         await markRetired(transaction, { kid: key.kid, reason: "revoked", at: this.#now() });
       }
-      return completeRing(transaction, this.#now());
+      const rings: CompletedRing[] = [];
+      for (const algorithm of inUse) rings.push(await this.#complete(transaction, algorithm));
+      return rings;
     });
-    this.#tellOfMended(completed);
+    for (const [index, algorithm] of inUse.entries()) this.#tellOfMended(algorithm, completed[index]!);
   }
 
-  #tellOfMended({ promoted, made }: CompletedRing): void {
+  #tellOfMended(algorithm: SigningAlgorithm, { promoted, made }: CompletedRing): void {
     const { operatorLog } = this.#options;
-    const before = this.#rows.kids.size;
+    const retired = [...this.#rows.kids.values()].filter((name) => name === algorithm).length;
     if (promoted !== undefined) {
       const key = shortOf(promoted.kid);
-      if (before === 0) operatorLog.info({ event: "signing_key_made", key });
-      else operatorLog.warn({ event: "signing_key_replaced", key, retired: before, text: REPLACED });
+      if (retired === 0) operatorLog.info({ event: "signing_key_made", algorithm, key });
+      else operatorLog.warn({ event: "signing_key_replaced", algorithm, key, retired, text: REPLACED });
     }
-    if (made !== undefined) operatorLog.info({ event: "next_signing_key_made", key: shortOf(made) });
+    if (made !== undefined)
+      operatorLog.info({ event: "next_signing_key_made", algorithm, key: shortOf(made) });
   }
 
   #settle(): void {
     const live = this.#rows.keys.filter(({ key }) => !this.#dead.has(key.kid));
     const keys = live.map(({ key }) => key);
-    const signing = live[0]?.status === "active" ? live[0].key : undefined;
-    this.#state = { signing, keys, publicKeys: publicKeysOf(keys) };
+    const active = live.filter(({ status }) => status === "active");
+    const signing = Object.fromEntries(active.map(({ algorithm, key }) => [algorithm, key]));
+    const isWhole = this.#algorithmsInUse().every((algorithm) => Object.hasOwn(signing, algorithm));
+    this.#state = { signing, isWhole, keys, publicKeys: publicKeysOf(keys) };
     for (const listener of this.#listeners) listener();
   }
 }
@@ -315,8 +384,9 @@ const shortOf = (kid: string): string => kid.slice(0, 8);
 /** A key that verifiers may not know yet has some of its tokens refused: somebody should look. */
 const levelOf = ({ warning }: SigningNow): "info" | "warn" => (warning === undefined ? "info" : "warn");
 
-function lineOf({ kid, publishedSince, warning }: SigningNow) {
+function lineOf({ kid, algorithm, publishedSince, warning }: SigningNow) {
   return {
+    algorithm,
     key: shortOf(kid),
     publishedSince,
     ...(warning === undefined ? {} : { warning: warning.code, text: warning.text }),

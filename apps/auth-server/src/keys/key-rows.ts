@@ -1,23 +1,27 @@
 /** The keys in SQL, which are the truth. Whoever changes one holds the row of the ring until the commit. */
-import type { SigningKeyEntry } from "@portcullis/protocol";
-import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from "kysely";
+import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKeyEntry } from "@portcullis/protocol";
+import { type ExpressionBuilder, type Kysely, type RawBuilder, type Selectable, sql } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { KeyStatus, SigningKeysTable } from "../storage/tables/keys.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import { makeSigningKey, publicPartOf, SIGNING_ALGORITHM, type SigningKey } from "./signing-key.ts";
+import { type KeyMaker, publicPartOf, type SigningKey } from "./signing-key.ts";
 
 /** Why a key was retired that nobody has reason to refuse: its tokens had ended. */
 export const ROTATED = "rotated";
 
 export interface RingRows {
   readonly revision: number;
-  /** What is published: the active one first, then the next, then those that retire. */
+  /**
+   * What is published: the active ones first, then the next, then those that retire, and within each the algorithm first that
+   * is always there. Whoever takes the first key of a JWKS gets the one that always was the first.
+   */
   readonly keys: readonly RingRow[];
   /** Of all that there ever were. */
-  readonly kids: ReadonlySet<string>;
+  readonly kids: ReadonlyMap<string, SigningAlgorithm>;
 }
 
 export interface RingRow {
+  readonly algorithm: SigningAlgorithm;
   readonly status: KeyStatus;
   readonly key: SigningKey;
   /** Seconds. */
@@ -29,19 +33,29 @@ export async function readRing(read: Kysely<Database>): Promise<RingRows> {
   const revision = await readRevision(read);
   const rows = await read
     .selectFrom("oidc_signing_keys")
-    .select(["kid", "jwk", "status", "created_at"])
+    .select(["kid", "algorithm", "jwk", "status", "created_at"])
     .orderBy("created_at", "desc")
     .orderBy("kid")
     .execute();
-  const keys = PUBLISHED.flatMap((published) => rows.filter(({ status }) => status === published)).map(
-    ({ status, jwk, created_at: publishedAt }) => ({
-      status,
-      publishedAt,
-      key: JSON.parse(jwk) as SigningKey,
-    }),
-  );
-  return { revision, keys, kids: new Set(rows.map(({ kid }) => kid)) };
+  const kids = new Map(rows.map(({ kid, algorithm }) => [kid, algorithm]));
+  return { revision, keys: PLACES.flatMap((place) => rows.filter(standsAt(place)).map(ringRowOf)), kids };
 }
+
+type RingPlace = Pick<SigningKeysTable, "algorithm" | "status">;
+
+const standsAt =
+  (place: Pick<RingRow, "algorithm" | "status">) =>
+  ({ algorithm, status }: Selectable<RingPlace>): boolean =>
+    algorithm === place.algorithm && status === place.status;
+
+type KeyRow = Selectable<Pick<SigningKeysTable, "algorithm" | "status" | "jwk" | "created_at">>;
+
+const ringRowOf = ({ algorithm, status, jwk, created_at: publishedAt }: KeyRow): RingRow => ({
+  algorithm,
+  status,
+  publishedAt,
+  key: JSON.parse(jwk),
+});
 
 /** Where a key stands in the list of all: by status, then the newest first. */
 export type KeyPlace = Pick<SigningKeyEntry, "status" | "createdAt" | "kid">;
@@ -89,12 +103,14 @@ export async function countKeys(read: Kysely<Database>): Promise<number> {
 const PUBLISHED: readonly KeyStatus[] = ["active", "next", "retiring"];
 /** In the order of the list. */
 const STATUSES: readonly KeyStatus[] = [...PUBLISHED, "retired"];
+/** In the order of the JWKS. */
+const PLACES = PUBLISHED.flatMap((status) => SIGNING_ALGORITHMS.map((algorithm) => ({ algorithm, status })));
 
-function entryOf(row: SigningKeysTable): SigningKeyEntry {
-  const { kid, status, created_at, published_until, retired_at, retired_reason, retired_by } = row;
+function entryOf(row: Selectable<SigningKeysTable>): SigningKeyEntry {
+  const { kid, algorithm, status, created_at, published_until, retired_at, retired_reason, retired_by } = row;
   return {
     kid,
-    algorithm: SIGNING_ALGORITHM,
+    algorithm,
     status,
     createdAt: timeText(created_at),
     ...(status === "retired" ? {} : { publishedSince: timeText(created_at) }),
@@ -134,24 +150,37 @@ export interface PromotedKey {
   readonly publishedAt: number;
 }
 
+export interface Completion {
+  readonly algorithm: SigningAlgorithm;
+  /** Seconds. */
+  readonly at: number;
+  readonly maker: KeyMaker;
+}
+
 /**
- * Leaves one key that signs and one that is next, whatever stood before. What signs is the one that verifiers had time to
+ * Leaves one key of the algorithm that signs and one that is next, whatever stood before. What signs is the one that verifiers had time to
  * learn of, and its successor is published in the same transaction.
  */
-export async function completeRing(transaction: WriteTransaction, at: number): Promise<CompletedRing> {
-  const isSigning = (await findKey(transaction, "active")) !== undefined;
-  const promoted = isSigning ? undefined : await promote(transaction, at);
-  const hasNext = (await findKey(transaction, "next")) !== undefined;
-  const made = hasNext ? undefined : await addSigningKey(transaction, "next", at);
+export async function completeRing(
+  transaction: WriteTransaction,
+  completion: Completion,
+): Promise<CompletedRing> {
+  const { algorithm } = completion;
+  const isSigning = (await findKey(transaction, { algorithm, status: "active" })) !== undefined;
+  const promoted = isSigning ? undefined : await promote(transaction, completion);
+  const hasNext = (await findKey(transaction, { algorithm, status: "next" })) !== undefined;
+  const made = hasNext ? undefined : await addSigningKey(transaction, "next", completion);
   return {
     ...(promoted === undefined ? {} : { promoted }),
     ...(made === undefined ? {} : { made }),
   };
 }
 
-async function promote(transaction: WriteTransaction, at: number): Promise<PromotedKey> {
-  const next = await findKey(transaction, "next");
-  if (next === undefined) return { kid: await addSigningKey(transaction, "active", at), publishedAt: at };
+async function promote(transaction: WriteTransaction, completion: Completion): Promise<PromotedKey> {
+  const { algorithm, at } = completion;
+  const next = await findKey(transaction, { algorithm, status: "next" });
+  if (next === undefined)
+    return { kid: await addSigningKey(transaction, "active", completion), publishedAt: at };
   await transaction.db
     .updateTable("oidc_signing_keys")
     .set({ status: "active" })
@@ -163,15 +192,16 @@ async function promote(transaction: WriteTransaction, at: number): Promise<Promo
 async function addSigningKey(
   { db }: WriteTransaction,
   status: "active" | "next",
-  createdAt: number,
+  { algorithm, at, maker }: Completion,
 ): Promise<string> {
-  const key = makeSigningKey();
+  const key = await maker.take(algorithm);
   await db
     .insertInto("oidc_signing_keys")
     .values({
       kid: key.kid,
+      algorithm,
       jwk: JSON.stringify(key),
-      created_at: createdAt,
+      created_at: at,
       status,
       published_until: null,
       retired_at: null,
@@ -182,21 +212,29 @@ async function addSigningKey(
   return key.kid;
 }
 
-function findKey({ db }: WriteTransaction, status: "active" | "next"): Promise<PromotedKey | undefined> {
+function findKey(
+  { db }: WriteTransaction,
+  { algorithm, status }: Pick<RingRow, "algorithm" | "status">,
+): Promise<PromotedKey | undefined> {
   return db
     .selectFrom("oidc_signing_keys")
     .select(["kid", "created_at as publishedAt"])
+    .where("algorithm", "=", algorithm)
     .where("status", "=", status)
     .executeTakeFirst();
 }
 
-export async function isOurs({ db }: WriteTransaction, kid: string): Promise<boolean> {
+/** Of a key of ours, in whatever state; undefined for one that is not. */
+export async function algorithmOf(
+  { db }: WriteTransaction,
+  kid: string,
+): Promise<SigningAlgorithm | undefined> {
   const row = await db
     .selectFrom("oidc_signing_keys")
-    .select("kid")
+    .select("algorithm")
     .where("kid", "=", kid)
     .executeTakeFirst();
-  return row !== undefined;
+  return row?.algorithm;
 }
 
 export interface Retirement {

@@ -1,12 +1,16 @@
 /** The key that signs, and whether verifiers of others have had the time to learn of it. */
-import { KEY_KNOWN_AFTER_SECONDS, type SigningNow } from "@portcullis/protocol";
+import { KEY_KNOWN_AFTER_SECONDS, type SigningAlgorithm, type SigningNow } from "@portcullis/protocol";
 import type { PromotedKey } from "./key-rows.ts";
 
 /** What operators are told. The age is never below zero: the server that made the key may be a little ahead of this one. */
-export function signingNow({ kid, publishedAt }: PromotedKey, nowSeconds: number): SigningNow {
+export function signingNow(
+  { algorithm, kid, publishedAt }: PromotedKey & { readonly algorithm: SigningAlgorithm },
+  nowSeconds: number,
+): SigningNow {
   const age = Math.max(0, nowSeconds - publishedAt);
   return {
     kid,
+    algorithm,
     publishedSince: new Date(publishedAt * 1000).toISOString(),
     ...(age < KEY_KNOWN_AFTER_SECONDS
       ? { warning: { code: "recently_published", text: recentlyPublished(age) } }

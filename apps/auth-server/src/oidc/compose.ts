@@ -1,7 +1,7 @@
 /** Everything of this feature, wired: stores, keys, the issuing phase, and the library around them. */
 import type { IncomingMessage } from "node:http";
 import type { Clock, Log, RevocableClaims } from "@portcullis/protocol";
-import type { Provider } from "oidc-provider";
+import type { Client, Provider } from "oidc-provider";
 import type { Apis } from "../apis/apis.ts";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { ClientSecrets } from "../apps/client-secrets.ts";
@@ -81,6 +81,8 @@ export interface Oidc {
   readonly provider: Provider;
   /** The library with the signing keys of this moment. */
   readonly currentHandler: () => Promise<LibraryHandler>;
+  /** An app as the library of this moment reads it: one of before refuses an app with an algorithm that came later. */
+  readonly findClient: (clientId: string) => Promise<Client | undefined>;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
   readonly consents: Consents;
@@ -137,7 +139,6 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   const renewSignature = renewSignatures(ring);
   const successors = new RefreshSuccessors({ storage, clock, times, randomBytes });
   const providerOf = ({ keys: signingKeys }: RingState) => {
-    const { kid } = signingKeys[0]!;
     return createProvider({
       configuration,
       adapter,
@@ -162,35 +163,52 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
       operatorLog,
-      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, kid, renewSignature }),
+      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, renewSignature }),
     });
   };
-  const { provider, currentHandler } = await withKeysOf(ring, { providerOf, operatorLog });
+  const { provider, current } = await withKeysOf(ring, { providerOf, operatorLog });
   const forms = createFormTokens(cookieKeys[0]!);
-  return { provider, currentHandler, sessions, grants, consents, clients, endings, forms, lifetimes };
+  return {
+    provider,
+    currentHandler: async () => (await current()).handle,
+    findClient: async (clientId) => (await current()).library.Client.find(clientId),
+    sessions,
+    grants,
+    consents,
+    clients,
+    endings,
+    forms,
+    lifetimes,
+  };
 }
 
 /** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */
 async function withKeysOf(
   ring: KeyRing,
   { providerOf, operatorLog }: { providerOf: (state: RingState) => Provider; operatorLog: Log },
-): Promise<Pick<Oidc, "provider" | "currentHandler">> {
+): Promise<{ readonly provider: Provider; readonly current: () => Promise<LibraryOfNow> }> {
   await ring.signing();
-  let state = ring.state();
-  const provider = providerOf(state);
-  let handle: LibraryHandler = provider.callback();
+  const libraryOf = (state: RingState): LibraryOfNow => {
+    const library = providerOf(state);
+    return { state, library, handle: library.callback() };
+  };
+  let current = libraryOf(ring.state());
   return {
-    provider,
-    async currentHandler() {
+    provider: current.library,
+    async current() {
       // The database is away: what is known is shown, and nothing is issued (issuing-phase.ts reads it again).
       await ring.refresh().catch((error: unknown) => operatorLog.warn({ event: "keys_not_read", error }));
       const now = ring.state();
-      if (now === state || now.signing === undefined) return handle;
-      handle = providerOf(now).callback();
-      state = now;
-      return handle;
+      if (now !== current.state && now.isWhole) current = libraryOf(now);
+      return current;
     },
   };
+}
+
+interface LibraryOfNow {
+  readonly state: RingState;
+  readonly library: Provider;
+  readonly handle: LibraryHandler;
 }
 
 const ownApiOf = ({ configuration, roles, clients }: OidcOptions): OwnApiAccess => ({

@@ -1,5 +1,6 @@
 import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Provider } from "oidc-provider";
 import { type Endings, type GrantStore, rememberReceipt, type SessionStore } from "../oidc/index.ts";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
@@ -38,6 +39,7 @@ interface SignedIn {
 }
 
 export interface SignOutOptions extends RequestReader {
+  readonly provider: Provider;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
   readonly endings: Endings;

@@ -1,9 +1,9 @@
 /** What an app asks for: which session it means, and where to lead on to. */
 
+import { SIGNING_ALGORITHMS } from "@portcullis/protocol";
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
-import type { Client, Provider } from "oidc-provider";
+import type { Client } from "oidc-provider";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
-import { SIGNING_ALGORITHM } from "../keys/signing-key.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
 import { signOutError } from "./errors.ts";
 
@@ -28,7 +28,7 @@ const NAMES = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"
 
 export interface RequestReader {
   readonly issuer: string;
-  readonly provider: Provider;
+  readonly findClient: (clientId: string) => Promise<Client | undefined>;
   /** Public keys of this moment. */
   readonly keys: () => Promise<{ keys: JWK[] }>;
 }
@@ -39,7 +39,7 @@ export async function readSignOutRequest(reader: RequestReader, query: unknown):
   const named = hintIn(parameters);
   const clientId = named?.aud ?? parameters.client_id;
   if (clientId === undefined) return {};
-  const client = await reader.provider.Client.find(clientId);
+  const client = await reader.findClient(clientId);
   if (client === undefined) throw signOutError("sign_out_app_unknown");
   const hint = named && (await isOurs(reader, clientId, parameters.id_token_hint!)) ? named : undefined;
   const redirectTo = redirectOf(client, parameters);
@@ -91,7 +91,7 @@ function claimsOf(token: string) {
  */
 async function isOurs({ issuer, keys }: RequestReader, audience: string, token: string): Promise<boolean> {
   const beforeAnyExpiry = new Date(0);
-  const options = { issuer, audience, algorithms: [SIGNING_ALGORITHM], currentDate: beforeAnyExpiry };
+  const options = { issuer, audience, algorithms: [...SIGNING_ALGORITHMS], currentDate: beforeAnyExpiry };
   return jwtVerify(token, createLocalJWKSet(await keys()), options).then(
     () => true,
     (error: unknown) => {

@@ -126,7 +126,7 @@ describe("an app that is created by the API", () => {
         clientId: "Vt8Vt7mGQf2bqfYkq0hZ0A",
         type: "agent",
         name: "",
-        idTokenAlgorithm: "RS256",
+        idTokenAlgorithm: "HS256",
         colour: 1,
       },
     });

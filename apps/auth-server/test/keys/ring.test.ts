@@ -154,7 +154,7 @@ describe("a key that is rotated", () => {
     server = await startServer();
     const before = await serviceToken();
     const { ring } = server.server;
-    const { kid, next } = await ring.rotate("ann");
+    const { kid, next } = await ring.rotate({ actor: "ann" });
     assert.deepEqual(await jwks(), [kid, next, kidOf(before)]);
     assert.equal(kidOf(await serviceToken()), kid);
     assert.equal(kidOf((await signIn(server)).id_token), kid);

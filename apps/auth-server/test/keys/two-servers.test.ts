@@ -1,9 +1,22 @@
 /** Two servers of one issuer on one PostgreSQL database: what one does to the keys holds at the other at once. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
+import { type Exchange, exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
-import { introspect, machineToken, ok, refresh, revokeByApi, signIn, token } from "../oidc/app.ts";
+import { decodeProtectedHeader } from "jose";
+import {
+  begin,
+  introspect,
+  isEnd,
+  machineToken,
+  ok,
+  passPages,
+  redeem,
+  refresh,
+  revokeByApi,
+  signIn,
+  token,
+} from "../oidc/app.ts";
 import { basicOf, RESOURCE, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { apiToken, forge, kidOf, stealKey, useApi } from "./stolen-key.ts";
 
@@ -195,5 +208,50 @@ describe("a key that is rotated at one server", () => {
     assert.deepEqual(published.slice(0, 2), [kid, next]);
     assert.ok(published.includes(kidOf(before)));
     assert.equal((await introspect(other, "orders", before)).active, true);
+  });
+});
+
+describe("an algorithm that one server begins to offer", () => {
+  const offered = async (at: string): Promise<string[]> => {
+    const { keys } = json<{ keys: { kid: string; alg: string }[] }>(await exchange(`${at}/jwks`));
+    return keys.filter(({ alg }) => alg === "RS256").map(({ kid }) => kid);
+  };
+  const api = "https://rsa.portcullis.example";
+
+  it("is made once, though both are asked at once, and the other signs with it and publishes it", async () => {
+    const both = [server.server.ring, server.serverAt(other).ring];
+    const answers = await Promise.all(both.map((ring) => ring.offer("RS256")));
+    const [left, right] = await Promise.all([offered(server.issuer), offered(other)]);
+    assert.deepEqual(left, right);
+    assert.deepEqual(
+      answers.map(({ kid }) => kid),
+      [left[0], left[0]],
+    );
+    assert.equal(left.length, 2);
+  });
+
+  it("is that of an app at the other's pages and tokens, from the next request on", async () => {
+    const { ring, oidc, apis, storage } = server.server;
+    await ring.offer("EdDSA");
+    await storage.write(async (transaction) => {
+      const settings = { name: "RSA", permissions: { read: "Read" }, accessTokenTtlSeconds: 60, claims: {} };
+      await apis.insert(transaction, { ...settings, identifier: api, origin: "api", algorithm: "RS256" });
+      const [web, service] = [
+        await oidc.clients.lock(transaction, "web"),
+        await oidc.clients.lock(transaction, "service"),
+      ];
+      await oidc.clients.update(transaction, "web", { ...web, idTokenAlgorithm: "EdDSA" });
+      const apisOfService = { ...service.apis, [api]: ["read"] };
+      await oidc.clients.update(transaction, "service", { ...service, apis: apisOfService });
+    });
+    const asked = await new PlainBrowser().open(begin(other).url, isEnd);
+    assert.ok(asked.status === 200 && asked.forms[0]!.hasPassword, asked.body);
+    const attempt = begin(server.issuer);
+    const callback = await passPages(new PlainBrowser(), attempt.url);
+    const device = ok(await redeem(other, attempt, callback));
+    assert.equal(decodeProtectedHeader(device.id_token).alg, "EdDSA");
+    const accessToken = await machineToken(other, "service", api, "read");
+    assert.deepEqual(kidOf(accessToken), (await offered(server.issuer))[0]);
+    assert.equal((await introspect(server.issuer, "auditor", accessToken)).active, true);
   });
 });

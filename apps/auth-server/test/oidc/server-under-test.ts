@@ -36,6 +36,8 @@ export interface ServerUnderTest {
   setClock(movedMs: number, url?: string): void;
   /** Starts another server of the same issuer on the same database, on a port of its own; gives its URL. */
   startAnother(): Promise<string>;
+  /** One of those, by its URL. */
+  serverAt(url: string): AuthServer;
   /** What pruning by this server deletes is gone when it resolves. Default: the first. */
   prune(url?: string): Promise<void>;
   /** Stops it and starts it again on the same data and port. */
@@ -96,6 +98,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
       others.set(urlOf(on), await start(on));
       return urlOf(on);
     },
+    serverAt: (url) => others.get(url)!,
     async prune(url = document.issuer) {
       await (others.get(url) ?? server).prune();
     },
@@ -147,6 +150,7 @@ function configurationFor(port: number, dataDirectory: string) {
         identifier: RESOURCE,
         name: "Orders",
         scopes: { "orders.read": "Read your orders", "orders.write": "Change your orders" },
+        algorithm: "ES256",
       },
       { identifier: OTHER_RESOURCE, name: "Billing", scopes: { "bills.read": "Read your bills" } },
     ],

@@ -153,8 +153,10 @@ export class RevocationsApi {
     return { items };
   }
 
-  rotateKey(): Promise<RotatedKey> {
-    return this.#call(rotatedKeySchema, { at: "api", method: "POST", path: "/keys/rotate" });
+  rotateKey(algorithm: string | undefined): Promise<RotatedKey> {
+    // Servers of older versions take no algorithm.
+    const body = algorithm === undefined ? {} : { body: { algorithm } };
+    return this.#call(rotatedKeySchema, { at: "api", method: "POST", path: "/keys/rotate", ...body });
   }
 
   retireKey(kid: string, body: unknown, waitSeconds: number): Promise<KeyRetirementAnswer> {

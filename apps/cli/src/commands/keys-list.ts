@@ -15,7 +15,7 @@ export function addKeysList(parent: Command, cli: Cli): void {
 
 const EXAMPLES = `
 STATUS:
-  active    signs tokens
+  active    signs tokens; there is one for each algorithm in use, and one that is next
   next      is published, and signs once the active key is rotated or retired
   retiring  no longer signs; stays published until its last token has ended
   retired   is no longer published. If the reason is rotated, its tokens had ended; otherwise they are refused for good
@@ -41,6 +41,7 @@ const STYLES = { active: "green", next: "cyan", retiring: "yellow", retired: "di
 function keysText({ items }: KeyList, { paint, width }: Session): string {
   const columns: readonly Column<SigningKeyEntry>[] = [
     { title: "KID", value: ({ kid }) => kid },
+    { title: "ALGORITHM", value: ({ algorithm }) => algorithm },
     {
       title: "STATUS",
       value: ({ status }) => status,

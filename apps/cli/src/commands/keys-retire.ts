@@ -34,7 +34,7 @@ const EXAMPLES = `
 Use it for a key that somebody else has, or may have. Every token that was signed with the key is refused, with the
 reason key_retired. Sessions live on, and clients get new tokens by themselves.
 
-If the key is the active one, the next key signs in its place. Verifiers know that key already.
+If the key is the active one, the next key of its algorithm signs in its place. Verifiers know that key already.
 
 Whoever has read the database, or a copy of it, has the next key as well: retire both, in any order.
 

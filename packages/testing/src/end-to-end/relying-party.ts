@@ -11,6 +11,8 @@ export interface ClientRegistration {
   readonly clientId: string;
   readonly clientSecret?: string;
   readonly redirectUri: string;
+  /** Of its ID tokens, if no other is to be taken. Their signatures are checked then, though they come over TLS. */
+  readonly idTokenAlgorithm?: string;
 }
 
 export interface SignIn {
@@ -51,9 +53,14 @@ export class RelyingParty {
     const configuration = await openid.discovery(
       new URL(info.issuer),
       client.clientId,
-      undefined,
+      client.idTokenAlgorithm === undefined ? {} : { id_token_signed_response_alg: client.idTokenAlgorithm },
       authentication,
-      { execute: [openid.allowInsecureRequests] },
+      {
+        execute: [
+          openid.allowInsecureRequests,
+          ...(client.idTokenAlgorithm === undefined ? [] : [openid.enableNonRepudiationChecks]),
+        ],
+      },
     );
     return new RelyingParty(configuration, client, info.resource);
   }

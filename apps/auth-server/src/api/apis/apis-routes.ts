@@ -17,6 +17,7 @@ import {
   apiSettingsSchema,
   apiStateSchema,
   changedApiSchema,
+  createdApiSchema,
   deletedApiSchema,
   newApiSchema,
   type Api as ShownApi,
@@ -137,16 +138,17 @@ const createRoute = (options: ApisRoutesOptions) =>
     answers: {
       201: {
         says: "It is there.",
-        schema: apiSchema,
+        schema: createdApiSchema,
         example: EXAMPLE_API,
         headers: { ...ETAG, Location: "Where it is." },
       },
     },
     errors: [...apisError.definitions("api_exists"), ...OUTAGES],
     async handle({ body }) {
-      const api = await makeApi(options, body);
+      const { api, warning } = await makeApi(options, body);
       const location = `/api/v1/apis/${encodeURIComponent(api.identifier)}`;
-      return { status: 201, headers: { ...etagOf(api.revision), location }, body: shownApi(api) };
+      const headers = { ...etagOf(api.revision), location };
+      return { status: 201, headers, body: { ...shownApi(api), ...(warning && { warning }) } };
     },
   });
 
@@ -206,8 +208,9 @@ const changeRoute = (options: ApisRoutesOptions) =>
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
-      const { api, seq } = await changeApi(options, asked, patch);
-      const answer = await answerChange({ state: shownApi(api), seq }, options.receipts, call);
+      const { api, seq, warning } = await changeApi(options, asked, patch);
+      const state = { ...shownApi(api), ...(warning && { warning }) };
+      const answer = await answerChange({ state, seq }, options.receipts, call);
       return {
         ...answer,
         headers: { ...etagOf(api.revision), ...("headers" in answer ? answer.headers : {}) },

@@ -13,15 +13,22 @@ import {
   ProblemsError,
   requireMatch,
 } from "@portcullis/http-api";
-import { apiSettingsSchema, type newApiSchema } from "@portcullis/protocol";
+import {
+  type ApiSettingsInput,
+  apiSettingsSchema,
+  type KeyWarning,
+  type newApiSchema,
+} from "@portcullis/protocol";
 import type { z } from "zod";
 import type { Api, ApiSettings, Apis } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
+import type { OfferAlgorithm } from "../../keys/key-ring.ts";
 import type { ForgetApi } from "../../oidc/index.ts";
 import type { Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
+import { offerAsked } from "../offer-algorithm.ts";
 
 export interface ApiActs {
   readonly apis: Apis;
@@ -30,12 +37,14 @@ export interface ApiActs {
   /** Takes what users have allowed there out of consents and grants. */
   readonly forgetApi: ForgetApi;
   readonly maxAccessTokenLifetimeSeconds: number;
+  readonly offer: OfferAlgorithm;
 }
 
 export interface ApiChange {
   readonly api: Api;
   /** Of the record that ended something; undefined when the change ends nothing. */
   readonly seq: number | undefined;
+  readonly warning?: KeyWarning | undefined;
 }
 
 export interface AskedOfApi {
@@ -54,17 +63,22 @@ export const settingsOf = (api: ApiSettings) => ({
   claims: api.claims,
 });
 
-export function makeApi(acts: ApiActs, wanted: z.output<typeof newApiSchema>): Promise<Api> {
+export async function makeApi(
+  acts: ApiActs,
+  wanted: z.output<typeof newApiSchema>,
+): Promise<Omit<ApiChange, "seq">> {
   const { identifier } = wanted;
   const { apis, storage } = acts;
   assertLifetime(acts, wanted.accessTokenTtlSeconds);
-  return storage.write(async (transaction) => {
+  const { warning } = await offerAsked(acts.offer, wanted.algorithm);
+  const api = await storage.write(async (transaction) => {
     const isNew =
       identifier !== apis.own.identifier &&
       (await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" }));
     if (!isNew) throw exists(identifier);
     return apis.lock(transaction, identifier);
   });
+  return { api, warning };
 }
 
 const exists = (identifier: string) =>
@@ -83,6 +97,8 @@ export async function changeApi(
   patch: unknown,
 ): Promise<ApiChange> {
   const { apis, storage } = acts;
+  await apis.get(identifier);
+  const { warning } = await offerAsked(acts.offer, (patch as Partial<ApiSettingsInput>).algorithm);
   const { api, appended } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
@@ -95,7 +111,7 @@ export async function changeApi(
     const appended = takesAway(before, after) ? transaction.append([draft]) : undefined;
     return { api: await apis.lock(transaction, identifier), appended };
   });
-  return { api, seq: appended?.seq };
+  return { api, seq: appended?.seq, warning };
 }
 
 /** A claim of another source counts as taken away: tokens of before say something else. */

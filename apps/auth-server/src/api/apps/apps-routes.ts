@@ -128,13 +128,13 @@ const createRoute = (options: AppsRoutesOptions) =>
     },
     errors: [...appsError.definitions("client_exists", "not_yours_to_give"), ...OUTAGES],
     async handle({ caller, body }) {
-      const { app, clientSecret } = await makeApp(options, caller, body);
+      const { app, clientSecret, warning } = await makeApp(options, caller, body);
       const secret = clientSecret === undefined ? {} : { clientSecret };
       const headers = {
         ...etagOf(app.revision),
         location: `/api/v1/apps/${encodeURIComponent(app.clientId)}`,
       };
-      return { status: 201, headers, body: { ...shownApp(app), ...secret } };
+      return { status: 201, headers, body: { ...shownApp(app), ...secret, ...(warning && { warning }) } };
     },
   });
 
@@ -194,8 +194,9 @@ const changeRoute = (options: AppsRoutesOptions) =>
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { clientId: path.clientId, patch, ifMatch: headers["If-Match"] };
-      const { app, seq } = await changeApp(options, caller, asked);
-      const answer = await answerChange({ state: shownApp(app), seq }, options.receipts, call);
+      const { app, seq, warning } = await changeApp(options, caller, asked);
+      const state = { ...shownApp(app), ...(warning && { warning }) };
+      const answer = await answerChange({ state, seq }, options.receipts, call);
       return {
         ...answer,
         headers: { ...etagOf(app.revision), ...("headers" in answer ? answer.headers : {}) },

@@ -1,7 +1,7 @@
 /** The pages between an authorization request and its answer: sign in, and allow or deny. */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { errors, type Provider } from "oidc-provider";
+import { type Client, errors, type Provider } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
 import type { Configuration } from "../../config/load.ts";
 import { consentPage } from "../../pages/consent-page.ts";
@@ -32,6 +32,7 @@ import {
 
 export interface InteractionOptions {
   readonly provider: Provider;
+  readonly findClient: (clientId: string) => Promise<Client | undefined>;
   readonly configuration: Configuration;
   readonly signIn: SignIn;
   readonly deviceCookie: DeviceCookie;
@@ -132,7 +133,7 @@ async function showSignIn(
   form: SignInForm,
 ): Promise<FastifyReply> {
   const { interaction, reply } = exchange;
-  const client = await options.provider.Client.find(interaction.params.client_id as string);
+  const client = await options.findClient(interaction.params.client_id as string);
   const markup = signInPage({
     action: interactionPath(interaction.uid),
     formToken: options.forms.tokenFor(purposeOf(interaction)),
@@ -157,7 +158,7 @@ async function logIn(options: InteractionOptions, exchange: Exchange): Promise<F
 async function showConsent(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   const { interaction } = exchange;
   const user = await options.users.findActive(interaction.session?.accountId ?? "");
-  const client = await options.provider.Client.find(interaction.params.client_id as string);
+  const client = await options.findClient(interaction.params.client_id as string);
   if (user === undefined || client === undefined) throw oidcError("interaction_expired");
   const markup = consentPage({
     action: interactionPath(interaction.uid),

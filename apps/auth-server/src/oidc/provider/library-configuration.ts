@@ -1,17 +1,25 @@
 /** What oidc-provider is told. Each departure from its defaults says why, or is named in docs/decisions/0002. */
-import type { Clock, DiscoveryExtension, RevocableClaims } from "@portcullis/protocol";
+import {
+  type Clock,
+  DEFAULT_SIGNING_ALGORITHM,
+  type DiscoveryExtension,
+  type RevocableClaims,
+  SIGNING_ALGORITHMS,
+} from "@portcullis/protocol";
 import {
   type AdapterFactory,
   type Client,
   errors,
   type KoaContextWithOIDC,
   type Configuration as LibraryConfiguration,
+  type ResourceServer,
 } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
 import { DEFAULT_API, OWN_METADATA } from "../../apps/app-settings.ts";
 import { USERINFO_TOKEN_TTL_SECONDS } from "../../config/access-token-lifetime.ts";
 import type { Configuration } from "../../config/load.ts";
-import { SIGNING_ALGORITHM, type SigningKey } from "../../keys/signing-key.ts";
+import { keysError } from "../../keys/errors.ts";
+import type { SigningKey } from "../../keys/signing-key.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
 import { requestState } from "../request-state.ts";
@@ -42,7 +50,7 @@ const TTL = {
 export interface LibraryConfigurationOptions {
   readonly configuration: Configuration;
   readonly adapter: AdapterFactory;
-  /** Private, the one that signs first. */
+  /** Private: of each algorithm the one that signs comes first. */
   readonly signingKeys: readonly SigningKey[];
   readonly cookieKeys: readonly string[];
   readonly users: Users;
@@ -154,7 +162,7 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
 }
 
 interface ForApi {
-  readonly resourceServer?: { readonly accessTokenTTL?: number | undefined } | undefined;
+  readonly resourceServer?: ResourceServer | undefined;
 }
 
 const lifetimeOfApi = ({ resourceServer }: ForApi): number =>
@@ -167,11 +175,11 @@ function defaultResource(client: Client, oneOf: readonly string[] | undefined): 
   return oneOf;
 }
 
-/** One algorithm everywhere: fewer to get wrong, and no client secret is ever a signing key. */
+/** Of these the library offers those that it has a key of. No client secret is ever a signing key. */
 function algorithms(): LibraryConfiguration {
   return {
-    clientDefaults: { id_token_signed_response_alg: SIGNING_ALGORITHM },
-    enabledJWA: { idTokenSigningAlgValues: [SIGNING_ALGORITHM] },
+    clientDefaults: { id_token_signed_response_alg: DEFAULT_SIGNING_ALGORITHM },
+    enabledJWA: { idTokenSigningAlgValues: [...SIGNING_ALGORITHMS] },
   };
 }
 
@@ -186,7 +194,7 @@ function ownerOf(token: object): TokenOwner {
   return { clientId, audience: aud };
 }
 
-interface IssuedToken {
+interface IssuedToken extends ForApi {
   clientId?: string | undefined;
   accountId?: string | undefined;
   sessionUid?: string | undefined;
@@ -216,7 +224,7 @@ function revocableClaims(
   { issuing, signingKeys }: LibraryConfigurationOptions,
 ): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid" | "org">> {
   const { clientId, accountId, sessionUid, grantId, jkt, aud } = token;
-  const { kid } = signingKeys[0]!;
+  const kid = kidFor(token, signingKeys);
   return issuing.check(
     {
       clientId: clientId!,
@@ -244,6 +252,15 @@ type Customizers = NonNullable<NonNullable<LibraryConfiguration["formats"]>["cus
 const putScopeLeft: NonNullable<Customizers["jwt"]> = (_ctx, token, { payload }) => {
   payload.scope = (token as IssuedToken).scope;
 };
+
+/** Of the key that signs it; undefined for an opaque one. Throws `no_signing_key` for an algorithm of which there is none. */
+function kidFor({ resourceServer }: ForApi, signingKeys: readonly SigningKey[]): string | undefined {
+  const sign = resourceServer?.jwt?.sign;
+  if (!sign) return undefined;
+  const key = signingKeys.find(({ alg }) => alg === sign.alg);
+  if (key === undefined) throw keysError("no_signing_key");
+  return key.kid;
+}
 
 function originsOf(uris: readonly string[]): Set<string> {
   // An app's own scheme has the origin "null", and so has every sandboxed page.

@@ -1,4 +1,6 @@
 /** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
+import { SIGNING_ALGORITHMS } from "@portcullis/protocol";
+import { decodeProtectedHeader } from "jose";
 import type { Provider } from "oidc-provider";
 import { matchingSecret } from "../../apps/client-secrets.ts";
 import { newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
@@ -25,6 +27,7 @@ export function adaptModels(provider: Provider, options: ModelOptions): void {
   endSessionsThroughLog(provider, options);
   compareHashedSecrets(provider, options);
   compareRedirectUris(provider);
+  verifyHints(provider);
 }
 
 /** A class of the library, as far as its declarations leave out what is changed here. */
@@ -133,6 +136,26 @@ function compareHashedSecrets(provider: Provider, { noteSecretUse }: ModelOption
     const id = matchingSecret({ clientId: this.clientId, written: this.clientSecret }, secret);
     if (id !== undefined) noteSecretUse(id);
     return id !== undefined;
+  };
+}
+
+/**
+ * An ID token of ours is a hint as long as its key is published, with whatever algorithm: the library takes only the one that
+ * the app has today, and an app keeps its ID tokens for longer than its settings. What the header names is one of ours, so that
+ * no secret of a client ever verifies anything.
+ */
+function verifyHints(provider: Provider): void {
+  interface HintClient {
+    readonly clientId: string;
+    readonly idTokenSignedResponseAlg: string;
+  }
+  type Validate = (jwt: string, client: HintClient) => Promise<unknown>;
+  const IdToken = provider.IdToken as unknown as { validate: Validate };
+  const original = IdToken.validate;
+  IdToken.validate = async (jwt, { clientId, idTokenSignedResponseAlg: today }) => {
+    const { alg } = decodeProtectedHeader(jwt);
+    const isOurs = (SIGNING_ALGORITHMS as readonly (string | undefined)[]).includes(alg);
+    return original.call(IdToken, jwt, { clientId, idTokenSignedResponseAlg: isOurs ? alg! : today });
   };
 }
 

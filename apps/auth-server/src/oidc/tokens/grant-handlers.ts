@@ -1,5 +1,5 @@
 /** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
-import { decodeJwt } from "jose";
+import { decodeJwt, decodeProtectedHeader } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Storage } from "../../storage/storage.ts";
 import type { Endings } from "../endings/endings.ts";
@@ -9,15 +9,13 @@ import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
 import { inTokenUnit } from "../state/token-unit.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, withRefreshGrace } from "./refresh-grace.ts";
-import { accessTokenHash, type RenewSignature } from "./renew-signature.ts";
+import type { RenewSignature } from "./renew-signature.ts";
 
 export interface TokenRulesOptions {
   readonly storage: Storage;
   readonly successors: RefreshSuccessors;
   readonly issuing: IssuingPhase;
   readonly endings: Endings;
-  /** Of the key that the library was given to sign with. */
-  readonly kid: string;
   readonly renewSignature: RenewSignature;
 }
 
@@ -40,11 +38,17 @@ export function withTokenRules(options: TokenRulesOptions) {
 }
 
 /** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */
-function keptFromDeadKeys(handler: GrantHandler, { issuing, kid }: TokenRulesOptions): GrantHandler {
+function keptFromDeadKeys(handler: GrantHandler, { issuing }: TokenRulesOptions): GrantHandler {
   return async (ctx) => {
     await handler(ctx);
-    await issuing.finish(kid);
+    await issuing.finish(kidsIn(ctx.body as Partial<RefreshAnswer["body"]>));
   };
+}
+
+/** Access and ID token may have keys of different algorithms. */
+function kidsIn({ access_token, id_token }: Partial<RefreshAnswer["body"]>): string[] {
+  const signed = [access_token, id_token].filter((token) => token?.includes("."));
+  return [...new Set(signed.map((jwt) => decodeProtectedHeader(jwt!).kid!))];
 }
 
 const inUnit =
@@ -82,14 +86,16 @@ function redemptionOf({ oidc }: KoaContextWithOIDC): Redemption {
 
 /** The answer was right when it was stored; whoever repeats the request gets it only if it would be given today. */
 async function recheck(
-  { issuing, kid, renewSignature }: TokenRulesOptions,
+  { issuing, renewSignature }: TokenRulesOptions,
   { horizon, body, ...facts }: RefreshAnswer,
 ): Promise<RefreshAnswer["body"]> {
   const { accountId, clientId, sessionUid, grantId } = facts;
   const audience = audienceOf(body.access_token);
   // What was withheld since leaves the answer as it was: its token is stale then, and the next refresh brings less.
   const withhold = () => {};
-  await issuing.check({ accountId, clientId, sessionUid, grantId, audience, kid, withhold }, horizon);
+  // Its key is looked at below: a dead one is replaced.
+  const issued = { accountId, clientId, sessionUid, grantId, audience, kid: undefined, withhold };
+  await issuing.check(issued, horizon);
   return withLiveSignatures(body, renewSignature);
 }
 
@@ -108,8 +114,8 @@ async function withLiveSignatures(
   renewSignature: RenewSignature,
 ): Promise<RefreshAnswer["body"]> {
   const access_token = await renewSignature(body.access_token);
-  if (access_token === body.access_token) return body;
+  const isAnother = access_token !== body.access_token;
   const id_token =
-    body.id_token && (await renewSignature(body.id_token, { at_hash: accessTokenHash(access_token) }));
+    body.id_token && (await renewSignature(body.id_token, isAnother ? access_token : undefined));
   return { ...body, access_token, ...(id_token === undefined ? {} : { id_token }) };
 }

@@ -29,8 +29,8 @@ export interface Issuing {
   readonly audience: string | readonly string[] | undefined;
   /** That it acts in, if it acts in one. */
   readonly organization?: string | undefined;
-  /** Of the key that it is signed with. */
-  readonly kid: string;
+  /** Of the key that it is signed with; undefined for an opaque one. */
+  readonly kid: string | undefined;
   /** Thumbprint of the key that it is bound to (RFC 9449, section 6.1), if it is. */
   readonly proofKey?: string | undefined;
   /** Takes permissions that the user is banned from out of the token. */
@@ -138,7 +138,7 @@ async function proofKeyAllowed({ proofKey }: Issuing, { isProofKeyRefused }: Iss
 
 /** 503 and not an error of the client's: it has a key the next time. */
 function signingKeyLive({ kid }: Issuing, { isKeyLive }: IssuingSources): void {
-  if (!isKeyLive(kid)) throw keysError("signing_key_retired");
+  if (kid !== undefined && !isKeyLive(kid)) throw keysError("signing_key_retired");
 }
 
 async function signingKeyStillLive(issuing: Issuing, sources: IssuingSources): Promise<void> {
@@ -189,8 +189,8 @@ export interface IssuingPhase {
   begin(): Promise<number | undefined>;
   /** When a token is about to be signed. Gives its claims, or throws what the client is told. */
   check(issuing: Omit<Issuing, "horizon">, horizon: number | undefined): Promise<ReturnType<typeof claimsOf>>;
-  /** When all is signed, and before anything is stored or answered. */
-  finish(kid: string): Promise<void>;
+  /** When all is signed, and before anything is stored or answered. Takes the keys that have signed. */
+  finish(kids: readonly string[]): Promise<void>;
 }
 
 const NO_FACTS = {
@@ -215,7 +215,7 @@ export function createIssuingPhase(
   }
   return {
     async begin() {
-      const issuing: Issuing = { ...NO_FACTS, kid: "", horizon: undefined };
+      const issuing: Issuing = { ...NO_FACTS, kid: undefined, horizon: undefined };
       await runThose("request", issuing);
       return issuing.horizon;
     },
@@ -224,6 +224,8 @@ export function createIssuingPhase(
       await runThose("token", issuing);
       return claimsOf(issuing);
     },
-    finish: (kid) => runThose("answer", { ...NO_FACTS, kid, horizon: undefined }),
+    async finish(kids) {
+      for (const kid of kids) await runThose("answer", { ...NO_FACTS, kid, horizon: undefined });
+    },
   };
 }

@@ -3,9 +3,13 @@
  * Of any audience, unlike the guard's verifier: tokens for an API that has left the configuration can still be
  * revoked by whoever holds them.
  */
-import { ACCESS_TOKEN_TYPE, type Clock, type RevocableClaims } from "@portcullis/protocol";
+import {
+  ACCESS_TOKEN_TYPE,
+  type Clock,
+  type RevocableClaims,
+  SIGNING_ALGORITHMS,
+} from "@portcullis/protocol";
 import { createLocalJWKSet, type JWK, errors as joseErrors, jwtVerify } from "jose";
-import { SIGNING_ALGORITHM } from "../../keys/signing-key.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 
 export interface OwnToken {
@@ -36,7 +40,7 @@ export function verifyOwnTokens(options: {
     try {
       const { payload, protectedHeader } = await jwtVerify(token, current(), {
         issuer: options.issuer,
-        algorithms: [SIGNING_ALGORITHM],
+        algorithms: [...SIGNING_ALGORITHMS],
         typ: ACCESS_TOKEN_TYPE,
         requiredClaims: ["jti", "client_id", "sub", "aud", "exp", "iat"],
         currentDate: new Date(wholeSeconds(options.clock) * 1000),

@@ -22,6 +22,7 @@ import { addSessions } from "./0020-sessions.ts";
 import { addApps } from "./0021-apps.ts";
 import { addApis } from "./0022-apis.ts";
 import { addIdempotencyKeys } from "./0024-idempotency-keys.ts";
+import { addKeyAlgorithms } from "./0025-key-algorithms.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -43,4 +44,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0021-apps": addApps,
   "0022-apis": addApis,
   "0024-idempotency-keys": addIdempotencyKeys,
+  "0025-key-algorithms": addKeyAlgorithms,
 };

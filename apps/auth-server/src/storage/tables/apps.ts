@@ -1,3 +1,4 @@
+import type { SigningAlgorithm } from "@portcullis/protocol";
 import type { Generated } from "kysely";
 
 export interface AppTables {
@@ -65,7 +66,7 @@ export interface ApisTable {
   permissions: string;
   access_token_ttl_seconds: number;
   /** Of the signature of its tokens. */
-  algorithm: "ES256";
+  algorithm: SigningAlgorithm;
   /** JSON: claim to where its value comes from. */
   claims: string;
   /** Seconds; no token is issued for it while it is set. */
