@@ -20,6 +20,7 @@ const SCENARIOS = [
   "appends",
   "fan-out",
   "bootstrap",
+  "people",
 ];
 const { values, positionals: asked } = parseArgs({
   options: { beside: { type: "string" } },
@@ -35,7 +36,7 @@ if (unknown.length > 0) {
 const chosen = asked.length > 0 ? asked : SCENARIOS;
 if (chosen.includes("gateway")) ensurePrograms(["haproxy", "nginx", "wrk"]);
 if (chosen.includes("propagation")) ensurePrograms(["redis-server"]);
-if (chosen.includes("appends")) ensurePrograms(["postgresql"]);
+if (chosen.includes("appends") || chosen.includes("people")) ensurePrograms(["postgresql"]);
 mkdirSync(join(root, "bench", "results"), { recursive: true });
 
 const failed =

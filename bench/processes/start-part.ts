@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-export type PartName = "server" | "verifiers" | "readers";
+export type PartName = "server" | "verifiers" | "readers" | "people";
 
 /** A process of a scenario. It ends when this one does. */
 export class Part {

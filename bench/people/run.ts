@@ -1,0 +1,200 @@
+/** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { PlainBrowser } from "@portcullis/testing/end-to-end";
+import { freePort } from "@portcullis/testing/ports";
+import { startPostgres } from "@portcullis/testing/servers";
+import type { DatabaseOptions } from "../../apps/auth-server/src/storage/storage.ts";
+import { ADMIN, AUDIENCE, bearerOf } from "../processes/clients.ts";
+import { Part } from "../processes/start-part.ts";
+import { saveResult, spreadOf } from "../save-result.ts";
+import { postgresWriter, readLineage, seedPeople, sqliteWriter, usernameOf } from "./seed.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    users: { type: "string", default: "100000" },
+    driver: { type: "string", multiple: true, default: ["sqlite", "postgres"] },
+  },
+});
+const users = Number(values.users);
+const READS = 200;
+const ENDINGS = 100;
+const REDIRECT_URI = "http://127.0.0.1:9/callback";
+const PERSON = { username: "seed", password: "correct horse battery staple" };
+const API_SCOPE = "users.read users.write apps.write bans.write revocations.write";
+
+interface Result {
+  readonly driver: string;
+  readonly what: string;
+  readonly requests: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly longestHoldWallMs: number;
+  readonly longestHoldCpuMs: number;
+}
+
+const results: Result[] = [];
+for (const driver of values.driver) {
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-bench-"));
+  const postgres = driver === "postgres" ? await startPostgres() : undefined;
+  try {
+    const database: DatabaseOptions =
+      postgres === undefined
+        ? { kind: "sqlite", file: join(directory, "auth-server.sqlite") }
+        : { kind: "postgres", url: await postgres.createDatabase(), poolSize: 16 };
+    await measureDriver(driver, directory, database);
+  } finally {
+    await postgres?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+console.table(results);
+const method = `wall time of each request, one after the other, with ${users} users; holds of the event loop by monitorEventLoopDelay (wall) and thread CPU time`;
+saveResult(values.json, { scenario: "people", method, ...{ users, results } });
+
+async function measureDriver(driver: string, directory: string, database: DatabaseOptions): Promise<void> {
+  const port = await freePort();
+  const options = {
+    port,
+    dataDirectory: directory,
+    ...(database.kind === "postgres" ? { database } : {}),
+  };
+  const first = await Part.start("people", options);
+  await signIn(`http://127.0.0.1:${port}`);
+  await first.stop();
+  const began = performance.now();
+  const lineage = await readLineage(database, PERSON.username);
+  const writer =
+    database.kind === "sqlite" ? sqliteWriter(database.file) : await postgresWriter(database.url);
+  await seedPeople(writer, lineage, { users, bigApp: "shop", otherApp: "mail" });
+  await writer.close();
+  console.error(`${driver}: seeded in ${Math.round((performance.now() - began) / 1000)} s`);
+  const server = await Part.start("people", options);
+  try {
+    await measureAll(driver, server, `http://127.0.0.1:${port}`);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Through the pages, as a person does: what it leaves in SQL is what is copied. */
+async function signIn(issuer: string): Promise<void> {
+  const verifier = randomBytes(32).toString("base64url");
+  const url = new URL("/authorize", issuer);
+  const parameters = {
+    client_id: "shop",
+    response_type: "code",
+    redirect_uri: REDIRECT_URI,
+    scope: "openid profile orders.read",
+    resource: AUDIENCE,
+    code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+    code_challenge_method: "S256",
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const isEnd = ({ href }: URL) => href.startsWith(REDIRECT_URI);
+  const browser = new PlainBrowser();
+  let page = await browser.open(url, isEnd);
+  while (!isEnd(page.url)) {
+    const form = page.forms[0];
+    if (form === undefined) throw new Error(`no form at ${page.url.pathname}: ${page.body}`);
+    page = await browser.submit(page, form, { fill: form.hasPassword ? PERSON : {}, isEnd });
+  }
+  const body = new URLSearchParams({
+    grant_type: "authorization_code",
+    client_id: "shop",
+    code: page.url.searchParams.get("code")!,
+    redirect_uri: REDIRECT_URI,
+    code_verifier: verifier,
+  });
+  const answer = await fetch(`${issuer}/token`, { method: "POST", body });
+  if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()}`);
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+}
+
+async function measureAll(driver: string, server: Part, issuer: string): Promise<void> {
+  const anybody = () => usernameOf(Math.floor(Math.random() * users));
+  /** Each once: whoever is gone is not ended again. */
+  let next = 0;
+  const somebodyElse = () => usernameOf(next++);
+  const measure = async (what: string, requests: number, call: (at: number) => Call) => {
+    results.push({ driver, what, requests, ...(await timesOf(server, { issuer, requests, call })) });
+    console.error(JSON.stringify(results.at(-1)));
+  };
+  const get = (path: string): Call => ({ method: "GET", path: `/api/v1${path}` });
+  await measure("list, first page of 50", READS, () => get("/users?limit=50"));
+  await measure("list, first page of 200, with total", READS / 4, () => get("/users?limit=200&total=true"));
+  await measure("search, exact username", READS, () => get(`/users?q=${anybody()}`));
+  await measure("search, prefix of 100 users", READS, () => get(`/users?q=${anybody().slice(0, -2)}`));
+  await measure("search, prefix of everybody", READS, () => get("/users?q=user-"));
+  await measure("search, name", READS, () => get(`/users?q=${encodeURIComponent("Person 1")}`));
+  await measure("search, nobody", READS, () => get("/users?q=zzz"));
+  await measure("read one user", READS, () => get(`/users/${anybody()}`));
+  await measure("end all of one user", ENDINGS, () => ({
+    method: "POST",
+    path: "/revocations",
+    body: { scope: "subject", key: somebodyElse(), mode: "kill", reason: "kicked" },
+  }));
+  await measure("ban one user", ENDINGS, () => ({
+    method: "POST",
+    path: `/api/v1/users/${somebodyElse()}/bans`,
+    body: { scope: "all", reason: "bench" },
+  }));
+  await measure("disable one user", ENDINGS, () => ({
+    method: "POST",
+    path: `/api/v1/users/${somebodyElse()}/disable`,
+    body: {},
+  }));
+  await measure("delete one user", ENDINGS, () => ({
+    method: "DELETE",
+    path: `/api/v1/users/${somebodyElse()}`,
+  }));
+  await measure(`delete an app with ${users} grants`, 1, () => ({
+    method: "DELETE",
+    path: "/api/v1/apps/shop",
+  }));
+}
+
+interface Load {
+  readonly issuer: string;
+  readonly requests: number;
+  readonly call: (at: number) => Call;
+}
+
+async function timesOf(server: Part, { issuer, requests, call }: Load) {
+  const authorization = await bearerOf(issuer, ADMIN, API_SCOPE);
+  await server.ask({ watch: true });
+  const times: number[] = [];
+  for (let at = 0; at < requests; at++) {
+    const { method, path, body } = call(at);
+    const began = performance.now();
+    const answer = await fetch(`${issuer}${path}`, {
+      method,
+      headers: { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    times.push(performance.now() - began);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  }
+  const { wallMs, cpuMs } = await server.ask<{ wallMs: number; cpuMs: number }>({ holds: true });
+  const { p50Ms, p99Ms } = spreadOf(times);
+  return {
+    p50Ms: rounded(p50Ms),
+    p99Ms: rounded(p99Ms),
+    longestHoldWallMs: rounded(wallMs),
+    longestHoldCpuMs: rounded(cpuMs),
+  };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}

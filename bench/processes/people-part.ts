@@ -1,0 +1,76 @@
+/**
+ * An authorization server with people, as a process. Answers `{ watch: true }`, and then `{ holds: true }` with how long the event
+ * loop was held since: by the wall clock, which a busy machine makes longer, and in CPU of the thread, which nobody else does.
+ */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { createAuthServer, createLog, resolveConfiguration } from "@portcullis/auth-server";
+import { API_SCOPES } from "@portcullis/protocol";
+import { ADMIN, AUDIENCE } from "./clients.ts";
+
+export interface PeopleServerOptions {
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** As in the configuration file. */
+  readonly database?: object;
+}
+
+export const APPS = ["shop", "mail"] as const;
+export const REDIRECT_URI = "http://127.0.0.1:9/callback";
+export const PERSON = { username: "seed", password: "correct horse battery staple" } as const;
+/** Of a timer that only counts what it came late by. */
+const TICK_MS = 1;
+
+const { port, dataDirectory, database } = JSON.parse(process.argv[2]!) as PeopleServerOptions;
+const issuer = `http://127.0.0.1:${port}`;
+const operatorLog = createLog({
+  name: "auth-server",
+  destination: { write: (line) => line.includes('"level":"error"') && process.stderr.write(line) },
+});
+const server = await createAuthServer({
+  configuration: resolveConfiguration({
+    issuer,
+    listen: { host: "127.0.0.1", port },
+    dataDirectory,
+    ...(database === undefined ? {} : { database }),
+    resources: [{ identifier: AUDIENCE, name: "Orders", scopes: { "orders.read": "Read your orders" } }],
+    clients: [
+      {
+        clientId: ADMIN.id,
+        name: ADMIN.id,
+        clientSecret: ADMIN.secret,
+        grantTypes: ["client_credentials"],
+        resources: { [`${issuer}/api`]: Object.values(API_SCOPES) },
+      },
+      ...APPS.map((clientId) => ({
+        clientId,
+        name: clientId,
+        redirectUris: [REDIRECT_URI],
+        grantTypes: ["authorization_code", "refresh_token"],
+        resources: { [AUDIENCE]: ["orders.read"] },
+      })),
+    ],
+    users: [{ ...PERSON, name: "Seed", email: "seed@example.com" }],
+  }),
+  operatorLog,
+});
+await server.listen();
+
+const delay = monitorEventLoopDelay({ resolution: TICK_MS });
+delay.enable();
+let longestCpuMs = 0;
+let before = process.threadCpuUsage();
+setInterval(() => {
+  const { user, system } = process.threadCpuUsage(before);
+  before = process.threadCpuUsage();
+  longestCpuMs = Math.max(longestCpuMs, (user + system) / 1000);
+}, TICK_MS).unref();
+
+process.on("disconnect", () => process.exit());
+process.on("message", (question) => {
+  if ("watch" in (question as object)) {
+    delay.reset();
+    longestCpuMs = 0;
+  }
+  process.send!({ wallMs: Math.max(0, delay.max / 1e6), cpuMs: longestCpuMs });
+});
+process.send!({ issuer });
