@@ -86,7 +86,7 @@ test("keys of another algorithm are made by a rotation, before anything uses it,
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^\S{43} signs RS256 tokens from now on\./m);
   const wrong = await cli.run("keys rotate --algorithm HS256");
-  assert.equal(wrong.code, EXIT.error);
+  assert.equal(wrong.code, EXIT.usage);
   assert.match(wrong.err, /Allowed choices are ES256, EdDSA, RS256/);
 });
 
