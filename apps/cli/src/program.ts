@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addApis } from "./commands/apis.ts";
+import { addApps } from "./commands/apps.ts";
+import { addAppsSecrets } from "./commands/apps-secrets.ts";
 import { addBans } from "./commands/bans.ts";
 import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
 import { addConsents } from "./commands/consents.ts";
@@ -75,8 +78,19 @@ export function createProgram(cli: Cli): Command {
   addUsers(users, cli);
   addBans(program, cli);
   addConsents(program, cli);
-  const apps = program.command("apps").description("disable and enable apps").helpCommand(false);
-  addAppsVerbs(apps.addHelpText("after", APPS_EXAMPLES), cli);
+  const apps = program
+    .command("apps")
+    .description("create, change, disable and delete apps, and their secrets")
+    .helpCommand(false);
+  apps.addHelpText("after", APPS_EXAMPLES);
+  addApps(apps, cli);
+  addAppsVerbs(apps, cli);
+  addAppsSecrets(apps, cli);
+  const apis = program
+    .command("apis")
+    .description("create, change, disable and delete APIs")
+    .helpCommand(false);
+  addApis(apis.addHelpText("after", APIS_EXAMPLES), cli);
   const keys = program.command("keys").description("list, rotate and retire signing keys").helpCommand(false);
   keys.addHelpText("after", KEYS_EXAMPLES);
   addKeysList(keys, cli);
@@ -124,10 +138,18 @@ Needs the scope users.read for list, show and export, users.write for the others
 
 const APPS_EXAMPLES = `
 Examples:
+  portcullis apps list
+  portcullis apps create mail --type spa --name Mail --redirect-uri https://mail.example/callback
   portcullis apps disable mail --note "no longer used"
-  portcullis apps enable mail
 
-Needs the scope apps.write.`;
+Needs the scopes apps.read or apps.write.`;
+
+const APIS_EXAMPLES = `
+Examples:
+  portcullis apis list
+  portcullis apis create https://orders.example --name Orders --permission "orders.read=See your orders"
+
+Needs the scopes apis.read or apis.write.`;
 
 const KEYS_EXAMPLES = `
 Examples:

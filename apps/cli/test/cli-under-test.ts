@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
-import { type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
+import { API_SCOPES, type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
 import {
   RESOURCE,
   type ServerUnderTest,
@@ -54,19 +54,7 @@ type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer
 function giveScopes({ clients, issuer }: Document): void {
   const admin = clients.find(({ clientId }) => clientId === "admin")!;
   const api = `${issuer}/api`;
-  admin.resources[api] = [
-    "revocations.read",
-    "revocations.write",
-    "revocations.inspect",
-    "keys.read",
-    "keys.write",
-    "users.read",
-    "users.write",
-    "users.read",
-    "bans.read",
-    "bans.write",
-    "apps.write",
-  ];
+  admin.resources[api] = Object.values(API_SCOPES);
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }
 

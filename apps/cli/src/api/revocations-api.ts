@@ -77,8 +77,11 @@ interface ChangeOptions {
 }
 
 /** Of the revocations, and of what is below `/api/v1` (RFC 9457). */
+const SCOPE_IS_LACKING = "insufficient_scope";
+
 const errorSchema = z.object({
   error: z.string().optional(),
+  code: z.string().optional(),
   error_description: z.string().optional(),
   detail: z.string().optional(),
   problems: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
@@ -243,6 +246,11 @@ export class RevocationsApi {
     return this.#call(liftedBanSchema, { at: "api", method: "DELETE", path });
   }
 
+  /** A call of what is below `/api/v1`. */
+  administer<Schema extends z.ZodType>(schema: Schema, call: ApiCall): Promise<z.output<Schema>> {
+    return this.#call(schema, { at: "api", ...call });
+  }
+
   /** The keys that the issuer signs with. */
   async jwks(): Promise<JSONWebKeySet> {
     const { settings, sending } = this.#options;
@@ -309,7 +317,8 @@ export class RevocationsApi {
   #failureOf(call: Call, { status, body }: Answer) {
     const said = errorSchema.safeParse(body).data;
     const name = this.#nameOf(call);
-    if (status === 403) return this.#credentials.lacksScopes();
+    if (status === 403 && (said?.code ?? SCOPE_IS_LACKING) === SCOPE_IS_LACKING)
+      return this.#credentials.lacksScopes();
     if (status === 401) {
       return cliError("not_accepted", {
         text: `${name} does not accept the token that the issuer has just given. Run the command again.`,

@@ -1,0 +1,301 @@
+/** `apps list|show|create|update|delete`. Disabling and enabling is in change-state.ts, secrets in apps-secrets.ts. */
+import {
+  APP_TYPES,
+  type App,
+  appListSchema,
+  appSchema,
+  type ChangedApp,
+  changedAppSchema,
+  createdAppSchema,
+  deletedAppSchema,
+  GRANT_TYPES,
+} from "@portcullis/protocol";
+import { type Command, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
+import { membersText } from "../print/members.ts";
+import { type Column, tableOf, visible } from "../print/table.ts";
+import { dateTime } from "../print/times.ts";
+import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { collect, collectPairs, parseSeconds } from "./collect.ts";
+import { everyPage } from "./every-page.ts";
+import { isMeant } from "./is-meant.ts";
+import { parseWait } from "./numbers.ts";
+import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
+
+const DEFAULT_WAIT_SECONDS = 5;
+
+export function addApps(parent: Command, cli: Cli): void {
+  addList(parent, cli);
+  addShow(parent, cli);
+  addCreate(parent, cli);
+  addUpdate(parent, cli);
+  addDelete(parent, cli);
+}
+
+export const pathOfApp = (clientId: string): string => `/apps/${encodeURIComponent(clientId)}`;
+
+function addList(parent: Command, cli: Cli): void {
+  parent
+    .command("list")
+    .description("list the apps")
+    .addOption(new Option("--type <type>", "only apps of this type").choices(APP_TYPES))
+    .option("--name <text>", "only apps whose name begins so")
+    .option("--disabled", "only those that are disabled")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  portcullis apps list
+  portcullis apps list --type spa --json
+
+Needs the scope apps.read.`,
+    )
+    .action(acting(cli, list));
+}
+
+async function list(session: Session, command: Command): Promise<number> {
+  const { type, name, disabled } = command.opts<{ type?: string; name?: string; disabled?: boolean }>();
+  const api = await session.connect("readApps");
+  const query = { type, name, enabled: disabled ? "false" : undefined };
+  const items = await everyPage<App>(api, appListSchema, { path: "/apps", query });
+  if (session.json) printJson(session, { items });
+  else session.io.stdout.write(tableOf(COLUMNS, items, session.width));
+  return EXIT.ok;
+}
+
+const COLUMNS: readonly Column<App>[] = [
+  { title: "CLIENT ID", value: ({ clientId }) => clientId },
+  { title: "NAME", value: ({ name }) => name, least: 12 },
+  { title: "TYPE", value: ({ type }) => type },
+  { title: "STATUS", value: ({ enabled }) => (enabled ? "enabled" : "disabled") },
+  { title: "APIS", value: ({ apis }) => Object.keys(apis).join(" ") || "-", least: 12 },
+];
+
+function addShow(parent: Command, cli: Cli): void {
+  parent
+    .command("show")
+    .description("show an app and all its settings")
+    .argument("<client-id>", "the client_id of the app")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  portcullis apps show mail
+
+Needs the scope apps.read.`,
+    )
+    .action(acting(cli, show));
+}
+
+async function show(session: Session, command: Command): Promise<number> {
+  const [clientId] = command.processedArgs as [string];
+  const api = await session.connect("readApps");
+  const app = await api.administer(appSchema, { path: pathOfApp(clientId) });
+  if (session.json) printJson(session, app);
+  else session.io.stdout.write(appText(app));
+  return EXIT.ok;
+}
+
+const appText = (app: App): string =>
+  membersText({
+    "client id": app.clientId,
+    name: app.name,
+    type: app.type,
+    status: app.enabled ? "enabled" : "disabled",
+    authentication: app.clientAuthentication,
+    grants: app.grantTypes.join(" "),
+    "redirect URIs": app.redirectUris.join(" "),
+    "after logout": app.postLogoutRedirectUris.join(" "),
+    APIs: Object.entries(app.apis)
+      .map(([identifier, scopes]) => `${identifier} (${scopes.join(" ")})`)
+      .join(", "),
+    "default API": app.defaultApi,
+    "first party": app.firstParty ? "yes" : undefined,
+    PKCE: app.requirePkce ? "required" : "not required",
+    "access tokens": secondsText(app.accessTokenTtlSeconds),
+    "refresh idle": secondsText(app.refreshTokenIdleSeconds),
+    "refresh in all": secondsText(app.refreshTokenAbsoluteSeconds),
+    created: dateTime(app.createdAt),
+    changed: dateTime(app.changedAt),
+  });
+
+const secondsText = (seconds: number | undefined): string | undefined =>
+  seconds === undefined ? undefined : `${seconds} s`;
+
+interface SettingOptions {
+  readonly name?: string;
+  readonly redirectUri?: string[];
+  readonly postLogoutRedirectUri?: string[];
+  readonly grant?: string[];
+  readonly api?: Record<string, string>;
+  readonly removeApi?: string[];
+  readonly defaultApi?: string;
+  readonly firstParty?: boolean;
+  readonly pkce?: boolean;
+  readonly accessTokenTtl?: number;
+  readonly refreshIdle?: number;
+  readonly refreshAbsolute?: number;
+}
+
+const withSettings = (command: Command): Command =>
+  command
+    .option("--redirect-uri <url>", "where codes may be sent; more than once for more", collect)
+    .option("--post-logout-redirect-uri <url>", "where a browser may be sent after a logout", collect)
+    .option("--grant <type>", "how it may get tokens; more than once for more", collect)
+    .option("--api <identifier=scopes>", "an API, and the scopes there, with commas", collectPairs)
+    .option("--default-api <identifier>", "what a request without resource gets a token for")
+    .option("--access-token-ttl <seconds>", "lifetime of its access tokens", parseSeconds)
+    .option("--refresh-idle <seconds>", "how long a refresh token may stay unused", parseSeconds)
+    .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds);
+
+/** Only what was said: what is undefined is left as it is. */
+const settingsFrom = (options: SettingOptions) => ({
+  name: options.name,
+  redirectUris: options.redirectUri,
+  postLogoutRedirectUris: options.postLogoutRedirectUri,
+  grantTypes: options.grant,
+  apis: apisFrom(options),
+  defaultApi: options.defaultApi,
+  firstParty: options.firstParty,
+  accessTokenTtlSeconds: options.accessTokenTtl,
+  refreshTokenIdleSeconds: options.refreshIdle,
+  refreshTokenAbsoluteSeconds: options.refreshAbsolute,
+});
+
+function apisFrom({ api, removeApi = [] }: SettingOptions) {
+  if (api === undefined && removeApi.length === 0) return undefined;
+  const given = Object.entries(api ?? {}).map(
+    ([identifier, scopes]) => [identifier, scopes.split(",")] as const,
+  );
+  return Object.fromEntries([...given, ...removeApi.map((identifier) => [identifier, null] as const)]);
+}
+
+function addCreate(parent: Command, cli: Cli): void {
+  const command = parent
+    .command("create")
+    .description("create an app; one that can keep a secret gets its first")
+    .argument("[client-id]", "its name in the protocol; without it one is made")
+    .requiredOption("--name <text>", "name that users see")
+    .addOption(new Option("--type <type>", "where it runs").choices(APP_TYPES).makeOptionMandatory());
+  withSettings(command)
+    .option("--first-party", "the operator's own app: users are not asked for consent")
+    .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
+    .addHelpText(
+      "after",
+      `
+web runs on a server, spa in a browser, native on the user's own device, service acts for itself. The secret is
+printed once: only its hash is stored. Grants: ${GRANT_TYPES.join(", ")}.
+
+Examples:
+  portcullis apps create mail --type spa --name Mail --redirect-uri https://mail.example/callback \\
+    --api https://orders.example=orders.read,orders.write
+  portcullis apps create nightly --type service --name "Nightly job" --api https://orders.example=orders.read
+
+Needs the scope apps.write.`,
+    )
+    .action(acting(cli, create));
+}
+
+async function create(session: Session, command: Command): Promise<number> {
+  const [clientId] = command.processedArgs as [string | undefined];
+  const options = command.opts<SettingOptions & { type: string }>();
+  const requirePkce = options.pkce === false ? false : undefined;
+  const body = { clientId, type: options.type, requirePkce, ...settingsFrom(options) };
+  const api = await session.connect("writeApps");
+  const app = await api.administer(createdAppSchema, { method: "POST", path: "/apps", body });
+  if (session.json) printJson(session, app);
+  else {
+    session.io.stdout.write(`Created: ${visible(app.clientId)}.\n`);
+    if (app.clientSecret !== undefined) session.io.stdout.write(`${secretText(app.clientSecret)}\n`);
+  }
+  return EXIT.ok;
+}
+
+export const secretText = (secret: string): string =>
+  `Its secret, which is shown now and never again:\n${secret}`;
+
+function addUpdate(parent: Command, cli: Cli): void {
+  const command = parent
+    .command("update")
+    .description("change settings of an app")
+    .argument("<client-id>", "the client_id of the app")
+    .option("--name <text>", "name that users see");
+  withSettings(command)
+    .option("--remove-api <identifier>", "an API that it may use no more", collect)
+    .option("--first-party", "the operator's own app: users are not asked for consent")
+    .option("--no-first-party", "its users are asked; what it was given without asking ends")
+    .option("--pkce", "it must use PKCE")
+    .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
+    .option("--unset <setting>", "defaultApi, accessTokenTtlSeconds, refreshTokenIdleSeconds ...", collect)
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
+    .addHelpText(
+      "after",
+      `
+What is not named stays as it is. A list that is given (--redirect-uri, --grant) takes the place of the one before; --api
+adds an API, or takes the place of its scopes. A permission that is taken away makes the app's tokens stale: the next
+refresh goes without it. A name or an address ends nothing.
+
+Examples:
+  portcullis apps update mail --name "Mail for all" --access-token-ttl 120
+  portcullis apps update mail --api https://orders.example=orders.read --unset defaultApi
+
+Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier may still allow what has ended.`,
+    )
+    .action(acting(cli, update));
+}
+
+async function update(session: Session, command: Command): Promise<number> {
+  const [clientId] = command.processedArgs as [string];
+  const options = command.opts<SettingOptions & { unset?: string[]; wait: number }>();
+  const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
+  const body = { ...settingsFrom(options), requirePkce: options.pkce, ...unset };
+  const api = await session.connect("writeApps");
+  const call = { method: "PATCH", path: pathOfApp(clientId), body, waitSeconds: options.wait } as const;
+  const app = await api.administer(changedAppSchema, call);
+  return sayChanged(session, app, `Changed: ${visible(app.clientId)}, now at revision ${app.revision}.`);
+}
+
+export function sayChanged(session: Session, changed: Pick<ChangedApp, "receipt">, text: string): number {
+  const { receipt } = changed;
+  if (session.json) printJson(session, changed);
+  else {
+    session.io.stdout.write(`${text}\n`);
+    if (receipt !== undefined) {
+      printReceipt(session, receipt, "Revoked");
+      printHowItGoesOn(session, receipt);
+    }
+  }
+  return receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
+}
+
+function addDelete(parent: Command, cli: Cli): void {
+  parent
+    .command("delete")
+    .description("delete an app, and end all that it has")
+    .argument("<client-id>", "the client_id of the app")
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
+    .option("--yes", "do not ask")
+    .addHelpText(
+      "after",
+      `
+Every grant, refresh token and access token that it has ends. Its client_id is never given again, and its users still
+see what they had allowed it. An app cannot delete itself.
+
+Examples:
+  portcullis apps delete mail
+
+Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`,
+    )
+    .action(acting(cli, remove));
+}
+
+async function remove(session: Session, command: Command): Promise<number> {
+  const [clientId] = command.processedArgs as [string];
+  const { wait, yes = false } = command.opts<{ wait: number; yes?: boolean }>();
+  const reach = `the app ${visible(clientId)}, with every grant and token of it, for all users`;
+  if (!yes && !(await isMeant(session, reach))) return EXIT.error;
+  const api = await session.connect("writeApps");
+  const call = { method: "DELETE", path: pathOfApp(clientId), waitSeconds: wait } as const;
+  const deleted = await api.administer(deletedAppSchema, call);
+  return sayChanged(session, deleted, `Deleted: ${visible(deleted.clientId)}.`);
+}

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { type App, apiSchema, appListSchema, appSchema, createdAppSchema } from "@portcullis/protocol";
+import { machineToken, ok, signIn, token, verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { OTHER_RESOURCE, REDIRECT_URI, RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
+import { EXIT } from "../src/index.ts";
+import { cliUnderTest } from "./cli-under-test.ts";
+
+const asJson = (out: string): unknown => JSON.parse(out);
+
+test("an API and an app are made, and a user signs in to it; both are changed and deleted with a receipt", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  const api = "https://maps.example";
+  const words = ["--permission", "maps.read=See maps", "--permission", "maps.write=Draw maps"];
+  const made = await cli.run(["apis", "create", api, "--name", "Maps", "--ttl", "60", ...words]);
+  assert.deepEqual([made.code, made.out, made.err], [EXIT.ok, `Created: ${api}.\n`, ""]);
+  const create = [
+    "apps",
+    "create",
+    "maps",
+    "--type",
+    "spa",
+    "--name",
+    "Maps app",
+    "--redirect-uri",
+    REDIRECT_URI,
+  ];
+  const app = await cli.run([...create, "--api", `${api}=maps.read,maps.write`, "--default-api", api]);
+  assert.deepEqual([app.code, app.out], [EXIT.ok, "Created: maps.\n"]);
+  const parameters = { client_id: "maps", resource: api, scope: "openid maps.read maps.write" };
+  const device = await signIn(cli.server, { parameters });
+  assert.equal(device.claims.aud, api);
+
+  const fewer = await cli.run(["apis", "update", api, "--remove-permission", "maps.write"]);
+  assert.equal(fewer.code, EXIT.ok, fewer.err);
+  assert.match(
+    fewer.out,
+    /^Changed: https:\/\/maps\.example, now at revision 2\.\nRevoked \(seq 1\)\. Enforced by 1 of 1/,
+  );
+  assert.equal(verdictOf(cli.server, device.access_token), "claims_changed");
+  const shown = await cli.run(["apis", "show", api]);
+  assert.match(shown.out, /^- maps\.read +See maps$/m);
+  assert.doesNotMatch(shown.out, /maps\.write/);
+
+  const renamed = await cli.run(["apps", "update", "maps", "--name", "Charts", "--unset", "defaultApi"]);
+  assert.equal(renamed.out, "Changed: maps, now at revision 2.\n", "a name ends nothing");
+  const settings = appSchema.parse(asJson((await cli.run("apps show maps --json")).out));
+  assert.deepEqual(
+    [settings.name, settings.defaultApi, settings.redirectUris],
+    ["Charts", undefined, [REDIRECT_URI]],
+  );
+
+  const gone = await cli.run("apps delete maps --yes");
+  assert.equal(gone.code, EXIT.ok, gone.err);
+  assert.match(gone.out, /^Deleted: maps\.\nRevoked \(seq 2\)\. Enforced by 1 of 1/);
+  assert.equal(verdictOf(cli.server, device.access_token), "client_disabled");
+  assert.equal((await cli.run(["apis", "delete", api, "--yes"])).code, EXIT.ok);
+  const missing = await cli.run(["apis", "show", api]);
+  assert.equal(missing.code, EXIT.error);
+  assert.match(missing.err, /there is no such API here/);
+});
+
+test("apps and APIs are listed as tables for people, and whole for scripts", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { out } = await cli.run("apps list --type service");
+  assert.match(out, /^CLIENT ID +NAME +TYPE +STATUS +APIS\n/);
+  assert.match(out, /^billing +billing +service +enabled +https:\/\/billing/m);
+  assert.doesNotMatch(out, /^web /m);
+  const { items } = appListSchema.parse(asJson((await cli.run("apps list --json")).out));
+  assert.ok(items.some(({ clientId }: App) => clientId === "web"));
+  assert.match(
+    (await cli.run("apis list --name ORD")).out,
+    /^IDENTIFIER .*\nhttps:\/\/orders\S+ +Orders +enabled +300 s +orders\.read orders\.write\n$/,
+  );
+  const none = await cli.run("apis list --disabled --json");
+  assert.deepEqual(asJson(none.out), { items: [] });
+});
+
+test("an app's secrets change hands without a gap", async (t) => {
+  const cli = await cliUnderTest(t);
+  const create = [
+    "apps",
+    "create",
+    "--type",
+    "service",
+    "--name",
+    "Nightly",
+    "--api",
+    `${RESOURCE}=orders.read`,
+  ];
+  const app = createdAppSchema.parse(asJson((await cli.run([...create, "--json"])).out));
+  const askWith = (secret: string) =>
+    token(
+      cli.server.issuer,
+      { grant_type: "client_credentials", resource: RESOURCE },
+      { authorization: `Basic ${Buffer.from(`${app.clientId}:${secret}`).toString("base64")}` },
+    );
+  const listed = await cli.run(`apps secrets list ${app.clientId}`);
+  const [, first] = listed.out.split("\n");
+  const added = await cli.run(`apps secrets add ${app.clientId}`);
+  const next = /^(pcl_secret_\S+)$/m.exec(added.out)![1]!;
+  for (const secret of [app.clientSecret!, next]) ok(await askWith(secret));
+  const removed = await cli.run(["apps", "secrets", "remove", "--", app.clientId, first!.split(" ")[0]!]);
+  assert.deepEqual([removed.code, removed.err], [EXIT.ok, ""]);
+  assert.equal((await askWith(app.clientSecret!)).status, 401);
+  ok(await askWith(next));
+});
+
+test("what ends more than one user's access is asked for, and what cannot be is said with the names of what is wrong", async (t) => {
+  const cli = await cliUnderTest(t);
+  for (const command of ["apps delete web", `apis delete ${RESOURCE}`, `apis disable ${RESOURCE}`]) {
+    const refused = await cli.run(command);
+    assert.equal(refused.code, EXIT.usage, command);
+    assert.match(refused.err, /for all users|of all users/);
+    const denied = await cli.run(command, { ask: async () => "no" });
+    assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
+  }
+  const wrong = await cli.run([
+    "apps",
+    "create",
+    "x",
+    "--type",
+    "spa",
+    "--name",
+    "X",
+    "--api",
+    "https://no.example=a",
+  ]);
+  assert.equal(wrong.code, EXIT.error);
+  assert.match(wrong.err, /redirectUris: found none/);
+  assert.match(wrong.err, /apis\.https:\/\/no\.example: there is no such API/);
+  assert.match((await cli.run("apps delete admin --yes")).err, /the app that makes this call/);
+  const disabled = await cli.run(`apis disable ${OTHER_RESOURCE} --yes --json`);
+  assert.equal((asJson(disabled.out) as { status: string }).status, "disabled");
+  assert.equal((await cli.run(`apis enable ${OTHER_RESOURCE}`)).out, `Enabled: ${OTHER_RESOURCE}.\n`);
+  assert.equal(
+    apiSchema.parse(asJson((await cli.run(`apis show ${OTHER_RESOURCE} --json`)).out)).enabled,
+    true,
+  );
+  assert.ok(await machineToken(cli.server.issuer, "billing", OTHER_RESOURCE, "bills.read"));
+});
