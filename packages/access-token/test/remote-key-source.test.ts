@@ -24,7 +24,7 @@ afterEach(() => issuer[Symbol.asyncDispose]());
 
 const source = (options: Partial<RemoteKeySourceOptions> = {}) =>
   remoteKeySource({
-    fetchKeySet: keySetOf({ issuer: issuer.issuer }),
+    fetchKeySet: keySetOf({ issuer: issuer.issuer, timeoutMs: 60_000 }),
     clock,
     setTimer: clock.setTimer,
     ...options,
@@ -249,7 +249,7 @@ test("tokens of a key that was withdrawn are forgotten with it", async () => {
 
 test("a remembered token is enough to notice that its key was withdrawn: no new token has to come", async () => {
   let fetches = 0;
-  const fetchKeySet = keySetOf({ issuer: issuer.issuer });
+  const fetchKeySet = keySetOf({ issuer: issuer.issuer, timeoutMs: 60_000 });
   const counting = () => {
     fetches++;
     return fetchKeySet();

@@ -41,7 +41,7 @@ test("every other text is refused, with the reason as code", async () => {
 
 test("a head is checked with the keys that are known while the issuer is away", async () => {
   await using issuer = await FakeIssuer.start();
-  const keys = remoteKeySource({ fetchKeySet: keySetOf({ issuer: issuer.issuer }) });
+  const keys = remoteKeySource({ fetchKeySet: keySetOf({ issuer: issuer.issuer, timeoutMs: 60_000 }) });
   const verify = createSignedHeadVerifier({ issuer: issuer.issuer, keys });
   await verify(issuer.signHead(place));
   const later = issuer.signHead({ ...place, seq: 8 });
