@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { startPostgres } from "@portcullis/testing/servers";
 
 const BATTERIES = [
+  "api/users",
+  "api/users-import",
   "bans/administrators",
   "bans/bans",
   "consents/consents-api",
@@ -22,6 +24,7 @@ const BATTERIES = [
   "oidc/endings/lineage",
   "sign-out/logout",
   "oidc/state/one-time",
+  "sign-in/change-password",
   "sign-in/kept-out",
   "sign-in/sign-in",
   "oidc/tokens/refresh-grace",

@@ -7,7 +7,7 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { type DeclaredRoute, declareRoute, type Problem, ProblemsError } from "@portcullis/http-api";
-import { API_SCOPES, type Log, PortcullisError, type UserImportResult } from "@portcullis/protocol";
+import { API_SCOPES, hasCode, type Log, PortcullisError, type UserImportResult } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { insertCredentials } from "../../people/imported-credentials.ts";
@@ -206,17 +206,25 @@ async function store(
   { users }: ImportOptions,
   imported: ImportedUser,
 ): Promise<{ readonly sub: string; readonly isNew: boolean }> {
-  const { sub, status, passwordHash = null, totp, upstream, passkeys, ...fields } = imported;
   const known = await find(transaction, users, imported);
   if (known !== undefined) return assertSame(known, imported);
-  const isDisabled = status === "disabled";
-  const user = await users.create(transaction, {
-    ...fields,
-    sub,
-    passwordHash,
-    disabled: isDisabled,
-    origin: "import",
-  });
+  try {
+    return await create(transaction, users, imported);
+  } catch (error) {
+    if (!TAKEN.some((code) => hasCode(error, code))) throw error;
+    // PostgreSQL shows what another has committed since this looked: most often the same line, sent twice at once.
+    const first = await find(transaction, users, imported);
+    if (first === undefined) throw error;
+    return assertSame(first, imported);
+  }
+}
+
+const TAKEN = ["username_taken", "email_taken", "sub_taken"] as const;
+
+async function create(transaction: WriteTransaction, users: Users, imported: ImportedUser) {
+  const { sub, status, passwordHash = null, totp, upstream, passkeys, ...fields } = imported;
+  const disabled = status === "disabled";
+  const user = await users.create(transaction, { ...fields, sub, passwordHash, disabled, origin: "import" });
   await insertCredentials(transaction, user, { totp, upstream, passkey: passkeys });
   return { sub: user.id, isNew: true };
 }
