@@ -5,6 +5,7 @@ import { addApps } from "./commands/apps.ts";
 import { addAppsSecrets } from "./commands/apps-secrets.ts";
 import { addBans } from "./commands/bans.ts";
 import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addConsents } from "./commands/consents.ts";
 import { addKeysList } from "./commands/keys-list.ts";
 import { addKeysRetire } from "./commands/keys-retire.ts";
@@ -60,6 +61,7 @@ export function createProgram(cli: Cli): Command {
   addLogin(program, cli);
   addLogout(program, cli);
   addWhoami(program, cli);
+  addCompletion(program, cli);
   addRevoke(program, cli);
   const revocations = program
     .command("revocations")

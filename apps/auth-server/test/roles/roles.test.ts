@@ -6,6 +6,7 @@ import {
   assertRefused,
   begin,
   isEnd,
+  machineToken,
   ok,
   passPages,
   pressFirst,
@@ -183,5 +184,21 @@ describe("the last administrator who can sign in", () => {
     const answer = await call(server, roleOf("alice"), { method: "DELETE" });
     assert.deepEqual(problemOf(answer), [409, "last_administrator"]);
     assert.equal((await call(server, roleOf("bob"), { method: "DELETE" })).status, 200);
+  });
+
+  it("is not somebody who is banned, and cannot be banned", async () => {
+    await makeAdministrator(server, "alice");
+    await makeAdministrator(server, "bob");
+    const { issuer } = server;
+    const token = await machineToken(issuer, "admin", `${issuer}/api`, "bans.write");
+    const ban = (user: string) =>
+      call(server, `users/${user}/bans`, { method: "POST", token, body: { scope: "all", reason: "a test" } });
+    const banned = await ban("bob");
+    assert.ok(banned.status < 300, banned.body);
+    assert.deepEqual(problemOf(await ban("alice")), [409, "last_administrator"]);
+    assert.deepEqual(problemOf(await call(server, roleOf("alice"), { method: "DELETE" })), [
+      409,
+      "last_administrator",
+    ]);
   });
 });
