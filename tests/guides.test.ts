@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { nodeCommand, type ServerProcess, startProcess, until } from "@portcullis/testing/end-to-end";
+import {
+  nodeCommand,
+  PlainBrowser,
+  type ServerProcess,
+  startProcess,
+  until,
+} from "@portcullis/testing/end-to-end";
 import { freePortBlock } from "@portcullis/testing/ports";
 
 const run = promisify(execFile);
@@ -187,6 +193,74 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
     assert.notEqual(await push("127.0.0.2", "203.0.113.1"), 429);
     assert.doesNotMatch(server.errors(), /one_address_for_all/);
     await running.stop();
+    await server.stop();
+  });
+}
+
+/** Follows the way of a person through pages: each form is filled with what is at hand. */
+async function throughPages(
+  browser: PlainBrowser,
+  start: string,
+  fill: Record<string, string>,
+): Promise<string> {
+  const isBack = (url: URL) => url.pathname === "/callback";
+  let page = await browser.open(start, isBack);
+  for (let pages = 0; !isBack(page.url) && page.forms[0] !== undefined && pages < 4; pages++) {
+    page = await browser.submit(page, page.forms[0], {
+      fill: page.forms[0].hasPassword ? fill : {},
+      isEnd: isBack,
+    });
+  }
+  return isBack(page.url) ? await (await fetch(page.url)).text() : page.body;
+}
+
+for (const way of ["the link in the log", "the environment"] as const) {
+  test(`the guide to the first administrator works as it is written, by ${way}`, async () => {
+    const [folder, port] = [await newFolder(), await freePortBlock(2)];
+    const blocks = await blocksOf("docs/guides/first-administrator.md");
+    const here = (text: string) =>
+      text
+        .replaceAll(":8400", `:${port}`)
+        .replaceAll("port: 8400", `port: ${port}`)
+        .replaceAll("8410", String(port + 1))
+        .replaceAll("./", `${folder}/`)
+        .replaceAll("--config ", `--config ${folder}/`);
+    await writeFile(join(folder, "auth-server.yaml"), here(blocks.get("auth-server.yaml")![0]!));
+    const account = { username: "root", password: "correct horse battery" };
+    await writeFile(join(folder, "admin-password"), account.password);
+    const environment = way === "the environment" ? here(blocks.get("environment")![0]!) : "";
+    const server = startProcess(["bash", "-euc", `${environment}\nexec ${here(blocks.get("start")![0]!)}`], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    await until(async () => (server.errors().includes('"event":"ready"') ? true : undefined), {
+      what: "the server to be ready",
+      withinMs: 60_000,
+    });
+    const link = /"link":"([^"]+)"/.exec(server.errors())?.[1];
+    if (way === "the link in the log") {
+      const browser = new PlainBrowser();
+      const page = await browser.open(link!);
+      const fill = { ...account, name: "Root", repeated: account.password };
+      const { body: made } = await browser.submit(page, page.forms[0]!, { fill });
+      assert.match(made, /value="root"/, "the sign-in page, with the name filled in");
+    } else assert.equal(link, undefined);
+
+    const env = { ...process.env, XDG_CONFIG_HOME: folder };
+    const login = startProcess(["bash", "-euc", `exec ${here(blocks.get("login")![0]!)}`], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const address = await until(async () => /^ {2}(http\S+)$/m.exec(login.errors())?.[1], {
+      what: "the address to sign in at",
+      withinMs: 60_000,
+    });
+    assert.match(await throughPages(new PlainBrowser(), address, account), /You are signed in/);
+    await login.exited;
+    const { stdout } = await run("bash", ["-euc", here(blocks.get("use")![0]!)], { cwd: root, env });
+    assert.match(stdout, /^root \(\S+\), administrator, at http/);
+    assert.match(stdout, /^Signed out at /m);
     await server.stop();
   });
 }
