@@ -41,6 +41,17 @@ export const ACTS: Readonly<Record<string, Act>> = {
     ends: ["phone"],
     reason: "kicked",
   },
+  endSession: {
+    does: ({ phone }) => api("DELETE", `sessions/${phone.claims.sid}`),
+    ends: ["phone"],
+    reason: "kicked",
+  },
+  endSessionsOfUser: {
+    does: ({ phone }, { victim }) =>
+      api("POST", `users/${victim}/sessions/end`, { others: phone.claims.sid }),
+    ends: ["laptop", "other"],
+    reason: "kicked",
+  },
   disableUser: {
     does: (_cast, { victim }) => api("POST", `users/${victim}/disable`),
     ends: ofVictim,

@@ -17,7 +17,9 @@ import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes } from "./api/mount-api.ts";
+import { policiesRoutes } from "./api/policies/policies-routes.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
+import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
 import { usersRoutes } from "./api/users/users-routes.ts";
 import { Apis } from "./apis/apis.ts";
 import { seedApis } from "./apis/seed-apis.ts";
@@ -40,6 +42,7 @@ import {
   composeOidc,
   createAppAccess,
   createBlastRadius,
+  createEndSessions as createEndAllOf,
   createEndBelow,
   createEndUnasked,
   createFindTarget,
@@ -70,8 +73,12 @@ import { seedAdministrator } from "./roles/first-administrator.ts";
 import { Invitations } from "./roles/invitations.ts";
 import { forgetRoles, Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
+import { deviceOf } from "./sessions/device.ts";
+import { createEndSessions } from "./sessions/end-sessions.ts";
 import { LastSeen } from "./sessions/last-seen.ts";
 import { Policies } from "./sessions/policies.ts";
+import { SessionLimits } from "./sessions/session-limit.ts";
+import { SessionLister } from "./sessions/session-list.ts";
 import { invite } from "./setup/invite.ts";
 import { setupRoutes } from "./setup/routes.ts";
 import { composeSignIn, type SigningIn } from "./sign-in/compose.ts";
@@ -176,7 +183,7 @@ async function compose(
   { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
   { testHooks }: Pick<AuthServerOptions, "testHooks">,
 ): Promise<AuthServer> {
-  const { issuer, limits } = configuration;
+  const { issuer, limits: requestLimits } = configuration;
   // First of all that follow the log: see key-ring.ts.
   const ring = await KeyRing.open({ storage, clock, operatorLog });
   const cookieKeys = await loadCookieKeys({ storage, clock, randomBytes });
@@ -209,6 +216,7 @@ async function compose(
   const bans = new Bans({ storage, clock, times, randomBytes });
   const policies = await Policies.open({ storage, clock });
   const lastSeen = new LastSeen({ storage, clock });
+  const limits = new SessionLimits({ clock, policies, endAll: createEndAllOf(clock) });
   // After the app has closed: its last requests are visits too.
   started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));
   const signHead = createSignHead({
@@ -263,6 +271,12 @@ async function compose(
     users,
     bans,
     knownPlaces,
+    isFull: (accountId, { userAgent, instead }) =>
+      limits.refuses(storage.read, {
+        accountId,
+        deviceType: deviceOf(userAgent ?? null).type,
+        except: instead === undefined ? [] : [instead],
+      }),
     clock,
     clockSkewSeconds: configuration.clockSkewSeconds,
     randomBytes,
@@ -279,7 +293,7 @@ async function compose(
     redis.interactions &&
     boundedInteractions(
       redis.interactions,
-      openLimit("interactions", interactionsPerMinute(limits.rowsOfStrangers)),
+      openLimit("interactions", interactionsPerMinute(requestLimits.rowsOfStrangers)),
     );
   const oidc = await composeOidc({
     configuration,
@@ -298,6 +312,7 @@ async function compose(
     clientSecrets,
     policies,
     lastSeen,
+    limits,
     addressOf: (request) => clientAddresses.of(request),
     interactions,
     clock,
@@ -317,7 +332,7 @@ async function compose(
   });
   // Before the routes: what is refused here costs nothing below.
   limitStoringRequests(app, {
-    limits,
+    limits: requestLimits,
     open: openLimit,
     clientAddressOf,
     onRefused: (setting) => requests.countRefused(setting),
@@ -341,6 +356,7 @@ async function compose(
     signingIn,
     oidc,
     apis,
+    policies,
     clientSecrets,
     clientAddressOf,
   });
@@ -420,6 +436,7 @@ interface Mounted extends Omit<Ground, "times" | "started"> {
   readonly signingIn: SigningIn;
   readonly oidc: Oidc;
   readonly apis: Apis;
+  readonly policies: Policies;
   readonly clientSecrets: ClientSecrets;
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
@@ -469,6 +486,17 @@ function mountAll(app: FastifyInstance, parts: Mounted): void {
   const { maxAccessTokenLifetimeSeconds } = configuration;
   const features = [
     keysRoutes({ ring, revoker, receipts }),
+    policiesRoutes({ policies: parts.policies, storage }),
+    sessionsRoutes({
+      sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
+      endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),
+      users: people.users,
+      storage,
+      clock,
+      blastRadiusOf,
+      revoker,
+      receipts,
+    }),
     usersRoutes({
       users: people.users,
       storage,

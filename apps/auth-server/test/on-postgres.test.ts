@@ -40,6 +40,7 @@ const BATTERIES = [
   "oidc/tokens/tabs",
   "oidc/endings/unknown-targets",
   "sessions/lifetimes",
+  "sessions/limits",
 ];
 
 test("the server does on PostgreSQL what it does on SQLite", async (t) => {

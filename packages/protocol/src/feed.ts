@@ -130,6 +130,13 @@ export const API_SCOPES = {
   readApis: "apis.read",
   /** Create, change and delete APIs. */
   writeApis: "apis.write",
+  /** See who is signed in, where and on what: personal data. */
+  readSessions: "sessions.read",
+  /** End sessions, and name devices. */
+  writeSessions: "sessions.write",
+  /** See what holds for everybody, such as how long sessions live. */
+  readConfig: "config.read",
+  writeConfig: "config.write",
 } as const;
 
 /** `client_id` of the command `portcullis`, by which people use the API. Every server has it. */

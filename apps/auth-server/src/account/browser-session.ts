@@ -3,6 +3,7 @@ import type { Clock } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
 import type { SessionLifetimes, SessionPayload, SessionStore } from "../oidc/index.ts";
+import type { Replacement } from "../sessions/session-limit.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 
@@ -50,24 +51,37 @@ export class BrowserSessions {
     return { uid: payload.uid, accountId: payload.accountId };
   }
 
+  /** What took the place of the session that the browser had. */
+  async replacement({ request, reply }: Exchange): Promise<Replacement | undefined> {
+    const id = this.#cookies(request, reply).get(this.#cookieName, { signed: true });
+    return id === undefined ? undefined : this.#sessions.replacementOf(id);
+  }
+
   /**
-   * Always under a new id in a new session, so that nothing that was in the browser before leads into it (fixation): new
+   * Throws `session_limit_reached`. Always under a new id in a new session, so that nothing that was in the browser before leads into it (fixation): new
    * for this form and account, so that the form sent twice leads into one. Gives the session's `uid`; undefined when the
    * user may not sign in any more, and then the browser keeps what it had.
    */
   async begin(
     exchange: Exchange,
-    { form, signedIn }: { form: string; signedIn: SignedIn },
+    { form, signedIn, takesPlaceOf }: { form: string; signedIn: SignedIn; takesPlaceOf: string | undefined },
   ): Promise<string | undefined> {
     const uid = this.#uidOf(`session of\n${form}\n${signedIn.user.id}`);
     // The form was left open, and what it led into has ended since: then another.
-    return (await this.#open(exchange, signedIn, uid)) ?? this.#open(exchange, signedIn, undefined);
+    const opening = { signedIn, takesPlaceOf };
+    return (
+      (await this.#open(exchange, { ...opening, uid })) ??
+      this.#open(exchange, { ...opening, uid: undefined })
+    );
   }
 
   async #open(
     { request, reply }: Exchange,
-    { user, amr }: SignedIn,
-    uid: string | undefined,
+    {
+      signedIn: { user, amr },
+      takesPlaceOf,
+      uid,
+    }: { signedIn: SignedIn; takesPlaceOf: string | undefined; uid: string | undefined },
   ): Promise<string | undefined> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
@@ -81,6 +95,7 @@ export class BrowserSessions {
       ttlSeconds,
       userAgent: request.headers["user-agent"],
       address: this.#clientAddressOf(request),
+      takesPlaceOf,
       factorsPassed: true,
     });
     if (!isOpen) return undefined;

@@ -1,4 +1,4 @@
-import { formatReceiptHeader, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
+import { formatReceiptHeader, hasCode, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { Clients } from "../apps/clients.ts";
@@ -17,7 +17,7 @@ import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
 import { deviceNameOf } from "../sessions/device.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
-import { refusedForm, type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
+import { fullForm, openingOf, refusedForm, type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
@@ -83,8 +83,20 @@ async function show(options: AccountOptions, exchange: Exchange): Promise<Fastif
   const visitor = await visitorOf(options, exchange);
   const notice = options.notices.take<Outcome & SignInForm>(exchange, ACCOUNT_PATH) ?? {};
   return visitor === undefined
-    ? showSignIn(options, exchange, notice)
+    ? showSignIn(options, exchange, { ...(await replacedNotice(options, exchange)), ...notice })
     : showAccount(options, exchange, visitor, notice);
+}
+
+/** For whoever was signed in here, and comes back: what has taken the place of that. */
+async function replacedNotice({ browser }: AccountOptions, exchange: Exchange): Promise<Outcome> {
+  const by = await browser.replacement(exchange);
+  if (by === undefined) return {};
+  const device = deviceNameOf({ device_name: by.deviceName, user_agent: by.userAgent });
+  const from = by.address === null ? "" : ` from ${by.address}`;
+  const at = `${new Date(by.at * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  return {
+    problem: `You were signed out here, because there may be only so many devices at once: somebody signed in with your password on ${device}${from} at ${at}. If that was not you, sign in and change your password.`,
+  };
 }
 
 /** Where to look, and what to say there. */
@@ -160,11 +172,17 @@ async function passSignIn(
   exchange: Exchange,
   form: string,
 ): Promise<SignInForm | undefined> {
-  const { signedIn, ...again } = await signInThrough(options, exchange);
+  const before = await options.browser.find(exchange);
+  const { signedIn, ...again } = await signInThrough(options, exchange, openingOf(exchange, before?.uid));
   if (signedIn === undefined) return again;
-  return (await takePlace(options, exchange, { form, signedIn }))
-    ? undefined
-    : refusedForm(labelOf(signedIn.user));
+  try {
+    const isOpen = await takePlace(options, exchange, { form, signedIn });
+    return isOpen ? undefined : refusedForm(labelOf(signedIn.user));
+  } catch (error) {
+    // Another sign-in at the same moment was the last that there was room for.
+    if (!hasCode(error, "session_limit_reached")) throw error;
+    return fullForm(labelOf(signedIn.user));
+  }
 }
 
 /**
@@ -177,7 +195,7 @@ async function takePlace(
   by: { readonly form: string; readonly signedIn: SignedIn },
 ): Promise<boolean> {
   const before = await browser.find(exchange);
-  const uid = await browser.begin(exchange, by);
+  const uid = await browser.begin(exchange, { ...by, takesPlaceOf: before?.uid });
   if (uid === undefined) return false;
   if (before !== undefined && before.uid !== uid) await endings.endSession(before);
   return true;

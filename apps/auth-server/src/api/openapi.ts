@@ -72,6 +72,10 @@ const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES],
   "apps.write": "Create, change, disable and delete apps, and give them secrets.",
   "apis.read": "See APIs and their permissions.",
   "apis.write": "Create, change, disable and delete APIs.",
+  "sessions.read": "See who is signed in, where and on what.",
+  "sessions.write": "End sessions, and name devices.",
+  "config.read": "See the policies.",
+  "config.write": "Change the policies.",
 };
 
 const TAG_WORDS = {
@@ -82,6 +86,8 @@ const TAG_WORDS = {
   Roles: "Say who administers.",
   Bans: "Keep a user out: of everything, of one API, of one permission; for a time, or until it is lifted.",
   Consents: "What a user has allowed apps: list it, and take it away.",
+  Sessions: "See who is signed in on what, and end it.",
+  Policies: "How long sessions live, and how many there may be.",
   Apps: "Apps (clients): what each may do, its secrets, and whether it is let in.",
   APIs: "APIs (resources): their permissions, and how long their tokens live.",
   ...DESCRIPTION_TAG,

@@ -16,9 +16,11 @@ import { createFormTokens, type FormTokens } from "../secrets/form-tokens.ts";
 import type { RandomBytes } from "../secrets/identifiers.ts";
 import type { LastSeen } from "../sessions/last-seen.ts";
 import type { Policies } from "../sessions/policies.ts";
+import type { SessionLimits } from "../sessions/session-limit.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
+import { createEndSessions } from "./endings/lineage.ts";
 import { createAdapter } from "./provider/adapter.ts";
 import type { LibraryHandler } from "./provider/mount.ts";
 import { createProvider } from "./provider/provider.ts";
@@ -64,6 +66,7 @@ export interface OidcOptions {
   readonly clientSecrets: ClientSecrets;
   readonly policies: Policies;
   readonly lastSeen: LastSeen;
+  readonly limits: SessionLimits;
   readonly addressOf: (request: IncomingMessage) => string;
   readonly operatorLog: Log;
   readonly clock: Clock;
@@ -107,6 +110,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     ofStrangers,
     policies,
     lastSeen,
+    limits: options.limits,
+    endAll: createEndSessions(clock),
   });
   const lifetimes = sessionLifetimes(policies, clock);
   const consents = new Consents({ storage, clock });

@@ -4,7 +4,7 @@ export { createBlastRadius } from "./endings/blast-radius.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createForgetApi, type ForgetApi } from "./endings/forget-api.ts";
-export { createEndBelow } from "./endings/lineage.ts";
+export { createEndBelow, createEndSessions } from "./endings/lineage.ts";
 export { createEndUnasked, type EndUnasked } from "./endings/unasked-grants.ts";
 export { oidcError } from "./errors.ts";
 export { interactionRoutes } from "./interaction/interaction-routes.ts";

@@ -1,6 +1,5 @@
 /** What a browser says of itself, for its user to know it by. Shown and counted, never trusted: anybody can send any `User-Agent`. */
-export const DEVICE_TYPES = ["desktop", "mobile", "tablet", "tv", "other"] as const;
-export type DeviceType = (typeof DEVICE_TYPES)[number];
+import type { DeviceType } from "@portcullis/protocol";
 
 export interface Device {
   /** Short, and never empty. */

@@ -1,5 +1,5 @@
 /** How long sessions live, and how many there may be: one policy, `default`, until organizations have their own. */
-import type { Clock } from "@portcullis/protocol";
+import type { Clock, PolicySettings } from "@portcullis/protocol";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -9,18 +9,7 @@ import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { sessionsError } from "./errors.ts";
 import { isLive } from "./live-sessions.ts";
 
-export interface SessionLimit {
-  readonly max: number;
-  readonly per: "user" | "deviceType" | "app";
-  readonly overflow: "replaceOldest" | "refuse" | "ask";
-}
-
-export interface PolicySettings {
-  readonly idleSeconds: number;
-  readonly absoluteSeconds: number;
-  /** Undefined: as many sessions as there are. */
-  readonly sessionLimit?: SessionLimit | undefined;
-}
+export type SessionLimit = NonNullable<PolicySettings["sessionLimit"]>;
 
 export interface Policy extends PolicySettings {
   readonly name: string;

@@ -14,8 +14,16 @@ export interface Given {
   readonly address: string;
   /** Of the browser's cookie. */
   readonly deviceTokens?: readonly string[] | undefined;
+  /** The session that it is to open; undefined when it opens none, and only proves who is there. */
+  readonly opens?: OpenedBy | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface OpenedBy {
+  readonly userAgent: string | undefined;
+  /** `uid` of the session that the browser has. */
+  readonly instead: string | undefined;
 }
 
 export type GivenField = "username" | "password";
@@ -69,6 +77,8 @@ export type SignInAnswer =
   | { readonly outcome: "refused" }
   /** Only to whoever has passed the factor: it tells that the user exists, and what the ban says. */
   | { readonly outcome: "banned"; readonly ban: StandingBan }
+  /** The user has as many sessions as there may be. Said only to whoever has passed the factor. */
+  | { readonly outcome: "full" }
   | { readonly outcome: "wait"; readonly waitMs: number }
   /** The face asks for a new password, and gives the ticket back with it. */
   | { readonly outcome: "change_password"; readonly ticket: string; readonly problem?: PasswordProblem }

@@ -24,6 +24,7 @@ export async function composeSignIn(options: {
   readonly users: Users;
   readonly bans: Pick<Bans, "standing">;
   readonly knownPlaces: KnownPlaces;
+  readonly isFull: SignInOptions["isFull"];
   readonly clock: Clock;
   readonly clockSkewSeconds: number;
   readonly randomBytes: (size: number) => Uint8Array;
@@ -52,6 +53,7 @@ export async function composeSignIn(options: {
       endAll: options.endAll,
       clock,
       randomBytes,
+      isFull: options.isFull,
     }),
     guesses,
     hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),

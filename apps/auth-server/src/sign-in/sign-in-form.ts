@@ -3,7 +3,7 @@ import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
 import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
-import type { GivenField, PasswordProblem, SignedIn, SignInAnswer } from "./attempt.ts";
+import type { GivenField, OpenedBy, PasswordProblem, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn } from "./sign-in-machine.ts";
 
@@ -40,6 +40,7 @@ interface Exchange {
 export async function signInThrough(
   { signIn, deviceCookie, clientAddressOf }: SignInFormOptions,
   { request, reply }: Exchange,
+  opens?: OpenedBy,
 ): Promise<FormAnswer> {
   const { username, password, ticket, newPassword, repeatedPassword } = textsOf(request.body);
   const shown = username.slice(0, MAX_SHOWN);
@@ -50,6 +51,7 @@ export async function signInThrough(
       ...(ticket === "" ? {} : { ticket, newPassword, repeatedPassword }),
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
+      opens,
       signal: leavingOf(reply),
     });
     if (answer.outcome === "signed_in") {
@@ -110,6 +112,20 @@ export const refusedForm = (username: string): SignInForm => ({
   problem: "The username or password is not correct.",
 });
 
+/** As above, when there are as many sessions as there may be. */
+export const fullForm = (username: string): SignInForm => ({
+  status: 403,
+  username,
+  problem:
+    "You are signed in on as many devices as is allowed. Sign out on one of them first, then sign in here.",
+});
+
+/** What the page is to open, instead of the session that its browser has. */
+export const openingOf = (
+  { request: { headers } }: Pick<Exchange, "request">,
+  instead: string | undefined,
+): OpenedBy => ({ userAgent: headers["user-agent"], instead });
+
 function formOf(answer: SignInAnswer, username: string): FormAnswer {
   switch (answer.outcome) {
     case "signed_in":
@@ -118,6 +134,8 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
       const fields = Object.fromEntries(answer.fields.map((field) => [field, ASKED_FOR[field]]));
       return { status: 422, username, fields };
     }
+    case "full":
+      return fullForm(username);
     case "refused":
       return refusedForm(username);
     case "banned":

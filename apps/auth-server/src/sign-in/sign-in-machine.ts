@@ -11,7 +11,7 @@ import { hasPassword, lockActive, type Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
+import type { Attempt, Given, OpenedBy, SignedIn, SignInAnswer, Step } from "./attempt.ts";
 import { changePassword, createTickets, type Tickets } from "./change-password.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { askForMissing, identify } from "./identify.ts";
@@ -34,6 +34,8 @@ export interface SignInOptions extends PasswordTurnsOptions {
   readonly tickets?: Tickets;
   /** Ends what the user has, in the transaction of a changed password. Default: nothing. */
   readonly endAll?: (transaction: WriteTransaction, userId: string) => Promise<void>;
+  /** Whether one session more would be refused. */
+  readonly isFull: (userId: string, opens: OpenedBy) => Promise<boolean>;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -77,6 +79,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     ["refuse whoever may not sign in", refuseInactive(options)],
     // A second factor goes here. Then what the user must do first: before anything is remembered or opened.
     ["required action: change the password", changePassword({ tickets, inTurn, users })],
+    ["refuse one session more than there may be", refuseBeyondLimit(options)],
     ["remember this device and address", remember(options)],
   ];
 }
@@ -108,6 +111,14 @@ const refuseInactive =
 
 const ownTickets = ({ users, clock, randomBytes }: SignInOptions): Tickets =>
   createTickets({ key: Buffer.from(randomBytes(32)).toString("hex"), users, clock });
+
+/** A changed password ends all other sessions: then there is room, and the new password must not be thrown away for want of it. */
+const refuseBeyondLimit =
+  ({ isFull }: SignInOptions): Step =>
+  async ({ given: { opens }, identity, newPassword }) => {
+    if (opens === undefined || newPassword !== undefined) return undefined;
+    return (await isFull(identity!.owner.id, opens)) ? { outcome: "full" } : undefined;
+  };
 
 const remember = (options: SignInOptions): Step => {
   const { storage, randomBytes } = options;

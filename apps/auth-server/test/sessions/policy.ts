@@ -1,4 +1,4 @@
-import type { PolicySettings } from "../../src/sessions/policies.ts";
+import type { PolicySettings } from "@portcullis/protocol";
 import type { ServerUnderTest } from "../oidc/server-under-test.ts";
 
 /** Changes the policy as the API would. */

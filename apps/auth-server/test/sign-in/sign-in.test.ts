@@ -30,7 +30,7 @@ before(async () => {
   const knownPlaces = new KnownPlaces({ storage, clock });
   const { users } = people;
   const bans = new Bans({ storage, clock, times: { overForAllMs: () => 0 }, randomBytes });
-  parts = { storage, users, bans, guesses, knownPlaces, clock, randomBytes };
+  parts = { storage, users, bans, guesses, knownPlaces, clock, randomBytes, isFull: async () => false };
   signIn = await createSignIn(parts);
 });
 after(() => server.stop());
@@ -84,6 +84,7 @@ describe("signing in", () => {
       "first factor: the password",
       "refuse whoever may not sign in",
       "required action: change the password",
+      "refuse one session more than there may be",
       "remember this device and address",
     ]);
   });

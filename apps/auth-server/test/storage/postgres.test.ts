@@ -341,7 +341,16 @@ test("a user who is disabled at another server while signing in gets no session"
   const ofStrangers = {} as RowsOfStrangers;
   const policies = await Policies.open({ storage: right, clock: systemClock });
   const lastSeen = { note() {} };
-  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers, policies, lastSeen });
+  const sessions = new SessionStore({
+    ...parts,
+    storage: right,
+    times,
+    ofStrangers,
+    policies,
+    lastSeen,
+    limits: { async makeRoom() {} },
+    endAll: async () => 0,
+  });
   const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
   let opening: Promise<[boolean, boolean]> | undefined;
   const outside = AsyncLocalStorage.snapshot();
@@ -371,7 +380,16 @@ test("a user who is banned at another server while signing in gets no session", 
   const ofStrangers = {} as RowsOfStrangers;
   const policies = await Policies.open({ storage: right, clock: systemClock });
   const lastSeen = { note() {} };
-  const sessions = new SessionStore({ ...parts, storage: right, times, ofStrangers, policies, lastSeen });
+  const sessions = new SessionStore({
+    ...parts,
+    storage: right,
+    times,
+    ofStrangers,
+    policies,
+    lastSeen,
+    limits: { async makeRoom() {} },
+    endAll: async () => 0,
+  });
   const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
   const forEver = { message: undefined, until: undefined };
   const request = { userId: id, scope: "all", reason: "spam", actor: "admin", ...forEver } as const;

@@ -120,9 +120,17 @@ export function createEndBelow({ clock, retireKey }: EndBelowOptions): EndBelow 
   };
 }
 
+/** Returns what ends some sessions and all below them, in the transaction that appends the revocations. */
+export const createEndSessions =
+  (clock: Clock) =>
+  (transaction: WriteTransaction, uids: readonly string[]): Promise<number> =>
+    lineageIn(transaction, clock).endSessions(uids);
+
 export interface Lineage {
   /** Whether there was something to end. */
   endSession(uid: string): Promise<boolean>;
+  /** Gives how many there were to end. */
+  endSessions(uids: readonly string[]): Promise<number>;
   endGrant(id: string): Promise<boolean>;
   endSubject(accountId: string): Promise<void>;
   endClient(clientId: string): Promise<void>;
@@ -183,6 +191,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
 
   return {
     endSession: async (uid) => (await endSessions(sessions().where("uid", "=", uid))) > 0,
+    endSessions: (uids) => endSessions(sessions().where("uid", "in", uids)),
     endGrant: async (id) => (await endGrants(grants().where("id", "=", id))) > 0,
     async endSubject(accountId) {
       await endSessions(sessions().where("account_id", "=", accountId));

@@ -16,7 +16,7 @@ import { interactionPath } from "../../paths.ts";
 import { labelOf, type User, type Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
-import { type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
+import { openingOf, type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
 import type { SignIn } from "../../sign-in/sign-in-machine.ts";
 import { oidcError } from "../errors.ts";
 import { claimsOf } from "../provider/account-claims.ts";
@@ -145,7 +145,11 @@ async function showSignIn(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { signedIn, ...again } = await signInThrough(options, exchange);
+  const { signedIn, ...again } = await signInThrough(
+    options,
+    exchange,
+    openingOf(exchange, exchange.interaction.session?.uid),
+  );
   if (signedIn !== undefined) {
     const { user, amr } = signedIn;
     return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr] } });

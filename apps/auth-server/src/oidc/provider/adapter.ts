@@ -89,7 +89,8 @@ async function asLibraryError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (hasCode(error, "session_taken")) throw new errors.SessionNotFound(error.message);
+    if (hasCode(error, "session_taken") || hasCode(error, "session_limit_reached"))
+      throw new errors.SessionNotFound(error.message);
     throw error;
   }
 }

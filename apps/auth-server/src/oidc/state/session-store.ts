@@ -14,6 +14,7 @@ import { deviceOf } from "../../sessions/device.ts";
 import type { LastSeen } from "../../sessions/last-seen.ts";
 import { isLive } from "../../sessions/live-sessions.ts";
 import type { Policies } from "../../sessions/policies.ts";
+import { type Replacement, replacementOf, type SessionLimits } from "../../sessions/session-limit.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
@@ -46,6 +47,8 @@ export interface SaveSession {
   readonly userAgent?: string | undefined;
   /** Of the client, as trusted proxies tell it. */
   readonly address?: string | undefined;
+  /** `uid` of the session of this browser that ends when this one is opened, if it is the same user's. */
+  readonly takesPlaceOf?: string | undefined;
   /**
    * The factors were passed in this very request, so that the id may lead into the account, whatever sign-ins the session had
    * since. Default: only an id of a request that knows of the newest.
@@ -61,6 +64,9 @@ export interface SessionStoreOptions {
   readonly randomBytes: RandomBytes;
   readonly policies: Pick<Policies, "read">;
   readonly lastSeen: Pick<LastSeen, "note">;
+  readonly limits: Pick<SessionLimits, "makeRoom">;
+  /** Ends these and all below them. */
+  readonly endAll: (transaction: WriteTransaction, uids: readonly string[]) => Promise<number>;
 }
 
 type SessionRow = Selectable<SessionsTable>;
@@ -78,6 +84,8 @@ export class SessionStore {
   readonly #randomBytes: RandomBytes;
   readonly #policies: Pick<Policies, "read">;
   readonly #lastSeen: Pick<LastSeen, "note">;
+  readonly #limits: Pick<SessionLimits, "makeRoom">;
+  readonly #endAll: SessionStoreOptions["endAll"];
   readonly #ofStrangers: RowCap;
 
   constructor(options: SessionStoreOptions) {
@@ -87,6 +95,8 @@ export class SessionStore {
     this.#randomBytes = options.randomBytes;
     this.#policies = options.policies;
     this.#lastSeen = options.lastSeen;
+    this.#limits = options.limits;
+    this.#endAll = options.endAll;
     this.#ofStrangers = options.ofStrangers.Session;
   }
 
@@ -107,6 +117,11 @@ export class SessionStore {
   /** Not for longer after a clock was set back: a replaced id has ten seconds and the skew, by whichever clock. */
   #stillLeadsOn(until: number): boolean {
     return this.#times.isWithin(until - REPLACED_ID_MS, REPLACED_ID_MS);
+  }
+
+  /** What took the place of the session that this cookie's value led to. */
+  replacementOf(id: string): Promise<Replacement | undefined> {
+    return replacementOf(this.#storage.read, hashOfId(id));
   }
 
   /** By the public `uid`: for checks, never to give somebody the session. */
@@ -172,6 +187,7 @@ export class SessionStore {
     if (!isActive) return false;
     if (view === "before_sign_in") return this.#saveLateId(transaction, session);
     const isSignIn = view === "sign_in";
+    if (isSignIn) await this.#makeRoom(transaction, session, stored);
     const authorizations = { ...before?.authorizations, ...session.payload.authorizations };
     const payload = { ...session.payload, authorizations };
     await this.#saveRow(transaction, { ...session, payload }, { isSignIn, stored });
@@ -179,15 +195,40 @@ export class SessionStore {
     return true;
   }
 
+  /** Unless it was open before, and its user has only signed in again. Throws `session_limit_reached`. */
+  async #makeRoom(
+    transaction: WriteTransaction,
+    session: SaveSession,
+    stored: SessionRow | undefined,
+  ): Promise<void> {
+    const { uid, accountId } = session.payload;
+    if (stored?.account_id != null && (await this.#isLive(transaction, uid))) return;
+    await this.#endEarlier(transaction, session);
+    const deviceType = deviceOf(session.userAgent ?? null).type;
+    await this.#limits.makeRoom(transaction, { accountId: accountId!, deviceType, except: [uid] }, uid);
+  }
+
+  /** In the same transaction: a session that was not counted and lived on would be one too many. */
+  async #endEarlier(
+    transaction: WriteTransaction,
+    { payload: { uid, accountId }, takesPlaceOf: key }: SaveSession,
+  ): Promise<void> {
+    if (key === undefined || key === uid) return;
+    const own = transaction.db.selectFrom("oidc_sessions").select("uid").where("uid", "=", key);
+    if ((await own.where("account_id", "=", accountId!).executeTakeFirst()) === undefined) return;
+    if ((await this.#endAll(transaction, [key])) === 0) return;
+    transaction.append([{ scope: "session", mode: "kill", reason: "logged_out", key, actor: accountId! }]);
+  }
+
+  async #isLive({ db }: WriteTransaction, uid: string): Promise<boolean> {
+    const row = db.selectFrom("oidc_sessions").select("uid").where("uid", "=", uid);
+    return (await row.where(isLive(wholeSeconds(this.#clock))).executeTakeFirst()) !== undefined;
+  }
+
   /** An id put in now would lead into an account that this request never proved to know: fixation. Unless it just has. */
   async #saveLateId(transaction: WriteTransaction, session: SaveSession): Promise<boolean> {
     if (session.factorsPassed !== true) return false;
-    const stored = transaction.db
-      .selectFrom("oidc_sessions")
-      .select("uid")
-      .where("uid", "=", session.payload.uid);
-    const live = await stored.where(isLive(wholeSeconds(this.#clock))).executeTakeFirst();
-    if (live === undefined) return false;
+    if (!(await this.#isLive(transaction, session.payload.uid))) return false;
     await this.#saveId(transaction, session, false);
     return true;
   }

@@ -1,6 +1,10 @@
 /** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import { FIRST_PARTY } from "../../apps/app-settings.ts";
+import { hashOfSecret } from "../../secrets/identifiers.ts";
+import { deviceOf } from "../../sessions/device.ts";
+import { replacementOf } from "../../sessions/session-limit.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Endings } from "../endings/endings.ts";
 import { LostRace } from "../state/lost-race.ts";
@@ -24,17 +28,48 @@ export function withTokenRules(options: TokenRulesOptions) {
     const handler = keptFromDeadKeys(library, options);
     switch (grantType) {
       case "refresh_token":
-        return withRefreshGrace(handler, {
-          storage: options.storage,
-          successors: options.successors,
-          recheck: (answer) => recheck(options, answer),
-        });
+        return tellingReplaced(
+          options.storage,
+          withRefreshGrace(handler, {
+            storage: options.storage,
+            successors: options.successors,
+            recheck: (answer) => recheck(options, answer),
+          }),
+        );
       case "authorization_code":
         return endingReplays(inUnit(handler, options), options);
       default:
         return inUnit(handler, options);
     }
   };
+}
+
+/**
+ * A session that a newer one took the place of has ended with its refresh tokens: whoever comes with one hears what it was. An app of
+ * somebody else's hears of the device alone: where the user is is none of its business.
+ */
+function tellingReplaced(storage: Storage, handler: GrantHandler): GrantHandler {
+  return async (ctx) => {
+    try {
+      await handler(ctx);
+    } catch (error) {
+      if (error instanceof errors.InvalidGrant) await describeReplacement(storage, ctx, error);
+      throw error;
+    }
+  };
+}
+
+async function describeReplacement(
+  storage: Storage,
+  { oidc: { params, client } }: KoaContextWithOIDC,
+  error: InstanceType<typeof errors.InvalidGrant>,
+): Promise<void> {
+  const { refresh_token: token } = params as { refresh_token?: unknown };
+  if (typeof token !== "string") return;
+  const by = await replacementOf(storage.read, hashOfSecret("RefreshToken", token));
+  if (by === undefined) return;
+  const from = client?.[FIRST_PARTY] === true && by.address !== null ? ` from ${by.address}` : "";
+  error.error_description = `replaced: the user has signed in on another device (${deviceOf(by.userAgent).name}${from})`;
 }
 
 /** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */

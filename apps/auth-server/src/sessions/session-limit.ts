@@ -1,0 +1,133 @@
+/**
+ * How many sessions there may be. Counted where a session becomes a signed-in one, in that transaction, with the user's row locked: of
+ * any number of sign-ins at once, at any server, each sees those before it. The sign-in page asks beforehand, to say so in time;
+ * what it is told may be out of date when the session is opened, and then this here counts.
+ */
+import type { Clock, DeviceType } from "@portcullis/protocol";
+import { type Kysely, sql } from "kysely";
+import type { Database } from "../storage/database.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
+import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { sessionsError } from "./errors.ts";
+import { isLive } from "./live-sessions.ts";
+import type { Policies } from "./policies.ts";
+import { isOfType } from "./session-list.ts";
+
+/** The session that is to be opened. */
+export interface Opening {
+  readonly accountId: string;
+  readonly deviceType: DeviceType;
+  /** Those that are not counted: the session itself, and the one of this browser that it takes the place of. */
+  readonly except: readonly string[];
+}
+
+export interface SessionLimitOptions {
+  readonly clock: Clock;
+  readonly policies: Pick<Policies, "read">;
+  /** Ends these and all below them. */
+  readonly endAll: (transaction: WriteTransaction, uids: readonly string[]) => Promise<unknown>;
+}
+
+/** A list of nothing is no SQL. */
+const NO_SESSION = "";
+
+export class SessionLimits {
+  readonly #options: SessionLimitOptions;
+
+  constructor(options: SessionLimitOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the sign-in would be refused as things are now. */
+  async refuses(db: Kysely<Database>, opening: Opening): Promise<boolean> {
+    const { sessionLimit: limit } = await this.#options.policies.read(db);
+    if (limit?.overflow !== "refuse") return false;
+    return (await this.#counted(db, limit.per, opening).execute()).length >= limit.max;
+  }
+
+  /** Called with the user's row locked. Throws `session_limit_reached`. `uid`: of the session that is opened. */
+  async makeRoom(transaction: WriteTransaction, opening: Opening, uid: string): Promise<void> {
+    const { sessionLimit: limit } = await this.#options.policies.read(transaction.db);
+    if (limit === undefined) return;
+    const there = await transaction.lockRows(this.#counted(transaction.db, limit.per, opening)).execute();
+    const excess = there.length + 1 - limit.max;
+    if (excess <= 0) return;
+    if (limit.overflow === "refuse") throw sessionsError("session_limit_reached");
+    const oldest = there.slice(0, excess).map((row) => row.uid);
+    await this.#replace(transaction, { oldest, uid, actor: opening.accountId });
+  }
+
+  /** The oldest first. */
+  #counted(db: Kysely<Database>, per: "user" | "deviceType", { accountId, deviceType, except }: Opening) {
+    return db
+      .selectFrom("oidc_sessions")
+      .select("uid")
+      .where("account_id", "=", accountId)
+      .where("uid", "not in", [NO_SESSION, ...except])
+      .where(isLive(wholeSeconds(this.#options.clock)))
+      .$if(per === "deviceType", (query) => query.where(isOfType(deviceType)))
+      .orderBy("created_at")
+      .orderBy("uid");
+  }
+
+  async #replace(
+    transaction: WriteTransaction,
+    {
+      oldest,
+      uid,
+      actor,
+    }: { readonly oldest: readonly string[]; readonly uid: string; readonly actor: string },
+  ): Promise<void> {
+    await keepHandles(transaction, oldest);
+    await this.#options.endAll(transaction, oldest);
+    const replaced = transaction.db.updateTable("oidc_sessions").set({ replaced_by: uid });
+    await replaced.where("uid", "in", oldest).execute();
+    const note = `the session ${uid} took its place`;
+    transaction.append(
+      oldest.map(
+        (key) => ({ scope: "session", mode: "kill", reason: "replaced", key, actor, note }) as const,
+      ),
+    );
+  }
+}
+
+/** Before they are deleted with the session: whoever comes with one is told what became of it. */
+async function keepHandles({ db }: WriteTransaction, uids: readonly string[]): Promise<void> {
+  const cookies = db.selectFrom("oidc_session_ids").select(["id_hash", "session_uid"]);
+  const tokens = db
+    .selectFrom("oidc_artefacts")
+    .select(["id_hash", sql<string>`session_uid`.as("session_uid")])
+    .where("model", "=", "RefreshToken");
+  await db
+    .insertInto("replaced_handles")
+    .columns(["id_hash", "session_uid"])
+    .expression(cookies.where("session_uid", "in", uids).unionAll(tokens.where("session_uid", "in", uids)))
+    .execute();
+}
+
+export interface Replacement {
+  readonly userAgent: string | null;
+  readonly deviceName: string | null;
+  readonly address: string | null;
+  /** Seconds. */
+  readonly at: number;
+}
+
+/** What took the place of the session that this value led to; undefined if nothing did. */
+export async function replacementOf(
+  db: Kysely<Database>,
+  idHash: Uint8Array,
+): Promise<Replacement | undefined> {
+  return db
+    .selectFrom("replaced_handles")
+    .innerJoin("oidc_sessions as old", "old.uid", "replaced_handles.session_uid")
+    .innerJoin("oidc_sessions as new", "new.uid", "old.replaced_by")
+    .select([
+      "new.user_agent as userAgent",
+      "new.device_name as deviceName",
+      "new.address",
+      "new.created_at as at",
+    ])
+    .where("replaced_handles.id_hash", "=", idHash)
+    .executeTakeFirst();
+}

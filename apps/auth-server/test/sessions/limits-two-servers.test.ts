@@ -1,0 +1,118 @@
+/** Two servers on one PostgreSQL database, and 200 sign-ins of one user at once: a limit is exact. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, test } from "node:test";
+import { encodeIdentifier, hasCode, type PolicySettings, systemClock } from "@portcullis/protocol";
+import { startPostgres } from "@portcullis/testing/servers";
+import { createEndSessions } from "../../src/oidc/endings/lineage.ts";
+import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
+import { SessionStore } from "../../src/oidc/state/session-store.ts";
+import { Users } from "../../src/people/users.ts";
+import { Policies } from "../../src/sessions/policies.ts";
+import { SessionLimits } from "../../src/sessions/session-limit.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { createStoredTimes } from "../../src/storage/stored-time.ts";
+import { makeUser } from "../people/make-user.ts";
+import { storageOptions } from "../storage/temporary-storage.ts";
+
+const SIGN_INS = 200;
+const MAX = 5;
+const clock = systemClock;
+const times = createStoredTimes({ clock, clockSkewSeconds: 5 });
+const newId = (): string => encodeIdentifier(randomBytes(16));
+
+let postgres: Awaited<ReturnType<typeof startPostgres>>;
+let servers: readonly { storage: Storage; policies: Policies; sessions: SessionStore }[];
+before(async () => {
+  postgres = await startPostgres({ fsync: false });
+  const url = await postgres.createDatabase();
+  const open = async () => {
+    const storage = await openStorage({
+      ...storageOptions(""),
+      database: { kind: "postgres", url, poolSize: 8 },
+    });
+    const policies = await Policies.open({ storage, clock });
+    const endAll = createEndSessions(clock);
+    const limits = new SessionLimits({ clock, policies, endAll });
+    const parts = { storage, clock, times, randomBytes, policies, limits, endAll };
+    const lastSeen = { note() {} };
+    return {
+      storage,
+      policies,
+      sessions: new SessionStore({ ...parts, lastSeen, ofStrangers: {} as RowsOfStrangers }),
+    };
+  };
+  servers = [await open(), await open()];
+});
+after(async () => {
+  for (const { storage } of servers) await storage.close();
+  await postgres.stop();
+});
+
+async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]>["overflow"]) {
+  const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
+  const users = new Users({ storage, clock, randomBytes });
+  const username = `alice-${overflow.toLowerCase()}`;
+  const alice = { username, name: "Alice", password: "a password of alice" };
+  const { id: accountId } = await makeUser({ users, storage }, alice);
+  await storage.write(async (transaction) => {
+    const before = await policies.lock(transaction, "default");
+    await policies.change(transaction, before, {
+      ...before,
+      sessionLimit: { max: MAX, per: "user", overflow },
+    });
+  });
+  const opened = await Promise.all(
+    Array.from({ length: SIGN_INS }, async (_, at) => {
+      const payload = { uid: newId(), accountId, signInId: newId() };
+      const session = { id: newId(), payload, ttlSeconds: 1000 };
+      return opens(servers[at % 2]!.sessions, session);
+    }),
+  );
+  const live = (await sessions.devicesOf(accountId)).length;
+  const replaced = await storage.read
+    .selectFrom("oidc_sessions")
+    .select("uid")
+    .where("account_id", "=", accountId)
+    .where("replaced_by", "is not", null)
+    .execute();
+  return { opened: opened.filter(Boolean).length, live, replaced: replaced.length };
+}
+
+/** Undefined when others were in its way: nothing was changed then, and it may come again. */
+async function tryToOpen(
+  sessions: SessionStore,
+  session: Parameters<SessionStore["save"]>[0],
+): Promise<boolean | undefined> {
+  try {
+    return await sessions.save(session);
+  } catch (error) {
+    if (hasCode(error, "session_limit_reached")) return false;
+    if (hasCode(error, "contended")) return undefined;
+    throw error;
+  }
+}
+
+/** Those that come again do so one after another. */
+let turn: Promise<unknown> = Promise.resolve();
+
+async function opens(...sign: Parameters<typeof tryToOpen>): Promise<boolean> {
+  let isOpen = await tryToOpen(...sign);
+  if (isOpen !== undefined) return isOpen;
+  const again = turn.then(async () => {
+    while (isOpen === undefined) isOpen = await tryToOpen(...sign);
+    return isOpen;
+  });
+  turn = again.catch(() => {});
+  return again;
+}
+
+test("a limit that refuses lets in as many as it says, of 200 at once at two servers", async () => {
+  assert.deepEqual(await signInAtOnce("refuse"), { opened: MAX, live: MAX, replaced: 0 });
+});
+
+test("a limit that replaces leaves as many as it says, of 200 at once at two servers", async () => {
+  const expected = { opened: SIGN_INS, live: MAX, replaced: SIGN_INS - MAX };
+  assert.deepEqual(await signInAtOnce("replaceOldest"), expected);
+});
