@@ -23,7 +23,7 @@ import { Policies } from "../../src/sessions/policies.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
 import { firstLockLimitMs } from "../../src/storage/postgres/group-connection.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { createStoredTimes } from "../../src/storage/stored-time.ts";
+import { createStoredTimes, wholeSeconds } from "../../src/storage/stored-time.ts";
 import { wallClock } from "../clocks.ts";
 import { makeUser } from "../people/make-user.ts";
 import { commitCuttingProxy } from "./commit-cutting-proxy.ts";
@@ -238,10 +238,11 @@ const grantId = "g".repeat(22);
 
 async function consented(storage: Storage): Promise<GrantStore> {
   await storage.write(async ({ db }) => {
-    const session = { uid, account_id: "alice", payload: "{}", created_at: 1, last_seen_at: 1 };
+    const now = wholeSeconds(systemClock);
+    const session = { uid, account_id: "alice", payload: "{}", created_at: now, last_seen_at: now };
     await db
       .insertInto("oidc_sessions")
-      .values({ ...session, expires_at: Math.floor(Date.now() / 1000) + 60 })
+      .values({ ...session, expires_at: now + 60 })
       .execute();
     const grant = { id: grantId, session_uid: uid, account_id: "alice", client_id: "web", payload: "{}" };
     await db
