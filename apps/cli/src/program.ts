@@ -18,6 +18,7 @@ import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
 import { addRevocationsWatch } from "./commands/revocations-watch.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addSessions } from "./commands/sessions.ts";
 import { addUsers } from "./commands/users.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
 import { addWhoami } from "./commands/whoami.ts";
@@ -78,6 +79,7 @@ export function createProgram(cli: Cli): Command {
     .helpCommand(false);
   addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
   addUsers(users, cli);
+  addSessions(program, cli);
   addBans(program, cli);
   addConsents(program, cli);
   const apps = program

@@ -48,6 +48,7 @@ import { Credentials } from "./credentials.ts";
 import { askingOf, discover, type Issuer } from "./discover.ts";
 import { sayingItHere } from "./issuer-failure.ts";
 import { type Answer, type Sending, send } from "./send.ts";
+import { SessionsApi } from "./sessions-api.ts";
 import { type ApiCall, UsersApi } from "./users-api.ts";
 
 interface ApiOptions {
@@ -92,6 +93,7 @@ export class RevocationsApi {
   readonly issuer: Issuer;
   readonly #options: ApiOptions;
   readonly #credentials: Credentials;
+  readonly sessions = new SessionsApi((schema, call) => this.#call(schema, { ...call, at: "api" }));
   readonly users = new UsersApi((schema, call) => this.#call(schema, { ...call, at: "api" }));
 
   static async connect(options: ApiOptions): Promise<RevocationsApi> {

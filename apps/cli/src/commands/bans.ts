@@ -8,6 +8,7 @@ import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
+import { parseTime } from "./parse-time.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
@@ -211,12 +212,6 @@ function scopeText({ scope }: Pick<Ban, "scope">): string {
 
 const endText = ({ until }: Pick<Ban, "until">): string =>
   until === undefined ? "" : ` until ${dateTime(until)}`;
-
-function parseTime(text: string): string {
-  const at = Date.parse(text);
-  if (!Number.isNaN(at)) return new Date(at).toISOString();
-  throw new InvalidArgumentError("Give a time such as 2026-03-08T12:00:00Z.");
-}
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 
