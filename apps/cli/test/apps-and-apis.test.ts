@@ -113,8 +113,17 @@ test("what ends more than one user's access is asked for, and what cannot be is 
     const refused = await cli.run(command);
     assert.equal(refused.code, EXIT.usage, command);
     assert.match(refused.err, /for all users|of all users/);
-    const denied = await cli.run(command, { ask: async () => "no" });
+    let question = "";
+    const denied = await cli.run(command, {
+      async ask(text) {
+        question = text;
+        return "no";
+      },
+    });
     assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
+    assert.match(question, /at most .* of \d+ users? in /, "how far it reaches");
+    const tried = await cli.run(`${command} --dry-run`);
+    assert.match(tried.out, /^Nothing was changed\. It would end at most /);
   }
   const wrong = await cli.run([
     "apps",

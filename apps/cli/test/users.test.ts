@@ -59,6 +59,17 @@ test("a user is created, found, changed, given a password, unlocked and deleted"
   assert.equal(cleared.code, EXIT.ok);
   assert.doesNotMatch((await cli.run("users show carol")).out, /example\.com/);
   const second = await fileWith(t, "a second password");
+  for (const command of [
+    ["delete", "carol"],
+    ["password", "carol", "--password-file", second],
+  ]) {
+    const tried = await cli.run(["users", ...command, "--dry-run"]);
+    assert.match(
+      tried.out,
+      /^Nothing was changed\. It would end at most 1 session and \d+ tokens? of 1 user /,
+    );
+  }
+  assert.equal(verdictOf(cli.server, access_token), "allow");
   const set = await cli.run(["users", "password", "carol", "--password-file", second, "--must-change"]);
   assert.match(set.out, /^Password set: carol \(\S{22}\)\.\nRevoked/);
   assert.equal(verdictOf(cli.server, access_token), "password_changed");

@@ -253,6 +253,11 @@ export class RevocationsApi {
     return this.#call(schema, { at: "api", ...call });
   }
 
+  /** What the call would end at most. It changes nothing, and is refused as the call itself would be. */
+  tryOut({ waitSeconds: _, ...call }: ApiCall): Promise<DryRun> {
+    return this.#wouldEnd({ at: "api", ...call });
+  }
+
   /** The keys that the issuer signs with. */
   async jwks(): Promise<JSONWebKeySet> {
     const { settings, sending } = this.#options;

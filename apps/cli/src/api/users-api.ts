@@ -1,5 +1,7 @@
 /** The calls of users: docs/reference/api.md. */
 import {
+  type DryRun,
+  dryRunSchema,
   type UserAnswer,
   type UserImportResult,
   type UserList,
@@ -14,6 +16,7 @@ import {
 import { z } from "zod";
 
 const MAX_ITEMS_PER_PAGE = 200;
+const DRY_RUN = { dryRun: "true" } as const;
 export const NDJSON = "application/x-ndjson";
 
 export interface ApiCall {
@@ -69,9 +72,16 @@ export class UsersApi {
     return this.#ask(userStateSchema, { method: "DELETE", path: pathOf(user), query, waitSeconds });
   }
 
+  wouldDelete(user: string): Promise<DryRun> {
+    return this.#ask(dryRunSchema, { method: "DELETE", path: pathOf(user), query: DRY_RUN });
+  }
+
   setPassword(user: string, body: object, waitSeconds: number): Promise<UserState> {
-    const path = `${pathOf(user)}/password`;
-    return this.#ask(userStateSchema, { method: "POST", path, body, waitSeconds });
+    return this.#ask(userStateSchema, { method: "POST", path: passwordPathOf(user), body, waitSeconds });
+  }
+
+  wouldSetPassword(user: string, body: object): Promise<DryRun> {
+    return this.#ask(dryRunSchema, { method: "POST", path: passwordPathOf(user), body, query: DRY_RUN });
   }
 
   unlock(user: string): Promise<UserUnlocked> {
@@ -89,6 +99,7 @@ export class UsersApi {
   }
 }
 
+const passwordPathOf = (user: string): string => `${pathOf(user)}/password`;
 const pathOf = (user: string): string => `/users/${encodeURIComponent(user)}`;
 
 const linesOf = <Schema extends z.ZodType>(schema: Schema) =>

@@ -14,9 +14,9 @@ import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { sayChanged } from "./apps.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { collect, collectPairs, parseSeconds } from "./collect.ts";
 import { everyPage } from "./every-page.ts";
-import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
@@ -213,18 +213,19 @@ async function update(session: Session, command: Command): Promise<number> {
 }
 
 function addDelete(parent: Command, cli: Cli): void {
-  parent
+  const deleting = parent
     .command("delete")
     .description("delete an API: every token for it is refused")
     .argument(...IDENTIFIER)
-    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS)
-    .option("--yes", "do not ask")
+    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS);
+  addEndingOptions(deleting, { asks: true })
     .addHelpText(
       "after",
       `
 Sessions and grants go on for other APIs. What users had allowed there is forgotten.
 
 Examples:
+  portcullis apis delete https://orders.example --dry-run
   portcullis apis delete https://orders.example
 
 Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`,
@@ -232,30 +233,26 @@ Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier m
     .action(acting(cli, remove));
 }
 
-interface EndingOptions {
-  readonly wait: number;
-  readonly yes?: boolean;
-}
-
 async function remove(session: Session, command: Command): Promise<number> {
   const [identifier] = command.processedArgs as [string];
-  const { wait, yes = false } = command.opts<EndingOptions>();
-  const reach = `the API ${visible(identifier)}, with every token for it, for all users`;
-  if (!yes && !(await isMeant(session, reach))) return EXIT.error;
+  const { wait, ...options } = command.opts<EndingOptions & { wait: number }>();
   const api = await session.connect("writeApis");
   const call = { method: "DELETE", path: pathOf(identifier), waitSeconds: wait } as const;
+  const reach = `the API ${visible(identifier)}, with every token for it, for all users`;
+  const over = await beforeEnding(session, { options, reach, wouldEnd: () => api.tryOut(call) });
+  if (over !== undefined) return over;
   const deleted = await api.administer(deletedApiSchema, call);
   return sayChanged(session, deleted, `Deleted: ${visible(identifier)}.`);
 }
 
 function addDisable(parent: Command, cli: Cli): void {
-  parent
+  const disabling = parent
     .command("disable")
     .description("disable an API: every token for it is refused, and none is issued")
     .argument(...IDENTIFIER)
     .option("--note <text>", "why, for the audit")
-    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS)
-    .option("--yes", "do not ask")
+    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS);
+  addEndingOptions(disabling, { asks: true })
     .addHelpText(
       "after",
       `
@@ -269,12 +266,13 @@ Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier m
 
 async function disable(session: Session, command: Command): Promise<number> {
   const [identifier] = command.processedArgs as [string];
-  const { wait, yes = false, note } = command.opts<EndingOptions & { note?: string }>();
-  const reach = `every token for the API ${visible(identifier)}, of all users`;
-  if (!yes && !(await isMeant(session, reach))) return EXIT.error;
+  const { wait, note, ...options } = command.opts<EndingOptions & { note?: string; wait: number }>();
   const api = await session.connect("writeApis");
   const path = `${pathOf(identifier)}/disable`;
   const call = { method: "POST", path, body: { note }, waitSeconds: wait } as const;
+  const reach = `every token for the API ${visible(identifier)}, of all users`;
+  const over = await beforeEnding(session, { options, reach, wouldEnd: () => api.tryOut(call) });
+  if (over !== undefined) return over;
   const state = await api.administer(apiStateSchema, call);
   const text = state.changed
     ? `Disabled: ${visible(identifier)}.`

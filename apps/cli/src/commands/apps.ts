@@ -16,9 +16,9 @@ import { membersText } from "../print/members.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { collect, collectPairs, parseSeconds } from "./collect.ts";
 import { everyPage } from "./every-page.ts";
-import { isMeant } from "./is-meant.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -269,12 +269,12 @@ export function sayChanged(session: Session, changed: Pick<ChangedApp, "receipt"
 }
 
 function addDelete(parent: Command, cli: Cli): void {
-  parent
+  const deleting = parent
     .command("delete")
     .description("delete an app, and end all that it has")
     .argument("<client-id>", "the client_id of the app")
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
-    .option("--yes", "do not ask")
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS);
+  addEndingOptions(deleting, { asks: true })
     .addHelpText(
       "after",
       `
@@ -282,6 +282,7 @@ Every grant, refresh token and access token that it has ends. Its client_id is n
 see what they had allowed it. An app cannot delete itself.
 
 Examples:
+  portcullis apps delete mail --dry-run
   portcullis apps delete mail
 
 Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier may still allow it.`,
@@ -291,11 +292,12 @@ Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier m
 
 async function remove(session: Session, command: Command): Promise<number> {
   const [clientId] = command.processedArgs as [string];
-  const { wait, yes = false } = command.opts<{ wait: number; yes?: boolean }>();
-  const reach = `the app ${visible(clientId)}, with every grant and token of it, for all users`;
-  if (!yes && !(await isMeant(session, reach))) return EXIT.error;
+  const { wait, ...options } = command.opts<EndingOptions & { wait: number }>();
   const api = await session.connect("writeApps");
   const call = { method: "DELETE", path: pathOfApp(clientId), waitSeconds: wait } as const;
+  const reach = `the app ${visible(clientId)}, with every grant and token of it, for all users`;
+  const over = await beforeEnding(session, { options, reach, wouldEnd: () => api.tryOut(call) });
+  if (over !== undefined) return over;
   const deleted = await api.administer(deletedAppSchema, call);
   return sayChanged(session, deleted, `Deleted: ${visible(deleted.clientId)}.`);
 }

@@ -10,6 +10,7 @@ import { EXIT } from "../exit-codes.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -242,13 +243,12 @@ const withWait = (command: Command): Command =>
   );
 
 function addDelete(users: Command, cli: Cli): void {
-  withWait(
-    users
-      .command("delete")
-      .description("delete a user, and say which verifiers enforce it")
-      .argument(...USER)
-      .option("--note <text>", "why, in your words; kept with the revocation"),
-  )
+  const deleting = users
+    .command("delete")
+    .description("delete a user, and say which verifiers enforce it")
+    .argument(...USER)
+    .option("--note <text>", "why, in your words; kept with the revocation");
+  addEndingOptions(withWait(deleting), { asks: false })
     .addHelpText(
       "after",
       `
@@ -256,15 +256,19 @@ Everything of the user ends and is deleted. The sub is never given to anybody ag
 disable the user.
 
 Examples:
+  portcullis users delete alice --dry-run
   portcullis users delete alice --note "asked for it"
 
 Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`,
     )
     .action(
       acting(cli, async (session, command) => {
-        const { note, wait } = command.opts<{ note?: string; wait: number }>();
+        const { note, wait, ...options } = command.opts<EndingOptions & { note?: string; wait: number }>();
         const { users } = await session.connect("writeUsers");
-        return told(session, "Deleted", await users.delete(argumentOf(command), note, wait));
+        const user = argumentOf(command);
+        const wouldEnd = () => users.wouldDelete(user);
+        const over = await beforeEnding(session, { options, reach: undefined, wouldEnd });
+        return over ?? told(session, "Deleted", await users.delete(user, note, wait));
       }),
     );
 }
@@ -284,16 +288,22 @@ function told(session: Session, done: string, state: Ended): number {
   return receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
 }
 
+interface PasswordOptions extends EndingOptions {
+  readonly passwordFile: string;
+  readonly mustChange?: boolean;
+  readonly note?: string;
+  readonly wait: number;
+}
+
 function addPassword(users: Command, cli: Cli): void {
-  withWait(
-    users
-      .command("password")
-      .description("set a user's password; every session of the user ends")
-      .argument(...USER)
-      .requiredOption("--password-file <file>", "file with the password, 8 to 1,024 characters")
-      .option("--must-change", "the next sign-in asks for another")
-      .option("--note <text>", "why, in your words; kept with the revocation"),
-  )
+  const setting = users
+    .command("password")
+    .description("set a user's password; every session of the user ends")
+    .argument(...USER)
+    .requiredOption("--password-file <file>", "file with the password, 8 to 1,024 characters")
+    .option("--must-change", "the next sign-in asks for another")
+    .option("--note <text>", "why, in your words; kept with the revocation");
+  addEndingOptions(withWait(setting), { asks: false })
     .addHelpText(
       "after",
       `
@@ -304,17 +314,14 @@ Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may
     )
     .action(
       acting(cli, async (session, command) => {
-        const options = command.opts<{
-          passwordFile: string;
-          mustChange?: boolean;
-          note?: string;
-          wait: number;
-        }>();
-        const { passwordFile, mustChange = false, note, wait } = options;
+        const { passwordFile, mustChange = false, note, wait, ...options } = command.opts<PasswordOptions>();
         const password = await passwordIn(passwordFile);
         const { users } = await session.connect("writeUsers");
-        const state = await users.setPassword(argumentOf(command), { password, mustChange, note }, wait);
-        return told(session, "Password set", state);
+        const user = argumentOf(command);
+        const body = { password, mustChange, note };
+        const wouldEnd = () => users.wouldSetPassword(user, body);
+        const over = await beforeEnding(session, { options, reach: undefined, wouldEnd });
+        return over ?? told(session, "Password set", await users.setPassword(user, body, wait));
       }),
     );
 }
