@@ -89,34 +89,6 @@ describe("a client that is disabled", () => {
   });
 });
 
-describe("a client that was taken out of the configuration file", () => {
-  it("gets nothing from the next start on, and is itself again once it is back", async () => {
-    let clients: { clientId: string }[] = [];
-    const other = await startServer({
-      change: (configuration) => {
-        clients = configuration.clients;
-      },
-    });
-    const ask = () =>
-      token(
-        other.issuer,
-        { grant_type: "client_credentials", resource: RESOURCE, scope: "orders.read" },
-        { authorization: basicOf("service") },
-      );
-    const at = clients.findIndex(({ clientId }) => clientId === "service");
-    const [service] = clients.splice(at, 1);
-    clients.push(service!);
-    assert.equal((await ask()).status, 200);
-    clients.pop();
-    await other.restart();
-    assertRefused(await ask(), "invalid_client", 401);
-    clients.push(service!);
-    await other.restart();
-    assert.equal((await ask()).status, 200);
-    await other.stop();
-  });
-});
-
 describe("a code", () => {
   it("is worth nothing once its session has ended", async () => {
     const device = await signIn(server);
