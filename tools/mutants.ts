@@ -44,7 +44,7 @@ async function runAll(mutants: readonly Mutant[]): Promise<number> {
   // A test that fails without a mistake would seem to kill every mutant.
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
   console.log(`${tests.length} test files without a mistake`);
-  if (!(await passes(tests))) {
+  if (!(await passes(tests, undefined, (failure) => console.error(failure)))) {
     console.error("They do not pass as they are: mend that first.");
     return 1;
   }
@@ -60,8 +60,12 @@ async function runAll(mutants: readonly Mutant[]): Promise<number> {
   return survivors.length === 0 ? 0 : 1;
 }
 
-/** Ends with the first failure: one is enough. A test that hangs fails by its time limit. */
-function passes(tests: readonly string[], mutant?: string): Promise<boolean> {
+/** Ends with the first failure: one is enough, and `tell` is given its text. A test that hangs fails by its time limit. */
+function passes(
+  tests: readonly string[],
+  mutant?: string,
+  tell: (failure: string) => void = () => {},
+): Promise<boolean> {
   const hook = mutant === undefined ? [] : ["--import", join(root, "tools", "mutants", "apply.ts")];
   const flags = ["--conditions=@portcullis/source", ...hook, "--test", "--test-reporter=tap"];
   const bounds = ["--test-concurrency=2", `--test-timeout=${TEST_LIMIT_MS}`];
@@ -77,6 +81,7 @@ function passes(tests: readonly string[], mutant?: string): Promise<boolean> {
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     if (failed || !FAILURE.test(text)) return;
     failed = true;
+    tell(text.slice(text.search(FAILURE)).trim());
     process.kill(-child.pid!, "SIGTERM");
   });
   return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0 && !failed)));

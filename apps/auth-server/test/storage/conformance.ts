@@ -317,7 +317,13 @@ export function storageConformance(driver: Driver): void {
   test("numbers, bytes and texts come back as they were written", async (t) => {
     const storage = await open(t);
     const bytes = Uint8Array.from({ length: 256 }, (_, at) => at);
-    const row = { key_hash: bytes, failures: 0, blocked_until: Number.MAX_SAFE_INTEGER, updated_at: -1 };
+    const row = {
+      key_hash: bytes,
+      failures: 0,
+      blocked_until: Number.MAX_SAFE_INTEGER,
+      updated_at: -1,
+      account_hash: null,
+    };
     await storage.write(({ db }) => db.insertInto("sign_in_attempts").values(row).execute());
     const read = await storage.read
       .selectFrom("sign_in_attempts")
