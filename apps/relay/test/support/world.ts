@@ -15,6 +15,8 @@ const secretOf = (clientId: string): string => `${clientId}-secret-0123456789abc
 export interface World {
   readonly issuer: string;
   readonly head: () => number;
+  /** How often anybody has asked for a token. */
+  readonly tokenRequests: () => number;
   relay(options?: Partial<Configuration> & Pick<RelayOptions, "fetch">): Promise<Relay>;
   verifier(name: string, feedEndpoint: string, options?: Partial<ConnectOptions>): Promise<ConnectedGuard>;
   /** Of the machine client `service`: what a revocation of that client denies. */
@@ -35,6 +37,10 @@ export async function startWorld(t: TestContext): Promise<World> {
     operatorLog: silentLog,
   });
   await server.listen();
+  let tokenRequests = 0;
+  server.app.server.on("request", ({ url }) => {
+    if (url === "/token") tokenRequests++;
+  });
   // Relays and verifiers give their leases back to a server that is still there.
   const closings: (() => Promise<void>)[] = [];
   t.after(async () => {
@@ -48,6 +54,7 @@ export async function startWorld(t: TestContext): Promise<World> {
   return {
     issuer,
     head: () => server.storage.log.head(),
+    tokenRequests: () => tokenRequests,
     token: () => tokenOf(issuer, "service", RESOURCE, "orders.read"),
     feedToken: () => tokenOf(issuer, "orders", `${issuer}/api`, "revocations.read"),
     async relay({ fetch, ...change } = {}) {
