@@ -137,7 +137,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     edits: [
       [
         `if (row === undefined ||`,
-        `if (row === undefined || (await findKey({ db } as WriteTransaction, "next"))?.kid === kid ||`,
+        `if (row === undefined || (await findKey({ db } as WriteTransaction, { algorithm: "ES256", status: "next" }))?.kid === kid ||`,
       ],
     ],
     tests: ["apps/auth-server/test/keys/next-key.test.ts"],
