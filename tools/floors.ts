@@ -34,6 +34,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["account", "api", "setup", "sign-out", "redis"],
     ["limits", "management"],
     ["health.ts", "app.ts"],
+    ["mounts.ts"],
     ["server.ts"],
     ["process.ts", "index.ts"],
     ["load-library.ts"],

@@ -1,0 +1,303 @@
+/** The mount list of the authorization server: each line names what a feature gets. */
+import type { MountedRoute } from "@portcullis/http-api";
+import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log } from "@portcullis/protocol";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { BrowserSessions } from "./account/browser-session.ts";
+import { OneTimeFormTokens } from "./account/form-tokens.ts";
+import { accountRoutes } from "./account/routes.ts";
+import { SignInCookie } from "./account/sign-in-cookie.ts";
+import { apisRoutes } from "./api/apis/apis-routes.ts";
+import { appsRoutes } from "./api/apps/apps-routes.ts";
+import { bansRoutes } from "./api/bans/bans-routes.ts";
+import { consentsRoutes } from "./api/consents/consents-routes.ts";
+import { apiDescriptionRoutes } from "./api/describe-api.ts";
+import type { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
+import { keysRoutes } from "./api/keys-routes.ts";
+import { API_PATH, apiRoutes } from "./api/mount-api.ts";
+import { policiesRoutes } from "./api/policies/policies-routes.ts";
+import { rolesRoutes } from "./api/roles-routes.ts";
+import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
+import { usersRoutes } from "./api/users/users-routes.ts";
+import type { Apis } from "./apis/apis.ts";
+import type { ClientSecrets } from "./apps/client-secrets.ts";
+import type { Bans } from "./bans/bans.ts";
+import type { Configuration } from "./config/load.ts";
+import { healthRoutes } from "./health.ts";
+import type { KeyRing, OfferAlgorithm } from "./keys/key-ring.ts";
+import {
+  authenticateApi,
+  createAppAccess,
+  createEndSessions as createEndAllOf,
+  createEndUnasked,
+  createForgetApi,
+  forgetConsents,
+  interactionRoutes,
+  libraryRoutes,
+  type Oidc,
+} from "./oidc/index.ts";
+import { mountAssets } from "./pages/assets.ts";
+import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
+import { REVOCATIONS_PATH } from "./paths.ts";
+import type { People } from "./people/compose.ts";
+import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.ts";
+import type { Invitations } from "./roles/invitations.ts";
+import { forgetRoles, type Roles } from "./roles/roles.ts";
+import { createEndSessions } from "./sessions/end-sessions.ts";
+import type { Policies } from "./sessions/policies.ts";
+import { SessionLister } from "./sessions/session-list.ts";
+import { setupRoutes } from "./setup/routes.ts";
+import type { SigningIn } from "./sign-in/compose.ts";
+import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
+import { signOutRoutes } from "./sign-out/routes.ts";
+import type { Storage } from "./storage/storage.ts";
+
+export type ClientAddressOf = (request: FastifyRequest) => string;
+
+/** What the features are made of. */
+interface Mounted {
+  readonly configuration: Configuration;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly randomBytes: (size: number) => Uint8Array;
+  readonly operatorLog: Log;
+  readonly routes: readonly MountedRoute[];
+  readonly revocations: Revocations;
+  readonly people: People;
+  readonly roles: Roles;
+  readonly bans: Bans;
+  readonly invitations: Invitations;
+  readonly signingIn: SigningIn;
+  readonly oidc: Oidc;
+  readonly apis: Apis;
+  readonly policies: Policies;
+  readonly clientSecrets: ClientSecrets;
+  readonly clientAddressOf: ClientAddressOf;
+  readonly ring: KeyRing;
+  readonly endBelow: EndBelow;
+  readonly blastRadiusOf: BlastRadiusOf;
+  readonly idempotencyKeys: SqlIdempotencyKeys;
+}
+
+/** The mount list: every path of this server is below one of these lines. */
+export function mountAll(app: FastifyInstance, parts: Mounted): void {
+  const {
+    revocations,
+    people,
+    roles,
+    bans,
+    apis,
+    oidc,
+    ring,
+    endBelow,
+    blastRadiusOf,
+    idempotencyKeys,
+    configuration,
+    storage,
+    clock,
+    operatorLog,
+  } = parts;
+  const shared = pagePartsOf(parts);
+  void app.register(libraryRoutes(oidc.currentHandler));
+  void app.register(interactionRoutes(interactionOptions(parts, shared)));
+  void app.register(accountRoutes(accountOptions(parts, shared)));
+  void app.register(signOutRoutes(signOutOptions(parts, shared)));
+  void app.register(setupRoutes(setupOptions(parts, shared)));
+  void app.register(healthRoutes({ storage }));
+  void app.register(mountAssets);
+  const authenticate = authenticateApi({
+    issuer: configuration.issuer,
+    audience: configuration.apiResource,
+    keys: () => ring.state().publicKeys,
+    local: revocations.local,
+    catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
+    isAdministrator: (subject) => roles.isAdministrator(subject),
+    clock,
+  });
+  revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
+  const { revoker, receipts } = revocations;
+  const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
+  const { maxAccessTokenLifetimeSeconds } = configuration;
+  const features = [
+    keysRoutes({ ring, revoker, receipts }),
+    policiesRoutes({ policies: parts.policies, storage }),
+    sessionsRoutes({
+      sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
+      endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),
+      users: people.users,
+      storage,
+      clock,
+      blastRadiusOf,
+      revoker,
+      receipts,
+    }),
+    usersRoutes({
+      users: people.users,
+      storage,
+      endBelow,
+      blastRadiusOf,
+      revoker,
+      receipts,
+      guesses: parts.signingIn.guesses,
+      hashInTurn: parts.signingIn.hashInTurn,
+      log: operatorLog,
+      forget: [forgetConsents, forgetRoles],
+      authority,
+    }),
+    consentsRoutes({
+      appAccess: appAccessOf(parts),
+      clients: oidc.clients,
+      users: people.users,
+      storage,
+      blastRadiusOf,
+      receipts,
+    }),
+    bansRoutes({
+      bans,
+      users: people.users,
+      roles,
+      apis,
+      storage,
+      endBelow,
+      blastRadiusOf,
+      authority,
+      receipts,
+      clock,
+    }),
+    appsRoutes({
+      clients: oidc.clients,
+      secrets: parts.clientSecrets,
+      apis: parts.apis,
+      storage,
+      blastRadiusOf,
+      endBelow,
+      endUnasked: createEndUnasked({ clock, endBelow }),
+      offer: offerOf(ring),
+      randomBytes: parts.randomBytes,
+      maxAccessTokenLifetimeSeconds,
+      revoker,
+      receipts,
+    }),
+    apisRoutes({
+      apis: parts.apis,
+      storage,
+      blastRadiusOf,
+      forgetApi: createForgetApi(storage.dialect),
+      offer: offerOf(ring),
+      maxAccessTokenLifetimeSeconds,
+      revoker,
+      receipts,
+    }),
+    rolesRoutes({ users: people.users, roles, storage, authority, blastRadiusOf, receipts }),
+  ];
+  void app.register(apiRoutes({ authenticate, log: operatorLog, idempotencyKeys }, features), {
+    prefix: API_PATH,
+  });
+  const { issuer, apiResource } = configuration;
+  const { routes } = parts;
+  void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, log: operatorLog }));
+}
+
+/** What all pages have in common. */
+interface PageParts {
+  readonly deviceCookie: DeviceCookie;
+  readonly notices: Notices;
+  readonly browser: BrowserSessions;
+}
+
+function pagePartsOf({ oidc, configuration: { issuer }, clock, clientAddressOf }: Mounted): PageParts {
+  const { provider, sessions, forms } = oidc;
+  const cookiesOf: CookiesOf & NoticeCookiesOf = ({ request, reply }) =>
+    provider.createContext(request.raw, reply.raw).cookies;
+  return {
+    deviceCookie: new DeviceCookie({ issuer, cookiesOf }),
+    notices: new Notices({ issuer, cookiesOf, clock }),
+    browser: new BrowserSessions({
+      provider,
+      sessions,
+      clock,
+      lifetimes: oidc.lifetimes,
+      clientAddressOf,
+      uidOf: (text) =>
+        encodeIdentifier(Buffer.from(forms.tokenFor(text), "base64url").subarray(0, IDENTIFIER_BYTES)),
+    }),
+  };
+}
+
+function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
+  const { oidc, people, configuration, clientAddressOf } = parts;
+  return {
+    provider: oidc.provider,
+    findClient: oidc.findClient,
+    configuration,
+    signIn: parts.signingIn.signIn,
+    deviceCookie,
+    clientAddressOf,
+    users: people.users,
+    apis: parts.apis,
+    grants: oidc.grants,
+    forms: oidc.forms,
+    notices,
+    async isSignedIn(exchange: Parameters<BrowserSessions["find"]>[0]) {
+      return (await browser.find(exchange)) !== undefined;
+    },
+  };
+}
+
+function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
+  const { oidc, revocations, configuration, storage, ring } = parts;
+  return {
+    issuer: configuration.issuer,
+    provider: oidc.provider,
+    findClient: oidc.findClient,
+    sessions: oidc.sessions,
+    grants: oidc.grants,
+    endings: oidc.endings,
+    forms: oidc.forms,
+    receipts: revocations.receipts,
+    notices,
+    head: () => storage.log.head(),
+    async keys() {
+      await ring.refresh();
+      return ring.state().publicKeys;
+    },
+    signIn: parts.signingIn.signIn,
+    deviceCookie,
+    clientAddressOf: parts.clientAddressOf,
+    browser,
+  };
+}
+
+function setupOptions(parts: Mounted, { notices }: PageParts) {
+  const { people, roles, invitations, storage, configuration } = parts;
+  return { users: people.users, roles, invitations, storage, issuer: configuration.issuer, notices };
+}
+
+function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {
+  const { oidc, people, revocations, configuration, storage, clock, randomBytes } = parts;
+  const { provider, forms } = oidc;
+  return {
+    issuer: configuration.issuer,
+    browser,
+    formTokens: new OneTimeFormTokens({ storage, clock, randomBytes }),
+    signInCookie: new SignInCookie({ provider, forms, randomBytes }),
+    notices,
+    signIn: parts.signingIn.signIn,
+    deviceCookie,
+    clientAddressOf: parts.clientAddressOf,
+    users: people.users,
+    sessions: oidc.sessions,
+    appAccess: appAccessOf(parts),
+    clients: oidc.clients,
+    endings: oidc.endings,
+    revoker: revocations.revoker,
+    receipts: revocations.receipts,
+  };
+}
+
+const appAccessOf = ({ oidc: { consents, grants }, storage, endBelow }: Mounted) =>
+  createAppAccess({ consents, grants, storage, endBelow });
+
+export const offerOf =
+  (ring: KeyRing): OfferAlgorithm =>
+  (algorithm) =>
+    ring.offer(algorithm);
