@@ -46,9 +46,12 @@ export class SessionKeeper {
     return this.#environment.sharedStorage.getItem(this.#leftKey) !== null;
   }
 
+  /** Storage may be full: a new tab then signs in by itself, but the tokens, which are ended next, must not outlive that. */
   leave(): void {
     this.clear();
-    this.#environment.sharedStorage.setItem(this.#leftKey, "");
+    try {
+      this.#environment.sharedStorage.setItem(this.#leftKey, "");
+    } catch {}
   }
 
   /** Of a new sign-in. A refresh does not go by here: in a tab that has not heard yet, it would undo that the user left. */

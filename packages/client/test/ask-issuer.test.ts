@@ -102,6 +102,20 @@ test("a sign-out ends no sign-in of another session at the issuer, nor one of wh
   }
 });
 
+test("a browser whose storage is full cannot remember that the user left, and everything ends all the same", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  browser.sharedStorage.setItem = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  await tab.client.signOut();
+  assert.equal(tab.client.user, undefined);
+  assert.deepEqual(tab.eventsOf("signed-out"), [{ type: "signed-out", fromOtherTab: false }]);
+  const revoked = browser.issuer.requests.filter(({ url }) => url.endsWith("/token/revocation"));
+  assert.equal(revoked.length, 1);
+  assert.equal(tab.page.visited.length, 1, "and the session at the issuer is asked to end");
+});
+
 test("a refresh that was under way when the user signed out elsewhere does not bring the app back", async () => {
   const browser = new FakeBrowser();
   const [first, second] = [await browser.signedIn(), await browser.signedIn()];
