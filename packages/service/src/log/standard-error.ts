@@ -7,8 +7,9 @@ const STANDARD_ERROR = 2;
 export function openStandardError(): LogDestination {
   // Whoever read it may be gone (EPIPE): that is the loss of lines, and not the end of the process.
   process.stderr.on("error", () => {});
-  const destination = new LogDestination({ writeText: isPipe() ? writeToPipe : writeToFile });
-  process.on("exit", () => writeLast(destination));
+  const isToPipe = isPipe();
+  const destination = new LogDestination({ writeText: isToPipe ? writeToPipe : writeToFile });
+  process.on("exit", () => writeLast(destination, isToPipe));
   return destination;
 }
 
@@ -17,7 +18,10 @@ function isPipe(): boolean {
   return status.isFIFO() || status.isSocket();
 }
 
-/** libuv waits for room in a pipe without a thread. A thread that waits in `write` could not even be ended. */
+/**
+ * libuv waits for room in a pipe without a thread. A thread that waits in `write` could not even be ended. What is queued goes out
+ * in one write, so that the call before it is none a line.
+ */
 const writeToPipe: WriteText = (text, done) => {
   neverWait();
   process.stderr.write(text, done);
@@ -48,13 +52,14 @@ function writeAll(bytes: Buffer, done: (error?: Error | null) => void): void {
 }
 
 /**
- * What was said in the turn that ends the process. With a reader that has stalled, a pipe gives EAGAIN, and the rest is lost.
+ * What was said in the turn that ends the process. With a reader that has stalled, a pipe gives EAGAIN, and the rest is lost. A terminal
+ * holds little at a time, and is waited for, as Node itself does: else a long text would break off.
  */
-function writeLast(destination: LogDestination): void {
+function writeLast(destination: LogDestination, isToPipe: boolean): void {
   if (process.stderr.writableLength > 0) return;
   const text = destination.takeQueued();
   if (text === "") return;
-  neverWait();
+  if (isToPipe) neverWait();
   try {
     writeSync(STANDARD_ERROR, text);
   } catch {
