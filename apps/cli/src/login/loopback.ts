@@ -26,6 +26,7 @@ export async function openLoopback(): Promise<Loopback> {
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const origin = `http://127.0.0.1:${port}`;
+  let last: ServerResponse | undefined;
   return {
     redirectUri: origin + PATH,
     answer: (isAnswer) =>
@@ -34,12 +35,17 @@ export async function openLoopback(): Promise<Loopback> {
           const url = new URL(request.url ?? "/", origin);
           if (url.pathname !== PATH || request.method !== "GET") return send(response, 404, NOTHING_HERE);
           if (!isAnswer(url)) return send(response, 400, ANOTHER_SIGN_IN);
+          if (last !== undefined) return send(response, 400, ANSWERED_ALREADY);
+          last = response;
           return resolve({ url, show: (page) => send(response, 200, page) });
         });
       }),
     close() {
       server.close();
-      server.closeIdleConnections();
+      // Whoever connects and says nothing, or half of it, would keep the command from ending. The last page goes out before.
+      if (last?.writableEnded && !last.writableFinished)
+        last.once("close", () => server.closeAllConnections());
+      else server.closeAllConnections();
     },
   };
 }
@@ -51,6 +57,10 @@ const NOTHING_HERE = {
 const ANOTHER_SIGN_IN = {
   title: "Not this sign-in",
   text: "This answer is not for the sign-in that the command portcullis waits for. Open the address that it prints.",
+};
+const ANSWERED_ALREADY = {
+  title: "This page was opened before",
+  text: "The command portcullis has its answer already: the terminal says what became of it.",
 };
 
 function send(response: ServerResponse, status: number, { title, text }: LastPage): void {

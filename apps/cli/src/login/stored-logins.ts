@@ -48,9 +48,10 @@ export class StoredLogins {
     return join(this.#folder, `${encodeURIComponent(issuer)}.json`);
   }
 
-  /** Undefined: nobody has signed in there. */
+  /** Undefined: nobody has signed in there. Names of files may differ in case alone, which is one file on some machines: tokens go to the issuer that gave them. */
   read(issuer: string): Login | undefined {
-    return readLogin(this.fileOf(issuer));
+    const login = readLogin(this.fileOf(issuer));
+    return login?.issuer === issuer ? login : undefined;
   }
 
   all(): Login[] {
