@@ -6,7 +6,11 @@ import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { type OpenApi, operationsOf } from "@portcullis/testing/openapi";
 import fc from "fast-check";
 import { machineToken } from "../apps/auth-server/test/oidc/app.ts";
-import { type ServerUnderTest, startServer } from "../apps/auth-server/test/oidc/server-under-test.ts";
+import {
+  RESOURCE,
+  type ServerUnderTest,
+  startServer,
+} from "../apps/auth-server/test/oidc/server-under-test.ts";
 
 const SEED = 20_261_130;
 const CALLS_PER_OPERATION = 12;
@@ -219,6 +223,45 @@ function checkProblems({ body }: Exchange, said: string): number {
   }
   return problems?.length ?? 0;
 }
+
+/** By operation that takes `If-Match`: something that is there, and a change of it. */
+const VERSIONED: Readonly<Record<string, { readonly path: string; readonly body?: object }>> = {
+  updateUser: { path: "/users/bob", body: { name: "Nobody" } },
+  changeApp: { path: "/apps/other", body: { name: "Nobody" } },
+  deleteApp: { path: "/apps/other" },
+  changeApi: { path: `/apis/${encodeURIComponent(RESOURCE)}`, body: { name: "Nobody" } },
+  deleteApi: { path: `/apis/${encodeURIComponent(RESOURCE)}` },
+  changePolicy: { path: "/policies/default", body: { idleSeconds: 3600 } },
+};
+
+describe("an operation that takes If-Match", () => {
+  const takesVersion = ({ parameters = [] }: Called) =>
+    parameters.some((parameter) => resolved(parameter).name === "If-Match");
+
+  it("changes nothing of another version than the caller has seen, and a dry run is refused as well", async () => {
+    const versioned = all().filter(({ operation }) => takesVersion(operation));
+    const names = versioned.map(({ operation }) => operation.operationId);
+    assert.deepEqual(names.toSorted(), Object.keys(VERSIONED).toSorted(), "say of which thing it is tried");
+    const token = await tokenWith(Object.values(API_SCOPES).join(" "));
+    const authorization = `Bearer ${token}`;
+    for (const { method, operation } of versioned) {
+      const { path, body } = VERSIONED[operation.operationId]!;
+      const url = `${server.issuer}/api/v1${path}`;
+      const before = await exchange(url, { headers: { authorization } });
+      assert.equal(before.status, 200, operation.operationId);
+      const content = body === undefined ? {} : { body: JSON.stringify(body) };
+      const type = body === undefined ? {} : { "content-type": "application/json" };
+      const headers = { authorization, ...type, "if-match": '"0"' };
+      const isTried = (operation.parameters ?? []).some((parameter) => resolved(parameter).name === "dryRun");
+      for (const query of isTried ? ["", "?dryRun=true"] : [""]) {
+        const answer = await exchange(url + query, { method, ...content, headers });
+        assert.equal(answer.status, 412, `${operation.operationId}${query}: ${answer.body}`);
+        assert.equal(json<{ code: string }>(answer).code, "precondition_failed");
+      }
+      assert.equal((await exchange(url, { headers: { authorization } })).body, before.body);
+    }
+  });
+});
 
 describe("changes at once", () => {
   it("of one version are made once: the others hear that it was changed", async () => {
