@@ -26,10 +26,10 @@ import type { Cli } from "./session.ts";
 
 const MAX_TIMEOUT_SECONDS = 3600;
 
-/** All verbs; each adds itself. */
 /** A key is random text, and may begin as an option does. */
 const OF_A_VALUE = "Put a value that begins with - at the end, after --.\n";
 
+/** Returns the program with all verbs; each adds itself. */
 export function createProgram(cli: Cli): Command {
   const { io } = cli;
   const program = new Command("portcullis")

@@ -12,7 +12,7 @@ test("an API and an app are made, and a user signs in to it; both are changed an
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
   const api = "https://maps.example";
-  const words = ["--permission", "maps.read=See maps", "--permission", "maps.write=Draw maps"];
+  const words = ["--permission", "maps.read=See maps, zoom=any", "--permission", "maps.write=Draw maps"];
   const made = await cli.run(["apis", "create", api, "--name", "Maps", "--ttl", "60", ...words]);
   assert.deepEqual([made.code, made.out, made.err], [EXIT.ok, `Created: ${api}.\n`, ""]);
   const create = [
@@ -32,7 +32,7 @@ test("an API and an app are made, and a user signs in to it; both are changed an
   const device = await signIn(cli.server, { parameters });
   assert.equal(device.claims.aud, api);
 
-  const fewer = await cli.run(["apis", "update", api, "--remove-permission", "maps.write"]);
+  const fewer = await cli.run(["apis", "update", api, "--remove-permission", "maps.write", "--yes"]);
   assert.equal(fewer.code, EXIT.ok, fewer.err);
   assert.match(
     fewer.out,
@@ -40,7 +40,7 @@ test("an API and an app are made, and a user signs in to it; both are changed an
   );
   assert.equal(verdictOf(cli.server, device.access_token), "claims_changed");
   const shown = await cli.run(["apis", "show", api]);
-  assert.match(shown.out, /^- maps\.read +See maps$/m);
+  assert.match(shown.out, /^- maps\.read +See maps, zoom=any$/m);
   assert.doesNotMatch(shown.out, /maps\.write/);
 
   const renamed = await cli.run(["apps", "update", "maps", "--name", "Charts", "--unset", "defaultApi"]);

@@ -69,6 +69,11 @@ interface Call extends ApiCall {
 /** Of a list below `/api/v1`. */
 const MAX_ITEMS_PER_PAGE = 200;
 
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next?: string | undefined;
+}
+
 type StateVerb = "disable" | "enable";
 
 interface ChangeOptions {
@@ -145,17 +150,8 @@ export class RevocationsApi {
     return this.#call(logPageSchema, { path: "/batches", query: { after, limit } });
   }
 
-  /** All of them, however many pages that are. */
   async keys(): Promise<KeyList> {
-    const items: KeyList["items"] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { limit: MAX_ITEMS_PER_PAGE, cursor };
-      const page = await this.#call(keyListSchema, { at: "api", path: "/keys", query });
-      items.push(...page.items);
-      cursor = page.next;
-    } while (cursor !== undefined);
-    return { items };
+    return { items: await this.everyPage(keyListSchema, { path: "/keys" }) };
   }
 
   rotateKey(algorithm: string | undefined): Promise<RotatedKey> {
@@ -201,31 +197,14 @@ export class RevocationsApi {
     return this.#call(newBanSchema, { at: "api", method: "POST", path, body, waitSeconds: wait });
   }
 
-  /** All of them that the filters let through, however many pages that are. */
+  /** All that the filters let through. */
   async bans(filters: NonNullable<Call["query"]>): Promise<BanList> {
-    const items: BanList["items"] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { ...filters, limit: MAX_ITEMS_PER_PAGE, cursor };
-      const page = await this.#call(banListSchema, { at: "api", path: "/bans", query });
-      items.push(...page.items);
-      cursor = page.next;
-    } while (cursor !== undefined);
-    return { items };
+    return { items: await this.everyPage(banListSchema, { path: "/bans", query: filters }) };
   }
 
-  /** All of them, however many pages that are. */
   async consents(user: string): Promise<ConsentList> {
     const path = `/users/${encodeURIComponent(user)}/consents`;
-    const items: ConsentList["items"] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { limit: MAX_ITEMS_PER_PAGE, cursor };
-      const page = await this.#call(consentListSchema, { at: "api", path, query });
-      items.push(...page.items);
-      cursor = page.next;
-    } while (cursor !== undefined);
-    return { items };
+    return { items: await this.everyPage(consentListSchema, { path }) };
   }
 
   withdrawConsent(user: string, clientId: string, waitSeconds: number): Promise<WithdrawnConsent> {
@@ -251,6 +230,22 @@ export class RevocationsApi {
   /** A call of what is below `/api/v1`. */
   administer<Schema extends z.ZodType>(schema: Schema, call: ApiCall): Promise<z.output<Schema>> {
     return this.#call(schema, { at: "api", ...call });
+  }
+
+  /** All items of a list below `/api/v1`, however many pages that are. */
+  async everyPage<Item>(
+    schema: z.ZodType<Page<Item>>,
+    { path, query }: { readonly path: string; readonly query?: NonNullable<ApiCall["query"]> },
+  ): Promise<Item[]> {
+    const items: Item[] = [];
+    let cursor: string | undefined;
+    do {
+      const asked = { path, query: { ...query, limit: MAX_ITEMS_PER_PAGE, cursor } };
+      const page = await this.administer(schema, asked);
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return items;
   }
 
   /** What the call would end at most. It changes nothing, and is refused as the call itself would be. */

@@ -15,8 +15,7 @@ import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { sayChanged } from "./apps.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
-import { collect, collectPairs, parseSeconds } from "./collect.ts";
-import { everyPage } from "./every-page.ts";
+import { collect, collectNamed, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
@@ -56,7 +55,7 @@ async function list(session: Session, command: Command): Promise<number> {
   const { name, disabled } = command.opts<{ name?: string; disabled?: boolean }>();
   const api = await session.connect("readApis");
   const query = { name, enabled: disabled ? "false" : undefined };
-  const items = await everyPage<Api>(api, apiListSchema, { path: "/apis", query });
+  const items: Api[] = await api.everyPage(apiListSchema, { path: "/apis", query });
   if (session.json) printJson(session, { items });
   else session.io.stdout.write(tableOf(COLUMNS, items, session.width));
   return EXIT.ok;
@@ -122,8 +121,8 @@ interface SettingOptions {
 
 const withSettings = (command: Command): Command =>
   command
-    .option("--permission <scope=words>", "a permission, and what it lets an app do", collectPairs)
-    .option("--claim <name=source>", "a claim of its tokens: username, name or email", collectPairs)
+    .option("--permission <scope=words>", "a permission, and what it lets an app do", collectNamed)
+    .option("--claim <name=source>", "a claim of its tokens: username, name or email", collectNamed)
     .option("--ttl <seconds>", "lifetime of its access tokens", parseSeconds);
 
 const settingsFrom = (options: SettingOptions) => ({
@@ -179,16 +178,17 @@ function addUpdate(parent: Command, cli: Cli): void {
   withSettings(command)
     .option("--remove-permission <scope>", "a permission that is no more", collect)
     .option("--remove-claim <name>", "a claim that its tokens have no more", collect)
-    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS)
+    .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS);
+  addEndingOptions(command, { asks: true })
     .addHelpText(
       "after",
       `
 What is not named stays as it is. A permission that is removed makes all tokens for the API stale: the next refresh goes
-without it.
+without it; that is asked for first.
 
 Examples:
   portcullis apis update https://orders.example --permission "orders.cancel=Cancel your orders"
-  portcullis apis update https://orders.example --remove-permission orders.write --ttl 120
+  portcullis apis update https://orders.example --remove-permission orders.write --dry-run
 
 Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier may still allow what has ended.`,
     )
@@ -197,14 +197,15 @@ Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier m
 
 async function update(session: Session, command: Command): Promise<number> {
   const [identifier] = command.processedArgs as [string];
-  const options = command.opts<SettingOptions & { wait: number }>();
+  const options = command.opts<SettingOptions & EndingOptions & { wait: number }>();
   const api = await session.connect("writeApis");
-  const changed = await api.administer(changedApiSchema, {
-    method: "PATCH",
-    path: pathOf(identifier),
-    body: settingsFrom(options),
-    waitSeconds: options.wait,
-  });
+  const body = settingsFrom(options);
+  const call = { method: "PATCH", path: pathOf(identifier), body, waitSeconds: options.wait } as const;
+  const reach = `tokens for the API ${visible(identifier)}, of all users`;
+  const wouldEnd = () => api.tryOut(call);
+  const over = await beforeEnding(session, { options, reach, wouldEnd, mayEndNothing: true });
+  if (over !== undefined) return over;
+  const changed = await api.administer(changedApiSchema, call);
   return sayChanged(
     session,
     changed,

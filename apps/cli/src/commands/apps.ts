@@ -17,8 +17,7 @@ import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
-import { collect, collectPairs, parseSeconds } from "./collect.ts";
-import { everyPage } from "./every-page.ts";
+import { collect, collectIdentified, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
 
@@ -57,7 +56,7 @@ async function list(session: Session, command: Command): Promise<number> {
   const { type, name, disabled } = command.opts<{ type?: string; name?: string; disabled?: boolean }>();
   const api = await session.connect("readApps");
   const query = { type, name, enabled: disabled ? "false" : undefined };
-  const items = await everyPage<App>(api, appListSchema, { path: "/apps", query });
+  const items: App[] = await api.everyPage(appListSchema, { path: "/apps", query });
   if (session.json) printJson(session, { items });
   else session.io.stdout.write(tableOf(COLUMNS, items, session.width));
   return EXIT.ok;
@@ -142,7 +141,7 @@ const withSettings = (command: Command): Command =>
     .option("--redirect-uri <url>", "where codes may be sent; more than once for more", collect)
     .option("--post-logout-redirect-uri <url>", "where a browser may be sent after a logout", collect)
     .option("--grant <type>", "how it may get tokens; more than once for more", collect)
-    .option("--api <identifier=scopes>", "an API, and the scopes there, with commas", collectPairs)
+    .option("--api <identifier=scopes>", "an API, and the scopes there, with commas", collectIdentified)
     .option("--default-api <identifier>", "what a request without resource gets a token for")
     .option("--access-token-ttl <seconds>", "lifetime of its access tokens", parseSeconds)
     .option("--refresh-idle <seconds>", "how long a refresh token may stay unused", parseSeconds)
@@ -227,17 +226,19 @@ function addUpdate(parent: Command, cli: Cli): void {
     .option("--pkce", "it must use PKCE")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
     .option("--unset <setting>", "defaultApi, accessTokenTtlSeconds, refreshTokenIdleSeconds ...", collect)
-    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS)
+    .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS);
+  addEndingOptions(command, { asks: true })
     .addHelpText(
       "after",
       `
 What is not named stays as it is. A list that is given (--redirect-uri, --grant) takes the place of the one before; --api
 adds an API, or takes the place of its scopes. A permission that is taken away makes the app's tokens stale: the next
-refresh goes without it. A name or an address ends nothing.
+refresh goes without it; that is asked for first. A name or an address ends nothing, and nobody is asked.
 
 Examples:
   portcullis apps update mail --name "Mail for all" --access-token-ttl 120
   portcullis apps update mail --api https://orders.example=orders.read --unset defaultApi
+  portcullis apps update mail --remove-api https://orders.example --dry-run
 
 Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier may still allow what has ended.`,
     )
@@ -246,11 +247,15 @@ Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier m
 
 async function update(session: Session, command: Command): Promise<number> {
   const [clientId] = command.processedArgs as [string];
-  const options = command.opts<SettingOptions & { unset?: string[]; wait: number }>();
+  const options = command.opts<SettingOptions & EndingOptions & { unset?: string[]; wait: number }>();
   const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
   const body = { ...settingsFrom(options), requirePkce: options.pkce, ...unset };
   const api = await session.connect("writeApps");
   const call = { method: "PATCH", path: pathOfApp(clientId), body, waitSeconds: options.wait } as const;
+  const reach = `grants and tokens of the app ${visible(clientId)}, for all users`;
+  const wouldEnd = () => api.tryOut(call);
+  const over = await beforeEnding(session, { options, reach, wouldEnd, mayEndNothing: true });
+  if (over !== undefined) return over;
   const app = await api.administer(changedAppSchema, call);
   return sayChanged(session, app, `Changed: ${visible(app.clientId)}, now at revision ${app.revision}.`);
 }

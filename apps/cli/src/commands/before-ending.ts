@@ -24,19 +24,26 @@ interface Ending {
   /** What it ends, when that is more than one person's. */
   readonly reach: string | undefined;
   readonly wouldEnd: () => Promise<DryRun>;
+  /** A change, which takes nothing from anybody if it is one of a name: only the server can tell, and then nobody is asked. */
+  readonly mayEndNothing?: boolean;
   /** What is said when the answer is no. */
   readonly undone?: string;
 }
 
 /** Returns the exit code when that is all: it was a dry run, or is not meant. Undefined: go on. */
 export async function beforeEnding(session: Session, ending: Ending): Promise<number | undefined> {
-  const { options, reach, wouldEnd, undone } = ending;
+  const { options, reach, wouldEnd, mayEndNothing = false, undone } = ending;
   if (options.dryRun === true) return printDryRun(session, await wouldEnd());
   if (options.yes === true || reach === undefined) return undefined;
+  const canAsk = session.io.ask !== undefined;
   // Without a terminal nobody can be asked: no need to count.
-  const counted = session.io.ask === undefined ? "" : ` (at most ${radiusText((await wouldEnd()).ends)})`;
+  const ends = canAsk || mayEndNothing ? (await wouldEnd()).ends : undefined;
+  if (mayEndNothing && ends !== undefined && isNothing(ends)) return undefined;
+  const counted = canAsk && ends !== undefined ? ` (at most ${radiusText(ends)})` : "";
   return (await isMeant(session, reach + counted, undone)) ? undefined : EXIT.error;
 }
+
+const isNothing = (ends: BlastRadius): boolean => Object.values(ends).every((count) => count === 0);
 
 function printDryRun(session: Session, dryRun: DryRun): number {
   if (session.json) printJson(session, dryRun);
