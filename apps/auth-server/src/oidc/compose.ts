@@ -176,7 +176,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   return {
     provider,
     currentHandler: async () => (await current()).handle,
-    findClient: async (clientId) => (await current()).library.Client.find(clientId),
+    findClient: async (clientId) => (await current()).provider.Client.find(clientId),
     sessions,
     grants,
     consents,
@@ -194,12 +194,12 @@ async function withKeysOf(
 ): Promise<{ readonly provider: Provider; readonly current: () => Promise<LibraryOfNow> }> {
   await ring.signing();
   const libraryOf = (state: RingState): LibraryOfNow => {
-    const library = providerOf(state);
-    return { state, library, handle: library.callback() };
+    const provider = providerOf(state);
+    return { state, provider, handle: provider.callback() };
   };
   let current = libraryOf(ring.state());
   return {
-    provider: current.library,
+    provider: current.provider,
     async current() {
       // The database is away: what is known is shown, and nothing is issued (issuing-phase.ts reads it again).
       await ring.refresh().catch((error: unknown) => operatorLog.warn({ event: "keys_not_read", error }));
@@ -212,7 +212,7 @@ async function withKeysOf(
 
 interface LibraryOfNow {
   readonly state: RingState;
-  readonly library: Provider;
+  readonly provider: Provider;
   readonly handle: LibraryHandler;
 }
 
