@@ -29,6 +29,6 @@ export {
   takeAsItIs,
   UNCOUNTED,
 } from "./revoke/revoker.ts";
-export { type TryOutOptions, tryOut } from "./revoke/try-out.ts";
+export { rehearse, type TryOutOptions, tryOut } from "./revoke/try-out.ts";
 export { createRecognizeHead, createSignHead } from "./rollback/sign-head.ts";
 export type { LocalRevocations } from "./verifiers/local-revocations.ts";

@@ -472,14 +472,32 @@ describe("an algorithm that is asked for by the API", () => {
     assert.equal(headerOf((await signIn(server)).id_token).alg, "ES256");
   });
 
-  it("is not made for an app or an API that is not there", async () => {
+  it("is not made for an app or an API that is refused, nor for a dry run", async () => {
     server = await startAdministered();
-    for (const [path, body] of [
-      ["apps/nobody", { idTokenAlgorithm: "RS256" }],
-      ["apis/https%3A%2F%2Fnowhere.example", { algorithm: "EdDSA" }],
-    ] as const)
-      assert.equal((await ask(server, ["PATCH", path], { body })).status, 404);
-    assert.deepEqual(new Set((await jwks()).map(({ alg }) => alg)), new Set(["ES256"]));
+    const apiPath = (identifier: string) => `apis/${encodeURIComponent(identifier)}`;
+    const own = `${server.issuer}/api`;
+    const newApi = { name: "Maps", permissions: { "maps.read": "See maps" }, algorithm: "EdDSA" };
+    const asked = { idTokenAlgorithm: "RS256" };
+    const stale = { "if-match": '"7"' };
+    const calls = [
+      [404, ["PATCH", "apps/nobody"], { body: asked }],
+      [404, ["PATCH", apiPath("https://nowhere.example")], { body: { algorithm: "EdDSA" } }],
+      [409, ["POST", "apps"], { body: { ...app, ...asked, clientId: "web" } }],
+      [400, ["POST", "apps"], { body: { ...app, ...asked, apis: { "https://nowhere.example": ["x"] } } }],
+      [412, ["PATCH", "apps/web"], { body: asked, headers: stale }],
+      [400, ["PATCH", "apps/web"], { body: { ...asked, defaultApi: "https://nowhere.example" } }],
+      [409, ["POST", "apis"], { body: { ...newApi, identifier: RESOURCE } }],
+      [409, ["POST", "apis"], { body: { ...newApi, identifier: own } }],
+      [412, ["PATCH", apiPath(RESOURCE)], { body: { algorithm: "EdDSA" }, headers: stale }],
+      [409, ["PATCH", apiPath(own)], { body: { algorithm: "EdDSA" } }],
+      [200, ["PATCH", "apps/web?dryRun=true"], { body: asked }],
+      [200, ["PATCH", `${apiPath(RESOURCE)}?dryRun=true`], { body: { algorithm: "EdDSA" } }],
+    ] as const;
+    for (const [status, call, asking] of calls) {
+      const answer = await ask(server, call, asking);
+      assert.equal(answer.status, status, JSON.stringify([call, answer.body]));
+      assert.deepEqual(new Set((await jwks()).map(({ alg }) => alg)), new Set(["ES256"]), call.join(" "));
+    }
   });
 });
 

@@ -25,6 +25,7 @@ import {
 import { z } from "zod";
 import type { Api } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
+import type { OfferAlgorithm } from "../../keys/key-ring.ts";
 import {
   ENFORCED,
   OUTAGES,
@@ -36,10 +37,12 @@ import {
 } from "../../revocations/index.ts";
 import { answerChange, CHANGE_BODY } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
+import { withKeysOf } from "../with-keys-of.ts";
 import { type ApiActs, changeApi, deleteApi, makeApi, setApiEnabled, settingsOf } from "./change-api.ts";
 
 export interface ApisRoutesOptions extends ApiActs, TryOutOptions {
   readonly receipts: Receipts;
+  readonly offer: OfferAlgorithm;
 }
 
 export const apisRoutes = (options: ApisRoutesOptions): readonly DeclaredRoute[] => [
@@ -145,7 +148,10 @@ const createRoute = (options: ApisRoutesOptions) =>
     },
     errors: [...apisError.definitions("api_exists"), ...OUTAGES],
     async handle({ body }) {
-      const { api, warning } = await makeApi(options, body);
+      const { algorithm } = body;
+      const { api, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
+        makeApi({ ...options, storage }, body),
+      );
       const location = `/api/v1/apis/${encodeURIComponent(api.identifier)}`;
       const headers = { ...etagOf(api.revision), location };
       return { status: 201, headers, body: { ...shownApi(api), ...(warning && { warning }) } };
@@ -208,7 +214,10 @@ const changeRoute = (options: ApisRoutesOptions) =>
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
-      const { api, seq, warning } = await changeApi(options, asked, patch);
+      const { algorithm } = patch;
+      const { api, seq, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
+        changeApi({ ...options, storage }, asked, patch),
+      );
       const state = { ...shownApi(api), ...(warning && { warning }) };
       const answer = await answerChange({ state, seq }, options.receipts, call);
       return {

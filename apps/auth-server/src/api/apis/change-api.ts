@@ -13,22 +13,15 @@ import {
   ProblemsError,
   requireMatch,
 } from "@portcullis/http-api";
-import {
-  type ApiSettingsInput,
-  apiSettingsSchema,
-  type KeyWarning,
-  type newApiSchema,
-} from "@portcullis/protocol";
+import { apiSettingsSchema, type newApiSchema } from "@portcullis/protocol";
 import type { z } from "zod";
 import type { Api, ApiSettings, Apis } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
-import type { OfferAlgorithm } from "../../keys/key-ring.ts";
 import type { ForgetApi } from "../../oidc/index.ts";
 import type { Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
-import { offerAsked } from "../offer-algorithm.ts";
 
 export interface ApiActs {
   readonly apis: Apis;
@@ -37,14 +30,12 @@ export interface ApiActs {
   /** Takes what users have allowed there out of consents and grants. */
   readonly forgetApi: ForgetApi;
   readonly maxAccessTokenLifetimeSeconds: number;
-  readonly offer: OfferAlgorithm;
 }
 
 export interface ApiChange {
   readonly api: Api;
   /** Of the record that ended something; undefined when the change ends nothing. */
   readonly seq: number | undefined;
-  readonly warning?: KeyWarning | undefined;
 }
 
 export interface AskedOfApi {
@@ -70,7 +61,6 @@ export async function makeApi(
   const { identifier } = wanted;
   const { apis, storage } = acts;
   assertLifetime(acts, wanted.accessTokenTtlSeconds);
-  const { warning } = await offerAsked(acts.offer, wanted.algorithm);
   const api = await storage.write(async (transaction) => {
     const isNew =
       identifier !== apis.own.identifier &&
@@ -78,7 +68,7 @@ export async function makeApi(
     if (!isNew) throw exists(identifier);
     return apis.lock(transaction, identifier);
   });
-  return { api, warning };
+  return { api };
 }
 
 const exists = (identifier: string) =>
@@ -97,8 +87,6 @@ export async function changeApi(
   patch: unknown,
 ): Promise<ApiChange> {
   const { apis, storage } = acts;
-  await apis.get(identifier);
-  const { warning } = await offerAsked(acts.offer, (patch as Partial<ApiSettingsInput>).algorithm);
   const { api, appended } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
@@ -111,7 +99,7 @@ export async function changeApi(
     const appended = takesAway(before, after) ? transaction.append([draft]) : undefined;
     return { api: await apis.lock(transaction, identifier), appended };
   });
-  return { api, seq: appended?.seq, warning };
+  return { api, seq: appended?.seq };
 }
 
 /** A claim of another source counts as taken away: tokens of before say something else. */

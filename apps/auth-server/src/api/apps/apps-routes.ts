@@ -27,6 +27,7 @@ import {
 import { z } from "zod";
 import type { App } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
+import type { OfferAlgorithm } from "../../keys/key-ring.ts";
 import {
   ENFORCED,
   OUTAGES,
@@ -38,12 +39,14 @@ import {
 } from "../../revocations/index.ts";
 import { answerChange, CHANGE_BODY } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
+import { withKeysOf } from "../with-keys-of.ts";
 import { type AppActs, changeApp, deleteApp, disableApp, enableApp, makeApp } from "./change-app.ts";
 import { secretsRoutes } from "./secrets-routes.ts";
 import { EXAMPLE_APP, shownApp } from "./show-app.ts";
 
 export interface AppsRoutesOptions extends AppActs, TryOutOptions {
   readonly receipts: Receipts;
+  readonly offer: OfferAlgorithm;
 }
 
 export const appsRoutes = (options: AppsRoutesOptions): readonly DeclaredRoute[] => [
@@ -128,7 +131,10 @@ const createRoute = (options: AppsRoutesOptions) =>
     },
     errors: [...appsError.definitions("client_exists", "not_yours_to_give"), ...OUTAGES],
     async handle({ caller, body }) {
-      const { app, clientSecret, warning } = await makeApp(options, caller, body);
+      const algorithm = body.idTokenAlgorithm;
+      const { app, clientSecret, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
+        makeApp({ ...options, storage }, caller, body),
+      );
       const secret = clientSecret === undefined ? {} : { clientSecret };
       const headers = {
         ...etagOf(app.revision),
@@ -194,7 +200,10 @@ const changeRoute = (options: AppsRoutesOptions) =>
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { clientId: path.clientId, patch, ifMatch: headers["If-Match"] };
-      const { app, seq, warning } = await changeApp(options, caller, asked);
+      const algorithm = patch.idTokenAlgorithm;
+      const { app, seq, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
+        changeApp({ ...options, storage }, caller, asked),
+      );
       const state = { ...shownApp(app), ...(warning && { warning }) };
       const answer = await answerChange({ state, seq }, options.receipts, call);
       return {

@@ -12,17 +12,15 @@ import {
   type IfMatch,
   requireMatch,
 } from "@portcullis/http-api";
-import { type AppSettingsInput, appSettingsSchema, type KeyWarning, type NewApp } from "@portcullis/protocol";
+import { appSettingsSchema, type NewApp } from "@portcullis/protocol";
 import type { AppSettings, NamedSettings } from "../../apps/app-settings.ts";
 import type { ClientSecrets } from "../../apps/client-secrets.ts";
 import { type App, endClient } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
-import type { OfferAlgorithm } from "../../keys/key-ring.ts";
 import type { EndUnasked } from "../../oidc/index.ts";
 import type { EndBelow, Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
-import { offerAsked } from "../offer-algorithm.ts";
 import { assertMayGive, assertValidApp, type CheckAppOptions } from "./check-app.ts";
 import { settingsOf } from "./show-app.ts";
 
@@ -34,21 +32,18 @@ export interface AppActs extends CheckAppOptions {
   readonly endUnasked: EndUnasked;
   readonly revoker: Pick<Revoker, "seqOf">;
   readonly randomBytes: (size: number) => Uint8Array;
-  readonly offer: OfferAlgorithm;
 }
 
 export interface Changed {
   readonly app: App;
   /** Of the newest record that ended something; undefined when the change ends nothing. */
   readonly seq: number | undefined;
-  readonly warning?: KeyWarning | undefined;
 }
 
 export interface Made {
   readonly app: App;
   /** Undefined for an app that has none. */
   readonly clientSecret: string | undefined;
-  readonly warning?: KeyWarning | undefined;
 }
 
 export async function makeApp(acts: AppActs, caller: Caller, wanted: NewApp): Promise<Made> {
@@ -57,14 +52,13 @@ export async function makeApp(acts: AppActs, caller: Caller, wanted: NewApp): Pr
   const app = settingsOfNew(wanted);
   const clientSecret = app.clientAuthentication === "secret" ? secrets.generate() : undefined;
   await assertMayGive(acts, caller, [app]);
-  const { warning } = await offerAsked(acts.offer, app.idTokenAlgorithm);
   const made = await storage.write(async (transaction) => {
     await assertValidApp(transaction, acts, { app });
     if (!(await clients.insert(transaction, { ...app, clientId, origin: "api" }))) throw taken(clientId);
     if (clientSecret !== undefined) await secrets.add(transaction, { clientId, secret: clientSecret });
     return clients.lock(transaction, clientId);
   });
-  return { app: made, clientSecret, warning };
+  return { app: made, clientSecret };
 }
 
 const taken = (clientId: string) =>
@@ -93,9 +87,6 @@ export async function changeApp(
   { clientId, patch, ifMatch }: AppPatch,
 ): Promise<Changed> {
   const { storage, clients } = acts;
-  await clients.get(clientId);
-  const { idTokenAlgorithm } = patch as Partial<AppSettingsInput>;
-  const { warning } = await offerAsked(acts.offer, idTokenAlgorithm);
   const { app, appended } = await storage.write(async (transaction) => {
     const before = await clients.lock(transaction, clientId);
     requireMatch(ifMatch, before.revision);
@@ -114,7 +105,7 @@ export async function changeApp(
     });
     return { app: await clients.lock(transaction, clientId), appended };
   });
-  return { app, seq: newestOf(appended), warning };
+  return { app, seq: newestOf(appended) };
 }
 
 const newestOf = (appended: readonly Appended[]): number | undefined =>

@@ -17,9 +17,16 @@ export async function tryOut(
   { storage, blastRadiusOf }: TryOutOptions,
   act: (trial: Storage) => Promise<unknown>,
 ): Promise<BlastRadius> {
-  const drafts = await act({ ...storage, write: undone(storage.write) }).then(() => [], draftsOf);
+  const drafts = await rehearse(storage, act);
   return storage.write((transaction) => blastRadiusOf(transaction, ...drafts));
 }
+
+/** Runs an act and undoes it, as above. Returns what it would append, and throws what it would be refused with. */
+export const rehearse = (
+  storage: Storage,
+  act: (trial: Storage) => Promise<unknown>,
+): Promise<readonly RevocationDraft[]> =>
+  act({ ...storage, write: undone(storage.write) }).then(() => [], draftsOf);
 
 class Undone extends Error {
   readonly drafts: readonly RevocationDraft[];
