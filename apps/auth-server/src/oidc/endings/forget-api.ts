@@ -8,22 +8,55 @@ import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 export type ForgetApi = (transaction: WriteTransaction, identifier: string) => Promise<void>;
 
-/** One statement a table, however many users there are. */
+/** One statement a table, or a step, however many users there are. */
 export const createForgetApi =
   (dialect: Dialect): ForgetApi =>
-  async ({ db }, identifier) => {
+  async (transaction, identifier) => {
+    if (transaction.isTrial) return;
     const { has, without } = JSON_OF[dialect];
-    await db
-      .updateTable("oidc_consents")
-      .set({ allowed: without("allowed", identifier) })
-      .where(has("allowed", identifier))
-      .execute();
-    await db
-      .updateTable("oidc_grants")
-      .set({ payload: without("payload", identifier) })
-      .where(has("payload", identifier))
-      .execute();
+    const { db } = transaction;
+    await inSteps(transaction, "oidc_consents", (step) =>
+      db
+        .updateTable("oidc_consents")
+        .set({ allowed: without("allowed", identifier) })
+        .where(step)
+        .where(has("allowed", identifier))
+        .execute(),
+    );
+    await inSteps(transaction, "oidc_grants", (step) =>
+      db
+        .updateTable("oidc_grants")
+        .set({ payload: without("payload", identifier) })
+        .where(step)
+        .where(has("payload", identifier))
+        .execute(),
+    );
   };
+
+/** Rows that are looked through at a time: some milliseconds. */
+const ROWS_PER_STEP = 1000;
+
+/** Gives the condition for all rows, or for some of them after the other where a statement holds up the process. */
+async function inSteps(
+  { db, nextStep }: WriteTransaction,
+  table: "oidc_consents" | "oidc_grants",
+  change: (step: RawBuilder<boolean>) => Promise<unknown>,
+): Promise<void> {
+  if (nextStep === undefined) {
+    await change(sql<boolean>`true`);
+    return;
+  }
+  let after = 0;
+  for (;;) {
+    const step = sql`select rowid from ${sql.table(table)} where rowid > ${after} order by rowid limit ${ROWS_PER_STEP}`;
+    const { rows } = await sql<{ last: number | null }>`select max(rowid) as last from (${step})`.execute(db);
+    const last = rows[0]!.last;
+    if (last === null) return;
+    await change(sql<boolean>`rowid > ${after} and rowid <= ${last}`);
+    after = last;
+    await nextStep();
+  }
+}
 
 interface JsonOf {
   readonly has: (column: string, identifier: string) => RawBuilder<boolean>;

@@ -6,9 +6,10 @@
  * Fails closed: a scope that is added later and not named here does not compile.
  */
 import type { BlastRadius, Clock, Scope } from "@portcullis/protocol";
-import { sql } from "kysely";
+import { type Expression, type SelectQueryBuilder, sql } from "kysely";
 import { type EndBelow, type RevocationTarget, UNCOUNTED } from "../../revocations/index.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
+import type { Database } from "../../storage/database.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { lockAll } from "../state/lock-parents.ts";
@@ -138,13 +139,23 @@ export interface Lineage {
   endEverything(): Promise<void>;
 }
 
+/** Some ten milliseconds, with all that hangs below them. */
+const GRANTS_PER_STEP = 250;
+
+/** Ids, behind `in`. */
+type Grants = Expression<string> | SelectQueryBuilder<Database, "oidc_grants", { id: string }>;
+
+/** One parameter, and so one prepared statement, however many there are. For SQLite. */
+const listed = (ids: readonly string[]): Expression<string> =>
+  sql<string>`(select value from json_each(${JSON.stringify(ids)}))`;
+
 export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage {
   const { db } = transaction;
   const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
   const grants = () => db.selectFrom("oidc_grants").select("id");
 
-  // One statement a table, however many there are: a round for each of 100,000 sessions would hold up the process
-  // for seconds, and leases would end meanwhile.
+  // One statement a table, or a step, however many there are: a round for each of 100,000 sessions would hold up the
+  // process for seconds, and leases would end meanwhile.
   // Parents are locked before children are deleted: a code that is being put below one at this moment comes first, and
   // is deleted with the others, or comes later, and finds its parent ended.
   async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
@@ -164,13 +175,24 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
+    if (transaction.nextStep === undefined) return endLockedGrants(chosen);
+    let ended = 0;
+    for (;;) {
+      const ids = (await chosen.limit(GRANTS_PER_STEP).execute()).map(({ id }) => id);
+      if (ids.length > 0) ended += await endLockedGrants(listed(ids));
+      if (ids.length < GRANTS_PER_STEP) return ended;
+      await transaction.nextStep();
+    }
+  }
+
+  async function endLockedGrants(chosen: Grants): Promise<number> {
     await remember(chosen);
     await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
     await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
     return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));
   }
 
-  async function remember(chosen: ReturnType<typeof grants>): Promise<void> {
+  async function remember(chosen: Grants): Promise<void> {
     const ended = db
       .selectFrom("oidc_grants")
       .select([
@@ -208,6 +230,9 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
     },
     async endEverything() {
+      await lockAll(transaction, sessions().orderBy("uid"));
+      // Chosen without their sessions, which would be looked through at each step.
+      await endGrants(grants());
       await endSessions(sessions());
       await db.deleteFrom("oidc_artefacts").where("model", "!=", "ReplayDetection").execute();
     },

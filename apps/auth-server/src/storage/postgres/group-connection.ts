@@ -64,6 +64,7 @@ export function postgresGroupConnection(url: string): GroupConnection {
         return lane.run(text, parameters);
       }),
     lockRows: (query, of) => (of === undefined ? query.forUpdate() : query.forUpdate(of as never)),
+    holdsProcess: false,
     isRace,
     asUnitError: (error) => (isOfServer(error) && isStoreFailure(error) ? unavailable(error) : error),
     close: () => lane.close(),

@@ -42,6 +42,7 @@ export function sqliteGroupConnection(writer: ReturnType<typeof openWriter>): Gr
         return writer.prepare(text);
       }),
     lockRows: (query) => query,
+    holdsProcess: true,
     isRace: () => false,
     asUnitError,
     close: async () => database.close(),

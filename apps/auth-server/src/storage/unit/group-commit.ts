@@ -185,7 +185,10 @@ export class GroupCommit {
       this.#room.admit(queued.onBehalfOf);
       connection.beginUnit();
       const limitMs = this.#options.unitTimeLimitMs ?? UNIT_TIME_LIMIT_MS;
-      const value = await withinTimeLimit(limitMs, () => runInContext(queued, unit));
+      const value = await withinTimeLimit(limitMs, (restart) => {
+        unit.onStep = restart;
+        return runInContext(queued, unit);
+      });
       unit.end();
       unit.checkAppends();
       await connection.endUnit();

@@ -21,6 +21,8 @@ export interface GroupConnection {
   /** `assertAllowed` throws once the unit is over. */
   queries(assertAllowed: () => void): Kysely<Database>;
   readonly lockRows: LockRows;
+  /** Whether nothing else in the process goes on while a statement runs. */
+  readonly holdsProcess: boolean;
   /** Whether another transaction was in the way: the unit is worth another try. */
   isRace(error: unknown, tries: number): boolean;
   /** A failure of the store becomes `storage_unavailable`; everything else is the unit's own error, as it is. */

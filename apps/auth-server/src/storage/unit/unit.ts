@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import { storageError } from "../errors.ts";
@@ -15,6 +16,8 @@ export class Unit {
   /** What it adds to the log at the end of its group. */
   readonly appends: Append[] = [];
   readonly endings: ((db: Kysely<Database>) => Promise<void>)[] = [];
+  /** Called when its time limit begins anew. */
+  onStep = (): void => undefined;
   #over = false;
   #appendFailure: { readonly error: unknown } | undefined;
   readonly #log: SqlRevocationLog;
@@ -35,6 +38,7 @@ export class Unit {
         assertAllowed();
         this.endings.push(work);
       },
+      ...(connection.holdsProcess ? { nextStep: () => this.#nextStep() } : {}),
     };
   }
 
@@ -49,6 +53,11 @@ export class Unit {
   /** Throws when an append failed, even if the unit caught that: what it was to revoke would live. */
   checkAppends(): void {
     if (this.#appendFailure !== undefined) throw this.#appendFailure.error;
+  }
+
+  async #nextStep(): Promise<void> {
+    await nextTurn();
+    this.onStep();
   }
 
   #append(drafts: readonly RevocationDraft[]): Appended {

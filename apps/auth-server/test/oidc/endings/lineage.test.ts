@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type Scope, systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
+import { createForgetApi } from "../../../src/oidc/endings/forget-api.ts";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
+import type { WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import {
   begin,
   type Claims,
@@ -167,6 +170,91 @@ describe("a kill of everything", () => {
       .execute();
     assert.deepEqual(left, []);
   });
+});
+
+describe("what ends with a great many grants", () => {
+  const GRANTS = 1200;
+  const API = "https://stepwise.example";
+
+  /** Of an app and of an API that only these have, each grant with a consent and a refresh token. */
+  async function seedGrants(storage: Storage): Promise<void> {
+    const payload = JSON.stringify({ resources: { [API]: "a", "https://other.example": "b" } });
+    const expires_at = Math.floor(Date.now() / 1000) + 1000;
+    const pairs = Array.from({ length: GRANTS }, (_, at) => ({
+      account_id: `u${at}`,
+      client_id: "stepwise",
+    }));
+    for (let from = 0; from < GRANTS; from += 200) {
+      const some = pairs.slice(from, from + 200);
+      const grants = some.map((pair, at) => {
+        const [id, session_uid] = [`g${from + at}`.padStart(22, "A"), `s${from + at}`.padStart(22, "A")];
+        return { id, session_uid, ...pair, payload, created_at: 0 };
+      });
+      const consents = some.map((pair) => {
+        return { ...pair, allowed: payload, created_at: 0, changed_at: 0, expires_at: null };
+      });
+      const artefacts = grants.map(({ id: grant_id, session_uid, account_id, client_id }) => {
+        const owner = { grant_id, session_uid, account_id, client_id };
+        const row = { model: "RefreshToken", payload: "{}", consumed_at: null, expires_at };
+        return { id_hash: createHash("sha256").update(grant_id).digest(), ...row, ...owner };
+      });
+      await storage.write(async ({ db }) => {
+        await db.insertInto("oidc_grants").values(grants).execute();
+        await db.insertInto("oidc_consents").values(consents).execute();
+        await db.insertInto("oidc_artefacts").values(artefacts).execute();
+      });
+    }
+  }
+
+  const countOf = async (table: "oidc_grants" | "oidc_artefacts" | "oidc_ended_grants") => {
+    const query = server.server.storage.read.selectFrom(table).select("client_id");
+    return (await query.where("client_id", "=", "stepwise").execute()).length;
+  };
+
+  it("ends all of them, and lets others have their turn meanwhile", async () => {
+    const { storage } = server.server;
+    await seedGrants(storage);
+    const untouched = await countsOfOthers();
+    let turns = 0;
+    const forgetApi = createForgetApi(storage.dialect);
+    const counting = (transaction: WriteTransaction) => ({
+      ...transaction,
+      ...(transaction.nextStep && { nextStep: () => transaction.nextStep!().then(() => void turns++) }),
+    });
+    await storage.write((transaction) => forgetApi({ ...counting(transaction), isTrial: true }, API));
+    assert.equal(await countOf("oidc_grants"), GRANTS);
+    assert.equal(turns, 0, "a dry run looks through none of them");
+    await storage.write((transaction) => forgetApi(counting(transaction), API));
+    const left = await storage.read
+      .selectFrom("oidc_grants")
+      .innerJoin("oidc_consents", "oidc_consents.account_id", "oidc_grants.account_id")
+      .select(["payload", "allowed"])
+      .where("oidc_grants.client_id", "=", "stepwise")
+      .execute();
+    assert.equal(left.length, GRANTS);
+    for (const { payload, allowed } of left)
+      for (const text of [payload, allowed])
+        assert.deepEqual(JSON.parse(text), { resources: { "https://other.example": "b" } });
+    if (storage.dialect === "sqlite") assert.ok(turns >= 4, `${turns} turns to forget the API`);
+
+    turns = 0;
+    await storage.write((transaction) => lineageIn(counting(transaction), systemClock).endClient("stepwise"));
+    assert.deepEqual(
+      [await countOf("oidc_grants"), await countOf("oidc_artefacts"), await countOf("oidc_ended_grants")],
+      [0, 0, GRANTS],
+    );
+    if (storage.dialect === "sqlite") assert.ok(turns >= 4, `${turns} turns to end the app`);
+    assert.deepEqual(await countsOfOthers(), untouched);
+  });
+
+  async function countsOfOthers(): Promise<number[]> {
+    const { read } = server.server.storage;
+    const tables = ["oidc_grants", "oidc_artefacts", "oidc_ended_grants"] as const;
+    const rows = tables.map((table) =>
+      read.selectFrom(table).select("client_id").where("client_id", "!=", "stepwise").execute(),
+    );
+    return (await Promise.all(rows)).map(({ length }) => length);
+  }
 });
 
 describe("a revocation of mode stale", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { type TestContext } from "node:test";
 import { hasCode } from "@portcullis/protocol";
 import { SqlRevocationLog } from "../../../src/storage/log/sql-revocation-log.ts";
 import { migrations } from "../../../src/storage/migrations/index.ts";
@@ -10,7 +10,8 @@ import { migrateToLatest } from "../../../src/storage/sqlite/migrate.ts";
 import { GroupCommit } from "../../../src/storage/unit/group-commit.ts";
 import { draft, storageOptions, temporaryFile } from "../temporary-storage.ts";
 
-test("a unit that waits for something foreign is undone, and the others go on", async (t) => {
+/** A unit has 20 ms. */
+async function openCommits(t: TestContext) {
   const file = temporaryFile(t);
   prepareDataFile(file);
   const writer = openWriter(file);
@@ -20,13 +21,12 @@ test("a unit that waits for something foreign is undone, and the others go on", 
   const options = { ...storageOptions(file), dialect: "sqlite", read: db, write: db } as const;
   const log = await SqlRevocationLog.open(options);
   const counters = { units: 0, commits: 0, failedCommits: 0 };
-  const commits = new GroupCommit({
-    connections: [sqliteGroupConnection(writer)],
-    log,
-    counters,
-    unitTimeLimitMs: 20,
-  });
+  const connections = [sqliteGroupConnection(writer)];
+  return { counters, commits: new GroupCommit({ connections, log, counters, unitTimeLimitMs: 20 }) };
+}
 
+test("a unit that waits for something foreign is undone, and the others go on", async (t) => {
+  const { commits, counters } = await openCommits(t);
   const stuck = commits.write(async (transaction) => {
     transaction.append([draft("stuck")]);
     await new Promise(() => undefined);
@@ -35,4 +35,18 @@ test("a unit that waits for something foreign is undone, and the others go on", 
   await assert.rejects(stuck, (error) => hasCode(error, "unit_timed_out"));
   assert.equal((await next).seq, 1);
   assert.deepEqual(counters, { units: 1, commits: 1, failedCommits: 0 });
+});
+
+test("a unit that goes on from step to step has the time for each of them, and others get their turn between", async (t) => {
+  const { commits } = await openCommits(t);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  t.after(() => clearInterval(timer));
+  const began = performance.now();
+  const steps = await commits.write(async ({ nextStep }) => {
+    let steps = 0;
+    for (; performance.now() - began < 100; steps++) await nextStep!();
+    return steps;
+  });
+  assert.ok(steps > 1 && turns > 1, `${steps} steps, ${turns} turns`);
 });
