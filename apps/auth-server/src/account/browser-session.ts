@@ -78,7 +78,7 @@ export class BrowserSessions {
   async #open(
     { request, reply }: Exchange,
     {
-      signedIn: { user, amr },
+      signedIn: { user, amr, passwordMark },
       takesPlaceOf,
       uid,
     }: { signedIn: SignedIn; takesPlaceOf: string | undefined; uid: string | undefined },
@@ -97,6 +97,7 @@ export class BrowserSessions {
       address: this.#clientAddressOf(request),
       takesPlaceOf,
       factorsPassed: true,
+      passwordMark,
     });
     if (!isOpen) return undefined;
     this.#setCookie({ request, reply }, session.jti, new Date(session.exp * 1000));

@@ -1,7 +1,8 @@
 /** The users, in SQL. What an act on one ends is the caller's to end in the same transaction. */
-import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { type Clock, encodeBase64url, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely, Selectable } from "kysely";
 import { isBanned } from "../bans/standing-bans.ts";
+import { hashOfSecret } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -229,14 +230,15 @@ export async function lockActive(
   return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;
 }
 
+/** Names the password that a user has, and tells nothing of it: it goes with a sign-in from the factor to the session. */
+export const passwordMarkOf = (user: Pick<User, "id" | "password_hash">): string =>
+  encodeBase64url(hashOfSecret("password of a user", JSON.stringify([user.id, user.password_hash])));
+
 /** Whether it is the user's still: one that was checked, and changed meanwhile, signs nobody in. The row is locked. */
-export async function hasPassword(
-  { db }: WriteTransaction,
-  id: string,
-  passwordHash: string,
-): Promise<boolean> {
-  const row = await db.selectFrom("users").select("password_hash").where("id", "=", id).executeTakeFirst();
-  return row?.password_hash === passwordHash;
+export async function hasPassword({ db }: WriteTransaction, id: string, mark: string): Promise<boolean> {
+  const query = db.selectFrom("users").select(["id", "password_hash"]).where("id", "=", id);
+  const user = await query.executeTakeFirst();
+  return user !== undefined && passwordMarkOf(user) === mark;
 }
 
 /** What people call the user. There is always one of these. */

@@ -54,8 +54,9 @@ export interface Attempt {
   renewedHash: string | undefined;
   /** Written by `changePassword`. */
   newPassword: { readonly hash: string } | undefined;
-  /** Written by `remember`. */
+  /** Written by `remember`, both of them. */
   deviceToken: string | undefined;
+  passwordMark: string | undefined;
 }
 
 declare const throughAllSteps: unique symbol;
@@ -67,6 +68,8 @@ export interface SignedIn {
   readonly amr: readonly Method[];
   /** By which this device is known from now on. */
   readonly deviceToken: string;
+  /** Of the password that the user had then (`passwordMarkOf`): no session is opened by it once there is another. */
+  readonly passwordMark: string;
 }
 
 export type SignInAnswer =

@@ -7,7 +7,7 @@ import type { Bans } from "../bans/bans.ts";
 import { isWhole } from "../bans/standing-bans.ts";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { hashPassword } from "../people/password-hash.ts";
-import { hasPassword, lockActive, type Users } from "../people/users.ts";
+import { hasPassword, lockActive, passwordMarkOf, type Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -55,6 +55,7 @@ export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignI
     renewedHash: undefined,
     newPassword: undefined,
     deviceToken: undefined,
+    passwordMark: undefined,
   };
   for (const [, step] of steps) {
     const answer = await step(attempt);
@@ -127,16 +128,16 @@ const remember = (options: SignInOptions): Step => {
     const { standing } = attempt.identity!;
     const deviceToken =
       standing.kind === "device" ? standing.token : encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
-    const isStillSo = await storage.write((transaction) =>
+    const passwordMark = await storage.write((transaction) =>
       rememberIn(transaction, attempt, { ...options, deviceToken }),
     );
-    if (!isStillSo) return (await refuse(attempt)) ?? { outcome: "refused" };
-    attempt.deviceToken = deviceToken;
+    if (passwordMark === undefined) return (await refuse(attempt)) ?? { outcome: "refused" };
+    Object.assign(attempt, { deviceToken, passwordMark });
     return undefined;
   };
 };
 
-/** Gives whether the user may still sign in, with the password that was checked. */
+/** Gives the mark of the password; undefined if the user may not sign in any more, or not with the one that was checked. */
 async function rememberIn(
   transaction: WriteTransaction,
   attempt: Attempt,
@@ -148,12 +149,12 @@ async function rememberIn(
     clock,
     deviceToken,
   }: SignInOptions & { readonly deviceToken: string },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const identity = attempt.identity!;
   const { id, password_hash } = identity.owner;
   // Once more: a disabling forgets all places, and a sign-in that it overtook must not bring one back; nor may a password that is not it any more.
-  if (!(await lockActive(transaction, id, wholeSeconds(clock)))) return false;
-  if (!(await hasPassword(transaction, id, password_hash))) return false;
+  if (!(await lockActive(transaction, id, wholeSeconds(clock)))) return undefined;
+  if (!(await hasPassword(transaction, id, passwordMarkOf({ id, password_hash })))) return undefined;
   await guesses.succeeded(transaction, identity);
   const changed = attempt.newPassword;
   if (changed !== undefined) {
@@ -162,17 +163,17 @@ async function rememberIn(
   } else if (attempt.renewedHash !== undefined) {
     await users.renewHash(transaction, id, attempt.renewedHash);
   }
-  const hash = changed?.hash ?? attempt.renewedHash ?? password_hash;
-  const { address } = identity;
-  await knownPlaces.remember(transaction, { id, password_hash: hash }, { deviceToken, address });
-  return true;
+  const owner = { id, password_hash: changed?.hash ?? attempt.renewedHash ?? password_hash };
+  await knownPlaces.remember(transaction, owner, { deviceToken, address: identity.address });
+  return passwordMarkOf(owner);
 }
 
 /** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
-function signedInBy({ identity, passed, deviceToken }: Attempt): SignedIn {
+function signedInBy({ identity, passed, deviceToken, passwordMark }: Attempt): SignedIn {
   const user = identity?.user;
-  if (user === undefined || deviceToken === undefined || passed.length === 0) {
+  const isWhole = deviceToken !== undefined && passwordMark !== undefined && passed.length > 0;
+  if (user === undefined || !isWhole) {
     throw new Error("the steps of signing in ended without a factor that was passed");
   }
-  return { user, deviceToken, amr: [...passed] } as unknown as SignedIn;
+  return { user, deviceToken, passwordMark, amr: [...passed] } as unknown as SignedIn;
 }

@@ -7,7 +7,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 import { createEndSessions } from "../../src/oidc/endings/lineage.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
-import { Users } from "../../src/people/users.ts";
+import { passwordMarkOf, Users } from "../../src/people/users.ts";
 import { Policies } from "../../src/sessions/policies.ts";
 import { SessionLimits } from "../../src/sessions/session-limit.ts";
 import { openStorage } from "../../src/storage/open-storage.ts";
@@ -56,6 +56,7 @@ async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]
   const username = `alice-${overflow.toLowerCase()}`;
   const alice = { username, name: "Alice", password: "a password of alice" };
   const { id: accountId } = await makeUser({ users, storage }, alice);
+  const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
   await storage.write(async (transaction) => {
     const before = await policies.lock(transaction, "default");
     await policies.change(transaction, before, {
@@ -66,7 +67,7 @@ async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]
   const opened = await Promise.all(
     Array.from({ length: SIGN_INS }, async (_, at) => {
       const payload = { uid: newId(), accountId, signInId: newId() };
-      const session = { id: newId(), payload, ttlSeconds: 1000 };
+      const session = { id: newId(), payload, ttlSeconds: 1000, passwordMark };
       return opens(servers[at % 2]!.sessions, session);
     }),
   );

@@ -17,7 +17,7 @@ import { Consents } from "../../src/oidc/state/consents.ts";
 import { GrantStore } from "../../src/oidc/state/grant-store.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
-import { lockActive, Users } from "../../src/people/users.ts";
+import { lockActive, passwordMarkOf, Users } from "../../src/people/users.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
 import { Policies } from "../../src/sessions/policies.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
@@ -352,7 +352,8 @@ test("a user who is disabled at another server while signing in gets no session"
     limits: { async makeRoom() {} },
     endAll: async () => 0,
   });
-  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
+  const passwordMark = passwordMarkOf((await users.findActive(id))!);
+  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000, passwordMark };
   let opening: Promise<[boolean, boolean]> | undefined;
   const outside = AsyncLocalStorage.snapshot();
   await left.write(async (transaction) => {
@@ -391,7 +392,8 @@ test("a user who is banned at another server while signing in gets no session", 
     limits: { async makeRoom() {} },
     endAll: async () => 0,
   });
-  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000 };
+  const passwordMark = passwordMarkOf((await users.findActive(id))!);
+  const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000, passwordMark };
   const forEver = { message: undefined, until: undefined };
   const request = { userId: id, scope: "all", reason: "spam", actor: "admin", ...forEver } as const;
   let opening: Promise<boolean> | undefined;

@@ -151,8 +151,8 @@ async function logIn(options: InteractionOptions, exchange: Exchange): Promise<F
     openingOf(exchange, exchange.interaction.session?.uid),
   );
   if (signedIn !== undefined) {
-    const { user, amr } = signedIn;
-    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr] } });
+    const { user, amr, passwordMark } = signedIn;
+    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr], passwordMark } });
   }
   const path = interactionPath(exchange.interaction.uid);
   options.notices.leave(exchange, path, again);

@@ -76,6 +76,7 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
           replaces: state().replacedSessionId,
           userAgent: Provider.ctx?.get("user-agent"),
           address: Provider.ctx && addressOf(Provider.ctx.req),
+          passwordMark: loginOf(Provider.ctx)?.passwordMark,
         }),
       )),
     /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
@@ -84,6 +85,10 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
     },
   };
 }
+
+/** What the sign-in page has left for the request that comes from it (interaction-routes.ts). */
+const loginOf = (ctx: typeof Provider.ctx) =>
+  ctx?.oidc.result?.login as { readonly passwordMark?: string } | undefined;
 
 async function asLibraryError<T>(work: Promise<T>): Promise<T> {
   try {

@@ -8,7 +8,7 @@
  */
 import type { Clock } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
-import { lockActive } from "../../people/users.ts";
+import { hasPassword, lockActive } from "../../people/users.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import { deviceOf } from "../../sessions/device.ts";
 import type { LastSeen } from "../../sessions/last-seen.ts";
@@ -54,6 +54,8 @@ export interface SaveSession {
    * since. Default: only an id of a request that knows of the newest.
    */
   readonly factorsPassed?: boolean;
+  /** Of the password that was given for it (`SignedIn`). A sign-in that has none, or that of another password, opens nothing. */
+  readonly passwordMark?: string | undefined;
 }
 
 export interface SessionStoreOptions {
@@ -185,6 +187,9 @@ export class SessionStore {
     const view = viewOf(before, session.payload);
     // The password was right, and the user was disabled or banned since: the session would come to life when that is over.
     if (!isActive) return false;
+    // Or it was reset, which ended what was there: this one would outlive it.
+    const isProof = view === "sign_in" || session.passwordMark !== undefined;
+    if (isProof && !(await hasPassword(transaction, accountId!, session.passwordMark ?? ""))) return false;
     if (view === "before_sign_in") return this.#saveLateId(transaction, session);
     const isSignIn = view === "sign_in";
     if (isSignIn) await this.#makeRoom(transaction, session, stored);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Exchange, exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { passwordMarkOf } from "../../../src/people/users.ts";
 import {
   assertRefused,
   begin,
@@ -136,12 +137,14 @@ describe("a user who is disabled", () => {
   it("has no session that a sign-in saves after it", async () => {
     const { sessions } = server.server.oidc;
     const { sub } = (await signIn(server, { credentials: BOB })).claims;
+    const passwordMark = passwordMarkOf((await server.server.people.users.findActive(sub))!);
     await changed("users/bob/disable");
     const uid = "A".repeat(22);
-    const payload = { uid, accountId: sub, loginTs: 1 };
-    await sessions.save({ id: "late", payload, ttlSeconds: 1000 });
+    const late = { id: "late", payload: { uid, accountId: sub, loginTs: 1 }, ttlSeconds: 1000, passwordMark };
+    await sessions.save(late);
     await changed("users/bob/enable");
     assert.equal(await sessions.find("late"), undefined);
+    assert.equal(await sessions.save(late), true, "the disabling alone was in the way");
   });
 
   it("may be named by e-mail address, and by nothing that nobody has", async () => {
