@@ -54,14 +54,15 @@ const role = z
 const ofRole = z.object({ user, role });
 type OfRole = z.output<typeof ofRole>;
 
-const COMMON = { tag: "Roles", scope: API_SCOPES.writeUsers } as const;
+const READING = { tag: "Roles", scope: API_SCOPES.readUsers } as const;
+const CHANGING = { tag: "Roles", scope: API_SCOPES.writeUsers } as const;
 const NOBODY = peopleError.definitions("unknown_subject", "ambiguous_user");
 const NO_ROLE = rolesError.definitions("unknown_role");
 const EXAMPLE = { sub: EXAMPLE_SID, username: "alice", role: ADMINISTRATOR } as const;
 
 const listRoute = ({ users, roles, storage }: RolesRoutesOptions) =>
   declareRoute({
-    ...COMMON,
+    ...READING,
     operationId: "listRolesOfUser",
     method: "GET",
     path: "/users/{user}/roles",
@@ -79,7 +80,7 @@ const listRoute = ({ users, roles, storage }: RolesRoutesOptions) =>
 
 const readRoute = ({ users, roles, storage }: RolesRoutesOptions) =>
   declareRoute({
-    ...COMMON,
+    ...READING,
     operationId: "readRoleOfUser",
     method: "GET",
     path: "/users/{user}/roles/{role}",
@@ -99,7 +100,7 @@ const readRoute = ({ users, roles, storage }: RolesRoutesOptions) =>
 
 const giveRoute = (options: RolesRoutesOptions) =>
   declareRoute({
-    ...COMMON,
+    ...CHANGING,
     operationId: "giveRole",
     method: "PUT",
     path: "/users/{user}/roles/{role}",
@@ -136,7 +137,7 @@ async function give(
 
 const takeRoute = (options: RolesRoutesOptions) =>
   declareEnding({
-    ...COMMON,
+    ...CHANGING,
     operationId: "takeRole",
     method: "DELETE",
     path: "/users/{user}/roles/{role}",

@@ -60,7 +60,8 @@ export interface Calling {
 export async function call(server: ServerUnderTest, path: string, options: Calling = {}): Promise<Exchange> {
   const { issuer } = server;
   const { method = "GET", body, client = "admin", url = issuer } = options;
-  const accessToken = options.token ?? (await machineToken(issuer, client, `${issuer}/api`, "users.write"));
+  const scope = method === "GET" ? "users.read" : "users.write";
+  const accessToken = options.token ?? (await machineToken(issuer, client, `${issuer}/api`, scope));
   return exchange(`${url}/api/v1/${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -18,10 +18,10 @@ Examples:
   portcullis whoami
   portcullis whoami --json
 
-Needs the scope users.write.`;
+Needs the scope users.read.`;
 
 async function whoami(session: Session): Promise<number> {
-  const api = await session.connect("writeUsers");
+  const api = await session.connect("readUsers");
   const { issuer, client, login } = session.settings();
   if (login !== undefined) {
     const { items } = await api.rolesOf(login.subject);
