@@ -129,6 +129,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       blastRadiusOf,
       revoker,
       receipts,
+      authority,
     }),
     usersRoutes({
       users: people.users,
@@ -154,7 +155,6 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
     bansRoutes({
       bans,
       users: people.users,
-      roles,
       apis,
       storage,
       endBelow,

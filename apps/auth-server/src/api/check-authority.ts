@@ -16,26 +16,40 @@ export interface Authority {
 export type RequireOver = (transaction: Pick<WriteTransaction, "db">, userId: string) => Promise<void>;
 
 /** Returns what asks. Who calls is looked at before the transaction, which waits for nothing else. */
-export async function authorityOf(
-  authority: Authority,
-  caller: Pick<Caller, "subject" | "clientId">,
-): Promise<RequireOver> {
+export async function authorityOf(authority: Authority, caller: WhoCalls): Promise<RequireOver> {
   const lacking = await lackingOf(authority, caller);
   return async ({ db }, userId) => {
-    if (lacking.length === 0) return;
-    const role = db.selectFrom("user_roles").select("role").where("user_id", "=", userId).limit(1);
-    if ((await role.executeTakeFirst()) !== undefined) throw administratorNeeded(caller, lacking);
+    const above = await holdingMoreThan(db, lacking, [userId]);
+    if (above.size > 0) throw administratorNeeded(caller, lacking);
   };
 }
+
+/** Returns those of the users who have more than the caller: what opens their accounts is not for him. */
+export async function usersAbove(
+  authority: Authority,
+  caller: WhoCalls,
+): Promise<(db: WriteTransaction["db"], userIds: readonly string[]) => Promise<ReadonlySet<string>>> {
+  const lacking = await lackingOf(authority, caller);
+  return (db, userIds) => holdingMoreThan(db, lacking, userIds);
+}
+
+async function holdingMoreThan(
+  db: WriteTransaction["db"],
+  lacking: readonly string[],
+  userIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (lacking.length === 0 || userIds.length === 0) return new Set();
+  const held = await db.selectFrom("user_roles").select("user_id").where("user_id", "in", userIds).execute();
+  return new Set(held.map(({ user_id: id }) => id));
+}
+
+type WhoCalls = Pick<Caller, "subject" | "clientId">;
 
 /**
  * Throws `administrator_needed` for whoever holds less than an administrator: a client that lacks a scope of the API. A person who
  * gets this far is an administrator (oidc/tokens/api-authentication.ts).
  */
-export async function requireAdministrator(
-  authority: Authority,
-  caller: Pick<Caller, "subject" | "clientId">,
-): Promise<void> {
+export async function requireAdministrator(authority: Authority, caller: WhoCalls): Promise<void> {
   const lacking = await lackingOf(authority, caller);
   if (lacking.length > 0) throw administratorNeeded(caller, lacking);
 }
@@ -43,7 +57,7 @@ export async function requireAdministrator(
 /** The scopes of an administrator that the caller has not. */
 async function lackingOf(
   { clients, apiResource }: Authority,
-  { subject, clientId }: Pick<Caller, "subject" | "clientId">,
+  { subject, clientId }: WhoCalls,
 ): Promise<string[]> {
   if (subject !== undefined) return [];
   const client = await clients.find(clientId);
@@ -51,7 +65,7 @@ async function lackingOf(
   return Object.values(API_SCOPES).filter((scope) => !held.has(scope));
 }
 
-function administratorNeeded({ clientId }: Pick<Caller, "clientId">, lacking: readonly string[]) {
+function administratorNeeded({ clientId }: WhoCalls, lacking: readonly string[]) {
   return rolesError("administrator_needed", {
     text: `The client ${clientId} lacks ${lacking.join(", ")}, and an administrator has every scope of this API: nobody gives or takes what he has not. Call as an administrator, or as a client that has them all. Nothing was changed.`,
   });

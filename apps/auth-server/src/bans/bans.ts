@@ -41,6 +41,12 @@ export interface BanFilters {
   readonly status?: Ban["status"] | undefined;
 }
 
+export interface Lifting {
+  readonly actor: string;
+  /** Throws if this is no user whom the actor may let in again. */
+  readonly requireOver: (transaction: WriteTransaction, userId: string) => Promise<void>;
+}
+
 export class Bans {
   readonly #storage: Storage;
   readonly #clock: Clock;
@@ -88,13 +94,15 @@ export class Bans {
   }
 
   /** Gives whether it stood. One that is over, or was lifted, stays as it is. Throws `unknown_ban`. */
-  lift(id: string, actor: string): Promise<boolean> {
-    return this.#storage.write(async ({ db, lockRows }) => {
+  lift(id: string, { actor, requireOver }: Lifting): Promise<boolean> {
+    return this.#storage.write(async (transaction) => {
+      const { db, lockRows } = transaction;
       const query = db.selectFrom("bans").selectAll().where("id", "=", id);
       const row = await lockRows(query).executeTakeFirst();
       if (row === undefined) return throwUnknown(id);
       const now = wholeSeconds(this.#clock);
       if (statusOf(row, now) !== "standing") return false;
+      await requireOver(transaction, row.user_id);
       await db.updateTable("bans").set({ lifted_at: now, lifted_by: actor }).where("id", "=", id).execute();
       return true;
     });

@@ -10,6 +10,7 @@ import { keepAnAdministrator } from "../../roles/keep-an-administrator.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import type { Change } from "../answer-change.ts";
+import type { RequireOver } from "../check-authority.ts";
 
 export interface BanUserOptions {
   readonly bans: Bans;
@@ -22,15 +23,17 @@ export interface BanUserOptions {
 export interface Banning extends Omit<BanRequest, "userId"> {
   /** A `sub`, a username or an e-mail address. */
   readonly user: string;
+  readonly requireOver: RequireOver;
 }
 
 export async function banUser(
   { bans, users, apis, storage, endBelow }: BanUserOptions,
-  { user, scope, reason, message, until, actor }: Banning,
+  { user, scope, reason, message, until, actor, requireOver }: Banning,
 ): Promise<Change<NewBan>> {
   const { id, appended } = await storage.write(async (transaction) => {
     // Locked, so that a sign-in that is under way comes first, and ends with the others, or comes later, and is refused.
     const { id: userId } = await users.findRow(transaction, user);
+    await requireOver(transaction, userId);
     if (scope === "all") await keepAnAdministrator(transaction, userId);
     if (scope !== "all") await assertThere(transaction, apis, scope);
     const request = { userId, scope, reason, message, until, actor };

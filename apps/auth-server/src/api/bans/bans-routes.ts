@@ -36,15 +36,13 @@ import {
   tryOut,
 } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
-import type { Roles } from "../../roles/roles.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { answerChange } from "../answer-change.ts";
-import { type Authority, requireAdministrator } from "../check-authority.ts";
+import { type Authority, authorityOf } from "../check-authority.ts";
 import { type BanUserOptions, banUser } from "./ban-user.ts";
 
 export interface BansRoutesOptions extends BanUserOptions, TryOutOptions {
   readonly users: Pick<Users, "findNamed" | "findRow" | "search">;
-  readonly roles: Pick<Roles, "isAdministrator">;
   readonly authority: Authority;
   readonly receipts: Receipts;
   readonly clock: Clock;
@@ -158,17 +156,8 @@ async function banningOf(
 ) {
   const { scope, reason, message } = call.body;
   const until = futureOf(call.body.until, options.clock);
-  await assertAuthority(options, call);
-  return { user: call.path.user, scope, reason, message, until, actor: actorOf(call.caller) };
-}
-
-/** Nobody bans an account that may do more than he. */
-async function assertAuthority(
-  { users, roles, storage, authority }: BansRoutesOptions,
-  { path, caller }: Pick<Call<{ readonly user: string }>, "path" | "caller">,
-): Promise<void> {
-  const { id } = await users.findNamed({ db: storage.read }, path.user);
-  if (await roles.isAdministrator(id)) await requireAdministrator(authority, caller);
+  const requireOver = await authorityOf(options.authority, call.caller);
+  return { user: call.path.user, scope, reason, message, until, actor: actorOf(call.caller), requireOver };
 }
 
 /** Seconds. */
@@ -275,7 +264,7 @@ const readRoute = ({ bans }: BansRoutesOptions) =>
     handle: async ({ path }) => ({ status: 200, body: await bans.find(path.id) }),
   });
 
-const liftRoute = ({ bans }: BansRoutesOptions) =>
+const liftRoute = ({ bans, authority }: BansRoutesOptions) =>
   declareRoute({
     tag: TAG,
     operationId: "liftBan",
@@ -299,9 +288,14 @@ const liftRoute = ({ bans }: BansRoutesOptions) =>
         },
       },
     },
-    errors: [...bansError.definitions("unknown_ban"), ...OUTAGES],
+    errors: [
+      ...bansError.definitions("unknown_ban"),
+      ...rolesError.definitions("administrator_needed"),
+      ...OUTAGES,
+    ],
     async handle({ path, caller }) {
-      const changed = await bans.lift(path.id, actorOf(caller));
+      const requireOver = await authorityOf(authority, caller);
+      const changed = await bans.lift(path.id, { actor: actorOf(caller), requireOver });
       return { status: 200, body: { ...(await bans.find(path.id)), changed } };
     },
   });

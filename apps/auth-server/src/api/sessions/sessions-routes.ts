@@ -31,12 +31,14 @@ import {
   type Receipts,
   type Revoker,
 } from "../../revocations/index.ts";
+import { rolesError } from "../../roles/errors.ts";
 import { type EndSessions, endingsOf, type Which } from "../../sessions/end-sessions.ts";
 import { type SessionFilter, type SessionLister, secondsOf } from "../../sessions/session-list.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { answerChange, CHANGE_BODY, changeSchema } from "../answer-change.ts";
+import { type Authority, authorityOf } from "../check-authority.ts";
 
 export interface SessionsRoutesOptions {
   readonly sessions: SessionLister;
@@ -47,6 +49,7 @@ export interface SessionsRoutesOptions {
   readonly blastRadiusOf: BlastRadiusOf;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
+  readonly authority: Authority;
 }
 
 export const sessionsRoutes = (options: SessionsRoutesOptions): readonly DeclaredRoute[] => [
@@ -225,19 +228,24 @@ const renameRoute = (options: SessionsRoutesOptions) =>
     parameters: { path: z.object({ sid }) },
     body: { schema: renameSchema, example: { device: { name: "Work laptop" } }, isMergePatch: true },
     answers: READ_ANSWERS,
-    errors: [...NO_SESSION, ...OUTAGES],
-    async handle({ path, body }) {
-      await options.storage.write(async ({ db }) => {
-        await db
-          .updateTable("oidc_sessions")
-          .set({ device_name: body.device.name })
-          .where("uid", "=", path.sid)
-          .where("account_id", "is not", null)
-          .execute();
+    errors: [...NO_SESSION, ...rolesError.definitions("administrator_needed"), ...OUTAGES],
+    async handle({ path, body, caller }) {
+      const requireOver = await authorityOf(options.authority, caller);
+      await options.storage.write(async (transaction) => {
+        await requireOver(transaction, await ownerOf(transaction, path.sid));
+        const named = transaction.db.updateTable("oidc_sessions").set({ device_name: body.device.name });
+        await named.where("uid", "=", path.sid).execute();
       });
       return answerWith(options, path.sid);
     },
   });
+
+async function ownerOf({ db }: WriteTransaction, uid: string): Promise<string> {
+  const session = db.selectFrom("oidc_sessions").select("account_id").where("uid", "=", uid);
+  const owner = (await session.executeTakeFirst())?.account_id ?? undefined;
+  if (owner === undefined) throw unknownSession(uid);
+  return owner;
+}
 
 const endingOf = (key: string) => ({ scope: "session", key, mode: "kill", reason: "kicked" }) as const;
 

@@ -10,11 +10,13 @@ import { listUsers, type UserPlace } from "../../people/search-users.ts";
 import { fieldsOf, type User } from "../../people/users.ts";
 import { OUTAGES } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { type Authority, usersAbove } from "../check-authority.ts";
 import { NDJSON } from "./import.ts";
 
 export interface ExportOptions {
   readonly storage: Storage;
   readonly log: Pick<Log, "error">;
+  readonly authority: Authority;
 }
 
 const USERS_PER_STEP = 200;
@@ -27,7 +29,7 @@ export const exportRoute = (options: ExportOptions): DeclaredRoute =>
     path: "/users/export",
     summary: "Export all users: a JSON text a line, as an import takes it",
     description:
-      "Whoever is created, renamed or deleted meanwhile may be missing, or come as of before. `secrets=true` adds password hashes and imported credentials, and needs the scope `users.write` as well.",
+      "Whoever is created, renamed or deleted meanwhile may be missing, or come as of before. `secrets=true` adds password hashes and imported credentials, and needs the scope `users.write` as well. Those of an administrator are for administrators, and for clients that have every scope of this API: other clients get `secretsWithheld` in their place, which no import takes.",
     scope: API_SCOPES.readUsers,
     parameters: {
       query: z.strictObject({
@@ -48,9 +50,12 @@ export const exportRoute = (options: ExportOptions): DeclaredRoute =>
     errors: [...peopleError.definitions("secrets_need_write"), ...OUTAGES],
     async handle({ query: { secrets }, caller }) {
       if (secrets && !mayWrite(caller)) throw peopleError("secrets_need_write");
+      const toLines = secrets
+        ? withSecrets(options.storage, await usersAbove(options.authority, caller))
+        : async (users: readonly User[]) => users.map(lineOf);
       // Before the answer begins: an outage is told as one.
       const first = await page(options.storage, undefined);
-      return { status: 200, stream: (response) => void exportAll(options, { first, secrets, response }) };
+      return { status: 200, stream: (response) => void exportAll(options, { first, toLines, response }) };
     },
   });
 
@@ -65,19 +70,18 @@ const page = (storage: Storage, after: UserPlace | undefined) =>
 
 interface Exporting {
   readonly first: Awaited<ReturnType<typeof page>>;
-  readonly secrets: boolean;
+  readonly toLines: (users: readonly User[]) => Promise<object[]>;
   readonly response: ServerResponse;
 }
 
 async function exportAll(
   { storage, log }: ExportOptions,
-  { first, secrets, response }: Exporting,
+  { first, toLines, response }: Exporting,
 ): Promise<void> {
   response.writeHead(200, { "content-type": NDJSON, "cache-control": "no-store" });
   try {
     for (let users = first; users.length > 0 && !response.destroyed; ) {
-      const lines = secrets ? await withSecrets(storage, users) : users.map(lineOf);
-      const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+      const text = (await toLines(users)).map((line) => `${JSON.stringify(line)}\n`).join("");
       if (!response.write(text)) await Promise.race([once(response, "drain"), once(response, "close")]);
       const { found_by: key, id: sub } = users.at(-1)!;
       users = users.length < USERS_PER_STEP ? [] : await page(storage, { key, sub });
@@ -96,14 +100,23 @@ const lineOf = (user: User) => ({
   status: user.disabled_at === null ? "active" : "disabled",
 });
 
-async function withSecrets({ read }: Storage, users: readonly User[]) {
-  const credentials = await credentialsOf(
-    read,
-    users.map(({ id }) => id),
-  );
-  return users.map((user) => {
-    const { passkey: passkeys, ...others } = credentials.get(user.id) ?? {};
-    const hash = user.password_hash === null ? {} : { passwordHash: user.password_hash };
-    return { ...lineOf(user), ...hash, ...others, ...(passkeys === undefined ? {} : { passkeys }) };
-  });
+/** With a hash, a password is guessed without asking this server: whoever could not set it does not get it, and reads that he did not. */
+const withSecrets =
+  ({ read }: Storage, aboveCaller: Awaited<ReturnType<typeof usersAbove>>): Exporting["toLines"] =>
+  async (users) => {
+    const subs = users.map(({ id }) => id);
+    const [credentials, above] = [await credentialsOf(read, subs), await aboveCaller(read, subs)];
+    return users.map((user) =>
+      above.has(user.id)
+        ? { ...lineOf(user), secretsWithheld: true }
+        : { ...lineOf(user), ...secretsOf(user, credentials.get(user.id)) },
+    );
+  };
+
+type Credentials = Awaited<ReturnType<typeof credentialsOf>>;
+
+function secretsOf({ password_hash }: User, credentials: ReturnType<Credentials["get"]>) {
+  const { passkey: passkeys, ...others } = credentials ?? {};
+  const hash = password_hash === null ? {} : { passwordHash: password_hash };
+  return { ...hash, ...others, ...(passkeys === undefined ? {} : { passkeys }) };
 }
