@@ -140,8 +140,15 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "signed-in-by-no-factor",
     says: "a table of steps that lost its factor signs everybody in",
     file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
-    edits: [[" || passed.length === 0", ""]],
+    edits: [[" && passed.length > 0", ""]],
     tests: ["apps/auth-server/test/sign-in/sign-in.test.ts"],
+  },
+  {
+    name: "password-of-before-opens-a-session",
+    says: "a sign-in that was under way when the password was reset outlives the reset",
+    file: "apps/auth-server/src/oidc/state/session-store.ts",
+    edits: [[`const isProof = view === "sign_in" ||`, "const isProof = false &&"]],
+    tests: ["apps/auth-server/test/sign-in/password-reset.test.ts"],
   },
   {
     name: "disabled-user-signs-in",
