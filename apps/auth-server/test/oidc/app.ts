@@ -24,6 +24,7 @@ export interface Claims {
   aud: string;
   scope: string;
   client_id: string;
+  auth_time: number;
 }
 
 export interface Attempt {

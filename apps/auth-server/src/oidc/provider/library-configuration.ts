@@ -96,6 +96,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, lifeOf: lifetimes.leftOf }),
     extraTokenClaims: async (ctx, token) => ({
       ...(await claimsOfApi(ctx, token, options)),
+      ...signInClaims(ctx),
       ...(await revocableClaims(ctx, token, options)),
     }),
     formats: { customizers: { jwt: putScopeLeft } },
@@ -215,6 +216,16 @@ async function claimsOfApi(
   if (Object.keys(api.claims).length === 0) return {};
   const user = await users.findActive(accountId);
   return user === undefined ? {} : apiClaims(api, user);
+}
+
+/**
+ * When the person has signed in (RFC 9068, section 2.2.1): as the code says it, and the refresh token from then on. A refresh is no
+ * sign-in, so that whoever asks for a fresh one (RFC 9470) is not satisfied by it.
+ */
+function signInClaims({ oidc }: KoaContextWithOIDC): { readonly auth_time?: number } {
+  const { AuthorizationCode: code, RefreshToken: refreshToken } = oidc.entities;
+  const authTime = code?.authTime ?? refreshToken?.authTime;
+  return authTime === undefined ? {} : { auth_time: authTime };
 }
 
 /** Called for every access token that is made: see issuing-phase.ts. */

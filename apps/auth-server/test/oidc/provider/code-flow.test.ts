@@ -113,6 +113,18 @@ describe("authorization code with PKCE", () => {
     assert.notEqual(next.refresh_token, first.refresh_token);
   });
 
+  it("says when the person has signed in: a refresh is no sign-in, and one that max_age asks for is", async () => {
+    const { browser, refresh_token, claims } = await signIn(server);
+    server.advance(600_000);
+    const refreshed = claimsOf(ok(await refresh(server.issuer, refresh_token)).access_token);
+    assert.deepEqual([refreshed.auth_time, refreshed.sid], [claims.auth_time, claims.sid]);
+    const silent = await signIn(server, { browser });
+    assert.equal(silent.claims.auth_time, claims.auth_time);
+    const again = await signIn(server, { browser, parameters: { max_age: "300" } });
+    assert.ok(again.claims.auth_time >= claims.auth_time + 600, `${again.claims.auth_time}`);
+    assert.equal(again.claims.sid, claims.sid);
+  });
+
   it("refuses a resource that the client is not configured for", async () => {
     const parameters = { resource: "https://billing.portcullis.example" };
     const page = await new PlainBrowser().open(begin(server.issuer, parameters).url, ({ href }) =>
