@@ -1,12 +1,15 @@
 import type { ErrorDefinition, RevocableClaims } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type CallerRefusal, type ErrorForm, sendRefusal } from "./error-forms.ts";
+import { httpApiError } from "./errors.ts";
 
 /** Who calls the API: the part of the guard's Principal that is needed here. */
 export interface Caller {
   readonly clientId: string;
   /** The person for whom the client calls; absent when it calls for itself. */
   readonly subject?: string;
+  /** Seconds: when the person has signed in (`auth_time`); absent when the token does not say. */
+  readonly signedInAt?: number;
   /** Seconds: a stream does not outlive the token that opened it. */
   readonly expiresAt: number;
   readonly claims: RevocableClaims;
@@ -41,13 +44,48 @@ export const CALLER_ERRORS: readonly ErrorDefinition[] = [
   },
 ];
 
-/** Refuses, before the body is read, whoever may not do what the scope allows. */
-export function requireScope(authenticate: Authenticate, scope: string, form: ErrorForm) {
+/** Whether a sign-in at this time (seconds) is at most so many seconds ago. */
+export type IsFresh = (signedInAt: number, maxAgeSeconds: number) => boolean;
+
+/** A route that asks for a fresh sign-in, and who says whether one is. */
+export interface FreshSignIn {
+  readonly maxAgeSeconds: number;
+  readonly isFresh: IsFresh;
+}
+
+export interface RequiredOfCaller {
+  readonly authenticate: Authenticate;
+  readonly scope: string;
+  readonly form: ErrorForm;
+  readonly fresh: FreshSignIn | undefined;
+}
+
+/** Refuses, before the body is read, whoever may not do what the scope allows, and whoever has signed in too long ago. */
+export function requireCaller({ authenticate, scope, form, fresh }: RequiredOfCaller) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const judged = await authenticate(request, scope);
     if ("refusal" in judged) return sendRefusal(reply, judged.refusal, form);
+    if (fresh !== undefined && !isSignedInFreshly(judged.caller, fresh))
+      return sendRefusal(reply, signInTooOld(fresh), form);
     request.setDecorator("caller", judged.caller);
     return undefined;
+  };
+}
+
+/** Fails closed: a token that does not say when, is of a sign-in that nobody knows the age of. */
+const isSignedInFreshly = ({ signedInAt }: Caller, { maxAgeSeconds, isFresh }: FreshSignIn): boolean =>
+  signedInAt !== undefined && isFresh(signedInAt, maxAgeSeconds);
+
+/** RFC 9470, section 3: the app sends the person to sign in again, with this `max_age`. */
+function signInTooOld({ maxAgeSeconds }: FreshSignIn): CallerRefusal {
+  const [{ code, status, text }] = httpApiError.definitions("insufficient_user_authentication") as [
+    ErrorDefinition,
+  ];
+  const challenge = `Bearer error="${code}", error_description="${text}", max_age="${maxAgeSeconds}"`;
+  return {
+    status,
+    headers: { "www-authenticate": challenge },
+    body: { error: code, error_description: text },
   };
 }
 

@@ -12,6 +12,7 @@ export function checkDeclaration(route: DeclaredRoute): void {
     ...parameterProblems(route),
     ...exampleProblems(route),
     ...repetitionProblems(route),
+    ...signInProblems(route),
   ];
   if (problems.length === 0) return;
   const text = `${route.method} ${route.path || "/"} (${route.operationId}): ${problems.join("; ")}.`;
@@ -49,6 +50,11 @@ function repetitionProblems({ isRepeatable = false, method, scope, answers }: De
       : ["it is repeatable, and has an answer that is no JSON"]),
   ];
 }
+
+const signInProblems = ({ scope, maxSignInAgeSeconds }: DeclaredRoute): string[] =>
+  maxSignInAgeSeconds === undefined || scope !== ANYBODY
+    ? []
+    : ["it asks for a fresh sign-in, and nobody has signed in without a token"];
 
 const metaOf = (schema: unknown) => (schema as z.ZodType).meta();
 

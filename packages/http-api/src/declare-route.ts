@@ -86,6 +86,8 @@ export interface RouteDeclaration<
   readonly description?: string;
   /** Scope that the caller's token must have. */
   readonly scope: string | typeof ANYBODY;
+  /** How long ago the person may have signed in: else the caller is challenged to have the person sign in again (RFC 9470). */
+  readonly maxSignInAgeSeconds?: number;
   /** Of strings, as they come. A part that is not declared is not looked at. */
   readonly parameters?: { readonly path?: Path; readonly query?: Query; readonly headers?: Headers };
   readonly body?: {

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { httpApiError } from "./errors.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
+import { RetryLaterError } from "./retry-later.ts";
 
 /** An error as its caller may see it. */
 interface PublicError {
@@ -138,7 +139,8 @@ export function createErrorHandler({ form, log }: ErrorHandlerOptions) {
     const shown = publicErrorOf(error);
     if (shown.status >= 500)
       log[levelOfFailure(error)]({ event: "request_failed", route: request.routeOptions.url, error });
-    if (isWorthAnotherTry(shown)) reply.header("retry-after", "1");
+    const seconds = error instanceof RetryLaterError ? error.retryAfterSeconds : 1;
+    if (isWorthAnotherTry(shown)) reply.header("retry-after", String(seconds));
     return send(reply.code(shown.status), form, form.bodyOf(shown));
   };
 }

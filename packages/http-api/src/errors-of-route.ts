@@ -20,8 +20,11 @@ export function commonErrorsOf(route: DeclaredRoute): readonly ErrorDefinition[]
 }
 
 /** Refusals of the caller, which RFC 6750 words. */
-export const callerErrorsOf = ({ scope }: DeclaredRoute): readonly ErrorDefinition[] =>
-  scope === ANYBODY ? [] : CALLER_ERRORS;
+export function callerErrorsOf({ scope, maxSignInAgeSeconds }: DeclaredRoute): readonly ErrorDefinition[] {
+  if (scope === ANYBODY) return [];
+  if (maxSignInAgeSeconds === undefined) return CALLER_ERRORS;
+  return [...CALLER_ERRORS, ...httpApiError.definitions("insufficient_user_authentication")];
+}
 
 const UNREADABLE_BODY: readonly ErrorDefinition[] = [
   { code: "invalid_request", status: 413, text: "Request body is too large" },

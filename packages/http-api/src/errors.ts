@@ -2,6 +2,10 @@ import { errorsOf } from "@portcullis/protocol";
 
 export const httpApiError = errorsOf({
   invalid_request: { status: 400, text: "The request has problems." },
+  insufficient_user_authentication: {
+    status: 401,
+    text: "The person has signed in too long ago for this. Send the person to sign in again, with the max_age of the challenge, and call with the new token.",
+  },
   not_found: { status: 404, text: "There is nothing at this path." },
   method_not_allowed: { status: 405, text: "This path has other methods: those that Allow names." },
   precondition_failed: {

@@ -1,4 +1,4 @@
-export { type Authenticate, actorOf, CALLER_ERRORS, type Caller } from "./caller.ts";
+export { type Authenticate, actorOf, CALLER_ERRORS, type Caller, type IsFresh } from "./caller.ts";
 export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
 export { declareEnding } from "./declare-ending.ts";
@@ -33,3 +33,4 @@ export {
 export { ETAG, etagOf, IF_MATCH, type IfMatch, requireMatch } from "./preconditions.ts";
 export { type Problem, ProblemsError } from "./problems.ts";
 export { refuseMethodsBut, refuseUnknownPaths } from "./refuse-elsewhere.ts";
+export { RetryLaterError } from "./retry-later.ts";

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type Authenticate, callerOf, requireScope } from "./caller.ts";
+import { type Authenticate, callerOf, type IsFresh, requireCaller } from "./caller.ts";
 import { checkDeclaration } from "./check-declaration.ts";
 import { checkInput } from "./check-input.ts";
 import {
@@ -29,6 +29,8 @@ export interface MountOptions extends ErrorHandlerOptions {
   readonly authenticate: Authenticate;
   /** Needed where a route is repeatable. */
   readonly idempotencyKeys?: IdempotencyKeys | undefined;
+  /** Needed where a route asks for a fresh sign-in. */
+  readonly isFresh?: IsFresh | undefined;
 }
 
 /** A declaration as it is mounted: with the form that its errors have there. */
@@ -57,28 +59,26 @@ export function declaredRoutes(routes: readonly DeclaredRoute[], options: MountO
 export function mountRoutes(
   app: FastifyInstance,
   routes: readonly DeclaredRoute[],
-  { authenticate, form, idempotencyKeys }: Omit<MountOptions, "log">,
+  { authenticate, form, idempotencyKeys, isFresh }: Omit<MountOptions, "log">,
 ): void {
   app.decorateRequest("caller");
   const uploads = [...new Set(routes.flatMap(({ upload }) => upload?.mediaType ?? []))];
   readJsonOnly(app, uploads);
   const mediaTypes = [JSON_TYPE, MERGE_PATCH_TYPE, ...uploads];
   for (const route of routes)
-    mountRoute(app, { authenticate, idempotencyKeys, mediaTypes, declaration: { route, form } });
+    mountRoute(app, { authenticate, idempotencyKeys, isFresh, mediaTypes, declaration: { route, form } });
   refuseOtherMethods(app, routes);
 }
 
-interface MountedParts extends Pick<MountOptions, "authenticate" | "idempotencyKeys"> {
+interface MountedParts extends Pick<MountOptions, "authenticate" | "idempotencyKeys" | "isFresh"> {
   /** Of all routes of the mount. */
   readonly mediaTypes: readonly string[];
   readonly declaration: MountedDeclaration;
 }
 
-function mountRoute(
-  app: FastifyInstance,
-  { authenticate, idempotencyKeys, mediaTypes, declaration }: MountedParts,
-): void {
-  const { route, form } = declaration;
+function mountRoute(app: FastifyInstance, parts: MountedParts): void {
+  const { idempotencyKeys, mediaTypes, declaration } = parts;
+  const { route } = declaration;
   checkDeclaration(route);
   const answer = answering(declaration, idempotencyKeys);
   app.route({
@@ -86,10 +86,19 @@ function mountRoute(
     url: urlOf(route.path),
     exposeHeadRoute: false,
     config: { declaration },
-    ...(route.scope === ANYBODY ? {} : { onRequest: requireScope(authenticate, route.scope, form) }),
+    ...callerRequired(parts),
     preParsing: refuseOtherTypes(mediaTypesOf(route), mediaTypes),
     handler: async (request, reply) => give(reply, await answer(request, reply), route),
   });
+}
+
+function callerRequired({ authenticate, isFresh, declaration: { route, form } }: MountedParts) {
+  const { scope, maxSignInAgeSeconds: maxAgeSeconds } = route;
+  if (scope === ANYBODY) return {};
+  if (maxAgeSeconds === undefined)
+    return { onRequest: requireCaller({ authenticate, scope, form, fresh: undefined }) };
+  if (isFresh === undefined) throw partMissing(route, "asks for a fresh sign-in", "isFresh");
+  return { onRequest: requireCaller({ authenticate, scope, form, fresh: { maxAgeSeconds, isFresh } }) };
 }
 
 const JSON_TYPE = "application/json";
@@ -105,7 +114,7 @@ type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<Given
 function answering({ route, form }: MountedDeclaration, keys: IdempotencyKeys | undefined): Answering {
   if (route.isRepeatable !== true)
     return async (request, reply) => route.handle(readCall(route, request, reply).call);
-  if (keys === undefined) throw keysMissing(route);
+  if (keys === undefined) throw partMissing(route, "is repeatable", "idempotencyKeys");
   return async (request, reply) => {
     const { call, key } = readCall(route, request, reply);
     const make = () => route.handle(call);
@@ -119,10 +128,8 @@ function answering({ route, form }: MountedDeclaration, keys: IdempotencyKeys | 
   };
 }
 
-const keysMissing = ({ operationId }: DeclaredRoute) =>
-  httpApiError("route_not_declared", {
-    text: `${operationId} is repeatable, and its mount has no idempotencyKeys.`,
-  });
+const partMissing = ({ operationId }: DeclaredRoute, what: string, part: keyof MountOptions) =>
+  httpApiError("route_not_declared", { text: `${operationId} ${what}, and its mount has no ${part}.` });
 
 interface ReadCall {
   readonly call: Call;

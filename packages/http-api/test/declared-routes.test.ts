@@ -13,6 +13,7 @@ import {
   type MountOptions,
   OAUTH_ERROR,
   PROBLEM_DETAILS,
+  RetryLaterError,
 } from "../src/index.ts";
 
 const shopError = errorsOf({
@@ -62,7 +63,9 @@ const authenticate: Authenticate = async (request, scope) => {
   const clientId = request.headers.authorization?.split(" ")[1];
   if (clientId === undefined) return refused(401, "missing_token");
   if (scope !== "orders.write") return refused(403, "insufficient_scope");
-  return { caller: { clientId, expiresAt: 2e9, claims: {} as never } };
+  const signedInAt = request.headers["signed-in-at"];
+  const caller = { clientId, expiresAt: 2e9, claims: {} as never };
+  return { caller: signedInAt === undefined ? caller : { ...caller, signedInAt: Number(signedInAt) } };
 };
 
 const refused = (status: number, error: string) => ({
@@ -86,6 +89,8 @@ interface Shop {
 }
 type Answer = Awaited<ReturnType<FastifyInstance["inject"]>>;
 
+const NOW = 1_000_000;
+
 function openShop(form: ErrorForm, routes: readonly DeclaredRoute[] = [changeOrder]): Shop {
   const app = Fastify();
   const told: Shop["told"] = [];
@@ -93,9 +98,8 @@ function openShop(form: ErrorForm, routes: readonly DeclaredRoute[] = [changeOrd
     warn: ({ error }) => told.push(["warn", error]),
     error: ({ error }) => told.push(["error", error]),
   };
-  app.register(declaredRoutes(routes, { authenticate, form, log }), {
-    prefix: "/shop",
-  });
+  const isFresh: MountOptions["isFresh"] = (signedInAt, maxAgeSeconds) => NOW - signedInAt <= maxAgeSeconds;
+  app.register(declaredRoutes(routes, { authenticate, form, log, isFresh }), { prefix: "/shop" });
   return {
     app,
     told,
@@ -292,6 +296,11 @@ describe("a declaration that is not whole", () => {
       /id has no example/,
     ],
     [
+      "asks for a fresh sign-in, and for no token",
+      { scope: ANYBODY, maxSignInAgeSeconds: 300 },
+      /nobody has signed in without a token/,
+    ],
+    [
       "has a wrong example of its body",
       { body: { ...body!, example: { count: "2" } } },
       /example of its body/,
@@ -355,4 +364,45 @@ describe("what no route declares", () => {
     assert.equal(refused.headers.allow, "POST, GET");
     assert.equal((await app.inject({ url: "/shop/orders/import" })).statusCode, 401);
   });
+});
+
+describe("a route that asks for a fresh sign-in", () => {
+  const fresh: DeclaredRoute = { ...changeOrder, maxSignInAgeSeconds: 300 };
+
+  for (const form of [PROBLEM_DETAILS, OAUTH_ERROR]) {
+    it(`challenges whoever has signed in too long ago, before the body is read (${form.mediaType})`, async () => {
+      const { change } = openShop(form, [fresh]);
+      const old = await change({ body: "{", headers: { "signed-in-at": String(NOW - 301) } });
+      assert.equal(old.statusCode, 401);
+      assert.equal(old.json().error, "insufficient_user_authentication");
+      assert.match(
+        String(old.headers["www-authenticate"]),
+        /^Bearer error="insufficient_user_authentication", error_description="[^"]+", max_age="300"$/,
+      );
+      const { statusCode } = await change({ headers: { "signed-in-at": String(NOW - 300) } });
+      assert.equal(statusCode, 200);
+    });
+  }
+
+  it("challenges whoever does not say when, and names other causes first", async () => {
+    const { change } = openShop(PROBLEM_DETAILS, [fresh]);
+    assert.equal((await change()).json().code, "insufficient_user_authentication");
+    assert.equal((await change({ headers: { authorization: "" } })).json().code, "missing_token");
+  });
+
+  it("is not mounted where nobody says what is fresh", async () => {
+    const log = { warn() {}, error() {} };
+    const app = Fastify();
+    app.register(declaredRoutes([fresh], { authenticate, form: PROBLEM_DETAILS, log }), { prefix: "/shop" });
+    await assert.rejects(async () => app.ready(), { code: "route_not_declared" });
+  });
+});
+
+it("a refusal that knows when to come again says so", async () => {
+  const closed = shopError.definitions("shop_closed")[0]!;
+  const { change } = openShop(PROBLEM_DETAILS, [
+    { ...changeOrder, handle: () => Promise.reject(new RetryLaterError(closed, 42)) },
+  ]);
+  const { statusCode, headers } = await change();
+  assert.deepEqual([statusCode, headers["retry-after"]], [503, "42"]);
 });
