@@ -9,6 +9,7 @@ import { ensurePrograms } from "./debian-packages.ts";
 import { unfitMutants } from "./mutants/fits.ts";
 import { MUTANTS } from "./mutants/list.ts";
 import type { Mutant } from "./mutants/mutant.ts";
+import { mistypes } from "./mutants/types.ts";
 import { usageOf } from "./usage.ts";
 import { root } from "./workspace.ts";
 
@@ -35,7 +36,7 @@ if (values.help) {
 }
 
 async function runAll(mutants: readonly Mutant[]): Promise<number> {
-  const unfit = unfitMutants(undefined, mutants);
+  const unfit = [...unfitMutants(undefined, mutants), ...mistypes(undefined, mutants)];
   if (unfit.length > 0) {
     console.error(unfit.join("\n"));
     return 1;

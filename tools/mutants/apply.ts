@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { configureGlobal } from "fast-check";
 import { root } from "../workspace.ts";
 import { MUTANTS } from "./list.ts";
+import { mutated } from "./mutant.ts";
 
 // That a property fails is all that is asked here; to look for its smallest counterexample can take minutes.
 configureGlobal({ endOnFailure: true });
@@ -21,10 +22,6 @@ registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
     if (url !== target) return loaded;
-    const source = mutant.edits.reduce(
-      (text, [found, instead]) => text.replace(found, () => instead),
-      String(loaded.source),
-    );
-    return { ...loaded, source };
+    return { ...loaded, source: mutated(String(loaded.source), mutant) };
   },
 });

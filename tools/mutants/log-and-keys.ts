@@ -18,7 +18,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     edits: [
       [
         `await lockRows(\n    db.selectFrom`,
-        `await ((query: ReturnType<typeof lockRows>) => query)(\n    db.selectFrom`,
+        `await (<Query>(query: Query): Query => query)(\n    db.selectFrom`,
       ],
     ],
     tests: ["apps/auth-server/test/storage/postgres-conformance.test.ts"],
@@ -101,7 +101,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     return {`,
         `if (next !== undefined)
     await transaction.db.deleteFrom("oidc_signing_keys").where("kid", "=", next.kid).execute();
-  return {`,
+  if (next === undefined || at >= 0)
+    return {`,
       ],
     ],
     tests: ["apps/auth-server/test/keys/next-key.test.ts"],

@@ -10,3 +10,7 @@ export interface Mutant {
   /** Test files of which at least one must fail. */
   readonly tests: readonly string[];
 }
+
+/** The source with the mistake in it. */
+export const mutated = (source: string, { edits }: Mutant): string =>
+  edits.reduce((text, [found, instead]) => text.replace(found, () => instead), source);

@@ -133,7 +133,9 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "signature-unchecked",
     says: "whoever can write to Redis can invent revocations and hide them",
     file: CHECK_BATCH,
-    edits: [[`if (verifyHead === undefined) return;`, `if (verifyHead !== undefined) return;`]],
+    edits: [
+      [`if (verifyHead === undefined) return;`, `if (verifyHead === undefined || jws !== undefined) return;`],
+    ],
     tests: REPLICA_TESTS,
   },
   {
