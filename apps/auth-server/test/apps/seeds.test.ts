@@ -34,7 +34,7 @@ const askAs = (client: string) =>
     { authorization: basicOf(client) },
   );
 
-/** SQLite is for one server: on-postgres.test.ts runs this again. */
+/** SQLite is for one server: on-postgres runs this again. */
 const ONE_SERVER = process.env.PORTCULLIS_TEST_POSTGRES === undefined;
 
 describe("apps and APIs of the configuration file", () => {

@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   };
 }
 
-/** Set by on-postgres.test.ts, which runs these tests again on PostgreSQL. */
+/** Set by on-postgres, which runs these tests again on PostgreSQL. */
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
 
 async function databaseOf(): Promise<{ database?: { kind: "postgres"; url: string; poolSize: number } }> {

@@ -1,0 +1,3 @@
+import { testOnPostgres } from "./run-batteries.ts";
+
+testOnPostgres("signing-in-and-out");
