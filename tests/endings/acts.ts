@@ -52,6 +52,20 @@ export const ACTS: Readonly<Record<string, Act>> = {
     ends: ["laptop", "other"],
     reason: "kicked",
   },
+  /** The sign-in of one device is older than the policy lets it be. */
+  changePolicy: {
+    async does({ phone }, _names, { server }) {
+      await server.server.storage.write(async ({ db }) => {
+        const session = db
+          .updateTable("oidc_sessions")
+          .set((eb) => ({ auth_time: eb("auth_time", "-", 90_000) }));
+        await session.where("uid", "=", phone.claims.sid).execute();
+      });
+      return api("PATCH", "policies/default", { idleSeconds: 80_000, absoluteSeconds: 86_400 });
+    },
+    ends: ["phone"],
+    reason: "revoked",
+  },
   disableUser: {
     does: (_cast, { victim }) => api("POST", `users/${victim}/disable`),
     ends: ofVictim,

@@ -119,7 +119,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   const { maxAccessTokenLifetimeSeconds } = configuration;
   const features = [
     keysRoutes({ ring, revoker, receipts }),
-    policiesRoutes({ policies: parts.policies, storage }),
+    policiesRoutes({ policies: parts.policies, storage, blastRadiusOf, receipts }),
     sessionsRoutes({
       sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
       endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),

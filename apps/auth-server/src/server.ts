@@ -364,9 +364,10 @@ async function openRows(
   const users = new Users({ storage, clock, randomBytes });
   const roles = new Roles({ storage, clock });
   const bans = new Bans({ storage, clock, times, randomBytes });
-  const policies = await Policies.open({ storage, clock });
+  const endAll = createEndAllOf(clock);
+  const policies = await Policies.open({ storage, clock, endAll });
   const lastSeen = new LastSeen({ storage, clock });
-  const limits = new SessionLimits({ clock, policies, endAll: createEndAllOf(clock) });
+  const limits = new SessionLimits({ clock, policies, endAll });
   // After the app has closed: its last requests are visits too.
   started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));
   return { apis, clients, clientSecrets, users, roles, bans, policies, lastSeen, limits };

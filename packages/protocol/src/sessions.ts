@@ -91,3 +91,10 @@ export type PolicySettings = z.infer<typeof policySettingsSchema>;
 
 export const policySchema = z.object({ name: z.string(), ...policySettingsSchema.shape });
 export type PolicyEntry = z.infer<typeof policySchema>;
+
+/** Answer of `PATCH /policies/{name}`. */
+export const changedPolicySchema = policySchema.extend({
+  receipt: receiptSchema
+    .optional()
+    .describe("Of the sessions that the change has ended. Absent when it ends nothing."),
+});

@@ -1,13 +1,13 @@
 /** How long sessions live, and how many there may be: one policy, `default`, until organizations have their own. */
 import type { Clock, PolicySettings } from "@portcullis/protocol";
-import { type Kysely, type Selectable, sql } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { PoliciesTable } from "../storage/tables/sessions.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { type EndAll, endRunOut, type RunOut, settleRunOut } from "./end-run-out.ts";
 import { sessionsError } from "./errors.ts";
-import { isLive } from "./live-sessions.ts";
 
 export type SessionLimit = NonNullable<PolicySettings["sessionLimit"]>;
 
@@ -21,6 +21,14 @@ const NAME = "default";
 export interface PoliciesOptions {
   readonly storage: Storage;
   readonly clock: Clock;
+  /** Ends these and all below them. */
+  readonly endAll: EndAll;
+}
+
+export interface PolicyChange {
+  readonly before: Policy;
+  readonly after: PolicySettings;
+  readonly actor: string;
 }
 
 export class Policies {
@@ -52,20 +60,28 @@ export class Policies {
     return readPolicy(db, name, lockRows);
   }
 
-  /** Shorter times count at once for the sessions that there are; longer ones bring none back that was over by then. */
-  async change(transaction: WriteTransaction, before: Policy, after: PolicySettings): Promise<Policy> {
-    const now = wholeSeconds(this.#options.clock);
-    if (after.idleSeconds > before.idleSeconds || after.absoluteSeconds > before.absoluteSeconds)
-      await settleOver(transaction, now);
+  /** Shorter times count at once: what is over by them ends. Longer ones bring nothing back that was over by then. */
+  async change(
+    transaction: WriteTransaction,
+    { before, after, actor }: PolicyChange,
+  ): Promise<RunOut & { readonly policy: Policy }> {
+    const { clock, endAll } = this.#options;
+    const now = wholeSeconds(clock);
+    const isOtherLife =
+      after.idleSeconds !== before.idleSeconds || after.absoluteSeconds !== before.absoluteSeconds;
+    if (isOtherLife) await settleRunOut(transaction, now);
     const revision = before.revision + 1;
     await transaction.db
       .updateTable("policies")
       .set({ ...columnsOf(after), revision, changed_at: now })
       .where("name", "=", before.name)
       .execute();
-    return { ...after, name: before.name, revision };
+    const policy = { ...after, name: before.name, revision };
+    return { policy, ...(isOtherLife ? await endRunOut(transaction, { now, endAll, actor }) : NOTHING) };
   }
 }
+
+const NOTHING: RunOut = { ended: 0, appended: undefined };
 
 type PolicyQuery = ReturnType<typeof policyQuery>;
 
@@ -103,15 +119,3 @@ const columnsOf = ({ idleSeconds, absoluteSeconds, sessionLimit }: PolicySetting
   limit_per: sessionLimit?.per ?? null,
   limit_overflow: sessionLimit?.overflow ?? null,
 });
-
-/** In one statement: writes down which sessions are over by the policy of before, while that still says so. */
-async function settleOver({ db }: WriteTransaction, now: number): Promise<void> {
-  await db
-    .updateTable("oidc_sessions")
-    .set({ expires_at: now })
-    .where("account_id", "is not", null)
-    .where("ended_at", "is", null)
-    .where("expires_at", ">", now)
-    .where(sql<boolean>`not ${isLive(now)}`)
-    .execute();
-}

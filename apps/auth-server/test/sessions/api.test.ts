@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type {
+  BlastRadius,
   EndedSession,
   EndedSessions,
   PolicyEntry,
+  Receipt,
   SessionEntry,
   SessionList,
 } from "@portcullis/protocol";
@@ -218,6 +220,26 @@ describe("ending some of a user's sessions", () => {
   });
 });
 
+/** As many more that were used last when this one was. */
+async function copySessions(sid: string, count: number): Promise<void> {
+  await server.server.storage.write(async ({ db }) => {
+    const row = await db
+      .selectFrom("oidc_sessions")
+      .selectAll()
+      .where("uid", "=", sid)
+      .executeTakeFirstOrThrow();
+    const rows = Array.from({ length: count }, (_, at) => ({
+      ...row,
+      uid: `copy-${String(at).padStart(17, "0")}`,
+    }));
+    for (let at = 0; at < count; at += 400)
+      await db
+        .insertInto("oidc_sessions")
+        .values(rows.slice(at, at + 400))
+        .execute();
+  });
+}
+
 describe("the policy", () => {
   const change = (patch: object, headers = {}) =>
     call("policies/default", { method: "PATCH", body: patch, headers });
@@ -241,6 +263,52 @@ describe("the policy", () => {
     assert.deepEqual(sids(await list("user=alice&active=true")), []);
     assertRefused(await refresh(server.issuer, phone.refresh_token), "invalid_grant");
     body(await change({ idleSeconds: 1_209_600 }));
+  });
+
+  it("ends what is over by a shorter one, with a receipt; and says so beforehand", async () => {
+    server.advance(20 * 60_000);
+    const fresh = await signInOn(server, LAPTOP);
+    const patch = { idleSeconds: 600 };
+    const tried = await call("policies/default?dryRun=true", { method: "PATCH", body: patch });
+    const { ends } = body<{ ends: BlastRadius }>(tried);
+    assert.deepEqual([ends.users, ends.sessions, ends.apps], [2, 4, 2]);
+    assert.equal(body<PolicyEntry>(await call("policies/default")).idleSeconds, 1_209_600, "nothing changed");
+    const { receipt } = body<PolicyEntry & { receipt?: Receipt }>(await change(patch));
+    assert.equal(receipt?.state, "enforced");
+    assert.deepEqual(await verdicts(), {
+      phone: "revoked",
+      laptop: "revoked",
+      tablet: "revoked",
+      bob: "revoked",
+    });
+    assert.equal(verdictOf(server, fresh.access_token), "allow");
+    ok(await refresh(server.issuer, fresh.refresh_token));
+    assert.deepEqual(sids(await list("user=alice&active=true")), sidsOf(fresh));
+    assert.equal(body<{ receipt?: Receipt }>(await change({ idleSeconds: 1_209_600 })).receipt, undefined);
+    assert.equal(verdictOf(server, phone.access_token), "revoked", "a longer one brings nothing back");
+  });
+
+  it("ends what a policy of before had let run out by no record", async () => {
+    server.advance(15 * 86_400_000);
+    const { receipt } = body<{ receipt?: Receipt }>(await change({ idleSeconds: 600 }));
+    assert.equal(receipt, undefined);
+    body(await change({ idleSeconds: 1_209_600 }));
+  });
+
+  it("makes every app refresh where more sessions end than have a record each", async () => {
+    server.advance(20 * 60_000);
+    const fresh = await signInOn(server, LAPTOP);
+    await copySessions(phone.claims.sid, 1200);
+    const tried = await call("policies/default?dryRun=true", { method: "PATCH", body: { idleSeconds: 600 } });
+    const { sessions } = body<{ ends: BlastRadius }>(tried).ends;
+    assert.equal(sessions, 1204);
+    body(await change({ idleSeconds: 600 }));
+    assert.deepEqual(new Set(Object.values(await verdicts())), new Set(["claims_changed"]));
+    assert.equal(verdictOf(server, fresh.access_token), "claims_changed");
+    const { access_token } = ok(await refresh(server.issuer, fresh.refresh_token));
+    assert.equal(verdictOf(server, access_token), "allow");
+    body(await change({ idleSeconds: 1_209_600 }));
+    assert.deepEqual(sids(await list("user=alice&active=true")), sidsOf(fresh));
   });
 
   it("has times that fit each other", async () => {

@@ -32,8 +32,8 @@ before(async () => {
       ...storageOptions(""),
       database: { kind: "postgres", url, poolSize: 8 },
     });
-    const policies = await Policies.open({ storage, clock });
     const endAll = createEndSessions(clock);
+    const policies = await Policies.open({ storage, clock, endAll });
     const limits = new SessionLimits({ clock, policies, endAll });
     const parts = { storage, clock, times, randomBytes, policies, limits, endAll };
     const lastSeen = { note() {} };
@@ -59,10 +59,8 @@ async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]
   const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
   await storage.write(async (transaction) => {
     const before = await policies.lock(transaction, "default");
-    await policies.change(transaction, before, {
-      ...before,
-      sessionLimit: { max: MAX, per: "user", overflow },
-    });
+    const after = { ...before, sessionLimit: { max: MAX, per: "user", overflow } } as const;
+    await policies.change(transaction, { before, after, actor: "admin" });
   });
   const opened = await Promise.all(
     Array.from({ length: SIGN_INS }, async (_, at) => {

@@ -7,7 +7,8 @@ export async function changePolicy(
   change: Partial<PolicySettings>,
 ): Promise<void> {
   await storage.write(async (transaction) => {
-    const { name: _name, revision: _revision, ...before } = await policies.lock(transaction, "default");
-    await policies.change(transaction, await policies.lock(transaction, "default"), { ...before, ...change });
+    const before = await policies.lock(transaction, "default");
+    const { name: _name, revision: _revision, ...settings } = before;
+    await policies.change(transaction, { before, after: { ...settings, ...change }, actor: "admin" });
   });
 }

@@ -340,7 +340,7 @@ test("a user who is disabled at another server while signing in gets no session"
   );
   const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
   const ofStrangers = {} as RowsOfStrangers;
-  const policies = await Policies.open({ storage: right, clock: systemClock });
+  const policies = await Policies.open({ storage: right, clock: systemClock, endAll: async () => 0 });
   const lastSeen = { note() {} };
   const sessions = new SessionStore({
     ...parts,
@@ -380,7 +380,7 @@ test("a user who is banned at another server while signing in gets no session", 
   const times = createStoredTimes({ clock: systemClock, clockSkewSeconds: 5 });
   const bans = new Bans({ ...parts, times });
   const ofStrangers = {} as RowsOfStrangers;
-  const policies = await Policies.open({ storage: right, clock: systemClock });
+  const policies = await Policies.open({ storage: right, clock: systemClock, endAll: async () => 0 });
   const lastSeen = { note() {} };
   const sessions = new SessionStore({
     ...parts,

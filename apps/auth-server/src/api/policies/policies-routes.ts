@@ -1,32 +1,44 @@
 /** Policies: `GET` and `PATCH /api/v1/policies/{name}`. */
 import {
+  actorOf,
   applyMergePatch,
+  type Caller,
   checkInput,
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   ETAG,
   etagOf,
   IF_MATCH,
+  type IfMatch,
   mergePatchOf,
   ProblemsError,
   requireMatch,
 } from "@portcullis/http-api";
 import {
   API_SCOPES,
+  changedPolicySchema,
   type PolicyEntry,
   type PolicySettings,
   policySchema,
   policySettingsSchema,
 } from "@portcullis/protocol";
 import { z } from "zod";
-import { OUTAGES } from "../../revocations/index.ts";
+import {
+  ENFORCED,
+  OUTAGES,
+  PENDING,
+  type Receipts,
+  type TryOutOptions,
+  tryOut,
+} from "../../revocations/index.ts";
 import { sessionsError } from "../../sessions/errors.ts";
 import type { Policies, Policy } from "../../sessions/policies.ts";
-import type { Storage } from "../../storage/storage.ts";
+import { answerChange } from "../answer-change.ts";
 
-export interface PoliciesRoutesOptions {
+export interface PoliciesRoutesOptions extends TryOutOptions {
   readonly policies: Policies;
-  readonly storage: Storage;
+  readonly receipts: Receipts;
 }
 
 export const policiesRoutes = (options: PoliciesRoutesOptions): readonly DeclaredRoute[] => [
@@ -61,14 +73,14 @@ const readRoute = ({ policies, storage }: PoliciesRoutesOptions) =>
     handle: async (call) => answerOf(await policies.read(storage.read, call.path.name)),
   });
 
-const changeRoute = ({ policies, storage }: PoliciesRoutesOptions) =>
-  declareRoute({
+const changeRoute = (options: PoliciesRoutesOptions) =>
+  declareEnding({
     ...COMMON,
     operationId: "changePolicy",
     method: "PATCH",
     summary: "Change how long sessions live, and how many there may be",
     description:
-      "Shorter times count at once for the sessions that there are. Longer ones bring nothing back that has run out. A limit counts for the sign-ins that follow: it ends no session by itself.",
+      "Shorter times count at once: sessions that are over by them end, with the reason `revoked`. Longer ones bring nothing back that has run out. A limit counts for the sign-ins that follow: it ends no session by itself.",
     scope: API_SCOPES.writeConfig,
     parameters: { path, headers: z.object(IF_MATCH) },
     body: {
@@ -76,16 +88,73 @@ const changeRoute = ({ policies, storage }: PoliciesRoutesOptions) =>
       example: { idleSeconds: 3600, sessionLimit: null },
       isMergePatch: true,
     },
-    answers: ANSWERS,
-    errors: [...sessionsError.definitions("unknown_policy"), ...OUTAGES],
-    async handle(call) {
-      const changed = await storage.write(async (transaction) => {
-        const before = await policies.lock(transaction, call.path.name);
-        requireMatch(call.headers["If-Match"], before.revision);
-        return policies.change(transaction, before, settingsAfter(before, call.body));
-      });
-      return answerOf(changed);
+    answer: {
+      schema: changedPolicySchema,
+      says: {
+        enforced: "The policy as it is now. Every verifier refuses what has ended.",
+        pending:
+          "The policy as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
+      },
+      examples: {
+        enforced: { ...EXAMPLE, receipt: ENFORCED },
+        pending: { ...EXAMPLE, receipt: PENDING },
+      },
+      headers: ETAG,
     },
+    errors: [...sessionsError.definitions("unknown_policy"), ...OUTAGES],
+    async wouldEnd(call) {
+      let sessions = 0;
+      const ends = await tryOut(options, async (storage) => {
+        await changePolicy({ ...options, storage }, askedBy(call), (ended) => {
+          sessions = ended;
+        });
+      });
+      // Of very many the record names none.
+      return {
+        ...ends,
+        sessions: ends.sessions === "unknown" ? sessions : Math.max(ends.sessions, sessions),
+      };
+    },
+    async handle(call) {
+      const { policy, appended } = await changePolicy(options, askedBy(call));
+      const { body: state, headers } = answerOf(policy);
+      const answer = await answerChange({ state, seq: appended?.seq }, options.receipts, call);
+      return { ...answer, headers: { ...headers, ...("headers" in answer ? answer.headers : {}) } };
+    },
+  });
+
+interface Asked {
+  readonly name: string;
+  readonly patch: object;
+  readonly ifMatch: IfMatch | undefined;
+  readonly actor: string;
+}
+
+const askedBy = (call: {
+  readonly caller: Caller;
+  readonly path: { readonly name: string };
+  readonly body: object;
+  readonly headers: { readonly "If-Match"?: IfMatch | undefined };
+}): Asked => ({
+  name: call.path.name,
+  patch: call.body,
+  ifMatch: call.headers["If-Match"],
+  actor: actorOf(call.caller),
+});
+
+/** `noteEnded` hears how many sessions end, also of what is tried out. */
+const changePolicy = (
+  { policies, storage }: PoliciesRoutesOptions,
+  { name, patch, ifMatch, actor }: Asked,
+  noteEnded: (sessions: number) => void = () => {},
+) =>
+  storage.write(async (transaction) => {
+    const before = await policies.lock(transaction, name);
+    requireMatch(ifMatch, before.revision);
+    const after = settingsAfter(before, patch);
+    const changed = await policies.change(transaction, { before, after, actor });
+    noteEnded(changed.ended);
+    return changed;
   });
 
 /** Throws `ProblemsError` for what is wrong in the whole, as for what is wrong in the patch. */
