@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Authenticate, callerOf, type IsFresh, requireCaller } from "./caller.ts";
 import { checkDeclaration } from "./check-declaration.ts";
-import { checkInput } from "./check-input.ts";
+import { checkInput, refuseDeep } from "./check-input.ts";
 import {
   ANYBODY,
   type BytesAnswer,
@@ -167,7 +167,9 @@ function readerOf(problems: Problem[]) {
   return (schema: z.ZodType | undefined, input: unknown, check?: (input: unknown) => unknown): unknown => {
     if (schema === undefined) return undefined;
     try {
-      return check === undefined ? checkInput(schema, input) : check(input);
+      if (check === undefined) return checkInput(schema, input);
+      refuseDeep(input);
+      return check(input);
     } catch (error) {
       if (!(error instanceof ProblemsError)) throw error;
       problems.push(...error.problems);

@@ -133,6 +133,21 @@ describe("a declared route", () => {
     assert.equal((await shop.change({ body: "{" })).statusCode, 400);
   });
 
+  it("refuses a body that is nested too deep for whatever reads it, also where that is its own", async () => {
+    const deep = { count: JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`) };
+    const ownReader = {
+      ...changeOrder,
+      checks: { body: (body: unknown) => JSON.parse(JSON.stringify(body)) },
+    };
+    for (const route of [changeOrder, ownReader as DeclaredRoute]) {
+      const answer = await openShop(PROBLEM_DETAILS, [route]).change({ body: deep });
+      assert.equal(answer.statusCode, 400);
+      const [{ field, message }] = answer.json().problems;
+      assert.equal(field, ["count", ..."0".repeat(31)].join("."));
+      assert.match(message, /deeper than 32/);
+    }
+  });
+
   it("asks for its own scope", async () => {
     const route = { ...changeOrder, scope: "orders.read" };
     assert.equal((await openShop(PROBLEM_DETAILS, [route]).change()).statusCode, 403);
