@@ -3,6 +3,7 @@ import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
+import { clientIdSchema } from "./subjects.ts";
 
 export const APP_TYPES = ["web", "spa", "native", "service"] as const;
 export type AppType = (typeof APP_TYPES)[number];
@@ -13,7 +14,6 @@ export type GrantType = (typeof GRANT_TYPES)[number];
 const MAX_TOKEN_SECONDS = 2_592_000;
 const TEN_YEARS = 315_360_000;
 
-const clientId = z.string().regex(/^[\w.@-]{1,100}$/, "must have letters, digits, and . _ @ - only");
 const name = z
   .string()
   .min(1)
@@ -99,10 +99,11 @@ const clientAuthentication = z
 
 /** Body of `POST /api/v1/apps`. */
 export const newAppSchema = appSettingsSchema.extend({
-  clientId: clientId
-    .refine((text) => !/^[\w-]{22}$/.test(text), "looks like a sub (22 characters of base64url)")
+  clientId: clientIdSchema
     .optional()
-    .describe("Name of the app in the protocol. Without it one is made. It is never given again."),
+    .describe(
+      "Name of the app in the protocol, which does not look like a `sub`. Without it one is made. It is never given again.",
+    ),
   type: appType,
   clientAuthentication: clientAuthentication
     .optional()

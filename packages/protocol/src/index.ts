@@ -24,6 +24,7 @@ export * from "./signed-head.ts";
 export * from "./signing-keys.ts";
 export * from "./snapshot.ts";
 export * from "./strict-json.ts";
+export * from "./subjects.ts";
 export * from "./users.ts";
 export * from "./waiting.ts";
 export * from "./wire-codes.ts";

@@ -6,6 +6,7 @@ import {
   APP_TYPES,
   apiIdentifierSchema,
   claimsSchema,
+  clientIdSchema,
   DEFAULT_SIGNING_ALGORITHM,
   GRANT_TYPES,
   permissionsSchema,
@@ -31,7 +32,6 @@ const FIVE_MINUTES = 300;
 const scopeToken = z
   .string()
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "must be a scope (RFC 6749, section 3.3)");
-const identifier = z.string().regex(/^[\w.@-]{1,100}$/, "must have letters, digits, and . _ @ - only");
 
 const mebibytes = z.int().min(1).max(1_048_576);
 const requestsPerMinute = z.int().min(1).max(1_000_000);
@@ -64,7 +64,9 @@ export const resourceSchema = z.strictObject({
 });
 
 export const clientSchema = z.strictObject({
-  clientId: identifier.describe("Name of the client in the protocol."),
+  clientId: clientIdSchema.describe(
+    "Name of the client in the protocol. It does not look like a `sub` (22 characters of base64url, or a UUID).",
+  ),
   name: z.string().min(1).max(100).describe("Name on the consent page."),
   clientSecret: secret(
     z

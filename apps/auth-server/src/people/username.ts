@@ -1,4 +1,4 @@
-import { decodeIdentifier } from "@portcullis/protocol";
+import { isDotSegment, isShapedLikeSub } from "@portcullis/protocol";
 
 const LONGEST = 128;
 
@@ -20,26 +20,21 @@ export const foldedName = (name: string): string =>
 
 /**
  * What is wrong with a name for a new user, or undefined. Everything that takes a user takes a `sub`, a username or an
- * e-mail address: a name that could be one of the others would lead to somebody else. For the rest, the profile
- * UsernameCaseMapped (RFC 8265, section 3.3).
+ * e-mail address: a name that could be one of the others would lead to somebody else. All of it is asked of the spelling that is looked
+ * up, since a wide `@` is one there. For the rest, the profile UsernameCaseMapped (RFC 8265, section 3.3).
  */
 export function problemOfUsername(username: string): string | undefined {
-  if (usernameKey(username) === undefined) return "cannot be a username: leave out control characters";
-  if (username.includes("@")) return "is spelt like an e-mail address: usernames have no @";
-  if (isShapedLikeSub(username))
+  const key = usernameKey(username);
+  if (key === undefined) return "cannot be a username: leave out control characters";
+  if (key.includes("@")) return "is spelt like an e-mail address: usernames have no @";
+  if (isShapedLikeSub(key))
     return "is spelt like a sub (22 characters of base64url, or a UUID): make it longer or shorter";
-  if (WORDS_OF_THE_API.has(usernameKey(username)!)) return "is a word of the API's paths; take another";
+  if (isDotSegment(key) || WORDS_OF_THE_API.has(key)) return "is a word of the API's paths; take another";
   return problemOfCharacters(username);
 }
 
 /** What stands where a user does: `/users/import`. */
 const WORDS_OF_THE_API: ReadonlySet<string> = new Set(["import", "export"]);
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Our own, and what most other systems make: a user who comes from there keeps it. */
-export const isShapedLikeSub = (text: string): boolean =>
-  decodeIdentifier(text) !== undefined || UUID.test(text);
 
 /** Forms for half and full width are other ways to type the same (RFC 8265, section 3.3.2, rule 1). */
 const WIDTH_FORMS = /[\u3000\uff00-\uffef]+/g;

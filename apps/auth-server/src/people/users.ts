@@ -1,6 +1,6 @@
 /** The users, in SQL. What an act on one ends is the caller's to end in the same transaction. */
 import { type Clock, encodeBase64url, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
-import type { Kysely, Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import { isBanned } from "../bans/standing-bans.ts";
 import { hashOfSecret } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
@@ -311,13 +311,39 @@ async function insertNames({ db }: WriteTransaction, { id, username_key, email_k
 }
 
 async function assertFreeSub({ db }: WriteTransaction, id: string): Promise<void> {
-  const live = await db.selectFrom("users").select("id").where("id", "=", id).executeTakeFirst();
-  const dead = await db.selectFrom("deleted_users").select("id").where("id", "=", id).executeTakeFirst();
-  if (live === undefined && dead === undefined) return;
-  const whose = dead === undefined ? "which is somebody's" : "which was that of a deleted user";
+  const whose = await holderOf(db, id);
+  if (whose === undefined) return;
   throw peopleError("sub_taken", {
-    text: `sub: found ${JSON.stringify(id)}, ${whose}. Leave it out, and the user gets a new one. Nothing was changed.`,
+    text: `sub: found ${JSON.stringify(id)}, which ${whose}. Leave it out, and the user gets a new one. Nothing was changed.`,
   });
+}
+
+/** Apps too: no new one is named like a `sub` (`isShapedLikeSub`), and one of before that rule may be. */
+async function holderOf(db: WriteTransaction["db"], id: string): Promise<string | undefined> {
+  const holders = await db
+    .selectFrom("users")
+    .select(sql.lit("is somebody's").as("whose"))
+    .where("id", "=", id)
+    .unionAll(
+      db
+        .selectFrom("deleted_users")
+        .select(sql.lit("was that of a deleted user").as("whose"))
+        .where("id", "=", id),
+    )
+    .unionAll(
+      db
+        .selectFrom("oidc_clients")
+        .select(sql.lit("is the client_id of an app").as("whose"))
+        .where("client_id", "=", id),
+    )
+    .unionAll(
+      db
+        .selectFrom("deleted_clients")
+        .select(sql.lit("was the client_id of an app").as("whose"))
+        .where("client_id", "=", id),
+    )
+    .execute();
+  return holders[0]?.whose;
 }
 
 async function assertFreeNames({ db }: WriteTransaction, id: string, fields: UserFields): Promise<void> {

@@ -127,6 +127,26 @@ describe("an import", () => {
     assert.deepEqual(resultsOf(await imported([{ sub, username: "gone" }])), [[1, "failed", "sub_taken"]]);
   });
 
+  it("gives the name of an app to nobody as a sub, nor that of an app that is gone", async () => {
+    const [there, gone] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+    await server.server.storage.write(async ({ db }) => {
+      const web = db.selectFrom("oidc_clients").selectAll().where("client_id", "=", "web");
+      const app = await web.executeTakeFirstOrThrow();
+      // Of a time when apps could still be named so.
+      await db
+        .insertInto("oidc_clients")
+        .values({ ...app, client_id: there })
+        .execute();
+      const tombstone = { client_id: gone, name: "Gone", deleted_at: 1, deleted_by: "admin" };
+      await db.insertInto("deleted_clients").values(tombstone).execute();
+    });
+    const lines = [there, gone].map((sub, at) => ({ sub, username: `app-${at}` }));
+    assert.deepEqual(resultsOf(await imported(lines)), [
+      [1, "failed", "sub_taken"],
+      [2, "failed", "sub_taken"],
+    ]);
+  });
+
   it("makes one of a user who comes twice, also at once", async () => {
     const twice = [
       { username: "twin", name: "T" },

@@ -98,6 +98,7 @@ describe("a new user", () => {
   });
 
   it("has a name that leads to nobody else", async () => {
+    await made({ username: "renamed" });
     for (const [username, why] of [
       ["AAAAAAAAAAAAAAAAAAAAAA", "a sub"],
       ["018f2c1e-7a30-7c3e-8f53-0d2a5f0a1b2c", "a UUID, as other systems have subs"],
@@ -106,8 +107,24 @@ describe("a new user", () => {
       ["rock☆star", "a sign that is none of ASCII's"],
       ["ﬁona", "a ligature: its parts are another spelling"],
       ["abcאבג", "both directions"],
+      ["alice\uff20x.example", "an e-mail address, with a wide @"],
+      ["alice\ufe6bx.example", "and a small one"],
+      ["０１８ｆ２ｃ１ｅ-7a30-7c3e-8f53-0d2a5f0a1b2c", "a UUID, in wide digits"],
+      ["Ａbcdefghijklmnopqrstuv", "a sub that begins wide"],
+      ["ｉｍｐｏｒｔ", "a word of the API, wide"],
+      [".", "a step of a path"],
+      ["..", "a step of a path"],
+      ["．．", "a step of a path, wide"],
     ] as const) {
       assert.deepEqual(fieldsWithProblems(await write("users", { body: { username } })), ["username"], why);
+      const patch = { method: "PATCH", body: { username } };
+      assert.deepEqual(fieldsWithProblems(await write("users/renamed", patch)), ["username"], why);
+      const line = {
+        body: JSON.stringify({ username }),
+        headers: { "content-type": "application/x-ndjson" },
+      };
+      const { body } = await write("users/import", line);
+      assert.match(body, /"problems":\[\{"field":"username"/, why);
     }
     for (const username of ["zoë", "алиса", "山田", "o'neil.3_x-y+z", "אבג1"]) {
       assert.equal((await made({ username })).username, username);
@@ -120,6 +137,31 @@ describe("a new user", () => {
       409,
       "username_taken",
     ]);
+  });
+
+  it("is found by its name whatever ASCII sign is in it", async () => {
+    for (const username of ["a/b", "a%2fb", "a?b#c", "a\\b;c", "...", "a/../b"]) {
+      const { sub } = await made({ username });
+      assert.equal(json<UserAnswer>(await read(`users/${encodeURIComponent(username)}`)).sub, sub, username);
+    }
+  });
+
+  it("is refused when it is nested deeper than anybody reads", async () => {
+    const nested = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`);
+    const { username } = await made({ username: "nested", attributes: nested(31) });
+    for (const levels of [32, 1300]) {
+      const body = { attributes: nested(levels) };
+      for (const answer of [
+        await write("users", { body: { username: "deep", ...body } }),
+        await write(`users/${username}`, { method: "PATCH", body }),
+      ]) {
+        assert.deepEqual(outcomeOf(answer), [400, "invalid_request"]);
+        assert.deepEqual(fieldsWithProblems(answer), [["attributes", ..."a".repeat(31)].join(".")]);
+      }
+      const line = JSON.stringify({ username: "deep", ...body });
+      const headers = { "content-type": "application/x-ndjson" };
+      assert.match((await write("users/import", { body: line, headers })).body, /"code":"invalid_request"/);
+    }
   });
 
   it("reserves an address only when it is verified, and is named by it only then", async () => {

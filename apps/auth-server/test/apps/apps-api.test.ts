@@ -165,6 +165,21 @@ describe("an app that is created by the API", () => {
     assert.deepEqual(refusalOf(await ask(server, ["POST", "apps"], again)), [409, "client_exists"]);
   });
 
+  it("never has a name that a service could take for a user, whose sub it reads", async () => {
+    for (const clientId of [
+      "018f2c1e-7a30-7c3e-8f53-0d2a5f0a1b2c",
+      "my-app-of-22-characters".slice(1),
+      ".",
+    ]) {
+      const asked = { body: { ...MAIL, clientId } };
+      assert.deepEqual(refusalOf(await ask(server, ["POST", "apps"], asked)), [
+        400,
+        "invalid_request",
+        "clientId",
+      ]);
+    }
+  });
+
   it("is made once of many that are asked for at the same time", async () => {
     const body = { ...MAIL, clientId: "raced" };
     const answers = await Promise.all(

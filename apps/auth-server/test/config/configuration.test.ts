@@ -104,15 +104,43 @@ describe("the configuration", () => {
 
   it("takes no username that could be a sub or an e-mail address, and no twins of one", () => {
     const user = { name: "X", password: "long enough a password" };
-    const names = ["alice@example.com", "Vt8Vt7mGQf2bqfYkq0hZ0A", "a\u0000b", "Dora", "dora"];
+    const names = [
+      "alice@example.com",
+      "Vt8Vt7mGQf2bqfYkq0hZ0A",
+      "a\u0000b",
+      "Dora",
+      "dora",
+      "a\uff20b",
+      "..",
+    ];
     const problems = problemsOf((document) => {
       document.users = names.map((username) => ({ ...user, username }));
     });
     const said = names.map((_, at) => new RegExp(`users\\[${at}\\]\\.username: (.*)`).exec(problems)?.[1]);
-    const expected = [/have no @/, /like a sub/, /control characters/, undefined, /has already/];
+    const expected = [
+      /have no @/,
+      /like a sub/,
+      /control characters/,
+      undefined,
+      /has already/,
+      /have no @/,
+      /paths/,
+    ];
     for (const [at, what] of expected.entries()) {
       if (what === undefined) assert.equal(said[at], undefined);
       else assert.match(said[at] ?? "", what);
+    }
+  });
+
+  it("takes no name of an app that could be the sub of a user, or a step of a path", () => {
+    for (const clientId of [
+      "Vt8Vt7mGQf2bqfYkq0hZ0A",
+      "018f2c1e-7a30-7c3e-8f53-0d2a5f0a1b2c",
+      "018F2C1E-7A30-7C3E-8F53-0D2A5F0A1B2C",
+      "..",
+    ]) {
+      const problems = problemsOf(({ clients }) => Object.assign(clients[0]!, { clientId }));
+      assert.match(problems, /clients\[0\]\.clientId: .*(?:sub of a user|step of a path)/, clientId);
     }
   });
 

@@ -7,12 +7,18 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { type DeclaredRoute, declareRoute, type Problem, ProblemsError } from "@portcullis/http-api";
-import { API_SCOPES, hasCode, type Log, PortcullisError, type UserImportResult } from "@portcullis/protocol";
+import {
+  API_SCOPES,
+  hasCode,
+  isShapedLikeSub,
+  type Log,
+  PortcullisError,
+  type UserImportResult,
+} from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { insertCredentials } from "../../people/imported-credentials.ts";
 import { problemOfHash } from "../../people/password-hash.ts";
-import { isShapedLikeSub } from "../../people/username.ts";
 import { fieldsOf, namedWithSub, type User, type Users } from "../../people/users.ts";
 import { EXAMPLE_SID, OUTAGES } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
