@@ -1,3 +1,4 @@
+import { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "@portcullis/http-api";
 import type { Log } from "@portcullis/protocol";
 import { type ClientAddresses, fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -23,11 +24,12 @@ export function createApp({ issuer, clientAddresses, requests, operatorLog }: Ap
   const app = Fastify({
     serverFactory: clientAddresses.watching(fastifyServer),
     logger: false,
-    // A username of 128 characters in a path, percent-encoded or not.
-    routerOptions: { maxParamLength: 2048 },
+    rewriteUrl: routedUrlOf,
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,
   });
+  refuseMalformedPaths(app);
   leadToIssuerHost(app, issuer);
   pinHost(app, issuer);
   answerErrors(app, operatorLog);

@@ -6,13 +6,16 @@ import {
   declaredRoutes,
   describedOnce,
   type ErrorHandlerOptions,
+  MAX_PARAMETER_CHARACTERS,
   type MountedRoute,
   mountRoutes,
   OAUTH_ERROR,
   OPENAPI_PREFIX,
   openApiRoute,
   PROBLEM_DETAILS,
+  refuseMalformedPaths,
   refuseUnknownPaths,
+  routedUrlOf,
 } from "@portcullis/http-api";
 import { type Log, type LogEvent, type PortcullisError, parseCursor } from "@portcullis/protocol";
 import { fastifyServer } from "@portcullis/service";
@@ -46,7 +49,10 @@ export function createRelayApp(options: RelayAppOptions): RelayApp {
     logger: false,
     requestTimeout: 30_000,
     bodyLimit: 16 * 1024,
+    rewriteUrl: routedUrlOf,
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
   });
+  refuseMalformedPaths(app);
   const routes = collectRoutes(app);
   const log = withoutOutages(options.log);
   app.setErrorHandler(createErrorHandler({ form: OAUTH_ERROR, log }));

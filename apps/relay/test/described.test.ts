@@ -55,6 +55,11 @@ describe("what a relay serves", () => {
     const wrong = await fetch(`${url}/revocations/lease`);
     assert.deepEqual([wrong.status, wrong.headers.get("allow")], [405, "POST"]);
     assert.equal(((await wrong.json()) as { error: string }).error, "method_not_allowed");
+    for (const path of ["/revocations/%ff", "/api/%ff", "/%ff"]) {
+      const unreadable = await fetch(url + path);
+      const said = (await unreadable.json()) as { code?: string; error?: string };
+      assert.deepEqual([unreadable.status, said.code ?? said.error], [400, "invalid_request"], path);
+    }
     for (const path of ["/revocations/nothing", "/nothing"]) {
       const unknown = await fetch(url + path);
       assert.deepEqual(

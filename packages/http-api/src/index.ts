@@ -34,3 +34,4 @@ export { ETAG, etagOf, IF_MATCH, type IfMatch, requireMatch } from "./preconditi
 export { type Problem, ProblemsError } from "./problems.ts";
 export { refuseMethodsBut, refuseUnknownPaths } from "./refuse-elsewhere.ts";
 export { RetryLaterError } from "./retry-later.ts";
+export { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "./refuse-malformed-paths.ts";

@@ -98,6 +98,29 @@ describe("the description of the API", () => {
     assert.deepEqual([answer.status, ((await answer.json()) as { code: string }).code], [404, "not_found"]);
   });
 
+  it("is refused at a path with an escape that is none, in the form of the place", async () => {
+    for (const [path, mediaType, accept = "*/*"] of [
+      ["/api/v1/users/%ff", "application/problem+json"],
+      ["/api/v1/users/%", "application/problem+json"],
+      ["/api/v1/nothing/%c3%28?a=%ff", "application/problem+json"],
+      ["/api/openapi.json%ff", "application/problem+json"],
+      ["/revocations/%ff", "application/json"],
+      ["/%ff", "application/json"],
+      ["/interaction/%ff", "text/html", "text/html"],
+      ["/%ff", "text/html", "text/html"],
+    ] as const) {
+      const { status, headers, body } = await exchange(server.issuer + path, { headers: { accept } });
+      assert.deepEqual([status, String(headers["content-type"]).split(";")[0]], [400, mediaType], path);
+      assert.match(body, /invalid_request/, path);
+      assert.match(body, /a % that begins no character/, path);
+      assert.doesNotMatch(body, /FST_ERR/, path);
+    }
+    const long = await exchange(`${server.issuer}/api/v1/users/${"x".repeat(5000)}`);
+    assert.equal(long.status, 401, "its length is nothing that the framework answers");
+    const query = await exchange(`${server.issuer}/api/openapi.json?a=%ff`);
+    assert.match(query.body, /"field":"a"/, "a query is read as it comes");
+  });
+
   it("is what the server does: who is refused, and how, is as it says", async () => {
     const token = await machineToken(server.issuer, "admin", `${server.issuer}/api`, "keys.read");
     for (const { path, method, operation } of operations()) {
