@@ -190,6 +190,23 @@ describe("every operation", () => {
     }
   });
 
+  it("refuses what its query does not declare, and a dry run where there is none, by name, before anything is done", async () => {
+    for (const { path, method, operation } of all()) {
+      const scope = scopeOf(operation);
+      const parameters = (operation.parameters ?? []).map((parameter) => resolved(parameter).name);
+      const undeclared = parameters.includes("dryRun") ? ["dryrun"] : ["dryRun", "undeclared"];
+      const query = undeclared.map((name) => `${name}=true`).join("&");
+      const headers = scope === undefined ? {} : { authorization: `Bearer ${await tokenWith(scope)}` };
+      const url = `${server.issuer}${path.replace(/\{\w+\}/g, "1")}?${query}`;
+      const answer = await exchange(url, { method, headers });
+      assert.equal(answer.status, 400, `${operation.operationId}: ${answer.body.slice(0, 300)}`);
+      const { problems } = json<{ problems?: { field: string }[] }>(answer);
+      const fields = problems?.map(({ field }) => field) ?? [];
+      for (const name of undeclared)
+        assert.ok(fields.includes(name), `${operation.operationId}: ${answer.body}`);
+    }
+  });
+
   it("answers as it is described to whatever it is called with, and names what is wrong", async () => {
     let problems = 0;
     for (const { path, method, operation } of all()) {

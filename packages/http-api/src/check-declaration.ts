@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { ANYBODY, type DeclaredRoute, type JsonAnswer } from "./declare-route.ts";
 import { httpApiError } from "./errors.ts";
 
@@ -33,6 +33,7 @@ function parameterProblems({ path, parameters = {} }: DeclaredRoute): string[] {
   return [
     ...inPath.filter((name) => !declared.includes(name)).map((name) => `{${name}} is not declared`),
     ...declared.filter((name) => !inPath.includes(name)).map((name) => `${name} is not in its path`),
+    ...(isStrict(parameters.query) ? [] : ["its query takes what it does not declare"]),
     ...Object.values(parameters).flatMap(unexplained),
     ...Object.entries(parameters.path?.shape ?? {})
       .filter(([, schema]) => metaOf(schema)?.example === undefined)
@@ -55,6 +56,9 @@ const signInProblems = ({ scope, maxSignInAgeSeconds }: DeclaredRoute): string[]
   maxSignInAgeSeconds === undefined || scope !== ANYBODY
     ? []
     : ["it asks for a fresh sign-in, and nobody has signed in without a token"];
+
+const isStrict = (query: z.ZodObject | undefined): boolean =>
+  query === undefined || query.def.catchall instanceof z.ZodNever;
 
 const metaOf = (schema: unknown) => (schema as z.ZodType).meta();
 

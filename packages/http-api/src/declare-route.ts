@@ -88,7 +88,10 @@ export interface RouteDeclaration<
   readonly scope: string | typeof ANYBODY;
   /** How long ago the person may have signed in: else the caller is challenged to have the person sign in again (RFC 9470). */
   readonly maxSignInAgeSeconds?: number;
-  /** Of strings, as they come. A part that is not declared is not looked at. */
+  /**
+   * Of strings, as they come. `query` is a strict object, and a query parameter that is not declared is refused: who asks for a dry run
+   * where there is none must not see the act done. Other headers are not looked at.
+   */
   readonly parameters?: { readonly path?: Path; readonly query?: Query; readonly headers?: Headers };
   readonly body?: {
     readonly schema: Body;

@@ -6,10 +6,9 @@ import { httpApiError } from "./errors.ts";
 /** What is refused before the route is asked: it follows from what the declaration has. */
 export function commonErrorsOf(route: DeclaredRoute): readonly ErrorDefinition[] {
   const { parameters, body, isRepeatable = false } = route;
-  const isRead = body !== undefined || parameters?.query !== undefined || parameters?.headers !== undefined;
   const hasVersions = Object.hasOwn(parameters?.headers?.shape ?? {}, "If-Match");
   return [
-    ...(isRead || isRepeatable ? httpApiError.definitions("invalid_request") : []),
+    ...httpApiError.definitions("invalid_request"),
     ...(body === undefined && route.upload === undefined ? [] : UNREADABLE_BODY),
     ...(hasVersions ? httpApiError.definitions("precondition_failed") : []),
     ...(isRepeatable

@@ -33,5 +33,5 @@ export {
 export { ETAG, etagOf, IF_MATCH, type IfMatch, requireMatch } from "./preconditions.ts";
 export { type Problem, ProblemsError } from "./problems.ts";
 export { refuseMethodsBut, refuseUnknownPaths } from "./refuse-elsewhere.ts";
-export { RetryLaterError } from "./retry-later.ts";
 export { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "./refuse-malformed-paths.ts";
+export { RetryLaterError } from "./retry-later.ts";

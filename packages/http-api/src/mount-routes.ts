@@ -131,6 +131,9 @@ function answering({ route, form }: MountedDeclaration, keys: IdempotencyKeys | 
 const partMissing = ({ operationId }: DeclaredRoute, what: string, part: keyof MountOptions) =>
   httpApiError("route_not_declared", { text: `${operationId} ${what}, and its mount has no ${part}.` });
 
+/** Of a route that declares none: what is asked for there (a dry run, say) would be ignored, and the act done. */
+const NO_QUERY = z.strictObject({});
+
 interface ReadCall {
   readonly call: Call;
   readonly key: string | undefined;
@@ -144,7 +147,7 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
   const { parameters = {}, body, checks = {} } = route;
   const parts = {
     path: read(parameters.path, request.params),
-    query: read(parameters.query, request.query, checks.query),
+    query: read(parameters.query ?? NO_QUERY, request.query, checks.query),
     headers: parameters.headers && read(parameters.headers, headersOf(parameters.headers, request)),
     body: body && read(body.schema, body.mayBeAbsent ? (request.body ?? {}) : request.body, checks.body),
   };

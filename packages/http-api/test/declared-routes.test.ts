@@ -191,6 +191,26 @@ describe("a declared route", () => {
     );
   });
 
+  it("that declares no query parameter refuses every one, so that nothing is done in place of a dry run", async () => {
+    let isDone = false;
+    const route = declareRoute({
+      ...COMMON,
+      answers: { 200: { says: "Done.", schema: z.object({}), example: {} } },
+      async handle() {
+        isDone = true;
+        return { status: 200, body: {} };
+      },
+    });
+    const { app } = openShop(PROBLEM_DETAILS, [route]);
+    const answer = await app.inject({ method: "POST", url: "/shop?dryRun=true&__proto__=1" });
+    assert.equal(answer.statusCode, 400);
+    assert.deepEqual(
+      answer.json().problems.map(({ field }: { field: string }) => field),
+      ["dryRun", "__proto__"],
+    );
+    assert.equal(isDone, false);
+  });
+
   it("gives an error the form of its mount, and keeps what is private", async () => {
     const problem = await openShop(PROBLEM_DETAILS).change({ id: "404" });
     assert.equal(problem.headers["content-type"], "application/problem+json");
@@ -303,6 +323,11 @@ describe("a declaration that is not whole", () => {
     ["has no summary", { summary: " " }, /summary is empty/],
     ["has no answer", { answers: {} }, /no answer/],
     ["does not explain a parameter", { parameters: { query: z.object({ a: z.string() }) } }, /a has no desc/],
+    [
+      "lets pass what its query does not declare",
+      { parameters: { ...parameters, query: z.object({ a: z.string().describe("A.") }) } },
+      /takes what it does not declare/,
+    ],
     ["leaves out what its path has", { parameters: {} }, /\{id\} is not declared/],
     ["has what its path leaves out", { path: "/orders" }, /id is not in its path/],
     [

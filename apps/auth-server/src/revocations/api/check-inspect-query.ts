@@ -75,9 +75,6 @@ export const batchesQuerySchema = z.strictObject({
     .meta(number("How many at most.", { minimum: 1, maximum: MAX_PER_BATCH, default: DEFAULT_PER_BATCH })),
 });
 
-/** Of a route without a query: what is asked for there would be ignored. */
-export const noQuerySchema = z.strictObject({});
-
 export const seqSchema = z.object({
   seq: seq.meta({ ...number("Its place in the log.", { minimum: 1 }), example: 812 }),
 });

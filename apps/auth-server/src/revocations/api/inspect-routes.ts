@@ -15,13 +15,7 @@ import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 import { OUTAGES, revocationsError } from "../errors.ts";
 import type { Receipts } from "../receipts/receipts.ts";
 import type { Verifiers } from "../verifiers/verifiers.ts";
-import {
-  batchesQuerySchema,
-  checkListQuery,
-  listQuerySchema,
-  noQuerySchema,
-  seqSchema,
-} from "./check-inspect-query.ts";
+import { batchesQuerySchema, checkListQuery, listQuerySchema, seqSchema } from "./check-inspect-query.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID } from "./examples.ts";
 import { findRevocation, findRevocations, type SubsOf } from "./find-revocations.ts";
 import { type LogPagesOptions, logPage } from "./log-pages.ts";
@@ -90,7 +84,7 @@ const showRoute = (options: InspectRoutesOptions) =>
     method: "GET",
     path: "/{seq}",
     summary: "Show one revocation, and which verifiers enforce it",
-    parameters: { path: seqSchema, query: noQuerySchema, headers: preferSchema },
+    parameters: { path: seqSchema, headers: preferSchema },
     answers: {
       200: {
         says: "The revocation, and its receipt as it is now, or after the wait.",
@@ -126,7 +120,6 @@ const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
     path: "/verifiers",
     summary:
       'List the verifiers that may say "allow", how far each one is, and whether it agrees with the log',
-    parameters: { query: noQuerySchema },
     answers: {
       200: {
         says: "Every verifier that holds a lease, or held one lately.",
