@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, string | undefined>> = {
   banUser: "bans add",
   changeApi: "apis update",
   changeApp: "apps update",
+  changePolicy: undefined,
   deleteApi: "apis delete",
   deleteApp: "apps delete",
   deleteUser: "users delete",
