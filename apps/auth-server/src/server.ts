@@ -23,6 +23,7 @@ import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import { RequestCounters } from "./management/request-counters.ts";
 import { type ClientAddressOf, mountAll, offerOf } from "./mounts.ts";
 import {
+  ClearEndings,
   composeOidc,
   createBlastRadius,
   createEndSessions as createEndAllOf,
@@ -155,9 +156,14 @@ async function compose(
   // First of all that follow the log: see key-ring.ts.
   const ring = await KeyRing.open({ storage, clock, operatorLog });
   const cookieKeys = await loadCookieKeys({ storage, clock, randomBytes });
+  const endings = new ClearEndings({ storage, clock, operatorLog });
+  started.defer(() => endings.close());
+  // What was left when a server was killed.
+  endings.clearSoon();
   const endBelow = createEndBelow({
     clock,
     retireKey: (transaction, retirement) => ring.retireIn(transaction, retirement),
+    clearSoon: () => endings.clearSoon(),
   });
   const blastRadiusOf = createBlastRadius({
     clock,
@@ -318,6 +324,7 @@ async function compose(
       times,
       more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune],
     });
+    await endings.clear();
     await clientSecrets.storeUses();
     await ring.tidy();
   };

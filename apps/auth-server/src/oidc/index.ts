@@ -1,6 +1,7 @@
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
 export { type AppAccess, createAppAccess } from "./endings/app-access.ts";
 export { createBlastRadius } from "./endings/blast-radius.ts";
+export { ClearEndings } from "./endings/clear-endings.ts";
 export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createForgetApi, type ForgetApi } from "./endings/forget-api.ts";

@@ -5,6 +5,7 @@
  * Fails towards living on, by minutes: what was used must not end as idle.
  */
 import { sql } from "kysely";
+import { IS_SESSION_OF_BULK_ENDING } from "./bulk-endings.ts";
 
 /**
  * How far the stored time may be behind the last use: a minute in which nothing is noted, a minute until it is stored, and one for
@@ -19,4 +20,5 @@ const ofPolicy = (column: "idle_seconds" | "absolute_seconds") =>
 export const isLive = (now: number) =>
   sql<boolean>`(oidc_sessions.ended_at is null and oidc_sessions.expires_at > ${now} and (oidc_sessions.account_id is null or (
     oidc_sessions.last_seen_at + ${ofPolicy("idle_seconds")} + ${sql.lit(LAST_SEEN_SLACK_SECONDS)} > ${now}
-    and coalesce(oidc_sessions.auth_time, oidc_sessions.created_at) + ${ofPolicy("absolute_seconds")} > ${now})))`;
+    and coalesce(oidc_sessions.auth_time, oidc_sessions.created_at) + ${ofPolicy("absolute_seconds")} > ${now}))
+  and not ${IS_SESSION_OF_BULK_ENDING})`;

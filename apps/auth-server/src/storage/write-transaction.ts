@@ -52,6 +52,8 @@ export interface WriteTransaction {
    * fails the group.
    */
   atGroupEnd(work: (db: Kysely<Database>) => Promise<void>): void;
+  /** Runs once the unit is on disk, and never if it is not. For what is only begun here, and must not throw. */
+  afterCommit(work: () => void): void;
 }
 
 export interface Appended {

@@ -33,6 +33,7 @@ export const BATTERIES = {
   ],
   tokens: [
     "oidc/endings/blast-radius",
+    "oidc/endings/bulk-endings",
     "oidc/endings/disabling",
     "oidc/endings/lineage",
     "oidc/endings/unknown-targets",

@@ -1,17 +1,19 @@
 /**
  * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens; consent -> grant. A
- * consent outlives sessions and grants, and ends by its withdrawal alone. JWT access tokens end through the log. Ending happens in the transaction that appends the revocation: neither holds without the
- * other.
+ * consent outlives sessions and grants, and ends by its withdrawal alone. JWT access tokens end through the log. Ending happens in
+ * the transaction that appends the revocation: neither holds without the other. Where there may be hundreds of thousands of rows, the
+ * transaction marks that they are dead (sessions/bulk-endings.ts), and they are taken away afterwards (clear-endings.ts).
  *
  * Fails closed: a scope that is added later and not named here does not compile.
  */
 import type { BlastRadius, Clock, Scope } from "@portcullis/protocol";
-import { type Expression, type SelectQueryBuilder, sql } from "kysely";
+import { type Expression, type SqlBool, sql } from "kysely";
 import { type EndBelow, type RevocationTarget, UNCOUNTED } from "../../revocations/index.ts";
+import { HORIZON_NOW } from "../../sessions/bulk-endings.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
-import type { Database } from "../../storage/database.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { clearGrants } from "../state/clear-grants.ts";
 import { lockAll } from "../state/lock-parents.ts";
 
 interface Ending extends Lineage {
@@ -111,13 +113,16 @@ export interface EndBelowOptions {
     transaction: WriteTransaction,
     retirement: { readonly kid: string; readonly reason: string; readonly actor?: string | undefined },
   ) => Promise<void>;
+  /** Begins to take away what a bulk ending has ended. */
+  readonly clearSoon: () => void;
 }
 
-export function createEndBelow({ clock, retireKey }: EndBelowOptions): EndBelow {
+export function createEndBelow({ clock, retireKey, clearSoon }: EndBelowOptions): EndBelow {
   return async (transaction, { scope, key, mode, reason, actor }) => {
     if (mode !== "kill" || transaction.isTrial) return;
     const retire = (kid: string) => retireKey(transaction, { kid, reason, actor });
-    await BELOW[scope].end({ ...lineageIn(transaction, clock), retireKey: retire }, key);
+    const ending = { ...lineageIn(transaction, clock), retireKey: retire };
+    if ((await BELOW[scope].end(ending, key)) === IN_BULK) transaction.afterCommit(clearSoon);
   };
 }
 
@@ -127,6 +132,10 @@ export const createEndSessions =
   (transaction: WriteTransaction, uids: readonly string[]): Promise<number> =>
     lineageIn(transaction, clock).endSessions(uids);
 
+/** What hangs below is dead from the commit on, and still there. */
+export const IN_BULK = "in_bulk";
+type Extent = "all" | typeof IN_BULK;
+
 export interface Lineage {
   /** Whether there was something to end. */
   endSession(uid: string): Promise<boolean>;
@@ -134,31 +143,48 @@ export interface Lineage {
   endSessions(uids: readonly string[]): Promise<number>;
   endGrant(id: string): Promise<boolean>;
   endSubject(accountId: string): Promise<void>;
-  endClient(clientId: string): Promise<void>;
+  endClient(clientId: string): Promise<Extent>;
   endSubjectClient(pair: { subject: string; client: string }): Promise<void>;
-  endEverything(): Promise<void>;
+  endEverything(): Promise<Extent>;
 }
 
-/** Some ten milliseconds, with all that hangs below them. */
-const GRANTS_PER_STEP = 250;
-
-/** Ids, behind `in`. */
-type Grants = Expression<string> | SelectQueryBuilder<Database, "oidc_grants", { id: string }>;
-
-/** One parameter, and so one prepared statement, however many there are. For SQLite. */
-const listed = (ids: readonly string[]): Expression<string> =>
-  sql<string>`(select value from json_each(${JSON.stringify(ids)}))`;
+/** Of grants, and of sessions: beyond, an ending is one in bulk. Some ten milliseconds, with all that hangs below them. */
+const MAX_ENDED_AT_ONCE = 200;
+/** Rows that are deleted in one step. */
+const ROWS_PER_STEP = 500;
 
 export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage {
   const { db } = transaction;
   const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
   const grants = () => db.selectFrom("oidc_grants").select("id");
 
-  // One statement a table, or a step, however many there are: a round for each of 100,000 sessions would hold up the
-  // process for seconds, and leases would end meanwhile.
+  /** What was ended is not chosen again. Somebody may have ten thousand sessions. */
+  async function inSteps(
+    next: () => Promise<readonly string[]>,
+    end: (ids: readonly string[]) => Promise<number>,
+  ): Promise<number> {
+    let ended = 0;
+    for (;;) {
+      const ids = await next();
+      if (ids.length > 0) ended += await end(ids);
+      if (ids.length < MAX_ENDED_AT_ONCE) return ended;
+      await transaction.nextStep?.();
+    }
+  }
+
+  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
+    if (transaction.nextStep === undefined) return endTheseSessions(chosen);
+    const some = chosen.limit(MAX_ENDED_AT_ONCE);
+    return inSteps(
+      async () => (await some.execute()).map(({ uid }) => uid),
+      (uids) => endTheseSessions(sessions().where("uid", "in", uids)),
+    );
+  }
+
+  // One statement a table, or a step where a statement holds up the process: a round for each would do so for seconds.
   // Parents are locked before children are deleted: a code that is being put below one at this moment comes first, and
   // is deleted with the others, or comes later, and finds its parent ended.
-  async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
+  async function endTheseSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("uid"));
     await endGrants(grants().where("session_uid", "in", chosen));
     await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
@@ -175,40 +201,34 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
-    if (transaction.nextStep === undefined) return endLockedGrants(chosen);
-    let ended = 0;
-    for (;;) {
-      const ids = (await chosen.limit(GRANTS_PER_STEP).execute()).map(({ id }) => id);
-      if (ids.length > 0) ended += await endLockedGrants(listed(ids));
-      if (ids.length < GRANTS_PER_STEP) return ended;
-      await transaction.nextStep();
-    }
+    if (transaction.nextStep === undefined) return clearGrants(transaction, chosen, clock);
+    const some = chosen.limit(MAX_ENDED_AT_ONCE);
+    return inSteps(
+      async () => (await some.execute()).map(({ id }) => id),
+      (ids) => clearGrants(transaction, ids, clock),
+    );
   }
 
-  async function endLockedGrants(chosen: Grants): Promise<number> {
-    await remember(chosen);
-    await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
-    await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
-    return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));
+  async function areFew(chosen: { execute(): Promise<readonly unknown[]> }): Promise<boolean> {
+    return (await chosen.execute()).length <= MAX_ENDED_AT_ONCE;
   }
 
-  async function remember(chosen: Grants): Promise<void> {
-    const ended = db
-      .selectFrom("oidc_grants")
-      .select([
-        "id",
-        "session_uid",
-        "account_id",
-        "client_id",
-        sql<number>`${wholeSeconds(clock)}`.as("ended_at"),
-      ])
-      .where("id", "in", chosen);
-    await db
-      .insertInto("oidc_ended_grants")
-      .columns(["id", "session_uid", "account_id", "client_id", "ended_at"])
-      .expression(ended)
-      .onConflict((conflict) => conflict.column("id").doNothing())
-      .execute();
+  /** What hangs below no grant and is not counted by the row: pages and pushed requests, which are capped, and opaque tokens of apps. */
+  async function endWithoutGrant(condition: Expression<SqlBool>): Promise<void> {
+    const some = db
+      .selectFrom("oidc_artefacts")
+      .select("id_hash")
+      .where("grant_id", "is", null)
+      .where(sql<boolean>`model <> 'ReplayDetection'`)
+      .where(condition)
+      .limit(ROWS_PER_STEP);
+    while ((await countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", some))) > 0)
+      await transaction.nextStep?.();
+  }
+
+  function mark(scope: "client" | "issuer", key: string): Extent {
+    transaction.atGroupEnd((db) => markEnded(db, { scope, key }));
+    return IN_BULK;
   }
 
   return {
@@ -220,8 +240,11 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       await db.deleteFrom("oidc_artefacts").where("account_id", "=", accountId).execute();
     },
     async endClient(clientId) {
-      await endGrants(grants().where("client_id", "=", clientId));
-      await db.deleteFrom("oidc_artefacts").where("client_id", "=", clientId).execute();
+      const ofClient = grants().where("client_id", "=", clientId);
+      const isBulk = !(await areFew(ofClient.limit(MAX_ENDED_AT_ONCE + 1)));
+      if (!isBulk) await endGrants(ofClient);
+      await endWithoutGrant(sql`client_id = ${clientId}`);
+      return isBulk ? mark("client", clientId) : "all";
     },
     // The consent with it, first: a grant that is being made of it at this moment comes first, and ends with the others.
     async endSubjectClient({ subject, client }) {
@@ -230,11 +253,27 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
     },
     async endEverything() {
-      await lockAll(transaction, sessions().orderBy("uid"));
-      // Chosen without their sessions, which would be looked through at each step.
-      await endGrants(grants());
-      await endSessions(sessions());
-      await db.deleteFrom("oidc_artefacts").where("model", "!=", "ReplayDetection").execute();
+      // Ended ones too: nobody looks for those that live among 300,000.
+      const some = db
+        .selectFrom("oidc_sessions")
+        .select("uid")
+        .limit(MAX_ENDED_AT_ONCE + 1);
+      const isBulk = !((await areFew(some)) && (await areFew(grants().limit(MAX_ENDED_AT_ONCE + 1))));
+      if (!isBulk) await endSessions(sessions());
+      await endWithoutGrant(sql`true`);
+      return isBulk ? mark("issuer", "") : "all";
     },
   };
+}
+
+/** With the log's counter held, behind the record: whatever is made with this head or a later one was made after the commit. */
+async function markEnded(
+  db: WriteTransaction["db"],
+  { scope, key }: { readonly scope: "client" | "issuer"; readonly key: string },
+): Promise<void> {
+  await db
+    .insertInto("oidc_bulk_endings")
+    .values({ scope, key, seq: HORIZON_NOW })
+    .onConflict((conflict) => conflict.columns(["scope", "key"]).doUpdateSet({ seq: HORIZON_NOW }))
+    .execute();
 }

@@ -1,6 +1,8 @@
 import { type Clock, hasCode, type PortcullisError } from "@portcullis/protocol";
+import { sql } from "kysely";
 import { type AdapterPayload, errors } from "oidc-provider";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
+import { IS_BELOW_BULK_ENDING } from "../../sessions/bulk-endings.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
@@ -55,6 +57,7 @@ export class ArtefactStore {
       .select(["payload", "consumed_at"])
       .where("id_hash", "=", hashOfSecret(model, id))
       .where("expires_at", ">", wholeSeconds(this.#options.clock))
+      .where(sql<boolean>`not ${IS_BELOW_BULK_ENDING}`)
       .executeTakeFirst();
     if (row === undefined) return undefined;
     const payload: AdapterPayload = { ...JSON.parse(row.payload), jti: id };

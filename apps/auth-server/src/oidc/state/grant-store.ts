@@ -3,11 +3,18 @@
  * its row is gone once it has ended.
  */
 import type { Clock } from "@portcullis/protocol";
+import { sql } from "kysely";
+import {
+  HORIZON_NOW,
+  IS_GRANT_OF_BULK_ENDING,
+  IS_SESSION_OF_BULK_ENDING,
+} from "../../sessions/bulk-endings.ts";
 import { isLive } from "../../sessions/live-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
+import { clearGrants } from "./clear-grants.ts";
 import { type Allowed, type AllowedClient, allowedIn, type Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
 
@@ -76,7 +83,8 @@ export class GrantStore {
       .selectFrom("oidc_grants")
       .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
       .select(["oidc_grants.id", "oidc_grants.payload", "oidc_sessions.expires_at"])
-      .where(isLive(wholeSeconds(this.#clock)));
+      .where(isLive(wholeSeconds(this.#clock)))
+      .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`);
   }
 
   /** What the user has just allowed: remembered for the sessions that follow, and added to the grant with what was before. */
@@ -123,12 +131,24 @@ export class GrantStore {
           .where("oidc_grants.session_uid", "=", owner.sessionUid)
           .where("oidc_grants.client_id", "=", owner.clientId);
         const existing = await transaction.lockRows(grant).executeTakeFirst();
+        if (existing === undefined) await this.#clearEnded(transaction, owner);
         const payload = await change(transaction, existing && payloadOf(existing), allowed);
         if (payload !== undefined) await this.#keep(transaction, owner, payload);
         return payload?.jti as Payload extends undefined ? undefined : string;
       },
       { onBehalfOf: "client" },
     );
+  }
+
+  /** There is one row a session and client, and that of one that a bulk ending has ended may still be there. */
+  async #clearEnded(transaction: WriteTransaction, { sessionUid, clientId }: GrantOwner): Promise<void> {
+    const ended = transaction.db
+      .selectFrom("oidc_grants")
+      .select("id")
+      .where("session_uid", "=", sessionUid)
+      .where("client_id", "=", clientId);
+    const ids = (await transaction.lockRows(ended).execute()).map(({ id }) => id);
+    if (ids.length > 0) await clearGrants(transaction, ids, this.#clock);
   }
 
   /**
@@ -144,7 +164,8 @@ export class GrantStore {
       .select("uid")
       .where("uid", "=", sessionUid)
       .where("account_id", "=", accountId)
-      .where("ended_at", "is", null);
+      .where("ended_at", "is", null)
+      .where(sql<boolean>`not ${IS_SESSION_OF_BULK_ENDING}`);
     if ((await lockRows(session).executeTakeFirst()) === undefined) throw oidcError("session_over");
   }
 
@@ -159,6 +180,7 @@ export class GrantStore {
         account_id: owner.accountId,
         client_id: owner.clientId,
         created_at: wholeSeconds(this.#clock),
+        horizon: HORIZON_NOW,
         ...change,
       })
       .onConflict((conflict) => conflict.column("id").doUpdateSet(change))

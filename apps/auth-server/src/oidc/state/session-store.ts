@@ -7,9 +7,14 @@
  * seconds, unless it was replaced by a sign-in (an id from before must not lead into the account: fixation).
  */
 import type { Clock } from "@portcullis/protocol";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { hasPassword, lockActive } from "../../people/users.ts";
 import { hashOfSecret, newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
+import {
+  HORIZON_NOW,
+  IS_GRANT_OF_BULK_ENDING,
+  IS_SESSION_OF_BULK_ENDING,
+} from "../../sessions/bulk-endings.ts";
 import { deviceOf } from "../../sessions/device.ts";
 import type { LastSeen } from "../../sessions/last-seen.ts";
 import { isLive } from "../../sessions/live-sessions.ts";
@@ -158,6 +163,7 @@ export class SessionStore {
       .selectFrom("oidc_grants")
       .select(["client_id", "id"])
       .where("session_uid", "=", row.uid)
+      .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`)
       .execute();
     const authorizations: NonNullable<SessionPayload["authorizations"]> = {};
     for (const { client_id, id: grantId } of grants) {
@@ -179,10 +185,14 @@ export class SessionStore {
     const { accountId } = session.payload;
     const isActive =
       accountId === undefined || (await lockActive(transaction, accountId, wholeSeconds(this.#clock)));
-    const row = transaction.db.selectFrom("oidc_sessions").selectAll().where("uid", "=", session.payload.uid);
+    const row = transaction.db
+      .selectFrom("oidc_sessions")
+      .selectAll()
+      .select(sql<unknown>`${IS_SESSION_OF_BULK_ENDING}`.as("is_of_bulk_ending"))
+      .where("uid", "=", session.payload.uid);
     const stored = await transaction.lockRows(row).executeTakeFirst();
-    // Ended while this request ran: its late save must not sign the user in again.
-    if (stored !== undefined && stored.ended_at !== null) return false;
+    // Ended while this request ran: its late save must not sign the user in again. A number on SQLite.
+    if (stored !== undefined && (stored.ended_at !== null || Boolean(stored.is_of_bulk_ending))) return false;
     const before = stored && (JSON.parse(stored.payload) as SessionPayload);
     const view = viewOf(before, session.payload);
     // The password was right, and the user was disabled or banned since: the session would come to life when that is over.
@@ -265,7 +275,7 @@ export class SessionStore {
     const row = { uid: payload.uid, created_at: now, ...change };
     await db
       .insertInto("oidc_sessions")
-      .values({ ...NEW_SESSION, ...row })
+      .values({ ...NEW_SESSION, ...row, horizon: HORIZON_NOW })
       .execute();
   }
 

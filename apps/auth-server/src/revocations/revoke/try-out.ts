@@ -62,6 +62,7 @@ const trialOf = (transaction: WriteTransaction, drafts: RevocationDraft[]): Writ
     return NO_PLACE;
   },
   atGroupEnd() {},
+  afterCommit() {},
 });
 
 /** Nothing was appended: there is no record, and no receipt of it. */

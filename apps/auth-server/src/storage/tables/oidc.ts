@@ -6,6 +6,7 @@ export interface OidcTables {
   oidc_consents: ConsentsTable;
   oidc_grants: GrantsTable;
   oidc_ended_grants: EndedGrantsTable;
+  oidc_bulk_endings: BulkEndingsTable;
   oidc_artefacts: ArtefactsTable;
   oidc_spent_codes: SpentCodesTable;
   oidc_refresh_successors: RefreshSuccessorsTable;
@@ -39,6 +40,8 @@ export interface SessionsTable {
   ended_at: number | null;
   /** `uid` of the session that took its place. */
   replaced_by: string | null;
+  /** Head of the log when the row was made: a bulk ending beyond it ends the session. */
+  horizon: Generated<number>;
 }
 
 /** Cookie values that lead to a session. More than one while tabs rotate it at once (session-store.ts). */
@@ -73,6 +76,20 @@ export interface GrantsTable {
   client_id: string;
   payload: string;
   created_at: number;
+  /** Head of the log when the row was made: a bulk ending beyond it ends the grant. */
+  horizon: Generated<number>;
+}
+
+/**
+ * An ending of more than can be taken away at once. All below it with a horizon before `seq` is dead from its commit on
+ * (sessions/bulk-endings.ts), and goes a little at a time; then this goes too (oidc/endings/clear-endings.ts).
+ */
+export interface BulkEndingsTable {
+  scope: "client" | "issuer";
+  /** `client_id`; empty for scope `issuer`. */
+  key: string;
+  /** Its place in the log, or one behind it. */
+  seq: number;
 }
 
 /** A grant that has ended, so that ending it again is known from ending what never was. Goes with its session. */

@@ -138,7 +138,9 @@ export class GroupCommit {
     }
     this.#noteHealth(finished);
     this.#options.counters.commits++;
-    this.#options.counters.units += finished.filter(({ unit }) => unit !== undefined).length;
+    const stored = finished.flatMap(({ unit }) => unit ?? []);
+    this.#options.counters.units += stored.length;
+    for (const { afterCommit } of stored) for (const work of afterCommit) work();
     await this.#tell(finished, records);
   }
 

@@ -16,6 +16,7 @@ export class Unit {
   /** What it adds to the log at the end of its group. */
   readonly appends: Append[] = [];
   readonly endings: ((db: Kysely<Database>) => Promise<void>)[] = [];
+  readonly afterCommit: (() => void)[] = [];
   /** Called when its time limit begins anew. */
   onStep = (): void => undefined;
   #over = false;
@@ -37,6 +38,10 @@ export class Unit {
       atGroupEnd: (work) => {
         assertAllowed();
         this.endings.push(work);
+      },
+      afterCommit: (work) => {
+        assertAllowed();
+        this.afterCommit.push(work);
       },
       ...(connection.holdsProcess ? { nextStep: () => this.#nextStep() } : {}),
     };

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type Scope, systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { createForgetApi } from "../../../src/oidc/endings/forget-api.ts";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
-import type { Storage } from "../../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import {
   begin,
@@ -19,6 +18,7 @@ import {
   verdictOf,
 } from "../app.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../server-under-test.ts";
+import { seedGrants } from "./seed-grants.ts";
 
 let server: ServerUnderTest;
 before(async () => {
@@ -137,124 +137,76 @@ describe("a sign-in that was begun before a kill of its user", () => {
   });
 });
 
-describe("a kill of everything", () => {
-  it("takes a few statements, however many sessions there are", async () => {
-    const { storage } = server.server;
-    const expires_at = Math.floor(Date.now() / 1000) + 1000;
-    const times = { created_at: 0, last_seen_at: 0, ended_at: null };
-    const rowOf = (at: number) => {
-      const uid = `s${at}`.padStart(22, "A");
-      return { uid, account_id: "x", payload: "{}", user_agent: null, expires_at, ...times };
-    };
-    // A unit has five seconds: 2,000 statements would need them all on a busy machine.
-    for (let from = 0; from < 2000; from += 200) {
-      const rows = Array.from({ length: 200 }, (_, at) => rowOf(from + at));
-      await storage.write(({ db }) => db.insertInto("oidc_sessions").values(rows).execute());
-    }
-    let statements = 0;
-    await storage.write(async (transaction) => {
-      const counted = transaction.db.withPlugin({
-        transformQuery: ({ node }) => {
-          statements++;
-          return node;
-        },
-        transformResult: async ({ result }) => result,
-      });
-      await lineageIn({ ...transaction, db: counted }, systemClock).endEverything();
-    });
-    assert.ok(statements < 30, `${statements} statements`);
-    const left = await storage.read
-      .selectFrom("oidc_sessions")
-      .selectAll()
-      .where("ended_at", "is", null)
-      .execute();
-    assert.deepEqual(left, []);
-  });
-});
-
-describe("what ends with a great many grants", () => {
+describe("what ends with a great many rows", () => {
   const GRANTS = 1200;
   const API = "https://stepwise.example";
 
-  /** Of an app and of an API that only these have, each grant with a consent and a refresh token. */
-  async function seedGrants(storage: Storage): Promise<void> {
-    const payload = JSON.stringify({ resources: { [API]: "a", "https://other.example": "b" } });
-    const expires_at = Math.floor(Date.now() / 1000) + 1000;
-    const pairs = Array.from({ length: GRANTS }, (_, at) => ({
-      account_id: `u${at}`,
-      client_id: "stepwise",
-    }));
-    for (let from = 0; from < GRANTS; from += 200) {
-      const some = pairs.slice(from, from + 200);
-      const grants = some.map((pair, at) => {
-        const [id, session_uid] = [`g${from + at}`.padStart(22, "A"), `s${from + at}`.padStart(22, "A")];
-        return { id, session_uid, ...pair, payload, created_at: 0 };
-      });
-      const consents = some.map((pair) => {
-        return { ...pair, allowed: payload, created_at: 0, changed_at: 0, expires_at: null };
-      });
-      const artefacts = grants.map(({ id: grant_id, session_uid, account_id, client_id }) => {
-        const owner = { grant_id, session_uid, account_id, client_id };
-        const row = { model: "RefreshToken", payload: "{}", consumed_at: null, expires_at };
-        return { id_hash: createHash("sha256").update(grant_id).digest(), ...row, ...owner };
-      });
-      await storage.write(async ({ db }) => {
-        await db.insertInto("oidc_grants").values(grants).execute();
-        await db.insertInto("oidc_consents").values(consents).execute();
-        await db.insertInto("oidc_artefacts").values(artefacts).execute();
-      });
-    }
-  }
-
-  const countOf = async (table: "oidc_grants" | "oidc_artefacts" | "oidc_ended_grants") => {
-    const query = server.server.storage.read.selectFrom(table).select("client_id");
-    return (await query.where("client_id", "=", "stepwise").execute()).length;
-  };
-
-  it("ends all of them, and lets others have their turn meanwhile", async () => {
-    const { storage } = server.server;
-    await seedGrants(storage);
-    const untouched = await countsOfOthers();
+  /** Where a statement holds up the process, the unit goes on from step to step. */
+  function countingTurns() {
     let turns = 0;
-    const forgetApi = createForgetApi(storage.dialect);
     const counting = (transaction: WriteTransaction) => ({
       ...transaction,
       ...(transaction.nextStep && { nextStep: () => transaction.nextStep!().then(() => void turns++) }),
     });
-    await storage.write((transaction) => forgetApi({ ...counting(transaction), isTrial: true }, API));
-    assert.equal(await countOf("oidc_grants"), GRANTS);
-    assert.equal(turns, 0, "a dry run looks through none of them");
-    await storage.write((transaction) => forgetApi(counting(transaction), API));
-    const left = await storage.read
-      .selectFrom("oidc_grants")
-      .innerJoin("oidc_consents", "oidc_consents.account_id", "oidc_grants.account_id")
-      .select(["payload", "allowed"])
-      .where("oidc_grants.client_id", "=", "stepwise")
-      .execute();
-    assert.equal(left.length, GRANTS);
-    for (const { payload, allowed } of left)
-      for (const text of [payload, allowed])
-        assert.deepEqual(JSON.parse(text), { resources: { "https://other.example": "b" } });
-    if (storage.dialect === "sqlite") assert.ok(turns >= 4, `${turns} turns to forget the API`);
+    const assertSteps = (least: number) => {
+      if (server.server.storage.dialect === "sqlite") assert.ok(turns >= least, `${turns} turns`);
+    };
+    return { counting, assertSteps };
+  }
 
-    turns = 0;
-    await storage.write((transaction) => lineageIn(counting(transaction), systemClock).endClient("stepwise"));
-    assert.deepEqual(
-      [await countOf("oidc_grants"), await countOf("oidc_artefacts"), await countOf("oidc_ended_grants")],
-      [0, 0, GRANTS],
-    );
-    if (storage.dialect === "sqlite") assert.ok(turns >= 4, `${turns} turns to end the app`);
-    assert.deepEqual(await countsOfOthers(), untouched);
-  });
-
-  async function countsOfOthers(): Promise<number[]> {
+  const rowsOfOthers = async (clientId: string): Promise<number[]> => {
     const { read } = server.server.storage;
     const tables = ["oidc_grants", "oidc_artefacts", "oidc_ended_grants"] as const;
     const rows = tables.map((table) =>
-      read.selectFrom(table).select("client_id").where("client_id", "!=", "stepwise").execute(),
+      read.selectFrom(table).select("client_id").where("client_id", "!=", clientId).execute(),
     );
     return (await Promise.all(rows)).map(({ length }) => length);
-  }
+  };
+
+  it("is forgotten of an API in steps between which others have their turn, and not for a dry run", async () => {
+    const { storage } = server.server;
+    const payload = JSON.stringify({ resources: { [API]: "a", "https://other.example": "b" } });
+    await seedGrants(storage, { clientId: "stepwise", grants: GRANTS, payload });
+    const { counting, assertSteps } = countingTurns();
+    const forgetApi = createForgetApi(storage.dialect);
+    const textsOf = async () => {
+      const rows = await storage.read
+        .selectFrom("oidc_grants")
+        .innerJoin("oidc_consents", (join) =>
+          join
+            .onRef("oidc_consents.account_id", "=", "oidc_grants.account_id")
+            .onRef("oidc_consents.client_id", "=", "oidc_grants.client_id"),
+        )
+        .select(["payload", "allowed"])
+        .where("oidc_grants.client_id", "=", "stepwise")
+        .execute();
+      return new Set(rows.flatMap(({ payload, allowed }) => [payload, allowed]));
+    };
+    await storage.write((transaction) => forgetApi({ ...counting(transaction), isTrial: true }, API));
+    assert.deepEqual(await textsOf(), new Set([payload]));
+    await storage.write((transaction) => forgetApi(counting(transaction), API));
+    const left = [...(await textsOf())].map((text) => JSON.parse(text));
+    assert.deepEqual(left, [{ resources: { "https://other.example": "b" } }]);
+    assertSteps(4);
+  });
+
+  it("ends with its user in such steps, and nothing else ends", async () => {
+    const { storage } = server.server;
+    await seedGrants(storage, { clientId: "many", grants: GRANTS, accountId: "robot" });
+    const untouched = await rowsOfOthers("many");
+    const { counting, assertSteps } = countingTurns();
+    await storage.write((transaction) => lineageIn(counting(transaction), systemClock).endSubject("robot"));
+    const left = storage.read.selectFrom("oidc_grants").select("id").where("account_id", "=", "robot");
+    assert.deepEqual(await left.execute(), []);
+    const ended = storage.read
+      .selectFrom("oidc_sessions")
+      .select("uid")
+      .where("account_id", "=", "robot")
+      .where("ended_at", "is not", null);
+    assert.equal((await ended.execute()).length, GRANTS);
+    assertSteps(5);
+    assert.deepEqual(await rowsOfOthers("many"), untouched);
+  });
 });
 
 describe("a revocation of mode stale", () => {

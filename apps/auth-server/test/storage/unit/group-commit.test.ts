@@ -65,6 +65,35 @@ test("when the COMMIT fails, every unit of the group rejects and nothing is publ
   assert.deepEqual(published, [1]);
 });
 
+test("what a unit begins after the commit is begun once it is on disk, and never for a unit that failed", async (t) => {
+  const storage = await temporaryStorage(t);
+  const begun: string[] = [];
+  const begin = (transaction: WriteTransaction, name: string) =>
+    transaction.afterCommit(() => begun.push(name));
+  const first = storage.write(async (transaction) => {
+    begin(transaction, "first");
+    await addReplica(transaction, "one");
+    assert.deepEqual(begun, []);
+  });
+  const failing = storage.write(async (transaction) => {
+    begin(transaction, "failed");
+    throw new Error("undone");
+  });
+  await assert.rejects(failing, /undone/);
+  await first;
+  assert.deepEqual(begun, ["first"]);
+  await storage.write(({ db }) => sql`create table parent (id integer primary key)`.execute(db));
+  await storage.write(({ db }) =>
+    sql`create table child (parent references parent deferrable initially deferred)`.execute(db),
+  );
+  const lost = storage.write(async (transaction) => {
+    begin(transaction, "lost");
+    await sql`insert into child values (1)`.execute(transaction.db);
+  });
+  await assert.rejects(lost, (error) => hasCode(error, "storage_unavailable"));
+  assert.deepEqual(begun, ["first"]);
+});
+
 test("a full disk rejects with storage_unavailable, publishes nothing, and later writes go on from the same seq", async (t) => {
   const storage = await temporaryStorage(t);
   const note = "n".repeat(1_000_000);
