@@ -3,6 +3,9 @@ import { after, before, describe, it } from "node:test";
 import {
   arrivalAt,
   assertPageIsSound,
+  bearer,
+  clientCredentials,
+  exchange,
   fillLogin,
   keepScreenshot,
   launchChromium,
@@ -38,6 +41,17 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     const page = await open(context, (await party.begin({ prompt: "login consent" })).url.href);
     await fillLogin(page, stack.info.demo);
     await page.getByRole("button", { name: /allow/i }).waitFor();
+    return page;
+  },
+  "choose-session": async (context) => {
+    const other = await chromium.newContext();
+    await signedIn(other);
+    await other.close();
+    await limitSessions({ max: 1, per: "user", overflow: "ask" });
+    const page = await open(context, (await party.begin()).url.href);
+    await fillLogin(page, stack.info.demo);
+    await page.getByRole("heading", { name: "Choose a device to sign out" }).waitFor();
+    await limitSessions(null);
     return page;
   },
   account: async (context) => {
@@ -173,6 +187,17 @@ describe("the pages", () => {
     await context.close();
   });
 });
+
+async function limitSessions(sessionLimit: object | null): Promise<void> {
+  const { api, clients } = stack.info;
+  const token = await clientCredentials(stack.info, { ...clients.admin, scope: "config.write" });
+  const answer = await exchange(`${api}/policies/default`, {
+    method: "PATCH",
+    body: JSON.stringify({ sessionLimit }),
+    headers: { ...bearer(token), "content-type": "application/json" },
+  });
+  assert.equal(answer.status, 200, answer.body);
+}
 
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();

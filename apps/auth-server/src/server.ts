@@ -227,8 +227,8 @@ async function compose(
     users,
     bans,
     knownPlaces,
-    isFull: (accountId, { userAgent, instead }) =>
-      limits.refuses(storage.read, {
+    roomFor: (accountId, { userAgent, instead }) =>
+      limits.roomFor(storage.read, {
         accountId,
         deviceType: deviceOf(userAgent ?? null).type,
         except: instead === undefined ? [] : [instead],

@@ -79,9 +79,9 @@ export const policySettingsSchema = z.strictObject({
         .enum(["user", "deviceType"])
         .describe("What they are counted by: all of a user, or those of one type of device."),
       overflow: z
-        .enum(["replaceOldest", "refuse"])
+        .enum(["replaceOldest", "refuse", "ask"])
         .describe(
-          "What a sign-in beyond that does: ends the oldest, with the reason `replaced`, or is refused.",
+          "What a sign-in beyond that does: ends the oldest, with the reason `replaced`; is refused; or asks its user which end. Where there is no page to ask on, it is refused.",
         ),
     })
     .optional()

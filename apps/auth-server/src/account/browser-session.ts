@@ -78,7 +78,7 @@ export class BrowserSessions {
   async #open(
     { request, reply }: Exchange,
     {
-      signedIn: { user, amr, passwordMark },
+      signedIn: { user, amr, ends, passwordMark },
       takesPlaceOf,
       uid,
     }: { signedIn: SignedIn; takesPlaceOf: string | undefined; uid: string | undefined },
@@ -96,6 +96,7 @@ export class BrowserSessions {
       userAgent: request.headers["user-agent"],
       address: this.#clientAddressOf(request),
       takesPlaceOf,
+      ends,
       factorsPassed: true,
       passwordMark,
     });

@@ -4,6 +4,7 @@ import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { Clients } from "../apps/clients.ts";
 import type { AppAccess, Endings, SessionStore } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
+import { chooseSessionPage } from "../pages/choose-session-page.ts";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
 import { readForms } from "../pages/read-forms.ts";
@@ -16,8 +17,18 @@ import { displayNameOf, labelOf, type User, type Users } from "../people/users.t
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
 import { deviceNameOf } from "../sessions/device.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
+import type { ChoicesFor, Room } from "../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
-import { fullForm, openingOf, refusedForm, type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
+import {
+  fullForm,
+  isCancelled,
+  openingOf,
+  refusedForm,
+  type SignInForm,
+  sessionsChangedForm,
+  signInThrough,
+  withChoices,
+} from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
@@ -30,6 +41,7 @@ export interface AccountOptions {
   readonly signInCookie: SignInCookie;
   readonly notices: Notices;
   readonly signIn: SignIn;
+  readonly choicesFor: ChoicesFor;
   readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
@@ -148,16 +160,45 @@ function assertFromOurPage({ issuer }: AccountOptions, { request }: Exchange): v
   if (!isSameOrigin(request.headers, issuer)) throw pagesError("form_not_ours");
 }
 
-function showSignIn(options: AccountOptions, exchange: Exchange, form: SignInForm): FastifyReply {
+async function showSignIn(
+  options: AccountOptions,
+  exchange: Exchange,
+  asked: SignInForm,
+): Promise<FastifyReply> {
   const { request, reply } = exchange;
+  // Shown to whoever is signed out: there is no session that the new one takes the place of.
+  const { form, room } = await withChoices(asked, options.choicesFor, openingOf(exchange, undefined));
   const formToken = options.signInCookie.set(request, reply);
+  if (room !== undefined) return showChoices(exchange, { form, room, formToken });
   if (form.retryAfterSeconds !== undefined) reply.header("retry-after", form.retryAfterSeconds);
   return send(reply, signInPage({ action: SIGN_IN_PATH, formToken, ...form }), form.status);
+}
+
+interface Choices {
+  readonly form: SignInForm;
+  readonly room: Room;
+  readonly formToken: string;
+}
+
+function showChoices({ reply }: Exchange, { form, room, formToken }: Choices): FastifyReply {
+  const { choiceTicket, username, problem, status = 200 } = form;
+  const markup = chooseSessionPage({
+    action: SIGN_IN_PATH,
+    formToken,
+    ticket: choiceTicket!,
+    username,
+    problem,
+    sessions: room.sessions,
+    atLeast: room.excess,
+  });
+  reply.headers(securityHeaders([], "'self'"));
+  return reply.code(status).type("text/html; charset=utf-8").send(markup);
 }
 
 async function signInHere(options: AccountOptions, exchange: Exchange): Promise<FastifyReply> {
   assertFromOurPage(options, exchange);
   const { request, reply } = exchange;
+  if (isCancelled(request)) return leadTo(reply, ACCOUNT_PATH);
   const form = options.signInCookie.formOf(request, reply, (request.body as { form?: unknown }).form);
   const notice = form === undefined ? { problem: NOT_SHOWN_HERE } : await passSignIn(options, exchange, form);
   if (notice !== undefined) options.notices.leave(exchange, ACCOUNT_PATH, notice);
@@ -181,7 +222,8 @@ async function passSignIn(
   } catch (error) {
     // Another sign-in at the same moment was the last that there was room for.
     if (!hasCode(error, "session_limit_reached")) throw error;
-    return fullForm(labelOf(signedIn.user));
+    const username = labelOf(signedIn.user);
+    return signedIn.ends.length > 0 ? sessionsChangedForm(username) : fullForm(username);
   }
 }
 

@@ -23,6 +23,7 @@ import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
 import { createAdapter } from "./provider/adapter.ts";
 import type { LibraryHandler } from "./provider/mount.ts";
+import { openSignInBy } from "./provider/open-sign-in.ts";
 import { createProvider } from "./provider/provider.ts";
 import { ArtefactStore } from "./state/artefact-store.ts";
 import { Consents } from "./state/consents.ts";
@@ -114,6 +115,10 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     endAll: createEndSessions(clock),
   });
   const lifetimes = sessionLifetimes(policies, clock);
+  const openSignIn = openSignInBy({
+    isLimited: () => policies.known.sessionLimit !== undefined,
+    lifeOf: lifetimes.leftOf,
+  });
   const consents = new Consents({ storage, clock });
   const grants = new GrantStore({ storage, clock, consents });
   const endings = createEndings({ storage, clock });
@@ -157,6 +162,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       issuing,
       ownApi,
       lifetimes,
+      openSignIn,
       times,
       randomBytes,
       endSession: (session) => endings.endSession(session),

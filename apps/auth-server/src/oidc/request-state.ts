@@ -17,6 +17,8 @@ export interface RequestState {
   api?: Api;
   /** Stores the grant that the request was judged by; false if it holds less by then. By provider/existing-grant.ts. */
   storeGrant?: () => Promise<boolean>;
+  /** Whether the session of the request was refused for want of room. By provider/adapter.ts. */
+  isBeyondSessionLimit?: boolean;
   /** The id that the session had until now. By provider/adapter.ts. */
   replacedSessionId?: string;
   /** Whether another server has spent the refresh token meanwhile, with an answer. By tokens/refresh-grace.ts. */

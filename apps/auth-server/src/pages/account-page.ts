@@ -1,8 +1,6 @@
 import { type Content, html } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
-
-/** It shows the times as the reader counts them. */
-const RELATIVE_TIMES_PATH = "/assets/relative-times.js";
+import { RELATIVE_TIMES_PATH, time, timeText } from "./times.ts";
 
 export interface AccountPage {
   readonly name: string;
@@ -83,14 +81,4 @@ function appRow({ clientId, name, since, isFirstParty }: App, formToken: string)
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">
 <button type="submit" aria-label="${act} of ${name}">${act}</button>
 </form></li>`;
-}
-
-function time(seconds: number): Content {
-  return html`<time datetime="${new Date(seconds * 1000).toISOString()}">${timeText(seconds)}</time>`;
-}
-
-/** The server does not know the user's time zone: it says which one it means. The page's script does (relative-times.js). */
-function timeText(seconds: number): string {
-  const iso = new Date(seconds * 1000).toISOString();
-  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }

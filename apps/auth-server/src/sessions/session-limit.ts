@@ -4,19 +4,24 @@
  * what it is told may be out of date when the session is opened, and then this here counts.
  */
 import type { Clock, DeviceType } from "@portcullis/protocol";
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
+import type { Room } from "../sign-in/choose-session.ts";
 import type { Database } from "../storage/database.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
+import type { SessionsTable } from "../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
+import { deviceNameOf, type NamedDevice } from "./device.ts";
 import { sessionsError } from "./errors.ts";
 import { isLive } from "./live-sessions.ts";
-import type { Policies } from "./policies.ts";
+import type { Policies, SessionLimit } from "./policies.ts";
 import { isOfType } from "./session-list.ts";
 
 /** The session that is to be opened. */
 export interface Opening {
   readonly accountId: string;
   readonly deviceType: DeviceType;
+  /** Those that were chosen to end for it, where the policy asks. */
+  readonly ends?: readonly string[] | undefined;
   /** Those that are not counted: the session itself, and the one of this browser that it takes the place of. */
   readonly except: readonly string[];
 }
@@ -28,6 +33,8 @@ export interface SessionLimitOptions {
   readonly endAll: (transaction: WriteTransaction, uids: readonly string[]) => Promise<unknown>;
 }
 
+const NO_LIMIT: Room = { excess: 0, isAsked: false, sessions: [] };
+
 /** A list of nothing is no SQL. */
 const NO_SESSION = "";
 
@@ -38,11 +45,14 @@ export class SessionLimits {
     this.#options = options;
   }
 
-  /** Whether the sign-in would be refused as things are now. */
-  async refuses(db: Kysely<Database>, opening: Opening): Promise<boolean> {
+  /** What the sign-in would meet as things are now. Where the oldest make way, there is always room. */
+  async roomFor(db: Kysely<Database>, opening: Opening): Promise<Room> {
     const { sessionLimit: limit } = await this.#options.policies.read(db);
-    if (limit?.overflow !== "refuse") return false;
-    return (await this.#counted(db, limit.per, opening).execute()).length >= limit.max;
+    if (limit === undefined || limit.overflow === "replaceOldest") return NO_LIMIT;
+    const rows = await this.#counted(db, limit.per, opening).execute();
+    const sessions = rows.map(choosableOf);
+    const excess = Math.max(0, sessions.length + 1 - limit.max);
+    return { excess, isAsked: limit.overflow === "ask", sessions };
   }
 
   /** Called with the user's row locked. Throws `session_limit_reached`. `uid`: of the session that is opened. */
@@ -50,18 +60,18 @@ export class SessionLimits {
     const { sessionLimit: limit } = await this.#options.policies.read(transaction.db);
     if (limit === undefined) return;
     const there = await transaction.lockRows(this.#counted(transaction.db, limit.per, opening)).execute();
-    const excess = there.length + 1 - limit.max;
-    if (excess <= 0) return;
-    if (limit.overflow === "refuse") throw sessionsError("session_limit_reached");
-    const oldest = there.slice(0, excess).map((row) => row.uid);
-    await this.#replace(transaction, { oldest, uid, actor: opening.accountId });
+    const excess = Math.max(0, there.length + 1 - limit.max);
+    const uids = there.map((row) => row.uid);
+    const replaced = replacedBy(limit.overflow, { uids, excess, chosen: opening.ends ?? [] });
+    if (replaced.length < excess) throw sessionsError("session_limit_reached");
+    if (replaced.length > 0) await this.#replace(transaction, { replaced, uid, actor: opening.accountId });
   }
 
   /** The oldest first. */
   #counted(db: Kysely<Database>, per: "user" | "deviceType", { accountId, deviceType, except }: Opening) {
     return db
       .selectFrom("oidc_sessions")
-      .select("uid")
+      .select(["uid", "user_agent", "device_name", "address", "last_seen_at"])
       .where("account_id", "=", accountId)
       .where("uid", "not in", [NO_SESSION, ...except])
       .where(isLive(wholeSeconds(this.#options.clock)))
@@ -73,21 +83,47 @@ export class SessionLimits {
   async #replace(
     transaction: WriteTransaction,
     {
-      oldest,
+      replaced: uids,
       uid,
       actor,
-    }: { readonly oldest: readonly string[]; readonly uid: string; readonly actor: string },
+    }: { readonly replaced: readonly string[]; readonly uid: string; readonly actor: string },
   ): Promise<void> {
-    await keepHandles(transaction, oldest);
-    await this.#options.endAll(transaction, oldest);
+    await keepHandles(transaction, uids);
+    await this.#options.endAll(transaction, uids);
     const replaced = transaction.db.updateTable("oidc_sessions").set({ replaced_by: uid });
-    await replaced.where("uid", "in", oldest).execute();
+    await replaced.where("uid", "in", uids).execute();
     const note = `the session ${uid} took its place`;
     transaction.append(
-      oldest.map(
-        (key) => ({ scope: "session", mode: "kill", reason: "replaced", key, actor, note }) as const,
-      ),
+      uids.map((key) => ({ scope: "session", mode: "kill", reason: "replaced", key, actor, note }) as const),
     );
+  }
+}
+
+const choosableOf = (
+  row: NamedDevice & Pick<Selectable<SessionsTable>, "uid" | "address" | "last_seen_at">,
+) => ({
+  uid: row.uid,
+  name: deviceNameOf(row),
+  address: row.address,
+  lastSeenAt: row.last_seen_at,
+});
+
+interface Crowd {
+  /** The oldest first. */
+  readonly uids: readonly string[];
+  readonly excess: number;
+  readonly chosen: readonly string[];
+}
+
+/** Those that end. Fewer than must: then the session is not opened. What was chosen ends, whether or not there is room by now. */
+function replacedBy(overflow: SessionLimit["overflow"], { uids, excess, chosen }: Crowd): readonly string[] {
+  switch (overflow) {
+    case "replaceOldest":
+      return uids.slice(0, excess);
+    case "ask":
+      return uids.filter((uid) => chosen.includes(uid));
+    case "refuse":
+      return [];
   }
 }
 

@@ -6,10 +6,12 @@ import type { User } from "../people/users.ts";
 export interface Given {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Of the form that asks for a new password, in place of the two above; and what is typed in there. */
+  /** Of the form of a required action, in place of the two above; and what is typed in there. */
   readonly ticket?: string | undefined;
   readonly newPassword?: string | undefined;
   readonly repeatedPassword?: string | undefined;
+  /** `uid`s of the sessions that were chosen to end. */
+  readonly ends?: readonly string[] | undefined;
   /** Network address that it comes from. */
   readonly address: string;
   /** Of the browser's cookie. */
@@ -43,17 +45,28 @@ export interface Identity {
 /** Authentication methods (RFC 8176) that a factor proves. */
 export type Method = "pwd";
 
+/** The required action whose form was sent: what its ticket says. */
+export interface Resumed {
+  readonly action: "change_password" | "choose_session";
+  /** What the form was about, where that can change. */
+  readonly about?: string | undefined;
+}
+
 /** One sign-in on its way through the steps. Each field has one step that writes it. */
 export interface Attempt {
   readonly given: Given;
   /** Written by `identify`. */
   identity: Identity | undefined;
+  /** Written by `identify`, of whoever comes with a ticket. */
+  resumed: Resumed | undefined;
   /** Each factor adds its own when it was passed, and nothing else does: `amr` is made of it. */
   readonly passed: Method[];
   /** Written by the password factor: a hash of the password that takes the place of one of another kind. */
   renewedHash: string | undefined;
   /** Written by `changePassword`. */
   newPassword: { readonly hash: string } | undefined;
+  /** Written by `chooseSession`: the sessions that end when this one is opened. */
+  ends: readonly string[];
   /** Written by `remember`, both of them. */
   deviceToken: string | undefined;
   passwordMark: string | undefined;
@@ -66,6 +79,8 @@ export interface SignedIn {
   readonly [throughAllSteps]: true;
   readonly user: User;
   readonly amr: readonly Method[];
+  /** The sessions that were chosen to end when this one is opened. */
+  readonly ends: readonly string[];
   /** By which this device is known from now on. */
   readonly deviceToken: string;
   /** Of the password that the user had then (`passwordMarkOf`): no session is opened by it once there is another. */
@@ -85,8 +100,12 @@ export type SignInAnswer =
   | { readonly outcome: "wait"; readonly waitMs: number }
   /** The face asks for a new password, and gives the ticket back with it. */
   | { readonly outcome: "change_password"; readonly ticket: string; readonly problem?: PasswordProblem }
+  /** The face asks which sessions end, and gives the ticket back with them. */
+  | { readonly outcome: "choose_session"; readonly ticket: string; readonly problem?: "too_few" }
   /** The ticket is of no use any more: the sign-in begins anew. */
-  | { readonly outcome: "too_late" };
+  | { readonly outcome: "too_late" }
+  /** Nor is one for sessions that are others by now. */
+  | { readonly outcome: "sessions_changed" };
 
 export type PasswordProblem = "too_short" | "too_long" | "not_repeated" | "not_new";
 

@@ -4,13 +4,16 @@ import type { KnownPlaces } from "../people/known-places.ts";
 import type { Users } from "../people/users.ts";
 import type { Storage } from "../storage/storage.ts";
 import { boundedAttempts } from "./bounded-attempts.ts";
-import { createTickets } from "./change-password.ts";
+import { type ChoicesFor, choicesFor, type RoomFor } from "./choose-session.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
 import { passwordTurns } from "./password-turns.ts";
 import { createSignIn, type SignIn, type SignInOptions } from "./sign-in-machine.ts";
+import { createTickets } from "./tickets.ts";
 
 export interface SigningIn {
   readonly signIn: SignIn;
+  /** The sessions of which a page asks which end. */
+  readonly choicesFor: ChoicesFor;
   readonly guesses: GuessLimit;
   /** Hashes a password that is set, in turn with those that are checked. Throws `sign_in_busy`. */
   readonly hashInTurn: (password: string) => Promise<string>;
@@ -24,7 +27,7 @@ export async function composeSignIn(options: {
   readonly users: Users;
   readonly bans: Pick<Bans, "standing">;
   readonly knownPlaces: KnownPlaces;
-  readonly isFull: SignInOptions["isFull"];
+  readonly roomFor: RoomFor;
   readonly clock: Clock;
   readonly clockSkewSeconds: number;
   readonly randomBytes: (size: number) => Uint8Array;
@@ -34,13 +37,14 @@ export async function composeSignIn(options: {
   /** Ends what a user has, in the transaction of a changed password. */
   readonly endAll: NonNullable<SignInOptions["endAll"]>;
 }): Promise<SigningIn> {
-  const { storage, users, bans, knownPlaces, clock, randomBytes, operatorLog } = options;
+  const { storage, users, bans, knownPlaces, clock, randomBytes, operatorLog, roomFor } = options;
   const guesses = createGuessLimit({
     storage: boundedAttempts({ storage, operatorLog }),
     clock,
     clockSkewMs: options.clockSkewSeconds * 1000,
   });
   const inTurn = passwordTurns();
+  const tickets = createTickets({ key: options.ticketKey, users, clock });
   return {
     signIn: await createSignIn({
       storage,
@@ -49,12 +53,13 @@ export async function composeSignIn(options: {
       guesses,
       inTurn,
       knownPlaces,
-      tickets: createTickets({ key: options.ticketKey, users, clock }),
+      tickets,
       endAll: options.endAll,
       clock,
       randomBytes,
-      isFull: options.isFull,
+      roomFor,
     }),
+    choicesFor: choicesFor({ tickets, roomFor }),
     guesses,
     hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),
   };

@@ -4,7 +4,7 @@ import { LONGEST_PASSWORD } from "../people/password-hash.ts";
 import { usernameKey } from "../people/username.ts";
 import type { User, Users } from "../people/users.ts";
 import type { Attempt, GivenField, SignInAnswer, Step } from "./attempt.ts";
-import type { Tickets } from "./change-password.ts";
+import type { Tickets } from "./tickets.ts";
 
 const FIELDS: readonly GivenField[] = ["username", "password"];
 
@@ -53,7 +53,7 @@ async function identifyByTicket(
 ): Promise<SignInAnswer | undefined> {
   const found = await tickets.read(ticket);
   if (found?.user.password_hash == null) return { outcome: "too_late" };
-  const { user, passed } = found;
+  const { user, passed, action, about } = found;
   const owner = { id: user.id, password_hash: found.user.password_hash };
   const address = addressGroup(attempt.given.address);
   const standing = await knownPlaces.standingOf(owner, {
@@ -62,6 +62,7 @@ async function identifyByTicket(
   });
   const key = user.username_key ?? user.email_key ?? "";
   attempt.identity = { usernameKey: key, address, standing, user, owner };
+  attempt.resumed = { action, about };
   attempt.passed.push(...passed);
   return undefined;
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
 import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
 import type { GivenField, OpenedBy, PasswordProblem, SignedIn, SignInAnswer } from "./attempt.ts";
+import type { ChoicesFor, Room } from "./choose-session.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn } from "./sign-in-machine.ts";
 
@@ -15,6 +16,8 @@ export interface SignInForm {
   readonly fields?: Readonly<Partial<Record<FormField, string>>>;
   /** In place of the name and the password, a new password is asked for. */
   readonly ticket?: string;
+  /** In place of them, it is asked which sessions end. */
+  readonly choiceTicket?: string;
   readonly retryAfterSeconds?: number;
 }
 
@@ -42,13 +45,13 @@ export async function signInThrough(
   { request, reply }: Exchange,
   opens?: OpenedBy,
 ): Promise<FormAnswer> {
-  const { username, password, ticket, newPassword, repeatedPassword } = textsOf(request.body);
+  const { username, password, ticket, newPassword, repeatedPassword, ends } = textsOf(request.body);
   const shown = username.slice(0, MAX_SHOWN);
   try {
     const answer = await signIn({
       username,
       password,
-      ...(ticket === "" ? {} : { ticket, newPassword, repeatedPassword }),
+      ...(ticket === "" ? {} : { ticket, newPassword, repeatedPassword, ends }),
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
       opens,
@@ -77,7 +80,7 @@ function leavingOf({ raw }: FastifyReply): AbortSignal {
   return leaving.signal;
 }
 
-/** A field that is missing, or came twice, is an empty one. */
+/** A field that is missing, or came twice, is an empty one. Boxes that are ticked come once each. */
 function textsOf(body: unknown) {
   const fields = (body ?? {}) as Record<string, unknown>;
   const text = (name: string): string => {
@@ -90,6 +93,7 @@ function textsOf(body: unknown) {
     ticket: text("ticket"),
     newPassword: text("newPassword"),
     repeatedPassword: text("repeatedPassword"),
+    ends: [fields.ends ?? []].flat().filter((uid) => typeof uid === "string"),
   };
 }
 
@@ -112,6 +116,15 @@ export const refusedForm = (username: string): SignInForm => ({
   problem: "The username or password is not correct.",
 });
 
+const CHOOSE_MORE = "Choose more: there is no room yet.";
+
+/** The choice was made among others than there are. */
+export const sessionsChangedForm = (username: string | undefined): SignInForm => ({
+  status: 422,
+  username,
+  problem: "In the meantime you were signed in or out somewhere else, so nothing was changed. Sign in again.",
+});
+
 /** As above, when there are as many sessions as there may be. */
 export const fullForm = (username: string): SignInForm => ({
   status: 403,
@@ -119,6 +132,21 @@ export const fullForm = (username: string): SignInForm => ({
   problem:
     "You are signed in on as many devices as is allowed. Sign out on one of them first, then sign in here.",
 });
+
+/** Returns what there is to choose from, if the form asks for that, and the form as it is to be shown. */
+export async function withChoices(
+  form: SignInForm,
+  choicesFor: ChoicesFor,
+  opens: OpenedBy,
+): Promise<{ readonly form: SignInForm; readonly room?: Room }> {
+  if (form.choiceTicket === undefined) return { form };
+  const room = await choicesFor(form.choiceTicket, opens);
+  return room === undefined ? { form: sessionsChangedForm(form.username) } : { form, room };
+}
+
+/** Whether a form that asks for something was sent back to say that it is not wanted. */
+export const isCancelled = ({ body }: Pick<FastifyRequest, "body">): boolean =>
+  (body as { readonly decision?: unknown } | undefined)?.decision === "cancel";
 
 /** What the page is to open, instead of the session that its browser has. */
 export const openingOf = (
@@ -142,6 +170,16 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
       return { status: 403, username, problem: textOfBan(answer.ban) };
     case "too_late":
       return { status: 422, username, problem: "This page was open for too long. Sign in again." };
+    case "sessions_changed":
+      return sessionsChangedForm(username);
+    case "choose_session": {
+      const { ticket: choiceTicket, problem } = answer;
+      return {
+        username,
+        choiceTicket,
+        ...(problem === undefined ? {} : { status: 422, problem: CHOOSE_MORE }),
+      };
+    }
     case "change_password": {
       const { ticket, problem } = answer;
       if (problem === undefined) return { username, ticket };

@@ -11,12 +11,14 @@ import { hasPassword, lockActive, passwordMarkOf, type Users } from "../people/u
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import type { Attempt, Given, OpenedBy, SignedIn, SignInAnswer, Step } from "./attempt.ts";
-import { changePassword, createTickets, type Tickets } from "./change-password.ts";
+import type { Attempt, Given, SignedIn, SignInAnswer, Step } from "./attempt.ts";
+import { changePassword } from "./change-password.ts";
+import { chooseSession, type RoomFor } from "./choose-session.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { askForMissing, identify } from "./identify.ts";
 import { passwordFactor } from "./password-factor.ts";
 import { type PasswordTurns, type PasswordTurnsOptions, passwordTurns } from "./password-turns.ts";
+import { createTickets, type Tickets } from "./tickets.ts";
 
 /** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
 export type SignIn = (given: Given) => Promise<SignInAnswer>;
@@ -34,8 +36,7 @@ export interface SignInOptions extends PasswordTurnsOptions {
   readonly tickets?: Tickets;
   /** Ends what the user has, in the transaction of a changed password. Default: nothing. */
   readonly endAll?: (transaction: WriteTransaction, userId: string) => Promise<void>;
-  /** Whether one session more would be refused. */
-  readonly isFull: (userId: string, opens: OpenedBy) => Promise<boolean>;
+  readonly roomFor: RoomFor;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -51,9 +52,11 @@ export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignI
   const attempt: Attempt = {
     given,
     identity: undefined,
+    resumed: undefined,
     passed: [],
     renewedHash: undefined,
     newPassword: undefined,
+    ends: [],
     deviceToken: undefined,
     passwordMark: undefined,
   };
@@ -71,6 +74,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     guesses,
     inTurn = passwordTurns(options),
     tickets = ownTickets(options),
+    roomFor,
   } = options;
   return [
     ["ask for what is missing", askForMissing],
@@ -80,7 +84,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     ["refuse whoever may not sign in", refuseInactive(options)],
     // A second factor goes here. Then what the user must do first: before anything is remembered or opened.
     ["required action: change the password", changePassword({ tickets, inTurn, users })],
-    ["refuse one session more than there may be", refuseBeyondLimit(options)],
+    ["required action: choose sessions to end, or be refused one more", chooseSession({ tickets, roomFor })],
     ["remember this device and address", remember(options)],
   ];
 }
@@ -112,14 +116,6 @@ const refuseInactive =
 
 const ownTickets = ({ users, clock, randomBytes }: SignInOptions): Tickets =>
   createTickets({ key: Buffer.from(randomBytes(32)).toString("hex"), users, clock });
-
-/** A changed password ends all other sessions: then there is room, and the new password must not be thrown away for want of it. */
-const refuseBeyondLimit =
-  ({ isFull }: SignInOptions): Step =>
-  async ({ given: { opens }, identity, newPassword }) => {
-    if (opens === undefined || newPassword !== undefined) return undefined;
-    return (await isFull(identity!.owner.id, opens)) ? { outcome: "full" } : undefined;
-  };
 
 const remember = (options: SignInOptions): Step => {
   const { storage, randomBytes } = options;
@@ -169,11 +165,11 @@ async function rememberIn(
 }
 
 /** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
-function signedInBy({ identity, passed, deviceToken, passwordMark }: Attempt): SignedIn {
+function signedInBy({ identity, passed, ends, deviceToken, passwordMark }: Attempt): SignedIn {
   const user = identity?.user;
   const isWhole = deviceToken !== undefined && passwordMark !== undefined && passed.length > 0;
   if (user === undefined || !isWhole) {
     throw new Error("the steps of signing in ended without a factor that was passed");
   }
-  return { user, deviceToken, passwordMark, amr: [...passed] } as unknown as SignedIn;
+  return { user, deviceToken, passwordMark, amr: [...passed], ends } as unknown as SignedIn;
 }

@@ -50,10 +50,13 @@ after(async () => {
   await postgres.stop();
 });
 
-async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]>["overflow"]) {
+type Overflow = NonNullable<PolicySettings["sessionLimit"]>["overflow"];
+
+/** `there`: how many sessions there are before; each of those at once has chosen one of them to end. */
+async function signInAtOnce(overflow: Overflow, there = 0) {
   const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
   const users = new Users({ storage, clock, randomBytes });
-  const username = `alice-${overflow.toLowerCase()}`;
+  const username = `alice-${overflow.toLowerCase()}-${there}`;
   const alice = { username, name: "Alice", password: "a password of alice" };
   const { id: accountId } = await makeUser({ users, storage }, alice);
   const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
@@ -62,11 +65,16 @@ async function signInAtOnce(overflow: NonNullable<PolicySettings["sessionLimit"]
     const after = { ...before, sessionLimit: { max: MAX, per: "user", overflow } } as const;
     await policies.change(transaction, { before, after, actor: "admin" });
   });
+  const session = (uid: string, ends: readonly string[] = []) => {
+    const payload = { uid, accountId, signInId: newId() };
+    return { id: newId(), payload, ttlSeconds: 1000, passwordMark, ends };
+  };
+  const existing = Array.from({ length: there }, newId);
+  for (const uid of existing) await sessions.save(session(uid));
   const opened = await Promise.all(
     Array.from({ length: SIGN_INS }, async (_, at) => {
-      const payload = { uid: newId(), accountId, signInId: newId() };
-      const session = { id: newId(), payload, ttlSeconds: 1000, passwordMark };
-      return opens(servers[at % 2]!.sessions, session);
+      const chosen = existing.slice(at % MAX, (at % MAX) + 1);
+      return opens(servers[at % 2]!.sessions, session(newId(), chosen));
     }),
   );
   const live = (await sessions.devicesOf(accountId)).length;
@@ -114,4 +122,12 @@ test("a limit that refuses lets in as many as it says, of 200 at once at two ser
 test("a limit that replaces leaves as many as it says, of 200 at once at two servers", async () => {
   const expected = { opened: SIGN_INS, live: MAX, replaced: SIGN_INS - MAX };
   assert.deepEqual(await signInAtOnce("replaceOldest"), expected);
+});
+
+test("a limit that asks lets in as many as it says, and none without a choice", async () => {
+  assert.deepEqual(await signInAtOnce("ask"), { opened: MAX, live: MAX, replaced: 0 });
+});
+
+test("a limit that asks takes each choice once, of 200 at once at two servers", async () => {
+  assert.deepEqual(await signInAtOnce("ask", MAX), { opened: MAX, live: MAX, replaced: MAX });
 });

@@ -30,7 +30,16 @@ before(async () => {
   const knownPlaces = new KnownPlaces({ storage, clock });
   const { users } = people;
   const bans = new Bans({ storage, clock, times: { overForAllMs: () => 0 }, randomBytes });
-  parts = { storage, users, bans, guesses, knownPlaces, clock, randomBytes, isFull: async () => false };
+  parts = {
+    storage,
+    users,
+    bans,
+    guesses,
+    knownPlaces,
+    clock,
+    randomBytes,
+    roomFor: async () => ({ excess: 0, isAsked: false, sessions: [] }),
+  };
   signIn = await createSignIn(parts);
 });
 after(() => server.stop());
@@ -84,7 +93,7 @@ describe("signing in", () => {
       "first factor: the password",
       "refuse whoever may not sign in",
       "required action: change the password",
-      "refuse one session more than there may be",
+      "required action: choose sessions to end, or be refused one more",
       "remember this device and address",
     ]);
   });

@@ -32,6 +32,7 @@ export class PlainBrowser {
     const values = new URLSearchParams({ ...form.fields, ...input.fill });
     const pressed = input.button ?? form.buttons[0];
     if (pressed?.name !== undefined) values.set(pressed.name, pressed.value);
+    for (const [name, value] of input.ticked ?? []) values.append(name, value);
     const target = new URL(form.action, page.url);
     const isEnd = input.isEnd ?? (() => false);
     if (form.method === "POST") {
@@ -102,6 +103,8 @@ export class PlainBrowser {
 export interface Submission {
   readonly fill?: Readonly<Record<string, string>>;
   readonly button?: Form["buttons"][number];
+  /** Boxes, of which one name may have several. */
+  readonly ticked?: readonly (readonly [name: string, value: string])[];
   readonly isEnd?: (url: URL) => boolean;
 }
 

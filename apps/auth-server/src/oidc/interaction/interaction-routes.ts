@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Client, errors, type Provider } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
 import type { Configuration } from "../../config/load.ts";
+import { chooseSessionPage } from "../../pages/choose-session-page.ts";
 import { consentPage } from "../../pages/consent-page.ts";
 import { pagesError } from "../../pages/errors.ts";
 import { finishedPage } from "../../pages/finished-page.ts";
@@ -15,12 +16,21 @@ import { signInPage } from "../../pages/sign-in-page.ts";
 import { interactionPath } from "../../paths.ts";
 import { labelOf, type User, type Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
+import type { ChoicesFor, Room } from "../../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
-import { openingOf, type SignInForm, signInThrough } from "../../sign-in/sign-in-form.ts";
+import {
+  isCancelled,
+  openingOf,
+  type SignInForm,
+  sessionsChangedForm,
+  signInThrough,
+  withChoices,
+} from "../../sign-in/sign-in-form.ts";
 import type { SignIn } from "../../sign-in/sign-in-machine.ts";
 import { oidcError } from "../errors.ts";
 import { claimsOf } from "../provider/account-claims.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
+import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import {
   allowedBy,
@@ -35,6 +45,7 @@ export interface InteractionOptions {
   readonly findClient: (clientId: string) => Promise<Client | undefined>;
   readonly configuration: Configuration;
   readonly signIn: SignIn;
+  readonly choicesFor: ChoicesFor;
   readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
@@ -121,7 +132,11 @@ async function show(options: InteractionOptions, exchange: Exchange): Promise<Fa
 function signInFormOf({ notices }: InteractionOptions, exchange: Exchange): SignInForm {
   const { interaction } = exchange;
   const failed = notices.take<SignInForm>(exchange, interactionPath(interaction.uid));
-  return failed ?? { username: loginHintOf(interaction) };
+  if (failed !== undefined) return failed;
+  const username = loginHintOf(interaction);
+  // Whoever has just signed in, when others were in the way (interaction-rules.ts).
+  const isOvertaken = interaction.prompt.reasons.includes(SESSION_LIMIT);
+  return isOvertaken ? sessionsChangedForm(username) : { username };
 }
 
 const loginHintOf = ({ params }: Interaction): string | undefined =>
@@ -130,10 +145,12 @@ const loginHintOf = ({ params }: Interaction): string | undefined =>
 async function showSignIn(
   options: InteractionOptions,
   exchange: Exchange,
-  form: SignInForm,
+  asked: SignInForm,
 ): Promise<FastifyReply> {
   const { interaction, reply } = exchange;
   const client = await options.findClient(interaction.params.client_id as string);
+  const { form, room } = await withChoices(asked, options.choicesFor, opensFor(exchange));
+  if (room !== undefined) return showChoices(options, exchange, { form, room, client });
   const markup = signInPage({
     action: interactionPath(interaction.uid),
     formToken: options.forms.tokenFor(purposeOf(interaction)),
@@ -144,20 +161,50 @@ async function showSignIn(
   return send(exchange, markup, form.status);
 }
 
+const opensFor = (exchange: Exchange) => openingOf(exchange, exchange.interaction.session?.uid);
+
+interface Choices {
+  readonly form: SignInForm;
+  readonly room: Room;
+  readonly client: Client | undefined;
+}
+
+function showChoices(
+  { forms }: InteractionOptions,
+  { interaction, reply }: Exchange,
+  { form, room, client }: Choices,
+): FastifyReply {
+  const { choiceTicket, username, problem, status = 200 } = form;
+  const markup = chooseSessionPage({
+    action: interactionPath(interaction.uid),
+    formToken: forms.tokenFor(purposeOf(interaction)),
+    ticket: choiceTicket!,
+    username,
+    problem,
+    sessions: room.sessions,
+    atLeast: room.excess,
+    clientName: client?.clientName ?? client?.clientId,
+  });
+  // Cancelled, the form leads to the app.
+  const targets = [formTargetOf(interaction.params.redirect_uri as string)];
+  reply.headers(securityHeaders(targets, "'self'"));
+  return reply.code(status).type("text/html; charset=utf-8").send(markup);
+}
+
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { signedIn, ...again } = await signInThrough(
-    options,
-    exchange,
-    openingOf(exchange, exchange.interaction.session?.uid),
-  );
+  if (isCancelled(exchange.request))
+    return goOn(options, exchange, CANCELLED, { mergeWithLastSubmission: false });
+  const { signedIn, ...again } = await signInThrough(options, exchange, opensFor(exchange));
   if (signedIn !== undefined) {
-    const { user, amr, passwordMark } = signedIn;
-    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr], passwordMark } });
+    const { user, amr, ends, passwordMark } = signedIn;
+    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr], ends, passwordMark } });
   }
   const path = interactionPath(exchange.interaction.uid);
   options.notices.leave(exchange, path, again);
   return leadTo(exchange.reply, path);
 }
+
+const CANCELLED = { error: "access_denied", error_description: "The user cancelled the sign-in" };
 
 async function showConsent(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   const { interaction } = exchange;

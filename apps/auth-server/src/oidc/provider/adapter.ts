@@ -77,6 +77,7 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
           userAgent: Provider.ctx?.get("user-agent"),
           address: Provider.ctx && addressOf(Provider.ctx.req),
           passwordMark: loginOf(Provider.ctx)?.passwordMark,
+          ends: loginOf(Provider.ctx)?.ends,
         }),
       )),
     /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
@@ -88,14 +89,17 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
 
 /** What the sign-in page has left for the request that comes from it (interaction-routes.ts). */
 const loginOf = (ctx: typeof Provider.ctx) =>
-  ctx?.oidc.result?.login as { readonly passwordMark?: string } | undefined;
+  ctx?.oidc.result?.login as
+    | { readonly passwordMark?: string; readonly ends?: readonly string[] }
+    | undefined;
 
 async function asLibraryError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (hasCode(error, "session_taken") || hasCode(error, "session_limit_reached"))
-      throw new errors.SessionNotFound(error.message);
+    const isBeyondLimit = hasCode(error, "session_limit_reached");
+    if (isBeyondLimit && Provider.ctx) requestState(Provider.ctx).isBeyondSessionLimit = true;
+    if (isBeyondLimit || hasCode(error, "session_taken")) throw new errors.SessionNotFound(error.message);
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { type Allowed, allowedIn, type Consents, isWithin } from "../state/conse
 import type { GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";
 import { givesAnything } from "./account-claims.ts";
 import { allow, extendGrant } from "./extend-grant.ts";
+import { storeSignIn } from "./open-sign-in.ts";
 
 export interface GrantSources {
   readonly grants: GrantStore;
@@ -71,7 +72,8 @@ interface Passed {
 /** False when it holds less than what the request was judged by: then the user is asked. */
 async function store(ctx: KoaContextWithOIDC, { sources, owner, unasked, judged }: Passed): Promise<boolean> {
   const { oidc } = ctx;
-  await storeSignIn(ctx, sources);
+  // A grant hangs below a session that is stored, and the library stores one that has just begun at the end of the request.
+  await storeSignIn(ctx, sources.lifeOf);
   const id = await extend(ctx, { sources, owner, unasked });
   const stored = id === undefined ? undefined : await oidc.provider.Grant.find(id);
   if (stored === undefined || !isWithin(judged, allowedIn(stored))) return false;
@@ -79,21 +81,6 @@ async function store(ctx: KoaContextWithOIDC, { sources, owner, unasked, judged 
   oidc.entity("Grant", stored);
   oidc.session!.grantIdFor(owner.clientId, id!);
   return true;
-}
-
-/**
- * A grant hangs below a session that is stored, and the library stores one that has just begun at the end of the request.
- * It does so once more then, since the cookie comes with that.
- */
-async function storeSignIn({ oidc }: KoaContextWithOIDC, { lifeOf }: GrantSources): Promise<void> {
-  const session = oidc.session as unknown as {
-    touched?: boolean;
-    loginTs?: number;
-    save(ttlSeconds: number): Promise<unknown>;
-  };
-  if (session.touched !== true) return;
-  await session.save(lifeOf(session));
-  session.touched = true;
 }
 
 function ownerOf({ oidc }: KoaContextWithOIDC): GrantOwner {

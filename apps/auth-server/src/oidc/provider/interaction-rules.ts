@@ -5,11 +5,13 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { requestState } from "../request-state.ts";
 import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
+import type { OpenSignIn } from "./open-sign-in.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
 
-export function interactionRules(ownApi: OwnApiAccess) {
+export function interactionRules(ownApi: OwnApiAccess, openSignIn: OpenSignIn) {
   const policy = base();
+  policy.get("login")!.checks.add(askAgainWithoutRoom(openSignIn));
   const consent = policy.get("consent")!;
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
@@ -17,6 +19,20 @@ export function interactionRules(ownApi: OwnApiAccess) {
   policy.add(new Prompt({ name: "consent" }, storeGrant()));
   return policy;
 }
+
+/** Of the sign-in that found no room when its session was to be opened. */
+export const SESSION_LIMIT = "session_limit";
+
+/**
+ * Somebody else signed in after the page had asked which session ends: asked again. The library would open the session at the
+ * end of the request, where there is nobody left to ask.
+ */
+const askAgainWithoutRoom = (openSignIn: OpenSignIn) =>
+  new Check(
+    SESSION_LIMIT,
+    "there is no room for another session",
+    async (ctx: KoaContextWithOIDC) => ctx.oidc.result?.login !== undefined && !(await openSignIn(ctx)),
+  );
 
 /** Asks nobody: no page of ours would change it. After the sign-in, and before anything is allowed to the app. */
 const refuseOwnApi = (ownApi: OwnApiAccess) =>

@@ -37,6 +37,7 @@ import { isPkceRequired } from "./check-pkce.ts";
 import { existingGrant } from "./existing-grant.ts";
 import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
+import type { OpenSignIn } from "./open-sign-in.ts";
 
 const ONE_HOUR = 60 * 60;
 
@@ -61,6 +62,7 @@ export interface LibraryConfigurationOptions {
   readonly issuing: IssuingPhase;
   readonly ownApi: OwnApiAccess;
   readonly lifetimes: SessionLifetimes;
+  readonly openSignIn: OpenSignIn;
 }
 
 export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
@@ -106,7 +108,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     rotateRefreshToken: true,
     interactions: {
       url: (_ctx, interaction) => interactionPath(interaction.uid),
-      policy: interactionRules(options.ownApi),
+      policy: interactionRules(options.ownApi, options.openSignIn),
     },
     renderError,
     clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),

@@ -54,6 +54,8 @@ export interface SaveSession {
   readonly address?: string | undefined;
   /** `uid` of the session of this browser that ends when this one is opened, if it is the same user's. */
   readonly takesPlaceOf?: string | undefined;
+  /** `uid`s of sessions that were chosen to end when this one is opened, where the policy asks. */
+  readonly ends?: readonly string[] | undefined;
   /**
    * The factors were passed in this very request, so that the id may lead into the account, whatever sign-ins the session had
    * since. Default: only an id of a request that knows of the newest.
@@ -220,7 +222,8 @@ export class SessionStore {
     if (stored?.account_id != null && (await this.#isLive(transaction, uid))) return;
     await this.#endEarlier(transaction, session);
     const deviceType = deviceOf(session.userAgent ?? null).type;
-    await this.#limits.makeRoom(transaction, { accountId: accountId!, deviceType, except: [uid] }, uid);
+    const opening = { accountId: accountId!, deviceType, ends: session.ends, except: [uid] };
+    await this.#limits.makeRoom(transaction, opening, uid);
   }
 
   /** In the same transaction: a session that was not counted and lived on would be one too many. */

@@ -14,7 +14,7 @@ export interface PoliciesTable {
   /** Sessions at most; null: as many as there are. Then the next two are null as well. */
   limit_max: number | null;
   limit_per: "user" | "deviceType" | null;
-  limit_overflow: "replaceOldest" | "refuse" | null;
+  limit_overflow: "replaceOldest" | "refuse" | "ask" | null;
   /** From 1; grows with each change. */
   revision: number;
   /** Seconds; null: as it was made. */

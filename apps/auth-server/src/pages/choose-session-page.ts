@@ -1,0 +1,58 @@
+/** Asks which sessions end, so that there is room for one more. Plain boxes: it works without a script. */
+import { type Content, html } from "./html.ts";
+import { alert, page } from "./layout.ts";
+import { RELATIVE_TIMES_PATH, time } from "./times.ts";
+
+export interface ChooseSessionPage {
+  readonly action: string;
+  readonly formToken: string;
+  readonly ticket: string;
+  readonly username: string | undefined;
+  readonly sessions: readonly SessionChoice[];
+  /** How many must be chosen at least. */
+  readonly atLeast: number;
+  /** Absent when somebody signs in to the account page itself. */
+  readonly clientName?: string | undefined;
+  readonly problem?: string | undefined;
+}
+
+export interface SessionChoice {
+  readonly uid: string;
+  readonly name: string;
+  readonly address: string | null;
+  /** Seconds. */
+  readonly lastSeenAt: number;
+}
+
+export function chooseSessionPage(content: ChooseSessionPage): string {
+  const { sessions, atLeast, clientName } = content;
+  const title = "Choose a device to sign out";
+  return page({
+    title,
+    script: RELATIVE_TIMES_PATH,
+    main: html`<h1>${title}</h1>
+<p id="why">You are signed in on ${counted(sessions.length)}, and no more are allowed. Sign out ${atLeast === 1 ? "one" : `${atLeast}`} or more, and you are signed in here${clientName !== undefined && html` to <strong>${clientName}</strong>`}.</p>
+${alert(content.problem)}
+<form method="post" action="${content.action}">
+<input type="hidden" name="form" value="${content.formToken}">
+<input type="hidden" name="ticket" value="${content.ticket}">
+<input type="hidden" name="username" value="${content.username ?? ""}">
+<fieldset aria-describedby="why"><legend>Signed in on</legend>
+<ul class="rows choices">${sessions.map(choiceRow)}</ul>
+</fieldset>
+<div class="actions stacked">
+<button type="submit" name="decision" value="end" class="primary">Sign out there and continue</button>
+<button type="submit" name="decision" value="cancel">Cancel</button>
+</div>
+</form>`,
+  });
+}
+
+const counted = (sessions: number): string => (sessions === 1 ? "one device" : `${sessions} devices`);
+
+/** Two browsers of one kind at one address have one name and differ by when they were seen: all of it is the label. */
+function choiceRow({ uid, name, address, lastSeenAt }: SessionChoice, at: number): Content {
+  const from = address === null ? "" : html`<span class="address">${address}</span>, `;
+  return html`<li><input type="checkbox" id="session-${at}" name="ends" value="${uid}">
+<label for="session-${at}">${name}<span class="note">${from}last seen ${time(lastSeenAt)}</span></label></li>`;
+}

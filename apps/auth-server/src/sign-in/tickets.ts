@@ -1,0 +1,69 @@
+/**
+ * A ticket stands for the factor that was passed, between the form of the password and that of a required action. It needs no
+ * storage: it is signed, ends after ten minutes, is for one action, and is worth nothing once the password is another.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { Clock } from "@portcullis/protocol";
+import type { User, Users } from "../people/users.ts";
+import type { Method, Resumed } from "./attempt.ts";
+
+const TICKET_LIFE_MS = 10 * 60_000;
+
+export type TicketFor = Resumed & { readonly passed: readonly Method[] };
+
+export interface Tickets {
+  make(user: User, ticket: TicketFor): string;
+  /** Gives the user, and what it is for. Undefined for what is none, or none any more. */
+  read(ticket: string): Promise<(TicketFor & { readonly user: User }) | undefined>;
+}
+
+type Content = TicketFor & {
+  readonly sub: string;
+  /** Wall time, milliseconds. */
+  readonly until: number;
+};
+
+export interface TicketsOptions {
+  readonly key: string;
+  readonly users: Pick<Users, "findActive">;
+  readonly clock: Pick<Clock, "wallMs">;
+}
+
+export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
+  const proofOf = (text: string, { password_hash }: User) =>
+    createHmac("sha256", key)
+      .update(JSON.stringify(["sign-in ticket", text, password_hash]))
+      .digest();
+  return {
+    make(user, { action, about, passed }) {
+      const until = clock.wallMs() + TICKET_LIFE_MS;
+      const content: Content = { sub: user.id, action, about, passed, until };
+      const text = Buffer.from(JSON.stringify(content)).toString("base64url");
+      return `${text}.${proofOf(text, user).toString("base64url")}`;
+    },
+    async read(ticket) {
+      const [text = "", proof = ""] = ticket.split(".");
+      const content = contentIn(text);
+      const user = content && (await users.findActive(content.sub));
+      if (content === undefined || user === undefined) return undefined;
+      if (!isSame(Buffer.from(proof, "base64url"), proofOf(text, user))) return undefined;
+      // Only now is it ours, and what it says true.
+      const { action, about, passed, until } = content;
+      const leftMs = until - clock.wallMs();
+      return leftMs > 0 && leftMs <= TICKET_LIFE_MS ? { user, action, about, passed } : undefined;
+    },
+  };
+}
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+/** As much as is needed to find the user by. Anybody can write one. */
+function contentIn(text: string): Content | undefined {
+  try {
+    const content = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+    return typeof content?.sub === "string" ? content : undefined;
+  } catch {
+    return undefined;
+  }
+}
