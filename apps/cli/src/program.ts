@@ -14,6 +14,7 @@ import { addLogDeclareLoss } from "./commands/log-declare-loss.ts";
 import { addLogVerify } from "./commands/log-verify.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogout } from "./commands/logout.ts";
+import { addPolicies } from "./commands/policies.ts";
 import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
 import { addRevocationsWatch } from "./commands/revocations-watch.ts";
@@ -82,6 +83,7 @@ export function createProgram(cli: Cli): Command {
   addSessions(program, cli);
   addBans(program, cli);
   addConsents(program, cli);
+  addPolicies(program, cli);
   const apps = program
     .command("apps")
     .description("create, change, disable and delete apps, and their secrets")

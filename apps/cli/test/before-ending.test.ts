@@ -14,7 +14,7 @@ const COMMANDS: Readonly<Record<string, string | undefined>> = {
   banUser: "bans add",
   changeApi: "apis update",
   changeApp: "apps update",
-  changePolicy: undefined,
+  changePolicy: "policies set",
   deleteApi: "apis delete",
   deleteApp: "apps delete",
   deleteUser: "users delete",
