@@ -55,6 +55,7 @@ test("a user is created, found, changed, given a password, unlocked and deleted"
     [shown.email, shown.emailVerified, shown.attributes],
     ["carol@example.com", false, { a: 1 }],
   );
+  assert.match((await cli.run("users create --username dave --name Dave")).out, /^Created: dave\.\n/);
   const cleared = await cli.run(["users", "update", "carol", "--email", ""]);
   assert.equal(cleared.code, EXIT.ok);
   assert.doesNotMatch((await cli.run("users show carol")).out, /example\.com/);
@@ -111,6 +112,7 @@ test("what is wrong with a command line is said before anything is asked for", a
     ["users update alice", /Nothing to change/],
     ["users update alice --attributes []", /JSON object/],
     ["users create x --email-verified maybe", /yes or no/],
+    ["users create x --username y", /--username: found beside the argument/],
     ["users password alice --password-file nowhere", /cannot read nowhere/],
     ["users list --status gone", /active, disabled/],
   ] as const) {

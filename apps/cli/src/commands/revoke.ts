@@ -49,7 +49,7 @@ export function addRevoke(parent: Command, cli: Cli): void {
   parent
     .command("revoke")
     .description("revoke a session, user, app ..., and say which verifiers enforce it")
-    .addArgument(new Argument("<scope>", "what to revoke").choices(SCOPES).argParser(parseScope))
+    .addArgument(new Argument("<scope>", "what to revoke").choices(NAMES).argParser(parseScope))
     .argument("[key]", "which one; leave it out for issuer; for a pair, the user")
     .argument("[other]", "for a pair: the client, API or organization")
     .option("--subject <user>", "user of a pair, instead of the argument")
@@ -78,36 +78,36 @@ export function addRevoke(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-Name a user by sub, username or e-mail address. If what you name does not exist, that is an error, and nothing is revoked.
+user, app, api, user-app and user-api are other words for subject, client, audience and the pairs of them.
+Name a user by sub, username or e-mail address, an app by its client_id, an API by its identifier. If what you name
+does not exist, that is an error, and nothing is revoked.
 Put a key that begins with - after --, as in: portcullis revoke session -- -t8Vt7mGQf2bqfYkq0hZ0A
 
 Examples:
   portcullis revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --reason kicked
-  portcullis revoke subject alice --mode stale --note "new role"
-  portcullis revoke subject-client alice web
-  portcullis revoke subject-audience alice https://api.example.com/payments
+  portcullis revoke user alice --mode stale --note "new role"
+  portcullis revoke user-app alice web
+  portcullis revoke user-api alice https://api.example.com/payments
   portcullis revoke session 1f0c-their-session --foreign
-  portcullis revoke client web --dry-run
+  portcullis revoke app web --dry-run
   portcullis revoke issuer --reason possible_loss --yes --wait 30
 
 Needs the scope revocations.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`;
 
 /** What people say, and the scope that they mean. */
-const MEANT: Readonly<Record<string, Scope>> = {
+const WORDS: Readonly<Record<string, Scope>> = {
   user: "subject",
-  person: "subject",
-  account: "subject",
   app: "client",
-  application: "client",
   api: "audience",
-  resource: "audience",
+  "user-app": "subject-client",
+  "user-api": "subject-audience",
 };
+const NAMES = [...Object.keys(WORDS), ...SCOPES];
 
 function parseScope(text: string): Scope {
-  const scope = SCOPES.find((one) => one === text);
+  const scope = Object.hasOwn(WORDS, text) ? WORDS[text] : SCOPES.find((one) => one === text);
   if (scope !== undefined) return scope;
-  const hint = Object.hasOwn(MEANT, text) ? ` Did you mean ${MEANT[text]}?` : "";
-  throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(", ")}.${hint}`);
+  throw new InvalidArgumentError(`Allowed choices are ${NAMES.join(", ")}.`);
 }
 
 async function revoke(session: Session, command: Command): Promise<number> {

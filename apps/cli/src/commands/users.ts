@@ -172,7 +172,8 @@ function addCreate(users: Command, cli: Cli): void {
     users
       .command("create")
       .description("create a user")
-      .argument("[username]", "what the user signs in with"),
+      .argument("[username]", "what the user signs in with")
+      .option("--username <name>", "the same, as an option"),
   )
     .option("--password-file <file>", "file with the first password; without it, there is none")
     .addHelpText(
@@ -189,9 +190,12 @@ Needs the scope users.write.`,
         const [username] = command.processedArgs as [string | undefined];
         const { passwordFile } = command.opts<{ passwordFile?: string }>();
         const password = passwordFile === undefined ? {} : { password: await passwordIn(passwordFile) };
+        const fields = fieldsIn(command);
+        if (username !== undefined && fields.username !== undefined)
+          throw usage("--username: found beside the argument that says the same. Give one of them.");
         const named = username === undefined ? {} : { username };
         const { users } = await session.connect("writeUsers");
-        const user = await users.create({ ...fieldsIn(command), ...named, ...password });
+        const user = await users.create({ ...fields, ...named, ...password });
         return show(session, user, `Created: ${visible(nameOf(user))}.`);
       }),
     );
