@@ -140,7 +140,7 @@ describe("a new user", () => {
   });
 
   it("is found by its name whatever ASCII sign is in it", async () => {
-    for (const username of ["a/b", "a%2fb", "a?b#c", "a\\b;c", "...", "a/../b"]) {
+    for (const username of ["sign/b", "sign%2fb", "sign?b#c", "sign\\b;c", "sign/../b", "sign..."]) {
       const { sub } = await made({ username });
       assert.equal(json<UserAnswer>(await read(`users/${encodeURIComponent(username)}`)).sub, sub, username);
     }
