@@ -241,6 +241,10 @@ export async function hasPassword({ db }: WriteTransaction, id: string, mark: st
   return user !== undefined && passwordMarkOf(user) === mark;
 }
 
+/** What the user signs in with, as it is looked up (`usernameKey`). An address that nobody has verified is no name. */
+export const namesOf = ({ username_key, email_key, email_verified }: User): string[] =>
+  [username_key, email_verified === 1 ? email_key : null].filter((key) => key !== null);
+
 /** What people call the user. There is always one of these. */
 export const labelOf = ({ username, email, id }: Pick<User, "username" | "email" | "id">): string =>
   username ?? email ?? id;

@@ -34,6 +34,8 @@ export type GivenField = "username" | "password";
 export interface Identity {
   /** The name in its one spelling. */
   readonly usernameKey: string;
+  /** `sub` of the user, if another name leads to the same one: guesses by all of them count together. */
+  readonly alsoNamed: string | undefined;
   /** Group of addresses. */
   readonly address: string;
   readonly standing: Standing;

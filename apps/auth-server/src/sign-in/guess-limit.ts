@@ -7,6 +7,9 @@
  * - strangers at strange addresses are counted together for each account, too. Beyond what is free they take turns: each
  *   address gets one, at a time that is its own. Who asks more often gets no more.
  *
+ * Whoever has two names has one count of guesses by all of them, of each device and address. It makes nobody wait, which would tell that both
+ * names are one user: beyond it the password is not right, as if nobody had that name.
+ *
  * Counted before the password is looked at: guesses sent in parallel are all counted. A success takes back what was
  * counted of it, and nothing of what others guessed. Every block ends by itself and is bounded, and attempts during it
  * neither count nor lengthen it: nobody can keep a user out for good, only slow guessing down to a crawl.
@@ -41,18 +44,25 @@ const MEMORY_MS = 24 * 60 * 60 * 1000;
 export interface GuessLimit {
   /** Milliseconds to wait, or 0: without counting, for what needs no look at the password. */
   look(attempt: Attempt): Promise<number>;
-  /** Takes one attempt. Undefined when it may go on, otherwise the milliseconds to wait. */
-  take(attempt: Attempt): Promise<number | undefined>;
+  /** Takes one attempt. Undefined when it may go on, otherwise the milliseconds to wait, or that it is to be answered as a wrong password is. */
+  take(attempt: Attempt): Promise<number | "not_right" | undefined>;
   /** Takes back what was counted of it. */
   succeeded(transaction: WriteTransaction, attempt: Attempt): Promise<void>;
-  /** Forgets what was counted of the account under these names (as `usernameKey` spells them). Gives the number of rows. */
-  forget(transaction: WriteTransaction, usernameKeys: readonly string[]): Promise<number>;
+  /** Forgets what was counted of the user, under these names (as `usernameKey` spells them). Gives the number of rows. */
+  forget(transaction: WriteTransaction, user: Forgotten): Promise<number>;
   /** Gives the number of rows that it forgot. */
   prune(transaction: WriteTransaction, limit: number): Promise<number>;
 }
 
+export interface Forgotten {
+  readonly id: string;
+  readonly usernameKeys: readonly string[];
+}
+
 export interface Attempt {
   readonly usernameKey: string;
+  /** `sub` of the user, if another name leads to the same one. */
+  readonly alsoNamed?: string | undefined;
   /** Group of addresses. */
   readonly address: string;
   readonly standing: Standing;
@@ -78,11 +88,11 @@ export function createGuessLimit({ storage, clock, clockSkewMs }: GuessLimitOpti
       }),
     succeeded: ({ db, lockRows }, attempt) =>
       succeeded(new Counters({ db, lockRows, now: clock.wallMs(), clockSkewMs }), attempt),
-    forget: ({ db }, usernameKeys) =>
+    forget: ({ db }, { id, usernameKeys }) =>
       countDeleted(
         db
           .deleteFrom("sign_in_attempts")
-          .where("account_hash", "in", usernameKeys.map(accountHash))
+          .where("account_hash", "in", [...usernameKeys.map(accountHash), allNamesHash(id)])
           .where((eb) => eb.or([eb("failures", ">", 0), eb("blocked_until", ">", 0)])),
       ),
     async prune({ db }, limit) {
@@ -96,9 +106,17 @@ export function createGuessLimit({ storage, clock, clockSkewMs }: GuessLimitOpti
   };
 }
 
-/** Rows are always locked in the order: accounts of the address, own, strangers of the account, turn. */
-async function take(counters: Counters, attempt: Attempt): Promise<number | undefined> {
+/** Rows are always locked in the order: accounts of the address, own, strangers of the account, turn, all names. */
+async function take(counters: Counters, attempt: Attempt): Promise<number | "not_right" | undefined> {
   const keys = keysOf(attempt);
+  const wait = await takeUnderName(counters, attempt, keys);
+  if (wait !== undefined || keys.allNames === undefined) return wait;
+  const waitForAll = await takeOwn(counters, await counters.lock(keys.allNames));
+  return waitForAll === undefined ? undefined : "not_right";
+}
+
+/** Only by the name that was typed in: a name of nobody is answered alike. */
+async function takeUnderName(counters: Counters, attempt: Attempt, keys: Keys): Promise<number | undefined> {
   if (attempt.standing.kind === "device") return takeOwn(counters, await counters.lock(keys.own));
   const ofAddress = await counters.lock(keys.accountsOfAddress);
   const own = await counters.find(keys.own);
@@ -201,9 +219,11 @@ async function succeeded(counters: Counters, { standing, ...attempt }: Attempt):
     await counters.save({ ...ofAddress, failures: Math.max(0, ofAddress.failures - forgiven) });
   }
   await counters.remove(keys.own);
-  if (standing.kind !== "stranger") return;
-  const account = await counters.lock(keys.strangersOfAccount);
-  await counters.save({ ...account, failures: Math.max(0, account.failures - 1) });
+  if (standing.kind === "stranger") {
+    const account = await counters.lock(keys.strangersOfAccount);
+    await counters.save({ ...account, failures: Math.max(0, account.failures - 1) });
+  }
+  if (keys.allNames !== undefined) await counters.remove(keys.allNames);
 }
 
 type Key = Pick<Row, "key_hash" | "account_hash">;
@@ -214,18 +234,25 @@ interface Keys {
   readonly accountsOfAddress: Key;
   readonly strangersOfAccount: Key;
   readonly turn: Key;
+  /** As `own`, by whatever name. */
+  readonly allNames: Key | undefined;
 }
 
-function keysOf({ usernameKey, address, standing }: Attempt): Keys {
+function keysOf({ usernameKey, alsoNamed, address, standing }: Attempt): Keys {
   const ofAccount = (...parts: string[]): Key => ({
     key_hash: hash(parts),
     account_hash: accountHash(usernameKey),
   });
+  const from = standing.kind === "device" ? ["device", standing.token] : ["address", address];
   return {
     own:
       standing.kind === "device"
         ? ofAccount("device", usernameKey, standing.token)
         : ofAccount("address", usernameKey, address),
+    allNames:
+      alsoNamed === undefined
+        ? undefined
+        : { key_hash: hash(["all names", alsoNamed, ...from]), account_hash: allNamesHash(alsoNamed) },
     accountsOfAddress: { key_hash: hash(["accounts of address", address]), account_hash: null },
     strangersOfAccount: ofAccount("account", usernameKey),
     turn: ofAccount("turn", usernameKey, address),
@@ -233,6 +260,8 @@ function keysOf({ usernameKey, address, standing }: Attempt): Keys {
 }
 
 const accountHash = (usernameKey: string): Uint8Array => hash(["all of account", usernameKey]);
+
+const allNamesHash = (userId: string): Uint8Array => hash(["all names of account", userId]);
 
 const hash = (parts: readonly string[]): Uint8Array =>
   createHash("sha256").update(JSON.stringify(parts)).digest();

@@ -2,7 +2,7 @@ import { addressGroup } from "@portcullis/service";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
 import { LONGEST_PASSWORD } from "../people/password-hash.ts";
 import { usernameKey } from "../people/username.ts";
-import type { User, Users } from "../people/users.ts";
+import { namesOf, type User, type Users } from "../people/users.ts";
 import type { Attempt, GivenField, SignInAnswer, Step } from "./attempt.ts";
 import type { Tickets } from "./tickets.ts";
 
@@ -35,9 +35,12 @@ export const identify =
     const owner = ownerOf(user, nobody);
     const address = addressGroup(from.address);
     const standing = await knownPlaces.standingOf(owner, { deviceTokens, address });
-    attempt.identity = { usernameKey: key, address, standing, user, owner };
+    attempt.identity = { usernameKey: key, alsoNamed: alsoNamed(user), address, standing, user, owner };
     return undefined;
   };
+
+const alsoNamed = (user: User | undefined): string | undefined =>
+  user !== undefined && namesOf(user).length > 1 ? user.id : undefined;
 
 /** Whoever has no password is compared as nobody is: no text fits, and it takes as long. */
 function ownerOf(user: User | undefined, nobody: Owner): Owner {
@@ -61,7 +64,7 @@ async function identifyByTicket(
     address,
   });
   const key = user.username_key ?? user.email_key ?? "";
-  attempt.identity = { usernameKey: key, address, standing, user, owner };
+  attempt.identity = { usernameKey: key, alsoNamed: alsoNamed(user), address, standing, user, owner };
   attempt.resumed = { action, about };
   attempt.passed.push(...passed);
   return undefined;

@@ -3,6 +3,7 @@ import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/htt
 import { API_SCOPES, type UserState, userStateSchema, userUnlockedSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
+import { namesOf } from "../../people/users.ts";
 import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { signInError } from "../../sign-in/errors.ts";
@@ -123,8 +124,8 @@ const unlockRoute = ({ users, storage, guesses, authority }: PasswordRoutesOptio
       const body = await storage.write(async (transaction) => {
         const user = await users.findNamed(transaction, path.user);
         await requireOver(transaction, user.id);
-        const names = [user.username_key, user.email_key].filter((key) => key !== null);
-        return { ...calledOf(user), changed: (await guesses.forget(transaction, names)) > 0 };
+        const forgotten = await guesses.forget(transaction, { id: user.id, usernameKeys: namesOf(user) });
+        return { ...calledOf(user), changed: forgotten > 0 };
       });
       return { status: 200, body };
     },
