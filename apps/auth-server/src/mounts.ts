@@ -13,7 +13,7 @@ import { consentsRoutes } from "./api/consents/consents-routes.ts";
 import { apiDescriptionRoutes } from "./api/describe-api.ts";
 import type { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
-import { API_PATH, apiRoutes } from "./api/mount-api.ts";
+import { API_PATH, apiRoutes, repeatable } from "./api/mount-api.ts";
 import { policiesRoutes } from "./api/policies/policies-routes.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
 import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
@@ -113,7 +113,8 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
     isAdministrator: (subject) => roles.isAdministrator(subject),
     clock,
   });
-  revocations.mount(app, { path: REVOCATIONS_PATH, authenticate });
+  const repeating = { idempotencyKeys, repeatable };
+  revocations.mount(app, { path: REVOCATIONS_PATH, authenticate, repeating });
   const { revoker, receipts } = revocations;
   const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
   const { maxAccessTokenLifetimeSeconds } = configuration;

@@ -182,7 +182,7 @@ test("how to put a value that begins with - is said where something began with i
 test("--json in the place of a key is that key, and makes no JSON of an error", async () => {
   const { code, err } = await runCommand(["revoke", "planet", "--", "--json"]);
   assert.equal(code, EXIT.usage);
-  assert.match(err, /^error: .*Allowed choices are token/);
+  assert.match(err, /^error: .*Allowed choices are user/);
 });
 
 test("drawing needs a terminal, unless it is for a machine", async () => {

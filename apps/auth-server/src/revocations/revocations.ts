@@ -14,7 +14,7 @@ import { type Clock, type ErrorDefinition, type Log, silentLog, systemTimer } fr
 import type { FastifyInstance } from "fastify";
 import type { Storage } from "../storage/storage.ts";
 import type { SubsOf } from "./api/find-revocations.ts";
-import { revocationRoutes } from "./api/routes.ts";
+import { type Repeating, revocationRoutes } from "./api/routes.ts";
 import type { Bus } from "./many-servers/bus.ts";
 import { openLeases } from "./many-servers/open-leases.ts";
 import { createReceipts, type Receipts } from "./receipts/receipts.ts";
@@ -86,6 +86,12 @@ export interface RevocationCounters {
   readonly snapshotsServed: number;
 }
 
+export interface RevocationsPlace {
+  readonly authenticate: Authenticate;
+  readonly path: string;
+  readonly repeating?: Repeating;
+}
+
 export interface Revocations {
   readonly revoker: Revoker;
   readonly receipts: Receipts;
@@ -96,7 +102,7 @@ export interface Revocations {
   isRefusedForGood(scope: "key" | "dpop-key", key: string): Promise<boolean>;
   counters(): RevocationCounters;
   /** Adds the routes of docs/reference/revocations-api.md below `path`, which is `/revocations`. */
-  mount(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly path: string }): void;
+  mount(app: FastifyInstance, options: RevocationsPlace): void;
   /** Ends all streams and timers. Before `app.close()`, which would wait for the streams; and before the storage's. */
   close(): Promise<void>;
 }
@@ -189,7 +195,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       snapshotsBuilt: snapshots.counters.built,
       snapshotsServed: snapshots.counters.served,
     }),
-    mount(app, { authenticate, path }) {
+    mount(app, { authenticate, path, repeating }) {
       const parts = {
         revoker,
         capacity,
@@ -206,7 +212,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         clock,
         targetErrors,
       };
-      const routes = revocationRoutes(parts, { authenticate, log: operatorLog });
+      const routes = revocationRoutes(parts, { authenticate, log: operatorLog, repeating });
       app.register(routes, { prefix: path });
     },
     async close() {

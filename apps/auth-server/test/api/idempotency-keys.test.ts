@@ -221,3 +221,42 @@ describe("calls with the same key at two servers at once", () => {
     assert.equal((await rotate(other, "late", "users/alice/enable")).status, 200);
   });
 });
+
+test("a revocation, and a loss, are made once for a key: who has signed in since stays signed in", async (t) => {
+  const server = await startServer({
+    change: ({ clients, issuer }) => {
+      clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] = [
+        "revocations.write",
+      ];
+    },
+  });
+  t.after(() => server.stop());
+  const { log } = server.server.storage;
+  for (const [path, body] of [
+    ["", { scope: "subject", key: "alice", mode: "kill", reason: "kicked" }],
+    ["/loss", { note: "restored", beyond: 3000 }],
+  ] as const) {
+    const revoke = async (idempotencyKey: string, more = {}) =>
+      exchange(`${server.issuer}/revocations${path}`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${await machineToken(server.issuer, "admin", `${server.issuer}/api`, "revocations.write")}`,
+          "content-type": "application/json",
+          "idempotency-key": idempotencyKey,
+        },
+        body: JSON.stringify({ ...body, ...more }),
+      });
+    const key = `a-call${path}`;
+    const first = await revoke(key);
+    assert.equal(first.status, 200, first.body);
+    const head = log.head();
+    const again = await revoke(key);
+    assert.deepEqual([again.status, again.body], [first.status, first.body]);
+    assert.equal(again.headers["idempotent-replayed"], "true");
+    assert.equal(log.head(), head);
+    const reused = await revoke(key, { note: "another" });
+    assert.deepEqual([reused.status, json<{ error: string }>(reused).error], [422, "idempotency_key_reused"]);
+    await revoke(`another-call${path}`);
+    assert.ok(log.head() > head);
+  }
+});

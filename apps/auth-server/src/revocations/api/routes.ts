@@ -8,6 +8,7 @@ import {
   declareEnding,
   declareRoute,
   type ErrorHandlerOptions,
+  type IdempotencyKeys,
   OAUTH_ERROR,
 } from "@portcullis/http-api";
 import {
@@ -40,19 +41,28 @@ export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions {
 export interface RevocationsMount {
   readonly authenticate: Authenticate;
   readonly log: ErrorHandlerOptions["log"];
+  readonly repeating?: Repeating | undefined;
+}
+
+/** How calls of operators are made once for each `Idempotency-Key`, as below `/api/v1`. Default: they do not take it. */
+export interface Repeating {
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly repeatable: (route: DeclaredRoute) => DeclaredRoute;
 }
 
 export function revocationRoutes(
   options: RoutesOptions,
-  { authenticate, log }: RevocationsMount,
+  { authenticate, log, repeating }: RevocationsMount,
 ): (app: FastifyInstance) => Promise<void> {
+  const { repeatable = (route: DeclaredRoute) => route, idempotencyKeys } = repeating ?? {};
   const routes = [
-    revokeRoute(options),
-    declareLossRoute(options),
+    repeatable(revokeRoute(options)),
+    repeatable(declareLossRoute(options)),
     ...inspectRoutes(options),
+    // A verifier calls for its lease each second, and means each call anew.
     ...feedRoutes(options),
   ];
-  return declaredRoutes(routes, { authenticate, form: OAUTH_ERROR, log });
+  return declaredRoutes(routes, { authenticate, form: OAUTH_ERROR, log, idempotencyKeys });
 }
 
 const COMMON = { tag: "Revocations", scope: API_SCOPES.writeRevocations } as const;
