@@ -4,8 +4,8 @@ import { after, before, describe, it } from "node:test";
 import type { BlastRadius, Receipt } from "@portcullis/protocol";
 import { type Exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
-import { refresh } from "../apps/auth-server/test/oidc/app.ts";
-import { ACTS, type Act, PAGE_ACTS } from "./endings/acts.ts";
+import { claimsOf, refresh } from "../apps/auth-server/test/oidc/app.ts";
+import { ACTS, type Act, ENDS_NOTHING, type Ending, type OneMore, PAGE_ACTS } from "./endings/acts.ts";
 import {
   type Cast,
   MEMBERS,
@@ -22,7 +22,7 @@ const audienceOf = (member: Member, { orders, billing }: Names) => (member === "
 const appOf = (member: Member, { app, otherApp }: Names) => (member === "other" ? otherApp : app);
 
 /** Who is refused, and why, at both. */
-async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<Act, "ends" | "reason">) {
+async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<Ending, "ends" | "reason">) {
   for (const member of MEMBERS) {
     const said = await world.verdicts(cast[member].access_token, audienceOf(member, names));
     const expected = act.ends.includes(member) ? act.reason : "allow";
@@ -33,7 +33,7 @@ async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<
 const refreshOf = (world: World, member: Member, cast: Cast, names: Names): Promise<Exchange> =>
   refresh(world.actsAt, cast[member].refresh_token, { client_id: appOf(member, names) });
 
-async function assertRefreshes(world: World, cast: Cast, names: Names, act: Pick<Act, "ends" | "goesOn">) {
+async function assertRefreshes(world: World, cast: Cast, names: Names, act: Ending) {
   for (const member of MEMBERS) {
     const answer = await refreshOf(world, member, cast, names);
     const goesOn = !act.ends.includes(member) || act.goesOn?.includes(member) === true;
@@ -41,7 +41,13 @@ async function assertRefreshes(world: World, cast: Cast, names: Names, act: Pick
     if (!goesOn) continue;
     const token = json<{ access_token: string }>(answer).access_token;
     assert.deepEqual(await world.verdicts(token, audienceOf(member, names)), ["allow", "allow"], member);
+    if (act.ends.includes(member)) act.brings?.(claimsOf(token) as unknown as Record<string, unknown>);
   }
+}
+
+async function assertOneMore(world: World, more: OneMore | undefined, expected: string) {
+  if (more === undefined) return;
+  assert.deepEqual(await world.verdicts(more.token, more.audience), [expected, expected], more.audience);
 }
 
 function assertAtLeast({ users, sessions, apps, tokens }: BlastRadius, act: Act) {
@@ -57,13 +63,16 @@ function assertAtLeast({ users, sessions, apps, tokens }: BlastRadius, act: Act)
 async function prove(world: World, act: Act, names: Names) {
   await act.prepare?.(world, names);
   const cast = await world.castOf(names);
+  const more = await act.alsoEnds?.(cast, names, world);
   const nothing = { ends: [], reason: act.reason };
   await assertVerdicts(world, cast, names, nothing);
+  await assertOneMore(world, more, "allow");
   const asked = await act.does(cast, names, world);
   const tried = await world.call(world.actsAt, { ...asked, path: `${asked.path}?dryRun=true` });
   assert.equal(tried.status, 200, tried.body);
   assertAtLeast(json<{ ends: BlastRadius }>(tried).ends, act);
   await assertVerdicts(world, cast, names, nothing);
+  await assertOneMore(world, more, "allow");
 
   const done = await world.call(world.actsAt, { ...asked, headers: { prefer: "wait=25" } });
   assert.equal(done.status, 200, done.body);
@@ -73,6 +82,7 @@ async function prove(world: World, act: Act, names: Names) {
   assert.ok(leased >= 2, "gateway and guard");
   // The receipt is true at this very moment, at whichever server it was given.
   await assertVerdicts(world, cast, names, act);
+  await assertOneMore(world, more, act.reason);
   await assertRefreshes(world, cast, names, act);
   const shown = await world.call(world.server.issuer, {
     method: "GET",
@@ -93,7 +103,16 @@ function battery(start: () => Promise<World>) {
     const declared = world.server.server.routes.flatMap(({ declaration }) =>
       declaration?.route.ends === true ? [declaration.route.operationId] : [],
     );
-    assert.deepEqual(declared.toSorted(), Object.keys(ACTS).toSorted());
+    const proved = Object.entries(ACTS).map(([name, { operation = name }]) => operation);
+    assert.deepEqual(declared.toSorted(), [...new Set(proved)].toSorted());
+  });
+
+  it("has a line for every form and endpoint without a declaration, or says that it ends nothing", () => {
+    const there = world.server.server.routes.flatMap(({ method, path, declaration }) =>
+      declaration === undefined && method === "POST" ? [`${method} ${path}`] : [],
+    );
+    const posts = Object.values(PAGE_ACTS).flatMap(({ route }) => (route.startsWith("POST") ? [route] : []));
+    assert.deepEqual(there.toSorted(), [...new Set([...posts, ...ENDS_NOTHING])].toSorted());
   });
 
   it("knows every route with a receipt to be declared so", () => {
@@ -109,19 +128,20 @@ function battery(start: () => Promise<World>) {
       prove(world, act, namesOf(at)));
   }
 
-  for (const [at, [name, { act, ...ending }]] of Object.entries(PAGE_ACTS).entries()) {
-    it(`${name} ends ${ending.ends.join(", ")}, and nothing else`, async () => {
+  for (const [at, [name, act]] of Object.entries(PAGE_ACTS).entries()) {
+    it(`${name} ends ${act.ends.join(", ")}, and nothing else`, async () => {
       const names = namesOf(Object.keys(ACTS).length + at);
+      await act.prepare?.(world, names);
       const cast = await world.castOf(names);
-      await act(cast, names, world.server.issuer);
+      await act.act(cast, names, world);
       const head = world.server.server.storage.log.head();
       await world.call(world.server.issuer, {
         method: "GET",
         path: `/revocations/${head}`,
         headers: { prefer: "wait=25" },
       });
-      await assertVerdicts(world, cast, names, ending);
-      await assertRefreshes(world, cast, names, ending);
+      await assertVerdicts(world, cast, names, act);
+      await assertRefreshes(world, cast, names, act);
     });
   }
 }

@@ -8,9 +8,16 @@
 export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "apps/auth-server": [
     ["paths.ts", "people/username.ts", "storage/tables", "storage/migrations", "storage/errors.ts"],
-    ["config", "pages", "storage/database.ts", "storage/within-time-limit.ts", "storage/coalesced.ts"],
+    [
+      "config",
+      "pages",
+      "storage/containing.ts",
+      "storage/database.ts",
+      "storage/within-time-limit.ts",
+      "storage/coalesced.ts",
+    ],
     ["storage/write-transaction.ts", "storage/count-deleted.ts", "storage/stored-time.ts"],
-    ["storage/space", "storage/log"],
+    ["storage/space", "storage/log", "storage/share-rows.ts"],
     ["storage/storage.ts"],
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],

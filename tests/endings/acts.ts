@@ -4,21 +4,37 @@
  */
 import assert from "node:assert/strict";
 import type { Reason } from "@portcullis/protocol";
-import { type Exchange, exchange } from "@portcullis/testing/end-to-end";
+import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { ROUTES } from "../../apps/auth-server/src/paths.ts";
+import { begin, isEnd, redeem, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
 import { AFTER_LOGOUT } from "../../apps/auth-server/test/oidc/server-under-test.ts";
-import type { Asked, Cast, Member, Names, World } from "./world.ts";
+import { type Asked, type Cast, credentialsOf, type Member, type Names, type World } from "./world.ts";
 
-export interface Act {
+/** What is ended, by which reason. */
+export interface Ending {
+  readonly ends: readonly Member[];
+  readonly reason: Reason;
+  /** Whose refresh still brings a token that passes, though its access token is dead. */
+  readonly goesOn?: readonly Member[];
+  /** The claims of the token that a refresh brings to one of those. */
+  readonly brings?: (claims: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface Act extends Ending {
+  /** Of which this is another way. Default: its own name. */
+  readonly operation?: string;
   /** Made before the cast's tokens are proved alive. */
   readonly prepare?: (world: World, names: Names) => Promise<void>;
   readonly does: (cast: Cast, names: Names, world: World) => Promise<Asked> | Asked;
-  readonly ends: readonly Member[];
-  readonly reason: Reason;
   /** `stale`: the app refreshes, and goes on. Default: `kill`. */
   readonly mode?: "stale";
-  /** Whose refresh still brings a token that passes, though its access token is dead. */
-  readonly goesOn?: readonly Member[];
+  /** One more token that ends with it, which no refresh brings back. */
+  readonly alsoEnds?: (cast: Cast, names: Names, world: World) => Promise<OneMore>;
+}
+
+export interface OneMore {
+  readonly token: string;
+  readonly audience: string;
 }
 
 const api = (method: string, path: string, body?: object): Asked => ({
@@ -29,6 +45,11 @@ const api = (method: string, path: string, body?: object): Asked => ({
 const ofVictim: readonly Member[] = ["phone", "laptop", "other"];
 const ofApp: readonly Member[] = ["phone", "laptop", "bystander"];
 const encoded = encodeURIComponent;
+
+async function done(world: World, asked: Asked): Promise<void> {
+  const { status, body } = await world.call(world.actsAt, asked);
+  assert.equal(status, 200, body);
+}
 
 /** By operation. */
 export const ACTS: Readonly<Record<string, Act>> = {
@@ -87,6 +108,37 @@ export const ACTS: Readonly<Record<string, Act>> = {
     ends: ofVictim,
     reason: "banned",
   },
+  /** For the other API, the victim's tokens go on. */
+  "banUser from one API": {
+    operation: "banUser",
+    does: (_cast, { victim, orders }) =>
+      api("POST", `users/${victim}/bans`, { scope: { api: orders }, reason: "spam" }),
+    ends: ["phone", "laptop"],
+    reason: "banned",
+  },
+  "banUser from one permission": {
+    operation: "banUser",
+    does: (_cast, { victim, orders }) =>
+      api("POST", `users/${victim}/bans`, {
+        scope: { api: orders, permission: "things.write" },
+        reason: "spam",
+      }),
+    ends: ["phone", "laptop"],
+    reason: "claims_changed",
+    mode: "stale",
+    goesOn: ["phone", "laptop"],
+    brings: ({ scope }) => assert.equal(scope, "things.read"),
+  },
+  updateUser: {
+    prepare: (world, { victim }) =>
+      done(world, api("PATCH", `users/${victim}`, { attributes: { department: "sales" } })),
+    does: (_cast, { victim }) => api("PATCH", `users/${victim}`, { attributes: { department: "support" } }),
+    ends: ["phone", "laptop"],
+    reason: "claims_changed",
+    mode: "stale",
+    goesOn: ["phone", "laptop"],
+    brings: ({ department }) => assert.equal(department, "support"),
+  },
   withdrawConsent: {
     does: (_cast, { victim, app }) => api("DELETE", `users/${victim}/consents/${app}`),
     ends: ["phone", "laptop"],
@@ -109,6 +161,17 @@ export const ACTS: Readonly<Record<string, Act>> = {
     mode: "stale",
     goesOn: ofApp,
   },
+  "changeApi, a claim of it": {
+    operation: "changeApi",
+    prepare: (world, { victim }) =>
+      done(world, api("PATCH", `users/${victim}`, { attributes: { department: "sales" } })),
+    does: (_cast, { orders }) => api("PATCH", `apis/${encoded(orders)}`, { claims: { department: null } }),
+    ends: ofApp,
+    reason: "claims_changed",
+    mode: "stale",
+    goesOn: ofApp,
+    brings: (claims) => assert.equal("department" in claims, false),
+  },
   disableApi: {
     does: (_cast, { orders }) => api("POST", `apis/${encoded(orders)}/disable`),
     ends: ofApp,
@@ -127,13 +190,20 @@ export const ACTS: Readonly<Record<string, Act>> = {
     mode: "stale",
     goesOn: ofApp,
   },
-  /** Its own API is the one that the role opens: see `takeRole` in roles/roles.test.ts for the token itself. */
+  /** It opens this server's own API. */
   takeRole: {
     async prepare(world, { victim, bystander }) {
-      for (const user of [victim, bystander]) {
-        const given = await world.call(world.actsAt, api("PUT", `users/${user}/roles/administrator`));
-        assert.equal(given.status, 200, given.body);
-      }
+      for (const user of [victim, bystander])
+        await done(world, api("PUT", `users/${user}/roles/administrator`));
+    },
+    async alsoEnds({ phone }, { victim, app }, { server }) {
+      const audience = `${server.issuer}/api`;
+      const { access_token: token } = await signIn(server, {
+        browser: phone.browser,
+        credentials: credentialsOf(victim),
+        parameters: { client_id: app, resource: audience, scope: "openid users.read" },
+      });
+      return { token, audience };
     },
     does: (_cast, { victim }) => api("DELETE", `users/${victim}/roles/administrator`),
     ends: [],
@@ -151,34 +221,185 @@ export const ACTS: Readonly<Record<string, Act>> = {
   },
 };
 
-/** Acts of people at the pages, which have no dry run and no receipt of their own. */
-export const PAGE_ACTS: Readonly<
-  Record<
-    string,
-    Pick<Act, "ends" | "reason"> & { act(cast: Cast, names: Names, at: string): Promise<Exchange> }
-  >
-> = {
-  signOut: {
-    async act({ phone }, { app }, at) {
+/**
+ * Routes without a declaration that end nothing, or end what another row has. A route that is new and in neither table fails the
+ * build: whoever adds one says which it is.
+ */
+export const ENDS_NOTHING: readonly string[] = [
+  `POST ${ROUTES.authorization}`,
+  `POST ${ROUTES.introspection}`,
+  `POST ${ROUTES.pushed_authorization_request}`,
+  `POST ${ROUTES.userinfo}`,
+  "POST /setup/{token}",
+];
+
+/** What people and apps do without the API: at pages, and at endpoints of the standards. It has no dry run, and no receipt of its own. */
+export interface PageAct extends Ending {
+  /** The route that does it. */
+  readonly route: string;
+  readonly prepare?: (world: World, names: Names) => Promise<void>;
+  readonly act: (cast: Cast, names: Names, world: World) => Promise<unknown>;
+}
+
+const accountOf = ({ browser }: SignedIn, { server }: World) => browser.open(`${server.issuer}/account`);
+
+/** Sends the first form to this path, or the one that has this value. */
+function send(browser: PlainBrowser, page: Page, path: string, value?: string): Promise<Page> {
+  const form = page.forms.find(
+    ({ action, fields }) => action === path && (value === undefined || Object.values(fields).includes(value)),
+  );
+  assert.ok(form, `no form ${path} ${value} in ${page.body}`);
+  return browser.submit(page, form);
+}
+
+const noLongerFirstParty = (world: World, { app }: Names) =>
+  done(world, api("PATCH", `apps/${app}`, { firstParty: false }));
+
+export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
+  "an app that leads to the sign-out page": {
+    route: `GET ${ROUTES.end_session}`,
+    async act({ phone }, { app }, { server }) {
       const query = new URLSearchParams({
         client_id: app,
         id_token_hint: phone.id_token,
         post_logout_redirect_uri: AFTER_LOGOUT,
       });
-      const page = await phone.browser.open(new URL(`${ROUTES.end_session}?${query}`, at), (url) =>
-        url.href.startsWith(AFTER_LOGOUT),
-      );
-      return page as unknown as Exchange;
+      const at = new URL(`${ROUTES.end_session}?${query}`, server.issuer);
+      await phone.browser.open(at, (url) => url.href.startsWith(AFTER_LOGOUT));
     },
     ends: ["phone"],
     reason: "logged_out",
   },
-  revokeRefreshToken: {
-    act: ({ laptop }, { app }, at) =>
-      exchange(`${at}${ROUTES.revocation}`, {
+  "the button of the sign-out page": {
+    route: `POST ${ROUTES.end_session}/confirm`,
+    async act({ phone }, _names, { server }) {
+      const page = await phone.browser.open(new URL(ROUTES.end_session, server.issuer));
+      await phone.browser.submit(page, page.forms[0]!);
+    },
+    ends: ["phone"],
+    reason: "logged_out",
+  },
+  "leaving one app on its sign-out page": {
+    route: `POST ${ROUTES.end_session}/confirm`,
+    prepare: noLongerFirstParty,
+    async act({ laptop: { browser, id_token } }, { app }, { server }) {
+      const query = new URLSearchParams({ client_id: app, id_token_hint: id_token });
+      const page = await browser.open(new URL(`${ROUTES.end_session}?${query}`, server.issuer));
+      const [form] = page.forms;
+      const button = form?.buttons.find(({ name }) => name !== "logout");
+      assert.ok(form && button, page.body);
+      await browser.submit(page, form, { button });
+    },
+    ends: ["laptop"],
+    reason: "logged_out",
+  },
+  "signing in on the sign-out page of another browser": {
+    route: `POST ${ROUTES.end_session}/sign-in`,
+    async act({ laptop }, { victim, app }, { server }) {
+      const query = new URLSearchParams({ client_id: app, id_token_hint: laptop.id_token });
+      const browser = new PlainBrowser();
+      const page = await browser.open(new URL(`${ROUTES.end_session}?${query}`, server.issuer));
+      await browser.submit(page, page.forms[0]!, { fill: credentialsOf(victim) });
+    },
+    ends: ["laptop", "other"],
+    reason: "logged_out",
+  },
+  "an app that revokes its refresh token": {
+    route: `POST ${ROUTES.revocation}`,
+    act: ({ laptop }, { app }, { server }) =>
+      exchange(`${server.issuer}${ROUTES.revocation}`, {
         body: new URLSearchParams({ token: laptop.refresh_token, client_id: app }),
       }),
     ends: ["laptop"],
     reason: "revoked",
+  },
+  "a code that is sent twice": {
+    route: `POST ${ROUTES.token}`,
+    async act({ laptop }, { victim, app, orders }, { server }) {
+      const parameters = { client_id: app, resource: orders, scope: "openid things.read" };
+      const attempt = begin(server.issuer, parameters);
+      const { url } = await laptop.browser.open(attempt.url, isEnd);
+      for (const status of [200, 400]) {
+        const answer = await redeem(server.issuer, attempt, url);
+        assert.equal(answer.status, status, `${victim}: ${answer.body}`);
+      }
+    },
+    ends: ["laptop"],
+    reason: "code_replay",
+  },
+  "another device on the account page": {
+    route: "POST /account/sign-out-device",
+    act: async (cast, _names, world) =>
+      send(
+        cast.phone.browser,
+        await accountOf(cast.phone, world),
+        "/account/sign-out-device",
+        cast.laptop.claims.sid,
+      ),
+    ends: ["laptop", "other"],
+    reason: "kicked",
+  },
+  "this device on the account page": {
+    route: "POST /account/sign-out-device",
+    act: async (cast, _names, world) =>
+      send(
+        cast.phone.browser,
+        await accountOf(cast.phone, world),
+        "/account/sign-out-device",
+        cast.phone.claims.sid,
+      ),
+    ends: ["phone"],
+    reason: "logged_out",
+  },
+  "all devices on the account page": {
+    route: "POST /account/sign-out-everywhere",
+    act: async ({ phone }, _names, world) =>
+      send(phone.browser, await accountOf(phone, world), "/account/sign-out-everywhere"),
+    ends: ofVictim,
+    reason: "logged_out",
+  },
+  "an app that loses its consent on the account page": {
+    route: "POST /account/withdraw",
+    prepare: noLongerFirstParty,
+    act: async ({ phone }, { app }, world) =>
+      send(phone.browser, await accountOf(phone, world), "/account/withdraw", app),
+    ends: ["phone", "laptop"],
+    reason: "consent_withdrawn",
+  },
+  "an app of the operator's that is left on the account page": {
+    route: "POST /account/withdraw",
+    act: async ({ phone }, { app }, world) =>
+      send(phone.browser, await accountOf(phone, world), "/account/withdraw", app),
+    ends: ["phone", "laptop"],
+    reason: "logged_out",
+  },
+  "somebody else who signs in on the way to an app": {
+    route: "POST /interaction/{uid}",
+    async act({ phone: { browser } }, { bystander, app, orders }, { server }) {
+      const parameters = { client_id: app, resource: orders, scope: "openid things.read", prompt: "login" };
+      const page = await browser.open(begin(server.issuer, parameters).url, isEnd);
+      const between = await browser.submit(page, page.forms[0]!, { fill: credentialsOf(bystander), isEnd });
+      // The library's form that a script sends: out with the one, in with the other.
+      const there = await browser.submit(between, between.forms[0]!, { isEnd });
+      assert.ok(isEnd(there.url), there.body);
+    },
+    ends: ["phone"],
+    reason: "logged_out",
+  },
+  "a password that must be changed at the next sign-in": {
+    route: "POST /account/sign-in",
+    async act(_cast, { victim }, world) {
+      await done(world, api("PATCH", `users/${victim}`, { mustChangePassword: true }));
+      const browser = new PlainBrowser();
+      const page = await browser.open(`${world.server.issuer}/account`);
+      const asked = await browser.submit(page, page.forms[0]!, { fill: credentialsOf(victim) });
+      const password = "another horse battery staple";
+      const changed = await browser.submit(asked, asked.forms[0]!, {
+        fill: { newPassword: password, repeatedPassword: password },
+      });
+      assert.equal(changed.url.pathname, "/account", changed.body);
+    },
+    ends: ofVictim,
+    reason: "password_changed",
   },
 };

@@ -40,6 +40,7 @@ export const namesOf = (act: number): Names => ({
 });
 
 const PASSWORD = "correct horse battery staple";
+export const credentialsOf = (username: string) => ({ username, password: PASSWORD });
 
 /** Two devices of the victim, with two apps on the second one, and somebody else. */
 export interface Cast {
@@ -125,7 +126,8 @@ function seed(document: Document, all: readonly Names[]): void {
   clients.find(({ clientId }) => clientId === "orders")!.resources[`${issuer}/api`] = ["revocations.read"];
   for (const { victim, bystander, app, otherApp, orders, billing } of all) {
     const scopes = { "things.read": "Read your things", "things.write": "Change your things" };
-    resources.push({ identifier: orders, name: "Orders", scopes } as never);
+    const claims = { department: "attributes.department" };
+    resources.push({ identifier: orders, name: "Orders", scopes, claims } as never);
     resources.push({ identifier: billing, name: "Billing", scopes } as never);
     for (const username of [victim, bystander])
       users.push({ username, password: PASSWORD, name: username } as never);
@@ -209,14 +211,14 @@ async function askGateway({ url }: Gateway, token: string, route: number): Promi
 }
 
 async function castOf(server: ServerUnderTest, names: Names): Promise<Cast> {
-  const victim = { username: names.victim, password: PASSWORD };
+  const victim = credentialsOf(names.victim);
   const orders = { client_id: names.app, resource: names.orders, scope: "openid things.read things.write" };
   const billing = { client_id: names.otherApp, resource: names.billing, scope: "openid things.read" };
   const phone = await signIn(server, { credentials: victim, parameters: orders });
   const laptop = await signIn(server, { credentials: victim, parameters: orders });
   const { browser } = laptop;
   const other = await signIn(server, { browser, credentials: victim, parameters: billing });
-  const credentials = { username: names.bystander, password: PASSWORD };
+  const credentials = credentialsOf(names.bystander);
   const bystander = await signIn(server, { credentials, parameters: orders });
   return { phone, laptop, other, bystander };
 }

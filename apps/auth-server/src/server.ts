@@ -28,6 +28,7 @@ import {
   createBlastRadius,
   createEndSessions as createEndAllOf,
   createEndBelow,
+  createEndUntrueClaims,
   createFindTarget,
   type Oidc,
   type OidcTestHooks,
@@ -368,7 +369,12 @@ async function openRows(
     offer,
     operatorLog,
   });
-  const users = new Users({ storage, clock, randomBytes });
+  const users = new Users({
+    storage,
+    clock,
+    randomBytes,
+    endUntrue: createEndUntrueClaims({ apis, clients }),
+  });
   const roles = new Roles({ storage, clock });
   const bans = new Bans({ storage, clock, times, randomBytes });
   const endAll = createEndAllOf(clock);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { userListSchema, userSchema } from "@portcullis/protocol";
 import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../src/index.ts";
 import { cliUnderTest } from "./cli-under-test.ts";
 
@@ -78,6 +79,33 @@ test("a user is created, found, changed, given a password, unlocked and deleted"
   const deleted = await cli.run("users delete carol --note left");
   assert.deepEqual([deleted.code, deleted.out.split("\n")[0]], [EXIT.ok, `Deleted: carol (${claims.sub}).`]);
   assert.equal((await cli.run("users show carol")).code, EXIT.error);
+});
+
+test("a change of what an API has as a claim is tried out, and done with a receipt", async (t) => {
+  const cli = await cliUnderTest(t);
+  await cli.verifier("gateway-1");
+  const claim = await cli.run(["apis", "update", RESOURCE, "--claim", "tier=attributes.plan.tier"]);
+  assert.deepEqual([claim.code, claim.err], [EXIT.ok, ""]);
+  assert.match((await cli.run(["apis", "show", RESOURCE])).out, /^claims +tier=attributes\.plan\.tier$/m);
+  const wrong = await cli.run(["apis", "update", RESOURCE, "--claim", "sid=name"]);
+  assert.equal(wrong.code, EXIT.error);
+  assert.match(wrong.err, /claims\.sid/);
+  const change = (tier: string, ...more: string[]) =>
+    cli.run(["users", "update", "alice", "--attributes", JSON.stringify({ plan: { tier } }), ...more]);
+  const first = await change("gold");
+  assert.doesNotMatch(first.out, /Revoked/, "nobody has a token that says another tier");
+  const { access_token } = await signIn(cli.server);
+  const tried = await change("free", "--dry-run");
+  assert.match(
+    tried.out,
+    /^Nothing was changed\. It would end at most 0 sessions and \d+ tokens? of 1 user in 1 app\.$/m,
+  );
+  assert.equal(verdictOf(cli.server, access_token), "allow");
+  const done = await change("free");
+  assert.equal(done.code, EXIT.ok, done.err);
+  assert.match(done.out, /^Changed: alice\.$/m);
+  assert.match(done.out, /^Revoked \(seq 1\)\. Enforced by 1 of 1/m);
+  assert.equal(verdictOf(cli.server, access_token), "claims_changed");
 });
 
 test("users are imported from a file: bad lines are named, and the file may be sent again", async (t) => {

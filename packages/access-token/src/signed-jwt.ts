@@ -3,7 +3,7 @@
  * claims must say is the business of each kind. Synchronous when the key is known.
  */
 import type { KeyObject } from "node:crypto";
-import type { JsonObject } from "@portcullis/protocol";
+import { type JsonObject, MAX_TOKEN_LENGTH } from "@portcullis/protocol";
 import {
   ALGORITHM_NAMES,
   ALGORITHMS,
@@ -29,8 +29,6 @@ interface SignedJwtOptions {
   readonly algorithms?: readonly Algorithm[] | undefined;
   readonly maxTokenLength?: number | undefined;
 }
-
-const MAX_TOKEN_LENGTH = 8192;
 
 export function signedJwtReader(
   options: SignedJwtOptions,

@@ -175,21 +175,38 @@ export const createdAppSecretSchema = appSecretSchema.extend({
 });
 export type CreatedAppSecret = z.output<typeof createdAppSecretSchema>;
 
-/** What access tokens say of themselves: no claim of an API may fill these. */
+/** What access tokens, and answers about them (RFC 7662), say of themselves: no claim of an API may fill these. */
 export const RESERVED_CLAIMS: readonly string[] = [
   ...["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "azp"],
   ...["auth_time", "acr", "amr", "nonce", "sid", "gid", "rv", "org", "roles", "groups", "entitlements"],
-  ...["typ", "events", "txn"],
+  ...["typ", "events", "txn", "status", "authorization_details", "active", "token_type"],
+  // Verifiers refuse a token that has one of these anywhere (strict-json.ts).
+  ...["__proto__", "constructor", "prototype"],
 ];
 const claimName = z
   .string()
   .regex(/^[^\0\s]{1,100}$/, "must be the name of a claim, without spaces")
   .refine((text) => !RESERVED_CLAIMS.includes(text), "says what a token is; take another name");
-const CLAIM_SOURCES = ["username", "name", "email"] as const;
-const claimSource = z.enum(CLAIM_SOURCES, `must be one of ${CLAIM_SOURCES.join(", ")}`);
+/** Begins the source of a claim that is an attribute of the user; what follows is its path, with dots. */
+export const ATTRIBUTE_SOURCE = "attributes.";
+const claimSource = z
+  .string()
+  .max(200)
+  .regex(
+    /^(?:username|name|email|attributes(?:\.[^.\p{Cc}]+)+)$/u,
+    "must be username, name, email, or attributes. and the name of an attribute, as in attributes.plan.tier",
+  );
 
 export const permissionsSchema = z.record(scope, z.string().min(1).max(200));
-export const claimsSchema = z.record(claimName, claimSource);
+const MAX_CLAIMS_PER_API = 20;
+export const claimsSchema = z
+  .record(claimName, claimSource)
+  .refine(
+    (claims) => Object.keys(claims).length <= MAX_CLAIMS_PER_API,
+    `must be ${MAX_CLAIMS_PER_API} claims at most`,
+  );
+export const CLAIMS_WORDS =
+  "Claims of its access tokens about the user, and what each is: `username`, `name`, `email`, or an attribute, as in `attributes.plan.tier`.";
 
 /** What can be changed of an API. */
 export const apiSettingsSchema = z.strictObject({
@@ -199,11 +216,7 @@ export const apiSettingsSchema = z.strictObject({
     .describe("Each permission (a scope), and what it lets an app do, in words for users."),
   accessTokenTtlSeconds: lifetime.default(300).describe("Lifetime of its access tokens."),
   algorithm: algorithm.describe("Algorithm that signs its access tokens."),
-  claims: claimsSchema
-    .default({})
-    .describe(
-      "Claims of its access tokens about the user, and what each is: the `username`, `name` or `email`.",
-    ),
+  claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
 });
 export type ApiSettingsInput = z.output<typeof apiSettingsSchema>;
 

@@ -21,6 +21,9 @@ export interface RevocableClaims {
   readonly cnf?: { readonly jkt?: string };
 }
 
+/** Characters of a token that verifiers take, unless they are told otherwise. */
+export const MAX_TOKEN_LENGTH = 8192;
+
 /** `typ` of a JWT access token (RFC 9068, section 2.1). */
 export const ACCESS_TOKEN_TYPE = "at+jwt";
 /** `typ` of a transaction token (draft-ietf-oauth-transaction-tokens). */

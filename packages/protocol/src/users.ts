@@ -1,6 +1,7 @@
 /** Users as the API shows them: `/api/v1/users`. */
 import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
+import { receiptSchema } from "./receipt.ts";
 
 export const USER_STATUSES = ["active", "disabled"] as const;
 
@@ -26,6 +27,14 @@ export const userSchema = z.object({
   origin: z.enum(["file", "api", "import"]).describe("What brought the user here."),
 });
 export type UserAnswer = z.infer<typeof userSchema>;
+
+/** Answer of `PATCH /api/v1/users/{user}`. */
+export const changedUserSchema = userSchema.extend({
+  receipt: receiptSchema
+    .optional()
+    .describe("Of the tokens that said of the user what is true no more. Absent: there are none."),
+});
+export type ChangedUser = z.infer<typeof changedUserSchema>;
 
 /** `GET /api/v1/users`. */
 export const userListSchema = pageSchemaOf(userSchema);

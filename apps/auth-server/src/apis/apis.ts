@@ -6,6 +6,7 @@ import type { Clock, SigningAlgorithm } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import { ownApi } from "../config/own-api.ts";
 import type { ResourceConfiguration } from "../config/schema.ts";
+import { shareRows } from "../storage/share-rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ApisTable } from "../storage/tables/apps.ts";
@@ -115,6 +116,12 @@ export class Apis {
     const query = db.selectFrom("apis").selectAll().where("identifier", "=", identifier);
     const row = await lockRows(query).executeTakeFirst();
     return row === undefined ? throwUnknown(identifier) : apiOf(row);
+  }
+
+  /** Those that tokens are issued for; none of them changes until the end of the transaction. */
+  async shareEnabled(transaction: WriteTransaction): Promise<Api[]> {
+    const query = transaction.db.selectFrom("apis").selectAll().where("disabled_at", "is", null);
+    return (await shareRows(transaction, query.orderBy("identifier")).execute()).map(apiOf);
   }
 
   async exists({ db }: Pick<WriteTransaction, "db">, identifier: string): Promise<boolean> {

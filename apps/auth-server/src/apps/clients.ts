@@ -6,6 +6,7 @@ import { type Clock, COMMAND_CLIENT_ID } from "@portcullis/protocol";
 import type { CompiledQuery, Selectable } from "kysely";
 import { beginsWith, nameKeyOf } from "../apis/name-key.ts";
 import type { EndBelow } from "../revocations/index.ts";
+import { containing } from "../storage/containing.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ClientsTable } from "../storage/tables/apps.ts";
@@ -15,6 +16,7 @@ import {
   metadataOf,
   type NamedSettings,
   readSettings,
+  storedApiName,
   writtenSettings,
 } from "./app-settings.ts";
 import { writtenSecrets } from "./client-secrets.ts";
@@ -147,6 +149,13 @@ export class Clients {
     const query = db.selectFrom("oidc_clients").selectAll().where("client_id", "=", clientId);
     const row = await lockRows(query).executeTakeFirst();
     return row === undefined ? throwUnknown(clientId) : this.appOf(row);
+  }
+
+  /** The `client_id` of those that may use an API. Whoever gives it to another locks the API's row first (`Apis.namedIn`). */
+  async thoseOfApi({ db }: Pick<WriteTransaction, "db">, identifier: string): Promise<string[]> {
+    const named = containing("settings", storedApiName(identifier, this.#ownApi));
+    const rows = await db.selectFrom("oidc_clients").select("client_id").where(named).execute();
+    return rows.map(({ client_id }) => client_id);
   }
 
   /** Whether the name was free: one that was ever given is never given again. */

@@ -5,6 +5,7 @@
 import {
   APP_TYPES,
   apiIdentifierSchema,
+  CLAIMS_WORDS,
   claimsSchema,
   clientIdSchema,
   DEFAULT_SIGNING_ALGORITHM,
@@ -56,11 +57,7 @@ export const resourceSchema = z.strictObject({
     .default(FIVE_MINUTES)
     .describe("Lifetime of its access tokens, at most `maxAccessTokenLifetimeSeconds`."),
   algorithm: signingAlgorithm.describe("Algorithm that signs its access tokens."),
-  claims: claimsSchema
-    .default({})
-    .describe(
-      "Claims of its access tokens about the user, and what each is: the `username`, `name` or `email`.",
-    ),
+  claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
 });
 
 export const clientSchema = z.strictObject({

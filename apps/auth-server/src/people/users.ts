@@ -7,7 +7,7 @@ import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { UsersTable } from "../storage/tables/people.ts";
-import type { WriteTransaction } from "../storage/write-transaction.ts";
+import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { peopleError } from "./errors.ts";
 import { forgetPlaces } from "./known-places.ts";
 import { hashPassword } from "./password-hash.ts";
@@ -35,10 +35,31 @@ export interface NewUser extends UserFields {
   readonly disabled?: boolean;
 }
 
+/** What is to be said of a user from now on, and who says so. */
+export interface UserChange {
+  readonly fields: UserFields;
+  /** A `sub`, or the client that made the call. */
+  readonly actor: string;
+}
+
+export interface ChangedUser {
+  readonly user: User;
+  /** The records of what the change made untrue; undefined when it made nothing so. */
+  readonly appended: Appended | undefined;
+}
+
+/** Ends what says of the user what is true no more, in the transaction of the change. */
+export type EndUntrue = (
+  transaction: WriteTransaction,
+  change: { readonly before: User; readonly after: User; readonly actor: string },
+) => Promise<Appended | undefined>;
+
 export interface UsersOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly randomBytes: (size: number) => Uint8Array;
+  /** Here and not at who calls `update`: nobody can forget it. */
+  readonly endUntrue: EndUntrue;
 }
 
 export class Users {
@@ -129,13 +150,18 @@ export class Users {
     return row;
   }
 
-  /** The row is locked. Gives it as it is now. Throws `username_taken`, `email_taken`. */
-  async update(transaction: WriteTransaction, user: User, fields: UserFields): Promise<User> {
-    await assertFreeNames(transaction, user.id, fields);
-    const changed = await this.#change(transaction, user.id, columnsOf(fields));
-    await transaction.db.deleteFrom("user_names").where("user_id", "=", user.id).execute();
-    await insertNames(transaction, changed);
-    return changed;
+  /** The row is locked. Throws `username_taken`, `email_taken`. */
+  async update(
+    transaction: WriteTransaction,
+    before: User,
+    { fields, actor }: UserChange,
+  ): Promise<ChangedUser> {
+    const { id } = before;
+    await assertFreeNames(transaction, id, fields);
+    const user = await this.#change(transaction, id, columnsOf(fields));
+    await transaction.db.deleteFrom("user_names").where("user_id", "=", id).execute();
+    await insertNames(transaction, user);
+    return { user, appended: await this.#options.endUntrue(transaction, { before, after: user, actor }) };
   }
 
   /** Every place that was known to the user is a stranger's from now on. */

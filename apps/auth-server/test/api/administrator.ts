@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import { API_SCOPES } from "@portcullis/protocol";
 import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { machineToken } from "../oidc/app.ts";
-import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { type ServerOptions, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
-type Change = NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>;
+type Change = NonNullable<ServerOptions["change"]>;
 
 /** A server whose client `admin` has every permission there is at its API. */
-export const startAdministered = (change: Change = () => undefined): Promise<ServerUnderTest> =>
+export const startAdministered = (
+  change: Change = () => undefined,
+  testHooks: ServerOptions["testHooks"] = {},
+): Promise<ServerUnderTest> =>
   startServer({
+    testHooks,
     change(configuration) {
       const admin = configuration.clients.find(({ clientId }) => clientId === "admin")!;
       admin.resources[`${configuration.issuer}/api`] = Object.values(API_SCOPES);

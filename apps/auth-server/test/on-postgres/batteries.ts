@@ -5,6 +5,7 @@
 export const BATTERIES = {
   "apps-and-keys": [
     "apis/apis-api",
+    "apis/claims",
     "apps/app-settings",
     "apps/apps-api",
     "apps/secrets",

@@ -10,14 +10,17 @@ import { hasCode, silentLog, systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { sql } from "kysely";
 import pg from "pg";
+import { Apis } from "../../src/apis/apis.ts";
+import { Clients, type NewApp } from "../../src/apps/clients.ts";
 import { Bans } from "../../src/bans/bans.ts";
 import { KeyRing } from "../../src/keys/key-ring.ts";
 import { lineageIn } from "../../src/oidc/endings/lineage.ts";
+import { createEndUntrueClaims } from "../../src/oidc/endings/stale-claims.ts";
 import { Consents } from "../../src/oidc/state/consents.ts";
 import { GrantStore } from "../../src/oidc/state/grant-store.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
-import { lockActive, passwordMarkOf, Users } from "../../src/people/users.ts";
+import { fieldsOf, lockActive, passwordMarkOf, Users } from "../../src/people/users.ts";
 import { loadCookieKeys } from "../../src/secrets/cookie-keys.ts";
 import { Policies } from "../../src/sessions/policies.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
@@ -333,7 +336,7 @@ test("a grant that is made of a consent while that is withdrawn at another serve
 test("a user who is disabled at another server while signing in gets no session", async (t) => {
   const [left, right] = await twoServers(t);
   const parts = { storage: left, clock: systemClock, randomBytes };
-  const users = new Users(parts);
+  const users = new Users({ ...parts, endUntrue: async () => undefined });
   const { id } = await makeUser(
     { users, storage: left },
     { username: "alice", name: "Alice", password: "a password of alice" },
@@ -372,7 +375,7 @@ test("a user who is disabled at another server while signing in gets no session"
 test("a user who is banned at another server while signing in gets no session", async (t) => {
   const [left, right] = await twoServers(t);
   const parts = { storage: left, clock: systemClock, randomBytes };
-  const users = new Users(parts);
+  const users = new Users({ ...parts, endUntrue: async () => undefined });
   const { id } = await makeUser(
     { users, storage: left },
     { username: "alice", name: "Alice", password: "a password of alice" },
@@ -409,6 +412,80 @@ test("a user who is banned at another server while signing in gets no session", 
   assert.equal(await bans.lift(banId, { actor: "admin", requireOver: async () => {} }), true);
   assert.equal(await sessions.find("cookie"), undefined);
   assert.equal(await sessions.save(session), true);
+});
+
+const APP: NewApp = {
+  clientId: "web",
+  name: "App",
+  type: "spa",
+  clientAuthentication: "none",
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  grantTypes: ["authorization_code"],
+  apis: {},
+  firstParty: true,
+  introspectsAnyToken: false,
+  requirePkce: true,
+  idTokenAlgorithm: "ES256",
+  origin: "api",
+};
+
+test("what would show that a change of a user makes no token stale waits for the change", async (t) => {
+  const [left, right] = await twoServers(t);
+  const ground = (storage: Storage) => {
+    const apis = new Apis({ storage, clock: systemClock, issuer: "https://issuer.example" });
+    const clients = new Clients({ storage, clock: systemClock, ownApi: apis.own.identifier });
+    return { apis, clients, endUntrue: createEndUntrueClaims({ apis, clients }) };
+  };
+  const [{ apis, clients, endUntrue }, there] = [ground(left), ground(right)];
+  const users = new Users({ storage: left, clock: systemClock, randomBytes, endUntrue });
+  const { id } = await makeUser(
+    { users, storage: left },
+    { username: "alice", name: "Alice", password: "a password of alice" },
+  );
+  const settings = { name: "API", permissions: { read: "Read" }, accessTokenTtlSeconds: 60 };
+  const api = {
+    ...settings,
+    algorithm: "ES256",
+    origin: "api",
+    claims: { tier: "attributes.tier" },
+  } as const;
+  const [known, later] = ["https://known.example", "https://later.example"] as const;
+  await left.write(async (transaction) => {
+    await apis.insert(transaction, { ...api, identifier: known });
+    await apis.insert(transaction, { ...api, identifier: later, claims: {} });
+    await clients.insert(transaction, { ...APP, apis: { [known]: ["read"] } });
+    const now = wholeSeconds(systemClock);
+    const session = { uid, account_id: id, payload: "{}", created_at: now, last_seen_at: now };
+    await transaction.db
+      .insertInto("oidc_sessions")
+      .values({ ...session, expires_at: now + 60 })
+      .execute();
+  });
+  let tier = 0;
+  const whileTheUserChanges = async (waits: () => Promise<unknown>) => {
+    let waiting: Promise<unknown> | undefined;
+    const outside = AsyncLocalStorage.snapshot();
+    const { appended } = await left.write(async (transaction) => {
+      const before = await users.findRow(transaction, id);
+      const fields = { ...fieldsOf(before), attributes: { tier: ++tier } };
+      const changed = await users.update(transaction, before, { fields, actor: "admin" });
+      waiting ??= outside(waits);
+      await lockIsWaitedFor(left);
+      return changed;
+    });
+    await waiting;
+    return appended?.seq;
+  };
+  // Nobody has a token that says another tier yet.
+  await whileTheUserChanges(() => right.write((transaction) => there.apis.namedIn(transaction, [known])));
+  const owner = { sessionUid: uid, accountId: id, clientId: APP.clientId };
+  const allowed = { scopes: ["openid"], claims: [], resources: {} };
+  const payload = { ...owner, jti: grantId, exp: 0 };
+  const open = () => grantsOf(right).open(owner, allowed, async () => payload);
+  assert.equal(await whileTheUserChanges(open), undefined);
+  const getsClaim = () => right.write((transaction) => there.apis.update(transaction, later, api));
+  assert.equal(await whileTheUserChanges(getsClaim), 1, "of the API that is known to have had it");
 });
 
 test("a commit whose answer is lost is told as a failure, and is found later, once", async (t) => {

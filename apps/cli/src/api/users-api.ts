@@ -1,5 +1,7 @@
 /** The calls of users: docs/reference/api.md. */
 import {
+  type ChangedUser,
+  changedUserSchema,
   type DryRun,
   dryRunSchema,
   type UserAnswer,
@@ -63,8 +65,12 @@ export class UsersApi {
     return this.#ask(userSchema, { method: "POST", path: "/users", body });
   }
 
-  update(user: string, body: object): Promise<UserAnswer> {
-    return this.#ask(userSchema, { method: "PATCH", path: pathOf(user), body });
+  update(user: string, body: object, waitSeconds: number): Promise<ChangedUser> {
+    return this.#ask(changedUserSchema, { method: "PATCH", path: pathOf(user), body, waitSeconds });
+  }
+
+  wouldUpdate(user: string, body: object): Promise<DryRun> {
+    return this.#ask(dryRunSchema, { method: "PATCH", path: pathOf(user), body, query: DRY_RUN });
   }
 
   delete(user: string, note: string | undefined, waitSeconds: number): Promise<UserState> {

@@ -122,7 +122,11 @@ interface SettingOptions {
 const withSettings = (command: Command): Command =>
   command
     .option("--permission <scope=words>", "a permission, and what it lets an app do", collectNamed)
-    .option("--claim <name=source>", "a claim of its tokens: username, name or email", collectNamed)
+    .option(
+      "--claim <name=source>",
+      "a claim of its tokens: username, name, email or attributes.NAME",
+      collectNamed,
+    )
     .option("--ttl <seconds>", "lifetime of its access tokens", parseSeconds);
 
 const settingsFrom = (options: SettingOptions) => ({
@@ -183,10 +187,11 @@ function addUpdate(parent: Command, cli: Cli): void {
     .addHelpText(
       "after",
       `
-What is not named stays as it is. A permission that is removed makes all tokens for the API stale: the next refresh goes
-without it; that is asked for first.
+What is not named stays as it is. A permission or a claim that is removed makes all tokens for the API stale: the next
+refresh goes without it; that is asked for first.
 
 Examples:
+  portcullis apis update https://orders.example --claim tier=attributes.plan.tier
   portcullis apis update https://orders.example --permission "orders.cancel=Cancel your orders"
   portcullis apis update https://orders.example --remove-permission orders.write --dry-run
 

@@ -2,7 +2,13 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { USER_STATUSES, type UserAnswer, type UserList } from "@portcullis/protocol";
+import {
+  type ChangedUser,
+  type Receipt,
+  USER_STATUSES,
+  type UserAnswer,
+  type UserList,
+} from "@portcullis/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { UsersApi } from "../api/users-api.ts";
 import { cliError } from "../errors.ts";
@@ -210,32 +216,47 @@ async function passwordIn(file: string): Promise<string> {
 }
 
 function addUpdate(users: Command, cli: Cli): void {
-  addFields(
+  const updating = addFields(
     users
       .command("update")
       .description("change what is kept of a user")
       .argument(...USER)
       .option("--username <name>", "another username"),
-  )
+  );
+  addEndingOptions(withWait(updating), { asks: false })
     .addHelpText(
       "after",
       `
-What is not named stays as it is. An empty value takes away. Attributes are merged: null takes one away.
+What is not named stays as it is. An empty value takes away. Attributes are merged: null takes one away. Tokens that have a
+claim of what is now another are stale: the next refresh brings what is true.
 
 Examples:
   portcullis users update alice --name "Alice Young" --attributes '{"department":null}'
 
-Needs the scope users.write.`,
+Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow what has ended.`,
     )
     .action(
       acting(cli, async (session, command) => {
+        const { wait, ...options } = command.opts<EndingOptions & { wait: number }>();
         const fields = fieldsIn(command);
         if (Object.keys(fields).length === 0) throw usage("Nothing to change: name a field, such as --name.");
         const { users } = await session.connect("writeUsers");
-        const user = await users.update(argumentOf(command), fields);
-        return show(session, user, `Changed: ${visible(nameOf(user))}.`);
+        const named = argumentOf(command);
+        const wouldEnd = () => users.wouldUpdate(named, fields);
+        const over = await beforeEnding(session, { options, reach: undefined, wouldEnd });
+        return over ?? showChanged(session, await users.update(named, fields, wait));
       }),
     );
+}
+
+function showChanged(session: Session, changed: ChangedUser): number {
+  if (session.json) {
+    printJson(session, changed);
+    return exitCodeOf(changed.receipt);
+  }
+  const { receipt, ...user } = changed;
+  show(session, user, `Changed: ${visible(nameOf(user))}.`);
+  return sayReceipt(session, receipt);
 }
 
 const withWait = (command: Command): Command =>
@@ -280,17 +301,24 @@ Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may
 type Ended = Awaited<ReturnType<UsersApi["delete"]>>;
 
 function told(session: Session, done: string, state: Ended): number {
-  const { receipt } = state;
-  if (session.json) printJson(session, state);
-  else {
+  if (!session.json) {
     session.io.stdout.write(`${done}: ${visible(nameOf(state))} (${state.sub}).\n`);
-    if (receipt !== undefined) {
-      printReceipt(session, receipt, "Revoked");
-      printHowItGoesOn(session, receipt);
-    }
+    return sayReceipt(session, state.receipt);
   }
-  return receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
+  printJson(session, state);
+  return exitCodeOf(state.receipt);
 }
+
+function sayReceipt(session: Session, receipt: Receipt | undefined): number {
+  if (receipt !== undefined) {
+    printReceipt(session, receipt, "Revoked");
+    printHowItGoesOn(session, receipt);
+  }
+  return exitCodeOf(receipt);
+}
+
+const exitCodeOf = (receipt: Receipt | undefined): number =>
+  receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
 
 interface PasswordOptions extends EndingOptions {
   readonly passwordFile: string;

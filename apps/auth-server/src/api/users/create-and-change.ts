@@ -1,7 +1,10 @@
 /** `GET` and `POST /api/v1/users`, `GET` and `PATCH /api/v1/users/{user}`. */
 import {
+  actorOf,
   applyMergePatch,
+  type Call,
   type DeclaredRoute,
+  declareEnding,
   declareRoute,
   ETAG,
   etagOf,
@@ -11,25 +14,38 @@ import {
   readPage,
   requireMatch,
 } from "@portcullis/http-api";
-import { API_SCOPES, USER_STATUSES, userListSchema, userSchema } from "@portcullis/protocol";
+import {
+  API_SCOPES,
+  changedUserSchema,
+  USER_STATUSES,
+  userListSchema,
+  userSchema,
+} from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { countUsers, listUsers, type UserPlace } from "../../people/search-users.ts";
-import { fieldsOf, type User, type Users } from "../../people/users.ts";
-import { OUTAGES } from "../../revocations/index.ts";
+import { type ChangedUser, fieldsOf, type User, type Users } from "../../people/users.ts";
+import {
+  ENFORCED,
+  OUTAGES,
+  PENDING,
+  type Receipts,
+  type TryOutOptions,
+  tryOut,
+} from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { signInError } from "../../sign-in/errors.ts";
-import type { Storage } from "../../storage/storage.ts";
+import { answerChange } from "../answer-change.ts";
 import { type Authority, authorityOf } from "../check-authority.ts";
 import { EXAMPLE_USER, shownUser, USER_PATH } from "./shown-user.ts";
 import { checkUserFields, passwordSchema, userFieldsSchema } from "./user-fields.ts";
 
-export interface UserRoutesOptions {
+export interface UserRoutesOptions extends TryOutOptions {
   readonly users: Users;
-  readonly storage: Storage;
   /** Hashes a password in turn with those that are checked. Throws `sign_in_busy`. */
   readonly hashInTurn: (password: string) => Promise<string>;
   readonly authority: Authority;
+  readonly receipts: Receipts;
 }
 
 export const createAndChangeRoutes = (options: UserRoutesOptions): readonly DeclaredRoute[] => [
@@ -154,37 +170,69 @@ const readRoute = ({ users, storage }: UserRoutesOptions) =>
     },
   });
 
-const changeRoute = ({ users, storage, authority }: UserRoutesOptions) =>
-  declareRoute({
+const changeParameters = { path: USER_PATH, headers: z.object(IF_MATCH) };
+
+const changeRoute = (options: UserRoutesOptions) =>
+  declareEnding({
     tag: TAG,
     operationId: "updateUser",
     method: "PATCH",
     path: "/users/{user}",
     summary: "Change a user",
     description:
-      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so.",
+      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so. Where an API has in its tokens what is now another or gone, the tokens of the user for it are stale, with the reason `claims_changed`, and the next refresh brings what is true. Anything else ends nothing.",
     scope: API_SCOPES.writeUsers,
-    parameters: { path: USER_PATH, headers: z.object(IF_MATCH) },
+    parameters: changeParameters,
     body: {
       schema: mergePatchOf(userFieldsSchema),
       example: { name: "Alice Young", attributes: { department: null } },
       isMergePatch: true,
     },
-    answers: {
-      200: { says: "The user as it is now.", schema: userSchema, example: EXAMPLE_USER, headers: ETAG },
+    answer: {
+      schema: changedUserSchema,
+      says: {
+        enforced: "The user as it is now. Every verifier refuses what has ended.",
+        pending:
+          "The user as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
+      },
+      examples: {
+        enforced: { ...EXAMPLE_USER, receipt: ENFORCED },
+        pending: { ...EXAMPLE_USER, receipt: PENDING },
+      },
+      headers: ETAG,
     },
     errors: [...TAKEN_ERRORS, ...rolesError.definitions("administrator_needed"), ...NAMED_ERRORS],
-    async handle({ path, headers, body, caller }) {
-      const requireOver = await authorityOf(authority, caller);
-      const user = await storage.write(async (transaction) => {
-        const before = await users.findRow(transaction, path.user);
-        await requireOver(transaction, before.id);
-        requireMatch(headers["If-Match"], before.revision);
-        return users.update(transaction, before, patched(before, body));
-      });
-      return { status: 200, headers: etagOf(user.revision), body: shownUser(user) };
+    wouldEnd: (call) => tryOut(options, (storage) => change({ ...options, storage }, call)),
+    async handle(call) {
+      const { user, appended } = await change(options, call);
+      const answer = await answerChange(
+        { state: shownUser(user), seq: appended?.seq },
+        options.receipts,
+        call,
+      );
+      const receiptHeaders = "headers" in answer ? answer.headers : {};
+      return { ...answer, headers: { ...etagOf(user.revision), ...receiptHeaders } };
     },
   });
+
+type ChangeCall = Pick<
+  Call<z.output<typeof changeParameters.path>, unknown, z.output<typeof changeParameters.headers>, Patch>,
+  "path" | "headers" | "body" | "caller"
+>;
+
+/** Row and records in one transaction: a token that says of the user what was so is stale as soon as it is so no more. */
+async function change(
+  { users, storage, authority }: Pick<UserRoutesOptions, "users" | "storage" | "authority">,
+  { path, headers, body, caller }: ChangeCall,
+): Promise<ChangedUser> {
+  const requireOver = await authorityOf(authority, caller);
+  return storage.write(async (transaction) => {
+    const before = await users.findRow(transaction, path.user);
+    await requireOver(transaction, before.id);
+    requireMatch(headers["If-Match"], before.revision);
+    return users.update(transaction, before, { fields: patched(before, body), actor: actorOf(caller) });
+  });
+}
 
 type Patch = z.output<ReturnType<typeof mergePatchOf<typeof userFieldsSchema>>>;
 

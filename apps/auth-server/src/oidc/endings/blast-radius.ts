@@ -7,8 +7,9 @@
  * it, and those rows say when: as many as were spent within the longest life of a token may be alive.
  */
 import type { BlastRadius, Clock, Mode } from "@portcullis/protocol";
-import { type SelectQueryBuilder, sql } from "kysely";
+import type { SelectQueryBuilder } from "kysely";
 import { type BlastRadiusOf, NOTHING } from "../../revocations/index.ts";
+import { containing } from "../../storage/containing.ts";
 import type { Database } from "../../storage/database.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -198,7 +199,3 @@ class Counting {
     return Number(count);
   }
 }
-
-/** Whether the JSON in the column has this text in it. */
-const containing = (column: "payload" | "settings", value: string) =>
-  sql<boolean>`${sql.ref(column)} like ${`%${JSON.stringify(value).replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;

@@ -3,6 +3,7 @@ import {
   type Clock,
   DEFAULT_SIGNING_ALGORITHM,
   type DiscoveryExtension,
+  type Log,
   type RevocableClaims,
   SIGNING_ALGORITHMS,
 } from "@portcullis/protocol";
@@ -25,7 +26,7 @@ import type { Users } from "../../people/users.ts";
 import { requestState } from "../request-state.ts";
 import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
-import { apiClaims } from "../tokens/api-claims.ts";
+import { type ApiClaims, createApiClaims } from "../tokens/api-claims.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
@@ -63,10 +64,12 @@ export interface LibraryConfigurationOptions {
   readonly ownApi: OwnApiAccess;
   readonly lifetimes: SessionLifetimes;
   readonly openSignIn: OpenSignIn;
+  readonly operatorLog: Log;
 }
 
 export function libraryConfiguration(options: LibraryConfigurationOptions): LibraryConfiguration {
   const { configuration, users, grants, consents, lifetimes, clock } = options;
+  const apiClaims = createApiClaims(options);
   return {
     adapter: options.adapter,
     jwks: { keys: options.signingKeys.map((key) => ({ ...key })) as never },
@@ -96,12 +99,13 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     },
     findAccount: (_ctx, id) => accountOf(users, id),
     loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, lifeOf: lifetimes.leftOf }),
+    // Claims first, the checks of the issuing phase after: one that has changed since makes the token stale, and not the next one wrong.
     extraTokenClaims: async (ctx, token) => ({
-      ...(await claimsOfApi(ctx, token, options)),
+      ...(await apiClaims.of(ctx, token as IssuedToken)),
       ...signInClaims(ctx),
       ...(await revocableClaims(ctx, token, options)),
     }),
-    formats: { customizers: { jwt: putScopeLeft } },
+    formats: { customizers: { jwt: finishPayload(apiClaims) } },
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
@@ -207,19 +211,6 @@ interface IssuedToken extends ForApi {
   scope?: string | undefined;
 }
 
-/** Before the checks of the issuing phase, so that a claim that changed since makes the token stale and not the next one wrong. */
-async function claimsOfApi(
-  ctx: KoaContextWithOIDC,
-  { accountId, aud }: IssuedToken,
-  { users }: LibraryConfigurationOptions,
-): Promise<Record<string, string>> {
-  const { api } = requestState(ctx);
-  if (accountId === undefined || api === undefined || api.identifier !== aud) return {};
-  if (Object.keys(api.claims).length === 0) return {};
-  const user = await users.findActive(accountId);
-  return user === undefined ? {} : apiClaims(api, user);
-}
-
 /**
  * When the person has signed in (RFC 9068, section 2.2.1): as the code says it, and the refresh token from then on. A refresh is no
  * sign-in, so that whoever asks for a fresh one (RFC 9470) is not satisfied by it.
@@ -262,9 +253,13 @@ function withhold(token: IssuedToken, permissions: readonly string[]): void {
 
 type Customizers = NonNullable<NonNullable<LibraryConfiguration["formats"]>["customizers"]>;
 
-const putScopeLeft: NonNullable<Customizers["jwt"]> = (_ctx, token, { payload }) => {
-  payload.scope = (token as IssuedToken).scope;
-};
+/** The scope that is left, and the claims that there is room for with it. */
+const finishPayload =
+  (apiClaims: ApiClaims): NonNullable<Customizers["jwt"]> =>
+  (ctx, token, { payload }) => {
+    payload.scope = (token as IssuedToken).scope;
+    apiClaims.fit(ctx, payload);
+  };
 
 /** Of the key that signs it; undefined for an opaque one. Throws `no_signing_key` for an algorithm of which there is none. */
 function kidFor({ resourceServer }: ForApi, signingKeys: readonly SigningKey[]): string | undefined {

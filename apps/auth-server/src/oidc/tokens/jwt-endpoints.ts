@@ -75,7 +75,7 @@ async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpoin
     token !== undefined &&
     mayIntrospect(ctx.oidc.client!, ownerOf(token)) &&
     verdictOf(local, token.claims, token) === "allow";
-  answer(ctx, 200, isActive ? { active: true, token_type: "Bearer", ...token.claims } : { active: false });
+  answer(ctx, 200, isActive ? { ...token.claims, active: true, token_type: "Bearer" } : { active: false });
 }
 
 const ownerOf = ({ claims }: OwnToken): TokenOwner => ({ clientId: claims.client_id, audience: claims.aud });
