@@ -14,6 +14,7 @@ import {
   verdictOf,
 } from "../oidc/app.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { sessionsOf, signInToAccount } from "../oidc/sign-in-pages.ts";
 
 let server: ServerUnderTest;
 before(async () => {
@@ -30,13 +31,8 @@ const formOf = (page: Page, action: string, field?: string): Form => {
   return found;
 };
 
-async function signInHere(
-  credentials = ALICE,
-  browser = new PlainBrowser(),
-): Promise<{ browser: PlainBrowser; page: Page }> {
-  const form = await account(browser);
-  return { browser, page: await browser.submit(form, form.forms[0]!, { fill: credentials }) };
-}
+const signInHere = (credentials = ALICE, browser?: PlainBrowser) =>
+  signInToAccount(server, credentials, browser);
 
 describe("the account page", () => {
   it("asks to sign in, and shows the account then", async () => {
@@ -179,10 +175,7 @@ describe("a user who is disabled after the password was looked at", () => {
   });
 });
 
-const devices = async () => {
-  const { users } = server.server.people;
-  return server.server.oidc.sessions.devicesOf((await users.findByName("alice"))!.id);
-};
+const devices = () => sessionsOf(server);
 
 const anonymousSessions = () =>
   server.server.storage.read

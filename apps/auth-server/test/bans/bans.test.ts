@@ -2,18 +2,16 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { BanList, LiftedBan, NewBan } from "@portcullis/protocol";
-import { type Exchange, exchange, json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { passwordMarkOf } from "../../src/people/users.ts";
+import { type Exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { callApi, startForScopes } from "../api/call-api.ts";
 import {
   assertRefused,
   begin,
   claimsOf,
   introspect,
   isEnd,
-  machineToken,
   ok,
   passPages,
-  pressFirst,
   redeem,
   refresh,
   revokeByApi,
@@ -28,39 +26,18 @@ import {
   REDIRECT_URI,
   RESOURCE,
   type ServerUnderTest,
-  startServer,
 } from "../oidc/server-under-test.ts";
+import { alertIn, assertNothingLate, tryPassword } from "../oidc/sign-in-pages.ts";
 
 let server: ServerUnderTest;
 before(async () => {
-  server = await startServer({
-    change: ({ clients, issuer }) => {
-      const admin = clients.find(({ clientId }) => clientId === "admin")!;
-      admin.resources[`${issuer}/api`] = ["revocations.write", "bans.read", "bans.write", "users.write"];
-    },
-  });
+  server = await startForScopes(["bans.read", "bans.write", "users.write"]);
 });
 after(() => server.stop());
 afterEach(() => server.server.storage.write(({ db }) => db.deleteFrom("bans").execute()));
 
-async function call(
-  method: string,
-  path: string,
-  body?: unknown,
-  scope = scopeOf(method),
-): Promise<Exchange> {
-  const { issuer } = server;
-  const accessToken = await machineToken(issuer, "admin", `${issuer}/api`, scope);
-  return exchange(`${issuer}/api/v1/${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    headers: {
-      authorization: `Bearer ${accessToken}`,
-      prefer: "wait=2",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-  });
-}
+const call = (method: string, path: string, body?: unknown, scope = scopeOf(method)): Promise<Exchange> =>
+  callApi(server, path, { method, body, scope, headers: { prefer: "wait=2" } });
 
 const scopeOf = (method: string): string => (method === "GET" ? "bans.read" : "bans.write");
 
@@ -83,13 +60,6 @@ async function lift({ id }: NewBan): Promise<LiftedBan> {
 
 const inSeconds = (seconds: number): string =>
   new Date(Math.floor(Date.now() / 1000 + seconds) * 1000).toISOString();
-
-const alertIn = ({ body }: Page): string => /role="alert">([^<]*)</.exec(body)?.[1] ?? "";
-
-async function tryPassword(credentials: typeof ALICE, start = begin(server.issuer).url): Promise<Page> {
-  const browser = new PlainBrowser();
-  return pressFirst(browser, await browser.open(start, isEnd), credentials);
-}
 
 const BOTH = { client_id: "other", scope: "openid orders.read orders.write bills.read" };
 
@@ -138,12 +108,12 @@ describe("a user who is banned from everything", () => {
   it("is told so, and until when, after the right password, and not before", async () => {
     const until = inSeconds(3600);
     await ban("bob", { reason: "case 4711", until, message: "Write to <us>." });
-    const wrong = alertIn(await tryPassword({ ...BOB, password: "wrong password" }));
-    const nobody = alertIn(await tryPassword({ ...BOB, username: "nobody" }));
+    const wrong = alertIn(await tryPassword(server, { ...BOB, password: "wrong password" }));
+    const nobody = alertIn(await tryPassword(server, { ...BOB, username: "nobody" }));
     assert.deepEqual([wrong, nobody], Array(2).fill("The username or password is not correct."));
     const told = `This account is banned until ${until.slice(0, 10)} ${until.slice(11, 16)} UTC. Write to &lt;us&gt;.`;
     for (const start of [begin(server.issuer).url, new URL("/account", server.issuer)]) {
-      const page = await tryPassword(BOB, start);
+      const page = await tryPassword(server, BOB, start);
       assert.deepEqual([page.status, alertIn(page)], [403, told]);
       assert.doesNotMatch(page.body, /4711/, "the reason is not for the user");
       assert.ok(page.forms[0]?.hasPassword, "another account can be used");
@@ -154,7 +124,7 @@ describe("a user who is banned from everything", () => {
     const device = await signIn(server, { credentials: BOB });
     const made = await ban("bob", { until: inSeconds(600) });
     server.advance(590_000);
-    assert.equal((await tryPassword(BOB)).status, 403);
+    assert.equal((await tryPassword(server, BOB)).status, 403);
     server.advance(20_000);
     await signIn(server, { credentials: BOB });
     assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
@@ -163,7 +133,7 @@ describe("a user who is banned from everything", () => {
     assert.deepEqual([late.changed, late.status, late.liftedAt], [false, "over", undefined]);
 
     const forever = await ban("bob");
-    assert.equal((await tryPassword(BOB)).status, 403);
+    assert.equal((await tryPassword(server, BOB)).status, 403);
     const lifted = await lift(forever);
     assert.deepEqual([lifted.changed, lifted.status, lifted.liftedBy], [true, "lifted", "admin"]);
     assert.equal((await lift(forever)).changed, false);
@@ -173,9 +143,9 @@ describe("a user who is banned from everything", () => {
   it("stays banned by a second ban when the first is lifted, and the longer one is told", async () => {
     const first = await ban("bob", { message: "The first." });
     const second = await ban("bob", { message: "The second.", until: inSeconds(86_400) });
-    assert.match(alertIn(await tryPassword(BOB)), /^This account is banned\. The first\.$/);
+    assert.match(alertIn(await tryPassword(server, BOB)), /^This account is banned\. The first\.$/);
     await lift(first);
-    assert.match(alertIn(await tryPassword(BOB)), /The second\.$/);
+    assert.match(alertIn(await tryPassword(server, BOB)), /The second\.$/);
     await lift(second);
     await signIn(server, { credentials: BOB });
   });
@@ -190,22 +160,19 @@ describe("a user who is banned from everything", () => {
   });
 
   it("has no session that a sign-in saves after it", async () => {
-    const { sessions } = server.server.oidc;
-    const { sub } = (await signIn(server, { credentials: BOB })).claims;
-    const passwordMark = passwordMarkOf((await server.server.people.users.findActive(sub))!);
-    const made = await ban("bob");
-    const payload = { uid: "A".repeat(22), accountId: sub, loginTs: 1 };
-    const late = { id: "late", payload, ttlSeconds: 1000, passwordMark };
-    assert.equal(await sessions.save(late), false);
-    await lift(made);
-    assert.equal(await sessions.find("late"), undefined);
-    assert.equal(await sessions.save(late), true, "the ban alone was in the way");
+    let made: NewBan;
+    await assertNothingLate(server, BOB, {
+      keepOut: async () => {
+        made = await ban("bob");
+      },
+      letIn: () => lift(made),
+    });
   });
 
   it("is told nothing of the ban while disabled too", async () => {
     await ban("bob");
     assert.equal((await call("POST", "users/bob/disable", {}, "users.write")).status, 200);
-    assert.match(alertIn(await tryPassword(BOB)), /not correct/);
+    assert.match(alertIn(await tryPassword(server, BOB)), /not correct/);
     assert.equal((await call("POST", "users/bob/enable", {}, "users.write")).status, 200);
   });
 });
@@ -286,7 +253,7 @@ describe("a ban that races refreshes", () => {
       const [made, ...answers] = await Promise.all([
         ban("bob", { scope }),
         ...devices.map(({ refresh_token }) => refresh(server.issuer, refresh_token)),
-        ...devices.map(() => tryPassword(BOB)),
+        ...devices.map(() => tryPassword(server, BOB)),
       ]);
       const refreshed = answers.slice(0, devices.length) as Exchange[];
       for (const [at, answer] of refreshed.entries()) {

@@ -15,6 +15,7 @@ import {
   verdictOf,
 } from "../oidc/app.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
+import { sessionsOf, signInToAccount, tryPassword } from "../oidc/sign-in-pages.ts";
 import { makeUser } from "../people/make-user.ts";
 import { changePolicy } from "./policy.ts";
 import { LAPTOP, PHONE, signInOn } from "./session-api.ts";
@@ -36,27 +37,13 @@ const limit = (
 ) => changePolicy(server, { sessionLimit: { max, per, overflow } });
 const verdicts = (...devices: readonly SignedIn[]): string[] =>
   devices.map((device) => verdictOf(server, device.access_token));
-async function liveSids(): Promise<string[]> {
-  const { id } = (await server.server.people.users.findByName("alice"))!;
-  return (await server.server.oidc.sessions.devicesOf(id)).map(({ uid }) => uid).toSorted();
-}
+const liveSids = async () => (await sessionsOf(server)).map(({ uid }) => uid).toSorted();
 const sidsOf = (...devices: readonly SignedIn[]) => devices.map(({ claims }) => claims.sid).toSorted();
 
 /** One after another: the order of those of one second is not told by their times. */
 async function signInLater(userAgent = LAPTOP, credentials = ALICE): Promise<SignedIn> {
   server.advance(1000);
   return signInOn(server, userAgent, { credentials });
-}
-
-/** The page after the password, on the way to an app. */
-async function tryToSignIn(): Promise<Page> {
-  const browser = new PlainBrowser();
-  return pressFirst(browser, await browser.open(begin(server.issuer).url, isEnd));
-}
-
-async function signInToAccount(browser: PlainBrowser): Promise<Page> {
-  const page = await browser.open(`${server.issuer}/account`);
-  return browser.submit(page, page.forms[0]!, { fill: ALICE });
 }
 
 describe("a limit that replaces the oldest", () => {
@@ -104,7 +91,7 @@ describe("a limit that replaces the oldest", () => {
     await limit(1, "user", "replaceOldest");
     const first = await signInLater();
     server.advance(1000);
-    assert.match((await signInToAccount(new PlainBrowser())).body, /Your account/);
+    assert.match((await signInToAccount(server)).page.body, /Your account/);
     assert.deepEqual(verdicts(first), ["replaced"]);
   });
 });
@@ -113,10 +100,10 @@ describe("a limit that refuses", () => {
   it("says so on the page, and opens nothing", async () => {
     await limit(1, "user", "refuse");
     const first = await signInLater();
-    const page = await tryToSignIn();
+    const page = await tryPassword(server);
     assert.equal(page.status, 403);
     assert.match(page.body, /role="alert">You are signed in on as many devices as is allowed\./);
-    assert.equal((await signInToAccount(new PlainBrowser())).status, 403);
+    assert.equal((await signInToAccount(server)).page.status, 403);
     assert.deepEqual(await liveSids(), sidsOf(first));
     assert.deepEqual(verdicts(first), ["allow"]);
   });

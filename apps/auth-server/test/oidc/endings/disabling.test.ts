@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Exchange, exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { passwordMarkOf } from "../../../src/people/users.ts";
+import { startForScopes } from "../../api/call-api.ts";
 import {
   assertRefused,
   begin,
@@ -19,16 +19,12 @@ import {
   token,
   verdictOf,
 } from "../app.ts";
-import { ALICE, BOB, basicOf, RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
+import { ALICE, BOB, basicOf, RESOURCE, type ServerUnderTest } from "../server-under-test.ts";
+import { alertIn, assertNothingLate, tryPassword } from "../sign-in-pages.ts";
 
 let server: ServerUnderTest;
 before(async () => {
-  server = await startServer({
-    change: ({ clients, issuer }) => {
-      const admin = clients.find(({ clientId }) => clientId === "admin")!;
-      admin.resources[`${issuer}/api`] = ["revocations.write", "users.write", "apps.write"];
-    },
-  });
+  server = await startForScopes(["users.write", "apps.write"]);
 });
 after(() => server.stop());
 
@@ -101,14 +97,10 @@ describe("a user who is disabled", () => {
     await changed("users/bob/disable");
     const texts: string[] = [];
     for (const credentials of [BOB, { ...BOB, password: "wrong password" }]) {
-      const browser = new PlainBrowser();
-      const refused = await pressFirst(
-        browser,
-        await browser.open(begin(server.issuer).url, isEnd),
-        credentials,
-      );
-      texts.push(`${refused.status} ${/role="alert">([^<]*)</.exec(refused.body)![1]!}`);
+      const refused = await tryPassword(server, credentials);
+      texts.push(`${refused.status} ${alertIn(refused)}`);
     }
+    assert.match(texts[0]!, /not correct/);
     assert.equal(new Set(texts).size, 1, texts.join(" / "));
     await changed("users/bob/enable");
   });
@@ -134,18 +126,11 @@ describe("a user who is disabled", () => {
     assert.equal((await pressFirst(consenting, consent)).status, 400);
   });
 
-  it("has no session that a sign-in saves after it", async () => {
-    const { sessions } = server.server.oidc;
-    const { sub } = (await signIn(server, { credentials: BOB })).claims;
-    const passwordMark = passwordMarkOf((await server.server.people.users.findActive(sub))!);
-    await changed("users/bob/disable");
-    const uid = "A".repeat(22);
-    const late = { id: "late", payload: { uid, accountId: sub, loginTs: 1 }, ttlSeconds: 1000, passwordMark };
-    await sessions.save(late);
-    await changed("users/bob/enable");
-    assert.equal(await sessions.find("late"), undefined);
-    assert.equal(await sessions.save(late), true, "the disabling alone was in the way");
-  });
+  it("has no session that a sign-in saves after it", () =>
+    assertNothingLate(server, BOB, {
+      keepOut: () => changed("users/bob/disable"),
+      letIn: () => changed("users/bob/enable"),
+    }));
 
   it("may be named by e-mail address, and by nothing that nobody has", async () => {
     const byMail = await changed("users/alice%40example.com/disable");

@@ -10,13 +10,13 @@ import {
   introspect,
   isEnd,
   passPages,
-  pressFirst,
   redeem,
   refresh,
   signIn,
   token,
 } from "../app.ts";
 import { BOB, basicOf, RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
+import { alertIn, tryPassword } from "../sign-in-pages.ts";
 
 let server: ServerUnderTest;
 before(async () => {
@@ -35,18 +35,17 @@ describe("a user who is disabled", () => {
     assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
     assertRefused(await redeem(server.issuer, attempt, callback), "invalid_grant");
 
-    const browser = new PlainBrowser();
     const texts: string[] = [];
     for (const credentials of [
       BOB,
       { ...BOB, password: "wrong password" },
       { username: "nobody", password: "x" },
     ]) {
-      const page = await browser.open(begin(server.issuer).url, isEnd);
-      const refused = await pressFirst(browser, page, credentials);
+      const refused = await tryPassword(server, credentials);
       assert.equal(refused.status, 422);
-      texts.push(/role="alert">([^<]*)</.exec(refused.body)![1]!);
+      texts.push(alertIn(refused));
     }
+    assert.match(texts[0]!, /not correct/);
     assert.equal(new Set(texts).size, 1, texts.join(" / "));
     await storage.write((transaction) => people.users.enable(transaction, device.claims.sub));
   });
