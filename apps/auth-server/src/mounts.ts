@@ -28,6 +28,7 @@ import {
   authenticateApi,
   createAppAccess,
   createEndSessions as createEndAllOf,
+  createEndOutlived,
   createEndUnasked,
   createForgetApi,
   forgetConsents,
@@ -118,6 +119,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   const { revoker, receipts } = revocations;
   const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
   const { maxAccessTokenLifetimeSeconds } = configuration;
+  const endOutlived = createEndOutlived({ clock });
   const features = [
     keysRoutes({ ring, revoker, receipts }),
     policiesRoutes({ policies: parts.policies, storage, blastRadiusOf, receipts }),
@@ -172,6 +174,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       blastRadiusOf,
       endBelow,
       endUnasked: createEndUnasked({ clock, endBelow }),
+      endOutlived,
       offer: offerOf(ring),
       randomBytes: parts.randomBytes,
       maxAccessTokenLifetimeSeconds,
@@ -182,6 +185,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       apis: parts.apis,
       storage,
       blastRadiusOf,
+      endOutlived,
       forgetApi: createForgetApi(storage.dialect),
       offer: offerOf(ring),
       maxAccessTokenLifetimeSeconds,

@@ -34,6 +34,23 @@ const identifier = apiIdentifierSchema;
 const uri = z.string().min(1).max(2000);
 const lifetime = z.int().min(5).max(MAX_TOKEN_SECONDS);
 const refreshLifetime = z.int().min(60).max(TEN_YEARS);
+const sessionLifetime = z
+  .int()
+  .min(60)
+  .max(400 * 86_400);
+/** Of an app, and of an API. */
+export const sessionTimesShape = {
+  sessionIdleSeconds: sessionLifetime
+    .optional()
+    .describe(
+      "How long an app may be unused in a session, and go on there without a sign-in. The policy's time counts if it is shorter.",
+    ),
+  sessionAbsoluteSeconds: sessionLifetime
+    .optional()
+    .describe(
+      "How long an app may go on in a session after the sign-in. The policy's time counts if it is shorter.",
+    ),
+};
 const algorithm = z.enum(SIGNING_ALGORITHMS).default(DEFAULT_SIGNING_ALGORITHM);
 const time = z.string().describe("RFC 3339.");
 const receipt = receiptSchema
@@ -85,6 +102,7 @@ export const appSettingsSchema = z.strictObject({
     .describe(
       "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
     ),
+  ...sessionTimesShape,
 });
 export type AppSettingsInput = z.output<typeof appSettingsSchema>;
 
@@ -217,6 +235,7 @@ export const apiSettingsSchema = z.strictObject({
   accessTokenTtlSeconds: lifetime.default(300).describe("Lifetime of its access tokens."),
   algorithm: algorithm.describe("Algorithm that signs its access tokens."),
   claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
+  ...sessionTimesShape,
 });
 export type ApiSettingsInput = z.output<typeof apiSettingsSchema>;
 

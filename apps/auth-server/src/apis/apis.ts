@@ -23,6 +23,9 @@ export interface ApiSettings {
   readonly algorithm: SigningAlgorithm;
   /** Claim to where its value comes from. */
   readonly claims: Readonly<Record<string, string>>;
+  /** Of an app that has access to it, in a session. Undefined: as the policy says. */
+  readonly sessionIdleSeconds?: number | undefined;
+  readonly sessionAbsoluteSeconds?: number | undefined;
 }
 
 export interface Api extends ApiSettings {
@@ -98,6 +101,17 @@ export class Apis {
   async named(identifiers: readonly string[]): Promise<Api[]> {
     const found = await Promise.all(identifiers.map((identifier) => this.find(identifier)));
     return found.filter((api) => api !== undefined);
+  }
+
+  /** The times of those that have some. */
+  async sessionTimes(identifiers: readonly string[]): Promise<readonly SessionTimesOfApi[]> {
+    if (identifiers.length === 0) return [];
+    const rows = await this.#storage.read
+      .selectFrom("apis")
+      .select(["session_idle_seconds", "session_absolute_seconds"])
+      .where("identifier", "in", identifiers)
+      .execute();
+    return rows.map(sessionTimesOfRow);
   }
 
   /** In a transaction, and locked there: the permissions that an app is given must not be taken away meanwhile. */
@@ -190,6 +204,7 @@ export const apiOf = (row: ApiRow): Api => ({
   accessTokenTtlSeconds: row.access_token_ttl_seconds,
   algorithm: row.algorithm,
   claims: JSON.parse(row.claims),
+  ...sessionTimesOfRow(row),
   enabled: row.disabled_at === null,
   origin: row.origin,
   revision: row.revision,
@@ -204,6 +219,25 @@ const columnsOf = (api: ApiSettings) => ({
   access_token_ttl_seconds: api.accessTokenTtlSeconds,
   algorithm: api.algorithm,
   claims: JSON.stringify(api.claims),
+  session_idle_seconds: api.sessionIdleSeconds ?? null,
+  session_absolute_seconds: api.sessionAbsoluteSeconds ?? null,
+});
+
+const sessionTimesOfRow = (row: Pick<ApiRow, "session_idle_seconds" | "session_absolute_seconds">) =>
+  sessionTimesOf({
+    sessionIdleSeconds: row.session_idle_seconds ?? undefined,
+    sessionAbsoluteSeconds: row.session_absolute_seconds ?? undefined,
+  });
+
+type SessionTimesOfApi = Pick<ApiSettings, "sessionIdleSeconds" | "sessionAbsoluteSeconds">;
+
+/** Those that are set. */
+export const sessionTimesOf = ({
+  sessionIdleSeconds,
+  sessionAbsoluteSeconds,
+}: SessionTimesOfApi): SessionTimesOfApi => ({
+  ...(sessionIdleSeconds === undefined ? {} : { sessionIdleSeconds }),
+  ...(sessionAbsoluteSeconds === undefined ? {} : { sessionAbsoluteSeconds }),
 });
 
 export const apiSettingsOf = (resource: ResourceConfiguration): ApiSettings => ({
@@ -212,6 +246,7 @@ export const apiSettingsOf = (resource: ResourceConfiguration): ApiSettings => (
   accessTokenTtlSeconds: resource.accessTokenTtlSeconds,
   algorithm: resource.algorithm,
   claims: resource.claims,
+  ...sessionTimesOf(resource),
 });
 
 const builtIn = (resource: ResourceConfiguration): Api => ({

@@ -54,7 +54,15 @@ function reportDifferences(
   operatorLog.warn({ event: "file_differs", api: identifier, fields, text: DIFFERS });
 }
 
-const FIELDS = ["name", "permissions", "accessTokenTtlSeconds", "algorithm", "claims"] as const;
+const FIELDS = [
+  "name",
+  "permissions",
+  "accessTokenTtlSeconds",
+  "algorithm",
+  "claims",
+  "sessionIdleSeconds",
+  "sessionAbsoluteSeconds",
+] as const;
 const nameInFile = (field: (typeof FIELDS)[number]): string => (field === "permissions" ? "scopes" : field);
 
 const SEEDED = "made from the configuration file; from now on they are changed by the API alone";

@@ -20,6 +20,9 @@ export interface AppSettings {
   readonly accessTokenTtlSeconds?: number | undefined;
   readonly refreshTokenIdleSeconds?: number | undefined;
   readonly refreshTokenAbsoluteSeconds?: number | undefined;
+  /** The policy's count where they are shorter. */
+  readonly sessionIdleSeconds?: number | undefined;
+  readonly sessionAbsoluteSeconds?: number | undefined;
 }
 
 export interface NamedSettings extends AppSettings {
@@ -46,6 +49,8 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
       accessTokenTtlSeconds: client.accessTokenTtlSeconds,
       refreshTokenIdleSeconds: client.refreshTokenIdleSeconds,
       refreshTokenAbsoluteSeconds: client.refreshTokenAbsoluteSeconds,
+      sessionIdleSeconds: client.sessionIdleSeconds,
+      sessionAbsoluteSeconds: client.sessionAbsoluteSeconds,
     }),
   };
 }
@@ -101,6 +106,8 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   accessTokenTtlSeconds: settings.accessTokenTtlSeconds,
   refreshTokenIdleSeconds: settings.refreshTokenIdleSeconds,
   refreshTokenAbsoluteSeconds: settings.refreshTokenAbsoluteSeconds,
+  sessionIdleSeconds: settings.sessionIdleSeconds,
+  sessionAbsoluteSeconds: settings.sessionAbsoluteSeconds,
 });
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
@@ -124,6 +131,8 @@ export interface AppLifetimes {
   readonly accessToken?: number | undefined;
   readonly refreshTokenIdle?: number | undefined;
   readonly refreshTokenAbsolute?: number | undefined;
+  readonly sessionIdle?: number | undefined;
+  readonly sessionAbsolute?: number | undefined;
 }
 
 export interface ClientMetadata {
@@ -173,6 +182,8 @@ export function metadataOf(
       accessToken: accessTokenTtlSeconds,
       refreshTokenIdle: refreshTokenIdleSeconds,
       refreshTokenAbsolute: refreshTokenAbsoluteSeconds,
+      sessionIdle: app.sessionIdleSeconds,
+      sessionAbsolute: app.sessionAbsoluteSeconds,
     },
   };
 }

@@ -88,6 +88,8 @@ const FIELDS = [
   "accessTokenTtlSeconds",
   "refreshTokenIdleSeconds",
   "refreshTokenAbsoluteSeconds",
+  "sessionIdleSeconds",
+  "sessionAbsoluteSeconds",
 ] as const satisfies readonly (keyof NamedSettings)[];
 const nameInFile = (field: (typeof FIELDS)[number]): string => (field === "apis" ? "resources" : field);
 

@@ -113,6 +113,17 @@ export function refreshLifetimeProblems(app: {
   return [problemAt("refreshTokenIdleSeconds", message)];
 }
 
+/** Of an app, and of an API. */
+export function sessionTimesProblems(of: {
+  readonly sessionIdleSeconds?: number | undefined;
+  readonly sessionAbsoluteSeconds?: number | undefined;
+}): Problem[] {
+  const { sessionIdleSeconds: idle, sessionAbsoluteSeconds: absolute } = of;
+  if (idle === undefined || absolute === undefined || idle <= absolute) return [];
+  const message = `found ${idle}, which is longer than sessionAbsoluteSeconds, ${absolute}: a session cannot be idle for longer than it lives`;
+  return [problemAt("sessionIdleSeconds", message)];
+}
+
 /** As much of an API as an app's permissions there are checked with. */
 export interface KnownApi {
   readonly identifier: string;

@@ -12,6 +12,7 @@ import {
   redirectUriProblems,
   refreshLifetimeProblems,
   type SecretKeeping,
+  sessionTimesProblems,
   typeProblems,
 } from "./app-rules.ts";
 import { apiResourceOf, isNamedLikeOwnApi, ownApi } from "./own-api.ts";
@@ -66,6 +67,14 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   {
     reads: ["clients[].refreshTokenIdleSeconds", "clients[].refreshTokenAbsoluteSeconds"],
     check: ({ clients }, at) => inClient(at, refreshLifetimeProblems(clients[at]!)),
+  },
+  {
+    reads: ["clients[].sessionIdleSeconds", "clients[].sessionAbsoluteSeconds"],
+    check: ({ clients }, at) => inClient(at, sessionTimesProblems(clients[at]!)),
+  },
+  {
+    reads: ["resources[].sessionIdleSeconds", "resources[].sessionAbsoluteSeconds"],
+    check: ({ resources }, at) => inResource(at, sessionTimesProblems(resources[at]!)),
   },
   {
     reads: ["clients[].resources", ...RESOURCES],
@@ -139,6 +148,9 @@ function namingProblems(username: string, path: SettingPath): Problem[] {
 }
 
 /** The problems of a client, at their place in the file. */
+const inResource = (at: number, problems: readonly AppProblem[]): Problem[] =>
+  problems.map(({ path, message }) => ({ path: ["resources", at, ...path], message }));
+
 const inClient = (at: number, problems: readonly AppProblem[]): Problem[] =>
   problems.map(({ path, message }) => ({ path: ["clients", at, ...path], message }));
 

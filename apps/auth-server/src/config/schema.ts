@@ -12,6 +12,7 @@ import {
   GRANT_TYPES,
   permissionsSchema,
   SIGNING_ALGORITHMS,
+  sessionTimesShape,
 } from "@portcullis/protocol";
 import {
   listenSchema,
@@ -58,6 +59,7 @@ export const resourceSchema = z.strictObject({
     .describe("Lifetime of its access tokens, at most `maxAccessTokenLifetimeSeconds`."),
   algorithm: signingAlgorithm.describe("Algorithm that signs its access tokens."),
   claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
+  ...sessionTimesShape,
 });
 
 export const clientSchema = z.strictObject({
@@ -133,6 +135,7 @@ export const clientSchema = z.strictObject({
     .describe(
       "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
     ),
+  ...sessionTimesShape,
 });
 
 /** A user who is made at the first start. Later changes of the file change nothing: SQL is the truth. */

@@ -18,7 +18,7 @@ import type { LastSeen } from "../sessions/last-seen.ts";
 import type { Policies } from "../sessions/policies.ts";
 import type { SessionLimits } from "../sessions/session-limit.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { StoredTimes } from "../storage/stored-time.ts";
+import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
 import { createAdapter } from "./provider/adapter.ts";
@@ -241,8 +241,9 @@ function stepsOf(
     readHead: () => storage.log.refresh(),
     bansOf: (id) => bans.standing(id),
     isUserActive: async (id) => (await users.findActive(id)) !== undefined,
-    isSessionLive: (uid) => sessions.isInUse(uid),
+    sessionEnd: (uid) => sessions.endOf(uid),
     isGrantLive: async (id) => (await grants.find(id)) !== undefined,
+    heldBy: (query) => grants.heldBy({ ...query, now: wholeSeconds(clock) }),
     isClientEnabled: (id) => clients.isEnabled(id),
     ownApi,
     isKeyLive: (kid) => ring.isLive(kid),

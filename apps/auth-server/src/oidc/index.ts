@@ -6,6 +6,7 @@ export type { Endings } from "./endings/endings.ts";
 export { createFindTarget, TARGET_ERRORS } from "./endings/find-target.ts";
 export { createForgetApi, type ForgetApi } from "./endings/forget-api.ts";
 export { createEndBelow, createEndSessions } from "./endings/lineage.ts";
+export { createEndOutlived, type EndOutlived } from "./endings/outlived-grants.ts";
 export { createEndUntrueClaims } from "./endings/stale-claims.ts";
 export { createEndUnasked, type EndUnasked } from "./endings/unasked-grants.ts";
 export { oidcError } from "./errors.ts";

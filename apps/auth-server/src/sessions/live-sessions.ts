@@ -16,6 +16,9 @@ export const LAST_SEEN_SLACK_SECONDS = 180;
 const ofPolicy = (column: "idle_seconds" | "absolute_seconds") =>
   sql`(select ${sql.ref(column)} from policies where name = 'default')`;
 
+/** Of rows of `oidc_sessions`: when the policy ends it at the latest, however much it is used. Seconds. */
+export const ENDS_AT = sql<number>`(coalesce(oidc_sessions.auth_time, oidc_sessions.created_at) + ${ofPolicy("absolute_seconds")})`;
+
 /** Returns the condition on rows of `oidc_sessions`. A session of nobody has its own short life, and no policy. `now`: seconds. */
 export const isLive = (now: number) =>
   sql<boolean>`(oidc_sessions.ended_at is null and oidc_sessions.expires_at > ${now} and (oidc_sessions.account_id is null or (

@@ -216,7 +216,8 @@ describe("a proof key that was refused", () => {
       readHead: async () => 0,
       bansOf: async () => [],
       isUserActive: yes,
-      isSessionLive: yes,
+      sessionEnd: async () => Number.MAX_SAFE_INTEGER,
+      heldBy: async () => undefined,
       isGrantLive: yes,
       isClientEnabled: yes,
       ownApi: {
@@ -245,6 +246,8 @@ describe("a proof key that was refused", () => {
           audience: undefined,
           kid: "any",
           withhold: () => {},
+          timesHeld: async () => ({}),
+          endBy: () => {},
           horizon: 0,
           proofKey,
         });

@@ -100,6 +100,8 @@ const apiText = (api: Api): string =>
     name: api.name,
     status: api.enabled ? "enabled" : "disabled",
     "tokens live": `${api.accessTokenTtlSeconds} s`,
+    "session idle": secondsText(api.sessionIdleSeconds),
+    "session in all": secondsText(api.sessionAbsoluteSeconds),
     ...Object.fromEntries(
       Object.entries(api.permissions).map(([scope, says]) => [`- ${visible(scope)}`, says]),
     ),
@@ -110,6 +112,9 @@ const apiText = (api: Api): string =>
     changed: api.changedAt && dateTime(api.changedAt),
   });
 
+const secondsText = (seconds: number | undefined): string | undefined =>
+  seconds === undefined ? undefined : `${seconds} s`;
+
 interface SettingOptions {
   readonly name?: string;
   readonly permission?: Record<string, string>;
@@ -117,6 +122,8 @@ interface SettingOptions {
   readonly claim?: Record<string, string>;
   readonly removeClaim?: string[];
   readonly ttl?: number;
+  readonly sessionIdle?: number;
+  readonly sessionAbsolute?: number;
 }
 
 const withSettings = (command: Command): Command =>
@@ -127,13 +134,21 @@ const withSettings = (command: Command): Command =>
       "a claim of its tokens: username, name, email or attributes.NAME",
       collectNamed,
     )
-    .option("--ttl <seconds>", "lifetime of its access tokens", parseSeconds);
+    .option("--ttl <seconds>", "lifetime of its access tokens", parseSeconds)
+    .option(
+      "--session-idle <seconds>",
+      "how long an app with access may be unused in a session",
+      parseSeconds,
+    )
+    .option("--session-absolute <seconds>", "how long such an app may go on after a sign-in", parseSeconds);
 
 const settingsFrom = (options: SettingOptions) => ({
   name: options.name,
   permissions: patchOf(options.permission, options.removePermission),
   claims: patchOf(options.claim, options.removeClaim),
   accessTokenTtlSeconds: options.ttl,
+  sessionIdleSeconds: options.sessionIdle,
+  sessionAbsoluteSeconds: options.sessionAbsolute,
 });
 
 function patchOf(given: Record<string, string> | undefined, removed: readonly string[] = []) {
@@ -182,6 +197,7 @@ function addUpdate(parent: Command, cli: Cli): void {
   withSettings(command)
     .option("--remove-permission <scope>", "a permission that is no more", collect)
     .option("--remove-claim <name>", "a claim that its tokens have no more", collect)
+    .option("--unset <setting>", "sessionIdleSeconds or sessionAbsoluteSeconds", collect)
     .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS);
   addEndingOptions(command, { asks: true })
     .addHelpText(
@@ -202,9 +218,10 @@ Needs the scope apis.write. Ends with 0 when it is enforced, 3 when a verifier m
 
 async function update(session: Session, command: Command): Promise<number> {
   const [identifier] = command.processedArgs as [string];
-  const options = command.opts<SettingOptions & EndingOptions & { wait: number }>();
+  const options = command.opts<SettingOptions & EndingOptions & { unset?: string[]; wait: number }>();
   const api = await session.connect("writeApis");
-  const body = settingsFrom(options);
+  const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
+  const body = { ...settingsFrom(options), ...unset };
   const call = { method: "PATCH", path: pathOf(identifier), body, waitSeconds: options.wait } as const;
   const reach = `tokens for the API ${visible(identifier)}, of all users`;
   const wouldEnd = () => api.tryOut(call);

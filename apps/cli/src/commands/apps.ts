@@ -114,6 +114,8 @@ const appText = (app: App): string =>
     "access tokens": secondsText(app.accessTokenTtlSeconds),
     "refresh idle": secondsText(app.refreshTokenIdleSeconds),
     "refresh in all": secondsText(app.refreshTokenAbsoluteSeconds),
+    "session idle": secondsText(app.sessionIdleSeconds),
+    "session in all": secondsText(app.sessionAbsoluteSeconds),
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
   });
@@ -134,6 +136,8 @@ interface SettingOptions {
   readonly accessTokenTtl?: number;
   readonly refreshIdle?: number;
   readonly refreshAbsolute?: number;
+  readonly sessionIdle?: number;
+  readonly sessionAbsolute?: number;
 }
 
 const withSettings = (command: Command): Command =>
@@ -145,7 +149,9 @@ const withSettings = (command: Command): Command =>
     .option("--default-api <identifier>", "what a request without resource gets a token for")
     .option("--access-token-ttl <seconds>", "lifetime of its access tokens", parseSeconds)
     .option("--refresh-idle <seconds>", "how long a refresh token may stay unused", parseSeconds)
-    .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds);
+    .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds)
+    .option("--session-idle <seconds>", "how long it may be unused in a session", parseSeconds)
+    .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds);
 
 /** Only what was said: what is undefined is left as it is. */
 const settingsFrom = (options: SettingOptions) => ({
@@ -159,6 +165,8 @@ const settingsFrom = (options: SettingOptions) => ({
   accessTokenTtlSeconds: options.accessTokenTtl,
   refreshTokenIdleSeconds: options.refreshIdle,
   refreshTokenAbsoluteSeconds: options.refreshAbsolute,
+  sessionIdleSeconds: options.sessionIdle,
+  sessionAbsoluteSeconds: options.sessionAbsolute,
 });
 
 function apisFrom({ api, removeApi = [] }: SettingOptions) {

@@ -15,10 +15,11 @@ import {
 } from "@portcullis/http-api";
 import { apiSettingsSchema, type newApiSchema } from "@portcullis/protocol";
 import type { z } from "zod";
-import type { Api, ApiSettings, Apis } from "../../apis/apis.ts";
+import { type Api, type ApiSettings, type Apis, sessionTimesOf } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
-import type { ForgetApi } from "../../oidc/index.ts";
+import { sessionTimesProblems } from "../../config/app-rules.ts";
+import type { EndOutlived, ForgetApi } from "../../oidc/index.ts";
 import type { Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
@@ -29,6 +30,8 @@ export interface ApiActs {
   readonly revoker: Pick<Revoker, "seqOf">;
   /** Takes what users have allowed there out of consents and grants. */
   readonly forgetApi: ForgetApi;
+  /** Ends what apps with access to it hold of sessions for too long by its new times. */
+  readonly endOutlived: EndOutlived;
   readonly maxAccessTokenLifetimeSeconds: number;
 }
 
@@ -52,6 +55,7 @@ export const settingsOf = (api: ApiSettings) => ({
   accessTokenTtlSeconds: api.accessTokenTtlSeconds,
   algorithm: api.algorithm,
   claims: api.claims,
+  ...sessionTimesOf(api),
 });
 
 export async function makeApi(
@@ -60,7 +64,7 @@ export async function makeApi(
 ): Promise<Omit<ApiChange, "seq">> {
   const { identifier } = wanted;
   const { apis, storage } = acts;
-  assertLifetime(acts, wanted.accessTokenTtlSeconds);
+  assertLifetimes(acts, wanted);
   const api = await storage.write(async (transaction) => {
     const isNew =
       identifier !== apis.own.identifier &&
@@ -76,9 +80,15 @@ const exists = (identifier: string) =>
     text: `identifier: found ${JSON.stringify(identifier)}, and there is an API of this identifier. Nothing was changed.`,
   });
 
-function assertLifetime({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, seconds: number): void {
-  const problem = checkAccessTokenLifetime({ field: "accessTokenTtlSeconds", seconds, maxSeconds });
-  if (problem !== undefined) throw new ProblemsError([problem]);
+function assertLifetimes({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, api: ApiSettings): void {
+  const { accessTokenTtlSeconds: seconds } = api;
+  const ofToken = checkAccessTokenLifetime({ field: "accessTokenTtlSeconds", seconds, maxSeconds });
+  const ofSession = sessionTimesProblems(api).map(({ path, message }) => ({
+    field: path.join("."),
+    message,
+  }));
+  const problems = [...(ofToken === undefined ? [] : [ofToken]), ...ofSession];
+  if (problems.length > 0) throw new ProblemsError(problems);
 }
 
 export async function changeApi(
@@ -86,21 +96,30 @@ export async function changeApi(
   { identifier, caller, ifMatch }: AskedOfApi,
   patch: unknown,
 ): Promise<ApiChange> {
-  const { apis, storage } = acts;
+  const { apis, storage, endOutlived } = acts;
   const { api, appended } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
     const after = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
-    assertLifetime(acts, after.accessTokenTtlSeconds);
+    assertLifetimes(acts, after);
     if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
     await apis.update(transaction, identifier, after);
     const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
-    const draft = { ...stale, actor: actorOf(caller), note: "the API has less" };
-    const appended = takesAway(before, after) ? transaction.append([draft]) : undefined;
+    const actor = actorOf(caller);
+    const times = { before: timesOf(before), after: timesOf(after) };
+    const outlived = await endOutlived(transaction, { of: { api: identifier }, ...times, actor });
+    const draft = { ...stale, actor, note: "the API has less" };
+    // The newer of both, if there are both: its receipt covers what was before.
+    const appended = takesAway(before, after) ? transaction.append([draft]) : outlived;
     return { api: await apis.lock(transaction, identifier), appended };
   });
   return { api, seq: appended?.seq };
 }
+
+const timesOf = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: ApiSettings) => ({
+  idleSeconds: sessionIdleSeconds,
+  absoluteSeconds: sessionAbsoluteSeconds,
+});
 
 /** A claim of another source counts as taken away: tokens of before say something else. */
 const takesAway = (before: ApiSettings, after: ApiSettings): boolean =>

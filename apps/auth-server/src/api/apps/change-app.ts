@@ -17,7 +17,7 @@ import type { AppSettings, NamedSettings } from "../../apps/app-settings.ts";
 import type { ClientSecrets } from "../../apps/client-secrets.ts";
 import { type App, endClient } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
-import type { EndUnasked } from "../../oidc/index.ts";
+import type { EndOutlived, EndUnasked } from "../../oidc/index.ts";
 import type { EndBelow, Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
@@ -30,6 +30,8 @@ export interface AppActs extends CheckAppOptions {
   readonly endBelow: EndBelow;
   /** Ends what an app was given without asking. */
   readonly endUnasked: EndUnasked;
+  /** Ends what an app holds of sessions for too long by its new times. */
+  readonly endOutlived: EndOutlived;
   readonly revoker: Pick<Revoker, "seqOf">;
   readonly randomBytes: (size: number) => Uint8Array;
 }
@@ -120,7 +122,7 @@ interface Difference {
 
 async function endWhatWasTaken(
   transaction: WriteTransaction,
-  { endUnasked }: AppActs,
+  { endUnasked, endOutlived }: AppActs,
   { clientId, before, after, actor }: Difference,
 ): Promise<Appended[]> {
   const ended: Appended[] = [];
@@ -128,12 +130,20 @@ async function endWhatWasTaken(
     const unasked = await endUnasked(transaction, { clientId, actor });
     if (unasked !== undefined) ended.push(unasked);
   }
+  const times = { before: sessionTimes(before), after: sessionTimes(after) };
+  const outlived = await endOutlived(transaction, { of: { clientId }, ...times, actor });
+  if (outlived !== undefined) ended.push(outlived);
   if (takesAway(before, after)) {
     const stale = { scope: "client", key: clientId, mode: "stale", reason: "claims_changed" } as const;
     ended.push(transaction.append([{ ...stale, actor, note: "the app may do less" }]));
   }
   return ended;
 }
+
+const sessionTimes = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: AppSettings) => ({
+  idleSeconds: sessionIdleSeconds,
+  absoluteSeconds: sessionAbsoluteSeconds,
+});
 
 const takesAway = (before: AppSettings, after: AppSettings): boolean =>
   before.grantTypes.some((grantType) => !after.grantTypes.includes(grantType)) ||

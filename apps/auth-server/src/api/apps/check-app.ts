@@ -13,6 +13,7 @@ import {
   pkceProblems,
   redirectUriProblems,
   refreshLifetimeProblems,
+  sessionTimesProblems,
   typeProblems,
 } from "../../config/app-rules.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -48,6 +49,7 @@ export async function assertValidApp(
     ...redirectUriProblems(app, "postLogoutRedirectUris"),
     ...pkceProblems({ requirePkce, ...keeping }),
     ...refreshLifetimeProblems(app),
+    ...sessionTimesProblems(app),
     ...apiProblems(app.apis, { setting: "apis", known }),
     ...defaultApiProblems(app, "apis"),
   ].map(({ path, message }) => ({ field: path.join("."), message }));

@@ -5,13 +5,22 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { requestState } from "../request-state.ts";
 import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
+import type { NeedsFreshSignIn } from "./fresh-sign-in.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
 
-export function interactionRules(ownApi: OwnApiAccess, openSignIn: OpenSignIn) {
+export interface InteractionRules {
+  readonly ownApi: OwnApiAccess;
+  readonly openSignIn: OpenSignIn;
+  readonly needsFreshSignIn: NeedsFreshSignIn;
+}
+
+export function interactionRules({ ownApi, openSignIn, needsFreshSignIn }: InteractionRules) {
   const policy = base();
-  policy.get("login")!.checks.add(askAgainWithoutRoom(openSignIn));
+  const { checks } = policy.get("login")!;
+  checks.add(askAgainWithoutRoom(openSignIn));
+  checks.add(askForFreshSignIn(needsFreshSignIn));
   const consent = policy.get("consent")!;
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
@@ -32,6 +41,15 @@ const askAgainWithoutRoom = (openSignIn: OpenSignIn) =>
     SESSION_LIMIT,
     "there is no room for another session",
     async (ctx: KoaContextWithOIDC) => ctx.oidc.result?.login !== undefined && !(await openSignIn(ctx)),
+  );
+
+/** As with `max_age`: without a page to ask on (`prompt=none`) the app hears `login_required`. */
+const askForFreshSignIn = (needsFreshSignIn: NeedsFreshSignIn) =>
+  new Check(
+    "session_lifetime",
+    "the app needs a fresh sign-in",
+    "login_required",
+    (ctx: KoaContextWithOIDC) => needsFreshSignIn(ctx),
   );
 
 /** Asks nobody: no page of ours would change it. After the sign-in, and before anything is allowed to the app. */

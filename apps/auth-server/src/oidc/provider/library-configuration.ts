@@ -23,10 +23,13 @@ import { keysError } from "../../keys/errors.ts";
 import type { SigningKey } from "../../keys/signing-key.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import { requestState } from "../request-state.ts";
 import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
+import type { SessionTimes } from "../state/outlived-grants.ts";
 import { type ApiClaims, createApiClaims } from "../tokens/api-claims.ts";
+import { timesHeld } from "../tokens/held-times.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
@@ -36,6 +39,7 @@ import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
 import { isPkceRequired } from "./check-pkce.ts";
 import { existingGrant } from "./existing-grant.ts";
+import { needsFreshSignIn } from "./fresh-sign-in.ts";
 import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
@@ -112,7 +116,11 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     rotateRefreshToken: true,
     interactions: {
       url: (_ctx, interaction) => interactionPath(interaction.uid),
-      policy: interactionRules(options.ownApi, options.openSignIn),
+      policy: interactionRules({
+        ownApi: options.ownApi,
+        openSignIn: options.openSignIn,
+        needsFreshSignIn: needsFreshSignIn({ apis: options.apis, grants, clock }),
+      }),
     },
     renderError,
     clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),
@@ -209,6 +217,9 @@ interface IssuedToken extends ForApi {
   jkt?: string | undefined;
   aud?: string | readonly string[] | undefined;
   scope?: string | undefined;
+  /** Seconds: what is answered as `expires_in`, and what the library makes it of. */
+  readonly expiration: number;
+  expiresIn?: number | undefined;
 }
 
 /**
@@ -225,7 +236,7 @@ function signInClaims({ oidc }: KoaContextWithOIDC): { readonly auth_time?: numb
 function revocableClaims(
   ctx: KoaContextWithOIDC,
   token: IssuedToken,
-  { issuing, signingKeys }: LibraryConfigurationOptions,
+  { issuing, signingKeys, apis, clock }: LibraryConfigurationOptions,
 ): Promise<Pick<RevocableClaims, "rv" | "sid" | "gid" | "org">> {
   const { clientId, accountId, sessionUid, grantId, jkt, aud } = token;
   const kid = kidFor(token, signingKeys);
@@ -239,9 +250,23 @@ function revocableClaims(
       kid,
       proofKey: jkt,
       withhold: (permissions) => withhold(token, permissions),
+      timesHeld: () => timesOfRequest(ctx, apis),
+      endBy: (seconds) => endBy(token, seconds - wholeSeconds(clock)),
     },
     requestState(ctx).horizon,
   );
+}
+
+/** Whoever redeems a code has just come from the page that asked for the sign-in: only its age counts. */
+async function timesOfRequest(ctx: KoaContextWithOIDC, apis: Apis): Promise<SessionTimes> {
+  const times = await timesHeld(ctx, apis);
+  const isRedemption = ctx.oidc.entities.AuthorizationCode !== undefined;
+  return isRedemption ? { absoluteSeconds: times.absoluteSeconds } : times;
+}
+
+/** The library has read the lifetime before, as it has the scope below. */
+function endBy(token: IssuedToken, leftSeconds: number): void {
+  token.expiresIn = Math.max(1, Math.min(token.expiration, leftSeconds));
 }
 
 /** The library has read the scope before it asks for the claims; `customizers` below puts this one into the token. */
@@ -253,11 +278,13 @@ function withhold(token: IssuedToken, permissions: readonly string[]): void {
 
 type Customizers = NonNullable<NonNullable<LibraryConfiguration["formats"]>["customizers"]>;
 
-/** The scope that is left, and the claims that there is room for with it. */
+/** The scope and the life that are left, and the claims that there is room for with it. */
 const finishPayload =
   (apiClaims: ApiClaims): NonNullable<Customizers["jwt"]> =>
   (ctx, token, { payload }) => {
     payload.scope = (token as IssuedToken).scope;
+    const { expiration } = token as unknown as IssuedToken;
+    payload.exp = Math.min(payload.exp as number, (payload.iat as number) + expiration);
     apiClaims.fit(ctx, payload);
   };
 

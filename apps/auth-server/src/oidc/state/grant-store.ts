@@ -17,6 +17,7 @@ import { oidcError } from "../errors.ts";
 import { clearGrants } from "./clear-grants.ts";
 import { type Allowed, type AllowedClient, allowedIn, type Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
+import { type Held, type HeldQuery, heldBy } from "./outlived-grants.ts";
 
 export interface GrantPayload {
   jti: string;
@@ -67,6 +68,11 @@ export class GrantStore {
       .where("oidc_grants.client_id", "=", clientId)
       .executeTakeFirst();
     return row?.id;
+  }
+
+  /** Whether what the app holds by the grant goes on by these times. */
+  heldBy(query: HeldQuery): Promise<Held | undefined> {
+    return heldBy(this.#storage.read, query);
   }
 
   /** Whether any app has something below the session. */

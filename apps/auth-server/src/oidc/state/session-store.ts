@@ -17,7 +17,7 @@ import {
 } from "../../sessions/bulk-endings.ts";
 import { deviceOf } from "../../sessions/device.ts";
 import type { LastSeen } from "../../sessions/last-seen.ts";
-import { isLive } from "../../sessions/live-sessions.ts";
+import { ENDS_AT, isLive } from "../../sessions/live-sessions.ts";
 import type { Policies } from "../../sessions/policies.ts";
 import { type Replacement, replacementOf, type SessionLimits } from "../../sessions/session-limit.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
@@ -79,6 +79,8 @@ export interface SessionStoreOptions {
 }
 
 type SessionRow = Selectable<SessionsTable>;
+/** With the time at which the policy ends it, in seconds. */
+type LiveRow = SessionRow & { readonly ends_at: number };
 
 /** How long a replaced cookie value leads on: for the other tabs' requests that were under way. */
 const REPLACED_ID_MS = 10_000;
@@ -139,21 +141,23 @@ export class SessionStore {
     return row && this.#payloadOf(row, undefined);
   }
 
-  /** Whether it goes on. To be asked where it is used: a session that is used is not idle. */
-  async isInUse(uid: string): Promise<boolean> {
-    return (await this.#use(uid)) !== undefined;
+  /** When it ends at the latest, in seconds; undefined if it is over. To be asked where it is used: a session that is used is not idle. */
+  async endOf(uid: string): Promise<number | undefined> {
+    const row = await this.#use(uid);
+    return row && Math.min(row.expires_at, row.ends_at);
   }
 
-  async #use(uid: string): Promise<SessionRow | undefined> {
+  async #use(uid: string): Promise<LiveRow | undefined> {
     const row = await this.findLive(uid);
     if (row?.account_id != null) this.#lastSeen.note(row);
     return row;
   }
 
-  async findLive(uid: string): Promise<SessionRow | undefined> {
+  async findLive(uid: string): Promise<LiveRow | undefined> {
     return this.#storage.read
       .selectFrom("oidc_sessions")
       .selectAll()
+      .select(ENDS_AT.as("ends_at"))
       .where("uid", "=", uid)
       .where(isLive(wholeSeconds(this.#clock)))
       .executeTakeFirst();

@@ -128,8 +128,11 @@ async function recheck(
   const audience = audienceOf(body.access_token);
   // What was withheld since leaves the answer as it was: its token is stale then, and the next refresh brings less.
   const withhold = () => {};
+  // What was made seconds ago is not too old, and ends when it ends.
+  const [timesHeld, endBy] = [async () => ({}), () => {}];
   // Its key is looked at below: a dead one is replaced.
-  const issued = { accountId, clientId, sessionUid, grantId, audience, kid: undefined, withhold };
+  const own = { kid: undefined, withhold, timesHeld, endBy };
+  const issued = { accountId, clientId, sessionUid, grantId, audience, ...own };
   await issuing.check(issued, horizon);
   return withLiveSignatures(body, renewSignature);
 }

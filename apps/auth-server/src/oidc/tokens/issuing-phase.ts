@@ -16,6 +16,13 @@ import { errors } from "oidc-provider";
 import type { StandingBan } from "../../bans/standing-bans.ts";
 import { keysError } from "../../keys/errors.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
+import {
+  type Held,
+  type HeldQuery,
+  hasTimes,
+  type Outlived,
+  type SessionTimes,
+} from "../state/outlived-grants.ts";
 import { BannedError } from "./banned-error.ts";
 import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
 
@@ -35,6 +42,10 @@ export interface Issuing {
   readonly proofKey?: string | undefined;
   /** Takes permissions that the user is banned from out of the token. */
   readonly withhold: (permissions: readonly string[]) => void;
+  /** How long what the app holds of the session may live, beside the policy. */
+  readonly timesHeld: () => Promise<SessionTimes>;
+  /** Lets the token end at this time, in seconds, if it would live longer. */
+  readonly endBy: (seconds: number) => void;
   /** The head of the log; undefined until sampled. */
   horizon: number | undefined;
 }
@@ -52,8 +63,10 @@ export interface IssuingSources {
   /** Those that stand, from whatever. */
   readonly bansOf: (accountId: string) => Promise<readonly StandingBan[]>;
   readonly isUserActive: (accountId: string) => Promise<boolean>;
-  readonly isSessionLive: (uid: string) => Promise<boolean>;
+  /** When it ends at the latest, in seconds; undefined if it is over. */
+  readonly sessionEnd: (uid: string) => Promise<number | undefined>;
   readonly isGrantLive: (id: string) => Promise<boolean>;
+  readonly heldBy: (query: Omit<HeldQuery, "now">) => Promise<Held | undefined>;
   readonly isClientEnabled: (clientId: string) => Promise<boolean>;
   readonly ownApi: OwnApiAccess;
   /** As this server knows it. */
@@ -74,6 +87,7 @@ export function issuingSteps(sources: IssuingSources): readonly IssuingStep[] {
     { name: "user_active", when: "token", run: (issuing) => userActive(issuing, sources) },
     { name: "session_live", when: "token", run: (issuing) => sessionLive(issuing, sources) },
     { name: "grant_live", when: "token", run: (issuing) => grantLive(issuing, sources) },
+    { name: "not_outlived", when: "token", run: (issuing) => notOutlived(issuing, sources) },
     { name: "client_enabled", when: "token", run: (issuing) => clientEnabled(issuing, sources) },
     { name: "own_api_allowed", when: "token", run: (issuing) => ownApiAllowed(issuing, sources) },
     { name: "proof_key_allowed", when: "token", run: (issuing) => proofKeyAllowed(issuing, sources) },
@@ -109,16 +123,44 @@ async function userActive({ accountId }: Issuing, { isUserActive }: IssuingSourc
 }
 
 async function sessionLive(
-  { accountId, sessionUid }: Issuing,
-  { isSessionLive }: IssuingSources,
+  { accountId, sessionUid, endBy }: Issuing,
+  { sessionEnd }: IssuingSources,
 ): Promise<void> {
   if (accountId === undefined) return;
-  if (sessionUid === undefined || !(await isSessionLive(sessionUid))) refuse("session_over");
+  const end = sessionUid === undefined ? undefined : await sessionEnd(sessionUid);
+  if (end === undefined) refuse("session_over");
+  // Nothing ends its access tokens when it runs out by itself.
+  endBy(end);
 }
 
 async function grantLive({ accountId, grantId }: Issuing, { isGrantLive }: IssuingSources): Promise<void> {
   if (accountId === undefined) return;
   if (grantId === undefined || !(await isGrantLive(grantId))) refuse("grant_over");
+}
+
+/** By the times of the app and of its APIs: the app is told to have its user sign in, which asking again leads to. */
+async function notOutlived(
+  { accountId, grantId, timesHeld, endBy }: Issuing,
+  { heldBy }: IssuingSources,
+): Promise<void> {
+  if (accountId === undefined || grantId === undefined) return;
+  const times = await timesHeld();
+  if (!hasTimes(times)) return;
+  const held = await heldBy({ grantId, times });
+  if (held === undefined) refuse("grant_over");
+  if (held.outlived !== undefined) throw outlivedError(held.outlived);
+  if (held.endsAt !== undefined) endBy(held.endsAt);
+}
+
+const OUTLIVED: Readonly<Record<Outlived, string>> = {
+  idle: "session_idle: the app was not used for too long, and needs a fresh sign-in",
+  absolute: "session_too_old: the sign-in is too long ago for the app, and it needs a fresh one",
+};
+
+function outlivedError(outlived: Outlived): InstanceType<typeof errors.InvalidGrant> {
+  const error = new errors.InvalidGrant({ detail: `outlived: ${outlived}` });
+  error.error_description = OUTLIVED[outlived];
+  return error;
 }
 
 async function clientEnabled({ clientId }: Issuing, { isClientEnabled }: IssuingSources): Promise<void> {
@@ -200,6 +242,8 @@ const NO_FACTS = {
   grantId: undefined,
   audience: undefined,
   withhold: () => {},
+  timesHeld: async () => ({}),
+  endBy: () => {},
 };
 
 export function createIssuingPhase(

@@ -69,6 +69,10 @@ export interface ApisTable {
   algorithm: SigningAlgorithm;
   /** JSON: claim to where its value comes from. */
   claims: string;
+  /** How long an app that has access to it may be unused in a session. Null: as the policy says, as the next. */
+  session_idle_seconds: number | null;
+  /** How long such an app may go on in a session after the sign-in. */
+  session_absolute_seconds: number | null;
   /** Seconds; no token is issued for it while it is set. */
   disabled_at: number | null;
   origin: "file" | "api";

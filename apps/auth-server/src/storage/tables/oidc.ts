@@ -99,6 +99,8 @@ export interface EndedGrantsTable {
   account_id: string;
   client_id: string;
   ended_at: number;
+  /** `uid` of the session in which the app took the place of this. */
+  replaced_by: string | null;
 }
 
 /** Codes, refresh tokens, opaque access tokens, interactions, pushed requests, replay marks. */

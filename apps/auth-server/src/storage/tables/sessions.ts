@@ -26,4 +26,6 @@ export interface ReplacedHandlesTable {
   /** SHA-256, as the value itself was found by. */
   id_hash: Uint8Array;
   session_uid: string;
+  /** `uid` of the session that took the place. Null of rows of before: then the replaced session says so. */
+  replaced_by: string | null;
 }

@@ -163,7 +163,8 @@ describe("what verifiers would say of a token", () => {
       readHead: async () => 7,
       bansOf: async () => [],
       isUserActive: async () => true,
-      isSessionLive: async () => true,
+      sessionEnd: async () => Number.MAX_SAFE_INTEGER,
+      heldBy: async () => undefined,
       isGrantLive: async () => true,
       isClientEnabled: async () => true,
       ownApi: {
@@ -186,6 +187,8 @@ describe("what verifiers would say of a token", () => {
       grantId: "g",
       kid: "k",
       withhold: () => {},
+      timesHeld: async () => ({}),
+      endBy: () => {},
     };
     const claims = await phase.check({ ...facts, audience: RESOURCE, organization: "acme" }, 7);
     assert.deepEqual(claims, { rv: 7, sid: "s", gid: "g", org: "acme" });
@@ -205,6 +208,7 @@ describe("the issuing phase", () => {
       "user_active",
       "session_live",
       "grant_live",
+      "not_outlived",
       "client_enabled",
       "own_api_allowed",
       "proof_key_allowed",

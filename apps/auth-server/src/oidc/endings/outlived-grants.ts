@@ -1,0 +1,89 @@
+/**
+ * Ends what apps hold of sessions when an app's or an API's times for that become shorter, and writes down what had run out when they
+ * become longer, which then stays dead.
+ */
+import type { Clock } from "@portcullis/protocol";
+import { sql } from "kysely";
+import { isLive } from "../../sessions/live-sessions.ts";
+import { containing } from "../../storage/containing.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
+import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
+import { clearGrants } from "../state/clear-grants.ts";
+import { hasTimes, isOutlived, type SessionTimes } from "../state/outlived-grants.ts";
+
+/** Each takes a record of its own. Beyond, one makes all refresh: what has ended cannot. */
+const MAX_ENDED_APART = 200;
+/** Parameters of a statement are bounded. */
+const GRANTS_PER_STEP = 200;
+
+export interface TimesChange {
+  /** Whose times they are. */
+  readonly of: { readonly clientId: string } | { readonly api: string };
+  readonly before: SessionTimes;
+  readonly after: SessionTimes;
+  readonly actor: string;
+}
+
+/** Gives what was appended to the log, if something has ended. */
+export type EndOutlived = (
+  transaction: WriteTransaction,
+  change: TimesChange,
+) => Promise<Appended | undefined>;
+
+export function createEndOutlived({ clock }: { readonly clock: Clock }): EndOutlived {
+  return async (transaction, { of, before, after, actor }) => {
+    const isSame =
+      before.idleSeconds === after.idleSeconds && before.absoluteSeconds === after.absoluteSeconds;
+    if (isSame) return undefined;
+    const now = wholeSeconds(clock);
+    await clear(transaction, await outlived(transaction, { of, times: before, now }), clock);
+    const ids = await outlived(transaction, { of, times: after, now });
+    await clear(transaction, ids, clock);
+    if (ids.length === 0) return undefined;
+    const by = { actor, note: "a shorter lifetime of sessions" } as const;
+    if (ids.length <= MAX_ENDED_APART)
+      return transaction.append(
+        ids.map((key) => ({ scope: "grant", key, mode: "kill", reason: "revoked", ...by }) as const),
+      );
+    const all = "api" in of ? { scope: "audience", key: of.api } : { scope: "client", key: of.clientId };
+    return transaction.append([{ ...(all as AllOf), mode: "stale", reason: "claims_changed", ...by }]);
+  };
+}
+
+interface AllOf {
+  readonly scope: "audience" | "client";
+  readonly key: string;
+}
+
+interface Search {
+  readonly of: TimesChange["of"];
+  readonly times: SessionTimes;
+  readonly now: number;
+}
+
+/** In the order in which everybody locks. Those of sessions that are over need no end. */
+async function outlived({ db, lockRows }: WriteTransaction, { of, times, now }: Search): Promise<string[]> {
+  if (!hasTimes(times)) return [];
+  const query = db
+    .selectFrom("oidc_grants")
+    .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
+    .select("oidc_grants.id")
+    .where(
+      "api" in of
+        ? containing("oidc_grants.payload", of.api)
+        : sql<boolean>`oidc_grants.client_id = ${of.clientId}`,
+    )
+    .where(isLive(now))
+    .where(isOutlived(times, now))
+    .orderBy("oidc_grants.id");
+  const rows = await lockRows(query, "oidc_grants").execute();
+  return rows.map(({ id }) => id);
+}
+
+async function clear(transaction: WriteTransaction, ids: readonly string[], clock: Clock): Promise<void> {
+  if (transaction.isTrial) return;
+  for (let at = 0; at < ids.length; at += GRANTS_PER_STEP) {
+    await clearGrants(transaction, ids.slice(at, at + GRANTS_PER_STEP), clock);
+    await transaction.nextStep?.();
+  }
+}
