@@ -8,7 +8,15 @@ import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-en
 import { ROUTES } from "../../apps/auth-server/src/paths.ts";
 import { begin, isEnd, redeem, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
 import { AFTER_LOGOUT } from "../../apps/auth-server/test/oidc/server-under-test.ts";
-import { type Asked, type Cast, credentialsOf, type Member, type Names, type World } from "./world.ts";
+import {
+  type Asked,
+  answered,
+  type Cast,
+  credentialsOf,
+  type Member,
+  type Names,
+  type World,
+} from "./world.ts";
 
 /** What is ended, by which reason. */
 export interface Ending {
@@ -306,10 +314,11 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
   },
   "an app that revokes its refresh token": {
     route: `POST ${ROUTES.revocation}`,
-    act: ({ laptop }, { app }, { server }) =>
-      exchange(`${server.issuer}${ROUTES.revocation}`, {
-        body: new URLSearchParams({ token: laptop.refresh_token, client_id: app }),
-      }),
+    async act({ laptop }, { app }, { server }) {
+      const body = new URLSearchParams({ token: laptop.refresh_token, client_id: app });
+      const revoked = await answered(() => exchange(`${server.issuer}${ROUTES.revocation}`, { body }));
+      assert.equal(revoked.status, 200, revoked.body);
+    },
     ends: ["laptop"],
     reason: "revoked",
   },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
 import { API_SCOPES, systemClock, systemTimer } from "@portcullis/protocol";
 import { RecordedLog } from "@portcullis/testing";
-import { type Exchange, exchange } from "@portcullis/testing/end-to-end";
+import { type Exchange, exchange, until } from "@portcullis/testing/end-to-end";
 import { machineToken, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
 import {
   AFTER_LOGOUT,
@@ -105,9 +105,8 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
     call,
     castOf: (names) => castOf(server, names),
     async verdicts(token, audience) {
-      const atGateway = await askGateway(gateway, token, audiences.indexOf(audience));
-      const atGuard = await guard.authenticate(`Bearer ${token}`, { audience });
-      return [atGateway, "principal" in atGuard ? "allow" : (atGuard.body.reason ?? atGuard.body.error)];
+      const atGateway = await decided(() => askGateway(gateway, token, audiences.indexOf(audience)));
+      return [atGateway, await decided(() => askGuard(guard, token, audience))];
     },
     async stop() {
       await guard.close();
@@ -203,9 +202,38 @@ ${routes.join("\n")}
   return { gateway, stop };
 }
 
-async function askGateway({ url }: Gateway, token: string, route: number): Promise<string> {
+/**
+ * What a verifier says once it may say "allow": on a busy machine its lease ends before it is renewed, and it answers 503 then, in
+ * place of an "allow" and never of a refusal.
+ */
+const decided = (ask: () => Promise<string | undefined>): Promise<string> =>
+  until(ask, { what: "a verifier that is fresh", withinMs: PATIENCE_MS });
+
+/**
+ * The answer of an endpoint that apps call, which they repeat as `Retry-After` says: 503 is that the database had no time, and that
+ * nothing was spent or ended.
+ */
+export const answered = (ask: () => Promise<Exchange>): Promise<Exchange> =>
+  until(
+    async () => {
+      const answer = await ask();
+      return answer.status === 503 ? undefined : answer;
+    },
+    { what: "an answer of the issuer", withinMs: PATIENCE_MS, everyMs: 200 },
+  );
+
+const PATIENCE_MS = 60_000;
+
+async function askGuard(guard: ConnectedGuard, token: string, audience: string): Promise<string | undefined> {
+  const decision = await guard.authenticate(`Bearer ${token}`, { audience });
+  if ("principal" in decision) return "allow";
+  return decision.status === 503 ? undefined : (decision.body.reason ?? decision.body.error);
+}
+
+async function askGateway({ url }: Gateway, token: string, route: number): Promise<string | undefined> {
   const answer = await exchange(`${url}/route-${route}`, { headers: { authorization: `Bearer ${token}` } });
   if (answer.status === 200) return "allow";
+  if (answer.status === 503) return undefined;
   const { reason, error } = JSON.parse(answer.body) as { reason?: string; error?: string };
   return reason ?? `${answer.status} ${error}`;
 }
