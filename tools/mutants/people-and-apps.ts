@@ -195,6 +195,20 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/bans/bans.test.ts"],
   },
   {
+    name: "another-claim-lives-on",
+    says: "a claim of a user gets another value, and tokens with the former one pass until they expire",
+    file: "apps/auth-server/src/oidc/endings/stale-claims.ts",
+    edits: [["!isDeepStrictEqual(before[claim], after[claim])", "!Object.hasOwn(after, claim)"]],
+    tests: ["apps/auth-server/test/apis/claims.test.ts"],
+  },
+  {
+    name: "claims-beyond-what-verifiers-take",
+    says: "an attribute of a user makes the tokens longer than verifiers take, and nobody lets that user in",
+    file: "apps/auth-server/src/oidc/tokens/api-claims.ts",
+    edits: [["      for (const claim of claims) delete payload[claim];\n", ""]],
+    tests: ["apps/auth-server/test/apis/claims.test.ts"],
+  },
+  {
     name: "ban-told-before-the-password",
     says: "whoever knows a name learns without its password that its user is banned",
     file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
