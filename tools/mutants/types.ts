@@ -41,7 +41,12 @@ function writeMutants(
   const above = (paths: readonly string[] = []) => paths.map((path) => `../${path}`);
   const configuration = {
     extends: "../tsconfig.json",
-    compilerOptions: { rootDirs: ["..", ...mutants.map(({ name }) => `./${name}`)] },
+    // Read once, from a folder of its own: nothing of it is worth keeping.
+    compilerOptions: {
+      incremental: false,
+      tsBuildInfoFile: null,
+      rootDirs: ["..", ...mutants.map(({ name }) => `./${name}`)],
+    },
     include: above(include),
     exclude: above(exclude),
     files: mutants.map(({ name, file }) => `./${name}/${file}`),
