@@ -2,8 +2,6 @@
  * The rule that nobody can lock everybody out: there is always an administrator who can sign in. Whatever takes one away
  * (the role, disabling, a ban, deletion) asks here first, in the transaction in which it does it.
  */
-import type { Kysely } from "kysely";
-import type { Database } from "../storage/database.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { rolesError } from "./errors.ts";
 import { ADMINISTRATOR, activeAdministrators } from "./roles.ts";
@@ -18,23 +16,9 @@ export async function keepAnAdministrator(transaction: WriteTransaction, userId:
   const all = db.selectFrom("user_roles").select("user_id").where("role", "=", ADMINISTRATOR);
   const locked = await lockRows(all.orderBy("user_id")).execute();
   if (!locked.some(({ user_id }) => user_id === userId)) return;
-  const others = await activeAdministrators(db)
-    .where("users.id", "!=", userId)
-    .where(({ not, exists }) => not(exists(bannedFromAll(db))))
-    .limit(1)
-    .execute();
+  const others = await activeAdministrators(db).where("users.id", "!=", userId).limit(1).execute();
   if (others.length > 0) return;
   throw rolesError("last_administrator", {
     text: `user: found ${userId}, the last administrator who can sign in. Make another one first. Nothing was changed.`,
   });
 }
-
-/** Without asking a clock: one whose ban has just run out counts a little later, which keeps an administrator too many and never one too few. */
-const bannedFromAll = (db: Kysely<Database>) =>
-  db
-    .selectFrom("bans")
-    .select("bans.id")
-    .whereRef("bans.user_id", "=", "users.id" as never)
-    .where("api", "is", null)
-    .where("lifted_at", "is", null)
-    .where("is_over", "=", 0);

@@ -1,7 +1,8 @@
 /** How the first administrator comes to be: by a link in the log, or by the configuration. */
 import assert from "node:assert/strict";
-import { afterEach, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { startPostgres } from "@portcullis/testing/servers";
 import { begin, claimsOf, ok, passPages, redeem } from "../oidc/app.ts";
 import { ALICE, type ServerUnderTest } from "../oidc/server-under-test.ts";
 import {
@@ -59,6 +60,9 @@ describe("a server without an administrator", () => {
       const page = await open(link);
       assert.equal(page.status, 404);
       assert.match(page.body, /setup_link_spent/);
+      assert.equal(page.headers["referrer-policy"], "no-referrer");
+      const token = new URL(link).pathname.split("/").at(-1)!;
+      assert.equal(server.log.filter((line) => line.includes(token)).length, 1, "the line that shows it");
     }
     await server.restart();
     assert.equal(links().length, 2, "a server that has an administrator shows no link");
@@ -114,6 +118,37 @@ describe("a server without an administrator", () => {
     assert.equal(foreign.status, 403);
     const bad = await new PlainBrowser().request(`${server.issuer}/setup/none`, { method: "POST", body });
     assert.equal(bad.status, 404);
+  });
+});
+
+describe("two servers without an administrator", () => {
+  let postgres: Awaited<ReturnType<typeof startPostgres>>;
+  before(async () => {
+    postgres = await startPostgres({ fsync: false });
+  });
+  after(() => postgres.stop());
+
+  it("make one of all who use their links at once, at either of them", async () => {
+    const database = { kind: "postgres", url: await postgres.createDatabase(), poolSize: 8 } as const;
+    server = await startAdministered((document) => Object.assign(document, { database }));
+    const other = await server.startAnother();
+    const used = links();
+    assert.equal(new Set(used).size, 2, "each has shown one");
+    const landed = await Promise.all(
+      [...used, ...used].flatMap((link, at) =>
+        [undefined, other].map(async (via) => {
+          const browser = new PlainBrowser();
+          browser.via = via;
+          const fields = { username: `root${at}${via === undefined ? "here" : "there"}` };
+          return fill(link, fields, browser).catch(() => undefined);
+        }),
+      ),
+    );
+    assert.equal(landed.filter((page) => page?.url.pathname === "/account").length, 1);
+    const { read } = server.server.storage;
+    assert.equal((await read.selectFrom("user_roles").selectAll().execute()).length, 1);
+    const made = read.selectFrom("users").select("username").where("username_key", "like", "root%");
+    assert.equal((await made.execute()).length, 1, "nobody else was made");
   });
 });
 
