@@ -1,10 +1,11 @@
-/** Every operation of the OpenAPI document is called with good, bad, foreign and missing values that are made from its own schemas. */
+/** Every operation of the OpenAPI documents is called with good, bad, foreign and missing values that are made from its own schemas. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { API_SCOPES } from "@portcullis/protocol";
 import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { type OpenApi, operationsOf } from "@portcullis/testing/openapi";
 import fc from "fast-check";
+import { accountApp, signInToAccount } from "../apps/auth-server/test/account/account-client.ts";
 import { machineToken } from "../apps/auth-server/test/oidc/app.ts";
 import {
   RESOURCE,
@@ -45,17 +46,34 @@ interface Called {
 }
 
 let server: ServerUnderTest;
+/** Of administrators and of people about themselves: what has one name in both is one thing. */
 let document: OpenApi;
 before(async () => {
   server = await startServer({
-    change: ({ clients, issuer }) => {
+    change: ({ clients, issuer, users }) => {
       const admin = clients.find(({ clientId }) => clientId === "admin")!;
       admin.resources[`${issuer}/api`] = Object.values(API_SCOPES);
+      clients.push(accountApp(issuer) as never);
+      for (let at = 0; at < PEOPLE; at++) users.push({ ...personOf(at), name: `Person ${at}` } as never);
     },
   });
-  document = json<OpenApi>(await exchange(`${server.issuer}/api/openapi.json`));
+  document = joined(await documentAt("/api/openapi.json"), await documentAt("/account/openapi.json"));
 });
 after(() => server.stop());
+
+const documentAt = async (path: string) =>
+  json<OpenApi & Components>(await exchange(`${server.issuer}${path}`));
+
+interface Components {
+  readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+function joined(one: OpenApi & Components, other: OpenApi & Components): OpenApi & Components {
+  const components = Object.entries(one.components).map(
+    ([kind, things]) => [kind, { ...other.components[kind], ...things }] as const,
+  );
+  return { paths: { ...one.paths, ...other.paths }, components: Object.fromEntries(components) };
+}
 
 const all = () =>
   operationsOf(document).map(({ path, method, operation }) => ({
@@ -174,9 +192,25 @@ function send(path: string, method: string, { path: names, query, header, body }
 
 const tokenWith = (scope: string) => machineToken(server.issuer, "admin", `${server.issuer}/api`, scope);
 
+/** Each signs in for a few operations alone: some of these end everything that the person has. */
+const PEOPLE = 40;
+const personOf = (at: number) => ({ username: `person-${at}`, password: `the password of ${at}` });
+let people = 0;
+const personsToken = async (scope: string): Promise<string> =>
+  (await signInToAccount(server, { credentials: personOf(people++), scope })).access_token;
+
+const isOfAccount = (path: string): boolean => path.startsWith("/account/");
+const tokenFor = (path: string, scope: string): Promise<string> =>
+  isOfAccount(path) ? personsToken(scope) : tokenWith(scope);
+
 describe("every operation", () => {
   it("is for whoever has its scope: 401 and 403 come before the body is read", async () => {
     const [one, other] = [await tokenWith("keys.read"), await tokenWith("revocations.read")];
+    const [reader, writer] = [await personsToken("account.read"), await personsToken("account.write")];
+    const foreignTo = (scope: string): string => {
+      if (scope.startsWith("account.")) return scope === "account.read" ? writer : reader;
+      return scope === "keys.read" ? other : one;
+    };
     for (const { path, method, operation } of all()) {
       const scope = scopeOf(operation);
       if (scope === undefined) continue;
@@ -185,18 +219,20 @@ describe("every operation", () => {
       const ask = (headers: Record<string, string>) =>
         exchange(url, { method, ...broken, headers: { "content-type": "application/json", ...headers } });
       assert.equal((await ask({})).status, 401, operation.operationId);
-      const foreign = scope === "keys.read" ? other : one;
+      const foreign = foreignTo(scope);
       assert.equal((await ask({ authorization: `Bearer ${foreign}` })).status, 403, operation.operationId);
     }
   });
 
   it("refuses what its query does not declare, and a dry run where there is none, by name, before anything is done", async () => {
+    const person = await personsToken("account.read account.write");
     for (const { path, method, operation } of all()) {
       const scope = scopeOf(operation);
       const parameters = (operation.parameters ?? []).map((parameter) => resolved(parameter).name);
       const undeclared = parameters.includes("dryRun") ? ["dryrun"] : ["dryRun", "undeclared"];
       const query = undeclared.map((name) => `${name}=true`).join("&");
-      const headers = scope === undefined ? {} : { authorization: `Bearer ${await tokenWith(scope)}` };
+      const token = isOfAccount(path) ? person : await tokenWith(scope ?? "keys.read");
+      const headers = scope === undefined ? {} : { authorization: `Bearer ${token}` };
       const url = `${server.issuer}${path.replace(/\{\w+\}/g, "1")}?${query}`;
       const answer = await exchange(url, { method, headers });
       assert.equal(answer.status, 400, `${operation.operationId}: ${answer.body.slice(0, 300)}`);
@@ -215,8 +251,12 @@ describe("every operation", () => {
       if (Object.values(operation.responses).some(({ content = {} }) => "text/event-stream" in content))
         continue;
       const requests = fc.sample(requestTo(operation), { seed: SEED, numRuns: CALLS_PER_OPERATION });
+      let token = await tokenFor(path, scope);
       for (const request of requests) {
-        const answer = await send(path, method, request, await tokenWith(scope));
+        if (!isOfAccount(path)) token = await tokenWith(scope);
+        const answer = await send(path, method, request, token);
+        // It has ended the session of its own call, or more.
+        if (answer.status === 401) token = await tokenFor(path, scope);
         const said = `${operation.operationId} ${JSON.stringify(request)}: ${answer.status} ${answer.body.slice(0, 300)}`;
         assert.ok(answer.status < 500, said);
         if (answer.status === 404 && !answer.body.startsWith("{")) continue;
@@ -243,12 +283,13 @@ function checkProblems({ body }: Exchange, said: string): number {
 
 /** By operation that takes `If-Match`: something that is there, and a change of it. */
 const VERSIONED: Readonly<Record<string, { readonly path: string; readonly body?: object }>> = {
-  updateUser: { path: "/users/bob", body: { name: "Nobody" } },
-  changeApp: { path: "/apps/other", body: { name: "Nobody" } },
-  deleteApp: { path: "/apps/other" },
-  changeApi: { path: `/apis/${encodeURIComponent(RESOURCE)}`, body: { name: "Nobody" } },
-  deleteApi: { path: `/apis/${encodeURIComponent(RESOURCE)}` },
-  changePolicy: { path: "/policies/default", body: { idleSeconds: 3600 } },
+  updateAccount: { path: "/account/v1", body: { name: "Nobody" } },
+  updateUser: { path: "/api/v1/users/bob", body: { name: "Nobody" } },
+  changeApp: { path: "/api/v1/apps/other", body: { name: "Nobody" } },
+  deleteApp: { path: "/api/v1/apps/other" },
+  changeApi: { path: `/api/v1/apis/${encodeURIComponent(RESOURCE)}`, body: { name: "Nobody" } },
+  deleteApi: { path: `/api/v1/apis/${encodeURIComponent(RESOURCE)}` },
+  changePolicy: { path: "/api/v1/policies/default", body: { idleSeconds: 3600 } },
 };
 
 describe("an operation that takes If-Match", () => {
@@ -259,11 +300,12 @@ describe("an operation that takes If-Match", () => {
     const versioned = all().filter(({ operation }) => takesVersion(operation));
     const names = versioned.map(({ operation }) => operation.operationId);
     assert.deepEqual(names.toSorted(), Object.keys(VERSIONED).toSorted(), "say of which thing it is tried");
-    const token = await tokenWith(Object.values(API_SCOPES).join(" "));
-    const authorization = `Bearer ${token}`;
+    const administrators = await tokenWith(Object.values(API_SCOPES).join(" "));
+    const persons = await personsToken("account.read account.write");
     for (const { method, operation } of versioned) {
       const { path, body } = VERSIONED[operation.operationId]!;
-      const url = `${server.issuer}/api/v1${path}`;
+      const url = `${server.issuer}${path}`;
+      const authorization = `Bearer ${isOfAccount(`${path}/`) ? persons : administrators}`;
       const before = await exchange(url, { headers: { authorization } });
       assert.equal(before.status, 200, operation.operationId);
       const content = body === undefined ? {} : { body: JSON.stringify(body) };

@@ -50,6 +50,17 @@ const api = (method: string, path: string, body?: object): Asked => ({
   path: `/api/v1/${path}`,
   body,
 });
+/** Done by the victim, on the phone. */
+const byOwner = async (
+  world: World,
+  { phone }: Cast,
+  [method, path, body]: readonly [method: string, path: string, body?: object],
+): Promise<Asked> => ({
+  method,
+  path: `/account/v1${path}`,
+  body,
+  token: await world.accountToken(phone),
+});
 const ofVictim: readonly Member[] = ["phone", "laptop", "other"];
 const ofApp: readonly Member[] = ["phone", "laptop", "bystander"];
 const encoded = encodeURIComponent;
@@ -197,6 +208,46 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "claims_changed",
     mode: "stale",
     goesOn: ofApp,
+  },
+  updateAccount: {
+    does: (cast, _names, world) => byOwner(world, cast, ["PATCH", "", { name: "Another Name" }]),
+    ends: ["phone", "laptop"],
+    reason: "claims_changed",
+    mode: "stale",
+    goesOn: ["phone", "laptop"],
+    brings: ({ full_name: name }) => assert.equal(name, "Another Name"),
+  },
+  endOwnSession: {
+    does: (cast, _names, world) => byOwner(world, cast, ["DELETE", `/sessions/${cast.laptop.claims.sid}`]),
+    ends: ["laptop", "other"],
+    reason: "kicked",
+  },
+  endOwnSessions: {
+    does: (cast, _names, world) => byOwner(world, cast, ["POST", "/sessions/end", { others: true }]),
+    ends: ["laptop", "other"],
+    reason: "kicked",
+  },
+  /** Of an app of the operator's own, which asks for nothing. */
+  withdrawOwnConsent: {
+    does: (cast, { app }, world) => byOwner(world, cast, ["DELETE", `/consents/${app}`]),
+    ends: ["phone", "laptop"],
+    reason: "logged_out",
+  },
+  changeOwnPassword: {
+    does(cast, { victim }, world) {
+      const passwords = {
+        currentPassword: credentialsOf(victim).password,
+        newPassword: "another horse battery staple",
+      };
+      return byOwner(world, cast, ["POST", "/password", passwords]);
+    },
+    ends: ["laptop", "other"],
+    reason: "password_changed",
+  },
+  deleteAccount: {
+    does: (cast, _names, world) => byOwner(world, cast, ["DELETE", ""]),
+    ends: ofVictim,
+    reason: "account_deleted",
   },
   /** It opens this server's own API. */
   takeRole: {

@@ -1,4 +1,5 @@
 /** One authorization server (or two on one database), a real gateway, a real guard, and for each act users, apps and APIs of its own. */
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { type ConnectedGuard, connect } from "@portcullis/guard";
 import { API_SCOPES, systemClock, systemTimer } from "@portcullis/protocol";
 import { RecordedLog } from "@portcullis/testing";
 import { type Exchange, exchange, until } from "@portcullis/testing/end-to-end";
+import { accountApp, forAccount } from "../../apps/auth-server/test/account/account-client.ts";
 import { machineToken, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
 import {
   AFTER_LOGOUT,
@@ -58,7 +60,9 @@ export interface World {
   /** Where acts are done: not where the verifiers are connected, if there are two servers. */
   readonly actsAt: string;
   castOf(names: Names): Promise<Cast>;
-  /** As the client `admin`, which has every scope. */
+  /** A token for the account API, of the session that this member of the cast is in. */
+  accountToken(member: SignedIn): Promise<string>;
+  /** As the client `admin`, which has every scope, unless it has a token of its own. */
   call(at: string, request: Asked): Promise<Exchange>;
   /** What gateway and guard say of a token: `allow`, or the reason. */
   verdicts(token: string, audience: string): Promise<readonly [gateway: string, guard: string]>;
@@ -70,6 +74,7 @@ export interface Asked {
   readonly path: string;
   readonly body?: object | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly token?: string;
 }
 
 type Database = { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
@@ -86,9 +91,9 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
   const audiences = [...all.flatMap(({ orders, billing }) => [orders, billing]), `${server.issuer}/api`];
   const guard = await connectGuard(server, "service", audiences);
   const { gateway, stop: stopGateway } = await startGatewayFor(server, audiences);
-  const call: World["call"] = async (at, { method, path, body, headers = {} }) => {
-    const scopes = Object.values(API_SCOPES).join(" ");
-    const token = await machineToken(at, "admin", `${server.issuer}/api`, scopes);
+  const scopes = Object.values(API_SCOPES).join(" ");
+  const call: World["call"] = async (at, { method, path, body, headers = {}, token: own }) => {
+    const token = own ?? (await machineToken(at, "admin", `${server.issuer}/api`, scopes));
     return exchange(`${at}${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -104,6 +109,11 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
     actsAt,
     call,
     castOf: (names) => castOf(server, names),
+    async accountToken({ browser, claims }) {
+      const account = await signIn(server, { browser, parameters: forAccount(server) });
+      assert.equal(account.claims.sid, claims.sid);
+      return account.access_token;
+    },
     async verdicts(token, audience) {
       const atGateway = await decided(() => askGateway(gateway, token, audiences.indexOf(audience)));
       return [atGateway, await decided(() => askGuard(guard, token, audience))];
@@ -122,10 +132,11 @@ function seed(document: Document, all: readonly Names[]): void {
   const { clients, resources, users, issuer } = document;
   clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] =
     Object.values(API_SCOPES);
+  clients.push(accountApp(issuer) as never);
   clients.find(({ clientId }) => clientId === "orders")!.resources[`${issuer}/api`] = ["revocations.read"];
   for (const { victim, bystander, app, otherApp, orders, billing } of all) {
     const scopes = { "things.read": "Read your things", "things.write": "Change your things" };
-    const claims = { department: "attributes.department" };
+    const claims = { department: "attributes.department", full_name: "name" };
     resources.push({ identifier: orders, name: "Orders", scopes, claims } as never);
     resources.push({ identifier: billing, name: "Billing", scopes } as never);
     for (const username of [victim, bystander])

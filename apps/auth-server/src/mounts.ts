@@ -1,19 +1,23 @@
 /** The mount list of the authorization server: each line names what a feature gets. */
-import type { MountedRoute } from "@portcullis/http-api";
+import { type MountedRoute, OPENAPI_PATH, OPENAPI_PREFIX } from "@portcullis/http-api";
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { BrowserSessions } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
+import { ACCOUNT_API_PATH, accountApiRoutes } from "./api/account/account-api.ts";
+import { createDeleteOwnAccount } from "./api/account/delete-own-account.ts";
+import { accountDescription } from "./api/account/openapi.ts";
 import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { bansRoutes } from "./api/bans/bans-routes.ts";
 import { consentsRoutes } from "./api/consents/consents-routes.ts";
-import { apiDescriptionRoutes } from "./api/describe-api.ts";
+import { apiDescriptionRoutes, referenceStylesheet } from "./api/describe-api.ts";
 import type { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
 import { API_PATH, apiRoutes, repeatable } from "./api/mount-api.ts";
+import { apiDescription } from "./api/openapi.ts";
 import { policiesRoutes } from "./api/policies/policies-routes.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
 import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
@@ -51,6 +55,7 @@ import type { SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import type { Storage } from "./storage/storage.ts";
+import type { StoredTimes } from "./storage/stored-time.ts";
 
 export type ClientAddressOf = (request: FastifyRequest) => string;
 
@@ -59,6 +64,7 @@ interface Mounted {
   readonly configuration: Configuration;
   readonly storage: Storage;
   readonly clock: Clock;
+  readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly operatorLog: Log;
   readonly routes: readonly MountedRoute[];
@@ -105,15 +111,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(setupRoutes(setupOptions(parts, shared)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
-  const authenticate = authenticateApi({
-    issuer: configuration.issuer,
-    audience: configuration.apiResource,
-    keys: () => ring.state().publicKeys,
-    local: revocations.local,
-    catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
-    isAdministrator: (subject) => roles.isAdministrator(subject),
-    clock,
-  });
+  const authenticate = authenticateFor(parts, configuration.apiResource);
   const repeating = { idempotencyKeys, repeatable };
   revocations.mount(app, { path: REVOCATIONS_PATH, authenticate, repeating });
   const { revoker, receipts } = revocations;
@@ -144,7 +142,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       guesses: parts.signingIn.guesses,
       hashInTurn: parts.signingIn.hashInTurn,
       log: operatorLog,
-      forget: [forgetConsents, forgetRoles],
+      forget: FORGET_USER,
       authority,
     }),
     consentsRoutes({
@@ -198,9 +196,80 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
     prefix: API_PATH,
   });
   const { issuer, apiResource } = configuration;
-  const { routes } = parts;
-  void app.register(apiDescriptionRoutes({ issuer, apiResource, routes, authenticate, log: operatorLog }));
+  const routes = () => parts.routes.filter(({ path }) => !isOfAccountApi(path));
+  const description = apiDescription({ issuer, apiResource, routes });
+  const at = {
+    mount: OPENAPI_PREFIX,
+    document: OPENAPI_PATH,
+    reference: `${OPENAPI_PREFIX}/reference`,
+  };
+  const described = { description, at, authenticate, log: operatorLog };
+  void app.register(apiDescriptionRoutes(described));
+  void app.register(referenceStylesheet);
+  mountAccountApi(app, parts);
 }
+
+/** What people do to their own accounts, through apps of the operator's own. */
+function mountAccountApi(app: FastifyInstance, parts: Mounted): void {
+  const { people, oidc, revocations, configuration, storage, clock, times, endBelow } = parts;
+  const { issuer, accountResource } = configuration;
+  const authenticate = authenticateFor(parts, accountResource);
+  const log = parts.operatorLog;
+  const routes = accountApiRoutes({
+    authenticate,
+    log,
+    idempotencyKeys: parts.idempotencyKeys,
+    // As the library counts `max_age`: by whole seconds.
+    isFresh: (signedInAt, seconds) => times.isWithin(signedInAt * 1000, (seconds + 1) * 1000),
+    users: people.users,
+    knownPlaces: people.knownPlaces,
+    sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
+    endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),
+    appAccess: appAccessOf(parts),
+    clients: oidc.clients,
+    ownPassword: parts.signingIn.ownPassword,
+    deleteOwnAccount: deleteOwnAccountOf(parts),
+    storage,
+    clock,
+    blastRadiusOf: parts.blastRadiusOf,
+    revoker: revocations.revoker,
+    receipts: revocations.receipts,
+  });
+  void app.register(routes, { prefix: ACCOUNT_API_PATH });
+  const description = accountDescription({
+    issuer,
+    accountResource,
+    routes: () => parts.routes.filter(({ path }) => isOfAccountApi(path)),
+  });
+  const document = `${ACCOUNT}/openapi.json`;
+  const at = { mount: document, document, reference: `${ACCOUNT}/reference` };
+  void app.register(apiDescriptionRoutes({ description, at, authenticate, log }));
+}
+
+/** Pages stand below it as well: they are not declared, and so not described. */
+const ACCOUNT = "/account";
+const isOfAccountApi = (path: string): boolean => path.startsWith(`${ACCOUNT}/`);
+
+/** Who calls one of the server's own APIs. */
+const authenticateFor = (
+  { configuration: { issuer }, ring, revocations, storage, oidc, clock }: Mounted,
+  audience: string,
+) =>
+  authenticateApi({
+    issuer,
+    audience,
+    keys: () => ring.state().publicKeys,
+    local: revocations.local,
+    catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
+    access: oidc.ownApi,
+    clock,
+  });
+
+const deleteOwnAccountOf = ({ people: { users }, storage, endBelow }: Mounted) =>
+  createDeleteOwnAccount({ users, storage, endBelow, forget: FORGET_USER });
+
+/** What other rooms keep of a user. */
+const FORGET_USER = [forgetConsents, forgetRoles] as const;
 
 /** What all pages have in common. */
 interface PageParts {

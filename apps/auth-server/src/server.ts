@@ -49,6 +49,7 @@ import { Invitations } from "./roles/invitations.ts";
 import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { deviceOf } from "./sessions/device.ts";
+import { createEndSessions } from "./sessions/end-sessions.ts";
 import { LastSeen } from "./sessions/last-seen.ts";
 import { Policies } from "./sessions/policies.ts";
 import { SessionLimits } from "./sessions/session-limit.ts";
@@ -169,7 +170,7 @@ async function compose(
   const blastRadiusOf = createBlastRadius({
     clock,
     tokens: () => storage.log,
-    storedNameOf: (audience) => storedApiName(audience, configuration.apiResource),
+    storedNameOf: (audience) => storedApiName(audience, issuer),
   });
   const rows = await openRows(
     { configuration, storage, clock, times, randomBytes, operatorLog, started },
@@ -223,6 +224,7 @@ async function compose(
   // After the users of the file: one of them may be named.
   await seedAdministrator({ users, roles, invitations, storage, operatorLog }, configuration.admin);
   const setupLink = await invite({ invitations, issuer, operatorLog });
+  const endSessions = createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) });
   const signingIn = await composeSignIn({
     storage,
     users,
@@ -244,6 +246,13 @@ async function compose(
       await endBelow(transaction, target);
       transaction.append([{ ...target, actor: sub }]);
     },
+    endOthers: (transaction, { accountId, sid }) =>
+      endSessions(transaction, {
+        accountId,
+        which: { others: sid },
+        reason: "password_changed",
+        actor: accountId,
+      }),
   });
   const openLimit = openLimits(clock, sharedCountersOf(configuration, redis));
   const interactions =
@@ -299,6 +308,7 @@ async function compose(
     configuration,
     storage,
     clock,
+    times,
     randomBytes,
     operatorLog,
     ring,
@@ -355,11 +365,11 @@ async function openRows(
   ring: KeyRing,
 ) {
   const apis = new Apis({ storage, clock, issuer: configuration.issuer });
-  const clients = new Clients({ storage, clock, ownApi: apis.own.identifier });
+  const clients = new Clients({ storage, clock, issuer: configuration.issuer });
   const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
   started.defer(() => storeUsesAtTheEnd(clientSecrets, operatorLog));
   const offer = offerOf(ring);
-  await seedApis({ apis, storage, file: ownApiLeftOut(configuration), offer, operatorLog });
+  await seedApis({ apis, storage, file: ownApisLeftOut(configuration, apis), offer, operatorLog });
   await ensureCommandApp({ clients, storage, ownApi: apis.own.identifier, operatorLog });
   await seedApps({
     clients,
@@ -394,8 +404,8 @@ const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<vo
 const storeSeenAtTheEnd = (lastSeen: LastSeen, operatorLog: Log): Promise<void> =>
   lastSeen.store().catch((error: unknown) => operatorLog.warn({ event: "last_seen_not_stored", error }));
 
-const ownApiLeftOut = ({ resources, apiResource }: Configuration) =>
-  resources.filter(({ identifier }) => identifier !== apiResource);
+const ownApisLeftOut = ({ resources }: Configuration, apis: Apis) =>
+  resources.filter(({ identifier }) => apis.builtIn(identifier) === undefined);
 
 const sharedCountersOf = (
   { redis: settings }: Configuration,

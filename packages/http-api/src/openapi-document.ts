@@ -24,8 +24,13 @@ export interface DocumentOptions {
   readonly description: string;
   /** URL that all paths are below. */
   readonly server: string;
-  /** Where tokens come from: the endpoint itself, or the metadata that names it (OpenID Connect Discovery). */
-  readonly tokens: { readonly endpoint: string } | { readonly metadata: string };
+  /**
+   * Where tokens come from: the endpoint itself, for clients that act for themselves; both endpoints, for those that act for a person;
+   * or the metadata that names them (OpenID Connect Discovery).
+   */
+  readonly tokens:
+    | { readonly endpoint: string; readonly authorization?: string }
+    | { readonly metadata: string };
   /** What each scope allows. */
   readonly scopes: Readonly<Record<string, string>>;
   /** Headings in their order, each with what stands below it. */
@@ -83,11 +88,13 @@ function securityScheme({ tokens, scopes }: DocumentOptions) {
     const description = [TOKEN_WORDS, words.join("\n")].join("\n\n");
     return { type: "openIdConnect" as const, openIdConnectUrl: tokens.metadata, description };
   }
-  return {
-    type: "oauth2" as const,
-    description: TOKEN_WORDS,
-    flows: { clientCredentials: { tokenUrl: tokens.endpoint, scopes: { ...scopes } } },
-  };
+  const { endpoint: tokenUrl, authorization: authorizationUrl } = tokens;
+  const flow = { tokenUrl, scopes: { ...scopes } };
+  const flows =
+    authorizationUrl === undefined
+      ? { clientCredentials: flow }
+      : { authorizationCode: { ...flow, authorizationUrl } };
+  return { type: "oauth2" as const, description: TOKEN_WORDS, flows };
 }
 
 function pathsOf(declared: readonly Declared[]): ZodOpenApiPathsObject {

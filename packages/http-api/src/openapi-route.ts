@@ -24,12 +24,15 @@ const openApiSchema = z.looseObject({
 /** The library's own type has no index, so that it is none of these. */
 type Json = z.output<typeof openApiSchema>;
 
-/** Returns the route, to be mounted at `OPENAPI_PREFIX`. It is public: it says nothing that the documentation of this version does not say. */
-export const openApiRoute = (description: () => OpenApiDocument): DeclaredRoute =>
+/** Returns the route, to be mounted at `OPENAPI_PREFIX`, or with another path elsewhere. It is public: it says nothing that the documentation of this version does not say. */
+export const openApiRoute = (
+  description: () => OpenApiDocument,
+  path: string = OPENAPI_PATH.slice(OPENAPI_PREFIX.length),
+): DeclaredRoute =>
   declareRoute({
     operationId: "getOpenApi",
     method: "GET",
-    path: OPENAPI_PATH.slice(OPENAPI_PREFIX.length),
+    path,
     tag: "Description",
     summary: "Get the OpenAPI 3.1 document of all calls",
     scope: ANYBODY,

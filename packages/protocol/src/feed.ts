@@ -139,6 +139,13 @@ export const API_SCOPES = {
   writeConfig: "config.write",
 } as const;
 
+/** Scopes of the account API, by which people see and change what is their own. */
+export const ACCOUNT_SCOPES = {
+  readAccount: "account.read",
+  /** End sessions, withdraw consents, change the password, delete the account. */
+  writeAccount: "account.write",
+} as const;
+
 /** `client_id` of the command `portcullis`, by which people use the API. Every server has it. */
 export const COMMAND_CLIENT_ID = "portcullis-cli";
 

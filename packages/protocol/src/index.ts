@@ -1,3 +1,4 @@
+export * from "./account.ts";
 export * from "./apps.ts";
 export * from "./bans.ts";
 export * from "./blast-radius.ts";

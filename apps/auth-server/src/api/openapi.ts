@@ -1,4 +1,4 @@
-/** What the description of our APIs (`GET /api/openapi.json`) says beyond the declarations of the routes. */
+/** What the description of the administrators' API (`GET /api/openapi.json`) says beyond the declarations of the routes. */
 import {
   DESCRIPTION_TAG,
   type DocumentOptions,
@@ -23,8 +23,8 @@ export interface ApiDescriptionOptions {
   readonly issuer: string;
   /** The audience of tokens for these APIs. */
   readonly apiResource: string;
-  /** Of the whole server. Read when the description is asked for, when all are mounted. */
-  readonly routes: readonly MountedRoute[];
+  /** Of the whole server, but for the account API, which has a description of its own. Read when the description is asked for, when all are mounted. */
+  readonly routes: () => readonly MountedRoute[];
 }
 
 /** Returns the document, which is made once. */
@@ -54,7 +54,7 @@ function documentOptions({ issuer, apiResource, routes }: ApiDescriptionOptions)
       Ban: banSchema,
       AppState: appStateSchema,
     },
-    routes,
+    routes: routes(),
   };
 }
 

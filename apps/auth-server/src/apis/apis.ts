@@ -4,7 +4,7 @@
  */
 import type { Clock, SigningAlgorithm } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
-import { ownApi } from "../config/own-api.ts";
+import { accountApi, ownApi } from "../config/own-api.ts";
 import type { ResourceConfiguration } from "../config/schema.ts";
 import { shareRows } from "../storage/share-rows.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -50,14 +50,22 @@ export class Apis {
   readonly #clock: Clock;
   /** Compiled once, with the identifier as its parameter: every token request asks it. */
   readonly #byIdentifier: ReturnType<typeof compileByIdentifier>;
-  /** The server's own. */
+  /** The server's own, for whoever administers. */
   readonly own: Api;
+  /** The server's own, for people about themselves. */
+  readonly account: Api;
 
   constructor(options: { storage: Storage; clock: Clock; issuer: string }) {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#byIdentifier = compileByIdentifier(options.storage.read);
     this.own = builtIn(ownApi(options.issuer));
+    this.account = builtIn(accountApi(options.issuer));
+  }
+
+  /** One of the server's own. */
+  builtIn(identifier: string): Api | undefined {
+    return [this.own, this.account].find((api) => api.identifier === identifier);
   }
 
   /** For whoever asks for a token: undefined when it is disabled. */
@@ -67,13 +75,14 @@ export class Apis {
   }
 
   async find(identifier: string): Promise<Api | undefined> {
-    if (identifier === this.own.identifier) return this.own;
+    const builtIn = this.builtIn(identifier);
+    if (builtIn !== undefined) return builtIn;
     const query = { ...this.#byIdentifier, parameters: [identifier] };
     const { rows } = await this.#storage.read.executeQuery<ApiRow>(query);
     return rows[0] && apiOf(rows[0]);
   }
 
-  /** A page of those that the filter lets through, by identifier; the server's own is not among them. */
+  /** A page of those that the filter lets through, by identifier; the server's own are not among them. */
   async list(filter: ApiFilter, after: string | undefined, limit: number): Promise<Api[]> {
     const some = this.#some(filter).selectAll();
     const behind = after === undefined ? some : some.where("identifier", ">", after);
@@ -121,12 +130,13 @@ export class Apis {
       .selectAll()
       .where("identifier", "in", [...identifiers, ""]);
     const rows = await lockRows(query.orderBy("identifier")).execute();
-    return [...rows.map(apiOf), ...(identifiers.includes(this.own.identifier) ? [this.own] : [])];
+    const own = identifiers.flatMap((identifier) => this.builtIn(identifier) ?? []);
+    return [...rows.filter(({ identifier }) => !this.builtIn(identifier)).map(apiOf), ...own];
   }
 
   /** Locked, in the transaction that goes on to change it. Throws `unknown_api`, and `built_in_api` of the server's own. */
   async lock({ db, lockRows }: WriteTransaction, identifier: string): Promise<Api> {
-    if (identifier === this.own.identifier) throw apisError("built_in_api");
+    if (this.builtIn(identifier) !== undefined) throw apisError("built_in_api");
     const query = db.selectFrom("apis").selectAll().where("identifier", "=", identifier);
     const row = await lockRows(query).executeTakeFirst();
     return row === undefined ? throwUnknown(identifier) : apiOf(row);
@@ -139,7 +149,7 @@ export class Apis {
   }
 
   async exists({ db }: Pick<WriteTransaction, "db">, identifier: string): Promise<boolean> {
-    if (identifier === this.own.identifier) return true;
+    if (this.builtIn(identifier) !== undefined) return true;
     const query = db.selectFrom("apis").select("identifier").where("identifier", "=", identifier);
     return (await query.executeTakeFirst()) !== undefined;
   }

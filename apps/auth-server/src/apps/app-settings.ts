@@ -68,27 +68,31 @@ function definedOnly<Values extends object>(values: Values): Partial<Values> {
   ) as Partial<Values>;
 }
 
-/** How a row names the server's own API: the issuer may get another name, and nobody must be locked out by that. */
-const OWN_API = "/api";
+/** How a row names the server's own APIs: the issuer may get another name, and nobody must be locked out by that. */
+const OWN_APIS: readonly string[] = ["/api", "/account"];
 
-/** How rows name this API. */
-export const storedApiName = (identifier: string, ownApi: string): string =>
-  identifier === ownApi ? OWN_API : identifier;
+/** How rows name this API. `issuer` is what it is called today. */
+export const storedApiName = (identifier: string, issuer: string): string =>
+  OWN_APIS.find((path) => identifier === `${issuer}${path}`) ?? identifier;
 
-/** Settings as a row keeps them. `ownApi` is the identifier of the server's own API today. */
-export const writtenSettings = (settings: AppSettings, ownApi: string): string =>
-  JSON.stringify(settingsAlone(renamedApi(settings, ownApi, OWN_API)));
+const apiNameToday = (stored: string, issuer: string): string =>
+  OWN_APIS.includes(stored) ? `${issuer}${stored}` : stored;
 
-export const readSettings = (text: string, ownApi: string): AppSettings =>
-  renamedApi(JSON.parse(text) as AppSettings, OWN_API, ownApi);
+/** Settings as a row keeps them. */
+export const writtenSettings = (settings: AppSettings, issuer: string): string =>
+  JSON.stringify(settingsAlone(renamedApis(settings, (identifier) => storedApiName(identifier, issuer))));
 
-function renamedApi(settings: AppSettings, from: string, to: string): AppSettings {
-  if (!Object.hasOwn(settings.apis, from)) return settings;
-  const apis = Object.entries(settings.apis).map(
-    ([name, scopes]) => [name === from ? to : name, scopes] as const,
-  );
-  const defaultApi = settings.defaultApi === from ? to : settings.defaultApi;
-  return { ...settings, apis: Object.fromEntries(apis), defaultApi };
+export const readSettings = (text: string, issuer: string): AppSettings =>
+  renamedApis(JSON.parse(text) as AppSettings, (stored) => apiNameToday(stored, issuer));
+
+function renamedApis(settings: AppSettings, nameOf: (name: string) => string): AppSettings {
+  const apis = Object.entries(settings.apis).map(([name, scopes]) => [nameOf(name), scopes] as const);
+  const { defaultApi } = settings;
+  return {
+    ...settings,
+    apis: Object.fromEntries(apis),
+    ...(defaultApi === undefined ? {} : { defaultApi: nameOf(defaultApi) }),
+  };
 }
 
 /** By name: nothing else of an app gets into its row by being passed along. */

@@ -50,14 +50,13 @@ export class Clients {
   /** Compiled once: every request of a client asks both. */
   readonly #queries: ReturnType<typeof compileQueries>;
   readonly #clock: Clock;
-  /** Identifier of the server's own API. */
-  readonly #ownApi: string;
+  readonly #issuer: string;
 
-  constructor(options: { storage: Storage; clock: Clock; ownApi: string }) {
+  constructor(options: { storage: Storage; clock: Clock; issuer: string }) {
     this.#storage = options.storage;
     this.#queries = compileQueries(options.storage.read);
     this.#clock = options.clock;
-    this.#ownApi = options.ownApi;
+    this.#issuer = options.issuer;
   }
 
   /** What the library is told of an app that is enabled, with the secrets that hold at this moment. */
@@ -70,7 +69,7 @@ export class Clients {
       id === null || hash === null ? [] : [{ id, hash }],
     );
     return metadataOf(
-      { ...readSettings(first.settings, this.#ownApi), name: first.name, type: first.type, clientId },
+      { ...readSettings(first.settings, this.#issuer), name: first.name, type: first.type, clientId },
       writtenSecrets(secrets),
     );
   }
@@ -153,7 +152,7 @@ export class Clients {
 
   /** The `client_id` of those that may use an API. Whoever gives it to another locks the API's row first (`Apis.namedIn`). */
   async thoseOfApi({ db }: Pick<WriteTransaction, "db">, identifier: string): Promise<string[]> {
-    const named = containing("settings", storedApiName(identifier, this.#ownApi));
+    const named = containing("settings", storedApiName(identifier, this.#issuer));
     const rows = await db.selectFrom("oidc_clients").select("client_id").where(named).execute();
     return rows.map(({ client_id }) => client_id);
   }
@@ -225,7 +224,7 @@ export class Clients {
 
   appOf(row: ClientRow): App {
     return {
-      ...readSettings(row.settings, this.#ownApi),
+      ...readSettings(row.settings, this.#issuer),
       clientId: row.client_id,
       name: row.name,
       type: row.type,
@@ -242,7 +241,7 @@ export class Clients {
       name: app.name,
       name_key: nameKeyOf(app.name),
       type: app.type,
-      settings: writtenSettings(app, this.#ownApi),
+      settings: writtenSettings(app, this.#issuer),
     };
   }
 }

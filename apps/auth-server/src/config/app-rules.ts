@@ -5,7 +5,7 @@
 
 import type { AppType, GrantType } from "@portcullis/protocol";
 import { problemOfRedirectUri } from "./check-redirect-uri.ts";
-import { isNamedLikeOwnApi } from "./own-api.ts";
+import { ownApiNamedLike } from "./own-api.ts";
 
 export interface Problem {
   readonly path: readonly PropertyKey[];
@@ -137,11 +137,22 @@ export function apiProblems(apis: AppApis, { setting, known }: KnownApis): Probl
     const path = [setting, identifier];
     const api = known.find((candidate) => candidate.identifier === identifier);
     if (api !== undefined) return scopeProblems(api, scopes, path);
-    const ownApi = known.find((candidate) => isNamedLikeOwnApi(candidate.identifier))?.identifier;
-    const isMeantAsOwn = ownApi !== undefined && isNamedLikeOwnApi(identifier);
-    const message = `there is no such API; this server's own API is called ${ownApi}`;
+    const ownPath = ownApiNamedLike(identifier);
+    const meant = known.find((candidate) => ownApiNamedLike(candidate.identifier) === ownPath);
+    const message = `there is no such API; this server's own API is called ${meant?.identifier}`;
+    const isMeantAsOwn = ownPath !== undefined && meant !== undefined;
     return [{ path, message: isMeantAsOwn ? message : NO_SUCH[setting] }];
   });
+}
+
+/** It is about a person's own account: an app that is not the operator's own would get no token for it. */
+export function accountApiProblems(
+  { apis, firstParty }: { readonly apis: AppApis; readonly firstParty: boolean },
+  { setting, account }: Pick<KnownApis, "setting"> & { readonly account: string },
+): Problem[] {
+  if (firstParty || !Object.hasOwn(apis, account)) return [];
+  const message = `this API is for apps of your own; set firstParty, or remove it from ${setting}`;
+  return [{ path: [setting, account], message }];
 }
 
 export function defaultApiProblems(

@@ -5,6 +5,7 @@ import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
 import {
   type Problem as AppProblem,
+  accountApiProblems,
   apiProblems,
   defaultApiProblems,
   grantTypeProblems,
@@ -15,7 +16,7 @@ import {
   sessionTimesProblems,
   typeProblems,
 } from "./app-rules.ts";
-import { apiResourceOf, isNamedLikeOwnApi, ownApi } from "./own-api.ts";
+import { accountResourceOf, ownApiNamedLike, ownApis } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile } from "./schema.ts";
 
 /** What the rules on resources look at, of all of them. */
@@ -88,7 +89,15 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
     reads: ["issuer", "clients[].resources", ...RESOURCES],
     check(file, at) {
       const { likeOwn } = apisOfClient(file, at);
-      return inClient(at, apiProblems(likeOwn, { setting: "resources", known: [ownApi(file.issuer)] }));
+      return inClient(at, apiProblems(likeOwn, { setting: "resources", known: ownApis(file.issuer) }));
+    },
+  },
+  {
+    reads: ["issuer", "clients[].resources", "clients[].firstParty"],
+    check({ issuer, clients }, at) {
+      const { resources: apis, firstParty } = clients[at]!;
+      const account = accountResourceOf(issuer);
+      return inClient(at, accountApiProblems({ apis, firstParty }, { setting: "resources", account }));
     },
   },
   {
@@ -104,7 +113,7 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
 function apisOfClient({ clients, resources }: ConfigurationFile, at: number) {
   const all = Object.entries(clients[at]!.resources);
   const isLikeOwn = ([name]: readonly [string, unknown]): boolean =>
-    isNamedLikeOwnApi(name) && !resources.some(({ identifier }) => identifier === name);
+    ownApiNamedLike(name) !== undefined && !resources.some(({ identifier }) => identifier === name);
   return {
     likeOwn: Object.fromEntries(all.filter(isLikeOwn)),
     others: Object.fromEntries(all.filter((api) => !isLikeOwn(api))),
@@ -113,8 +122,8 @@ function apisOfClient({ clients, resources }: ConfigurationFile, at: number) {
 
 function ownApiProblems(file: ConfigurationFile, at: number): Problem[] {
   const { identifier } = file.resources[at]!;
-  if (identifier !== apiResourceOf(file.issuer)) return [];
-  const message = `found ${JSON.stringify(identifier)}, which is this server's own API; take another`;
+  if (!ownApis(file.issuer).some((own) => own.identifier === identifier)) return [];
+  const message = `found ${JSON.stringify(identifier)}, which is an API of this server's own; take another`;
   return [{ path: ["resources", at, "identifier"], message }];
 }
 

@@ -8,7 +8,7 @@ import {
   type TrustedProxies,
 } from "@portcullis/service";
 import { RULES } from "./cross-field-rules.ts";
-import { apiResourceOf, resourcesOf } from "./own-api.ts";
+import { accountResourceOf, apiResourceOf, resourcesOf } from "./own-api.ts";
 import {
   type AdminConfiguration,
   type ClientConfiguration,
@@ -36,7 +36,7 @@ export interface Configuration {
   readonly diskSpace: DiskSpaceConfiguration;
   readonly maxLiveRevocations: number;
   readonly clockSkewSeconds: number;
-  /** Those of the file, and the authorization server's own API. */
+  /** Those of the file, and the authorization server's own APIs. */
   readonly resources: readonly ResourceConfiguration[];
   readonly clients: readonly ClientConfiguration[];
   readonly users: readonly UserConfiguration[];
@@ -44,6 +44,8 @@ export interface Configuration {
   readonly admin?: AdminConfiguration | undefined;
   /** Resource indicator of the authorization server's own API. */
   readonly apiResource: string;
+  /** Of the account API. */
+  readonly accountResource: string;
   /** Longest life that any access token may have: how long a revocation must be kept. */
   readonly maxAccessTokenLifetimeSeconds: number;
 }
@@ -69,5 +71,6 @@ function resolveFile(file: ConfigurationFile): Configuration {
     management: resolveManagement(file.management, DEFAULT_MANAGEMENT_PORT),
     resources: resourcesOf(file),
     apiResource: apiResourceOf(file.issuer),
+    accountResource: accountResourceOf(file.issuer),
   };
 }

@@ -1,20 +1,44 @@
-import { API_SCOPES } from "@portcullis/protocol";
+/** What this server itself is an API for: one for whoever administers, and one for people about themselves. */
+import { ACCOUNT_SCOPES, API_SCOPES } from "@portcullis/protocol";
 import type { ResourceConfiguration } from "./schema.ts";
 
-const PATH = "/api";
+const API = "/api";
+const ACCOUNT = "/account";
 
-export const apiResourceOf = (issuer: string): string => `${issuer}${PATH}`;
+export const apiResourceOf = (issuer: string): string => `${issuer}${API}`;
+export const accountResourceOf = (issuer: string): string => `${issuer}${ACCOUNT}`;
 
-/** Whether it could be meant as this server's own API: the one of another issuer is. */
-export const isNamedLikeOwnApi = (identifier: string): boolean => identifier.endsWith(PATH);
+/** Which of this server's own APIs it could be meant as, by the end of its name: the one of another issuer is one too. */
+export const ownApiNamedLike = (identifier: string): string | undefined =>
+  [API, ACCOUNT].find((path) => identifier.endsWith(path));
 
-/** Returns the resources of the file, and this server's own API as the last. */
+/** Returns the resources of the file, and this server's own APIs as the last. */
 export const resourcesOf = (file: {
   readonly issuer: string;
   readonly resources: readonly ResourceConfiguration[];
-}): readonly ResourceConfiguration[] => [...file.resources, ownApi(file.issuer)];
+}): readonly ResourceConfiguration[] => [...file.resources, ...ownApis(file.issuer)];
 
-/** The server's own API is a resource like any other, so that its tokens are made and checked like any other. */
+/** They are resources like any other, so that their tokens are made and checked like any other. */
+export const ownApis = (issuer: string): readonly ResourceConfiguration[] => [
+  ownApi(issuer),
+  accountApi(issuer),
+];
+
+export function accountApi(issuer: string): ResourceConfiguration {
+  return {
+    identifier: accountResourceOf(issuer),
+    name: "Your account",
+    scopes: {
+      [ACCOUNT_SCOPES.readAccount]: "See your account, your devices and the apps with access",
+      [ACCOUNT_SCOPES.writeAccount]: "Change your account, sign out devices, and take access from apps",
+    },
+    accessTokenTtlSeconds: 300,
+    algorithm: "ES256",
+    claims: {},
+  };
+}
+
+/** For whoever administers. */
 export function ownApi(issuer: string): ResourceConfiguration {
   return {
     identifier: apiResourceOf(issuer),

@@ -94,6 +94,8 @@ export interface Oidc {
   readonly endings: Endings;
   readonly forms: FormTokens;
   readonly lifetimes: SessionLifetimes;
+  /** Who may call this server's own APIs. */
+  readonly ownApi: OwnApiAccess;
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
@@ -190,6 +192,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     endings,
     forms,
     lifetimes,
+    ownApi,
   };
 }
 
@@ -224,6 +227,7 @@ interface LibraryOfNow {
 
 const ownApiOf = ({ configuration, roles, clients }: OidcOptions): OwnApiAccess => ({
   apiResource: configuration.apiResource,
+  accountResource: configuration.accountResource,
   isAdministrator: (id) => roles.isAdministrator(id),
   isFirstParty: async (id) => (await clients.find(id))?.[FIRST_PARTY] === true,
 });

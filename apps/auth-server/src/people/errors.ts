@@ -16,5 +16,6 @@ export const peopleError = errorsOf({
     status: 403,
     text: "Password hashes are for those who may set passwords: ask for a token with users.write as well.",
   },
+  unknown_device: { status: 404, text: "There is no such known device. Nothing was changed." },
   sub_taken: { status: 409, text: "That sub is somebody's, or was. Nothing was changed." },
 });

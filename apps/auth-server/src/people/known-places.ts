@@ -33,6 +33,13 @@ export type Standing =
   | { readonly kind: "address" }
   | { readonly kind: "stranger" };
 
+export interface KnownDevice {
+  /** Tells nobody the token by which the device is known. */
+  readonly id: string;
+  /** Seconds. */
+  readonly lastUsedAt: number;
+}
+
 export class KnownPlaces {
   readonly #storage: Storage;
   readonly #clock: Clock;
@@ -59,6 +66,32 @@ export class KnownPlaces {
       .execute();
     const known = places.find(({ hash }) => rows.some((row) => Buffer.compare(row.place_hash, hash) === 0));
     return known?.standing ?? { kind: "stranger" };
+  }
+
+  /** The devices of a user, the last used first. Their number is bounded. */
+  async devicesOf(userId: string): Promise<KnownDevice[]> {
+    const rows = await this.#storage.read
+      .selectFrom("known_places")
+      .select(["place_hash", "last_used_at"])
+      .where("user_id", "=", userId)
+      .where("kind", "=", "device")
+      .where("last_used_at", ">", wholeSeconds(this.#clock) - PLACE_LIFE_SECONDS)
+      .orderBy("last_used_at", "desc")
+      .orderBy("place_hash")
+      .execute();
+    return rows.map(({ place_hash, last_used_at: lastUsedAt }) => ({ id: deviceId(place_hash), lastUsedAt }));
+  }
+
+  /** Gives whether it was known. It is a stranger's from now on. */
+  async forgetDevice({ db }: WriteTransaction, userId: string, id: string): Promise<boolean> {
+    const forgotten = await countDeleted(
+      db
+        .deleteFrom("known_places")
+        .where("user_id", "=", userId)
+        .where("kind", "=", "device")
+        .where("place_hash", "=", Buffer.from(id, "base64url")),
+    );
+    return forgotten > 0;
   }
 
   /** After a success. */
@@ -106,6 +139,8 @@ async function keep({ db }: WriteTransaction, row: KnownPlacesTable): Promise<vo
     .offset(MAX_PLACES_PER_KIND_AND_USER);
   await db.deleteFrom("known_places").where("place_hash", "in", beyond).execute();
 }
+
+const deviceId = (hash: Uint8Array): string => Buffer.from(hash).toString("base64url");
 
 const deviceHash = (owner: Owner, token: string) => placeHash(owner, ["device", token]);
 const addressHash = (owner: Owner, address: string) => placeHash(owner, ["address", address]);

@@ -6,6 +6,7 @@ import type { Storage } from "../storage/storage.ts";
 import { boundedAttempts } from "./bounded-attempts.ts";
 import { type ChoicesFor, choicesFor, type RoomFor } from "./choose-session.ts";
 import { createGuessLimit, type GuessLimit } from "./guess-limit.ts";
+import { createOwnPassword, type EndOthers, type OwnPassword } from "./own-password.ts";
 import { passwordTurns } from "./password-turns.ts";
 import { createSignIn, type SignIn, type SignInOptions } from "./sign-in-machine.ts";
 import { createTickets } from "./tickets.ts";
@@ -17,6 +18,8 @@ export interface SigningIn {
   readonly guesses: GuessLimit;
   /** Hashes a password that is set, in turn with those that are checked. Throws `sign_in_busy`. */
   readonly hashInTurn: (password: string) => Promise<string>;
+  /** The password of whoever is signed in. */
+  readonly ownPassword: OwnPassword;
 }
 
 /** Whoever sets passwords has proved who it is, and is one group. */
@@ -36,6 +39,8 @@ export async function composeSignIn(options: {
   readonly ticketKey: string;
   /** Ends what a user has, in the transaction of a changed password. */
   readonly endAll: NonNullable<SignInOptions["endAll"]>;
+  /** The same, but for the session in which it was changed. */
+  readonly endOthers: EndOthers;
 }): Promise<SigningIn> {
   const { storage, users, bans, knownPlaces, clock, randomBytes, operatorLog, roomFor } = options;
   const guesses = createGuessLimit({
@@ -62,5 +67,14 @@ export async function composeSignIn(options: {
     choicesFor: choicesFor({ tickets, roomFor }),
     guesses,
     hashInTurn: (password) => inTurn(OF_THE_API, () => users.hashOf(password)),
+    ownPassword: createOwnPassword({
+      users,
+      guesses,
+      inTurn,
+      knownPlaces,
+      storage,
+      clock,
+      endOthers: options.endOthers,
+    }),
   };
 }

@@ -22,34 +22,46 @@ const NO_API: readonly RegExp[] = [
   ...Object.values(ROUTES).map((path) => new RegExp(`^${path}(/.*)?$`)),
   /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
   /^\/$/,
-  /^\/(interaction|account|setup)(\/.*)?$/,
+  /^\/(interaction|setup)(\/.*)?$/,
+  /^\/account(\/(?!v1|openapi).*)?$/,
   /^\/health\/(live|ready)$/,
   /^\/assets\/[\w-]+\.(css|svg|js)$/,
   /^\/api\/reference$/,
 ];
 
 let server: ServerUnderTest;
-let document: OpenApi;
+let administration: OpenApi;
+let account: OpenApi;
 before(async () => {
   server = await startServer();
-  document = json<OpenApi>(await exchange(`${server.issuer}/api/openapi.json`));
+  administration = await documentAt("/api/openapi.json");
+  account = await documentAt("/account/openapi.json");
 });
 after(() => server.stop());
 
-const operations = () => operationsOf(document);
+const documentAt = async (path: string) => json<OpenApi>(await exchange(`${server.issuer}${path}`));
+const both = (): OpenApi => ({ paths: { ...administration.paths, ...account.paths } });
+const operations = () => operationsOf(both());
 
-describe("the description of the API", () => {
-  it("is a document of OpenAPI 3.1, which anybody may read", async () => {
-    assert.deepEqual(await documentProblems(document), []);
+describe("the description of the APIs", () => {
+  it("is a document of OpenAPI 3.1 for each, which anybody may read", async () => {
+    for (const document of [administration, account]) assert.deepEqual(await documentProblems(document), []);
+  });
+
+  it("has the calls of administrators in one, and those of people about themselves in the other", () => {
+    const pathsIn = (document: OpenApi) => Object.keys(document.paths);
+    assert.ok(pathsIn(account).every((path) => path.startsWith("/account/")));
+    assert.ok(pathsIn(administration).every((path) => !path.startsWith("/account/")));
+    assert.ok(pathsIn(account).length >= 8);
   });
 
   it("has every route of the server but those that are no API", () => {
-    assert.deepEqual(undescribedRoutes(server.server.routes, document, NO_API), []);
+    assert.deepEqual(undescribedRoutes(server.server.routes, both(), NO_API), []);
     assert.ok(operations().length >= 15, String(operations().length));
   });
 
   it("has no list of what is no API that hides a declared route", () => {
-    assert.deepEqual(hiddenOperations(document, NO_API), []);
+    assert.deepEqual(hiddenOperations(both(), NO_API), []);
   });
 
   it("says of every call what it does, who may make it, and what it is refused with", () => {
@@ -57,7 +69,7 @@ describe("the description of the API", () => {
       const statuses = Object.keys(operation.responses);
       assert.ok(operation.summary.length > 10, path);
       assert.ok(statuses.includes("500"), path);
-      if (path === "/api/openapi.json") continue;
+      if (path.endsWith("/openapi.json")) continue;
       assert.equal(operation.security[0]?.token?.length, 1, path);
       for (const status of ["400", "401", "403", "503"])
         assert.ok(statuses.includes(status), `${path} ${status}`);
@@ -65,15 +77,18 @@ describe("the description of the API", () => {
   });
 
   it("has an example of every answer in JSON, of every body and of every error, that fits its schema", () => {
-    const { checked, problems } = exampleProblems(document);
-    assert.deepEqual(problems, []);
-    assert.ok(checked > 100, String(checked));
+    for (const document of [administration, account]) {
+      const { checked, problems } = exampleProblems(document);
+      assert.deepEqual(problems, []);
+      assert.ok(checked > 100, String(checked));
+    }
   });
 
   it("says of a wrong method which there are, in the form of the place", async () => {
     for (const [method, path, allow, mediaType] of [
       ["DELETE", "/api/v1/users", "GET, POST", "application/problem+json"],
       ["POST", "/api/openapi.json", "GET", "application/problem+json"],
+      ["PUT", "/account/v1", "GET, PATCH, DELETE", "application/problem+json"],
       ["DELETE", "/revocations", "POST, GET", "application/json"],
       ["GET", "/token", "POST, OPTIONS", "application/json"],
       ["DELETE", "/userinfo", "GET, HEAD, OPTIONS, POST", "application/json"],
@@ -130,11 +145,13 @@ describe("the description of the API", () => {
         exchange(url, { method: method.toUpperCase(), headers });
       checkRefusal(await call({}), operation, 401);
       if (operation.security[0]?.token?.[0] === "keys.read") continue;
-      checkRefusal(await call({ authorization: `Bearer ${token}` }), operation, 403);
+      // Of another audience: a 401 of its own.
+      const expected = path.startsWith("/account/") ? 401 : 403;
+      checkRefusal(await call({ authorization: `Bearer ${token}` }), operation, expected);
     }
   });
 
-  /** RFC 6750 in both forms; below `/api/v1` a problem (RFC 9457), too. */
+  /** RFC 6750 in both forms; below `/api/v1` and `/account/v1` a problem (RFC 9457), too. */
   function checkRefusal({ status, headers, body }: Exchange, operation: Operation, expected: number) {
     const { operationId, responses } = operation;
     assert.equal(status, expected, operationId);
@@ -152,25 +169,34 @@ describe("the description of the API", () => {
     );
   }
 
-  it("has one form of errors below /api/v1, and the other one below /revocations", () => {
+  it("has one form of errors below /api/v1 and /account/v1, and the other one below /revocations", () => {
     for (const { path, operation } of operations()) {
       const types = Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
         Number(status) < 400 ? [] : Object.keys(content),
       );
-      const expected = path.startsWith("/api/") ? "application/problem+json" : "application/json";
+      const expected = /^\/(api|account)\//.test(path) ? "application/problem+json" : "application/json";
       assert.deepEqual([...new Set(types)], [expected], path);
     }
   });
 });
 
-describe("the reference of the API", () => {
+describe("the reference of an API", () => {
+  it("shows every call of the account API at a page of its own", async () => {
+    const page = await exchange(`${server.issuer}/account/reference`, { headers: { accept: "text/html" } });
+    assert.equal(page.status, 200);
+    for (const { operation } of operationsOf(account))
+      assert.ok(page.body.includes(` id="${operation.operationId}"`), operation.operationId);
+    assert.ok(page.body.includes('href="/account/openapi.json"'));
+    assert.ok(page.body.includes(' id="error-insufficient_user_authentication"'));
+  });
+
   it("shows every call, scope and error, with links that lead somewhere, and no script", async () => {
     const page = await exchange(`${server.issuer}/api/reference`, { headers: { accept: "text/html" } });
     assert.equal(page.status, 200);
     assert.match(String(page.headers["content-security-policy"]), /script-src 'none'/);
     assert.doesNotMatch(page.body, /<script|(?:src|href)="https?:|style=/);
     const ids = new Set([...page.body.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
-    for (const { operation } of operations())
+    for (const { operation } of operationsOf(administration))
       assert.ok(ids.has(operation.operationId), operation.operationId);
     const links = [...page.body.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
     assert.deepEqual(

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { API_SCOPES } from "@portcullis/protocol";
+import { ACCOUNT_SCOPES, API_SCOPES } from "@portcullis/protocol";
 import { configurationOf } from "@portcullis/service";
 import { authServerConfiguration, parseConfiguration, resolveConfiguration } from "../../src/config/load.ts";
 
@@ -79,10 +79,12 @@ describe("the configuration", () => {
     assert.ok(Object.isFrozen(json.clients[0]!.redirectUris));
   });
 
-  it("adds the server's own API, and knows the longest life that a token may have", () => {
+  it("adds the server's own APIs, and knows the longest life that a token may have", () => {
     const { apiResource, resources, maxAccessTokenLifetimeSeconds } = resolveConfiguration(valid());
     assert.equal(apiResource, "http://127.0.0.1:8400/api");
-    assert.deepEqual(Object.keys(resources.at(-1)!.scopes).toSorted(), Object.values(API_SCOPES).toSorted());
+    const [own, account] = resources.slice(-2);
+    assert.deepEqual(Object.keys(own!.scopes).toSorted(), Object.values(API_SCOPES).toSorted());
+    assert.deepEqual(Object.keys(account!.scopes).toSorted(), Object.values(ACCOUNT_SCOPES).toSorted());
     assert.equal(maxAccessTokenLifetimeSeconds, 86_400);
   });
 
@@ -182,14 +184,30 @@ describe("the configuration", () => {
     ]);
   });
 
-  it("does not take this server's own API, or its management port, twice", () => {
-    const problems = problemsOf((document) => {
-      set(document.resources[0]!, { identifier: `${document.issuer}/api` });
-      set(document.clients[0]!, { resources: {} });
-      set(document, { management: { port: document.listen.port } });
-    });
-    assert.match(problems, /resources\[0\]\.identifier: found .* this server's own API/);
-    assert.match(problems, /management\.port: found 8400, the port of listen/);
+  it("does not take one of this server's own APIs, or its management port, twice", () => {
+    for (const own of ["api", "account"]) {
+      const problems = problemsOf((document) => {
+        set(document.resources[0]!, { identifier: `${document.issuer}/${own}` });
+        set(document.clients[0]!, { resources: {} });
+        set(document, { management: { port: document.listen.port } });
+      });
+      assert.match(problems, /resources\[0\]\.identifier: found .* an API of this server's own/, own);
+      assert.match(problems, /management\.port: found 8400, the port of listen/);
+    }
+  });
+
+  it("lets the account API be asked for by apps of the operator's own alone", () => {
+    const account = (firstParty: boolean) => (document: Document) =>
+      set(document.clients[0]!, {
+        firstParty,
+        resources: { [`${document.issuer}/account`]: ["account.read"] },
+      });
+    assert.deepEqual(problemsOf(account(false)).split("\n").slice(1), [
+      '  clients[0].resources["http://127.0.0.1:8400/account"]: this API is for apps of your own; set firstParty, or remove it from resources',
+    ]);
+    const allowed = valid();
+    account(true)(allowed);
+    assert.equal(resolveConfiguration(allowed).accountResource, "http://127.0.0.1:8400/account");
   });
 
   it("says how this server's own API is called to a client that names the one of another issuer", () => {

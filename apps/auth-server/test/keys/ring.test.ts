@@ -222,6 +222,7 @@ describe("a proof key that was refused", () => {
       isClientEnabled: yes,
       ownApi: {
         apiResource: `${server.issuer}/api`,
+        accountResource: `${server.issuer}/account`,
         isAdministrator: async () => false,
         isFirstParty: async () => false,
       },

@@ -434,7 +434,7 @@ test("what would show that a change of a user makes no token stale waits for the
   const [left, right] = await twoServers(t);
   const ground = (storage: Storage) => {
     const apis = new Apis({ storage, clock: systemClock, issuer: "https://issuer.example" });
-    const clients = new Clients({ storage, clock: systemClock, ownApi: apis.own.identifier });
+    const clients = new Clients({ storage, clock: systemClock, issuer: "https://issuer.example" });
     return { apis, clients, endUntrue: createEndUntrueClaims({ apis, clients }) };
   };
   const [{ apis, clients, endUntrue }, there] = [ground(left), ground(right)];

@@ -67,7 +67,7 @@ export async function makeApi(
   assertLifetimes(acts, wanted);
   const api = await storage.write(async (transaction) => {
     const isNew =
-      identifier !== apis.own.identifier &&
+      apis.builtIn(identifier) === undefined &&
       (await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" }));
     if (!isNew) throw exists(identifier);
     return apis.lock(transaction, identifier);

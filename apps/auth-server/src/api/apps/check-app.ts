@@ -6,6 +6,7 @@ import type { App, Clients } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
 import {
+  accountApiProblems,
   apiProblems,
   defaultApiProblems,
   grantTypeProblems,
@@ -51,6 +52,7 @@ export async function assertValidApp(
     ...refreshLifetimeProblems(app),
     ...sessionTimesProblems(app),
     ...apiProblems(app.apis, { setting: "apis", known }),
+    ...accountApiProblems(app, { setting: "apis", account: apis.account.identifier }),
     ...defaultApiProblems(app, "apis"),
   ].map(({ path, message }) => ({ field: path.join("."), message }));
   const lifetime =

@@ -40,7 +40,7 @@ export const consentsRoutes = (options: ConsentsRoutesOptions): readonly Declare
   withdrawRoute(options),
 ];
 
-const EXAMPLE = {
+export const EXAMPLE_CONSENT = {
   clientId: "mail",
   name: "Mail",
   app: "enabled",
@@ -77,7 +77,7 @@ const listRoute = (options: ConsentsRoutesOptions) =>
       200: {
         says: "A page of the consents, in the order of `clientId`.",
         schema: consentListSchema,
-        example: { items: [EXAMPLE] },
+        example: { items: [EXAMPLE_CONSENT] },
       },
     },
     errors: [...USER_ERRORS, ...OUTAGES],
@@ -90,7 +90,7 @@ const listRoute = (options: ConsentsRoutesOptions) =>
         count: async () => all.length,
         placeOf: ({ clientId }) => ({ clientId }),
       });
-      return { status: 200, body: { ...page, items: await shown(options, page.items) } };
+      return { status: 200, body: { ...page, items: await shownConsents(options, page.items) } };
     },
   });
 
@@ -115,8 +115,8 @@ const withdrawRoute = (options: ConsentsRoutesOptions) =>
     answer: {
       schema: withdrawnConsentSchema,
       examples: {
-        enforced: { ...EXAMPLE, receipt: ENFORCED },
-        pending: { ...EXAMPLE, receipt: PENDING },
+        enforced: { ...EXAMPLE_CONSENT, receipt: ENFORCED },
+        pending: { ...EXAMPLE_CONSENT, receipt: PENDING },
       },
     },
     errors: [...USER_ERRORS, ...oidcError.definitions("unknown_consent"), ...OUTAGES],
@@ -126,7 +126,7 @@ const withdrawRoute = (options: ConsentsRoutesOptions) =>
     },
     async handle(call) {
       const { withdrawal, access } = await withdrawalOf(options, call.path, call.caller);
-      const [state] = await shown(options, [access]);
+      const [state] = await shownConsents(options, [access]);
       const seq = await options.appAccess.withdraw(withdrawal);
       return answerChange({ state: state!, seq }, options.receipts, call);
     },
@@ -155,8 +155,8 @@ const unknownConsent = (name: string, clientId: string) =>
     text: `clientId: found ${JSON.stringify(clientId)}, which ${JSON.stringify(name)} has allowed nothing, and which has no access. Nothing was changed.`,
   });
 
-async function shown(
-  { clients }: ConsentsRoutesOptions,
+export async function shownConsents(
+  { clients }: Pick<ConsentsRoutesOptions, "clients">,
   accesses: readonly AllowedClient[],
 ): Promise<Consent[]> {
   const ids = accesses.map(({ clientId }) => clientId);

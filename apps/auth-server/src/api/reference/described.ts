@@ -57,6 +57,11 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Response>>;
 }
 
+interface Flow {
+  readonly tokenUrl: string;
+  readonly scopes: Readonly<Record<string, string>>;
+}
+
 export interface Described {
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly servers: readonly [{ readonly url: string }];
@@ -67,12 +72,9 @@ export interface Described {
     readonly parameters?: Readonly<Record<string, Parameter>>;
     readonly securitySchemes: {
       readonly token: {
-        readonly flows: {
-          readonly clientCredentials: {
-            readonly tokenUrl: string;
-            readonly scopes: Readonly<Record<string, string>>;
-          };
-        };
+        readonly flows:
+          | { readonly clientCredentials: Flow }
+          | { readonly authorizationCode: Flow & { readonly authorizationUrl: string } };
       };
     };
   };

@@ -28,15 +28,20 @@ const sections = ({ tags }: Described): Content =>
 
 const idOf = (tag: string): string => `tag-${tag.toLowerCase().replaceAll(" ", "-")}`;
 
-const tokenUrlOf = ({ components }: Described): string =>
-  components.securitySchemes.token.flows.clientCredentials.tokenUrl;
-
-function tokenSample(document: Described): Content {
-  const lines = [
-    `curl ${tokenUrlOf(document)} -u "$CLIENT_ID:$CLIENT_SECRET" \\`,
-    `  -d grant_type=client_credentials -d scope=revocations.inspect \\`,
-    `  -d resource=${document.servers[0].url}/api`,
-  ];
+function tokenSample({ components, servers: [{ url }] }: Described): Content {
+  const { flows } = components.securitySchemes.token;
+  const lines =
+    "clientCredentials" in flows
+      ? [
+          `curl ${flows.clientCredentials.tokenUrl} -u "$CLIENT_ID:$CLIENT_SECRET" \\`,
+          `  -d grant_type=client_credentials -d scope=revocations.inspect \\`,
+          `  -d resource=${url}/api`,
+        ]
+      : [
+          `${flows.authorizationCode.authorizationUrl}?response_type=code&client_id=...&redirect_uri=...`,
+          `  &scope=openid%20account.read%20account.write&resource=${encodeURIComponent(`${url}/account`)}`,
+          `  &code_challenge=...&code_challenge_method=S256&state=...`,
+        ];
   return html`<h2 id="token">Get a token</h2>
 <pre tabindex="0"><code>${lines.join("\n")}</code></pre>`;
 }
@@ -62,7 +67,9 @@ ${calls
   .map((call) => callSection(call, samplesOf(document.servers[0].url, call)))}</section>`;
 
 function scopesSection({ components }: Described, calls: readonly DescribedCall[]): Content {
-  const scopes = Object.entries(components.securitySchemes.token.flows.clientCredentials.scopes);
+  const { flows } = components.securitySchemes.token;
+  const { scopes: words } = "clientCredentials" in flows ? flows.clientCredentials : flows.authorizationCode;
+  const scopes = Object.entries(words);
   const callsWith = (scope: string) => calls.filter(({ security }) => security[0]?.token.includes(scope));
   return html`<section><h2 id="scopes">Scopes</h2>
 <div class="scroll"><table><thead><tr><th scope="col">Scope</th><th scope="col">What it allows</th><th scope="col">Calls</th></tr></thead>

@@ -33,6 +33,7 @@ import {
 } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { type EndSessions, endingsOf, type Which } from "../../sessions/end-sessions.ts";
+import { nameDevice } from "../../sessions/name-device.ts";
 import { type SessionFilter, type SessionLister, secondsOf } from "../../sessions/session-list.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
@@ -62,7 +63,7 @@ export const sessionsRoutes = (options: SessionsRoutesOptions): readonly Declare
 ];
 
 const TAG = "Sessions";
-const EXAMPLE = {
+export const EXAMPLE_SESSION = {
   sid: EXAMPLE_SID,
   user: { sub: "q0hZ0AVt8Vt7mGQf2bqfYk", username: "alice" },
   device: { name: "Firefox on Windows", type: "desktop", browser: "Firefox", os: "Windows" },
@@ -122,7 +123,7 @@ const LIST_ANSWERS = {
   200: {
     says: "A page of the sessions, the newest first.",
     schema: sessionListSchema,
-    example: { items: [EXAMPLE] },
+    example: { items: [EXAMPLE_SESSION] },
   },
 } as const;
 
@@ -185,7 +186,9 @@ const listOfUserRoute = (options: SessionsRoutesOptions) =>
     handle: async ({ path, query }) => pageOf(options, query, await subOf(options, path.user)),
   });
 
-const READ_ANSWERS = { 200: { says: "The session.", schema: sessionSchema, example: EXAMPLE } } as const;
+const READ_ANSWERS = {
+  200: { says: "The session.", schema: sessionSchema, example: EXAMPLE_SESSION },
+} as const;
 
 async function answerWith({ sessions }: SessionsRoutesOptions, id: string) {
   const body = await sessions.find(id);
@@ -233,8 +236,7 @@ const renameRoute = (options: SessionsRoutesOptions) =>
       const requireOver = await authorityOf(options.authority, caller);
       await options.storage.write(async (transaction) => {
         await requireOver(transaction, await ownerOf(transaction, path.sid));
-        const named = transaction.db.updateTable("oidc_sessions").set({ device_name: body.device.name });
-        await named.where("uid", "=", path.sid).execute();
+        await nameDevice(transaction, path, body.device.name);
       });
       return answerWith(options, path.sid);
     },

@@ -3,7 +3,7 @@ import { actorOf, type DeclaredRoute, declareEnding } from "@portcullis/http-api
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
-import { unknownUser } from "../../people/users.ts";
+import { type User, unknownUser } from "../../people/users.ts";
 import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import { keepAnAdministrator } from "../../roles/keep-an-administrator.ts";
@@ -82,14 +82,26 @@ async function deleteUser(options: DeletingUsersOptions, ending: Ending): Promis
 /** The row first: a sign-in that is under way finds nobody to open a session for. */
 async function remove(
   transaction: WriteTransaction,
-  { users, endBelow, forget }: DeletingUsersOptions,
+  parts: RemovingUsersOptions,
   { name, caller, note }: Ending,
   requireOver: RequireOver,
 ) {
+  const { users } = parts;
   if ((await users.search(transaction, name)) === undefined)
-    return { deleted: await deletedBefore(transaction, name) };
+    return { deleted: await deletedBefore(transaction, name), appended: undefined };
   const user = await users.findRow(transaction, name);
   await requireOver(transaction, user.id);
+  return removeUser(transaction, parts, { user, caller, note });
+}
+
+export type RemovingUsersOptions = Pick<DeletingUsersOptions, "users" | "endBelow" | "forget">;
+
+/** The user's row is locked, and whoever asks may do it. Throws `last_administrator`. */
+export async function removeUser(
+  transaction: WriteTransaction,
+  { users, endBelow, forget }: RemovingUsersOptions,
+  { user, caller, note }: Omit<Ending, "name"> & { readonly user: User },
+) {
   await keepAnAdministrator(transaction, user.id);
   await users.remove(transaction, user, actorOf(caller));
   for (const forgetUser of forget) await forgetUser(transaction, user.id);

@@ -4,8 +4,9 @@ import type { Authenticate, Caller, CallerRefusal } from "@portcullis/http-api";
 import type { Clock } from "@portcullis/protocol";
 import { decodeProtectedHeader, type JWK } from "jose";
 import type { LocalRevocations } from "../../revocations/index.ts";
+import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
 
-/** Who calls our own API: tokens of our own, for it as audience, checked as every verifier checks them. */
+/** Who calls an API of our own: tokens of our own, for it as audience, checked as every verifier checks them. */
 export function authenticateApi(options: {
   readonly issuer: string;
   readonly audience: string;
@@ -14,7 +15,7 @@ export function authenticateApi(options: {
   readonly local: LocalRevocations;
   /** Resolves once `local` counts what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
-  readonly isAdministrator: (subject: string) => Promise<boolean>;
+  readonly access: OwnApiAccess;
   readonly clock: Clock;
 }): Authenticate {
   const guard = createGuard({
@@ -24,6 +25,7 @@ export function authenticateApi(options: {
     revocations: options.local,
     clock: options.clock,
   });
+  const { audience } = options;
   return async (request, scope) => {
     await options.catchUp();
     // From the list of all: Node would silently take the first of two.
@@ -31,16 +33,16 @@ export function authenticateApi(options: {
     const decision = await guard.authenticate(authorization, { scopes: [scope] });
     if (decision.outcome !== "allow") return { refusal: decision };
     const caller = callerOf(decision.principal, authorization![0]!);
-    // At each call: whoever lost the role may do nothing more, whatever becomes of the token.
-    const mayCall = caller.subject === undefined || (await options.isAdministrator(caller.subject));
-    return mayCall ? { caller } : { refusal: notAnAdministrator(scope) };
+    // At each call: whoever may call no more may do nothing more, whatever becomes of the token.
+    const { clientId, subject: accountId } = caller;
+    const description = await ownApiRefusal(options.access, { clientId, accountId, audience });
+    return description === undefined ? { caller } : { refusal: mayNotCall(scope, description) };
   };
 }
 
 /** RFC 6750, section 3.1. */
-const notAnAdministrator = (scope: string): CallerRefusal => {
+const mayNotCall = (scope: string, description: string): CallerRefusal => {
   const error = "insufficient_scope";
-  const description = "The person for whom this app calls is not an administrator (any more).";
   const challenge = `Bearer error="${error}", error_description="${description}", scope="${scope}"`;
   return {
     status: 403,
@@ -52,9 +54,11 @@ const notAnAdministrator = (scope: string): CallerRefusal => {
 /** With the key of the token, which has just been verified: a stream that it opens ends with the key. */
 function callerOf(principal: Principal, authorization: string): Caller {
   const { clientId, expiresAt, claims } = principal;
+  const { auth_time: signedInAt } = claims;
   const { kid } = decodeProtectedHeader(authorization.split(" ").at(-1)!);
   const header = kid === undefined ? {} : { kid };
-  return { clientId, ...personIn(principal), expiresAt, claims, header };
+  const at = signedInAt === undefined ? {} : { signedInAt };
+  return { clientId, ...personIn(principal), ...at, expiresAt, claims, header };
 }
 
 /** A token of client credentials has no session, and the client as its subject (RFC 9068, section 2.2). */

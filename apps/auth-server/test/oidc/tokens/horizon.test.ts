@@ -169,6 +169,7 @@ describe("what verifiers would say of a token", () => {
       isClientEnabled: async () => true,
       ownApi: {
         apiResource: `${server.issuer}/api`,
+        accountResource: `${server.issuer}/account`,
         isAdministrator: async () => false,
         isFirstParty: async () => false,
       },

@@ -1,0 +1,465 @@
+/** What a person does with the own account through an app of the operator's own: `/account/v1`. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { exchange, PlainBrowser } from "@portcullis/testing/end-to-end";
+import {
+  assertRefused,
+  begin,
+  isEnd,
+  passPages,
+  refresh,
+  type SignedIn,
+  signIn,
+  token,
+  verdictOf,
+} from "../oidc/app.ts";
+import { ALICE, BOB, basicOf, type ServerUnderTest } from "../oidc/server-under-test.ts";
+import { LAPTOP, PHONE, signInOn } from "../sessions/session-api.ts";
+import {
+  ACCOUNT_APP,
+  type AccountAnswer,
+  type AccountCall,
+  callAccount,
+  forAccount,
+  signInToAccount,
+  startWithAccountApi,
+} from "./account-client.ts";
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startWithAccountApi(({ clients, issuer }) => {
+    const account = { [`${issuer}/account`]: ["account.read"] };
+    Object.assign(clients.find(({ clientId }) => clientId === "admin")!, {
+      firstParty: true,
+      resources: {
+        ...account,
+        [`${issuer}/api`]: ["users.write", "bans.write", "apps.write", "revocations.write"],
+      },
+    });
+  });
+  hashOfAlice = (await rowOf("alice")).password_hash;
+});
+after(() => server.stop());
+
+const rowOf = (username: string) =>
+  server.server.storage.read
+    .selectFrom("users")
+    .selectAll()
+    .where("username_key", "=", username)
+    .executeTakeFirstOrThrow();
+
+const setHash = (username: string, password_hash: string | null) =>
+  server.server.storage.write(({ db }) =>
+    db.updateTable("users").set({ password_hash }).where("username_key", "=", username).execute(),
+  );
+
+let alice: SignedIn;
+let hashOfAlice: string | null;
+beforeEach(async () => {
+  await server.server.storage.write(async ({ db }) => {
+    for (const table of [
+      "oidc_consents",
+      "oidc_grants",
+      "oidc_sessions",
+      "sign_in_attempts",
+      "bans",
+    ] as const)
+      await db.deleteFrom(table).execute();
+  });
+  await setHash("alice", hashOfAlice);
+  alice = await signInToAccount(server);
+});
+
+const call = (
+  by: Pick<SignedIn, "access_token">,
+  what: readonly [string, string],
+  calling: AccountCall = {},
+): Promise<AccountAnswer> => callAccount(server.issuer, by.access_token, what, calling);
+
+const refusalOf = ({ status, body }: AccountAnswer): unknown[] =>
+  [status, body.code, body.reason].filter(Boolean);
+
+describe("who may call", () => {
+  it("is an app of the operator's own that acts for a person: others get no token for this API", async () => {
+    const { clients } = server.server.oidc;
+    await server.server.storage.write(async (transaction) => {
+      const { clientId: _id, enabled: _enabled, ...app } = await clients.lock(transaction, ACCOUNT_APP);
+      const others = { ...app, clientId: "not-ours", origin: "api", firstParty: false } as const;
+      await clients.insert(transaction, others);
+    });
+    const parameters = { ...forAccount(server), client_id: "not-ours" };
+    const callback = await passPages(new PlainBrowser(), begin(server.issuer, parameters).url);
+    assert.equal(callback.searchParams.get("error"), "access_denied");
+
+    const resource = `${server.issuer}/account`;
+    const asked = { grant_type: "client_credentials", resource, scope: "account.read" };
+    assertRefused(await token(server.issuer, asked, { authorization: basicOf("admin") }), "invalid_scope");
+  });
+
+  it("is asked at every call: an app that is the operator's own no more is refused", async () => {
+    const own = async (firstParty: boolean) => {
+      const { clients } = server.server.oidc;
+      await server.server.storage.write(async (transaction) => {
+        const app = await clients.lock(transaction, ACCOUNT_APP);
+        await clients.update(transaction, ACCOUNT_APP, { ...app, firstParty });
+      });
+    };
+    await own(false);
+    assert.deepEqual(refusalOf(await call(alice, ["GET", ""])), [403, "insufficient_scope"]);
+    assertRefused(
+      await refresh(server.issuer, alice.refresh_token, { client_id: ACCOUNT_APP }),
+      "invalid_scope",
+    );
+    await own(true);
+    assert.equal((await call(alice, ["GET", ""])).status, 200);
+  });
+
+  it("needs a token for this API and the scope: that of another API is refused", async () => {
+    const web = await signIn(server);
+    assert.deepEqual(refusalOf(await call(web, ["GET", ""])), [401, "invalid_token"]);
+    const reader = await signInToAccount(server, { scope: "account.read" });
+    assert.equal((await call(reader, ["GET", "/sessions"])).status, 200);
+    assert.deepEqual(refusalOf(await call(reader, ["POST", "/sessions/end"], { body: { all: true } })), [
+      403,
+      "insufficient_scope",
+    ]);
+  });
+
+  it("ends with the session, a ban and a disabling, with the reason", async () => {
+    const { revoker } = server.server.revocations;
+    await revoker.revoke({
+      scope: "session",
+      key: alice.claims.sid,
+      mode: "kill",
+      reason: "kicked",
+      actor: "x",
+    });
+    assert.deepEqual(refusalOf(await call(alice, ["GET", ""])), [401, "invalid_token", "kicked"]);
+    for (const [path, body, reason, undo] of [
+      ["users/bob/disable", {}, "user_disabled", ["POST", "users/bob/enable"]],
+      ["users/bob/bans", { scope: "all", reason: "spam" }, "banned", undefined],
+    ] as const) {
+      const bob = await signInToAccount(server, { credentials: BOB });
+      assert.equal((await call(bob, ["GET", ""])).status, 200);
+      await administer("POST", path, body);
+      assert.deepEqual(refusalOf(await call(bob, ["GET", ""])), [401, "invalid_token", reason]);
+      if (undo !== undefined) await administer(undo[0], undo[1], {});
+    }
+  });
+});
+
+async function administer(method: string, path: string, body?: object) {
+  const scope = "users.write bans.write apps.write";
+  const asked = { grant_type: "client_credentials", resource: `${server.issuer}/api`, scope };
+  const { access_token } = JSON.parse(
+    (await token(server.issuer, asked, { authorization: basicOf("admin") })).body,
+  );
+  const answer = await exchange(`${server.issuer}/api/v1/${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: {
+      authorization: `Bearer ${access_token}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+  });
+  assert.ok(answer.status < 300, answer.body);
+  return JSON.parse(answer.body);
+}
+
+describe("the account", () => {
+  it("is shown without what the operator keeps of it", async () => {
+    const { body, headers } = await call(alice, ["GET", ""]);
+    assert.deepEqual([body.sub, body.username, body.name], [alice.claims.sub, "alice", "Alice Example"]);
+    assert.equal("attributes" in body || "status" in body, false);
+    assert.match(String(headers.etag), /^"\d+"$/);
+  });
+
+  it("is changed in name, picture and language, and in nothing by which it is found", async () => {
+    const { headers } = await call(alice, ["GET", ""]);
+    const body = { name: "Alice Young", locale: "fr" };
+    const changed = await call(alice, ["PATCH", ""], { body, headers: { "if-match": String(headers.etag) } });
+    assert.deepEqual([changed.status, changed.body.name, changed.body.locale], [200, "Alice Young", "fr"]);
+    assert.equal(changed.body.email, "alice@example.com");
+    const stale = { body, headers: { "if-match": String(headers.etag) } };
+    assert.deepEqual(refusalOf(await call(alice, ["PATCH", ""], stale)), [412, "precondition_failed"]);
+    for (const field of ["username", "email", "emailVerified", "attributes", "mustChangePassword"]) {
+      const answer = await call(alice, ["PATCH", ""], { body: { [field]: null } });
+      assert.deepEqual([answer.status, answer.body.problems[0].field], [400, field]);
+    }
+    await call(alice, ["PATCH", ""], { body: { name: "Alice Example", locale: null } });
+  });
+});
+
+describe("sessions", () => {
+  it("are one's own, with device and address, and the one of the call is marked", async () => {
+    await signInOn(server, PHONE);
+    await signIn(server, { credentials: BOB });
+    const { body } = await call(alice, ["GET", "/sessions?total=true"]);
+    assert.equal(body.total, 2);
+    const mine = body.items.find(({ current }: { current: boolean }) => current);
+    assert.deepEqual(
+      [mine.sid, mine.device.name, mine.address, mine.active],
+      [alice.claims.sid, "Firefox on Windows", "127.0.0.1", true],
+    );
+    assert.equal("user" in mine, false);
+    assert.equal((await call(alice, ["GET", `/sessions/${mine.sid}`])).body.sid, mine.sid);
+  });
+
+  it("of somebody else are none: not to be read, named or ended", async () => {
+    const bob = await signIn(server, { credentials: BOB });
+    const path = `/sessions/${bob.claims.sid}`;
+    const name = { body: { device: { name: "Mine now" } } };
+    for (const [method, calling] of [
+      ["GET", {}],
+      ["PATCH", name],
+      ["DELETE", {}],
+    ] as const)
+      assert.deepEqual(refusalOf(await call(alice, [method, path], calling)), [404, "unknown_session"]);
+    assert.deepEqual(refusalOf(await call(alice, ["DELETE", `${path}?dryRun=true`])), [
+      404,
+      "unknown_session",
+    ]);
+    assert.equal(verdictOf(server, bob.access_token), "allow");
+    const row = await server.server.storage.read
+      .selectFrom("oidc_sessions")
+      .select("device_name")
+      .where("uid", "=", bob.claims.sid)
+      .executeTakeFirstOrThrow();
+    assert.equal(row.device_name, null);
+  });
+
+  it("get a name, and lose it", async () => {
+    const path = `/sessions/${alice.claims.sid}`;
+    const named = await call(alice, ["PATCH", path], { body: { device: { name: "Work laptop" } } });
+    assert.deepEqual([named.status, named.body.device.name], [200, "Work laptop"]);
+    const unnamed = await call(alice, ["PATCH", path], { body: { device: { name: null } } });
+    assert.equal(unnamed.body.device.name, "Firefox on Windows");
+  });
+
+  it("end one by one: another as kicked, the own as logged out", async () => {
+    const phone = await signInOn(server, PHONE);
+    const { status, body } = await call(alice, ["DELETE", `/sessions/${phone.claims.sid}`]);
+    assert.deepEqual([status, body.changed, body.receipt.state], [200, true, "enforced"]);
+    assert.equal(verdictOf(server, phone.access_token), "kicked");
+    assert.equal((await call(alice, ["DELETE", `/sessions/${phone.claims.sid}`])).body.changed, false);
+    assert.equal((await call(alice, ["DELETE", `/sessions/${alice.claims.sid}`])).status, 200);
+    assert.equal(verdictOf(server, alice.access_token), "logged_out");
+  });
+
+  it("end all but this one, by type of device, and all", async () => {
+    const [phone, laptop] = [await signInOn(server, PHONE), await signInOn(server, LAPTOP)];
+    const bob = await signIn(server, { credentials: BOB });
+    const end = (body: object, query = "") => call(alice, ["POST", `/sessions/end${query}`], { body });
+    assert.deepEqual((await end({ others: true }, "?dryRun=true")).body.ends.sessions, 2);
+    assert.equal((await end({ deviceType: "mobile" })).body.ended, 1);
+    assert.deepEqual(
+      [phone, laptop].map((one) => verdictOf(server, one.access_token)),
+      ["kicked", "allow"],
+    );
+    assert.equal((await end({ others: true })).body.ended, 1);
+    assert.deepEqual(
+      [laptop, alice].map((one) => verdictOf(server, one.access_token)),
+      ["kicked", "allow"],
+    );
+    assert.equal("receipt" in (await end({ others: true })).body, false);
+    assert.equal((await end({ others: true, all: true })).status, 400);
+    assert.equal((await end({ all: true })).body.ended, 1);
+    assert.equal(verdictOf(server, alice.access_token), "logged_out");
+    assert.equal(verdictOf(server, bob.access_token), "allow");
+  });
+});
+
+describe("apps with access", () => {
+  it("are listed, and lose it, and nothing else does", async () => {
+    const web = await signIn(server, { browser: alice.browser });
+    const { body } = await call(alice, ["GET", "/consents"]);
+    assert.deepEqual(
+      body.items.map((one: { clientId: string; firstParty: boolean }) => [one.clientId, one.firstParty]),
+      [
+        [ACCOUNT_APP, true],
+        ["web", false],
+      ],
+    );
+    assert.equal((await call(alice, ["DELETE", "/consents/web?dryRun=true"])).body.ends.apps, 1);
+    assert.equal(verdictOf(server, web.access_token), "allow");
+    const withdrawn = await call(alice, ["DELETE", "/consents/web"]);
+    assert.deepEqual([withdrawn.status, withdrawn.body.receipt.state], [200, "enforced"]);
+    assert.equal(verdictOf(server, web.access_token), "consent_withdrawn");
+    assert.deepEqual(refusalOf(await call(alice, ["DELETE", "/consents/web"])), [404, "unknown_consent"]);
+    assert.equal((await call(alice, ["DELETE", `/consents/${ACCOUNT_APP}`])).status, 200);
+    assert.equal(verdictOf(server, alice.access_token), "logged_out");
+  });
+});
+
+describe("known devices", () => {
+  it("are one's own, and are forgotten one by one", async () => {
+    await signIn(server, { credentials: BOB });
+    const { body } = await call(alice, ["GET", "/devices"]);
+    assert.ok(body.items.length > 0);
+    const { id } = body.items[0];
+    const bob = await signInToAccount(server, { credentials: BOB });
+    assert.deepEqual(refusalOf(await call(bob, ["DELETE", `/devices/${id}`])), [404, "unknown_device"]);
+    assert.equal((await call(alice, ["DELETE", `/devices/${id}`])).status, 200);
+    const left = (await call(alice, ["GET", "/devices"])).body.items;
+    assert.equal(left.length, body.items.length - 1);
+    assert.deepEqual(refusalOf(await call(alice, ["DELETE", `/devices/${id}`])), [404, "unknown_device"]);
+    assert.equal(verdictOf(server, alice.access_token), "allow");
+  });
+});
+
+const NEW_PASSWORD = "a brand new battery staple";
+const change = (by: SignedIn, currentPassword: string, newPassword: string, query = "") =>
+  call(by, ["POST", `/password${query}`], { body: { currentPassword, newPassword } });
+
+describe("a fresh sign-in", () => {
+  it("is asked for by what cannot be undone: the app gets one by max_age, and goes on", async () => {
+    // Clocks may differ by some seconds, in favour of whoever has just signed in.
+    server.advance(320_000);
+    const old = await refreshed(alice);
+    for (const what of [
+      ["POST", "/password"],
+      ["DELETE", ""],
+      ["DELETE", "?dryRun=true"],
+    ] as const) {
+      const { status, body, headers } = await call(old, what);
+      assert.deepEqual([status, body.code], [401, "insufficient_user_authentication"]);
+      assert.match(
+        String(headers["www-authenticate"]),
+        /error="insufficient_user_authentication".*max_age="300"/,
+      );
+    }
+    assert.equal((await call(old, ["GET", "/sessions"])).status, 200);
+    const parameters = { ...forAccount(server), max_age: "300" };
+    const again = await signIn(server, { browser: alice.browser, parameters });
+    assert.equal(again.claims.sid, alice.claims.sid);
+    const tried = await change(again, ALICE.password, NEW_PASSWORD, "?dryRun=true");
+    assert.equal(tried.status, 200, JSON.stringify(tried.body));
+  });
+});
+
+async function refreshed({ refresh_token, ...rest }: SignedIn): Promise<SignedIn> {
+  const answer = await refresh(server.issuer, refresh_token, { client_id: ACCOUNT_APP });
+  return { ...rest, ...JSON.parse(answer.body) };
+}
+
+describe("the password", () => {
+  it("is changed: all other sessions end with password_changed, this one lives on", async () => {
+    const [phone, bob] = [await signInOn(server, PHONE), await signIn(server, { credentials: BOB })];
+    const tried = await change(alice, ALICE.password, NEW_PASSWORD, "?dryRun=true");
+    assert.deepEqual([tried.status, tried.body.ends.sessions], [200, 1]);
+    assert.equal(verdictOf(server, phone.access_token), "allow");
+    const changed = await change(alice, ALICE.password, NEW_PASSWORD);
+    assert.deepEqual([changed.status, changed.body.ended, changed.body.receipt.state], [200, 1, "enforced"]);
+    assert.equal(verdictOf(server, phone.access_token), "password_changed");
+    assertRefused(await refresh(server.issuer, phone.refresh_token), "invalid_grant");
+    assert.deepEqual(
+      [alice, bob].map((one) => verdictOf(server, one.access_token)),
+      ["allow", "allow"],
+    );
+    await refreshed(alice);
+    await signInToAccount(server, { credentials: { ...ALICE, password: NEW_PASSWORD } });
+    const page = await new PlainBrowser().open(begin(server.issuer).url, isEnd);
+    const refused = await new PlainBrowser().submit(page, page.forms[0]!, { fill: ALICE });
+    assert.ok(refused.status >= 400, "the old one is none any more");
+  });
+
+  it("is not changed by whoever does not know it, is none, or is the same", async () => {
+    const wrong = await change(alice, "not my password", NEW_PASSWORD);
+    assert.deepEqual(refusalOf(wrong), [422, "wrong_password"]);
+    assert.deepEqual(refusalOf(await change(alice, ALICE.password, ALICE.password)), [
+      422,
+      "password_not_new",
+    ]);
+    const short = await change(alice, ALICE.password, "short");
+    assert.deepEqual([short.status, short.body.problems[0].field], [400, "newPassword"]);
+    await setHash("alice", null);
+    assert.deepEqual(refusalOf(await change(alice, ALICE.password, NEW_PASSWORD)), [409, "no_password"]);
+  });
+
+  it("is guessed no faster than at a sign-in, by calls in parallel and by dry runs neither, and keeps nobody out", async () => {
+    const guess = (at: number) =>
+      change(alice, `wrong ${at}`, NEW_PASSWORD, at % 2 === 0 ? "?dryRun=true" : "");
+    // Five are free; then 1 s, 2 s, 4 s and so on, up to a minute.
+    for (let failures = 1; failures <= 12; failures++) {
+      assert.deepEqual(refusalOf(await guess(failures)), [422, "wrong_password"], `${failures}`);
+      if (failures < 12) server.advance(failures <= 5 ? 0 : 1000 * 2 ** (failures - 6));
+    }
+    for (const waiting of await Promise.all([
+      guess(13),
+      guess(14),
+      change(alice, ALICE.password, NEW_PASSWORD),
+    ])) {
+      assert.deepEqual(refusalOf(waiting), [429, "too_many_guesses"]);
+      const seconds = Number(waiting.headers["retry-after"]);
+      assert.ok(seconds > 1 && seconds <= 60, `${seconds}`);
+    }
+    await signInToAccount(server);
+    server.advance(61_000);
+    assert.equal((await change(alice, ALICE.password, NEW_PASSWORD)).status, 200);
+  });
+
+  it("is changed once by two calls at once: the other has the wrong one", async () => {
+    const answers = await Promise.all(
+      [1, 2].map((at) => change(alice, ALICE.password, `${NEW_PASSWORD} ${at}`)),
+    );
+    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 422]);
+  });
+});
+
+describe("deletion", () => {
+  it("ends all that the person has, for good, and nobody else's", async () => {
+    const credentials = { username: "carol", password: "a password of carol" };
+    await administer("POST", "users", { ...credentials, name: "Carol" });
+    const phone = await signInOn(server, PHONE, { credentials });
+    const carol = await signInToAccount(server, { credentials });
+    const tried = await call(carol, ["DELETE", "?dryRun=true"]);
+    assert.deepEqual([tried.body.ends.users, tried.body.ends.sessions], [1, 2]);
+    assert.equal((await call(carol, ["GET", ""])).status, 200);
+    const deleted = await call(carol, ["DELETE", ""]);
+    assert.deepEqual(
+      [deleted.status, deleted.body.status, deleted.body.receipt?.state],
+      [200, "deleted", "enforced"],
+      JSON.stringify(deleted.body),
+    );
+    for (const one of [phone, carol]) assert.equal(verdictOf(server, one.access_token), "account_deleted");
+    assert.deepEqual(refusalOf(await call(carol, ["GET", ""])), [401, "invalid_token", "account_deleted"]);
+    assertRefused(await refresh(server.issuer, phone.refresh_token), "invalid_grant");
+    assert.equal(verdictOf(server, alice.access_token), "allow");
+  });
+
+  it("is not for the last administrator", async () => {
+    const { sub } = alice.claims;
+    await server.server.storage.write(async ({ db }) => {
+      await db
+        .insertInto("user_roles")
+        .values({ user_id: sub, role: "administrator", given_at: 1, given_by: null })
+        .execute();
+    });
+    for (const query of ["?dryRun=true", ""])
+      assert.deepEqual(refusalOf(await call(alice, ["DELETE", query])), [409, "last_administrator"]);
+    await server.server.storage.write(async ({ db }) => {
+      await db.deleteFrom("user_roles").where("user_id", "=", sub).execute();
+    });
+  });
+});
+
+describe("a browser of another origin", () => {
+  it("may call with a token, and never with a cookie", async () => {
+    const preflight = await exchange(`${server.issuer}/account/v1/sessions/end`, {
+      method: "OPTIONS",
+      headers: { origin: "https://shop.example", "access-control-request-method": "POST" },
+    });
+    assert.equal(preflight.status, 204);
+    assert.match(String(preflight.headers["access-control-allow-headers"]), /Authorization/);
+    for (const path of ["", "/nothing"]) {
+      const answer = await exchange(`${server.issuer}/account/v1${path}`, {
+        headers: { origin: "https://shop.example" },
+      });
+      assert.equal(answer.headers["access-control-allow-origin"], "*");
+      assert.equal(answer.headers["access-control-allow-credentials"], undefined);
+      assert.match(String(answer.headers["access-control-expose-headers"]), /WWW-Authenticate/);
+    }
+    const byCookie = await alice.browser.request(`${server.issuer}/account/v1`, {});
+    assert.equal(byCookie.status, 401);
+  });
+});
