@@ -15,6 +15,7 @@ import {
   until,
 } from "@portcullis/testing/end-to-end";
 import { freePortBlock } from "@portcullis/testing/ports";
+import { startPostgres } from "@portcullis/testing/servers";
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;
@@ -37,50 +38,64 @@ async function blocksOf(page: string): Promise<ReadonlyMap<string, readonly stri
   return blocks;
 }
 
-async function untilLine(process: ServerProcess, isThere: (line: string) => boolean): Promise<void> {
-  for await (const line of createInterface({ input: process.child.stdout! })) if (isThere(line)) return;
+async function untilLine(process: ServerProcess, isThere: (line: string) => boolean): Promise<string> {
+  for await (const line of createInterface({ input: process.child.stdout! })) if (isThere(line)) return line;
   throw new Error(`ended before it was ready:\n${process.errors()}`);
 }
 
-test("the guide to the first service works as it is written, but for its ports", async () => {
+/** `npm` waits for the program that it runs; killed before that, it would leave it behind. */
+const STOPPING_MS = 60_000;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What lines of a guide print, in the checkout. */
+async function bash(script: string, env: Environment = process.env): Promise<string> {
+  return (await run("bash", ["-euo", "pipefail", "-c", script], { cwd: root, env })).stdout;
+}
+
+const secretsIn = (printed: string): string[] =>
+  [...printed.matchAll(/^Its secret, .*:\n(\S+)$/gm)].map(([, secret]) => secret!);
+
+test("the guide to the first service works as it is written, but for its ports", async (t) => {
   const [data, folder, portBase] = [await newFolder(), await newFolder(), await freePortBlock(13)];
   const here = (text: string): string =>
     text.replaceAll(":8400", `:${portBase}`).replaceAll("8500", String(portBase + 5));
   const blocks = await blocksOf("docs/guides/first-service.md");
-  const launch = () =>
-    startProcess(nodeCommand("tools/start.ts", "--json", "--data", data, "--port-base", String(portBase)), {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-  const first = launch();
-  await untilLine(first, (line) => line.startsWith("{"));
-  await first.stop();
-
-  const file = join(data, "config", "auth-server.json");
-  const configuration = JSON.parse(await readFile(file, "utf8"));
-  for (const part of ["resources", "clients"]) {
-    configuration[part].push(...blocks.get(part)!.map((block) => JSON.parse(here(block))));
-  }
-  await writeFile(file, JSON.stringify(configuration));
-  const second = launch();
-  await untilLine(second, (line) => line.startsWith("{"));
+  const portcullis = startProcess(
+    nodeCommand("tools/start.ts", "--json", "--data", data, "--port-base", String(portBase)),
+    { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  t.after(() => portcullis.stop(STOPPING_MS));
+  const { issuer, clients } = JSON.parse(await untilLine(portcullis, (line) => line.startsWith("{")));
+  const env = {
+    ...process.env,
+    PORTCULLIS_ISSUER: issuer,
+    PORTCULLIS_CLIENT_ID: clients.admin.clientId,
+    PORTCULLIS_CLIENT_SECRET: clients.admin.clientSecret,
+  };
+  const [serviceSecret, readerSecret] = secretsIn(await bash(here(blocks.get("create")![0]!), env));
+  const secrets = { NOTES_SERVICE_SECRET: serviceSecret, NOTES_READER_SECRET: readerSecret };
 
   // What `npm install` of the packed packages does is tried by packed-packages.test.ts.
   await symlink(join(root, "node_modules"), join(folder, "node_modules"));
   await writeFile(join(folder, "notes.mjs"), here(blocks.get("notes.mjs")![0]!));
   const service = startProcess([process.execPath, join(folder, "notes.mjs")], {
     cwd: folder,
+    env: { ...process.env, ...secrets },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  t.after(() => service.stop());
   await untilLine(service, (line) => line.startsWith("Notes: "));
   const script = here(blocks.get("call")![0]!).trimEnd().split("\n").join("\necho ----\n");
-  const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script]);
+  const stdout = await bash(script, { ...process.env, ...secrets });
   const [, called, revoked, refused] = stdout.split("----\n");
   assert.match(called!, /^HTTP\/1\.1 200 .*"for":"notes-reader"/s);
   assert.match(revoked!, /portcullis-receipt: [^\n]*state=enforced/);
   assert.match(refused!, /^HTTP\/1\.1 401 .*"reason":"revoked"/s);
-  await service.stop();
-  await second.stop();
+
+  const others = await blocksOf("docs/guides/other-clients.md");
+  const made = await bash(others.get("create")![0]!, env);
+  assert.match(made, /^Created: https:\/\/orders\.example\.\nCreated: shop\.\nIts secret/);
 });
 
 /** A certificate for the names of the guide, signed by itself. */
@@ -214,6 +229,24 @@ async function throughPages(
   return isBack(page.url) ? await (await fetch(page.url)).text() : page.body;
 }
 
+/** Runs the line of a guide that signs in, and is the person at the browser. */
+async function logIn(line: string, env: Environment, account: Record<string, string>): Promise<void> {
+  const login = startProcess(["bash", "-euc", `exec ${line}`], {
+    cwd: root,
+    env: env as NodeJS.ProcessEnv,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const address = await addressOf(login);
+  assert.match(await throughPages(new PlainBrowser(), address, account), /You are signed in/);
+  await login.exited;
+}
+
+const addressOf = (program: ServerProcess): Promise<string> =>
+  until(async () => /^ {2}(http\S+)$/m.exec(program.errors())?.[1], {
+    what: "the address to sign in at",
+    withinMs: 60_000,
+  });
+
 for (const way of ["the link in the log", "the environment"] as const) {
   test(`the guide to the first administrator works as it is written, by ${way}`, async () => {
     const [folder, port] = [await newFolder(), await freePortBlock(2)];
@@ -247,20 +280,87 @@ for (const way of ["the link in the log", "the environment"] as const) {
     } else assert.equal(link, undefined);
 
     const env = { ...process.env, XDG_CONFIG_HOME: folder };
-    const login = startProcess(["bash", "-euc", `exec ${here(blocks.get("login")![0]!)}`], {
-      cwd: root,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const address = await until(async () => /^ {2}(http\S+)$/m.exec(login.errors())?.[1], {
-      what: "the address to sign in at",
-      withinMs: 60_000,
-    });
-    assert.match(await throughPages(new PlainBrowser(), address, account), /You are signed in/);
-    await login.exited;
-    const { stdout } = await run("bash", ["-euc", here(blocks.get("use")![0]!)], { cwd: root, env });
+    await logIn(here(blocks.get("login")![0]!), env, account);
+    const stdout = await bash(here(blocks.get("use")![0]!), env);
     assert.match(stdout, /^root \(\S+\), administrator, at http/);
     assert.match(stdout, /^Signed out at /m);
     await server.stop();
   });
 }
+
+test("an employee who left is banned and then ended everywhere as the guide has it, on PostgreSQL", async (t) => {
+  const [folder, port] = [await newFolder(), await freePortBlock(3)];
+  const postgres = await startPostgres({ fsync: false });
+  const started: ServerProcess[] = [];
+  t.after(async () => {
+    for (const process of started.toReversed()) await process.stop(STOPPING_MS);
+    await postgres.stop();
+  });
+  const database = await postgres.createDatabase();
+  const blocks = await blocksOf("docs/guides/an-employee-left.md");
+  const here = (name: string): string =>
+    blocks
+      .get(name)![0]!
+      .replaceAll(/postgres:[^"]*/g, database)
+      .replaceAll(/\b8400\b/g, String(port))
+      .replaceAll(/\b8410\b/g, String(port + 1))
+      .replaceAll(/\b8500\b/g, String(port + 2))
+      .replaceAll("./", `${folder}/`)
+      .replaceAll("--config ", `--config ${folder}/`)
+      .replaceAll("--password-file ", `--password-file ${folder}/`)
+      .replaceAll("cat token", `cat ${folder}/token`);
+  const [administrator, alice] = [
+    { username: "root", password: "correct horse battery" },
+    { username: "alice", password: "another horse battery" },
+  ];
+  await writeFile(join(folder, "admin-password"), administrator.password);
+  await writeFile(join(folder, "alice-password"), alice.password);
+  for (const file of ["auth-server.yaml", "notes.mjs", "sign-in.mjs"])
+    await writeFile(join(folder, file), here(file));
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+
+  // Without npm: whoever kills it leaves its program behind.
+  const main = nodeCommand("apps/auth-server/src/main.ts").join(" ");
+  const start = here("start").replace("npm run auth-server --", `exec ${main}`);
+  const server = startProcess(["bash", "-euc", start], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(server);
+  const isReady = () => (server.errors().includes('"event":"ready"') ? true : undefined);
+  await until(async () => isReady(), { what: "the server to be ready", withinMs: 60_000 });
+  assert.match(server.errors(), /"event":"administrator_made"/);
+  const env = { ...process.env, XDG_CONFIG_HOME: folder };
+  const guided = (name: string) => bash(here(name), env);
+  await logIn(here("login"), env, administrator);
+  const [secret] = secretsIn(await guided("api"));
+  assert.match(await guided("people"), /^Created: notes-cli\.\nCreated: alice\.\n/);
+
+  const service = startProcess([process.execPath, join(folder, "notes.mjs")], {
+    cwd: folder,
+    env: { ...process.env, NOTES_SECRET: secret },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(service);
+  await untilLine(service, (line) => line.startsWith("Notes: "));
+  const app = startProcess(["bash", "-euc", here("sign-in")], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(app);
+  const page = await throughPages(new PlainBrowser(), await addressOf(app), alice);
+  assert.match(page, /You are signed in/);
+  await app.exited;
+  assert.match(await guided("call"), /^HTTP\/1\.1 200 /);
+
+  assert.match(await guided("ban"), /Enforced by 1 of 1 verifier/i);
+  assert.match(await guided("call"), /^HTTP\/1\.1 401 .*"reason":"banned"/s);
+  const before = await guided("before");
+  assert.match(before, /^\w+ +.*alice/m);
+  assert.match(before, /^Nothing was changed\. It would end at most 1 session /m);
+  assert.match(await guided("disable"), /^Disabled: alice .*enforced by 1 of 1 verifier/is);
+  const after = await guided("after");
+  assert.match(after, /^status +disabled$/m);
+  assert.match(after, /left the company/);
+  assert.match(after, /notes-1/);
+});
