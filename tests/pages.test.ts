@@ -10,21 +10,32 @@ import {
   keepScreenshot,
   launchChromium,
   RelyingParty,
+  reconfigureIssuer,
   type SignIn,
   type Stack,
   signInThroughPages,
   startStack,
   VIEWPORTS,
+  webClientOf,
 } from "@portcullis/testing/end-to-end";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
 let stack: Stack;
 let chromium: Browser;
 let party: RelyingParty;
+/** An app that can do without the e-mail address and without changing anything. */
+let granular: RelyingParty;
 
 before(async () => {
   [stack, chromium] = await Promise.all([startStack(), launchChromium()]);
+  await reconfigureIssuer(stack, ({ clients }) => {
+    const web = clients.find(({ clientId }) => clientId === stack.info.clients.web.clientId)!;
+    const optionalScopes = ["email", "orders.write"];
+    clients.push({ ...structuredClone(web), clientId: "granular", name: "Order helper", optionalScopes });
+  });
   party = await RelyingParty.discover(stack.info);
+  const client = { ...webClientOf(stack.info), clientId: "granular" };
+  granular = await RelyingParty.discover(stack.info, client);
 });
 after(() => Promise.all([stack.stop(), chromium.close()]));
 
@@ -52,6 +63,13 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     await fillLogin(page, stack.info.demo);
     await page.getByRole("heading", { name: "Choose a device to sign out" }).waitFor();
     await limitSessions(null);
+    return page;
+  },
+  "consent-granular": async (context) => {
+    const scope = "openid profile email orders.read orders.write";
+    const page = await open(context, (await granular.begin({ scope, prompt: "login consent" })).url.href);
+    await fillLogin(page, stack.info.demo);
+    await page.getByRole("checkbox").first().waitFor();
     return page;
   },
   account: async (context) => {
@@ -101,6 +119,34 @@ for (const [size, viewport] of Object.entries(VIEWPORTS)) {
     }
   });
 }
+
+describe("the consent page of an app that can do without some of it", () => {
+  it("is answered by keyboard, and what was unticked is told on the account page", async () => {
+    const context = await chromium.newContext({ javaScriptEnabled: false });
+    const page = await WAYS["consent-granular"]!(context);
+    const email = page.getByRole("checkbox", { name: "See your e-mail address" });
+    assert.equal(await email.isChecked(), true);
+    await email.focus();
+    await page.keyboard.press("Space");
+    assert.equal(await email.isChecked(), false);
+    const length = page.getByRole("group", { name: "For how long?" });
+    await length.getByRole("radio", { name: "Until I remove it" }).focus();
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await length.getByRole("radio", { name: "30 days" }).isChecked(), true);
+    const arrival = arrivalAt(page, (url) => url.searchParams.has("code"));
+    await page.getByRole("button", { name: "Allow" }).click();
+    await arrival;
+    const account = await open(context, `${stack.info.issuer}/account`);
+    const row = account.getByRole("listitem").filter({ hasText: "Order helper" }).first();
+    assert.match((await row.textContent())!, /until \d{4}-\d{2}-\d{2}/);
+    await row.getByText("What it may do").click();
+    await row.getByText("You did not allow:").waitFor();
+    assert.match((await row.textContent())!, /You did not allow:\s*See your e-mail address/);
+    await keepScreenshot(account, "account-granular");
+    await assertPageIsSound(account);
+    await context.close();
+  });
+});
 
 describe("the pages", () => {
   it("load nothing from other hosts and complain of nothing", async () => {

@@ -310,6 +310,8 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
     users: people.users,
     apis: parts.apis,
     grants: oidc.grants,
+    consents: oidc.consents,
+    clock: parts.clock,
     forms: oidc.forms,
     notices,
     async isSignedIn(exchange: Parameters<BrowserSessions["find"]>[0]) {
@@ -363,6 +365,7 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     users: people.users,
     sessions: oidc.sessions,
     appAccess: appAccessOf(parts),
+    apis: parts.apis,
     clients: oidc.clients,
     endings: oidc.endings,
     revoker: revocations.revoker,
@@ -370,8 +373,8 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
   };
 }
 
-const appAccessOf = ({ oidc: { consents, grants }, storage, endBelow }: Mounted) =>
-  createAppAccess({ consents, grants, storage, endBelow });
+const appAccessOf = ({ oidc: { consents, grants }, apis, storage, endBelow }: Mounted) =>
+  createAppAccess({ consents, grants, apis, storage, endBelow });
 
 export const offerOf =
   (ring: KeyRing): OfferAlgorithm =>

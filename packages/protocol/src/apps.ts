@@ -81,6 +81,13 @@ export const appSettingsSchema = z.strictObject({
   defaultApi: identifier
     .optional()
     .describe("One of its `apis`. A request without `resource` gets a token for it."),
+  optionalScopes: z
+    .array(scope)
+    .max(100)
+    .default([])
+    .describe(
+      "Scopes and permissions that the app can do without. A user may untick them on the consent page, and the app then gets the rest.",
+    ),
   firstParty: z.boolean().default(false).describe("The operator's own app: users are not asked for consent."),
   introspectsAnyToken: z
     .boolean()

@@ -3,6 +3,10 @@ import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 
+const scopes = z.array(z.string()).describe("Of the ID token and userinfo.");
+const claims = z.array(z.string());
+const apis = z.record(z.string(), z.array(z.string())).describe("Identifier of an API to its permissions.");
+
 export const consentSchema = z.object({
   clientId: z.string(),
   name: z.string().describe("Of the app, as it is or was called."),
@@ -15,9 +19,17 @@ export const consentSchema = z.object({
     .datetime()
     .optional()
     .describe("When it ends by itself. Absent: it stands until it is withdrawn."),
-  scopes: z.array(z.string()).describe("Of the ID token and userinfo."),
-  claims: z.array(z.string()),
-  apis: z.record(z.string(), z.array(z.string())).describe("Identifier of an API to its permissions."),
+  remembered: z
+    .boolean()
+    .describe(
+      "False: nobody was asked, or it was allowed for one time. It has access while that sign-in lasts.",
+    ),
+  scopes,
+  claims,
+  apis,
+  declined: z
+    .object({ scopes, claims, apis })
+    .describe("What the app can do without, and the user has unticked. The app is not given it."),
 });
 export type Consent = z.infer<typeof consentSchema>;
 

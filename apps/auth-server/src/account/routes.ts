@@ -1,8 +1,9 @@
 import { formatReceiptHeader, hasCode, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Apis } from "../apis/apis.ts";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { Clients } from "../apps/clients.ts";
-import type { AppAccess, Endings, SessionStore } from "../oidc/index.ts";
+import { type AppAccess, type Endings, type SessionStore, wordsOf } from "../oidc/index.ts";
 import { accountPage } from "../pages/account-page.ts";
 import { chooseSessionPage } from "../pages/choose-session-page.ts";
 import { pagesError } from "../pages/errors.ts";
@@ -47,6 +48,7 @@ export interface AccountOptions {
   readonly users: Users;
   readonly sessions: SessionStore;
   readonly appAccess: AppAccess;
+  readonly apis: Pick<Apis, "named">;
   readonly clients: Clients;
   readonly endings: Endings;
   readonly revoker: Revoker;
@@ -270,15 +272,24 @@ async function showAccount(
 }
 
 /** What the user has allowed, and what else has access at the moment: apps of the operator's own ask for nothing. */
-async function appsOf({ appAccess, clients }: AccountOptions, accountId: string) {
+async function appsOf({ appAccess, clients, apis }: AccountOptions, accountId: string) {
   const all = await appAccess.of(accountId);
   const names = await clients.namesOf(all.map(({ clientId }) => clientId));
   const found = await Promise.all(
-    all.map(async ({ clientId, since }) => ({ clientId, since, client: await clients.find(clientId) })),
+    all.map(async (access) => ({ access, client: await clients.find(access.clientId) })),
   );
-  return found.map(({ client, clientId, since }) => ({
+  const identifiers = all.flatMap(({ allowed, declined }) => [
+    ...Object.keys(allowed.resources),
+    ...Object.keys(declined.resources),
+  ]);
+  const known = await apis.named([...new Set(identifiers)]);
+  return found.map(({ client, access: { clientId, since, until, isRemembered, allowed, declined } }) => ({
     clientId,
     since,
+    until,
+    isRemembered,
+    allowed: wordsOf(allowed, known),
+    declined: wordsOf(declined, known),
     // An app that is switched off or deleted can do nothing, and what it was allowed can be withdrawn all the same.
     name: names.get(clientId) ?? clientId,
     isFirstParty: client?.[FIRST_PARTY] === true,

@@ -37,6 +37,10 @@ export interface Api extends ApiSettings {
   /** Seconds; undefined of the built-in one. */
   readonly createdAt: number | undefined;
   readonly changedAt: number | undefined;
+  /** 0, and one more each time that the identifier is given again after a deletion. */
+  readonly edition: number;
+  /** The revision that each permission came with; of those from the beginning none. Removed and added again, it is another one. */
+  readonly permissionEditions: Readonly<Record<string, number>>;
 }
 
 export interface ApiFilter {
@@ -157,7 +161,16 @@ export class Apis {
   /** Whether it is new: one that is there is left as it is. */
   async insert({ db }: WriteTransaction, api: NewApi): Promise<boolean> {
     const now = wholeSeconds(this.#clock);
-    const row = { ...columnsOf(api), identifier: api.identifier, origin: api.origin, disabled_at: null };
+    const { identifier, origin } = api;
+    const edition = await nextEdition(db, identifier);
+    const row = {
+      ...columnsOf(api),
+      identifier,
+      origin,
+      disabled_at: null,
+      edition,
+      permission_editions: "{}",
+    };
     const inserted = await db
       .insertInto("apis")
       .values({ ...row, revision: 1, created_at: now, changed_at: now })
@@ -168,15 +181,19 @@ export class Apis {
     return inserted !== undefined;
   }
 
-  async update({ db }: WriteTransaction, identifier: string, settings: ApiSettings): Promise<void> {
+  /** `before` as it was locked in this transaction. */
+  async update({ db }: WriteTransaction, before: Api, settings: ApiSettings): Promise<void> {
+    const revision = before.revision + 1;
+    const permissionEditions = editionsOfPermissions(before, settings, revision);
     await db
       .updateTable("apis")
-      .set((eb) => ({
+      .set({
         ...columnsOf(settings),
-        revision: eb("revision", "+", 1),
+        permission_editions: JSON.stringify(permissionEditions),
+        revision,
         changed_at: wholeSeconds(this.#clock),
-      }))
-      .where("identifier", "=", identifier)
+      })
+      .where("identifier", "=", before.identifier)
       .execute();
   }
 
@@ -193,9 +210,9 @@ export class Apis {
       .execute();
   }
 
-  async delete({ db }: WriteTransaction, { identifier, name }: Api, actor: string): Promise<void> {
+  async delete({ db }: WriteTransaction, { identifier, name, edition }: Api, actor: string): Promise<void> {
     await db.deleteFrom("apis").where("identifier", "=", identifier).execute();
-    const tombstone = { identifier, name, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
+    const tombstone = { identifier, name, edition, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
     await db.insertInto("deleted_apis").values(tombstone).execute();
   }
 }
@@ -220,6 +237,8 @@ export const apiOf = (row: ApiRow): Api => ({
   revision: row.revision,
   createdAt: row.created_at,
   changedAt: row.changed_at,
+  edition: row.edition,
+  permissionEditions: JSON.parse(row.permission_editions),
 });
 
 const columnsOf = (api: ApiSettings) => ({
@@ -267,10 +286,31 @@ const builtIn = (resource: ResourceConfiguration): Api => ({
   revision: 0,
   createdAt: undefined,
   changedAt: undefined,
+  edition: 0,
+  permissionEditions: {},
 });
 
 const compileByIdentifier = (read: Storage["read"]) =>
   read.selectFrom("apis").selectAll().where("identifier", "=", "").compile();
+
+/** One more than that of the API of this identifier that was deleted last. */
+async function nextEdition(db: WriteTransaction["db"], identifier: string): Promise<number> {
+  const query = db.selectFrom("deleted_apis").select("edition").where("identifier", "=", identifier);
+  const deleted = await query.executeTakeFirst();
+  return deleted === undefined ? 0 : deleted.edition + 1;
+}
+
+function editionsOfPermissions(
+  { permissions: before, permissionEditions }: Api,
+  { permissions }: ApiSettings,
+  revision: number,
+): Record<string, number> {
+  const editions = Object.keys(permissions).map((word) => {
+    const isNew = !Object.hasOwn(before, word);
+    return [word, isNew ? revision : permissionEditions[word]] as const;
+  });
+  return Object.fromEntries(editions.filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
 
 async function forgetTombstone(db: WriteTransaction["db"], identifier: string): Promise<void> {
   await db.deleteFrom("deleted_apis").where("identifier", "=", identifier).execute();

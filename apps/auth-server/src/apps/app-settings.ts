@@ -12,6 +12,8 @@ export interface AppSettings {
   readonly apis: Readonly<Record<string, readonly string[]>>;
   /** What a request without `resource` gets a token for. */
   readonly defaultApi?: string | undefined;
+  /** Of OpenID Connect and of its APIs: what its users may decline, and it gets the rest. */
+  readonly optionalScopes: readonly string[];
   readonly firstParty: boolean;
   readonly introspectsAnyToken: boolean;
   readonly requirePkce: boolean;
@@ -40,6 +42,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     postLogoutRedirectUris: client.postLogoutRedirectUris,
     grantTypes: client.grantTypes,
     apis: client.resources,
+    optionalScopes: client.optionalScopes,
     firstParty: client.firstParty,
     introspectsAnyToken: client.introspectsAnyToken,
     requirePkce: client.requirePkce,
@@ -82,8 +85,11 @@ const apiNameToday = (stored: string, issuer: string): string =>
 export const writtenSettings = (settings: AppSettings, issuer: string): string =>
   JSON.stringify(settingsAlone(renamedApis(settings, (identifier) => storedApiName(identifier, issuer))));
 
+/** What rows say nothing of that are older than the setting. */
+const BEFORE = { optionalScopes: [] };
+
 export const readSettings = (text: string, issuer: string): AppSettings =>
-  renamedApis(JSON.parse(text) as AppSettings, (stored) => apiNameToday(stored, issuer));
+  renamedApis({ ...BEFORE, ...JSON.parse(text) } as AppSettings, (stored) => apiNameToday(stored, issuer));
 
 function renamedApis(settings: AppSettings, nameOf: (name: string) => string): AppSettings {
   const apis = Object.entries(settings.apis).map(([name, scopes]) => [nameOf(name), scopes] as const);
@@ -103,6 +109,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   grantTypes: settings.grantTypes,
   apis: settings.apis,
   defaultApi: settings.defaultApi,
+  optionalScopes: settings.optionalScopes,
   firstParty: settings.firstParty,
   introspectsAnyToken: settings.introspectsAnyToken,
   requirePkce: settings.requirePkce,
@@ -116,6 +123,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
 export const CLIENT_RESOURCES = "portcullis_resources";
+export const OPTIONAL_SCOPES = "portcullis_optional_scopes";
 export const FIRST_PARTY = "portcullis_first_party";
 export const INTROSPECTS_ANY_TOKEN = "portcullis_introspects_any_token";
 export const REQUIRE_PKCE = "portcullis_require_pkce";
@@ -123,6 +131,7 @@ export const DEFAULT_API = "portcullis_default_api";
 export const LIFETIMES = "portcullis_lifetimes";
 export const OWN_METADATA = [
   CLIENT_RESOURCES,
+  OPTIONAL_SCOPES,
   FIRST_PARTY,
   INTROSPECTS_ANY_TOKEN,
   REQUIRE_PKCE,
@@ -152,6 +161,7 @@ export interface ClientMetadata {
   application_type: "web" | "native";
   id_token_signed_response_alg: string;
   [CLIENT_RESOURCES]: Readonly<Record<string, readonly string[]>>;
+  [OPTIONAL_SCOPES]: readonly string[];
   [FIRST_PARTY]: boolean;
   [INTROSPECTS_ANY_TOKEN]: boolean;
   [REQUIRE_PKCE]: boolean;
@@ -178,6 +188,7 @@ export function metadataOf(
     application_type: app.type === "native" ? "native" : "web",
     id_token_signed_response_alg: app.idTokenAlgorithm,
     [CLIENT_RESOURCES]: app.apis,
+    [OPTIONAL_SCOPES]: app.optionalScopes,
     [FIRST_PARTY]: app.firstParty,
     [INTROSPECTS_ANY_TOKEN]: app.introspectsAnyToken,
     [REQUIRE_PKCE]: app.requirePkce,

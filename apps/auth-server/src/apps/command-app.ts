@@ -17,6 +17,7 @@ const commandApp = (ownApi: string): NamedSettings => ({
   postLogoutRedirectUris: [],
   grantTypes: ["authorization_code", "refresh_token"],
   apis: { [ownApi]: Object.values(API_SCOPES) },
+  optionalScopes: [],
   firstParty: true,
   introspectsAnyToken: false,
   requirePkce: true,

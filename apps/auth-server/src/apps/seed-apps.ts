@@ -81,6 +81,7 @@ const FIELDS = [
   "grantTypes",
   "apis",
   "defaultApi",
+  "optionalScopes",
   "firstParty",
   "introspectsAnyToken",
   "requirePkce",

@@ -164,6 +164,21 @@ export function defaultApiProblems(
   return [problemAt("defaultApi", message)];
 }
 
+/** What a user may decline, and the app get the rest. `offline_access` changes nothing here, so that a choice would be none. */
+const OPTIONAL_OIDC_SCOPES: readonly string[] = ["profile", "email"];
+
+export function optionalScopeProblems(
+  { apis, optionalScopes }: { readonly apis: AppApis; readonly optionalScopes: readonly string[] },
+  setting: KnownApis["setting"],
+): Problem[] {
+  const known = [...OPTIONAL_OIDC_SCOPES, ...Object.values(apis).flat()];
+  return optionalScopes.flatMap((scope, index) => {
+    if (known.includes(scope)) return [];
+    const message = `found ${JSON.stringify(scope)}, which is neither ${OPTIONAL_OIDC_SCOPES.join(" nor ")} nor a scope in ${setting}; add it there, or remove it here`;
+    return [{ path: ["optionalScopes", index], message }];
+  });
+}
+
 export interface KnownApis {
   /** How the setting is called where the app is described. */
   readonly setting: "resources" | "apis";

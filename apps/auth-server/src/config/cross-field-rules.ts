@@ -9,6 +9,7 @@ import {
   apiProblems,
   defaultApiProblems,
   grantTypeProblems,
+  optionalScopeProblems,
   pkceProblems,
   redirectUriProblems,
   refreshLifetimeProblems,
@@ -105,6 +106,13 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
     check({ clients }, at) {
       const { resources: apis, defaultApi } = clients[at]!;
       return inClient(at, defaultApiProblems({ apis, defaultApi }, "resources"));
+    },
+  },
+  {
+    reads: ["clients[].resources", "clients[].optionalScopes"],
+    check({ clients }, at) {
+      const { resources: apis, optionalScopes } = clients[at]!;
+      return inClient(at, optionalScopeProblems({ apis, optionalScopes }, "resources"));
     },
   },
 ];

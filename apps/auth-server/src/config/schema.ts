@@ -107,6 +107,12 @@ export const clientSchema = z.strictObject({
     .describe(
       "For each API (its resource indicator), the scopes that the client may ask for. `<issuer>/api` is this server's own API.",
     ),
+  optionalScopes: z
+    .array(scopeToken)
+    .default([])
+    .describe(
+      "Scopes that it can do without: `profile`, `email`, and those of its `resources`. A user may untick them on the consent page, and the app then gets the rest.",
+    ),
   introspectsAnyToken: z
     .boolean()
     .default(false)

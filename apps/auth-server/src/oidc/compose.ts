@@ -176,7 +176,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
       operatorLog,
-      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, renewSignature }),
+      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, renewSignature, grants }),
     });
   };
   const { provider, current } = await withKeysOf(ring, { providerOf, operatorLog });

@@ -25,6 +25,13 @@ export interface App {
   readonly clientId: string;
   readonly name: string;
   readonly since: number;
+  /** Seconds; undefined: it has no end of its own. */
+  readonly until: number | undefined;
+  /** False of what was allowed for one time. */
+  readonly isRemembered: boolean;
+  /** In words. */
+  readonly allowed: readonly string[];
+  readonly declined: readonly string[];
   /** It asks for nothing, and so has access again at the next sign-in. */
   readonly isFirstParty: boolean;
 }
@@ -73,12 +80,31 @@ function labelOf(devices: readonly Device[], at: number): string {
   return alike === 0 ? label : `${label}, number ${alike + 1}`;
 }
 
-function appRow({ clientId, name, since, isFirstParty }: App, formToken: string): Content {
+function appRow(app: App, formToken: string): Content {
+  const { clientId, name, since, isFirstParty } = app;
   const act = isFirstParty ? "Sign out" : "Remove access";
   return html`<li><div><strong>${name}</strong>
-<p class="note">${isFirstParty ? "Part of this service. First used" : "First allowed"} ${time(since)}</p></div>
+<p class="note">${isFirstParty ? "Part of this service. First used" : "First allowed"} ${time(since)}${endOf(app)}</p>${whatItMay(app)}</div>
 <form method="post" action="/account/withdraw">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">
 <button type="submit" aria-label="${act} of ${name}">${act}</button>
 </form></li>`;
+}
+
+/** By a calendar and not as how long it is still: it is a day that somebody has chosen. */
+function endOf({ until, isRemembered, isFirstParty }: App): Content {
+  if (until !== undefined) return html`, until ${timeText(until)}`;
+  return !isRemembered && !isFirstParty && ", for this sign-in only";
+}
+
+function whatItMay({ allowed, declined }: App): Content {
+  if (allowed.length === 0 && declined.length === 0) return undefined;
+  return html`
+<details><summary>What it may do</summary>
+<ul class="scopes">${allowed.map((text) => html`<li>${text}</li>`)}</ul>${
+    declined.length > 0 &&
+    html`
+<p class="note">You did not allow:</p>
+<ul class="scopes">${declined.map((text) => html`<li>${text}</li>`)}</ul>`
+  }</details>`;
 }

@@ -5,7 +5,7 @@
  * Fails towards living on, by minutes: what was used must not end as idle.
  */
 import { sql } from "kysely";
-import { IS_SESSION_OF_BULK_ENDING } from "./bulk-endings.ts";
+import { IS_GRANT_OF_BULK_ENDING, IS_SESSION_OF_BULK_ENDING } from "./bulk-endings.ts";
 
 /**
  * How far the stored time may be behind the last use: a minute in which nothing is noted, a minute until it is stored, and one for
@@ -25,3 +25,7 @@ export const isLive = (now: number) =>
     oidc_sessions.last_seen_at + ${ofPolicy("idle_seconds")} + ${sql.lit(LAST_SEEN_SLACK_SECONDS)} > ${now}
     and coalesce(oidc_sessions.auth_time, oidc_sessions.created_at) + ${ofPolicy("absolute_seconds")} > ${now}))
   and not ${IS_SESSION_OF_BULK_ENDING})`;
+
+/** Returns the condition on rows of `oidc_grants`, whose sessions are asked about apart: whether it has neither run out nor been ended. */
+export const isGrantOngoing = (now: number) =>
+  sql<boolean>`((oidc_grants.expires_at is null or oidc_grants.expires_at > ${now}) and not ${IS_GRANT_OF_BULK_ENDING})`;

@@ -5,9 +5,8 @@ import type { Clients } from "../apps/clients.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { SessionsTable } from "../storage/tables/oidc.ts";
-import { IS_GRANT_OF_BULK_ENDING } from "./bulk-endings.ts";
 import { deviceNameOf, deviceOf } from "./device.ts";
-import { isLive } from "./live-sessions.ts";
+import { isGrantOngoing, isLive } from "./live-sessions.ts";
 import type { Policies, Policy } from "./policies.ts";
 
 export interface SessionFilter {
@@ -104,7 +103,7 @@ export class SessionLister {
               .select("oidc_grants.id")
               .whereRef("oidc_grants.session_uid", "=", "oidc_sessions.uid")
               .where("oidc_grants.client_id", "=", app!)
-              .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`),
+              .where(isGrantOngoing(wholeSeconds(this.#options.clock))),
           ),
         ),
       );
@@ -117,7 +116,7 @@ export class SessionLister {
     const query = storage.read.selectFrom("oidc_grants").select(["session_uid", "client_id"]);
     const grants = await query
       .where("session_uid", "in", uids)
-      .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`)
+      .where(isGrantOngoing(wholeSeconds(this.#options.clock)))
       .orderBy("client_id")
       .execute();
     const names = await clients.namesOf([...new Set(grants.map(({ client_id }) => client_id))]);

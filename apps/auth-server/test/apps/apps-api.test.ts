@@ -64,6 +64,7 @@ describe("an app that is created by the API", () => {
       ...MAIL,
       clientAuthentication: "none",
       grantTypes: ["authorization_code", "refresh_token"],
+      optionalScopes: [],
       firstParty: false,
       introspectsAnyToken: false,
       requirePkce: true,

@@ -48,9 +48,10 @@ it("an administrator sees all of them, those of disabled and deleted apps by nam
     ],
   );
   assert.deepEqual(
-    [web!.scopes, web!.apis, web!.until],
-    [["openid", "profile"], { [RESOURCE]: ["orders.read"] }, undefined],
+    [web!.scopes, web!.apis, web!.until, web!.remembered],
+    [["openid", "profile"], { [RESOURCE]: ["orders.read"] }, undefined, true],
   );
+  assert.equal(own!.remembered, false);
   assert.equal((await call("POST", "apps/web/disable", "apps.write")).status, 200);
   const states = async () => Object.fromEntries((await list()).map(({ clientId, app }) => [clientId, app]));
   assert.deepEqual(await states(), { gone: "enabled", own: "enabled", web: "disabled" });

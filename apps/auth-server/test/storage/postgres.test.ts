@@ -16,8 +16,9 @@ import { Bans } from "../../src/bans/bans.ts";
 import { KeyRing } from "../../src/keys/key-ring.ts";
 import { lineageIn } from "../../src/oidc/endings/lineage.ts";
 import { createEndUntrueClaims } from "../../src/oidc/endings/stale-claims.ts";
+import { NOTHING } from "../../src/oidc/state/allowed.ts";
 import { Consents } from "../../src/oidc/state/consents.ts";
-import { GrantStore } from "../../src/oidc/state/grant-store.ts";
+import { type Answer, GrantStore } from "../../src/oidc/state/grant-store.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
 import { fieldsOf, lockActive, passwordMarkOf, Users } from "../../src/people/users.ts";
@@ -257,7 +258,17 @@ async function consented(storage: Storage): Promise<GrantStore> {
 }
 
 const grantsOf = (storage: Storage): GrantStore =>
-  new GrantStore({ storage, clock: systemClock, consents: new Consents({ storage, clock: systemClock }) });
+  new GrantStore({
+    storage,
+    clock: systemClock,
+    consents: new Consents({ storage, clock: systemClock }),
+  });
+
+const yesTo = (...scopes: string[]): Answer => ({
+  allowed: { ...NOTHING, scopes },
+  declined: NOTHING,
+  until: undefined,
+});
 
 test("what is put below a grant while its session ends at another server ends with it", async (t) => {
   const [left, right] = await twoServers(t);
@@ -290,7 +301,7 @@ test("two consents at two servers make one grant, and none is lost", async (t) =
   const ids = await Promise.all(
     oneTo(12).map((index) =>
       stores[index % 2]!.consent(owner, {
-        allowed: { scopes: [`s${index}`], claims: [], resources: {} },
+        answer: yesTo(`s${index}`),
         extend: async (existing) => {
           const scopes = [...((existing?.scopes as number[] | undefined) ?? []), index];
           const jti = existing?.jti ?? String(index).padStart(22, "x");
@@ -302,8 +313,8 @@ test("two consents at two servers make one grant, and none is lost", async (t) =
   assert.equal(new Set(ids).size, 1);
   const grant = await stores[0]!.find(ids[0]!);
   assert.equal((grant!.scopes as number[]).length, 12);
-  const taken = await stores[0]!.takeUp(owner, async (_existing, allowed) => {
-    assert.equal(allowed?.scopes.length, 12);
+  const taken = await stores[0]!.takeUp(owner, async (_existing, { allowed }) => {
+    assert.equal(allowed.scopes.length, 12);
     return { ...owner, jti: ids[0]!, exp: 0 };
   });
   assert.equal(taken, ids[0]);
@@ -315,13 +326,12 @@ test("a grant that is made of a consent while that is withdrawn at another serve
   const owner = { sessionUid: uid, accountId: "alice", clientId: "other" };
   const pair = { subject: "alice", client: "other" };
   const payload = { ...owner, jti: "h".repeat(22), exp: 0, openid: { scope: "openid" } };
-  const allowed = { scopes: ["openid"], claims: [], resources: {} };
-  await grants.consent(owner, { allowed, extend: async () => payload });
+  await grants.consent(owner, { answer: yesTo("openid"), extend: async () => payload });
   await left.write((transaction) => lineageIn(transaction, systemClock).endGrant(payload.jti));
   let withdrawing: Promise<void> | undefined;
   const outside = AsyncLocalStorage.snapshot();
-  const id = await grants.takeUp(owner, async (_existing, allowed) => {
-    assert.deepEqual(allowed?.scopes, ["openid"]);
+  const id = await grants.takeUp(owner, async (_existing, { allowed }) => {
+    assert.deepEqual(allowed.scopes, ["openid"]);
     withdrawing ??= outside(() =>
       right.write((other) => lineageIn(other, systemClock).endSubjectClient(pair)),
     );
@@ -423,6 +433,7 @@ const APP: NewApp = {
   postLogoutRedirectUris: [],
   grantTypes: ["authorization_code"],
   apis: {},
+  optionalScopes: [],
   firstParty: true,
   introspectsAnyToken: false,
   requirePkce: true,
@@ -484,7 +495,10 @@ test("what would show that a change of a user makes no token stale waits for the
   const payload = { ...owner, jti: grantId, exp: 0 };
   const open = () => grantsOf(right).open(owner, allowed, async () => payload);
   assert.equal(await whileTheUserChanges(open), undefined);
-  const getsClaim = () => right.write((transaction) => there.apis.update(transaction, later, api));
+  const getsClaim = () =>
+    right.write(async (transaction) =>
+      there.apis.update(transaction, await there.apis.lock(transaction, later), api),
+    );
   assert.equal(await whileTheUserChanges(getsClaim), 1, "of the API that is known to have had it");
 });
 

@@ -109,6 +109,7 @@ const appText = (app: App): string =>
       .map(([identifier, scopes]) => `${identifier} (${scopes.join(" ")})`)
       .join(", "),
     "default API": app.defaultApi,
+    "optional scopes": app.optionalScopes.join(" ") || undefined,
     "first party": app.firstParty ? "yes" : undefined,
     PKCE: app.requirePkce ? "required" : "not required",
     "access tokens": secondsText(app.accessTokenTtlSeconds),
@@ -131,6 +132,7 @@ interface SettingOptions {
   readonly api?: Record<string, string>;
   readonly removeApi?: string[];
   readonly defaultApi?: string;
+  readonly optionalScope?: string[];
   readonly firstParty?: boolean;
   readonly pkce?: boolean;
   readonly accessTokenTtl?: number;
@@ -147,6 +149,7 @@ const withSettings = (command: Command): Command =>
     .option("--grant <type>", "how it may get tokens; more than once for more", collect)
     .option("--api <identifier=scopes>", "an API, and the scopes there, with commas", collectIdentified)
     .option("--default-api <identifier>", "what a request without resource gets a token for")
+    .option("--optional-scope <scope>", "what users may untick; more than once for more", collect)
     .option("--access-token-ttl <seconds>", "lifetime of its access tokens", parseSeconds)
     .option("--refresh-idle <seconds>", "how long a refresh token may stay unused", parseSeconds)
     .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds)
@@ -161,6 +164,7 @@ const settingsFrom = (options: SettingOptions) => ({
   grantTypes: options.grant,
   apis: apisFrom(options),
   defaultApi: options.defaultApi,
+  optionalScopes: options.optionalScope,
   firstParty: options.firstParty,
   accessTokenTtlSeconds: options.accessTokenTtl,
   refreshTokenIdleSeconds: options.refreshIdle,
@@ -233,19 +237,24 @@ function addUpdate(parent: Command, cli: Cli): void {
     .option("--no-first-party", "its users are asked; what it was given without asking ends")
     .option("--pkce", "it must use PKCE")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
-    .option("--unset <setting>", "defaultApi, accessTokenTtlSeconds, refreshTokenIdleSeconds ...", collect)
+    .option(
+      "--unset <setting>",
+      "defaultApi, optionalScopes, accessTokenTtlSeconds, refreshTokenIdleSeconds ...",
+      collect,
+    )
     .option("--wait <seconds>", "wait so long for all verifiers, 0 to 30", parseWait, DEFAULT_WAIT_SECONDS);
   addEndingOptions(command, { asks: true })
     .addHelpText(
       "after",
       `
-What is not named stays as it is. A list that is given (--redirect-uri, --grant) takes the place of the one before; --api
-adds an API, or takes the place of its scopes. A permission that is taken away makes the app's tokens stale: the next
-refresh goes without it; that is asked for first. A name or an address ends nothing, and nobody is asked.
+What is not named stays as it is. A list that is given (--redirect-uri, --grant, --optional-scope) takes the place of the
+one before; --api adds an API, or takes the place of its scopes. A permission that is taken away makes the app's tokens
+stale: the next refresh goes without it; that is asked for first. A name or an address ends nothing, and nobody is asked.
 
 Examples:
   portcullis apps update mail --name "Mail for all" --access-token-ttl 120
   portcullis apps update mail --api https://orders.example=orders.read --unset defaultApi
+  portcullis apps update mail --optional-scope email --optional-scope orders.write
   portcullis apps update mail --remove-api https://orders.example --dry-run
 
 Needs the scope apps.write. Ends with 0 when it is enforced, 3 when a verifier may still allow what has ended.`,

@@ -50,6 +50,8 @@ Needs the scope users.read for list, users.write for withdraw.`;
 
 const LIST_HELP = `
 STATUS is what has become of the app: enabled, disabled or deleted. An app of the operator's own is first-party: nobody was asked.
+UNTIL is when the access ends by itself; with "-" it stands until it is withdrawn, with "this time" as long as the sign-in lasts.
+DECLINED is what the app can do without, and the user has unticked.
 
 Examples:
   portcullis consents list alice
@@ -88,15 +90,22 @@ function consentsText({ items }: ConsentList, { paint, width }: Session): string
     { title: "NAME", value: ({ name }) => name, least: 8 },
     { title: "STATUS", value: ({ app }) => app, style: (text, { app }) => paint(STYLES[app], text) },
     { title: "SINCE", value: ({ since }) => dateTime(since) },
-    { title: "UNTIL", value: ({ until }) => (until === undefined ? "-" : dateTime(until)) },
+    { title: "UNTIL", value: untilText },
     { title: "ALLOWED", value: allowedText, least: 12 },
+    { title: "DECLINED", value: ({ declined }) => wordsText(declined) || "-", least: 8 },
   ];
   return tableOf(columns, items, width);
 }
 
-function allowedText({ firstParty, scopes, claims, apis }: Consent): string {
-  const words = [...scopes, ...claims, ...Object.values(apis).flat()];
-  return `${firstParty ? "(first-party) " : ""}${words.join(" ")}`;
+const allowedText = (consent: Consent): string =>
+  `${consent.firstParty ? "(first-party) " : ""}${wordsText(consent)}`;
+
+const wordsText = ({ scopes, claims, apis }: Pick<Consent, "scopes" | "claims" | "apis">): string =>
+  [...scopes, ...claims, ...Object.values(apis).flat()].join(" ");
+
+function untilText({ until, remembered, firstParty }: Consent): string {
+  if (until !== undefined) return dateTime(until);
+  return remembered || firstParty ? "-" : "this time";
 }
 
 async function withdraw(session: Session, command: Command): Promise<number> {

@@ -23,7 +23,7 @@ export interface GatewayConfiguration {
 
 /** As much of the authorization server's configuration as tests change. */
 export interface IssuerConfiguration {
-  clients: { clientId: string; name: string }[];
+  clients: { clientId: string; name: string; optionalScopes?: string[] }[];
   users: { username: string; name: string; email: string; password: string }[];
 }
 

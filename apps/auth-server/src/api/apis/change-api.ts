@@ -103,7 +103,7 @@ export async function changeApi(
     const after = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
     assertLifetimes(acts, after);
     if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
-    await apis.update(transaction, identifier, after);
+    await apis.update(transaction, before, after);
     const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
     const actor = actorOf(caller);
     const times = { before: timesOf(before), after: timesOf(after) };

@@ -11,6 +11,7 @@ import {
   defaultApiProblems,
   grantTypeProblems,
   type KnownApi,
+  optionalScopeProblems,
   pkceProblems,
   redirectUriProblems,
   refreshLifetimeProblems,
@@ -54,6 +55,7 @@ export async function assertValidApp(
     ...apiProblems(app.apis, { setting: "apis", known }),
     ...accountApiProblems(app, { setting: "apis", account: apis.account.identifier }),
     ...defaultApiProblems(app, "apis"),
+    ...optionalScopeProblems(app, "apis"),
   ].map(({ path, message }) => ({ field: path.join("."), message }));
   const lifetime =
     seconds === undefined

@@ -40,6 +40,7 @@ export const EXAMPLE_APP: ShownApp = {
   postLogoutRedirectUris: [],
   grantTypes: ["authorization_code", "refresh_token"],
   apis: { "https://orders.example": ["orders.read"] },
+  optionalScopes: [],
   firstParty: false,
   introspectsAnyToken: false,
   requirePkce: true,

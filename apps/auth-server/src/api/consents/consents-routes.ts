@@ -12,7 +12,7 @@ import { API_SCOPES, type Consent, consentListSchema, withdrawnConsentSchema } f
 import { z } from "zod";
 import { FIRST_PARTY } from "../../apps/app-settings.ts";
 import type { Clients } from "../../apps/clients.ts";
-import { type AllowedClient, type AppAccess, oidcError } from "../../oidc/index.ts";
+import { type Allowed, type AllowedClient, type AppAccess, oidcError } from "../../oidc/index.ts";
 import { peopleError } from "../../people/errors.ts";
 import type { Users } from "../../people/users.ts";
 import {
@@ -46,9 +46,12 @@ export const EXAMPLE_CONSENT = {
   app: "enabled",
   firstParty: false,
   since: "2026-03-01T12:00:00.000Z",
+  until: "2026-03-31T12:00:00.000Z",
+  remembered: true,
   scopes: ["openid", "profile"],
   claims: [],
   apis: { "https://orders.example.com": ["orders.read"] },
+  declined: { scopes: ["email"], claims: [], apis: { "https://orders.example.com": ["orders.write"] } },
 } as const;
 
 const COMMON = { tag: "Consents" } as const;
@@ -69,7 +72,8 @@ const listRoute = (options: ConsentsRoutesOptions) =>
     operationId: "listConsents",
     method: "GET",
     path: "/users/{user}/consents",
-    summary: "List what a user has allowed apps, and which of the operator's own apps have access",
+    summary:
+      "List what a user has allowed apps and declined, and which of the operator's own apps have access",
     description: "Apps that are disabled or were deleted are in it, too, by the name that they had.",
     scope: API_SCOPES.readUsers,
     parameters: { path: z.object({ user }), query: z.strictObject(listParameters(placeSchema)) },
@@ -162,18 +166,24 @@ export async function shownConsents(
   const ids = accesses.map(({ clientId }) => clientId);
   const [names, there] = await Promise.all([clients.namesOf(ids), clients.statesOf(ids)]);
   return Promise.all(
-    accesses.map(async ({ clientId, allowed, since, until }) => ({
+    accesses.map(async ({ clientId, allowed, declined, since, until, isRemembered }) => ({
       clientId,
       name: names.get(clientId) ?? clientId,
       app: there.get(clientId) ?? "deleted",
       firstParty: (await clients.find(clientId))?.[FIRST_PARTY] === true,
       since: timeOf(since),
       ...(until === undefined ? {} : { until: timeOf(until) }),
-      scopes: [...allowed.scopes],
-      claims: [...allowed.claims],
-      apis: Object.fromEntries(Object.entries(allowed.resources).map(([api, words]) => [api, [...words]])),
+      remembered: isRemembered,
+      ...shownAllowed(allowed),
+      declined: shownAllowed(declined),
     })),
   );
 }
+
+const shownAllowed = ({ scopes, claims, resources }: Allowed) => ({
+  scopes: [...scopes],
+  claims: [...claims],
+  apis: Object.fromEntries(Object.entries(resources).map(([api, words]) => [api, [...words]])),
+});
 
 const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString();

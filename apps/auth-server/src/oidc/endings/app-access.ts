@@ -1,13 +1,16 @@
 /** Which apps have access to an account, and how it is taken from one: the same for its owner and for who administers. */
 import type { Reason } from "@portcullis/protocol";
+import type { Apis } from "../../apis/apis.ts";
 import type { EndBelow } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { type AllowedClient, type Consents, joined } from "../state/consents.ts";
+import { currentOf, joined, without } from "../state/allowed.ts";
+import type { AllowedClient, Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 
 export interface AppAccessOptions {
   readonly consents: Pick<Consents, "of">;
   readonly grants: Pick<GrantStore, "of">;
+  readonly apis: Pick<Apis, "named">;
   readonly storage: Storage;
   readonly endBelow: EndBelow;
 }
@@ -29,13 +32,15 @@ export interface AppAccess {
   withdraw(withdrawal: Withdrawal, into?: Pick<Storage, "write">): Promise<number>;
 }
 
-export function createAppAccess({ consents, grants, storage, endBelow }: AppAccessOptions): AppAccess {
+export function createAppAccess(options: AppAccessOptions): AppAccess {
+  const { consents, grants, apis, storage, endBelow } = options;
   return {
     async of(accountId) {
       const [allowed, granted] = await Promise.all([consents.of(accountId), grants.of(accountId)]);
       const found = new Map(allowed.map((access) => [access.clientId, access] as const));
       for (const access of granted) found.set(access.clientId, together(found.get(access.clientId), access));
-      return [...found.values()].toSorted((one, other) => (one.clientId < other.clientId ? -1 : 1));
+      const current = await asToday(apis, [...found.values()]);
+      return current.toSorted((one, other) => (one.clientId < other.clientId ? -1 : 1));
     },
     async withdraw({ accountId, clientId, reason, actor }, into = storage) {
       const key = { subject: accountId, client: clientId };
@@ -55,5 +60,20 @@ const endingIn = (storage: Pick<Storage, "write">, endBelow: EndBelow, target: P
 
 function together(known: AllowedClient | undefined, granted: AllowedClient): AllowedClient {
   if (known === undefined) return granted;
-  return { ...known, allowed: joined(known.allowed, granted.allowed) };
+  const allowed = joined(known.allowed, granted.allowed);
+  // Of what one session was given for this time, another may have been refused: what somebody has is told first.
+  return { ...known, allowed, declined: without(joined(known.declined, granted.declined), allowed) };
+}
+
+/** Of an API or a permission that was taken away and made again, what was allowed before gives nothing. */
+async function asToday(apis: Pick<Apis, "named">, found: readonly AllowedClient[]): Promise<AllowedClient[]> {
+  const names = found.flatMap(({ allowed, declined }) =>
+    [allowed, declined].flatMap((one) => Object.keys(one.resources)),
+  );
+  const known = await apis.named([...new Set(names)]);
+  return found.map((access) => ({
+    ...access,
+    allowed: currentOf(access.allowed, known),
+    declined: currentOf(access.declined, known),
+  }));
 }

@@ -6,7 +6,7 @@ import type { Clock } from "@portcullis/protocol";
 import type { EndBelow } from "../../revocations/index.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { Appended, RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
-import { type Allowed, allowedIn, isWithin } from "../state/consents.ts";
+import { type Allowed, allowedIn, isWithin } from "../state/allowed.ts";
 
 /** Each takes a record of its own, and some statements. Beyond, one record ends all that the client has: users sign in to it again. */
 const MAX_ENDED_APART = 200;

@@ -1,7 +1,12 @@
-/** What a consent page asks, and what allowing it adds to the grant. */
+/** What a consent page asks, and what its answer allows and declines. */
+import { createHash } from "node:crypto";
 import type { Api } from "../../apis/apis.ts";
+import type { ConsentItem, ConsentRequest } from "../../pages/consent-page.ts";
 import { givesAnything } from "../provider/account-claims.ts";
-import type { Allowed } from "../state/consents.ts";
+import { claimsOfScopes, optionalIn } from "../provider/optional-scopes.ts";
+import { OIDC_SCOPES, wordsOfClaim, wordsOfPermission, wordsOfScope } from "../provider/permission-words.ts";
+import { type Allowed, currentOf, isNothing, joined, NOTHING, stamped, without } from "../state/allowed.ts";
+import type { Answer } from "../state/grant-store.ts";
 
 /** What the library found missing in the grant. */
 export interface ConsentDetails {
@@ -10,22 +15,11 @@ export interface ConsentDetails {
   readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface ConsentRequest {
-  readonly resource: string | undefined;
-  readonly descriptions: readonly string[];
-}
-
-const OIDC_SCOPES: Readonly<Record<string, string>> = {
-  openid: "Know who you are",
-  profile: "See your name and your username",
-  email: "See your e-mail address",
-  offline_access: "Keep its access while you are not using it, until you sign out",
-};
-
 /** What an authorization request asks for (RFC 6749, section 4.1.1, and RFC 8707). */
 export interface Asked {
   readonly scope?: unknown;
   readonly resource?: unknown;
+  readonly prompt?: unknown;
 }
 
 export interface ConsentQuestion {
@@ -34,47 +28,119 @@ export interface ConsentQuestion {
   readonly resources: readonly Api[];
   /** Of the user. What is not among them cannot be given, and is not named. */
   readonly claims: Readonly<Record<string, unknown>>;
+  readonly app: AskingApp;
+  /** What the user has declined before, of which the page must not take a yes for granted. */
+  readonly declined: Allowed;
 }
 
-/** What is new; all that is asked for when nothing is, and the app has the user asked all the same (`prompt=consent`). */
-export const consentContent = (question: ConsentQuestion): ConsentRequest[] =>
-  requestsOf(shownOf(question), question.resources);
-
-function shownOf({ details, asked, resources, claims }: ConsentQuestion): ConsentDetails {
-  if (requestsOf(details, resources).length > 0) return details;
-  const { missingOIDCScope = [], ...others } = detailsOf(asked, resources);
-  return { ...others, missingOIDCScope: missingOIDCScope.filter((scope) => givesAnything(scope, claims)) };
+export interface AskingApp {
+  readonly optionalScopes: readonly string[];
+  /** For each API the permissions that it may ask for. */
+  readonly resources: Readonly<Record<string, readonly string[]>>;
 }
 
-function requestsOf(
-  { missingOIDCScope = [], missingOIDCClaims = [], missingResourceScopes = {} }: ConsentDetails,
-  resources: readonly Api[],
-): ConsentRequest[] {
-  const own = missingOIDCScope.map((scope) => OIDC_SCOPES[scope] ?? scope);
-  const claims = missingOIDCClaims.map((claim) => `See your ${claim.replaceAll("_", " ")}`);
-  const descriptions = [...own, ...claims];
-  const requests = Object.entries(missingResourceScopes).map(([identifier, scopes]) => {
-    const resource = resources.find((candidate) => candidate.identifier === identifier);
-    return {
-      resource: resource?.name ?? identifier,
-      descriptions: scopes.map((scope) => resource?.permissions[scope] ?? scope),
-    };
-  });
-  return descriptions.length === 0 ? requests : [{ resource: undefined, descriptions }, ...requests];
+/** Changes with what the page asks for: an answer to another question is none. */
+export function digestOf(question: ConsentQuestion): string {
+  const parts = partsOf(question).map((part) => [
+    part.description,
+    part.api,
+    isOptional(question, part.part),
+  ]);
+  const { editions } = stamped(shownOf(question), question.resources);
+  return createHash("sha256")
+    .update(JSON.stringify([parts, editions]))
+    .digest("base64url")
+    .slice(0, 22);
 }
 
-function detailsOf({ scope, resource }: Asked, resources: readonly Api[]): ConsentDetails {
+/** What is new; all that is asked for when nothing is, and when the app has the user asked all the same (`prompt=consent`). */
+export function shownOf({ details, asked, resources, claims, app }: ConsentQuestion): Allowed {
+  const isNew: Allowed = {
+    scopes: details.missingOIDCScope ?? [],
+    claims: details.missingOIDCClaims ?? [],
+    resources: details.missingResourceScopes ?? {},
+  };
+  const isPrompted = String(asked.prompt ?? "")
+    .split(" ")
+    .includes("consent");
+  if (!isNothing(isNew) && !isPrompted) return isNew;
+  const all = askedIn(asked, resources, app);
+  return joined({ ...all, scopes: all.scopes.filter((scope) => givesAnything(scope, claims)) }, isNew);
+}
+
+function askedIn({ scope, resource }: Asked, resources: readonly Api[], app: AskingApp): Allowed {
   const scopes = String(scope ?? "").split(" ");
   const named = resources.filter(({ identifier }) => [resource].flat().includes(identifier));
-  const ofEach = named.map(
-    ({ identifier, permissions: known }) =>
-      [identifier, scopes.filter((word) => Object.hasOwn(known, word))] as const,
-  );
+  const ofEach = named.map(({ identifier, permissions }) => {
+    const known = (app.resources[identifier] ?? []).filter((word) => Object.hasOwn(permissions, word));
+    return [identifier, scopes.filter((word) => known.includes(word))] as const;
+  });
   return {
-    missingOIDCScope: scopes.filter((word) => Object.hasOwn(OIDC_SCOPES, word)),
-    missingResourceScopes: Object.fromEntries(ofEach.filter(([, words]) => words.length > 0)),
+    scopes: scopes.filter((word) => Object.hasOwn(OIDC_SCOPES, word)),
+    claims: [],
+    resources: Object.fromEntries(ofEach.filter(([, words]) => words.length > 0)),
   };
 }
+
+/** One thing that is asked for, alone. */
+interface Part {
+  readonly part: Allowed;
+  readonly description: string;
+  /** Identifier; undefined for what is told of the user. */
+  readonly api: string | undefined;
+}
+
+/** In the order of the page: what may be unticked is named by its place among these. */
+function partsOf({ resources, ...question }: ConsentQuestion): Part[] {
+  const shown = shownOf({ resources, ...question });
+  const scopes = shown.scopes.map((scope) => {
+    const claims = isOptionalScope(question.app, scope) ? claimsOfScopes(shown.claims, [scope]) : [];
+    return ofUser({ ...NOTHING, scopes: [scope], claims }, wordsOfScope(scope));
+  });
+  const told = scopes.flatMap(({ part }) => part.claims);
+  const claims = shown.claims
+    .filter((claim) => !told.includes(claim))
+    .map((claim) => ofUser({ ...NOTHING, claims: [claim] }, wordsOfClaim(claim)));
+  return [...scopes, ...claims, ...partsOfApis(shown, resources)];
+}
+
+const isOptionalScope = ({ optionalScopes }: AskingApp, scope: string): boolean =>
+  optionalScopes.includes(scope);
+
+const ofUser = (part: Allowed, description: string): Part => ({ part, description, api: undefined });
+
+const partsOfApis = (shown: Allowed, resources: readonly Api[]): Part[] =>
+  Object.entries(shown.resources).flatMap(([identifier, words]) => {
+    const api = resources.find((candidate) => candidate.identifier === identifier);
+    return words.map((word) => ({
+      part: { ...NOTHING, resources: { [identifier]: [word] } },
+      description: wordsOfPermission(api, word),
+      api: identifier,
+    }));
+  });
+
+/** What is on the page, API by API. */
+export function consentContent(question: ConsentQuestion): ConsentRequest[] {
+  const groups = new Map<string | undefined, ConsentItem[]>();
+  for (const [at, { part, description, api }] of partsOf(question).entries()) {
+    const choice = isOptional(question, part) ? choiceOf(question, at, part) : undefined;
+    groups.set(api, [...(groups.get(api) ?? []), { description, choice }]);
+  }
+  const nameOf = (api: string) =>
+    question.resources.find(({ identifier }) => identifier === api)?.name ?? api;
+  return [...groups].map(([api, items]) => ({ resource: api && nameOf(api), items }));
+}
+
+const isOptional = ({ app }: ConsentQuestion, part: Allowed): boolean =>
+  isNothing(without(part, optionalIn(part, app.optionalScopes)));
+
+/** Ticked, unless the user has unticked it before. */
+const choiceOf = ({ declined, resources }: ConsentQuestion, at: number, part: Allowed) => ({
+  name: choiceName(at),
+  isTicked: !isNothing(without(part, currentOf(declined, resources))),
+});
+
+const choiceName = (at: number): string => `allow-${at}`;
 
 /** The APIs that a consent page is about. */
 export const apisAskedFor = (
@@ -87,12 +153,32 @@ export const apisAskedFor = (
   ]),
 ];
 
-/** What a yes to the page allows: what the page showed, and nothing else. */
-export function allowedBy(question: ConsentQuestion): Allowed {
-  const shown = shownOf(question);
+/** Seconds; undefined: until it is withdrawn. */
+const LENGTHS = new Map<unknown, number | undefined | "once">([
+  ["once", "once"],
+  ["hour", 3600],
+  ["month", 30 * 24 * 3600],
+  ["always", undefined],
+]);
+
+export type ConsentForm = Readonly<Record<string, unknown>>;
+
+/** What a yes to the page allows: what the page showed, without what was unticked. Undefined for a form that the page did not send. */
+export function answerOf(question: ConsentQuestion, form: ConsentForm, now: number): Answer | undefined {
+  if (!LENGTHS.has(form.length)) return undefined;
+  const length = LENGTHS.get(form.length);
+  const isDeclined = ({ part }: Part, at: number) =>
+    isOptional(question, part) && form[choiceName(at)] !== "yes";
+  const parts = partsOf(question);
   return {
-    scopes: shown.missingOIDCScope ?? [],
-    claims: shown.missingOIDCClaims ?? [],
-    resources: shown.missingResourceScopes ?? {},
+    allowed: together(
+      parts.filter((part, at) => !isDeclined(part, at)),
+      question,
+    ),
+    declined: together(parts.filter(isDeclined), question),
+    until: typeof length === "number" ? now + length : length,
   };
 }
+
+const together = (parts: readonly Part[], { resources }: ConsentQuestion): Allowed =>
+  stamped(parts.map(({ part }) => part).reduce(joined, NOTHING), resources);

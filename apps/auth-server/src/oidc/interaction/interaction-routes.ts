@@ -1,8 +1,10 @@
 /** The pages between an authorization request and its answer: sign in, and allow or deny. */
 
+import type { Clock } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Client, errors, type Provider } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
+import { OPTIONAL_SCOPES } from "../../apps/app-settings.ts";
 import type { Configuration } from "../../config/load.ts";
 import { chooseSessionPage } from "../../pages/choose-session-page.ts";
 import { consentPage } from "../../pages/consent-page.ts";
@@ -27,17 +29,24 @@ import {
   withChoices,
 } from "../../sign-in/sign-in-form.ts";
 import type { SignIn } from "../../sign-in/sign-in-machine.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import { oidcError } from "../errors.ts";
 import { claimsOf } from "../provider/account-claims.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
+import { isNothing, NOTHING, without } from "../state/allowed.ts";
+import type { Consent, Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
+import { resourcesOf } from "../tokens/resources.ts";
 import {
-  allowedBy,
+  answerOf,
   apisAskedFor,
   type ConsentDetails,
+  type ConsentForm,
   type ConsentQuestion,
   consentContent,
+  digestOf,
+  shownOf,
 } from "./consent.ts";
 
 export interface InteractionOptions {
@@ -51,6 +60,8 @@ export interface InteractionOptions {
   readonly users: Users;
   readonly apis: Pick<Apis, "named">;
   readonly grants: GrantStore;
+  readonly consents: Pick<Consents, "find">;
+  readonly clock: Clock;
   readonly forms: FormTokens;
   readonly notices: Notices;
   readonly isSignedIn: (exchange: Asked) => Promise<boolean>;
@@ -211,25 +222,46 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
   const user = await options.users.findActive(interaction.session?.accountId ?? "");
   const client = await options.findClient(interaction.params.client_id as string);
   if (user === undefined || client === undefined) throw oidcError("interaction_expired");
+  const { question, known } = await questionOf(options, { interaction, user, client });
+  const requests = consentContent(question);
   const markup = consentPage({
     action: interactionPath(interaction.uid),
     formToken: options.forms.tokenFor(purposeOf(interaction)),
+    digest: digestOf(question),
     clientName: client.clientName ?? client.clientId,
     username: labelOf(user),
-    requests: consentContent(await questionOf(options, interaction, user)),
+    requests,
+    hasMore: known !== undefined && !isNothing(without(known.allowed, shownOf(question))),
     returnsTo: formTargetOf(interaction.params.redirect_uri as string),
   });
   return send(exchange, markup);
 }
 
+interface Question {
+  readonly question: ConsentQuestion;
+  /** What the user has answered before. */
+  readonly known: Consent | undefined;
+}
+
+interface Questioned {
+  readonly interaction: Interaction;
+  readonly user: User;
+  readonly client: Client;
+}
+
 async function questionOf(
-  { apis }: InteractionOptions,
-  { prompt, params }: Interaction,
-  user: User,
-): Promise<ConsentQuestion> {
+  { apis, consents }: InteractionOptions,
+  { interaction: { prompt, params }, user, client }: Questioned,
+): Promise<Question> {
   const details = prompt.details as ConsentDetails;
   const resources = await apis.named(apisAskedFor(details, params));
-  return { details, asked: params, resources, claims: claimsOf(user) };
+  const known = await consents.find({ accountId: user.id, clientId: client.clientId });
+  const app = {
+    optionalScopes: (client[OPTIONAL_SCOPES] ?? []) as readonly string[],
+    resources: resourcesOf(client),
+  };
+  const declined = known?.declined ?? NOTHING;
+  return { question: { details, asked: params, resources, claims: claimsOf(user), app, declined }, known };
 }
 
 async function decide(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
@@ -241,18 +273,27 @@ async function decide(options: InteractionOptions, exchange: Exchange): Promise<
 }
 
 async function allow(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { session, params } = exchange.interaction;
+  const { interaction, request, reply } = exchange;
+  const { session, params } = interaction;
   const user = session && (await options.users.findActive(session.accountId));
   if (session === undefined || user === undefined) throw oidcError("session_over");
+  const client = await options.findClient(params.client_id as string);
+  if (client === undefined) throw oidcError("interaction_expired");
+  const { question } = await questionOf(options, { interaction, user, client });
+  const form = request.body as ConsentForm;
+  // What the page said is so no more: the app or an API was changed meanwhile. It is asked again, as it is now.
+  if (form.shown !== digestOf(question)) return leadTo(reply, interactionPath(interaction.uid));
+  const answer = answerOf(question, form, wholeSeconds(options.clock));
+  if (answer === undefined) throw pagesError("form_not_ours");
   const owner = {
     sessionUid: session.uid,
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const allowed = allowedBy(await questionOf(options, exchange.interaction, user));
   const grantId = await options.grants.consent(owner, {
-    allowed,
-    extend: (existing, all) => extendGrant(options.provider, { owner, existing, allowed: all }),
+    answer,
+    extend: (existing, content) =>
+      extendGrant(options.provider, { owner, existing, content, apis: question.resources }),
   });
   return goOn(options, exchange, { consent: { grantId } });
 }

@@ -7,17 +7,34 @@
  */
 import { hasCode } from "@portcullis/protocol";
 import type { Client, KoaContextWithOIDC } from "oidc-provider";
-import { FIRST_PARTY } from "../../apps/app-settings.ts";
+import type { Apis } from "../../apis/apis.ts";
+import { FIRST_PARTY, OPTIONAL_SCOPES } from "../../apps/app-settings.ts";
 import { requestState } from "../request-state.ts";
-import { type Allowed, allowedIn, type Consents, isWithin } from "../state/consents.ts";
-import type { GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";
+import {
+  type Allowed,
+  allowedIn,
+  contentOf,
+  currentOf,
+  type EditionsOf,
+  heldIn,
+  isOfEdition,
+  isWithin,
+  joined,
+  NOTHING,
+  rejectedIn,
+  without,
+} from "../state/allowed.ts";
+import type { Consents } from "../state/consents.ts";
+import type { GrantContent, GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";
 import { givesAnything } from "./account-claims.ts";
-import { allow, extendGrant } from "./extend-grant.ts";
+import { extendGrant } from "./extend-grant.ts";
 import { storeSignIn } from "./open-sign-in.ts";
+import { optionalIn, withClaims } from "./optional-scopes.ts";
 
 export interface GrantSources {
   readonly grants: GrantStore;
   readonly consents: Consents;
+  readonly apis: Pick<Apis, "named">;
   /** What is left of a session's life: seconds. */
   readonly lifeOf: (session: { readonly loginTs?: number | undefined }) => number;
 }
@@ -25,18 +42,22 @@ export interface GrantSources {
 /** By session and client and not by what an interaction says: two tabs that consent at once share one grant. */
 export async function existingGrant(ctx: KoaContextWithOIDC, sources: GrantSources): Promise<Grant> {
   const owner = ownerOf(ctx);
+  const apis = await sources.apis.named(Object.keys(askedOf(ctx).resourceServers));
   const grant = await heldGrant(ctx, sources, owner);
-  const unasked = await unaskedFor(ctx, sources, owner);
-  if (unasked !== undefined && !isWithin(unasked, allowedIn(grant))) {
-    allow(grant, unasked);
-    const judged = allowedIn(grant);
-    requestState(ctx).storeGrant = () => store(ctx, { sources, owner, unasked, judged });
-  }
+  const stored = currentOf(allowedIn(grant), apis);
+  const unasked = await unaskedFor(ctx, sources, { owner, apis });
+  const rejected = rejectedFor(ctx, grant, unasked);
+  const judged = without(joined(countedIn(ctx, grant, stored), unasked?.allowed ?? NOTHING), rejected);
+  if (unasked !== undefined && lacks(grant, { stored, wanted: without(unasked.allowed, rejected), apis }))
+    requestState(ctx).storeGrant = () =>
+      store(ctx, { sources, owner, apis, unasked: unasked.allowed, judged });
+  Object.assign(grant, contentOf(judged), { rejected: contentOf(rejected) });
+  if (unasked !== undefined && isSilent(ctx)) passOverOptional(ctx, grant);
   await passOverEmpty(ctx, grant);
   return grant;
 }
 
-type Grant = InstanceType<KoaContextWithOIDC["oidc"]["provider"]["Grant"]>;
+type Grant = InstanceType<KoaContextWithOIDC["oidc"]["provider"]["Grant"]> & Pick<GrantPayload, "once">;
 
 async function heldGrant(
   { oidc: { provider } }: KoaContextWithOIDC,
@@ -46,6 +67,42 @@ async function heldGrant(
   const id = await grants.idFor(owner.sessionUid, owner.clientId);
   const held = id === undefined ? undefined : await provider.Grant.find(id);
   return held ?? new provider.Grant(owner);
+}
+
+/** What was allowed for this time counts for the request that it was allowed for. */
+const countedIn = (ctx: KoaContextWithOIDC, grant: Grant, stored: Allowed): Allowed =>
+  isAnsweredNow(ctx, grant) ? stored : without(stored, grant.once ?? NOTHING);
+
+/** And so does what was declined for this time: another request is judged by what is remembered. */
+const rejectedFor = (ctx: KoaContextWithOIDC, grant: Grant, unasked: Unasked | undefined): Allowed =>
+  isAnsweredNow(ctx, grant) && !isFirstParty(ctx.oidc.client)
+    ? rejectedIn(grant)
+    : (unasked?.declined ?? NOTHING);
+
+function isAnsweredNow({ oidc }: KoaContextWithOIDC, { jti }: Grant): boolean {
+  const { consent } = (oidc.result ?? {}) as { readonly consent?: { readonly grantId?: string } };
+  return consent?.grantId !== undefined && consent.grantId === jti;
+}
+
+interface Wanted {
+  readonly stored: Allowed;
+  readonly wanted: Allowed;
+  readonly apis: readonly EditionsOf[];
+}
+
+const lacks = (grant: Grant, { stored, wanted, apis }: Wanted): boolean =>
+  !isWithin(wanted, stored) || !apis.every((api) => isOfEdition(heldIn(grant), api));
+
+const isSilent = ({ oidc }: KoaContextWithOIDC): boolean => oidc.promptPending("none");
+
+/**
+ * Nobody can be asked, and what the app can do without need not stop it: it is left out of this answer. It is not remembered as
+ * declined: the next request that may ask does.
+ */
+function passOverOptional(ctx: KoaContextWithOIDC, grant: Grant): void {
+  const rejected = rejectedIn(grant);
+  const missing = without(optionalIn(askedFor(ctx), optionalOf(ctx.oidc.client)), allowedIn(grant));
+  Object.assign(grant, { rejected: contentOf(joined(rejected, missing)) });
 }
 
 /**
@@ -65,21 +122,25 @@ async function passOverEmpty(ctx: KoaContextWithOIDC, grant: Grant): Promise<voi
 interface Passed {
   readonly sources: GrantSources;
   readonly owner: GrantOwner;
+  readonly apis: readonly EditionsOf[];
   readonly unasked: Allowed;
   readonly judged: Allowed;
 }
 
 /** False when it holds less than what the request was judged by: then the user is asked. */
-async function store(ctx: KoaContextWithOIDC, { sources, owner, unasked, judged }: Passed): Promise<boolean> {
+async function store(ctx: KoaContextWithOIDC, passed: Passed): Promise<boolean> {
   const { oidc } = ctx;
   // A grant hangs below a session that is stored, and the library stores one that has just begun at the end of the request.
-  await storeSignIn(ctx, sources.lifeOf);
-  const id = await extend(ctx, { sources, owner, unasked });
+  await storeSignIn(ctx, passed.sources.lifeOf);
+  const id = await extend(ctx, passed);
   const stored = id === undefined ? undefined : await oidc.provider.Grant.find(id);
-  if (stored === undefined || !isWithin(judged, allowedIn(stored))) return false;
-  await passOverEmpty(ctx, stored);
+  if (stored === undefined || !isWithin(passed.judged, currentOf(allowedIn(stored), passed.apis)))
+    return false;
+  // The code is made of what the request was judged by: what else the grant holds was not asked about in it.
+  const { rejected } = oidc.entities.Grant as unknown as { readonly rejected?: object };
+  Object.assign(stored, contentOf(passed.judged), { rejected });
   oidc.entity("Grant", stored);
-  oidc.session!.grantIdFor(owner.clientId, id!);
+  oidc.session!.grantIdFor(passed.owner.clientId, id!);
   return true;
 }
 
@@ -93,13 +154,31 @@ function ownerOf({ oidc }: KoaContextWithOIDC): GrantOwner {
 
 const isFirstParty = (client: Client | undefined): boolean => client?.[FIRST_PARTY] === true;
 
-/** For an app of the operator's own all that it asks for, and for any other what its user has allowed before. */
+const optionalOf = (client: Client | undefined): readonly string[] =>
+  (client?.[OPTIONAL_SCOPES] ?? []) as readonly string[];
+
+interface Unasked {
+  readonly allowed: Allowed;
+  readonly declined: Allowed;
+}
+
+/** For an app of the operator's own all that it asks for, and for any other what its user has answered before. */
 async function unaskedFor(
   ctx: KoaContextWithOIDC,
   { consents }: GrantSources,
-  owner: GrantOwner,
-): Promise<Allowed | undefined> {
-  return isFirstParty(ctx.oidc.client) ? askedFor(ctx) : consents.find(owner);
+  { owner, apis }: { readonly owner: GrantOwner; readonly apis: readonly EditionsOf[] },
+): Promise<Unasked | undefined> {
+  const { client } = ctx.oidc;
+  if (isFirstParty(client)) return { allowed: askedFor(ctx), declined: NOTHING };
+  const consent = await consents.find(owner);
+  if (consent === undefined) return undefined;
+  const { claims } = askedFor(ctx);
+  // What the app cannot do without by now is asked for again.
+  const declined = optionalIn(currentOf(consent.declined, apis), optionalOf(client));
+  return {
+    allowed: currentOf(consent.allowed, apis),
+    declined: withClaims(declined, claims),
+  };
 }
 
 /** What the library's declarations leave out. */
@@ -110,8 +189,10 @@ interface AskedFor {
   readonly resourceServers: Readonly<Record<string, { readonly scopes: ReadonlySet<string> }>>;
 }
 
-function askedFor({ oidc }: KoaContextWithOIDC): Allowed {
-  const asked = oidc as unknown as AskedFor;
+const askedOf = ({ oidc }: KoaContextWithOIDC): AskedFor => oidc as unknown as AskedFor;
+
+function askedFor(ctx: KoaContextWithOIDC): Allowed {
+  const asked = askedOf(ctx);
   const resources = Object.entries(asked.resourceServers).map(([resource, { scopes }]) => {
     const available = [...asked.requestParamScopes].filter((scope) => scopes.has(scope));
     return [resource, available] as const;
@@ -123,20 +204,14 @@ function askedFor({ oidc }: KoaContextWithOIDC): Allowed {
   };
 }
 
-interface Extension {
-  readonly sources: GrantSources;
-  readonly owner: GrantOwner;
-  readonly unasked: Allowed;
-}
-
 /** Undefined when the consent was withdrawn meanwhile, or the session has ended: then the user is asked. */
 async function extend(
   { oidc }: KoaContextWithOIDC,
-  { sources: { grants }, owner, unasked }: Extension,
+  { sources: { grants }, owner, apis, unasked }: Passed,
 ): Promise<string | undefined> {
   const { provider, client } = oidc;
-  const withAllowed = (existing: GrantPayload | undefined, allowed: Allowed) =>
-    extendGrant(provider, { owner, existing, allowed });
+  const withAllowed = (existing: GrantPayload | undefined, content: GrantContent) =>
+    extendGrant(provider, { owner, existing, content, apis });
   try {
     return isFirstParty(client)
       ? await grants.open(owner, unasked, withAllowed)

@@ -1,32 +1,43 @@
 import type { Provider } from "oidc-provider";
-import type { Allowed } from "../state/consents.ts";
-import type { GrantOwner, GrantPayload } from "../state/grant-store.ts";
+import {
+  contentOf,
+  currentOf,
+  type EditionsOf,
+  heldIn,
+  isNothing,
+  joined,
+  stamped,
+} from "../state/allowed.ts";
+import type { GrantContent, GrantOwner, GrantPayload } from "../state/grant-store.ts";
 
 export interface GrantExtension {
   readonly owner: GrantOwner;
   readonly existing: GrantPayload | undefined;
-  readonly allowed: Allowed;
+  readonly content: GrantContent;
+  /** Those that the request asks for, as they are today. */
+  readonly apis: readonly EditionsOf[];
 }
 
 /** Gives the grant with what was allowed: an existing one of this session and client keeps its id, and so its tokens. */
 export async function extendGrant(
   provider: Provider,
-  { owner, existing, allowed }: GrantExtension,
+  { owner, existing, content, apis }: GrantExtension,
 ): Promise<GrantPayload> {
-  const grant = new provider.Grant((existing ?? owner) as never);
-  allow(grant, allowed);
-  const model = grant as unknown as SavedModel;
-  model.jti ??= model.generateTokenId();
-  const { payload } = await model.getValueAndPayload();
-  return { ...payload, ...owner, jti: model.jti };
-}
-
-/** Of one that is not stored by this. */
-export function allow(grant: InstanceType<Provider["Grant"]>, allowed: Allowed): void {
-  if (allowed.scopes.length > 0) grant.addOIDCScope(allowed.scopes.join(" "));
-  if (allowed.claims.length > 0) grant.addOIDCClaims([...allowed.claims]);
-  for (const [resource, scopes] of Object.entries(allowed.resources))
-    if (scopes.length > 0) grant.addResourceScope(resource, scopes.join(" "));
+  const grant = new provider.Grant((existing ?? owner) as never) as unknown as SavedModel;
+  const before = currentOf(heldIn(existing ?? {}), apis);
+  const allowed = stamped(joined(before, currentOf(content.allowed, apis)), apis);
+  grant.jti ??= grant.generateTokenId();
+  const { payload } = await grant.getValueAndPayload();
+  return {
+    ...payload,
+    ...owner,
+    ...contentOf(allowed),
+    rejected: isNothing(content.rejected) ? undefined : contentOf(content.rejected),
+    editions: allowed.editions,
+    once: isNothing(content.once) ? undefined : content.once,
+    until: content.until,
+    jti: grant.jti,
+  };
 }
 
 /** What the library's `save` does around its adapter. */

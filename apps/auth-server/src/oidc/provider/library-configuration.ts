@@ -31,9 +31,9 @@ import type { SessionTimes } from "../state/outlived-grants.ts";
 import { type ApiClaims, createApiClaims } from "../tokens/api-claims.ts";
 import { timesHeld } from "../tokens/held-times.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
-import { accessTokenLifetime, refreshTokenLifetime } from "../tokens/lifetimes.ts";
+import { accessTokenLifetime, refreshTokenLifetime, withinConsent } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
-import { apiFor, resourceServerOf } from "../tokens/resources.ts";
+import { apiFor, asGranted, resourceServerOf } from "../tokens/resources.ts";
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
@@ -96,13 +96,17 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       Session: (_ctx, session) => (session.accountId === undefined ? ONE_HOUR : lifetimes.leftOf(session)),
       // No life of its own: it ends with its session, which grant-store.ts looks at.
       Grant: () => lifetimes.ofSession(),
-      AccessToken: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
+      AccessToken: (ctx, token, client) => {
+        const ofApi = accessTokenLifetime(client, lifetimeOfApi(token));
+        return withinConsent(ofApi, { until: untilOf(ctx), clock });
+      },
       ClientCredentials: (_ctx, token, client) => accessTokenLifetime(client, lifetimeOfApi(token)),
       RefreshToken: (ctx, token, client) =>
         refreshTokenLifetime({ ctx, token, client, longest: lifetimes.ofRefreshToken(), clock }),
     },
     findAccount: (_ctx, id) => accountOf(users, id),
-    loadExistingGrant: (ctx) => existingGrant(ctx, { grants, consents, lifeOf: lifetimes.leftOf }),
+    loadExistingGrant: (ctx) =>
+      existingGrant(ctx, { grants, consents, apis: options.apis, lifeOf: lifetimes.leftOf }),
     // Claims first, the checks of the issuing phase after: one that has changed since makes the token stale, and not the next one wrong.
     extraTokenClaims: async (ctx, token) => ({
       ...(await apiClaims.of(ctx, token as IssuedToken)),
@@ -163,7 +167,11 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
       getResourceServerInfo: async (ctx, identifier, client) => {
         const api = await apiFor(apis, identifier, client);
         requestState(ctx).api = api;
-        return resourceServerOf(api, client, maxAccessTokenLifetimeSeconds);
+        return resourceServerOf(
+          asGranted(api, ctx.oidc.entities.Grant),
+          client,
+          maxAccessTokenLifetimeSeconds,
+        );
       },
     },
   };
@@ -179,6 +187,10 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
 interface ForApi {
   readonly resourceServer?: ResourceServer | undefined;
 }
+
+/** When the grant of a token that is being made ends by itself. Seconds. */
+const untilOf = (ctx: KoaContextWithOIDC | undefined): number | undefined =>
+  (ctx?.oidc.entities.Grant as { readonly until?: number } | undefined)?.until;
 
 const lifetimeOfApi = ({ resourceServer }: ForApi): number =>
   resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS;

@@ -99,7 +99,7 @@ function addMembers(Model: ModelClass, names: readonly string[]): void {
 /** The claim `gid` is the grant's id. A grant knows its session: the two live and end together. */
 function identifyGrants(provider: Provider, randomBytes: RandomBytes): void {
   const Grant = classOf(provider.Grant);
-  addMembers(Grant, ["sessionUid"]);
+  addMembers(Grant, ["sessionUid", "editions", "once", "until"]);
   Grant.prototype.generateTokenId = () => newIdentifier(randomBytes);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What users have allowed apps, remembered over sessions: one row a user and client. A grant lives below a session and
- * takes what is here; withdrawal ends both, in one transaction (endings/lineage.ts).
+ * What users have allowed apps, and declined to, remembered over sessions: one row a user and client. A grant lives below a session
+ * and takes what is here; withdrawal ends both, in one transaction (endings/lineage.ts).
  */
 import type { Clock } from "@portcullis/protocol";
 import type { ExpressionBuilder } from "kysely";
@@ -8,22 +8,22 @@ import type { Database } from "../../storage/database.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { type Allowed, joined, NOTHING, without } from "./allowed.ts";
 
-export interface Allowed {
-  /** Of the ID token and userinfo. */
-  readonly scopes: readonly string[];
-  readonly claims: readonly string[];
-  /** Resource indicator to its scopes. */
-  readonly resources: Readonly<Record<string, readonly string[]>>;
-}
-
-export interface AllowedClient {
-  readonly clientId: string;
+export interface Consent {
   readonly allowed: Allowed;
-  /** Seconds. */
-  readonly since: number;
+  /** Of what the app marks as optional: it is not asked for again, and not given. */
+  readonly declined: Allowed;
   /** Seconds; undefined: until it is withdrawn. */
   readonly until: number | undefined;
+}
+
+export interface AllowedClient extends Consent {
+  readonly clientId: string;
+  /** Seconds. */
+  readonly since: number;
+  /** False of what was allowed for this time, and of what apps of the operator's own have unasked: the next session knows nothing of it. */
+  readonly isRemembered: boolean;
 }
 
 export interface ConsentPair {
@@ -40,71 +40,86 @@ export class Consents {
     this.#clock = options.clock;
   }
 
-  async find(pair: ConsentPair): Promise<Allowed | undefined> {
+  async find(pair: ConsentPair): Promise<Consent | undefined> {
     const row = await this.#row(this.#storage.read, pair).executeTakeFirst();
-    return row && allowedOf(row);
+    return row && consentOf(row);
   }
 
   /** Locked: it must not be withdrawn before the grant is there that takes from it, or that grant would live on. */
-  async lock(transaction: WriteTransaction, pair: ConsentPair): Promise<Allowed | undefined> {
+  async lock(transaction: WriteTransaction, pair: ConsentPair): Promise<Consent | undefined> {
     const row = await transaction.lockRows(this.#row(transaction.db, pair)).executeTakeFirst();
-    return row && allowedOf(row);
+    return row && consentOf(row);
   }
 
   #row(db: Storage["read"], pair: ConsentPair) {
     return db
       .selectFrom("oidc_consents")
-      .select(["allowed", "created_at"])
+      .select(["allowed", "declined", "created_at", "expires_at"])
       .where(isOf(pair))
       .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", wholeSeconds(this.#clock))]));
   }
 
-  /** Adds to what is there, which was locked before in the same transaction. Gives all that is allowed now. */
-  async add(transaction: WriteTransaction, pair: ConsentPair, more: Allowed): Promise<Allowed> {
+  /**
+   * Adds an answer to what is there, which was locked before in the same transaction. Its time counts for all of it. Gives all that
+   * holds now.
+   */
+  async add(transaction: WriteTransaction, pair: ConsentPair, answer: Consent): Promise<Consent> {
     const before = await this.#row(transaction.db, pair).executeTakeFirst();
-    const allowed = before === undefined ? more : joined(allowedOf(before), more);
-    if (before === undefined) await this.#begin(transaction, pair, allowed);
-    else await this.#widen(transaction, pair, allowed);
-    return allowed;
+    const consent = before === undefined ? answer : answered(consentOf(before), answer);
+    if (before === undefined) await this.#begin(transaction, pair, consent);
+    else await this.#change(transaction, pair, consent);
+    return consent;
   }
 
-  async #widen({ db }: WriteTransaction, pair: ConsentPair, allowed: Allowed): Promise<void> {
-    const change = { allowed: JSON.stringify(allowed), changed_at: wholeSeconds(this.#clock) };
+  async #change({ db }: WriteTransaction, pair: ConsentPair, consent: Consent): Promise<void> {
+    const change = { ...columnsOf(consent), changed_at: wholeSeconds(this.#clock) };
     await db.updateTable("oidc_consents").set(change).where(isOf(pair)).execute();
   }
 
   /** In place of one that has run out, which is no beginning for the next. */
-  async #begin({ db }: WriteTransaction, pair: ConsentPair, allowed: Allowed): Promise<void> {
+  async #begin({ db }: WriteTransaction, pair: ConsentPair, consent: Consent): Promise<void> {
     await db.deleteFrom("oidc_consents").where(isOf(pair)).execute();
     const now = wholeSeconds(this.#clock);
     const row = {
       account_id: pair.accountId,
       client_id: pair.clientId,
-      allowed: JSON.stringify(allowed),
+      ...columnsOf(consent),
       created_at: now,
       changed_at: now,
-      expires_at: null,
     };
     // No upsert: what another server has inserted meanwhile was not looked at. The unit runs again then.
     await db.insertInto("oidc_consents").values(row).execute();
+  }
+
+  /** Of an app that has become the operator's own: nothing is left out that it asks for. */
+  async forgetDeclined({ db }: WriteTransaction, pair: ConsentPair): Promise<void> {
+    const change = { declined: JSON.stringify(NOTHING) };
+    await db.updateTable("oidc_consents").set(change).where(isOf(pair)).execute();
   }
 
   /** What a user has allowed, client by client. */
   async of(accountId: string): Promise<AllowedClient[]> {
     const rows = await this.#storage.read
       .selectFrom("oidc_consents")
-      .select(["client_id", "allowed", "created_at", "expires_at"])
+      .select(["client_id", "allowed", "declined", "created_at", "expires_at"])
       .where("account_id", "=", accountId)
       .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", wholeSeconds(this.#clock))]))
       .execute();
     return rows.map((row) => ({
       clientId: row.client_id,
-      allowed: allowedOf(row),
+      ...consentOf(row),
       since: row.created_at,
-      until: row.expires_at ?? undefined,
+      isRemembered: true,
     }));
   }
 }
+
+/** The last word counts: what is allowed now is declined no more, and the other way round. */
+const answered = (before: Consent, answer: Consent): Consent => ({
+  allowed: joined(without(before.allowed, answer.declined), answer.allowed),
+  declined: joined(without(before.declined, answer.allowed), answer.declined),
+  until: answer.until,
+});
 
 /** Of a user who was deleted. */
 export async function forgetConsents({ db }: WriteTransaction, accountId: string): Promise<void> {
@@ -116,49 +131,20 @@ const isOf =
   (eb: ExpressionBuilder<Database, "oidc_consents">) =>
     eb.and({ account_id: accountId, client_id: clientId });
 
-const allowedOf = ({ allowed }: { readonly allowed: string }): Allowed => JSON.parse(allowed) as Allowed;
-
-/** What the library's payload of a grant holds. */
-interface GrantContent {
-  readonly openid?: { readonly scope?: string; readonly claims?: readonly string[] };
-  readonly resources?: Readonly<Record<string, string>>;
+interface ConsentRow {
+  readonly allowed: string;
+  readonly declined: string;
+  readonly expires_at: number | null;
 }
 
-export function allowedIn(payload: object): Allowed {
-  const { openid = {}, resources = {} } = payload as GrantContent;
-  const entries = Object.entries(resources).map(([resource, text]) => [resource, wordsOf(text)] as const);
-  return {
-    scopes: wordsOf(openid.scope),
-    claims: openid.claims ?? [],
-    resources: Object.fromEntries(entries),
-  };
-}
+const consentOf = ({ allowed, declined, expires_at }: ConsentRow): Consent => ({
+  allowed: JSON.parse(allowed) as Allowed,
+  declined: JSON.parse(declined) as Allowed,
+  until: expires_at ?? undefined,
+});
 
-const wordsOf = (text = ""): string[] => text.split(" ").filter((word) => word !== "");
-
-export function isWithin(part: Allowed, whole: Allowed): boolean {
-  return (
-    isSubset(part.scopes, whole.scopes) &&
-    isSubset(part.claims, whole.claims) &&
-    Object.entries(part.resources).every(([resource, scopes]) =>
-      isSubset(scopes, whole.resources[resource] ?? []),
-    )
-  );
-}
-
-const isSubset = (part: readonly string[], whole: readonly string[]): boolean =>
-  part.every((word) => whole.includes(word));
-
-export function joined(one: Allowed, other: Allowed): Allowed {
-  const names = Object.keys({ ...one.resources, ...other.resources });
-  const resources = names.map((name) => [name, union(one.resources[name], other.resources[name])] as const);
-  return {
-    scopes: union(one.scopes, other.scopes),
-    claims: union(one.claims, other.claims),
-    resources: Object.fromEntries(resources),
-  };
-}
-
-const union = (one: readonly string[] = [], other: readonly string[] = []): string[] => [
-  ...new Set([...one, ...other]),
-];
+const columnsOf = ({ allowed, declined, until }: Consent) => ({
+  allowed: JSON.stringify(allowed),
+  declined: JSON.stringify(declined),
+  expires_at: until ?? null,
+});

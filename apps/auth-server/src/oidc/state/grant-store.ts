@@ -1,21 +1,27 @@
 /**
- * Grants in SQL: one a session and client. A grant has no life of its own: it expires when its session does, and
- * its row is gone once it has ended.
+ * Grants in SQL: one a session and client. A grant expires when its session does, or by itself when the time is over that its user
+ * has allowed the app; its row is gone once it was ended.
  */
 import type { Clock } from "@portcullis/protocol";
 import { sql } from "kysely";
-import {
-  HORIZON_NOW,
-  IS_GRANT_OF_BULK_ENDING,
-  IS_SESSION_OF_BULK_ENDING,
-} from "../../sessions/bulk-endings.ts";
-import { isLive } from "../../sessions/live-sessions.ts";
+import { HORIZON_NOW, IS_SESSION_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
+import { isGrantOngoing, isLive } from "../../sessions/live-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
+import {
+  type Allowed,
+  allowedIn,
+  contentOf,
+  joined,
+  NOTHING,
+  overlap,
+  rejectedIn,
+  without,
+} from "./allowed.ts";
 import { clearGrants } from "./clear-grants.ts";
-import { type Allowed, type AllowedClient, allowedIn, type Consents } from "./consents.ts";
+import type { AllowedClient, Consent, Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
 import { type Held, type HeldQuery, heldBy } from "./outlived-grants.ts";
 
@@ -25,6 +31,10 @@ export interface GrantPayload {
   clientId: string;
   sessionUid: string;
   exp: number;
+  /** Seconds; undefined: as long as its session. */
+  until?: number | undefined;
+  /** What was allowed for this time alone: tokens that have it go on, and the next authorization request asks again. */
+  once?: Allowed | undefined;
   [member: string]: unknown;
 }
 
@@ -34,22 +44,67 @@ export interface GrantOwner {
   readonly clientId: string;
 }
 
-type Extend = (existing: GrantPayload | undefined, allowed: Allowed) => Promise<GrantPayload>;
+/** What a grant holds from now on. What the existing one has been given besides stays in it. */
+export interface GrantContent {
+  readonly allowed: Allowed;
+  /** Left out of all that the grant gives, until the next answer. */
+  readonly rejected: Allowed;
+  readonly once: Allowed;
+  readonly until: number | undefined;
+}
+
+/** What a user has just answered. */
+export interface Answer {
+  readonly allowed: Allowed;
+  readonly declined: Allowed;
+  /** Seconds; undefined: until it is withdrawn; `once`: nothing is remembered. */
+  readonly until: number | undefined | "once";
+}
+
+type Extend = (existing: GrantPayload | undefined, content: GrantContent) => Promise<GrantPayload>;
+
+export interface GrantStoreOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly consents: Consents;
+}
 
 export class GrantStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #consents: Consents;
 
-  constructor(options: { storage: Storage; clock: Clock; consents: Consents }) {
+  constructor(options: GrantStoreOptions) {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#consents = options.consents;
   }
 
+  /** Without what its user has declined since, in whatever session. */
   async find(id: string): Promise<GrantPayload | undefined> {
-    const row = await this.#live(this.#storage.read).where("oidc_grants.id", "=", id).executeTakeFirst();
-    return row && payloadOf(row);
+    const row = await this.#live(this.#storage.read)
+      .leftJoin("oidc_consents", (join) =>
+        join
+          .onRef("oidc_consents.account_id", "=", "oidc_grants.account_id")
+          .onRef("oidc_consents.client_id", "=", "oidc_grants.client_id"),
+      )
+      .select("oidc_consents.declined")
+      .where("oidc_grants.id", "=", id)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const payload = payloadOf(row);
+    return row.declined === null ? payload : rejecting(payload, JSON.parse(row.declined) as Allowed);
+  }
+
+  /** Whether it has run out by itself, and when: for whoever asks why a token of it is refused. */
+  async ranOut(id: string): Promise<number | undefined> {
+    const row = await this.#storage.read
+      .selectFrom("oidc_grants")
+      .select("expires_at")
+      .where("id", "=", id)
+      .where("expires_at", "<=", wholeSeconds(this.#clock))
+      .executeTakeFirst();
+    return row?.expires_at ?? undefined;
   }
 
   /**
@@ -88,33 +143,78 @@ export class GrantStore {
     return db
       .selectFrom("oidc_grants")
       .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
-      .select(["oidc_grants.id", "oidc_grants.payload", "oidc_sessions.expires_at"])
+      .select([
+        "oidc_grants.id",
+        "oidc_grants.payload",
+        "oidc_grants.expires_at as until",
+        "oidc_sessions.expires_at",
+      ])
       .where(isLive(wholeSeconds(this.#clock)))
-      .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`);
+      .where(isGrantOngoing(wholeSeconds(this.#clock)));
   }
 
-  /** What the user has just allowed: remembered for the sessions that follow, and added to the grant with what was before. */
+  /** What the user has just answered: remembered for the sessions that follow, and added to the grant with what was before. */
   consent(
     owner: GrantOwner,
-    { allowed, extend }: { readonly allowed: Allowed; readonly extend: Extend },
+    { answer, extend }: { readonly answer: Answer; readonly extend: Extend },
   ): Promise<string> {
-    return this.#change(owner, async (transaction, existing) => {
+    return this.#change(owner, async (transaction, existing, known) => {
+      const { until } = answer;
+      if (until === "once") return extend(existing, this.#onceIn(transaction, { existing, known, answer }));
       // Not all that the grant holds: some of it may have been given unasked, to an app that was the operator's own.
-      const all = await this.#consents.add(transaction, owner, allowed);
-      return extend(existing, all);
+      const consent = await this.#consents.add(transaction, owner, { ...answer, until });
+      await this.#endAllAt(transaction, owner, until);
+      if (takesAway(answer, { existing, known }))
+        transaction.append([
+          { ...STALE, scope: "subject-client", key: keyOf(owner), actor: owner.accountId },
+        ]);
+      return extend(existing, {
+        allowed: consent.allowed,
+        rejected: NOTHING,
+        once: without(without(existing?.once ?? NOTHING, consent.allowed), consent.declined),
+        until,
+      });
     });
   }
 
-  /** What the user has allowed in an earlier session. Undefined when that was withdrawn meanwhile. */
+  /** Of an answer for this time: only this grant changes. */
+  #onceIn(transaction: WriteTransaction, { existing, known, answer }: Answered): GrantContent {
+    const { allowed, declined } = answer;
+    if (existing !== undefined && overlap(allowedIn(existing), declined))
+      transaction.append([{ ...STALE, scope: "grant", key: existing.jti, actor: existing.accountId }]);
+    const remembered = known?.allowed ?? NOTHING;
+    return {
+      allowed: joined(remembered, allowed),
+      rejected: joined(without(existing === undefined ? NOTHING : rejectedIn(existing), allowed), declined),
+      once: without(joined(without(existing?.once ?? NOTHING, declined), allowed), remembered),
+      until: known?.until,
+    };
+  }
+
+  /** In one statement, however many sessions the user has: none outlives the time that was chosen last. */
+  async #endAllAt({ db }: WriteTransaction, owner: GrantOwner, until: number | undefined): Promise<void> {
+    await db
+      .updateTable("oidc_grants")
+      .set({ expires_at: until ?? null })
+      .where("account_id", "=", owner.accountId)
+      .where("client_id", "=", owner.clientId)
+      .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", wholeSeconds(this.#clock))]))
+      .execute();
+  }
+
+  /** What the user has allowed in an earlier session. Undefined when that was withdrawn meanwhile, or is over. */
   takeUp(owner: GrantOwner, extend: Extend): Promise<string | undefined> {
-    return this.#change(owner, async (_transaction, existing, allowed) =>
-      allowed === undefined ? undefined : extend(existing, allowed),
+    return this.#change(owner, async (_transaction, existing, known) =>
+      known === undefined ? undefined : extend(existing, takenUp(existing, known)),
     );
   }
 
   /** For an app that asks no consent: nothing is remembered. */
   open(owner: GrantOwner, allowed: Allowed, extend: Extend): Promise<string> {
-    return this.#change(owner, (_transaction, existing) => extend(existing, allowed));
+    return this.#change(owner, async (transaction, existing) => {
+      await this.#consents.forgetDeclined(transaction, owner);
+      return extend(existing, { allowed, rejected: NOTHING, once: NOTHING, until: undefined });
+    });
   }
 
   /**
@@ -126,19 +226,19 @@ export class GrantStore {
     change: (
       transaction: WriteTransaction,
       existing: GrantPayload | undefined,
-      allowed: Allowed | undefined,
+      known: Consent | undefined,
     ) => Promise<Payload>,
   ): Promise<Payload extends undefined ? undefined : string> {
     return this.#storage.write(
       async (transaction) => {
         await this.#assertOwner(transaction, owner);
-        const allowed = await this.#consents.lock(transaction, owner);
+        const known = await this.#consents.lock(transaction, owner);
         const grant = this.#live(transaction.db)
           .where("oidc_grants.session_uid", "=", owner.sessionUid)
           .where("oidc_grants.client_id", "=", owner.clientId);
         const existing = await transaction.lockRows(grant).executeTakeFirst();
         if (existing === undefined) await this.#clearEnded(transaction, owner);
-        const payload = await change(transaction, existing && payloadOf(existing), allowed);
+        const payload = await change(transaction, existing && payloadOf(existing), known);
         if (payload !== undefined) await this.#keep(transaction, owner, payload);
         return payload?.jti as Payload extends undefined ? undefined : string;
       },
@@ -146,7 +246,10 @@ export class GrantStore {
     );
   }
 
-  /** There is one row a session and client, and that of one that a bulk ending has ended may still be there. */
+  /**
+   * There is one row a session and client. That of one that a bulk ending has ended may still be there, and so is that of one that has
+   * run out by itself: it is no beginning for the next, and what hangs below it never lives again.
+   */
   async #clearEnded(transaction: WriteTransaction, { sessionUid, clientId }: GrantOwner): Promise<void> {
     const ended = transaction.db
       .selectFrom("oidc_grants")
@@ -176,8 +279,8 @@ export class GrantStore {
   }
 
   async #keep({ db }: WriteTransaction, owner: GrantOwner, payload: GrantPayload): Promise<void> {
-    const { jti, exp: _exp, ...kept } = payload;
-    const change = { payload: JSON.stringify(kept) };
+    const { jti, exp: _exp, until, ...kept } = payload;
+    const change = { payload: JSON.stringify(kept), expires_at: until ?? null };
     await db
       .insertInto("oidc_grants")
       .values({
@@ -202,12 +305,55 @@ export class GrantStore {
     return rows.map((row) => ({
       clientId: row.client_id,
       allowed: allowedIn(payloadOf(row)),
+      declined: rejectedIn(payloadOf(row)),
       since: row.created_at,
-      until: undefined,
+      until: row.until ?? undefined,
+      isRemembered: false,
     }));
   }
 }
 
-function payloadOf(row: { id: string; payload: string; expires_at: number }): GrantPayload {
-  return { ...(JSON.parse(row.payload) as GrantPayload), jti: row.id, exp: row.expires_at };
+interface Answered {
+  readonly existing: GrantPayload | undefined;
+  readonly known: Consent | undefined;
+  readonly answer: Answer;
+}
+
+/** What is current comes with the next refresh. */
+const STALE = { mode: "stale", reason: "claims_changed", note: "the user allows less" } as const;
+
+const keyOf = ({ accountId: subject, clientId: client }: GrantOwner) => ({ subject, client });
+
+/** Whether tokens of before hold what was declined now, or for longer than is allowed now. */
+function takesAway(
+  { declined, until }: Answer,
+  { existing, known }: Pick<Answered, "existing" | "known">,
+): boolean {
+  if (existing !== undefined && overlap(allowedIn(existing), declined)) return true;
+  if (known !== undefined && overlap(known.allowed, declined)) return true;
+  if (typeof until !== "number" || (existing === undefined && known === undefined)) return false;
+  return until < (known?.until ?? Number.POSITIVE_INFINITY);
+}
+
+const takenUp = (existing: GrantPayload | undefined, { allowed, until }: Consent): GrantContent => ({
+  allowed,
+  rejected: without(existing === undefined ? NOTHING : rejectedIn(existing), allowed),
+  once: without(existing?.once ?? NOTHING, allowed),
+  until,
+});
+
+/** What was allowed for this time comes after what was declined for longer. */
+function rejecting(payload: GrantPayload, declined: Allowed): GrantPayload {
+  const rejected = joined(rejectedIn(payload), without(declined, payload.once ?? NOTHING));
+  return { ...payload, rejected: contentOf(rejected) };
+}
+
+function payloadOf(row: {
+  id: string;
+  payload: string;
+  expires_at: number;
+  until: number | null;
+}): GrantPayload {
+  const payload = JSON.parse(row.payload) as GrantPayload;
+  return { ...payload, jti: row.id, exp: row.expires_at, until: row.until ?? undefined };
 }

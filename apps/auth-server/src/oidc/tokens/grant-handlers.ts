@@ -2,11 +2,13 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import { FIRST_PARTY } from "../../apps/app-settings.ts";
+import { timeOf } from "../../bans/standing-bans.ts";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
 import { deviceOf } from "../../sessions/device.ts";
 import { replacementOf } from "../../sessions/session-limit.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Endings } from "../endings/endings.ts";
+import type { GrantStore } from "../state/grant-store.ts";
 import { LostRace } from "../state/lost-race.ts";
 import type { RefreshAnswer, RefreshSuccessors } from "../state/refresh-successors.ts";
 import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
@@ -21,6 +23,7 @@ export interface TokenRulesOptions {
   readonly issuing: IssuingPhase;
   readonly endings: Endings;
   readonly renewSignature: RenewSignature;
+  readonly grants: Pick<GrantStore, "ranOut">;
 }
 
 export function withTokenRules(options: TokenRulesOptions) {
@@ -28,8 +31,8 @@ export function withTokenRules(options: TokenRulesOptions) {
     const handler = keptFromDeadKeys(library, options);
     switch (grantType) {
       case "refresh_token":
-        return tellingReplaced(
-          options.storage,
+        return tellingWhyItIsOver(
+          options,
           withRefreshGrace(handler, {
             storage: options.storage,
             successors: options.successors,
@@ -44,32 +47,55 @@ export function withTokenRules(options: TokenRulesOptions) {
   };
 }
 
-/**
- * A session that a newer one took the place of has ended with its refresh tokens: whoever comes with one hears what it was. An app of
- * somebody else's hears of the device alone: where the user is is none of its business.
- */
-function tellingReplaced(storage: Storage, handler: GrantHandler): GrantHandler {
+interface Refused {
+  readonly error: InstanceType<typeof errors.InvalidGrant>;
+  readonly token: string;
+}
+
+/** Whoever comes with a refresh token of what is over hears why, where that is known. */
+function tellingWhyItIsOver(options: TokenRulesOptions, handler: GrantHandler): GrantHandler {
   return async (ctx) => {
     try {
       await handler(ctx);
     } catch (error) {
-      if (error instanceof errors.InvalidGrant) await describeReplacement(storage, ctx, error);
+      const { refresh_token: token } = ctx.oidc.params as { refresh_token?: unknown };
+      if (error instanceof errors.InvalidGrant && typeof token === "string") {
+        await describeReplacement(options.storage, ctx, { error, token });
+        await describeEndOfConsent(options, { error, token });
+      }
       throw error;
     }
   };
 }
 
+/**
+ * A session that a newer one took the place of has ended with its refresh tokens: whoever comes with one hears what it was. An app of
+ * somebody else's hears of the device alone: where the user is is none of its business.
+ */
 async function describeReplacement(
   storage: Storage,
-  { oidc: { params, client } }: KoaContextWithOIDC,
-  error: InstanceType<typeof errors.InvalidGrant>,
+  { oidc: { client } }: KoaContextWithOIDC,
+  { error, token }: Refused,
 ): Promise<void> {
-  const { refresh_token: token } = params as { refresh_token?: unknown };
-  if (typeof token !== "string") return;
   const by = await replacementOf(storage.read, hashOfSecret("RefreshToken", token));
   if (by === undefined) return;
   const from = client?.[FIRST_PARTY] === true && by.address !== null ? ` from ${by.address}` : "";
   error.error_description = `replaced: the user has signed in on another device (${deviceOf(by.userAgent).name}${from})`;
+}
+
+/** A consent that was given for a time is over by itself: nothing in the log says so, since no access token outlives it. */
+async function describeEndOfConsent(
+  { storage, grants }: TokenRulesOptions,
+  { error, token }: Refused,
+): Promise<void> {
+  const row = await storage.read
+    .selectFrom("oidc_artefacts")
+    .select("grant_id")
+    .where("id_hash", "=", hashOfSecret("RefreshToken", token))
+    .executeTakeFirst();
+  const at = row?.grant_id == null ? undefined : await grants.ranOut(row.grant_id);
+  if (at === undefined) return;
+  error.error_description = `consent_expired: the user has allowed the app this until ${timeOf(at)}`;
 }
 
 /** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */

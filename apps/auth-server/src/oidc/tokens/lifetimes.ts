@@ -2,12 +2,27 @@
 import { type Clock, wallSecondsOf } from "@portcullis/protocol";
 import { type Client, errors, type KoaContextWithOIDC } from "oidc-provider";
 import { type AppLifetimes, LIFETIMES } from "../../apps/app-settings.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 
 const lifetimesOf = (client: Client | undefined): AppLifetimes => (client?.[LIFETIMES] ?? {}) as AppLifetimes;
 
 /** Seconds. `ofApi` is the API's, or that of tokens for userinfo alone. */
 export const accessTokenLifetime = (client: Client | undefined, ofApi: number): number =>
   Math.min(ofApi, lifetimesOf(client).accessToken ?? ofApi);
+
+/**
+ * Shortens the life of an access token so that it is over with the consent. Throws `invalid_grant` when that is over: the grant may
+ * have been found a moment before.
+ */
+export function withinConsent(
+  seconds: number,
+  { until, clock }: { readonly until: number | undefined; readonly clock: Clock },
+): number {
+  if (until === undefined) return seconds;
+  const left = until - wholeSeconds(clock);
+  if (left <= 0) refuse("the time is over that its user has allowed it");
+  return Math.min(seconds, left);
+}
 
 /** What the library's declarations leave out. */
 export interface RefreshTokenTimes {

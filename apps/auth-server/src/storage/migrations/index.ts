@@ -23,6 +23,7 @@ import { addApps } from "./0021-apps.ts";
 import { addApis } from "./0022-apis.ts";
 import { addIdempotencyKeys } from "./0024-idempotency-keys.ts";
 import { addKeyAlgorithms } from "./0025-key-algorithms.ts";
+import { addGranularConsents } from "./0026-granular-consents.ts";
 import { addLimitsPerApp } from "./0028-limits-per-app.ts";
 import { addBulkEndings } from "./0030-bulk-endings.ts";
 
@@ -47,6 +48,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0022-apis": addApis,
   "0024-idempotency-keys": addIdempotencyKeys,
   "0025-key-algorithms": addKeyAlgorithms,
+  "0026-granular-consents": addGranularConsents,
   "0028-limits-per-app": addLimitsPerApp,
   "0030-bulk-endings": addBulkEndings,
 };

@@ -67,6 +67,10 @@ export interface ApisTable {
   access_token_ttl_seconds: number;
   /** Of the signature of its tokens. */
   algorithm: SigningAlgorithm;
+  /** 0, and one more each time that the identifier is given again after a deletion. */
+  edition: Generated<number>;
+  /** JSON: permission to the revision that it came with; of those from the beginning none. */
+  permission_editions: Generated<string>;
   /** JSON: claim to where its value comes from. */
   claims: string;
   /** How long an app that has access to it may be unused in a session. Null: as the policy says, as the next. */
@@ -88,6 +92,8 @@ export interface ApisTable {
 export interface DeletedApisTable {
   identifier: string;
   name: string;
+  /** That it had: the next API of this identifier has one more. */
+  edition: Generated<number>;
   /** Seconds. */
   deleted_at: number;
   deleted_by: string;

@@ -58,16 +58,18 @@ export interface SessionIdsTable {
 export interface ConsentsTable {
   account_id: string;
   client_id: string;
-  /** JSON: scopes and claims of OpenID Connect, and scopes per resource (oidc/state/consents.ts). */
+  /** JSON: scopes and claims of OpenID Connect, and scopes per resource (oidc/state/allowed.ts). */
   allowed: string;
+  /** JSON of the same shape: what the app marks as optional, and the user has unticked. */
+  declined: Generated<string>;
   created_at: number;
   /** When something was added last. */
   changed_at: number;
-  /** From then on the user is asked again. Null: never. */
+  /** Until then all of it holds; from then on the user is asked again. Null: until it is withdrawn. */
   expires_at: number | null;
 }
 
-/** One authorization: what a client may do for a user in one session. One row a pair. Lives as long as its session. */
+/** One authorization: what a client may do for a user in one session. One row a pair. Lives as long as its session, at most. */
 export interface GrantsTable {
   /** 22 characters: the claim `gid`. */
   id: string;
@@ -76,6 +78,8 @@ export interface GrantsTable {
   client_id: string;
   payload: string;
   created_at: number;
+  /** When it ends by itself, with the consent that it came of. Null: with its session. */
+  expires_at: Generated<number | null>;
   /** Head of the log when the row was made: a bulk ending beyond it ends the grant. */
   horizon: Generated<number>;
 }
