@@ -76,6 +76,24 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     await signedIn(context);
     return open(context, `${stack.info.issuer}/account`);
   },
+  "account-password": async (context) => {
+    await signedIn(context);
+    return open(context, `${stack.info.issuer}/account/password`);
+  },
+  "account-password-refused": async (context) => {
+    await signedIn(context);
+    const page = await open(context, `${stack.info.issuer}/account/password`);
+    await page.getByLabel("Current password").fill("not the password");
+    await page.getByLabel("New password", { exact: true }).fill("a brand new battery staple");
+    await page.getByLabel("New password again").fill("a brand new battery staple");
+    await page.getByRole("button", { name: "Change password" }).click();
+    await page.getByText("This is not your password.").waitFor();
+    return page;
+  },
+  "account-delete": async (context) => {
+    await signedIn(context);
+    return open(context, `${stack.info.issuer}/account/delete`);
+  },
   "logout-confirmation": async (context) => {
     const { idToken } = await signedIn(context);
     return open(context, party.endSessionUrl(idToken).href);

@@ -290,6 +290,7 @@ export const ENDS_NOTHING: readonly string[] = [
   `POST ${ROUTES.pushed_authorization_request}`,
   `POST ${ROUTES.userinfo}`,
   "POST /setup/{token}",
+  "POST /account/name-device",
 ];
 
 /** What people and apps do without the API: at pages, and at endpoints of the standards. It has no dry run, and no receipt of its own. */
@@ -417,6 +418,35 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
       send(phone.browser, await accountOf(phone, world), "/account/sign-out-everywhere"),
     ends: ofVictim,
     reason: "logged_out",
+  },
+  "all other devices on the account page": {
+    route: "POST /account/sign-out-others",
+    act: async ({ phone }, _names, world) =>
+      send(phone.browser, await accountOf(phone, world), "/account/sign-out-others"),
+    ends: ["laptop", "other"],
+    reason: "kicked",
+  },
+  "a password that is changed on the account page": {
+    route: "POST /account/password",
+    async act({ phone: { browser } }, { victim }, { server }) {
+      const password = "another horse battery staple";
+      const page = await browser.open(`${server.issuer}/account/password`);
+      const fill = { ...credentialsOf(victim), newPassword: password, repeatedPassword: password };
+      const changed = await browser.submit(page, page.forms[0]!, { fill });
+      assert.equal(changed.url.pathname, "/account", changed.body);
+    },
+    ends: ["laptop", "other"],
+    reason: "password_changed",
+  },
+  "an account that is deleted on its page": {
+    route: "POST /account/delete",
+    async act({ phone: { browser } }, { victim }, { server }) {
+      const page = await browser.open(`${server.issuer}/account/delete`);
+      const gone = await browser.submit(page, page.forms[0]!, { fill: credentialsOf(victim) });
+      assert.equal(gone.url.pathname, "/account/signed-out", gone.body);
+    },
+    ends: ofVictim,
+    reason: "account_deleted",
   },
   "an app that loses its consent on the account page": {
     route: "POST /account/withdraw",

@@ -2,7 +2,7 @@
 import { type MountedRoute, OPENAPI_PATH, OPENAPI_PREFIX } from "@portcullis/http-api";
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { BrowserSessions } from "./account/browser-session.ts";
+import { BrowserSessions, type LiveSession } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
@@ -48,11 +48,13 @@ import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.t
 import type { Invitations } from "./roles/invitations.ts";
 import { forgetRoles, type Roles } from "./roles/roles.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
+import { type NamedSession, nameDevice } from "./sessions/name-device.ts";
 import type { Policies } from "./sessions/policies.ts";
 import { SessionLister } from "./sessions/session-list.ts";
 import { setupRoutes } from "./setup/routes.ts";
 import type { SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
+import type { StillHas } from "./sign-in/own-password.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { StoredTimes } from "./storage/stored-time.ts";
@@ -370,7 +372,24 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     endings: oidc.endings,
     revoker: revocations.revoker,
     receipts: revocations.receipts,
+    ownPassword: parts.signingIn.ownPassword,
+    async deleteAccount(sub: string, stillHas: StillHas) {
+      return (await deleteOwnAccountOf(parts)(sub, { stillHas })).seq;
+    },
+    endOthers: ({ uid, accountId }: LiveSession) => endOthersOf(parts, { uid, accountId }),
+    nameDevice: (session: NamedSession, name: string | null) =>
+      storage.write((transaction) => nameDevice(transaction, session, name)),
   };
+}
+
+/** The user's row is locked first, so that no session is opened meanwhile. */
+function endOthersOf({ storage, people, clock, endBelow }: Mounted, { uid, accountId }: LiveSession) {
+  const endSessions = createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) });
+  return storage.write(async (transaction) => {
+    await people.users.findRow(transaction, accountId);
+    const by = { reason: "kicked", actor: accountId } as const;
+    return endSessions(transaction, { accountId, which: { others: uid }, ...by });
+  });
 }
 
 const appAccessOf = ({ oidc: { consents, grants }, apis, storage, endBelow }: Mounted) =>

@@ -1,4 +1,10 @@
-import { formatReceiptHeader, hasCode, RECEIPT_HEADER, type Receipt } from "@portcullis/protocol";
+import {
+  deviceNameSchema,
+  formatReceiptHeader,
+  hasCode,
+  RECEIPT_HEADER,
+  type Receipt,
+} from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Apis } from "../apis/apis.ts";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
@@ -8,6 +14,13 @@ import { accountPage } from "../pages/account-page.ts";
 import { chooseSessionPage } from "../pages/choose-session-page.ts";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
+import {
+  DELETE_PATH,
+  deleteAccountPage,
+  type OwnAccountPage,
+  PASSWORD_PATH,
+  passwordPage,
+} from "../pages/own-account-pages.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { delayText } from "../pages/receipt-text.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
@@ -17,9 +30,12 @@ import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
 import { displayNameOf, labelOf, type User, type Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
 import { deviceNameOf } from "../sessions/device.ts";
+import type { Ended } from "../sessions/end-sessions.ts";
+import type { NamedSession } from "../sessions/name-device.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
 import type { ChoicesFor, Room } from "../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
+import type { OwnPassword } from "../sign-in/own-password.ts";
 import {
   fullForm,
   isCancelled,
@@ -33,6 +49,7 @@ import {
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
+import { changedText, type DeleteAccount, problemOfTypedIn, type Refused, refusedBy } from "./own-account.ts";
 import type { SignInCookie } from "./sign-in-cookie.ts";
 
 export interface AccountOptions {
@@ -53,6 +70,12 @@ export interface AccountOptions {
   readonly endings: Endings;
   readonly revoker: Revoker;
   readonly receipts: Receipts;
+  readonly ownPassword: OwnPassword;
+  readonly deleteAccount: DeleteAccount;
+  /** Ends all other sessions of the visitor. */
+  readonly endOthers: (visitor: LiveSession) => Promise<Ended>;
+  /** Gives whether there is such a session of the user. */
+  readonly nameDevice: (session: NamedSession, name: string | null) => Promise<boolean>;
 }
 
 interface Exchange {
@@ -88,7 +111,10 @@ export function accountRoutes(options: AccountOptions) {
     for (const [path, action] of Object.entries(ACTIONS))
       app.post(path, (request, reply) => act(options, { request, reply }, action));
     // Where an error of a form has left the browser: asked for again, there is something to see.
-    for (const path of [SIGN_IN_PATH, ...Object.keys(ACTIONS)])
+    for (const [path, pageOf] of Object.entries(OWN_PAGES))
+      app.get(path, (request, reply) => showOwn(options, { request, reply }, { path, pageOf }));
+    const leading = Object.keys(ACTIONS).filter((path) => !Object.hasOwn(OWN_PAGES, path));
+    for (const path of [SIGN_IN_PATH, ...leading])
       app.get(path, async (_request, reply) => leadTo(reply, ACCOUNT_PATH));
   };
 }
@@ -116,7 +142,7 @@ async function replacedNotice({ browser }: AccountOptions, exchange: Exchange): 
 /** Where to look, and what to say there. */
 interface Done {
   readonly path: string;
-  readonly notice: Outcome | SignedOutPage;
+  readonly notice: Outcome | SignedOutPage | Refused;
 }
 
 type Action = (options: AccountOptions, exchange: Exchange, visitor: Visitor) => Promise<Done>;
@@ -125,7 +151,29 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "/account/sign-out-device": signOutDevice,
   "/account/withdraw": withdraw,
   "/account/sign-out-everywhere": signOutEverywhere,
+  "/account/sign-out-others": signOutOthers,
+  "/account/name-device": renameDevice,
+  [PASSWORD_PATH]: changePassword,
+  [DELETE_PATH]: deleteAccount,
 };
+
+/** Acts that have a page of their own, where the form stands, and what was wrong with it. */
+const OWN_PAGES: Readonly<Record<string, (content: OwnAccountPage) => string>> = {
+  [PASSWORD_PATH]: passwordPage,
+  [DELETE_PATH]: deleteAccountPage,
+};
+
+async function showOwn(
+  options: AccountOptions,
+  exchange: Exchange,
+  { path, pageOf }: { readonly path: string; readonly pageOf: (content: OwnAccountPage) => string },
+): Promise<FastifyReply> {
+  const visitor = await visitorOf(options, exchange);
+  if (visitor === undefined) return leadTo(exchange.reply, ACCOUNT_PATH);
+  const { fields, problem } = options.notices.take<Refused>(exchange, path) ?? {};
+  const formToken = await options.formTokens.make(visitor.uid);
+  return send(exchange.reply, pageOf({ username: labelOf(visitor.user), formToken, fields, problem }));
+}
 
 const onAccountPage = (notice: Outcome): Done => ({ path: ACCOUNT_PATH, notice });
 
@@ -260,6 +308,8 @@ async function showAccount(
       uid: device.uid,
       name: deviceNameOf(device),
       isThis: device.uid === uid,
+      givenName: device.device_name ?? undefined,
+      address: device.address ?? undefined,
       createdAt: device.created_at,
       lastSeenAt: device.last_seen_at,
     })),
@@ -340,6 +390,64 @@ async function signOutEverywhere(
     reason: "logged_out",
   });
   return signedOut(options, exchange, { ended: "everywhere", delay: delayText(receipt) });
+}
+
+async function signOutOthers(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  const { ended, appended } = await options.endOthers(visitor);
+  if (appended === undefined) return onAccountPage({ done: "You are signed in on no other device." });
+  const receipt = await receiptOf(options, exchange, appended.seq);
+  const what = ended === 1 ? "The other device is" : "All other devices are";
+  return onAccountPage({ done: saying(`${what} signed out.`, receipt) });
+}
+
+async function renameDevice(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  const { accountId } = visitor;
+  const sid = fieldOf(exchange, "device") ?? "";
+  const typedIn = fieldOf(exchange, "name")?.trim() ?? "";
+  const name = deviceNameSchema.safeParse(typedIn);
+  if (typedIn !== "" && !name.success)
+    return onAccountPage({
+      problem: "A name has at most 64 characters, all on one line. Nothing was changed.",
+    });
+  const isThere = await options.nameDevice({ sid, accountId }, typedIn === "" ? null : typedIn);
+  if (!isThere) return onAccountPage({ problem: "This device is already signed out." });
+  return onAccountPage({
+    done: typedIn === "" ? "The name is gone." : `The device is called ${typedIn} now.`,
+  });
+}
+
+async function changePassword(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  const text = (name: string) => fieldOf(exchange, name) ?? "";
+  const newPassword = text("newPassword");
+  const typedIn = { password: text("password"), newPassword, repeatedPassword: text("repeatedPassword") };
+  const refused = (notice: Refused): Done => ({ path: PASSWORD_PATH, notice });
+  const problem = problemOfTypedIn(typedIn);
+  if (problem !== undefined) return refused(problem);
+  const { accountId, uid: sid } = visitor;
+  const address = options.clientAddressOf(exchange.request);
+  const place = { deviceTokens: options.deviceCookie.tokensIn(exchange), address };
+  try {
+    const wanted = { accountId, sid, password: typedIn.password, newPassword, place };
+    const { ended, appended } = await options.ownPassword.change(wanted);
+    const receipt = appended && (await receiptOf(options, exchange, appended.seq));
+    return onAccountPage({ done: changedText(ended, receipt && delayText(receipt)) });
+  } catch (error) {
+    return refused(refusedBy(error));
+  }
+}
+
+async function deleteAccount(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  const { accountId, uid: sid } = visitor;
+  const password = fieldOf(exchange, "password") ?? "";
+  const refused = (notice: Refused): Done => ({ path: DELETE_PATH, notice });
+  if (password === "") return refused({ fields: { password: "Enter your password." } });
+  try {
+    const stillHas = await options.ownPassword.check({ accountId, sid, password });
+    const receipt = await receiptOf(options, exchange, await options.deleteAccount(accountId, stillHas));
+    return signedOut(options, exchange, { ended: "account", delay: delayText(receipt) });
+  } catch (error) {
+    return refused(refusedBy(error));
+  }
 }
 
 function signedOut({ browser }: AccountOptions, exchange: Exchange, notice: SignedOutPage): Done {

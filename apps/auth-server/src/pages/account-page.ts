@@ -16,6 +16,9 @@ export interface Device {
   readonly uid: string;
   readonly name: string;
   readonly isThis: boolean;
+  /** What the person calls it. */
+  readonly givenName: string | undefined;
+  readonly address: string | undefined;
   /** Seconds. */
   readonly createdAt: number;
   readonly lastSeenAt: number;
@@ -46,10 +49,21 @@ export function accountPage(content: AccountPage): string {
 <p>Signed in as <strong>${content.name}</strong> (${content.username})</p>
 ${status(content.done)}${alert(content.problem)}
 <section aria-labelledby="devices"><h2 id="devices">Devices</h2>
-<ul class="rows">${content.devices.map((device, at) => deviceRow(device, labelOf(content.devices, at), formToken))}</ul>
+<ul class="rows">${content.devices.map((device, at) => deviceRow(device, { label: labelOf(content.devices, at), formToken }))}</ul>
+${
+  content.devices.length > 1 &&
+  html`<form method="post" action="/account/sign-out-others">
+<input type="hidden" name="form" value="${formToken}">
+<button type="submit">Sign out other devices</button>
+</form>`
+}
 </section>
 <section aria-labelledby="apps"><h2 id="apps">Apps with access</h2>
 ${content.apps.length === 0 ? html`<p class="note">No app has access to your account.</p>` : html`<ul class="rows">${content.apps.map((app) => appRow(app, formToken))}</ul>`}
+</section>
+<section aria-labelledby="account"><h2 id="account">Password and account</h2>
+<p><a href="/account/password">Change your password</a></p>
+<p><a href="/account/delete">Delete your account</a></p>
 </section>
 <section aria-labelledby="everywhere"><h2 id="everywhere">Everywhere</h2>
 <p>Signs you out on every device and of every app, at once. Use it if you lost a device or do not recognize one above.</p>
@@ -61,14 +75,23 @@ ${content.apps.length === 0 ? html`<p class="note">No app has access to your acc
   });
 }
 
-function deviceRow(device: Device, label: string, formToken: string): Content {
-  const { uid, name, isThis, createdAt, lastSeenAt } = device;
+function deviceRow(
+  device: Device,
+  { label, formToken }: { readonly label: string; readonly formToken: string },
+): Content {
+  const { uid, name, isThis, givenName, address, createdAt, lastSeenAt } = device;
   return html`<li><div><strong>${name}</strong>${isThis && html` <span class="tag">this device</span>`}
-<p class="note">Signed in ${time(createdAt)}, last seen ${time(lastSeenAt)}</p></div>
+<p class="note">Signed in ${time(createdAt)}${address !== undefined && html` from <span class="address">${address}</span>`}, last seen ${time(lastSeenAt)}</p></div>
 <form method="post" action="/account/sign-out-device">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="device" value="${uid}">
 <button type="submit" aria-label="Sign out ${label}">Sign out</button>
-</form></li>`;
+</form>
+<details><summary aria-label="Rename ${label}">Rename</summary>
+<form method="post" action="/account/name-device">
+<input type="hidden" name="form" value="${formToken}"><input type="hidden" name="device" value="${uid}">
+<input type="text" name="name" value="${givenName ?? ""}" maxlength="64" autocomplete="off" aria-label="Name of ${label}" placeholder="${name}">
+<button type="submit" aria-label="Save the name of ${label}">Save</button>
+</form></details></li>`;
 }
 
 /** Two browsers of one kind have one name: who cannot see the row must still know which button is whose. */

@@ -40,7 +40,7 @@ export function signInFields(content: SignInFields): Content {
   if (content.ticket !== undefined) return newPasswordFields(content.ticket, content);
   const { username, fields = {} } = content;
   const isNameNext = username === undefined || username === "" || fields.username !== undefined;
-  return html`${field({ name: "username", label: "Username", problem: fields.username, type: "text", value: username, focus: isNameNext })}
+  return html`${field({ name: "username", label: "Username or e-mail", problem: fields.username, type: "text", value: username, focus: isNameNext })}
 ${field({ name: "password", label: "Password", problem: fields.password, type: "password", focus: !isNameNext })}`;
 }
 
@@ -70,7 +70,7 @@ const AUTOCOMPLETE = {
   repeatedPassword: "new-password",
 };
 
-function field({ name, label, type, value, problem, focus }: Field): Content {
+export function field({ name, label, type, value, problem, focus }: Field): Content {
   const invalid = problem !== undefined && html` aria-invalid="true" aria-describedby="${name}-problem"`;
   return html`<div class="field">
 <label for="${name}">${label}</label>

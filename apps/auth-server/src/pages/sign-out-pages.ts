@@ -31,7 +31,7 @@ ${endsAnother === true && html`<p>The app is using another sign-in of yours, on 
 
 export interface SignedOutPage {
   /** What has just ended. Absent when nothing is known to have: anybody can be led here by a link. */
-  readonly ended?: "session" | "everywhere" | undefined;
+  readonly ended?: "session" | "everywhere" | "account" | undefined;
   /** Until when something may still get through. */
   readonly delay?: string | undefined;
 }
@@ -39,10 +39,16 @@ export interface SignedOutPage {
 const ENDED = {
   session: "You are signed out of this browser, and of every app that used this sign-in.",
   everywhere: "You are signed out on all your devices and of all apps.",
+  account: "Your account is deleted. You are signed out on all your devices and of all apps.",
 };
 
+function titleOf(ended: SignedOutPage["ended"]): string {
+  if (ended === undefined) return "You are signed out";
+  return ended === "account" ? "Account deleted" : "Signed out";
+}
+
 export function signedOutPage({ ended, delay }: SignedOutPage): string {
-  const title = ended === undefined ? "You are signed out" : "Signed out";
+  const title = titleOf(ended);
   return page({
     title,
     main: html`<h1>${title}</h1>

@@ -98,7 +98,7 @@ function textsOf(body: unknown) {
 }
 
 const ASKED_FOR: Readonly<Record<GivenField, string>> = {
-  username: "Enter your username.",
+  username: "Enter your username or e-mail address.",
   password: "Enter your password.",
 };
 

@@ -51,7 +51,7 @@ describe("the account page", () => {
 
   it("names the fields that are empty", async () => {
     const { page } = await signInHere({ username: "", password: "" });
-    assert.match(page.body, /id="username-problem">Enter your username\./);
+    assert.match(page.body, /id="username-problem">Enter your username or e-mail address\./);
     assert.match(page.body, /id="password-problem">Enter your password\./);
   });
 
