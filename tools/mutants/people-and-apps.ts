@@ -178,7 +178,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
         `return (await lockRows(activeUsers(db, now).where("users.id", "=", id)).executeTakeFirst()) !== undefined;`,
       ],
     ],
-    tests: ["apps/auth-server/test/storage/postgres.test.ts"],
+    tests: ["apps/auth-server/test/storage/postgres/ends-elsewhere.test.ts"],
   },
   {
     name: "ban-asked-of-no-token",
