@@ -9,7 +9,18 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const verbs = ["start", "test", "check", "build", "pack", "bench", "simulate", "faults", "mutants"];
+const verbs = [
+  "start",
+  "test",
+  "check",
+  "build",
+  "pack",
+  "bench",
+  "simulate",
+  "interleavings",
+  "faults",
+  "mutants",
+];
 const [verb, ...rest] = process.argv.slice(2);
 
 if (!verbs.includes(verb)) {

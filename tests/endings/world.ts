@@ -41,7 +41,7 @@ export const namesOf = (act: number): Names => ({
   billing: `https://billing-${act}.example`,
 });
 
-const PASSWORD = "correct horse battery staple";
+export const PASSWORD = "correct horse battery staple";
 export const credentialsOf = (username: string) => ({ username, password: PASSWORD });
 
 /** Two devices of the victim, with two apps on the second one, and somebody else. */
@@ -77,7 +77,7 @@ export interface Asked {
   readonly token?: string;
 }
 
-type Database = { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
+export type Database = { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
 
 export async function startWorld(acts: number, database?: Database): Promise<World> {
   const all = Array.from({ length: acts }, (_, act) => namesOf(act));
@@ -128,7 +128,7 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
 
 type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>>[0];
 
-function seed(document: Document, all: readonly Names[]): void {
+export function seed(document: Document, all: readonly Names[]): void {
   const { clients, resources, users, issuer } = document;
   clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] =
     Object.values(API_SCOPES);
@@ -158,7 +158,7 @@ function seed(document: Document, all: readonly Names[]): void {
   }
 }
 
-async function connectGuard(
+export async function connectGuard(
   { issuer }: ServerUnderTest,
   name: string,
   audience: readonly string[],

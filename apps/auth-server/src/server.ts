@@ -67,6 +67,8 @@ export interface AuthServerOptions {
   readonly randomBytes?: (size: number) => Uint8Array;
   /** For tests of the issuing phase alone. */
   readonly testHooks?: OidcTestHooks;
+  /** Default: the database of the configuration. For tests that say who reads and writes when. */
+  readonly openStorage?: typeof openStorage;
 }
 
 export interface AuthServer {
@@ -97,7 +99,7 @@ const DATA_FILE = "auth-server.sqlite";
 export async function createAuthServer(options: AuthServerOptions): Promise<AuthServer> {
   const { configuration, operatorLog, clock = systemClock, randomBytes = cryptoRandomBytes } = options;
   const { maxAccessTokenLifetimeSeconds, clockSkewSeconds } = configuration;
-  const storage = await openStorage({
+  const storage = await (options.openStorage ?? openStorage)({
     database: databaseOf(configuration),
     tokenLifetimeSeconds: maxAccessTokenLifetimeSeconds,
     clockSkewSeconds,

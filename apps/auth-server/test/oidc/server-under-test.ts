@@ -6,7 +6,7 @@ import { freePort } from "@portcullis/testing/ports";
 import { createPostgresDatabase } from "@portcullis/testing/servers";
 import { resolveConfiguration } from "../../src/config/load.ts";
 import type { OidcTestHooks } from "../../src/oidc/compose.ts";
-import { type AuthServer, createAuthServer } from "../../src/server.ts";
+import { type AuthServer, type AuthServerOptions, createAuthServer } from "../../src/server.ts";
 import { machineNowMs, moveClockOf } from "./moved-clock.ts";
 
 export const RESOURCE = "https://orders.portcullis.example";
@@ -49,6 +49,7 @@ export interface ServerUnderTest {
 
 export interface ServerOptions {
   readonly testHooks?: OidcTestHooks;
+  readonly openStorage?: NonNullable<AuthServerOptions["openStorage"]>;
   readonly change?: (configuration: ReturnType<typeof configurationFor>) => void;
 }
 
@@ -73,6 +74,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
       }),
       clock: { wallMs: nowMs, monotonicMs: () => performance.now() + passedMs },
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
+      ...(options.openStorage === undefined ? {} : { openStorage: options.openStorage }),
     });
     moveClockOf(server.app.server, () => passedMs + movedMs());
     await server.listen();

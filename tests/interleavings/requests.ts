@@ -1,0 +1,2 @@
+export const REQUESTS = ["refresh", "redeem", "sign-on", "sign-in", "machine"] as const;
+export type Request = (typeof REQUESTS)[number];
