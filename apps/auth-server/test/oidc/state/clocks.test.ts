@@ -10,6 +10,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 import {
   assertRefused,
   begin,
+  claimsOf,
   form,
   introspect,
   isEnd,
@@ -27,6 +28,7 @@ import { type ServerUnderTest, startServer } from "../server-under-test.ts";
 const SKEW_MS = 5000;
 const GRACE_MS = 10_000;
 const HALF_AN_HOUR_MS = 30 * 60 * 1000;
+const HOUR_MS = 2 * HALF_AN_HOUR_MS;
 
 /** A server that stores, and one that compares; of one alone, its clock moves in between. */
 interface Pair {
@@ -100,6 +102,25 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
     move(ms);
     ok(await redeem(second, attempt, callback));
     assertRefused(await redeem(first, attempt, callback), "invalid_grant");
+  },
+
+  async "a consent with a time"({ server, first, second, move }, ms) {
+    const attempt = begin(server.issuer, { client_id: "other" });
+    const browser = new PlainBrowser();
+    const page = await pressFirst(browser, await browser.open(attempt.url, isEnd));
+    const { url } = await browser.submit(page, page.forms[0]!, { fill: { length: "hour" }, isEnd });
+    const tokens = ok(await redeem(first, attempt, url));
+    const { expires_at } = await server.server.storage.read
+      .selectFrom("oidc_grants")
+      .select("expires_at")
+      .where("id", "=", claimsOf(tokens.access_token).gid)
+      .executeTakeFirstOrThrow();
+    server.advance(HOUR_MS - 60_000);
+    move(ms);
+    const last = ok(await refresh(second, tokens.refresh_token, { client_id: "other" }));
+    assert.ok(claimsOf(last.access_token).exp <= Number(expires_at), "whatever the clock of the issuer is");
+    server.advance(60_000 + 2 * SKEW_MS);
+    assertRefused(await refresh(second, last.refresh_token, { client_id: "other" }), "invalid_grant");
   },
 
   async "a pushed request"({ server, first, second, move }, ms) {
