@@ -21,7 +21,13 @@ export function pinHost(app: FastifyInstance, issuer: string): void {
     for (const name of FORWARDED) delete raw.headers[name];
     raw.headers.host = host;
     raw.url = raw.url?.replace(ABSOLUTE_FORM, "");
+    dropHostOf(raw);
     // The one forwarded header that the library is let to see, from us: whether cookies are `Secure`.
     raw.headers["x-forwarded-proto"] = protocol.slice(0, -1);
   });
+}
+
+/** The target as it was sent, which the server keeps where it routes by another spelling of it: the library prefers that one. */
+function dropHostOf(raw: FastifyRequest["raw"] & { originalUrl?: string }): void {
+  if (raw.originalUrl !== undefined) raw.originalUrl = raw.originalUrl.replace(ABSOLUTE_FORM, "");
 }
