@@ -83,6 +83,7 @@ interface Mounted {
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
   readonly endBelow: EndBelow;
+  readonly clearSoon: () => void;
   readonly blastRadiusOf: BlastRadiusOf;
   readonly idempotencyKeys: SqlIdempotencyKeys;
 }
@@ -186,7 +187,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       storage,
       blastRadiusOf,
       endOutlived,
-      forgetApi: createForgetApi(storage.dialect),
+      forgetApi: createForgetApi({ dialect: storage.dialect, clearSoon: parts.clearSoon }),
       offer: offerOf(ring),
       maxAccessTokenLifetimeSeconds,
       revoker,

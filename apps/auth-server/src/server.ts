@@ -170,6 +170,7 @@ async function compose(
     clearSoon: () => endings.clearSoon(),
   });
   const blastRadiusOf = createBlastRadius({
+    storage,
     clock,
     tokens: () => storage.log,
     storedNameOf: (audience) => storedApiName(audience, issuer),
@@ -315,6 +316,7 @@ async function compose(
     operatorLog,
     ring,
     endBelow,
+    clearSoon: () => endings.clearSoon(),
     blastRadiusOf,
     idempotencyKeys,
     revocations,

@@ -181,12 +181,13 @@ async function wouldTake(
   { user: name, role: named }: OfRole,
 ): Promise<BlastRadius> {
   assertRole(named);
-  return storage.write(async (transaction) => {
+  const id = await storage.write(async (transaction) => {
     const { id } = await users.findRow(transaction, name);
     await keepAnAdministrator(transaction, id);
-    const has = (await roles.of(id)).includes(named);
-    return has ? blastRadiusOf(transaction, endingOf(id, authority.apiResource)) : NOTHING;
+    return id;
   });
+  const has = (await roles.of(id)).includes(named);
+  return has ? blastRadiusOf(endingOf(id, authority.apiResource)) : NOTHING;
 }
 
 /** Row and record in one transaction: a token of before is stale as soon as nobody gets another. */

@@ -158,7 +158,7 @@ export class Apis {
     return (await query.executeTakeFirst()) !== undefined;
   }
 
-  /** Whether it is new: one that is there is left as it is. */
+  /** Whether it is new: one that is there is left as it is. Throws `api_not_forgotten`. */
   async insert({ db }: WriteTransaction, api: NewApi): Promise<boolean> {
     const now = wholeSeconds(this.#clock);
     const { identifier, origin } = api;
@@ -177,8 +177,10 @@ export class Apis {
       .onConflict((conflict) => conflict.column("identifier").doNothing())
       .returning("identifier")
       .executeTakeFirst();
-    if (inserted !== undefined) await forgetTombstone(db, api.identifier);
-    return inserted !== undefined;
+    if (inserted === undefined) return false;
+    await assertForgotten(db, api.identifier);
+    await forgetTombstone(db, api.identifier);
+    return true;
   }
 
   /** `before` as it was locked in this transaction. */
@@ -215,6 +217,13 @@ export class Apis {
     const tombstone = { identifier, name, edition, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
     await db.insertInto("deleted_apis").values(tombstone).execute();
   }
+}
+
+/** Behind the insert, which waits for a deletion that is under way: users have allowed nothing at the API that comes after it. */
+async function assertForgotten(db: WriteTransaction["db"], identifier: string): Promise<void> {
+  const marks = db.selectFrom("oidc_bulk_endings").select("seq").where("scope", "=", "audience");
+  if ((await marks.where("key", "=", identifier).executeTakeFirst()) !== undefined)
+    throw apisError("api_not_forgotten");
 }
 
 export interface NewApi extends ApiSettings {

@@ -6,7 +6,9 @@
  * own, taken when the log's counter is held. So a row that reads the ending's head or a later one was made after its commit, and
  * lives. Any other is dead, also one that was being made at that moment: it fails closed.
  */
-import { sql } from "kysely";
+import { type Kysely, sql } from "kysely";
+import type { Database } from "../storage/database.ts";
+import type { BulkEndingsTable } from "../storage/tables/oidc.ts";
 
 /** On rows of `oidc_sessions`. */
 export const IS_SESSION_OF_BULK_ENDING = sql<boolean>`exists (select 1 from oidc_bulk_endings
@@ -25,3 +27,15 @@ export const IS_BELOW_BULK_ENDING = sql<boolean>`exists (select 1 from oidc_bulk
 
 /** What a new row is given. */
 export const HORIZON_NOW = sql<number>`(select head from revocation_state)`;
+
+/** At the group's end, with the log's counter held, behind the record: what is made with this head or a later one was made after the commit. */
+export async function markEnded(
+  db: Kysely<Database>,
+  { scope, key }: Pick<BulkEndingsTable, "scope" | "key">,
+): Promise<void> {
+  await db
+    .insertInto("oidc_bulk_endings")
+    .values({ scope, key, seq: HORIZON_NOW })
+    .onConflict((conflict) => conflict.columns(["scope", "key"]).doUpdateSet({ seq: HORIZON_NOW }))
+    .execute();
+}

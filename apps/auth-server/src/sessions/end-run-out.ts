@@ -3,7 +3,7 @@
  * the times of before: longer ones bring none back. After it those end that are over by the new times, with their lines in the log,
  * so that their access tokens end too.
  */
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { isLive } from "./live-sessions.ts";
 
@@ -21,6 +21,8 @@ export interface RunOut {
 const MAX_ENDED_APART = 1000;
 /** Parameters of a statement are bounded. */
 const SESSIONS_PER_STEP = 500;
+/** That are looked through at a time. */
+const SESSIONS_PER_RANGE = 2000;
 const NOTE = "a shorter policy for sessions";
 
 export interface EndRunOutOptions {
@@ -30,14 +32,36 @@ export interface EndRunOutOptions {
   readonly actor: string;
 }
 
-/** Writes down, in one statement, which sessions are over by the policy as it stands in the transaction. */
+/** Writes down which sessions are over by the policy as it stands in the transaction. */
 export async function settleRunOut(transaction: WriteTransaction, now: number): Promise<number> {
-  const { numUpdatedRows } = await transaction.db
-    .updateTable("oidc_sessions")
-    .set({ expires_at: now })
-    .where(isRunOut(now))
-    .executeTakeFirstOrThrow();
-  return Number(numUpdatedRows);
+  let settled = 0;
+  for await (const range of rangesOf(transaction)) {
+    const { numUpdatedRows } = await transaction.db
+      .updateTable("oidc_sessions")
+      .set({ expires_at: now })
+      .where(range)
+      .where(isRunOut(now))
+      .executeTakeFirstOrThrow();
+    settled += Number(numUpdatedRows);
+  }
+  return settled;
+}
+
+/** All sessions, or some after the other where a statement over 300,000 of them would hold up the process. */
+async function* rangesOf({ db, nextStep }: WriteTransaction): AsyncGenerator<RawBuilder<boolean>> {
+  if (nextStep === undefined) {
+    yield sql<boolean>`true`;
+    return;
+  }
+  for (let after = 0; ; ) {
+    const some = sql`select rowid from oidc_sessions where rowid > ${after} order by rowid limit ${SESSIONS_PER_RANGE}`;
+    const { rows } = await sql<{ last: number | null }>`select max(rowid) as last from (${some})`.execute(db);
+    const last = rows[0]!.last;
+    if (last === null) return;
+    yield sql<boolean>`oidc_sessions.rowid > ${after} and oidc_sessions.rowid <= ${last}`;
+    after = last;
+    await nextStep();
+  }
 }
 
 /** To be called when the new policy stands in the transaction, and what was over before is written down. */
@@ -61,11 +85,17 @@ export async function endRunOut(
   return { ended: uids.length, appended: transaction.append(drafts) };
 }
 
-/** One more than end apart, at most. Locked in the order in which everybody locks. */
-async function someRunOut({ db, lockRows }: WriteTransaction, now: number): Promise<string[]> {
-  const query = db.selectFrom("oidc_sessions").select("uid").where(isRunOut(now));
-  const rows = await lockRows(query.orderBy("uid").limit(MAX_ENDED_APART + 1)).execute();
-  return rows.map(({ uid }) => uid);
+/** More than end apart, if there are more. Locked in the order in which everybody locks. */
+async function someRunOut(transaction: WriteTransaction, now: number): Promise<string[]> {
+  const { db, lockRows } = transaction;
+  const uids: string[] = [];
+  for await (const range of rangesOf(transaction)) {
+    const query = db.selectFrom("oidc_sessions").select("uid").where(range).where(isRunOut(now));
+    const rows = await lockRows(query.orderBy("uid").limit(MAX_ENDED_APART + 1)).execute();
+    uids.push(...rows.map(({ uid }) => uid));
+    if (uids.length > MAX_ENDED_APART) break;
+  }
+  return uids;
 }
 
 const isRunOut = (now: number) =>

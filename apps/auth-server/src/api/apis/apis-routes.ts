@@ -146,7 +146,7 @@ const createRoute = (options: ApisRoutesOptions) =>
         headers: { ...ETAG, Location: "Where it is." },
       },
     },
-    errors: [...apisError.definitions("api_exists"), ...OUTAGES],
+    errors: [...apisError.definitions("api_exists", "api_not_forgotten"), ...OUTAGES],
     async handle({ body }) {
       const { algorithm } = body;
       const { api, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>

@@ -328,12 +328,14 @@ const endOfUserRoute = (options: SessionsRoutesOptions) =>
       },
     },
     errors: [...NOBODY, ...NO_SESSION, ...OUTAGES],
-    wouldEnd: ({ path, body }) =>
-      options.storage.write(async (transaction) => {
+    async wouldEnd({ path, body }) {
+      const targets = await options.storage.write(async (transaction) => {
         const meant = await whoseAndWhich(options, transaction, { name: path.user, body });
         const ending = { ...meant, reason: "kicked", now: wholeSeconds(options.clock) } as const;
-        return options.blastRadiusOf(transaction, ...(await endingsOf(transaction, ending)));
-      }),
+        return endingsOf(transaction, ending);
+      });
+      return options.blastRadiusOf(...targets);
+    },
     async handle(call) {
       const { storage, endSessions, receipts } = options;
       const { accountId, ended, appended } = await storage.write(async (transaction) => {

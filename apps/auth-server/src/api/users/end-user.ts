@@ -60,11 +60,12 @@ export async function wouldEndUser(
   { caller, find, locksOut }: TriedEnding,
 ): Promise<BlastRadius> {
   const requireOver = await authorityOf(authority, caller);
-  return storage.write(async (transaction) => {
+  const user = await storage.write(async (transaction) => {
     const user = await find(transaction);
-    if (user === undefined) return NOTHING;
+    if (user === undefined) return undefined;
     await requireOver(transaction, user.id);
     if (locksOut) await keepAnAdministrator(transaction, user.id);
-    return blastRadiusOf(transaction, { scope: "subject", key: user.id, mode: "kill" });
+    return user;
   });
+  return user === undefined ? NOTHING : blastRadiusOf({ scope: "subject", key: user.id, mode: "kill" });
 }

@@ -6,17 +6,20 @@
  * Access tokens for users are JWTs, and not kept either. But each was answered together with a code or a refresh token that was spent for
  * it, and those rows say when: as many as were spent within the longest life of a token may be alive.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BlastRadius, Clock, Mode } from "@portcullis/protocol";
-import type { SelectQueryBuilder } from "kysely";
+import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { type BlastRadiusOf, NOTHING } from "../../revocations/index.ts";
+import { IS_GRANT_OF_BULK_ENDING, IS_SESSION_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
 import { containing } from "../../storage/containing.ts";
 import type { Database } from "../../storage/database.ts";
+import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
-import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { MAX_SPENT_CODES_PER_GRANT } from "../state/spent-codes.ts";
 import { EVERY_APP, type Reached, reachedBy, type Selection } from "./lineage.ts";
 
 export interface BlastRadiusOptions {
+  readonly storage: Pick<Storage, "read" | "dialect">;
   readonly clock: Clock;
   /** How long an access token may live that was issued at whatever time, and how far clocks may be apart. */
   readonly tokens: () => { readonly tokenLifetimeSeconds: number; readonly clockSkewSeconds: number };
@@ -28,9 +31,9 @@ const UNKNOWN = "unknown";
 type AtMost = number | typeof UNKNOWN;
 
 export function createBlastRadius(options: BlastRadiusOptions): BlastRadiusOf {
-  return async (transaction, ...targets) => {
+  return async (...targets) => {
     const count = (mode: Mode, reached: Reached) =>
-      "atMost" in reached ? reached.atMost : new Counting({ transaction, mode, options }).count(reached);
+      "atMost" in reached ? reached.atMost : new Counting(mode, options).count(reached);
     // Of one user as a rule, who must not be counted once for each.
     if (targets.length > 0 && targets.every(({ scope, mode }) => scope === "session" && mode === "kill"))
       return count("kill", { sessions: targets.map(({ key }) => key as string), endsSessions: true });
@@ -40,33 +43,47 @@ export function createBlastRadius(options: BlastRadiusOptions): BlastRadiusOf {
   };
 }
 
-function sumOf(one: BlastRadius, other: BlastRadius): BlastRadius {
-  const add = (left: AtMost, right: AtMost): AtMost =>
-    left === UNKNOWN || right === UNKNOWN ? UNKNOWN : left + right;
-  return {
-    users: add(one.users, other.users),
-    sessions: add(one.sessions, other.sessions),
-    apps: add(one.apps, other.apps),
-    tokens: add(one.tokens, other.tokens),
-  };
+const sumOf = (one: BlastRadius, other: BlastRadius): BlastRadius => ({
+  users: totalOf(one.users, other.users),
+  sessions: totalOf(one.sessions, other.sessions),
+  apps: totalOf(one.apps, other.apps),
+  tokens: totalOf(one.tokens, other.tokens),
+});
+
+const totalOf = (one: AtMost, other: AtMost): AtMost =>
+  one === UNKNOWN || other === UNKNOWN ? UNKNOWN : one + other;
+
+/** Rows that are counted at a time, where a statement holds up the process. Some milliseconds. */
+const ROWS_PER_STEP = 1000;
+
+/** Some rows of a table, one after the other as they are stored. */
+interface Range {
+  readonly after: number;
+  readonly upTo: number;
 }
 
-interface CountingParts {
-  readonly transaction: WriteTransaction;
-  readonly mode: Mode;
-  readonly options: BlastRadiusOptions;
+/** Those of a selection that are in the range; undefined: all. */
+interface Part extends Selection {
+  readonly range?: Range | undefined;
 }
 
-/** What the rows of one selection say, in the transaction that would end them. */
+interface Counts {
+  readonly users: number;
+  readonly sessions: number;
+  readonly clients: ReadonlySet<string>;
+  readonly tokens: AtMost;
+}
+
+/** What the rows of one selection say. */
 class Counting {
-  readonly #db: WriteTransaction["db"];
+  readonly #db: Kysely<Database>;
   readonly #mode: Mode;
   readonly #options: BlastRadiusOptions;
   /** What ends after it may be alive for some server. Seconds. */
   readonly #liveAfter: number;
 
-  constructor({ transaction, mode, options }: CountingParts) {
-    this.#db = transaction.db;
+  constructor(mode: Mode, options: BlastRadiusOptions) {
+    this.#db = options.storage.read;
     this.#mode = mode;
     this.#options = options;
     this.#liveAfter = wholeSeconds(options.clock) - options.tokens().clockSkewSeconds;
@@ -74,12 +91,54 @@ class Counting {
 
   async count(selection: Selection): Promise<BlastRadius> {
     const machines = await this.#machines(selection);
+    const isOfFew = [selection.sessions, selection.grant, selection.subject].some((of) => of !== undefined);
+    const isAtOnce = isOfFew || this.#options.storage.dialect !== "sqlite";
+    const counts = isAtOnce ? await this.#countAtOnce(selection) : await this.#countInSteps(selection);
+    return {
+      users: counts.users,
+      sessions: counts.sessions,
+      apps: new Set([...counts.clients, ...machines]).size,
+      tokens: machines.length > 0 ? UNKNOWN : counts.tokens,
+    };
+  }
+
+  async #countAtOnce(selection: Selection): Promise<Counts> {
+    const rows = await this.#grants(selection).select("client_id").distinct().execute();
     return {
       users: await this.#users(selection),
-      sessions: this.#endsSessions(selection) ? await this.#sessions(selection) : 0,
-      apps: await this.#apps(selection, machines),
-      tokens: machines.length > 0 ? UNKNOWN : await this.#tokens(selection),
+      sessions: this.#endsSessions(selection)
+        ? await this.#rowsIn(this.#liveSessions(selection).select("uid"))
+        : 0,
+      clients: new Set(rows.map(({ client_id }) => client_id)),
+      tokens: await this.#tokens(selection),
     };
+  }
+
+  /** One statement over a hundred thousand grants would hold up the process. */
+  async #countInSteps(selection: Selection): Promise<Counts> {
+    const users = new Set<string>();
+    const clients = new Set<string>();
+    let sessions = 0;
+    let tokens: AtMost = 0;
+    // Whether a grant names an API is looked at in each range: no index says so.
+    const { audience: _, ...indexed } = selection;
+    for await (const range of this.#rangesOf("oidc_grants", this.#grants(indexed))) {
+      const part = { ...selection, range };
+      for (const row of await this.#grants(part).select(["account_id", "client_id"]).distinct().execute()) {
+        users.add(row.account_id);
+        clients.add(row.client_id);
+      }
+      tokens = totalOf(tokens, await this.#tokens(part));
+    }
+    if (!this.#endsSessions(selection)) return { users: users.size, sessions, clients, tokens };
+    for await (const range of this.#rangesOf("oidc_sessions", this.#db.selectFrom("oidc_sessions"))) {
+      const rows = await this.#liveSessions({ ...selection, range })
+        .select("account_id")
+        .execute();
+      for (const row of rows) users.add(row.account_id!);
+      sessions += rows.length;
+    }
+    return { users: users.size, sessions, clients, tokens };
   }
 
   /** `stale` ends no session: its next refresh brings what is current. */
@@ -96,23 +155,14 @@ class Counting {
     return this.#rowsIn(ofGrants.union(signedIn));
   }
 
-  #sessions(selection: Selection): Promise<number> {
-    return this.#rowsIn(this.#liveSessions(selection).select("uid"));
-  }
-
-  async #apps(selection: Selection, machines: readonly string[]): Promise<number> {
-    const rows = await this.#grants(selection).select("client_id").distinct().execute();
-    return new Set([...rows.map(({ client_id }) => client_id), ...machines]).size;
-  }
-
-  async #tokens(selection: Selection): Promise<AtMost> {
+  async #tokens(selection: Part): Promise<AtMost> {
     if (await this.#hasForgottenCodes(selection)) return UNKNOWN;
     const counts = [await this.#storedTokens(selection), await this.#accessTokens(selection)];
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Codes and refresh tokens that can still be used, and opaque access tokens. Of what is only stale, refresh tokens live on. */
-  #storedTokens(selection: Selection): Promise<number> {
+  #storedTokens(selection: Part): Promise<number> {
     const models =
       this.#mode === "kill" ? ["AuthorizationCode", "RefreshToken", "AccessToken"] : ["AccessToken"];
     return this.#rowsIn(
@@ -123,7 +173,7 @@ class Counting {
     );
   }
 
-  async #accessTokens(selection: Selection): Promise<number> {
+  async #accessTokens(selection: Part): Promise<number> {
     const since = this.#oldestIssuing();
     const refreshed = await this.#rowsIn(
       this.#artefacts(selection).where("model", "=", "RefreshToken").where("consumed_at", ">", since),
@@ -132,7 +182,7 @@ class Counting {
   }
 
   /** Of a grant that spends codes faster than they are kept, some are not counted. */
-  async #hasForgottenCodes(selection: Selection): Promise<boolean> {
+  async #hasForgottenCodes(selection: Part): Promise<boolean> {
     const full = this.#spentCodes(selection)
       .clearSelect()
       .select("grant_id")
@@ -146,32 +196,55 @@ class Counting {
     return this.#liveAfter - this.#options.tokens().tokenLifetimeSeconds;
   }
 
-  #grants({ sessions, grant, subject, client, audience }: Selection) {
-    let query = this.#db.selectFrom("oidc_grants");
+  /** With a turn of the event loop between. */
+  async *#rangesOf(table: "oidc_grants" | "oidc_sessions", rows: RowsOf): AsyncGenerator<Range> {
+    const rowid = sql<number>`${sql.table(table)}.rowid`;
+    for (let after = 0; ; ) {
+      const some = rows
+        .select(rowid.as("place"))
+        .where(sql<boolean>`${rowid} > ${after}`)
+        .orderBy(rowid)
+        .limit(ROWS_PER_STEP);
+      const { upTo } = await this.#db
+        .selectFrom(some.as("some"))
+        .select(({ fn }) => fn.max<number | null>("place").as("upTo"))
+        .executeTakeFirstOrThrow();
+      if (upTo === null) return;
+      yield { after, upTo };
+      after = upTo;
+      await nextTurn();
+    }
+  }
+
+  #grants({ sessions, grant, subject, client, audience, range }: Part) {
+    let query = this.#db.selectFrom("oidc_grants").where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`);
     if (sessions !== undefined) query = query.where("session_uid", "in", sessions);
     if (grant !== undefined) query = query.where("id", "=", grant);
     if (subject !== undefined) query = query.where("account_id", "=", subject);
     if (client !== undefined) query = query.where("client_id", "=", client);
+    if (range !== undefined) query = query.where(within("oidc_grants", range));
     // A grant that names it anywhere: too many at most, and never too few.
     return audience === undefined ? query : query.where(containing("payload", audience));
   }
 
-  #liveSessions({ sessions, subject }: Selection) {
-    const live = this.#db
+  #liveSessions({ sessions, subject, range }: Part) {
+    let live = this.#db
       .selectFrom("oidc_sessions")
       .where("account_id", "is not", null)
       .where("ended_at", "is", null)
-      .where("expires_at", ">", this.#liveAfter);
+      .where("expires_at", ">", this.#liveAfter)
+      .where(sql<boolean>`not ${IS_SESSION_OF_BULK_ENDING}`);
+    if (range !== undefined) live = live.where(within("oidc_sessions", range));
     if (sessions !== undefined) return live.where("uid", "in", sessions);
     return subject === undefined ? live : live.where("account_id", "=", subject);
   }
 
-  #artefacts(selection: Selection) {
+  #artefacts(selection: Part) {
     const grants = this.#grants(selection).select("id");
     return this.#db.selectFrom("oidc_artefacts").select("id_hash").where("grant_id", "in", grants);
   }
 
-  #spentCodes(selection: Selection) {
+  #spentCodes(selection: Part) {
     const grants = this.#grants(selection).select("id");
     return this.#db.selectFrom("oidc_spent_codes").select("id_hash").where("grant_id", "in", grants);
   }
@@ -199,3 +272,8 @@ class Counting {
     return Number(count);
   }
 }
+
+type RowsOf = SelectQueryBuilder<Database, "oidc_grants" | "oidc_sessions", object>;
+
+const within = (table: "oidc_grants" | "oidc_sessions", { after, upTo }: Range) =>
+  sql<boolean>`${sql.table(table)}.rowid > ${after} and ${sql.table(table)}.rowid <= ${upTo}`;

@@ -4,11 +4,13 @@
  * taken up by the next that starts, or by the regular tidying of any.
  */
 import type { Clock, Log } from "@portcullis/protocol";
+import type { Dialect } from "../../storage/database.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { BulkEndingsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { clearGrants } from "../state/clear-grants.ts";
 import { lockAll } from "../state/lock-parents.ts";
+import { type ForgettingStep, forgettingSteps } from "./forget-api.ts";
 import { lineageIn } from "./lineage.ts";
 
 /** Some milliseconds, with all that hangs below them. */
@@ -16,7 +18,7 @@ const GRANTS_PER_STEP = 100;
 const SESSIONS_PER_STEP = 50;
 
 export interface ClearEndingsOptions {
-  readonly storage: Pick<Storage, "read" | "write">;
+  readonly storage: Pick<Storage, "read" | "write" | "dialect">;
   readonly clock: Clock;
   readonly operatorLog: Log;
 }
@@ -61,9 +63,8 @@ export class ClearEndings {
 
   async #clearOne(ending: BulkEndingsTable): Promise<void> {
     const { storage, operatorLog } = this.#options;
-    const steps = ending.scope === "issuer" ? [clearSessions, clearSomeGrants] : [clearSomeGrants];
     let cleared = 0;
-    for (const step of steps) cleared += await this.#repeat(step, ending);
+    for (const step of STEPS[ending.scope](storage.dialect)) cleared += await this.#repeat(step, ending);
     if (this.#isClosed) return;
     await storage.write((transaction) => forget(transaction, ending));
     const { scope, key } = ending;
@@ -125,6 +126,21 @@ const clearSomeGrants: Step = async (transaction, { scope, key, seq }, clock) =>
   await lockAll(transaction, db.selectFrom("oidc_grants").select("id").where("id", "in", ids).orderBy("id"));
   await clearGrants(transaction, ids, clock);
   return ids;
+};
+
+const forgettingApi = ({ next, forget }: ForgettingStep): Step => {
+  return async (transaction, { key: identifier, after }) => {
+    const ids = await next(transaction, after);
+    const upTo = ids.at(-1);
+    if (upTo !== undefined) await forget(transaction, { identifier, range: { after, upTo } });
+    return ids;
+  };
+};
+
+const STEPS: Readonly<Record<BulkEndingsTable["scope"], (dialect: Dialect) => readonly Step[]>> = {
+  client: () => [clearSomeGrants],
+  issuer: () => [clearSessions, clearSomeGrants],
+  audience: (dialect) => forgettingSteps(dialect).map(forgettingApi),
 };
 
 /** Unless it has ended once more meanwhile. */

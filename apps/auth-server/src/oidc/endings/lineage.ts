@@ -9,7 +9,7 @@
 import type { BlastRadius, Clock, Scope } from "@portcullis/protocol";
 import { type Expression, type SqlBool, sql } from "kysely";
 import { type EndBelow, type RevocationTarget, UNCOUNTED } from "../../revocations/index.ts";
-import { HORIZON_NOW } from "../../sessions/bulk-endings.ts";
+import { markEnded } from "../../sessions/bulk-endings.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -264,16 +264,4 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       return isBulk ? mark("issuer", "") : "all";
     },
   };
-}
-
-/** With the log's counter held, behind the record: whatever is made with this head or a later one was made after the commit. */
-async function markEnded(
-  db: WriteTransaction["db"],
-  { scope, key }: { readonly scope: "client" | "issuer"; readonly key: string },
-): Promise<void> {
-  await db
-    .insertInto("oidc_bulk_endings")
-    .values({ scope, key, seq: HORIZON_NOW })
-    .onConflict((conflict) => conflict.columns(["scope", "key"]).doUpdateSet({ seq: HORIZON_NOW }))
-    .execute();
 }

@@ -3,13 +3,16 @@
  * that they never gave. What they did allow lives on.
  */
 import type { Clock } from "@portcullis/protocol";
+import { type RawBuilder, sql } from "kysely";
 import type { EndBelow } from "../../revocations/index.ts";
+import { IS_GRANT_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { Appended, RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
 import { type Allowed, allowedIn, isWithin } from "../state/allowed.ts";
 
 /** Each takes a record of its own, and some statements. Beyond, one record ends all that the client has: users sign in to it again. */
 const MAX_ENDED_APART = 200;
+const GRANTS_PER_STEP = 1000;
 
 export interface UnaskedEnding {
   readonly clientId: string;
@@ -29,16 +32,33 @@ interface EndUnaskedOptions {
 
 export function createEndUnasked({ clock, endBelow }: EndUnaskedOptions): EndUnasked {
   return async (transaction, { clientId, actor }) => {
-    const granted = await grantsOf(transaction, { clientId, now: wholeSeconds(clock) });
-    const unasked = granted.flatMap((grant) => endingOf(grant, clientId));
-    const apart = [...new Map(unasked.map((target) => [JSON.stringify(target), target])).values()];
-    const all = { ...ENDING, scope: "client", key: clientId } as const;
-    const targets = apart.length > MAX_ENDED_APART ? [all] : apart;
+    const targets = await targetsOf(transaction, { clientId, now: wholeSeconds(clock) });
     for (const target of targets) await endBelow(transaction, target);
     if (targets.length === 0) return undefined;
     const by = { note: NOTE, ...(actor === undefined ? {} : { actor }) };
     return transaction.append(targets.map((target) => ({ ...target, ...by })));
   };
+}
+
+/** Looked through some at a time, and no further than it takes to know that all end. In one order at every server. */
+async function targetsOf(transaction: WriteTransaction, asked: Asked): Promise<readonly Target[]> {
+  const apart = new Map<string, Target>();
+  const place = placeIn(transaction);
+  for (let after: Granted["place"] | undefined; ; ) {
+    const granted = await grantsBehind(transaction, { ...asked, place, after });
+    for (const target of granted.flatMap((grant) => endingOf(grant, asked.clientId)))
+      apart.set(JSON.stringify(target), target);
+    if (apart.size > MAX_ENDED_APART) return [{ ...ENDING, scope: "client", key: asked.clientId }];
+    if (granted.length < GRANTS_PER_STEP)
+      return [...apart].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, target]) => target);
+    after = granted.at(-1)!.place;
+    await transaction.nextStep?.();
+  }
+}
+
+interface Asked {
+  readonly clientId: string;
+  readonly now: number;
 }
 
 const ENDING = { mode: "kill", reason: "consent_withdrawn" } as const;
@@ -47,6 +67,7 @@ const NOTE = "not first-party any more";
 type Target = Omit<RevocationDraft, "tokenExpiresAt" | "actor" | "note">;
 
 interface Granted {
+  readonly place: string | number;
   readonly id: string;
   readonly account_id: string;
   readonly payload: string;
@@ -54,11 +75,16 @@ interface Granted {
   readonly allowed: string | null;
 }
 
-/** In one order at every server, as whoever ends many does. */
-function grantsOf(
-  { db }: WriteTransaction,
-  { clientId, now }: { readonly clientId: string; readonly now: number },
-): Promise<Granted[]> {
+/** What orders the grants of a client: on SQLite as its index has them, or each step would sort them all. */
+const placeIn = ({ nextStep }: WriteTransaction): RawBuilder<string | number> =>
+  nextStep === undefined ? sql.ref("oidc_grants.id") : sql`oidc_grants.rowid`;
+
+interface Behind extends Asked {
+  readonly place: ReturnType<typeof placeIn>;
+  readonly after: Granted["place"] | undefined;
+}
+
+function grantsBehind({ db }: WriteTransaction, { clientId, now, place, after }: Behind): Promise<Granted[]> {
   return db
     .selectFrom("oidc_grants")
     .leftJoin("oidc_consents", (join) =>
@@ -70,9 +96,12 @@ function grantsOf(
         ),
     )
     .select(["oidc_grants.id", "oidc_grants.account_id", "oidc_grants.payload", "oidc_consents.allowed"])
+    .select(place.as("place"))
     .where("oidc_grants.client_id", "=", clientId)
-    .orderBy("oidc_grants.account_id")
-    .orderBy("oidc_grants.id")
+    .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`)
+    .$if(after !== undefined, (query) => query.where(place, ">", after!))
+    .orderBy(place)
+    .limit(GRANTS_PER_STEP)
     .execute();
 }
 

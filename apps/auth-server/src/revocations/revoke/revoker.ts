@@ -55,9 +55,8 @@ export interface RevocationTarget {
 /** Ends what hangs below the target (sessions, grants, refresh tokens, codes), in the same transaction. */
 export type EndBelow = (transaction: WriteTransaction, target: RevocationTarget) => Promise<void>;
 
-/** What these records would end, in one transaction: nothing is changed. Never too little. */
+/** What these records would end, as it is stored: nothing is changed, and nobody waits for the counting. Never too little. */
 export type BlastRadiusOf = (
-  transaction: WriteTransaction,
   ...targets: readonly Pick<RevocationTarget, "scope" | "key" | "mode">[]
 ) => Promise<BlastRadius>;
 
@@ -113,12 +112,13 @@ export function createRevoker(options: RevokerOptions): Revoker {
     seqOf,
     async wouldEnd(command) {
       if (isForeign(command)) return UNCOUNTED;
-      return options.write(async (transaction) => {
-        const target = await options.findTarget(transaction, command);
-        if (await hasEnded(transaction.db, target, options)) return NOTHING;
-        const { scope, mode } = command;
-        return options.blastRadiusOf(transaction, { scope, key: target.key, mode });
+      const target = await options.write(async (transaction) => {
+        const found = await options.findTarget(transaction, command);
+        return (await hasEnded(transaction.db, found, options)) ? undefined : found;
       });
+      if (target === undefined) return NOTHING;
+      const { scope, mode } = command;
+      return options.blastRadiusOf({ scope, key: target.key, mode });
     },
     async revoke(command) {
       const foreign = isForeign(command);

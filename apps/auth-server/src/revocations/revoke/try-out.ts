@@ -17,8 +17,7 @@ export async function tryOut(
   { storage, blastRadiusOf }: TryOutOptions,
   act: (trial: Storage) => Promise<unknown>,
 ): Promise<BlastRadius> {
-  const drafts = await rehearse(storage, act);
-  return storage.write((transaction) => blastRadiusOf(transaction, ...drafts));
+  return blastRadiusOf(...(await rehearse(storage, act)));
 }
 
 /** Runs an act and undoes it, as above. Returns what it would append, and throws what it would be refused with. */
@@ -56,6 +55,7 @@ const undone =
 const trialOf = (transaction: WriteTransaction, drafts: RevocationDraft[]): WriteTransaction => ({
   db: transaction.db,
   lockRows: transaction.lockRows,
+  ...(transaction.nextStep && { nextStep: transaction.nextStep }),
   isTrial: true,
   append(some) {
     drafts.push(...some);

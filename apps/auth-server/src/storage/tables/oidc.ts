@@ -89,8 +89,9 @@ export interface GrantsTable {
  * (sessions/bulk-endings.ts), and goes a little at a time; then this goes too (oidc/endings/clear-endings.ts).
  */
 export interface BulkEndingsTable {
-  scope: "client" | "issuer";
-  /** `client_id`; empty for scope `issuer`. */
+  /** Below an `audience` nothing is dead: it is an API that was deleted, and consents and grants still name it. */
+  scope: "client" | "issuer" | "audience";
+  /** `client_id` or identifier of the API; empty for scope `issuer`. */
   key: string;
   /** Its place in the log, or one behind it. */
   seq: number;

@@ -7,16 +7,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { silentLog, systemClock } from "@portcullis/protocol";
+import { type BlastRadius, silentLog, systemClock } from "@portcullis/protocol";
+import { exchange, json } from "@portcullis/testing/end-to-end";
 import { ClearEndings } from "../../../src/oidc/endings/clear-endings.ts";
+import { createForgetApi } from "../../../src/oidc/endings/forget-api.ts";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
+import { createEndUnasked } from "../../../src/oidc/endings/unasked-grants.ts";
 import { openStorage } from "../../../src/storage/open-storage.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
+import type { RevocationDraft } from "../../../src/storage/write-transaction.ts";
 import { storageOptions } from "../../storage/temporary-storage.ts";
 import {
   assertRefused,
   begin,
   isEnd,
+  machineToken,
   ok,
   redeem,
   refresh,
@@ -179,6 +184,157 @@ describe("a kill of everything with more sessions than are taken away at once", 
     assert.equal(await countOf(storage, "oidc_grants"), 1);
   });
 });
+
+describe("an API that is deleted when more rows have to be looked through than are at once", () => {
+  const IDENTIFIER = "https://maps.example";
+  const ELSEWHERE = "https://other.example";
+  const api = {
+    identifier: IDENTIFIER,
+    name: "Maps",
+    permissions: {},
+    claims: {},
+    algorithm: "ES256",
+  } as const;
+
+  it("is taken out of all that users have allowed, and nobody gets its identifier before", async () => {
+    const { storage, apis } = server.server;
+    const payload = JSON.stringify({ resources: { [IDENTIFIER]: "a", [ELSEWHERE]: "b" } });
+    await seedGrants(storage, { clientId: "web", grants: GRANTS * 3, payload });
+    const textsOf = async () => {
+      const consents = await storage.read.selectFrom("oidc_consents").select("allowed as text").execute();
+      const grants = await storage.read.selectFrom("oidc_grants").select("payload as text").execute();
+      return [...new Set([...consents, ...grants].map(({ text }) => text))];
+    };
+    // A server that is killed after the commit.
+    const forgetApi = createForgetApi({ dialect: storage.dialect, clearSoon: () => undefined });
+    await storage.write((transaction) => forgetApi({ ...transaction, isTrial: true }, IDENTIFIER));
+    assert.equal(await countOf(storage, "oidc_bulk_endings"), 0);
+    await storage.write((transaction) => forgetApi(transaction, IDENTIFIER));
+    assert.deepEqual(await textsOf(), [payload]);
+    const insert = () =>
+      storage.write((transaction) =>
+        apis.insert(transaction, { ...api, accessTokenTtlSeconds: 300, origin: "api" }),
+      );
+    await assert.rejects(insert(), { code: "api_not_forgotten" });
+    assert.equal(await apis.find(IDENTIFIER), undefined);
+    await server.prune();
+    const left = (await textsOf()).map((text) => JSON.parse(text));
+    assert.deepEqual(left, [{ resources: { [ELSEWHERE]: "b" } }]);
+    assert.equal(await insert(), true);
+  });
+});
+
+describe("an app of very many that is not the operator's own any more", () => {
+  const end = async (): Promise<RevocationDraft[]> => {
+    const { storage } = server.server;
+    const appended: RevocationDraft[] = [];
+    const ended: string[] = [];
+    const endUnasked = createEndUnasked({
+      clock: systemClock,
+      endBelow: async (_transaction, { scope }) => void ended.push(scope),
+    });
+    await storage.write((transaction) =>
+      endUnasked(
+        {
+          ...transaction,
+          append(drafts) {
+            appended.push(...drafts);
+            return { seq: 0 };
+          },
+        },
+        { clientId: "web" },
+      ),
+    );
+    assert.deepEqual(
+      ended,
+      appended.map(({ scope }) => scope),
+    );
+    return appended;
+  };
+
+  it("loses what its users were not asked for, each apart or all at once, and keeps what they allowed", async () => {
+    const { storage } = server.server;
+    const users = GRANTS * 5;
+    await seedGrants(storage, { clientId: "web", grants: users });
+    assert.deepEqual(await end(), []);
+    // On each of the pages that it looks through.
+    const unasked = Array.from({ length: 150 }, (_, at) => `u${at * 15}`);
+    await storage.write(({ db }) =>
+      db.deleteFrom("oidc_consents").where("account_id", "in", unasked).execute(),
+    );
+    const apart = await end();
+    const subjects = apart.map(({ key }) => (key as { subject: string }).subject);
+    assert.deepEqual(new Set(subjects), new Set(unasked));
+    assert.equal(apart.length, unasked.length);
+    await storage.write(({ db }) => db.deleteFrom("oidc_consents").execute());
+    assert.deepEqual(
+      (await end()).map(({ scope, key }) => [scope, key]),
+      [["client", "web"]],
+    );
+  });
+});
+
+describe("a shorter policy for very many sessions", () => {
+  it("ends those that are over by it, of whichever page, and a longer one brings none of them back", async () => {
+    const { storage, policies } = server.server;
+    await seedGrants(storage, { clientId: "web", grants: GRANTS * 5 });
+    const old = Array.from({ length: 1100 }, (_, at) => `s-web-${at * 2}`.padStart(22, "A"));
+    const hourAgo = Math.floor(Date.now() / 1000) - 3600;
+    for (let at = 0; at < old.length; at += 100)
+      await storage.write(({ db }) =>
+        db
+          .updateTable("oidc_sessions")
+          .set({ last_seen_at: hourAgo })
+          .where("uid", "in", old.slice(at, at + 100))
+          .execute(),
+      );
+    const idle = (idleSeconds: number) =>
+      storage.write(async (transaction) => {
+        const before = await policies.lock(transaction, "default");
+        const after = { ...before, idleSeconds };
+        return policies.change(transaction, { before, after, actor: "admin" });
+      });
+    const ended = await idle(600);
+    assert.equal(ended.ended, old.length);
+    assert.deepEqual([(await idle(600_000)).ended], [0]);
+    const { sessions } = server.server.oidc;
+    assert.equal(await sessions.findLive(old[0]!), undefined);
+    assert.equal(await sessions.findLive(old.at(-1)!), undefined);
+    assert.notEqual(await sessions.findLive("s-web-1".padStart(22, "A")), undefined);
+  });
+});
+
+describe("a dry run", () => {
+  it("counts the same of a great many", async () => {
+    const { storage } = server.server;
+    const before = await dryRunOf({ scope: "issuer" });
+    await seedGrants(storage, { clientId: "web", grants: GRANTS * 3 });
+    assert.deepEqual(await dryRunOf({ scope: "client", key: "web" }), {
+      users: GRANTS * 3,
+      sessions: 0,
+      apps: 1,
+      tokens: GRANTS * 3,
+    });
+    const all = await dryRunOf({ scope: "issuer" });
+    assert.equal(all.users, (before.users as number) + GRANTS * 3);
+    assert.equal(all.sessions, (before.sessions as number) + GRANTS * 3);
+    await endAndCrash("client");
+    const nothing = { users: 0, sessions: 0, apps: 0, tokens: 0 };
+    assert.deepEqual(await dryRunOf({ scope: "client", key: "web" }), nothing);
+  });
+});
+
+async function dryRunOf(body: object): Promise<BlastRadius> {
+  const { issuer } = server;
+  const accessToken = await machineToken(issuer, "admin", `${issuer}/api`, "revocations.write");
+  const answer = await exchange(`${issuer}/revocations?dryRun=true`, {
+    method: "POST",
+    body: JSON.stringify({ mode: "kill", ...body }),
+    headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+  });
+  assert.equal(answer.status, 200, answer.body);
+  return json<{ ends: BlastRadius }>(answer).ends;
+}
 
 describe("a server that is killed while it clears", () => {
   it("leaves the rest marked, and the next one clears it", async (t) => {

@@ -23,7 +23,7 @@ const write: Storage["write"] = async (work, options) => {
   return done;
 };
 await new ClearEndings({
-  storage: { read: storage.read, write },
+  storage: { read: storage.read, write, dialect: storage.dialect },
   clock: systemClock,
   operatorLog: silentLog,
 }).clear();

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type Scope, systemClock } from "@portcullis/protocol";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
-import { createForgetApi } from "../../../src/oidc/endings/forget-api.ts";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
 import type { WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import {
@@ -139,7 +138,6 @@ describe("a sign-in that was begun before a kill of its user", () => {
 
 describe("what ends with a great many rows", () => {
   const GRANTS = 1200;
-  const API = "https://stepwise.example";
 
   /** Where a statement holds up the process, the unit goes on from step to step. */
   function countingTurns() {
@@ -163,34 +161,7 @@ describe("what ends with a great many rows", () => {
     return (await Promise.all(rows)).map(({ length }) => length);
   };
 
-  it("is forgotten of an API in steps between which others have their turn, and not for a dry run", async () => {
-    const { storage } = server.server;
-    const payload = JSON.stringify({ resources: { [API]: "a", "https://other.example": "b" } });
-    await seedGrants(storage, { clientId: "stepwise", grants: GRANTS, payload });
-    const { counting, assertSteps } = countingTurns();
-    const forgetApi = createForgetApi(storage.dialect);
-    const textsOf = async () => {
-      const rows = await storage.read
-        .selectFrom("oidc_grants")
-        .innerJoin("oidc_consents", (join) =>
-          join
-            .onRef("oidc_consents.account_id", "=", "oidc_grants.account_id")
-            .onRef("oidc_consents.client_id", "=", "oidc_grants.client_id"),
-        )
-        .select(["payload", "allowed"])
-        .where("oidc_grants.client_id", "=", "stepwise")
-        .execute();
-      return new Set(rows.flatMap(({ payload, allowed }) => [payload, allowed]));
-    };
-    await storage.write((transaction) => forgetApi({ ...counting(transaction), isTrial: true }, API));
-    assert.deepEqual(await textsOf(), new Set([payload]));
-    await storage.write((transaction) => forgetApi(counting(transaction), API));
-    const left = [...(await textsOf())].map((text) => JSON.parse(text));
-    assert.deepEqual(left, [{ resources: { "https://other.example": "b" } }]);
-    assertSteps(4);
-  });
-
-  it("ends with its user in such steps, and nothing else ends", async () => {
+  it("ends with its user in steps between which others have their turn, and nothing else ends", async () => {
     const { storage } = server.server;
     await seedGrants(storage, { clientId: "many", grants: GRANTS, accountId: "robot" });
     const untouched = await rowsOfOthers("many");
