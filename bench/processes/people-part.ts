@@ -65,11 +65,23 @@ setInterval(() => {
   longestCpuMs = Math.max(longestCpuMs, (user + system) / 1000);
 }, TICK_MS).unref();
 
+/** Answers once nothing is left of what ended in bulk. */
+async function untilCleared(): Promise<void> {
+  const began = performance.now();
+  const left = () => server.storage.read.selectFrom("oidc_bulk_endings").select("seq").executeTakeFirst();
+  while ((await left()) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  process.send!({ waitedMs: performance.now() - began });
+}
+
 process.on("disconnect", () => process.exit());
 process.on("message", (question) => {
   if ("watch" in (question as object)) {
     delay.reset();
     longestCpuMs = 0;
+  }
+  if ("cleared" in (question as object)) {
+    void untilCleared();
+    return;
   }
   process.send!({ wallMs: Math.max(0, delay.max / 1e6), cpuMs: longestCpuMs });
 });
