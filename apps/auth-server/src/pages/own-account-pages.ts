@@ -15,7 +15,7 @@ export interface OwnAccountPage {
 export const PASSWORD_PATH = "/account/password";
 export const DELETE_PATH = "/account/delete";
 
-const back = html`<p><a href="/account">Back to your account</a></p>`;
+const back = html`<p class="back"><a href="/account">Back to your account</a></p>`;
 
 export function passwordPage({ username, formToken, fields = {}, problem }: OwnAccountPage): string {
   const { password, newPassword, repeatedPassword } = fields;
