@@ -308,6 +308,7 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
     configuration,
     signIn: parts.signingIn.signIn,
     choicesFor: parts.signingIn.choicesFor,
+    roomForApp: oidc.roomForApp,
     deviceCookie,
     clientAddressOf,
     users: people.users,

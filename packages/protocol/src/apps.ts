@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
+import { appSessionLimitSchema } from "./sessions.ts";
 import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
 import { clientIdSchema } from "./subjects.ts";
 
@@ -110,6 +111,9 @@ export const appSettingsSchema = z.strictObject({
       "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
     ),
   ...sessionTimesShape,
+  sessionLimit: appSessionLimitSchema
+    .optional()
+    .describe("In how many sessions of a user the app may be at once. Absent: as the policy says."),
 });
 export type AppSettingsInput = z.output<typeof appSettingsSchema>;
 

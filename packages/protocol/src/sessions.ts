@@ -38,6 +38,10 @@ export const sessionSchema = z.object({
   active: z.boolean().describe("False if it has ended or run out."),
   endedAt: z.string().optional().describe("When it was ended. Absent when it was not."),
   replacedBy: z.string().optional().describe("`sid` of the session that took its place."),
+  replacedApps: z
+    .array(z.object({ clientId: z.string(), name: z.string(), replacedBy: z.string() }))
+    .optional()
+    .describe("Apps that left the session when they came into one more than they may be in, and into which."),
 });
 export type SessionEntry = z.infer<typeof sessionSchema>;
 
@@ -67,6 +71,17 @@ const lifetime = z
   .min(300, "Must be at least 300 (five minutes).")
   .max(400 * DAY_SECONDS, "Must be at most 34560000 (400 days).");
 
+const limitMax = z.int().min(1).max(1000).describe("Sessions at most.");
+const limitOverflow = z
+  .enum(["replaceOldest", "refuse", "ask"])
+  .describe(
+    "What one more does: ends the oldest, with the reason `replaced`; is refused; or asks its user which end. Where there is no page to ask on, it is refused.",
+  );
+
+/** Of one app: in how many sessions of a user it may be at once. */
+export const appSessionLimitSchema = z.strictObject({ max: limitMax, overflow: limitOverflow });
+export type AppSessionLimit = z.infer<typeof appSessionLimitSchema>;
+
 export const policySettingsSchema = z.strictObject({
   idleSeconds: lifetime.describe("How long a session lives without a visit and without a refresh."),
   absoluteSeconds: lifetime.describe(
@@ -74,15 +89,13 @@ export const policySettingsSchema = z.strictObject({
   ),
   sessionLimit: z
     .strictObject({
-      max: z.int().min(1).max(1000).describe("Sessions at most."),
+      max: limitMax,
       per: z
-        .enum(["user", "deviceType"])
-        .describe("What they are counted by: all of a user, or those of one type of device."),
-      overflow: z
-        .enum(["replaceOldest", "refuse", "ask"])
+        .enum(["user", "deviceType", "app"])
         .describe(
-          "What a sign-in beyond that does: ends the oldest, with the reason `replaced`; is refused; or asks its user which end. Where there is no page to ask on, it is refused.",
+          "What they are counted by: all of a user; those of one type of device; those that one app is in, of which a new one ends that app's part alone.",
         ),
+      overflow: limitOverflow,
     })
     .optional()
     .describe("Absent: as many sessions as there are."),

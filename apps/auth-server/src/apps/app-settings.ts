@@ -1,5 +1,5 @@
 /** What can be set of an app, how an entry of the configuration file says it, and what the library is told of it. */
-import type { AppType, GrantType, SigningAlgorithm } from "@portcullis/protocol";
+import type { AppSessionLimit, AppType, GrantType, SigningAlgorithm } from "@portcullis/protocol";
 import type { ClientConfiguration } from "../config/schema.ts";
 
 export interface AppSettings {
@@ -25,6 +25,8 @@ export interface AppSettings {
   /** The policy's count where they are shorter. */
   readonly sessionIdleSeconds?: number | undefined;
   readonly sessionAbsoluteSeconds?: number | undefined;
+  /** The policy's counts where there is none. */
+  readonly sessionLimit?: AppSessionLimit | undefined;
 }
 
 export interface NamedSettings extends AppSettings {
@@ -54,6 +56,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
       refreshTokenAbsoluteSeconds: client.refreshTokenAbsoluteSeconds,
       sessionIdleSeconds: client.sessionIdleSeconds,
       sessionAbsoluteSeconds: client.sessionAbsoluteSeconds,
+      sessionLimit: client.sessionLimit,
     }),
   };
 }
@@ -119,6 +122,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   refreshTokenAbsoluteSeconds: settings.refreshTokenAbsoluteSeconds,
   sessionIdleSeconds: settings.sessionIdleSeconds,
   sessionAbsoluteSeconds: settings.sessionAbsoluteSeconds,
+  sessionLimit: settings.sessionLimit,
 });
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */

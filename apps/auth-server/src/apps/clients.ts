@@ -2,11 +2,12 @@
  * Apps (clients) in SQL. One that is disabled or deleted is not found by whoever asks for tokens, so it can do nothing. Every
  * request of a client reads its row: what one server changes is so at every other with the next request.
  */
-import { type Clock, COMMAND_CLIENT_ID } from "@portcullis/protocol";
-import type { CompiledQuery, Selectable } from "kysely";
+import { type AppSessionLimit, type Clock, COMMAND_CLIENT_ID } from "@portcullis/protocol";
+import type { CompiledQuery, Kysely, Selectable } from "kysely";
 import { beginsWith, nameKeyOf } from "../apis/name-key.ts";
 import type { EndBelow } from "../revocations/index.ts";
 import { containing } from "../storage/containing.ts";
+import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ClientsTable } from "../storage/tables/apps.ts";
@@ -80,6 +81,13 @@ export class Clients {
 
   #ask<Row>(query: CompiledQuery<Row>, parameters: readonly unknown[]) {
     return this.#storage.read.executeQuery<Row>({ ...query, parameters });
+  }
+
+  /** Of its settings, as they stand in the transaction. */
+  async sessionLimitOf(db: Kysely<Database>, clientId: string): Promise<AppSessionLimit | undefined> {
+    const query = db.selectFrom("oidc_clients").select("settings").where("client_id", "=", clientId);
+    const row = await query.executeTakeFirst();
+    return row && readSettings(row.settings, this.#issuer).sessionLimit;
   }
 
   /** Also one that is disabled. Throws `unknown_client`. */

@@ -91,6 +91,7 @@ const FIELDS = [
   "refreshTokenAbsoluteSeconds",
   "sessionIdleSeconds",
   "sessionAbsoluteSeconds",
+  "sessionLimit",
 ] as const satisfies readonly (keyof NamedSettings)[];
 const nameInFile = (field: (typeof FIELDS)[number]): string => (field === "apis" ? "resources" : field);
 

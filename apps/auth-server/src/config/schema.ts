@@ -5,6 +5,7 @@
 import {
   APP_TYPES,
   apiIdentifierSchema,
+  appSessionLimitSchema,
   CLAIMS_WORDS,
   claimsSchema,
   clientIdSchema,
@@ -142,6 +143,9 @@ export const clientSchema = z.strictObject({
       "How long tokens may be refreshed after a sign-in. A refresh token never outlives its session.",
     ),
   ...sessionTimesShape,
+  sessionLimit: appSessionLimitSchema
+    .optional()
+    .describe("In how many sessions of a user the app may be at once. Left out: as the policy says."),
 });
 
 /** A user who is made at the first start. Later changes of the file change nothing: SQL is the truth. */

@@ -22,9 +22,11 @@ import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
 import { createAdapter } from "./provider/adapter.ts";
+import type { RoomForApp } from "./provider/app-limit-prompt.ts";
 import type { LibraryHandler } from "./provider/mount.ts";
 import { openSignInBy } from "./provider/open-sign-in.ts";
 import { createProvider } from "./provider/provider.ts";
+import { AppLimits } from "./state/app-limit.ts";
 import { ArtefactStore } from "./state/artefact-store.ts";
 import { Consents } from "./state/consents.ts";
 import { GrantStore } from "./state/grant-store.ts";
@@ -96,6 +98,7 @@ export interface Oidc {
   readonly lifetimes: SessionLifetimes;
   /** Who may call this server's own APIs. */
   readonly ownApi: OwnApiAccess;
+  readonly roomForApp: RoomForApp;
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
@@ -122,7 +125,11 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     lifeOf: lifetimes.leftOf,
   });
   const consents = new Consents({ storage, clock });
-  const grants = new GrantStore({ storage, clock, consents });
+  const limitOfApp = (db: Parameters<Clients["sessionLimitOf"]>[0], clientId: string) =>
+    clients.sessionLimitOf(db, clientId);
+  const appLimits = new AppLimits({ clock, policies, limitOfApp });
+  const grants = new GrantStore({ storage, clock, consents, limits: appLimits });
+  const roomForApp: RoomForApp = (joining) => appLimits.roomFor(storage.read, joining);
   const endings = createEndings({ storage, clock });
   const ownApi = ownApiOf(options);
   const steps = stepsOf(options, { sessions, grants, ownApi });
@@ -165,6 +172,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       ownApi,
       lifetimes,
       openSignIn,
+      roomForApp,
       times,
       randomBytes,
       endSession: (session) => endings.endSession(session),
@@ -193,6 +201,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     forms,
     lifetimes,
     ownApi,
+    roomForApp,
   };
 }
 

@@ -6,7 +6,10 @@ import { RELATIVE_TIMES_PATH, time } from "./times.ts";
 export interface ChooseSessionPage {
   readonly action: string;
   readonly formToken: string;
-  readonly ticket: string;
+  /** Absent when it is asked of whoever is signed in already. */
+  readonly ticket?: string | undefined;
+  /** Only what the app has there ends. */
+  readonly isOfApp?: boolean;
   readonly username: string | undefined;
   readonly sessions: readonly SessionChoice[];
   /** How many must be chosen at least. */
@@ -25,18 +28,17 @@ export interface SessionChoice {
 }
 
 export function chooseSessionPage(content: ChooseSessionPage): string {
-  const { sessions, atLeast, clientName } = content;
+  const { sessions } = content;
   const title = "Choose a device to sign out";
   return page({
     title,
     script: RELATIVE_TIMES_PATH,
     main: html`<h1>${title}</h1>
-<p id="why">You are signed in on ${counted(sessions.length)}, and no more are allowed. Sign out ${atLeast === 1 ? "one" : `${atLeast}`} or more, and you are signed in here${clientName !== undefined && html` to <strong>${clientName}</strong>`}.</p>
+<p id="why">${content.isOfApp === true ? whyOfApp(content) : why(content)}</p>
 ${alert(content.problem)}
 <form method="post" action="${content.action}">
 <input type="hidden" name="form" value="${content.formToken}">
-<input type="hidden" name="ticket" value="${content.ticket}">
-<input type="hidden" name="username" value="${content.username ?? ""}">
+${content.ticket !== undefined && ticketFields(content.ticket, content.username)}
 <fieldset aria-describedby="why"><legend>Signed in on</legend>
 <ul class="rows choices">${sessions.map(choiceRow)}</ul>
 </fieldset>
@@ -47,6 +49,18 @@ ${alert(content.problem)}
 </form>`,
   });
 }
+
+const some = (atLeast: number): string => (atLeast === 1 ? "one or more" : `${atLeast} or more`);
+
+const why = ({ sessions, atLeast, clientName }: ChooseSessionPage): Content =>
+  html`You are signed in on ${counted(sessions.length)}, and no more are allowed. Sign out ${some(atLeast)}, and you are signed in here${clientName !== undefined && html` to <strong>${clientName}</strong>`}.`;
+
+const whyOfApp = ({ sessions, atLeast, clientName }: ChooseSessionPage): Content =>
+  html`You use <strong>${clientName}</strong> on ${counted(sessions.length)}, and no more are allowed. Sign out of it on ${some(atLeast)} to use it here. Other apps there stay signed in.`;
+
+const ticketFields = (ticket: string, username = ""): Content =>
+  html`<input type="hidden" name="ticket" value="${ticket}">
+<input type="hidden" name="username" value="${username}">`;
 
 const counted = (sessions: number): string => (sessions === 1 ? "one device" : `${sessions} devices`);
 

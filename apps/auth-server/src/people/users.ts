@@ -251,7 +251,7 @@ export async function lockActive(
   id: string,
   now: number,
 ): Promise<boolean> {
-  await lockRows(db.selectFrom("users").select("id").where("id", "=", id)).executeTakeFirst();
+  await lockUser({ db, lockRows }, id);
   // A statement of its own: the one that has waited for the lock does not see the ban that it has waited for.
   return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;
 }
@@ -259,6 +259,14 @@ export async function lockActive(
 /** Names the password that a user has, and tells nothing of it: it goes with a sign-in from the factor to the session. */
 export const passwordMarkOf = (user: Pick<User, "id" | "password_hash">): string =>
   encodeBase64url(hashOfSecret("password of a user", JSON.stringify([user.id, user.password_hash])));
+
+/** Held until the end of the transaction: no other opens or counts anything of the user meanwhile. */
+export async function lockUser(
+  { db, lockRows }: Pick<WriteTransaction, "db" | "lockRows">,
+  id: string,
+): Promise<void> {
+  await lockRows(db.selectFrom("users").select("id").where("id", "=", id)).executeTakeFirst();
+}
 
 /** Whether it is the user's still: one that was checked, and changed meanwhile, signs nobody in. The row is locked. */
 export async function hasPassword({ db }: WriteTransaction, id: string, mark: string): Promise<boolean> {

@@ -48,7 +48,7 @@ export class SessionLimits {
   /** What the sign-in would meet as things are now. Where the oldest make way, there is always room. */
   async roomFor(db: Kysely<Database>, opening: Opening): Promise<Room> {
     const { sessionLimit: limit } = await this.#options.policies.read(db);
-    if (limit === undefined || limit.overflow === "replaceOldest") return NO_LIMIT;
+    if (limit === undefined || limit.per === "app" || limit.overflow === "replaceOldest") return NO_LIMIT;
     const rows = await this.#counted(db, limit.per, opening).execute();
     const sessions = rows.map(choosableOf);
     const excess = Math.max(0, sessions.length + 1 - limit.max);
@@ -58,7 +58,8 @@ export class SessionLimits {
   /** Called with the user's row locked. Throws `session_limit_reached`. `uid`: of the session that is opened. */
   async makeRoom(transaction: WriteTransaction, opening: Opening, uid: string): Promise<void> {
     const { sessionLimit: limit } = await this.#options.policies.read(transaction.db);
-    if (limit === undefined) return;
+    // What one app may be in is counted where it comes in (oidc/state/app-limit.ts).
+    if (limit === undefined || limit.per === "app") return;
     const there = await transaction.lockRows(this.#counted(transaction.db, limit.per, opening)).execute();
     const excess = Math.max(0, there.length + 1 - limit.max);
     const uids = there.map((row) => row.uid);
@@ -116,7 +117,10 @@ interface Crowd {
 }
 
 /** Those that end. Fewer than must: then the session is not opened. What was chosen ends, whether or not there is room by now. */
-function replacedBy(overflow: SessionLimit["overflow"], { uids, excess, chosen }: Crowd): readonly string[] {
+export function replacedBy(
+  overflow: SessionLimit["overflow"],
+  { uids, excess, chosen }: Crowd,
+): readonly string[] {
   switch (overflow) {
     case "replaceOldest":
       return uids.slice(0, excess);
@@ -157,7 +161,9 @@ export async function replacementOf(
   return db
     .selectFrom("replaced_handles")
     .innerJoin("oidc_sessions as old", "old.uid", "replaced_handles.session_uid")
-    .innerJoin("oidc_sessions as new", "new.uid", "old.replaced_by")
+    .innerJoin("oidc_sessions as new", (join) =>
+      join.on(sql<boolean>`new.uid = coalesce(replaced_handles.replaced_by, old.replaced_by)`),
+    )
     .select([
       "new.user_agent as userAgent",
       "new.device_name as deviceName",

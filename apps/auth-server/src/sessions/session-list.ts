@@ -119,7 +119,14 @@ export class SessionLister {
       .where(isGrantOngoing(wholeSeconds(this.#options.clock)))
       .orderBy("client_id")
       .execute();
-    const names = await clients.namesOf([...new Set(grants.map(({ client_id }) => client_id))]);
+    const left = await storage.read
+      .selectFrom("oidc_ended_grants")
+      .select(["session_uid", "client_id", "replaced_by"])
+      .where("session_uid", "in", uids)
+      .where("replaced_by", "is not", null)
+      .orderBy("client_id")
+      .execute();
+    const names = await clients.namesOf([...new Set([...grants, ...left].map(({ client_id }) => client_id))]);
     const policy = await policies.read();
     return rows.map((row) => {
       const ids = grants.filter(({ session_uid }) => session_uid === row.uid);
@@ -127,7 +134,14 @@ export class SessionLister {
         clientId: client_id,
         name: names.get(client_id) ?? client_id,
       }));
-      return { ...entryOf(row, policy), apps };
+      const replacedApps = left
+        .filter(({ session_uid }) => session_uid === row.uid)
+        .map(({ client_id: id, replaced_by: by }) => ({
+          clientId: id,
+          name: names.get(id) ?? id,
+          replacedBy: by!,
+        }));
+      return { ...entryOf(row, policy), apps, ...(replacedApps.length === 0 ? {} : { replacedApps }) };
     });
   }
 }

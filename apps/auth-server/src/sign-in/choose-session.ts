@@ -10,7 +10,7 @@ import type { Attempt, OpenedBy, SignInAnswer, Step } from "./attempt.ts";
 import type { Tickets } from "./tickets.ts";
 
 /** More fit neither a page nor a form. Whoever has more, since the limit was lowered, is refused. */
-const MAX_SHOWN = 100;
+export const MAX_CHOOSABLE = 100;
 
 /** A session that may end to make room. */
 export interface Choosable {
@@ -53,7 +53,7 @@ export const chooseSession =
     return isChoosable(room) ? asking(attempt, room, tickets) : { outcome: "full" };
   };
 
-const isChoosable = ({ isAsked, sessions }: Room): boolean => isAsked && sessions.length <= MAX_SHOWN;
+const isChoosable = ({ isAsked, sessions }: Room): boolean => isAsked && sessions.length <= MAX_CHOOSABLE;
 
 function choice(attempt: Attempt, room: Room, tickets: Tickets): SignInAnswer | undefined {
   if (attempt.resumed?.about !== digestOf(room)) return { outcome: "sessions_changed" };

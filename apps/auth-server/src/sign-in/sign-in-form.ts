@@ -93,9 +93,15 @@ function textsOf(body: unknown) {
     ticket: text("ticket"),
     newPassword: text("newPassword"),
     repeatedPassword: text("repeatedPassword"),
-    ends: [fields.ends ?? []].flat().filter((uid) => typeof uid === "string"),
+    ends: endsIn({ body }),
   };
 }
+
+/** `uid`s of the sessions whose boxes are ticked. */
+export const endsIn = ({ body }: Pick<FastifyRequest, "body">): string[] =>
+  [(body as { readonly ends?: unknown } | undefined)?.ends ?? []]
+    .flat()
+    .filter((uid) => typeof uid === "string");
 
 const ASKED_FOR: Readonly<Record<GivenField, string>> = {
   username: "Enter your username or e-mail address.",
@@ -116,7 +122,7 @@ export const refusedForm = (username: string): SignInForm => ({
   problem: "The username or password is not correct.",
 });
 
-const CHOOSE_MORE = "Choose more: there is no room yet.";
+export const CHOOSE_MORE = "Choose more: there is no room yet.";
 
 /** The choice was made among others than there are. */
 export const sessionsChangedForm = (username: string | undefined): SignInForm => ({

@@ -5,6 +5,9 @@ import { after, before, test } from "node:test";
 import { encodeIdentifier, hasCode, type PolicySettings, systemClock } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
 import { createEndSessions } from "../../src/oidc/endings/lineage.ts";
+import { AppLimits } from "../../src/oidc/state/app-limit.ts";
+import { Consents } from "../../src/oidc/state/consents.ts";
+import { GrantStore } from "../../src/oidc/state/grant-store.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
 import { passwordMarkOf, Users } from "../../src/people/users.ts";
@@ -23,7 +26,12 @@ const times = createStoredTimes({ clock, clockSkewSeconds: 5 });
 const newId = (): string => encodeIdentifier(randomBytes(16));
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
-let servers: readonly { storage: Storage; policies: Policies; sessions: SessionStore }[];
+let servers: readonly {
+  storage: Storage;
+  policies: Policies;
+  sessions: SessionStore;
+  grants: GrantStore;
+}[];
 before(async () => {
   postgres = await startPostgres({ fsync: false });
   const url = await postgres.createDatabase();
@@ -37,9 +45,17 @@ before(async () => {
     const limits = new SessionLimits({ clock, policies, endAll });
     const parts = { storage, clock, times, randomBytes, policies, limits, endAll };
     const lastSeen = { note() {} };
+    const limitOfApp = async () => undefined;
+    const grants = new GrantStore({
+      storage,
+      clock,
+      consents: new Consents({ storage, clock }),
+      limits: new AppLimits({ clock, policies, limitOfApp }),
+    });
     return {
       storage,
       policies,
+      grants,
       sessions: new SessionStore({ ...parts, lastSeen, ofStrangers: {} as RowsOfStrangers }),
     };
   };
@@ -87,13 +103,13 @@ async function signInAtOnce(overflow: Overflow, there = 0) {
   return { opened: opened.filter(Boolean).length, live, replaced: replaced.length };
 }
 
+const tryToOpen = (sessions: SessionStore, session: Parameters<SessionStore["save"]>[0]) =>
+  attempted(() => sessions.save(session));
+
 /** Undefined when others were in its way: nothing was changed then, and it may come again. */
-async function tryToOpen(
-  sessions: SessionStore,
-  session: Parameters<SessionStore["save"]>[0],
-): Promise<boolean | undefined> {
+async function attempted(work: () => Promise<boolean>): Promise<boolean | undefined> {
   try {
-    return await sessions.save(session);
+    return await work();
   } catch (error) {
     if (hasCode(error, "session_limit_reached")) return false;
     if (hasCode(error, "contended")) return undefined;
@@ -104,12 +120,14 @@ async function tryToOpen(
 /** Those that come again do so one after another. */
 let turn: Promise<unknown> = Promise.resolve();
 
-async function opens(...sign: Parameters<typeof tryToOpen>): Promise<boolean> {
-  let isOpen = await tryToOpen(...sign);
-  if (isOpen !== undefined) return isOpen;
+const opens = (...sign: Parameters<typeof tryToOpen>) => untilDone(() => tryToOpen(...sign));
+
+async function untilDone(attempt: () => Promise<boolean | undefined>): Promise<boolean> {
+  let isDone = await attempt();
+  if (isDone !== undefined) return isDone;
   const again = turn.then(async () => {
-    while (isOpen === undefined) isOpen = await tryToOpen(...sign);
-    return isOpen;
+    while (isDone === undefined) isDone = await attempt();
+    return isDone;
   });
   turn = again.catch(() => {});
   return again;
@@ -130,4 +148,59 @@ test("a limit that asks lets in as many as it says, and none without a choice", 
 
 test("a limit that asks takes each choice once, of 200 at once at two servers", async () => {
   assert.deepEqual(await signInAtOnce("ask", MAX), { opened: MAX, live: MAX, replaced: MAX });
+});
+
+const ALLOWED = { scopes: ["openid"], claims: [], resources: {} };
+
+/** A user is signed in in so many sessions, and an app comes into all of them at once. */
+async function appJoinsAtOnce(overflow: Overflow) {
+  const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
+  const users = new Users({ storage, clock, randomBytes, endUntrue: async () => undefined });
+  const carol = {
+    username: `carol-${overflow.toLowerCase()}`,
+    name: "Carol",
+    password: "a password of carol",
+  };
+  const { id: accountId } = await makeUser({ users, storage }, carol);
+  const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
+  await storage.write(async (transaction) => {
+    const before = await policies.lock(transaction, "default");
+    const after = { ...before, sessionLimit: { max: MAX, per: "app", overflow } } as const;
+    await policies.change(transaction, { before, after, actor: "admin" });
+  });
+  const uids = Array.from({ length: SIGN_INS }, newId);
+  for (const uid of uids) {
+    const payload = { uid, accountId, signInId: newId() };
+    await sessions.save({ id: newId(), payload, ttlSeconds: 1000, passwordMark });
+  }
+  const joined = await Promise.all(
+    uids.map((sessionUid, at) => {
+      const owner = { sessionUid, accountId, clientId: "mail" };
+      const extend = async () => ({ ...owner, jti: newId(), exp: 0 });
+      return untilDone(() =>
+        attempted(async () => (await servers[at % 2]!.grants.open(owner, ALLOWED, extend)) !== undefined),
+      );
+    }),
+  );
+  const grants = await storage.read
+    .selectFrom("oidc_grants")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .execute();
+  const replaced = await storage.read
+    .selectFrom("oidc_ended_grants")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .where("replaced_by", "is not", null)
+    .execute();
+  return { joined: joined.filter(Boolean).length, live: grants.length, replaced: replaced.length };
+}
+
+test("an app comes into as many sessions as it may, of 200 at once at two servers", async () => {
+  assert.deepEqual(await appJoinsAtOnce("refuse"), { joined: MAX, live: MAX, replaced: 0 });
+});
+
+test("an app leaves its oldest sessions, of 200 at once at two servers", async () => {
+  const expected = { joined: SIGN_INS, live: MAX, replaced: SIGN_INS - MAX };
+  assert.deepEqual(await appJoinsAtOnce("replaceOldest"), expected);
 });

@@ -10,7 +10,7 @@ import {
   deletedAppSchema,
   GRANT_TYPES,
 } from "@portcullis/protocol";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { membersText } from "../print/members.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
@@ -117,6 +117,7 @@ const appText = (app: App): string =>
     "refresh in all": secondsText(app.refreshTokenAbsoluteSeconds),
     "session idle": secondsText(app.sessionIdleSeconds),
     "session in all": secondsText(app.sessionAbsoluteSeconds),
+    "sessions of a user": app.sessionLimit && `${app.sessionLimit.max} (${app.sessionLimit.overflow})`,
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
   });
@@ -140,6 +141,7 @@ interface SettingOptions {
   readonly refreshAbsolute?: number;
   readonly sessionIdle?: number;
   readonly sessionAbsolute?: number;
+  readonly sessionLimit?: object;
 }
 
 const withSettings = (command: Command): Command =>
@@ -154,7 +156,15 @@ const withSettings = (command: Command): Command =>
     .option("--refresh-idle <seconds>", "how long a refresh token may stay unused", parseSeconds)
     .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds)
     .option("--session-idle <seconds>", "how long it may be unused in a session", parseSeconds)
-    .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds);
+    .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds)
+    .option("--session-limit <max=overflow>", "in how many sessions of a user it may be", parseLimit);
+
+/** As in `3=ask`. */
+function parseLimit(text: string): { readonly max: number; readonly overflow: string } {
+  const [max, overflow] = text.split("=");
+  if (/^\d+$/.test(max ?? "") && overflow !== undefined) return { max: Number(max), overflow };
+  throw new InvalidArgumentError("Found no <max>=<overflow>, as in 3=replaceOldest, 3=refuse or 3=ask.");
+}
 
 /** Only what was said: what is undefined is left as it is. */
 const settingsFrom = (options: SettingOptions) => ({
@@ -171,6 +181,7 @@ const settingsFrom = (options: SettingOptions) => ({
   refreshTokenAbsoluteSeconds: options.refreshAbsolute,
   sessionIdleSeconds: options.sessionIdle,
   sessionAbsoluteSeconds: options.sessionAbsolute,
+  sessionLimit: options.sessionLimit,
 });
 
 function apisFrom({ api, removeApi = [] }: SettingOptions) {

@@ -1,6 +1,6 @@
 /** The pages between an authorization request and its answer: sign in, and allow or deny. */
 
-import type { Clock } from "@portcullis/protocol";
+import { type Clock, hasCode } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Client, errors, type Provider } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
@@ -21,6 +21,8 @@ import type { FormTokens } from "../../secrets/form-tokens.ts";
 import type { ChoicesFor, Room } from "../../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
 import {
+  CHOOSE_MORE,
+  endsIn,
   isCancelled,
   openingOf,
   type SignInForm,
@@ -32,6 +34,7 @@ import type { SignIn } from "../../sign-in/sign-in-machine.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { oidcError } from "../errors.ts";
 import { claimsOf } from "../provider/account-claims.ts";
+import { CHOOSE_SESSION, chosenIn, NO_ROOM_FOR_APP, type RoomForApp } from "../provider/app-limit-prompt.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
 import { isNothing, NOTHING, without } from "../state/allowed.ts";
@@ -55,6 +58,7 @@ export interface InteractionOptions {
   readonly configuration: Configuration;
   readonly signIn: SignIn;
   readonly choicesFor: ChoicesFor;
+  readonly roomForApp: RoomForApp;
   readonly deviceCookie: DeviceCookie;
   readonly clientAddressOf: (request: FastifyRequest) => string;
   readonly users: Users;
@@ -94,7 +98,7 @@ export function interactionRoutes(options: InteractionOptions) {
       if (interaction === undefined) return leadTo(reply, request.url);
       assertOurForm(options, request, interaction);
       const exchange = { ...asked, interaction };
-      return interaction.prompt.name === "login" ? logIn(options, exchange) : decide(options, exchange);
+      return ANSWERS[interaction.prompt.name]?.(options, exchange) ?? decide(options, exchange);
     });
   };
 }
@@ -133,6 +137,8 @@ async function show(options: InteractionOptions, exchange: Exchange): Promise<Fa
   switch (interaction.prompt.name) {
     case "login":
       return showSignIn(options, exchange, signInFormOf(options, exchange));
+    case CHOOSE_SESSION:
+      return showAppChoices(options, exchange);
     case "consent":
       return showConsent(options, exchange);
     default:
@@ -178,18 +184,21 @@ interface Choices {
   readonly form: SignInForm;
   readonly room: Room;
   readonly client: Client | undefined;
+  /** Only what the app has of the sessions ends. */
+  readonly isOfApp?: boolean;
 }
 
 function showChoices(
   { forms }: InteractionOptions,
   { interaction, reply }: Exchange,
-  { form, room, client }: Choices,
+  { form, room, client, isOfApp = false }: Choices,
 ): FastifyReply {
   const { choiceTicket, username, problem, status = 200 } = form;
   const markup = chooseSessionPage({
     action: interactionPath(interaction.uid),
     formToken: forms.tokenFor(purposeOf(interaction)),
-    ticket: choiceTicket!,
+    ticket: choiceTicket,
+    isOfApp,
     username,
     problem,
     sessions: room.sessions,
@@ -203,8 +212,7 @@ function showChoices(
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  if (isCancelled(exchange.request))
-    return goOn(options, exchange, CANCELLED, { mergeWithLastSubmission: false });
+  if (isCancelled(exchange.request)) return cancel(options, exchange);
   const { signedIn, ...again } = await signInThrough(options, exchange, opensFor(exchange));
   if (signedIn !== undefined) {
     const { user, amr, ends, passwordMark } = signedIn;
@@ -214,6 +222,32 @@ async function logIn(options: InteractionOptions, exchange: Exchange): Promise<F
   options.notices.leave(exchange, path, again);
   return leadTo(exchange.reply, path);
 }
+
+/** Which sessions the app leaves for this one. Asked of whoever is signed in, so that it needs no ticket. */
+async function showAppChoices(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
+  const { interaction } = exchange;
+  const { accountId, uid: sessionUid } = interaction.session ?? {};
+  const clientId = interaction.params.client_id as string;
+  const client = await options.findClient(clientId);
+  if (accountId === undefined || sessionUid === undefined || client === undefined)
+    throw oidcError("interaction_expired");
+  const room = await options.roomForApp({ accountId, clientId, sessionUid });
+  const isAgain = chosenIn(interaction.lastSubmission).length > 0;
+  const form = isAgain ? { status: 422, problem: CHOOSE_MORE } : {};
+  return showChoices(options, exchange, { form, room, client, isOfApp: true });
+}
+
+function choose(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
+  if (isCancelled(exchange.request)) return cancel(options, exchange);
+  return goOn(options, exchange, { [CHOOSE_SESSION]: { ends: endsIn(exchange.request) } });
+}
+
+const cancel = (options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> =>
+  goOn(options, exchange, CANCELLED, { mergeWithLastSubmission: false });
+
+const ANSWERS: Readonly<
+  Record<string, (options: InteractionOptions, exchange: Exchange) => Promise<FastifyReply>>
+> = { login: logIn, [CHOOSE_SESSION]: choose };
 
 const CANCELLED = { error: "access_denied", error_description: "The user cancelled the sign-in" };
 
@@ -290,13 +324,24 @@ async function allow(options: InteractionOptions, exchange: Exchange): Promise<F
     accountId: session.accountId,
     clientId: params.client_id as string,
   };
-  const grantId = await options.grants.consent(owner, {
-    answer,
-    extend: (existing, content) =>
-      extendGrant(options.provider, { owner, existing, content, apis: question.resources }),
-  });
-  return goOn(options, exchange, { consent: { grantId } });
+  const joining = { ...owner, ends: chosenIn(exchange.interaction.lastSubmission) };
+  const grantId = await options.grants
+    .consent(joining, {
+      answer,
+      extend: (existing, content) =>
+        extendGrant(options.provider, { owner, existing, content, apis: question.resources }),
+    })
+    .catch(undefinedWithoutRoom);
+  if (grantId !== undefined) return goOn(options, exchange, { consent: { grantId } });
+  return goOn(options, exchange, NO_ROOM, { mergeWithLastSubmission: false });
 }
+
+/** Another session came first, since the user was asked. */
+function undefinedWithoutRoom(error: unknown): undefined {
+  if (!hasCode(error, "session_limit_reached")) throw error;
+}
+
+const NO_ROOM = { error: "access_denied", error_description: NO_ROOM_FOR_APP };
 
 async function goOn(
   { provider }: InteractionOptions,

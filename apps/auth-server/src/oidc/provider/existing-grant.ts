@@ -6,7 +6,7 @@
  * request has passed. Then it is stored, once, before the code is made (interaction-rules.ts).
  */
 import { hasCode } from "@portcullis/protocol";
-import type { Client, KoaContextWithOIDC } from "oidc-provider";
+import { type Client, errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
 import { FIRST_PARTY, OPTIONAL_SCOPES } from "../../apps/app-settings.ts";
 import { requestState } from "../request-state.ts";
@@ -27,6 +27,7 @@ import {
 import type { Consents } from "../state/consents.ts";
 import type { GrantContent, GrantOwner, GrantPayload, GrantStore } from "../state/grant-store.ts";
 import { givesAnything } from "./account-claims.ts";
+import { chosenIn, NO_ROOM_FOR_APP } from "./app-limit-prompt.ts";
 import { extendGrant } from "./extend-grant.ts";
 import { storeSignIn } from "./open-sign-in.ts";
 import { optionalIn, withClaims } from "./optional-scopes.ts";
@@ -209,15 +210,18 @@ async function extend(
   { oidc }: KoaContextWithOIDC,
   { sources: { grants }, owner, apis, unasked }: Passed,
 ): Promise<string | undefined> {
-  const { provider, client } = oidc;
+  const { provider, client, result } = oidc;
   const withAllowed = (existing: GrantPayload | undefined, content: GrantContent) =>
     extendGrant(provider, { owner, existing, content, apis });
+  const joining = { ...owner, ends: chosenIn(result) };
   try {
     return isFirstParty(client)
-      ? await grants.open(owner, unasked, withAllowed)
-      : await grants.takeUp(owner, withAllowed);
+      ? await grants.open(joining, unasked, withAllowed)
+      : await grants.takeUp(joining, withAllowed);
   } catch (error) {
     if (hasCode(error, "session_over")) return undefined;
+    // Another session came first, since the user was asked.
+    if (hasCode(error, "session_limit_reached")) throw new errors.AccessDenied(NO_ROOM_FOR_APP);
     throw error;
   }
 }

@@ -5,6 +5,7 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { requestState } from "../request-state.ts";
 import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
+import { appLimitPrompt, type RoomForApp } from "./app-limit-prompt.ts";
 import type { NeedsFreshSignIn } from "./fresh-sign-in.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
 
@@ -13,10 +14,11 @@ const { Check, Prompt, base } = interactionPolicy;
 export interface InteractionRules {
   readonly ownApi: OwnApiAccess;
   readonly openSignIn: OpenSignIn;
+  readonly roomForApp: RoomForApp;
   readonly needsFreshSignIn: NeedsFreshSignIn;
 }
 
-export function interactionRules({ ownApi, openSignIn, needsFreshSignIn }: InteractionRules) {
+export function interactionRules({ ownApi, openSignIn, roomForApp, needsFreshSignIn }: InteractionRules) {
   const policy = base();
   const { checks } = policy.get("login")!;
   checks.add(askAgainWithoutRoom(openSignIn));
@@ -25,6 +27,7 @@ export function interactionRules({ ownApi, openSignIn, needsFreshSignIn }: Inter
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
   policy.add(new Prompt({ name: "own_api" }, refuseOwnApi(ownApi)), policy.indexOf(consent));
+  policy.add(appLimitPrompt(roomForApp), policy.indexOf(consent));
   policy.add(new Prompt({ name: "consent" }, storeGrant()));
   return policy;
 }

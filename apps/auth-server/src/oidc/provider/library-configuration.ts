@@ -37,6 +37,7 @@ import { apiFor, asGranted, resourceServerOf } from "../tokens/resources.ts";
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import type { RoomForApp } from "./app-limit-prompt.ts";
 import { isPkceRequired } from "./check-pkce.ts";
 import { existingGrant } from "./existing-grant.ts";
 import { needsFreshSignIn } from "./fresh-sign-in.ts";
@@ -68,6 +69,7 @@ export interface LibraryConfigurationOptions {
   readonly ownApi: OwnApiAccess;
   readonly lifetimes: SessionLifetimes;
   readonly openSignIn: OpenSignIn;
+  readonly roomForApp: RoomForApp;
   readonly operatorLog: Log;
 }
 
@@ -123,6 +125,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       policy: interactionRules({
         ownApi: options.ownApi,
         openSignIn: options.openSignIn,
+        roomForApp: options.roomForApp,
         needsFreshSignIn: needsFreshSignIn({ apis: options.apis, grants, clock }),
       }),
     },

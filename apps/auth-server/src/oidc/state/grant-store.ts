@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@portcullis/protocol";
 import { sql } from "kysely";
+import { lockUser } from "../../people/users.ts";
 import { HORIZON_NOW, IS_SESSION_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
 import { isGrantOngoing, isLive } from "../../sessions/live-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -20,6 +21,7 @@ import {
   rejectedIn,
   without,
 } from "./allowed.ts";
+import type { AppLimits, Joining } from "./app-limit.ts";
 import { clearGrants } from "./clear-grants.ts";
 import type { AllowedClient, Consent, Consents } from "./consents.ts";
 import { lockSessionOf } from "./lock-parents.ts";
@@ -44,6 +46,9 @@ export interface GrantOwner {
   readonly clientId: string;
 }
 
+/** Who gets a grant, and in which sessions the app was chosen to end for it. */
+export type GrantJoining = GrantOwner & Pick<Joining, "ends">;
+
 /** What a grant holds from now on. What the existing one has been given besides stays in it. */
 export interface GrantContent {
   readonly allowed: Allowed;
@@ -67,17 +72,20 @@ export interface GrantStoreOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly consents: Consents;
+  readonly limits: Pick<AppLimits, "limitOf" | "makeRoom">;
 }
 
 export class GrantStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #consents: Consents;
+  readonly #limits: Pick<AppLimits, "limitOf" | "makeRoom">;
 
   constructor(options: GrantStoreOptions) {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#consents = options.consents;
+    this.#limits = options.limits;
   }
 
   /** Without what its user has declined since, in whatever session. */
@@ -155,7 +163,7 @@ export class GrantStore {
 
   /** What the user has just answered: remembered for the sessions that follow, and added to the grant with what was before. */
   consent(
-    owner: GrantOwner,
+    owner: GrantJoining,
     { answer, extend }: { readonly answer: Answer; readonly extend: Extend },
   ): Promise<string> {
     return this.#change(owner, async (transaction, existing, known) => {
@@ -203,14 +211,14 @@ export class GrantStore {
   }
 
   /** What the user has allowed in an earlier session. Undefined when that was withdrawn meanwhile, or is over. */
-  takeUp(owner: GrantOwner, extend: Extend): Promise<string | undefined> {
+  takeUp(owner: GrantJoining, extend: Extend): Promise<string | undefined> {
     return this.#change(owner, async (_transaction, existing, known) =>
       known === undefined ? undefined : extend(existing, takenUp(existing, known)),
     );
   }
 
   /** For an app that asks no consent: nothing is remembered. */
-  open(owner: GrantOwner, allowed: Allowed, extend: Extend): Promise<string> {
+  open(owner: GrantJoining, allowed: Allowed, extend: Extend): Promise<string> {
     return this.#change(owner, async (transaction, existing) => {
       await this.#consents.forgetDeclined(transaction, owner);
       return extend(existing, { allowed, rejected: NOTHING, once: NOTHING, until: undefined });
@@ -219,10 +227,10 @@ export class GrantStore {
 
   /**
    * Changes the grant of this session and client, or makes it: `change` is given what is there and gives what
-   * to keep. One transaction, so that of two tabs none loses its consent.
+   * to keep. One transaction, so that of two tabs none loses its consent. Throws `session_limit_reached`.
    */
   #change<Payload extends GrantPayload | undefined>(
-    owner: GrantOwner,
+    owner: GrantJoining,
     change: (
       transaction: WriteTransaction,
       existing: GrantPayload | undefined,
@@ -231,6 +239,9 @@ export class GrantStore {
   ): Promise<Payload extends undefined ? undefined : string> {
     return this.#storage.write(
       async (transaction) => {
+        const isLimited = (await this.#limits.limitOf(transaction.db, owner.clientId)) !== undefined;
+        // Before the session: in the order in which everybody locks.
+        if (isLimited) await lockUser(transaction, owner.accountId);
         await this.#assertOwner(transaction, owner);
         const known = await this.#consents.lock(transaction, owner);
         const grant = this.#live(transaction.db)
@@ -239,6 +250,8 @@ export class GrantStore {
         const existing = await transaction.lockRows(grant).executeTakeFirst();
         if (existing === undefined) await this.#clearEnded(transaction, owner);
         const payload = await change(transaction, existing && payloadOf(existing), known);
+        const isNew = existing === undefined && payload !== undefined;
+        if (isNew && isLimited) await this.#limits.makeRoom(transaction, owner);
         if (payload !== undefined) await this.#keep(transaction, owner, payload);
         return payload?.jti as Payload extends undefined ? undefined : string;
       },

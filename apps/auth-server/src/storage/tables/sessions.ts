@@ -13,7 +13,7 @@ export interface PoliciesTable {
   absolute_seconds: number;
   /** Sessions at most; null: as many as there are. Then the next two are null as well. */
   limit_max: number | null;
-  limit_per: "user" | "deviceType" | null;
+  limit_per: "user" | "deviceType" | "app" | null;
   limit_overflow: "replaceOldest" | "refuse" | "ask" | null;
   /** From 1; grows with each change. */
   revision: number;

@@ -49,6 +49,7 @@ const grantsOf = (storage: Storage): GrantStore =>
     storage,
     clock: systemClock,
     consents: new Consents({ storage, clock: systemClock }),
+    limits: { limitOf: async () => undefined, async makeRoom() {} },
   });
 
 const yesTo = (...scopes: string[]): Answer => ({
