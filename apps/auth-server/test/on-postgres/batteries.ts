@@ -6,6 +6,7 @@ export const BATTERIES = {
   "apps-and-keys": [
     "apis/apis-api",
     "apis/claims",
+    "apis/editions",
     "apps/app-settings",
     "apps/apps-api",
     "apps/secrets",
@@ -27,6 +28,7 @@ export const BATTERIES = {
   ],
   "signing-in-and-out": [
     "oidc/interaction/consent",
+    "oidc/interaction/granular-consent",
     "sign-in/change-password",
     "sign-in/kept-out",
     "sign-in/sign-in",
