@@ -61,7 +61,7 @@ describe("with the horizon sampled after the checks, a race finds", () => {
     ["refresh", "banUser from one API"],
   ] as const) {
     it(`the token of ${request} that outlives ${act}, and says how to repeat it`, async () => {
-      const races: Race[] = Array.from({ length: 12 }, (_, at) => ({ act, request, seed: at + 1 }));
+      const races: Race[] = Array.from({ length: 48 }, (_, at) => ({ act, request, seed: at + 1 }));
       await assert.rejects(runRaces({ races, reorder: horizonAfterChecks }), (error: Error) => {
         assert.match(error.message, new RegExp(`--act "${act}" --request ${request} --seed \\d+\n`));
         assert.match((error.cause as Error).message, /a token passes that hangs below what has ended/);
