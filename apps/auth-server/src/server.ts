@@ -46,6 +46,7 @@ import {
 } from "./revocations/index.ts";
 import { seedAdministrator } from "./roles/first-administrator.ts";
 import { Invitations } from "./roles/invitations.ts";
+import { keepAnAdministrator } from "./roles/keep-an-administrator.ts";
 import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { deviceOf } from "./sessions/device.ts";
@@ -388,6 +389,7 @@ async function openRows(
     clock,
     randomBytes,
     endUntrue: createEndUntrueClaims({ apis, clients }),
+    keepAnAdministrator,
   });
   const roles = new Roles({ storage, clock });
   const bans = new Bans({ storage, clock, times, randomBytes });

@@ -60,6 +60,8 @@ export interface UsersOptions {
   readonly randomBytes: (size: number) => Uint8Array;
   /** Here and not at who calls `update`: nobody can forget it. */
   readonly endUntrue: EndUntrue;
+  /** As above. Throws `last_administrator` if nobody else who administers can sign in. */
+  readonly keepAnAdministrator: (transaction: WriteTransaction, userId: string) => Promise<void>;
 }
 
 export class Users {
@@ -150,7 +152,7 @@ export class Users {
     return row;
   }
 
-  /** The row is locked. Throws `username_taken`, `email_taken`. */
+  /** The row is locked. Throws `username_taken`, `email_taken`, `last_administrator`. */
   async update(
     transaction: WriteTransaction,
     before: User,
@@ -158,7 +160,11 @@ export class Users {
   ): Promise<ChangedUser> {
     const { id } = before;
     await assertFreeNames(transaction, id, fields);
-    const user = await this.#change(transaction, id, columnsOf(fields));
+    const columns = columnsOf(fields);
+    // With the last name goes the way in.
+    if (namesOf(before).length > 0 && namesOf(columns).length === 0)
+      await this.#options.keepAnAdministrator(transaction, id);
+    const user = await this.#change(transaction, id, columns);
     await transaction.db.deleteFrom("user_names").where("user_id", "=", id).execute();
     await insertNames(transaction, user);
     return { user, appended: await this.#options.endUntrue(transaction, { before, after: user, actor }) };
@@ -276,7 +282,11 @@ export async function hasPassword({ db }: WriteTransaction, id: string, mark: st
 }
 
 /** What the user signs in with, as it is looked up (`usernameKey`). An address that nobody has verified is no name. */
-export const namesOf = ({ username_key, email_key, email_verified }: User): string[] =>
+export const namesOf = ({
+  username_key,
+  email_key,
+  email_verified,
+}: Pick<User, "username_key" | "email_key" | "email_verified">): string[] =>
   [username_key, email_verified === 1 ? email_key : null].filter((key) => key !== null);
 
 /** What people call the user. There is always one of these. */

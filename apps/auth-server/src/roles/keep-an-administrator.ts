@@ -1,6 +1,7 @@
 /**
  * The rule that nobody can lock everybody out: there is always an administrator who can sign in. Whatever takes one away
- * (the role, disabling, a ban, deletion) asks here first, in the transaction in which it does it.
+ * (the role, disabling, a ban, deletion, a change that leaves no name to sign in with) asks here first, in the transaction in
+ * which it does it.
  */
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { rolesError } from "./errors.ts";

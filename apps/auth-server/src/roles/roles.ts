@@ -76,9 +76,20 @@ export async function forgetRoles({ db }: WriteTransaction, userId: string): Pro
   await db.deleteFrom("user_roles").where("user_id", "=", userId).execute();
 }
 
-/** Administrators who may certainly sign in: those that count, when another is to be taken away. */
+/**
+ * Administrators who can certainly sign in: not disabled, not banned, with a password, and with a name that leads to them (`namesOf`).
+ * Those alone count, when another is to be taken away. Whatever can take one of these from a user asks `keepAnAdministrator`.
+ */
 export const activeAdministrators = (db: Kysely<Database>) =>
-  administrators(db).where((eb) => eb.not(mayBeBanned(eb)));
+  administrators(db)
+    .where((eb) => eb.not(mayBeBanned(eb)))
+    .where("users.password_hash", "is not", null)
+    .where(({ eb, or, and }) =>
+      or([
+        eb("users.username_key", "is not", null),
+        and([eb("users.email_key", "is not", null), eb("users.email_verified", "=", 1)]),
+      ]),
+    );
 
 /** Those who are not disabled. */
 const administrators = (db: Kysely<Database>) =>

@@ -11,6 +11,7 @@ import { GrantStore } from "../../src/oidc/state/grant-store.ts";
 import type { RowsOfStrangers } from "../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../src/oidc/state/session-store.ts";
 import { passwordMarkOf, Users } from "../../src/people/users.ts";
+import { keepAnAdministrator } from "../../src/roles/keep-an-administrator.ts";
 import { Policies } from "../../src/sessions/policies.ts";
 import { SessionLimits } from "../../src/sessions/session-limit.ts";
 import { openStorage } from "../../src/storage/open-storage.ts";
@@ -71,7 +72,13 @@ type Overflow = NonNullable<PolicySettings["sessionLimit"]>["overflow"];
 /** `there`: how many sessions there are before; each of those at once has chosen one of them to end. */
 async function signInAtOnce(overflow: Overflow, there = 0) {
   const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
-  const users = new Users({ storage, clock, randomBytes, endUntrue: async () => undefined });
+  const users = new Users({
+    storage,
+    clock,
+    randomBytes,
+    endUntrue: async () => undefined,
+    keepAnAdministrator,
+  });
   const username = `alice-${overflow.toLowerCase()}-${there}`;
   const alice = { username, name: "Alice", password: "a password of alice" };
   const { id: accountId } = await makeUser({ users, storage }, alice);
@@ -155,7 +162,13 @@ const ALLOWED = { scopes: ["openid"], claims: [], resources: {} };
 /** A user is signed in in so many sessions, and an app comes into all of them at once. */
 async function appJoinsAtOnce(overflow: Overflow) {
   const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
-  const users = new Users({ storage, clock, randomBytes, endUntrue: async () => undefined });
+  const users = new Users({
+    storage,
+    clock,
+    randomBytes,
+    endUntrue: async () => undefined,
+    keepAnAdministrator,
+  });
   const carol = {
     username: `carol-${overflow.toLowerCase()}`,
     name: "Carol",

@@ -180,7 +180,7 @@ const changeRoute = (options: UserRoutesOptions) =>
     path: "/users/{user}",
     summary: "Change a user",
     description:
-      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so. Where an API has in its tokens what is now another or gone, the tokens of the user for it are stale, with the reason `claims_changed`, and the next refresh brings what is true. Anything else ends nothing.",
+      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so. Where an API has in its tokens what is now another or gone, the tokens of the user for it are stale, with the reason `claims_changed`, and the next refresh brings what is true. Anything else ends nothing. The last administrator who can sign in keeps a username or a verified e-mail address.",
     scope: API_SCOPES.writeUsers,
     parameters: changeParameters,
     body: {
@@ -201,7 +201,11 @@ const changeRoute = (options: UserRoutesOptions) =>
       },
       headers: ETAG,
     },
-    errors: [...TAKEN_ERRORS, ...rolesError.definitions("administrator_needed"), ...NAMED_ERRORS],
+    errors: [
+      ...TAKEN_ERRORS,
+      ...rolesError.definitions("administrator_needed", "last_administrator"),
+      ...NAMED_ERRORS,
+    ],
     wouldEnd: (call) => tryOut(options, (storage) => change({ ...options, storage }, call)),
     async handle(call) {
       const { user, appended } = await change(options, call);

@@ -15,6 +15,7 @@ import { type Answer, GrantStore } from "../../../src/oidc/state/grant-store.ts"
 import type { RowsOfStrangers } from "../../../src/oidc/state/rows-of-strangers.ts";
 import { SessionStore } from "../../../src/oidc/state/session-store.ts";
 import { fieldsOf, lockActive, passwordMarkOf, Users } from "../../../src/people/users.ts";
+import { keepAnAdministrator } from "../../../src/roles/keep-an-administrator.ts";
 import { Policies } from "../../../src/sessions/policies.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { createStoredTimes, wholeSeconds } from "../../../src/storage/stored-time.ts";
@@ -139,7 +140,7 @@ interface Places {
 /** Alice, who has passed her factor at one of two servers, and the session that is about to be saved there. */
 async function aliceSigningIn({ madeAt, signsInAt }: Places) {
   const parts = { storage: madeAt, clock: systemClock, randomBytes };
-  const users = new Users({ ...parts, endUntrue: async () => undefined });
+  const users = new Users({ ...parts, endUntrue: async () => undefined, keepAnAdministrator });
   const { id } = await makeUser(
     { users, storage: madeAt },
     { username: "alice", name: "Alice", password: "a password of alice" },
@@ -227,7 +228,7 @@ test("what would show that a change of a user makes no token stale waits for the
     return { apis, clients, endUntrue: createEndUntrueClaims({ apis, clients }) };
   };
   const [{ apis, clients, endUntrue }, there] = [ground(left), ground(right)];
-  const users = new Users({ storage: left, clock: systemClock, randomBytes, endUntrue });
+  const users = new Users({ storage: left, clock: systemClock, randomBytes, endUntrue, keepAnAdministrator });
   const { id } = await makeUser(
     { users, storage: left },
     { username: "alice", name: "Alice", password: "a password of alice" },
