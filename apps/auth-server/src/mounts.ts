@@ -349,8 +349,9 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
 }
 
 function setupOptions(parts: Mounted, { notices }: PageParts) {
-  const { people, roles, invitations, storage, configuration } = parts;
-  return { users: people.users, roles, invitations, storage, issuer: configuration.issuer, notices };
+  const { people, roles, invitations, storage, configuration, operatorLog } = parts;
+  const { issuer } = configuration;
+  return { users: people.users, roles, invitations, storage, operatorLog, issuer, notices };
 }
 
 function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: PageParts) {

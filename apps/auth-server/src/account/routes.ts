@@ -213,7 +213,7 @@ function assertFromOurPage({ issuer }: AccountOptions, { request }: Exchange): v
 async function showSignIn(
   options: AccountOptions,
   exchange: Exchange,
-  asked: SignInForm,
+  { done, ...asked }: Outcome & SignInForm,
 ): Promise<FastifyReply> {
   const { request, reply } = exchange;
   // Shown to whoever is signed out: there is no session that the new one takes the place of.
@@ -221,7 +221,7 @@ async function showSignIn(
   const formToken = options.signInCookie.set(request, reply);
   if (room !== undefined) return showChoices(exchange, { form, room, formToken });
   if (form.retryAfterSeconds !== undefined) reply.header("retry-after", form.retryAfterSeconds);
-  return send(reply, signInPage({ action: SIGN_IN_PATH, formToken, ...form }), form.status);
+  return send(reply, signInPage({ action: SIGN_IN_PATH, formToken, done, ...form }), form.status);
 }
 
 interface Choices {

@@ -1,5 +1,5 @@
 import { type Content, html } from "./html.ts";
-import { alert, page } from "./layout.ts";
+import { alert, page, status } from "./layout.ts";
 
 export interface SignInFields {
   readonly username?: string | undefined;
@@ -13,6 +13,8 @@ export interface SignInPage extends SignInFields {
   readonly formToken: string;
   /** Absent when somebody signs in to the account page itself. */
   readonly clientName?: string | undefined;
+  /** What came of the form before, which led here. */
+  readonly done?: string | undefined;
   readonly problem?: string | undefined;
 }
 
@@ -27,7 +29,7 @@ export function signInPage(content: SignInPage): string {
     title,
     main: html`<h1>${title}</h1>
 ${lead}
-${alert(content.problem)}
+${status(content.done)}${alert(content.problem)}
 <form method="post" action="${content.action}" novalidate>
 <input type="hidden" name="form" value="${content.formToken}">
 ${signInFields(content)}

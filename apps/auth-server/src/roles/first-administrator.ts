@@ -13,11 +13,12 @@ export interface FirstAdministratorOptions {
   readonly roles: Roles;
   readonly invitations: Invitations;
   readonly storage: Storage;
+  readonly operatorLog: Pick<Log, "info">;
 }
 
 /** Makes the administrator that the configuration names, if there is none. Who is there already, by that name, keeps the password that he has. */
 export async function seedAdministrator(
-  options: FirstAdministratorOptions & { readonly operatorLog: Log },
+  options: FirstAdministratorOptions,
   configured: AdminConfiguration | undefined,
 ): Promise<void> {
   const { users, storage, operatorLog } = options;
@@ -30,10 +31,12 @@ export async function seedAdministrator(
     await makeAdministrator(options, transaction, known ?? { username, name: username, passwordHash });
     return true;
   });
-  if (made) operatorLog.info({ event: "administrator_made", username, text: MADE });
+  if (made) operatorLog.info({ event: "administrator_made", username, text: BY_CONFIGURATION });
 }
 
-const MADE = "there was no administrator; the configuration (admin) named this user";
+const BY_CONFIGURATION = "there was no administrator; the configuration (admin) named this user";
+const BY_LINK =
+  "there was no administrator; somebody opened the link of no_administrator and chose this name. If that was not you, the server is somebody else's";
 
 export interface Applicant {
   readonly username: string;
@@ -50,15 +53,17 @@ export async function acceptInvitation(
   token: string,
   { username, name, password }: Applicant,
 ): Promise<boolean> {
-  const { users, invitations, storage } = options;
+  const { users, invitations, storage, operatorLog } = options;
   if (!(await invitations.isGood(token))) throw rolesError("setup_link_spent");
   const passwordHash = await users.hashOf(password);
-  return storage.write(async (transaction) => {
+  const made = await storage.write(async (transaction) => {
     if ((await users.search(transaction, username)) !== undefined) return false;
     if (!(await invitations.spend(transaction, token))) throw rolesError("setup_link_spent");
     await makeAdministrator(options, transaction, { username, name, passwordHash });
     return true;
   });
+  if (made) operatorLog.info({ event: "administrator_made", username, text: BY_LINK });
+  return made;
 }
 
 type Known = { readonly id: string };

@@ -51,9 +51,12 @@ async function accept(options: SetupOptions, exchange: Exchange): Promise<Fastif
   const token = tokenIn(request);
   const again = await acceptForm(options, token, textsIn(request.body));
   const path = again === undefined ? ACCOUNT_PATH : setupPath(token);
-  options.notices.leave(exchange, path, again ?? { username: textsIn(request.body).username });
+  options.notices.leave(exchange, path, again ?? { username: textsIn(request.body).username, done: MADE });
   return reply.headers(securityHeaders()).redirect(path, 303);
 }
+
+const MADE =
+  "The administrator is made. Sign in here to see your account, or administer by the command: portcullis login.";
 
 /** Gives what to show again, unless the administrator is made. Of a link that is not good nothing is told of the form. */
 async function acceptForm(

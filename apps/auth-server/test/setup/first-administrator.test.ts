@@ -38,9 +38,16 @@ describe("a server without an administrator", () => {
   it("shows a link in its log, by which one is made, who signs in and administers", async () => {
     server = await startAdministered();
     const [link] = links();
-    const landed = await fill(link!);
+    const browser = new PlainBrowser();
+    const landed = await fill(link!, {}, browser);
     assert.equal(landed.url.pathname, "/account");
     assert.match(landed.body, /value="root"/, "the name is filled in already");
+    assert.match(landed.body, /role="status">The administrator is made\./);
+    assert.doesNotMatch((await browser.open(landed.url)).body, /is made/, "it is said once");
+    assert.deepEqual(
+      server.logged("administrator_made").map(({ level, username }) => [level, username]),
+      [["info", "root"]],
+    );
     assert.equal(await isAdministrator(server, "root"), true);
     const attempt = begin(server.issuer, parametersFor(server));
     const callback = await passPages(new PlainBrowser(), attempt.url, ROOT);
