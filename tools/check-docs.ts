@@ -21,6 +21,7 @@ export function checkDocs(tree: Tree = repository): string[] {
       ...brokenLinks(tree, page),
       ...unknownCommands(tree, page),
       ...missingTests(tree, page),
+      ...wrongLogLines(tree, page),
     ]),
     ...unexplainedWords(tree),
     ...missingStatusRows(tree),
@@ -52,6 +53,18 @@ function missingTests(tree: Tree, page: string): string[] {
     .map((match) => match[1]!)
     .filter((name) => ![name, `${name}.test.ts`, `${name}.property.test.ts`].some((path) => tree.has(path)))
     .map((name) => `${page}: there is no test ${name}`);
+}
+
+/** What each line of the log begins with: packages/service/src/log/create-log.ts. */
+const LOG_LINE = /^\{"level":"[a-z]+","time":"[^"]*","process":"[a-z-]+","pid":\d+,"event":"[a-z_]+"/;
+
+/** A line of the log that a page shows, in another form than the log has it: whoever searches for that finds nothing. */
+function wrongLogLines(tree: Tree, page: string): string[] {
+  return [...tree.readText(page).matchAll(/^\{"level":.*$/gm)]
+    .filter(([line]) => !LOG_LINE.test(line))
+    .map(
+      ([line]) => `${page}: a line of the log begins with level, time, process, pid, event; found ${line}`,
+    );
 }
 
 function unknownCommands(tree: Tree, page: string): string[] {

@@ -53,6 +53,15 @@ const COMPLAINTS: Record<string, { changes: Record<string, string>; complaint: R
     changes: { "docs/guide.md": "[there](reference/revocations.md) [gone](reference/gone.md#here)" },
     complaint: /^docs\/guide\.md: the link to reference\/gone\.md leads nowhere$/,
   },
+  "a line of the log that is not as the log has it": {
+    changes: {
+      "docs/guide.md": [
+        '{"level":"info","time":"...","process":"relay","pid":1,"event":"ready"}',
+        '{"level":"info","name":"relay","event":"stopped"}',
+      ].join("\n"),
+    },
+    complaint: /^docs\/guide\.md: a line of the log begins with .*found \{"level":"info","name":"relay"/,
+  },
   "a picture that is not there": {
     changes: { "docs/guide.md": "![how](how.svg)" },
     complaint: /the link to how\.svg leads nowhere/,
