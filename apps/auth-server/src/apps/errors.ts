@@ -22,7 +22,7 @@ export const appsError = errorsOf({
   secret_expired: { status: 400, text: "expiresAt is past; give a time to come. Nothing was changed." },
   not_yours_to_give: {
     status: 403,
-    text: "The app has permissions at this API that the caller has not. Nothing was changed.",
+    text: "The app can do here what the caller cannot: it has permissions or powers that the caller has not. Nothing was changed.",
   },
   no_secrets: {
     status: 409,

@@ -235,7 +235,7 @@ const deleteRoute = (options: AppsRoutesOptions) =>
         pending: { clientId: "mail", name: "Mail", receipt: PENDING },
       },
     },
-    errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
+    errors: [...appsError.definitions("unknown_client", "own_app", "not_yours_to_give"), ...OUTAGES],
     wouldEnd({ caller, path, headers }) {
       const ending = { clientId: path.clientId, caller, ifMatch: headers["If-Match"] };
       return tryOut(options, (storage) => deleteApp({ ...options, storage }, ending));
@@ -274,7 +274,7 @@ const disableRoute = (options: AppsRoutesOptions) =>
         pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
       },
     },
-    errors: [...appsError.definitions("unknown_client", "own_app"), ...OUTAGES],
+    errors: [...appsError.definitions("unknown_client", "own_app", "not_yours_to_give"), ...OUTAGES],
     wouldEnd: ({ caller, path }) =>
       tryOut(options, (storage) => disableApp({ ...options, storage }, { clientId: path.clientId, caller })),
     async handle(call) {
@@ -299,10 +299,10 @@ const enableRoute = (options: AppsRoutesOptions) =>
         example: { ...EXAMPLE, status: "enabled" },
       },
     },
-    errors: [...UNKNOWN, ...OUTAGES],
-    handle: async ({ path }: Call<z.output<typeof APP_PATH>>) => ({
+    errors: [...appsError.definitions("unknown_client", "not_yours_to_give"), ...OUTAGES],
+    handle: async ({ caller, path }: Call<z.output<typeof APP_PATH>>) => ({
       status: 200,
-      body: stateOf(await enableApp(options, path.clientId), "enabled"),
+      body: stateOf(await enableApp(options, { clientId: path.clientId, caller }), "enabled"),
     }),
   });
 

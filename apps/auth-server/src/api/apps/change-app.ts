@@ -21,7 +21,8 @@ import type { EndOutlived, EndUnasked } from "../../oidc/index.ts";
 import type { EndBelow, Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
-import { assertMayGive, assertValidApp, type CheckAppOptions } from "./check-app.ts";
+import { assertValidApp, type CheckAppOptions } from "./check-app.ts";
+import { giverOf } from "./may-give.ts";
 import { settingsOf } from "./show-app.ts";
 
 export interface AppActs extends CheckAppOptions {
@@ -53,7 +54,8 @@ export async function makeApp(acts: AppActs, caller: Caller, wanted: NewApp): Pr
   const clientId = wanted.clientId ?? `app-${Buffer.from(acts.randomBytes(8)).toString("hex")}`;
   const app = settingsOfNew(wanted);
   const clientSecret = app.clientAuthentication === "secret" ? secrets.generate() : undefined;
-  await assertMayGive(acts, caller, [app]);
+  const assertMayGive = await giverOf(acts, caller);
+  assertMayGive(app);
   const made = await storage.write(async (transaction) => {
     await assertValidApp(transaction, acts, { app });
     if (!(await clients.insert(transaction, { ...app, clientId, origin: "api" }))) throw taken(clientId);
@@ -89,13 +91,14 @@ export async function changeApp(
   { clientId, patch, ifMatch }: AppPatch,
 ): Promise<Changed> {
   const { storage, clients } = acts;
+  const assertMayGive = await giverOf(acts, caller);
   const { app, appended } = await storage.write(async (transaction) => {
     const before = await clients.lock(transaction, clientId);
     requireMatch(ifMatch, before.revision);
     const settings = checkInput(appSettingsSchema, applyMergePatch(settingsOf(before), patch));
     const { type, clientAuthentication } = before;
     const after: NamedSettings = { ...settings, type, clientAuthentication };
-    await assertMayGive(acts, caller, [before, after]);
+    assertMayGive(before, after);
     await assertValidApp(transaction, acts, { app: after, before });
     if (isDeepStrictEqual(settingsOf(before), settings)) return { app: before, appended: [] };
     await clients.update(transaction, clientId, after);
@@ -160,12 +163,15 @@ export interface Ending {
 
 /** `changed` is false when it was disabled before. */
 export async function disableApp(
-  { clients, storage, endBelow, revoker }: AppActs,
+  acts: AppActs,
   { clientId, caller, note }: Ending,
 ): Promise<Changed & { readonly changed: boolean }> {
+  const { clients, storage, endBelow, revoker } = acts;
   assertNotItself(clientId, caller);
+  const assertMayGive = await giverOf(acts, caller);
   const { app, appended } = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
+    assertMayGive(app);
     if (!app.enabled) return { app };
     await clients.disable(transaction, clientId);
     return { app, appended: await endClient(transaction, endingBy(clientId, caller, note), endBelow) };
@@ -189,11 +195,14 @@ function assertNotItself(clientId: string, caller: Caller): void {
 }
 
 export async function enableApp(
-  { clients, storage }: AppActs,
-  clientId: string,
+  acts: AppActs,
+  { clientId, caller }: Pick<Ending, "clientId" | "caller">,
 ): Promise<{ readonly app: App; readonly changed: boolean }> {
+  const { clients, storage } = acts;
+  const assertMayGive = await giverOf(acts, caller);
   const app = await storage.write(async (transaction) => {
     const found = await clients.lock(transaction, clientId);
+    assertMayGive(found);
     if (!found.enabled) await clients.enable(transaction, clientId);
     return found;
   });
@@ -201,13 +210,13 @@ export async function enableApp(
 }
 
 /** What its users have allowed it stays to be seen: they are told its name, and that it can do nothing. */
-export async function deleteApp(
-  { clients, storage, endBelow }: AppActs,
-  { clientId, caller, ifMatch }: Ending,
-): Promise<Changed> {
+export async function deleteApp(acts: AppActs, { clientId, caller, ifMatch }: Ending): Promise<Changed> {
+  const { clients, storage, endBelow } = acts;
   assertNotItself(clientId, caller);
+  const assertMayGive = await giverOf(acts, caller);
   const { app, appended } = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
+    assertMayGive(app);
     requireMatch(ifMatch, app.revision);
     await clients.delete(transaction, app, actorOf(caller));
     return { app, appended: await endClient(transaction, endingBy(clientId, caller, "deleted"), endBelow) };

@@ -1,9 +1,8 @@
-/** Whether an app may be as it is asked for: the rules between its settings, and what whoever asks may give. */
-import { type Caller, ProblemsError } from "@portcullis/http-api";
+/** Whether an app may be as it is asked for: the rules between its settings. */
+import { ProblemsError } from "@portcullis/http-api";
 import type { Apis } from "../../apis/apis.ts";
 import type { NamedSettings } from "../../apps/app-settings.ts";
 import type { App, Clients } from "../../apps/clients.ts";
-import { appsError } from "../../apps/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
 import {
   accountApiProblems,
@@ -84,24 +83,4 @@ async function knownApis(
     there.set(identifier, known);
   }
   return [...there].map(([identifier, scopes]) => ({ identifier, scopes }));
-}
-
-/**
- * Nobody gives what he has not: whoever makes, changes or gets a secret of an app has all permissions at this server's own API
- * that the app has. A person who calls is an administrator, who has them all.
- */
-export async function assertMayGive(
-  { clients, apis }: Pick<CheckAppOptions, "clients" | "apis">,
-  { clientId, subject }: Caller,
-  given: readonly NamedSettings[],
-): Promise<void> {
-  const own = apis.own.identifier;
-  const scopes = new Set(given.flatMap((app) => app.apis[own] ?? []));
-  if (scopes.size === 0 || subject !== undefined) return;
-  const held = (await clients.get(clientId)).apis[own] ?? [];
-  const lacking = [...scopes].filter((scope) => !held.includes(scope));
-  if (lacking.length === 0) return;
-  throw appsError("not_yours_to_give", {
-    text: `The app ${clientId}, which makes this call, has not these permissions itself: ${lacking.join(", ")}. Nothing was changed.`,
-  });
 }

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { appsError } from "../../apps/errors.ts";
 import { OUTAGES } from "../../revocations/index.ts";
 import type { AppActs } from "./change-app.ts";
-import { assertMayGive } from "./check-app.ts";
+import { giverOf } from "./may-give.ts";
 import { shownSecret } from "./show-app.ts";
 
 export const secretsRoutes = (acts: AppActs): readonly DeclaredRoute[] => [
@@ -103,10 +103,11 @@ async function addSecret(
 ) {
   const { clients, secrets, storage } = acts;
   const clientSecret = secrets.generate();
+  const assertMayGive = await giverOf(acts, caller);
   const row = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
+    assertMayGive(app);
     if (app.clientAuthentication === "none") throw hasNone(clientId);
-    await assertMayGive(acts, caller, [app]);
     const added = await secrets.add(transaction, { clientId, secret: clientSecret, expiresAt });
     await clients.touch(transaction, clientId);
     return added;
@@ -144,9 +145,10 @@ async function removeSecret(
   { clientId, id }: { readonly clientId: string; readonly id: string },
 ) {
   const { clients, secrets, storage } = acts;
+  const assertMayGive = await giverOf(acts, caller);
   const removed = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
-    await assertMayGive(acts, caller, [app]);
+    assertMayGive(app);
     const row = await secrets.remove(transaction, { clientId, id });
     const isLast = (await secrets.ofApp(transaction, clientId)).length === 0;
     if (isLast && clientId === caller.clientId) throw ownLast(clientId);
