@@ -22,10 +22,18 @@ export const actorOf = ({ subject, clientId }: Pick<Caller, "subject" | "clientI
   subject ?? clientId;
 
 /** Judges the bearer token of the request: for the API as audience, and for the scope. */
-export type Authenticate = (
-  request: FastifyRequest,
-  scope: string,
-) => Promise<{ readonly caller: Caller } | { readonly refusal: CallerRefusal }>;
+export type Authenticate = (request: FastifyRequest, scope: string) => Promise<Judged>;
+
+export type Judged =
+  | {
+      readonly caller: Caller;
+      /** What a request that is under way is refused with by now. Default: what a new one with that token would be. */
+      readonly refusalNow?: RefusalNow;
+    }
+  | { readonly refusal: CallerRefusal };
+
+/** Returns what the caller is refused with from now on; undefined as long as he may go on. */
+export type RefusalNow = () => Promise<CallerRefusal | undefined>;
 
 /** What a caller can be refused with, as RFC 6750 names it, in the order in which it is looked for. */
 export const CALLER_ERRORS: readonly ErrorDefinition[] = [
@@ -68,8 +76,29 @@ export function requireCaller({ authenticate, scope, form, fresh }: RequiredOfCa
     if (fresh !== undefined && !isSignedInFreshly(judged.caller, fresh))
       return sendRefusal(reply, signInTooOld(fresh), form);
     request.setDecorator("caller", judged.caller);
+    request.setDecorator("refusalNow", judged.refusalNow ?? (() => refusalOf(authenticate, request, scope)));
+    request.setDecorator("bodyIsAwaited", !request.raw.complete);
     return undefined;
   };
+}
+
+/**
+ * The same once more when a body has come that was still awaited then: whoever keeps back its last byte must not act with a token that
+ * has ended meanwhile. One that was there whole costs no second look.
+ */
+export function requireCallerStill(required: RequiredOfCaller) {
+  const judge = requireCaller(required);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> =>
+    request.getDecorator<boolean>("bodyIsAwaited") ? judge(request, reply) : undefined;
+}
+
+async function refusalOf(
+  authenticate: Authenticate,
+  request: FastifyRequest,
+  scope: string,
+): Promise<CallerRefusal | undefined> {
+  const judged = await authenticate(request, scope);
+  return "refusal" in judged ? judged.refusal : undefined;
 }
 
 /** Fails closed: a token that does not say when, is of a sign-in that nobody knows the age of. */
@@ -92,3 +121,6 @@ function signInTooOld({ maxAgeSeconds }: FreshSignIn): CallerRefusal {
 export function callerOf(request: FastifyRequest): Caller {
   return request.getDecorator<Caller>("caller");
 }
+
+export const refusalNowOf = (request: FastifyRequest): RefusalNow =>
+  request.getDecorator<RefusalNow>("refusalNow");

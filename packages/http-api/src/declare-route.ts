@@ -6,7 +6,7 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { ErrorDefinition } from "@portcullis/protocol";
 import type { z } from "zod";
-import type { Caller } from "./caller.ts";
+import type { Caller, RefusalNow } from "./caller.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -64,6 +64,11 @@ export interface Call<Path = unknown, Query = unknown, Headers = unknown, Body =
   upload(): Readable;
   /** Aborts when the caller hangs up: nobody is left to wait for the answer. */
   gone(): AbortSignal;
+  /**
+   * What the caller is refused with by now; undefined as long as he may go on. Of a route that takes an upload or answers with a stream:
+   * asked before each part that is stored or sent, so that a revoked token stops it in the middle.
+   */
+  refusalNow: RefusalNow;
 }
 
 export interface RouteDeclaration<

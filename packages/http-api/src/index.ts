@@ -1,4 +1,12 @@
-export { type Authenticate, actorOf, CALLER_ERRORS, type Caller, type IsFresh } from "./caller.ts";
+export {
+  type Authenticate,
+  actorOf,
+  CALLER_ERRORS,
+  type Caller,
+  type IsFresh,
+  type Judged,
+  type RefusalNow,
+} from "./caller.ts";
 export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
 export { declareEnding } from "./declare-ending.ts";

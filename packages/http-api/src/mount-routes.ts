@@ -1,7 +1,15 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type Authenticate, callerOf, type IsFresh, requireCaller } from "./caller.ts";
+import {
+  type Authenticate,
+  callerOf,
+  type IsFresh,
+  type RequiredOfCaller,
+  refusalNowOf,
+  requireCaller,
+  requireCallerStill,
+} from "./caller.ts";
 import { checkDeclaration } from "./check-declaration.ts";
 import { checkInput, refuseDeep } from "./check-input.ts";
 import {
@@ -61,7 +69,7 @@ export function mountRoutes(
   routes: readonly DeclaredRoute[],
   { authenticate, form, idempotencyKeys, isFresh }: Omit<MountOptions, "log">,
 ): void {
-  app.decorateRequest("caller");
+  for (const name of ["caller", "refusalNow", "bodyIsAwaited"]) app.decorateRequest(name);
   const uploads = [...new Set(routes.flatMap(({ upload }) => upload?.mediaType ?? []))];
   readJsonOnly(app, uploads);
   const mediaTypes = [JSON_TYPE, MERGE_PATCH_TYPE, ...uploads];
@@ -95,11 +103,16 @@ function mountRoute(app: FastifyInstance, parts: MountedParts): void {
 function callerRequired({ authenticate, isFresh, declaration: { route, form } }: MountedParts) {
   const { scope, maxSignInAgeSeconds: maxAgeSeconds } = route;
   if (scope === ANYBODY) return {};
-  if (maxAgeSeconds === undefined)
-    return { onRequest: requireCaller({ authenticate, scope, form, fresh: undefined }) };
+  if (maxAgeSeconds === undefined) return hooksOf(route, { authenticate, scope, form, fresh: undefined });
   if (isFresh === undefined) throw partMissing(route, "asks for a fresh sign-in", "isFresh");
-  return { onRequest: requireCaller({ authenticate, scope, form, fresh: { maxAgeSeconds, isFresh } }) };
+  return hooksOf(route, { authenticate, scope, form, fresh: { maxAgeSeconds, isFresh } });
 }
+
+/** A route that reads an upload asks by itself, for each part (`Call.refusalNow`). */
+const hooksOf = ({ upload }: DeclaredRoute, required: RequiredOfCaller) => ({
+  onRequest: requireCaller(required),
+  ...(upload === undefined ? { preHandler: requireCallerStill(required) } : {}),
+});
 
 const JSON_TYPE = "application/json";
 
@@ -160,6 +173,7 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
     },
     upload: () => (request.body ?? Readable.from([])) as Readable,
     gone: () => goneOf(reply),
+    refusalNow: () => refusalNowOf(request)(),
   };
   const { "Idempotency-Key": key } = (keyHeaders || {}) as z.output<typeof keyHeadersSchema>;
   return { call, key };

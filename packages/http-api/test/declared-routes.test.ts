@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { errorsOf, type PortcullisError } from "@portcullis/protocol";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -445,4 +448,70 @@ it("a refusal that knows when to come again says so", async () => {
   ]);
   const { statusCode, headers } = await change();
   assert.deepEqual([statusCode, headers["retry-after"]], [503, "42"]);
+});
+
+describe("a caller whose token ends while the body is still awaited", () => {
+  /** A call with half of its body, once the caller has been judged; and whether the route was called. */
+  async function openedCall() {
+    let isRevoked = false;
+    let isMade = false;
+    const judged = new EventEmitter();
+    const app = Fastify();
+    const judge: Authenticate = async (request, scope) => {
+      setImmediate(() => judged.emit("judged"));
+      return isRevoked ? refused(401, "invalid_token") : authenticate(request, scope);
+    };
+    const route = declareRoute({
+      tag: "Orders",
+      operationId: "createOrder",
+      method: "POST",
+      path: "/orders",
+      summary: "Create an order",
+      scope: "orders.write",
+      body: { schema: z.object({ count: z.int() }), example: { count: 1 } },
+      answers: { 200: { says: "Made.", schema: z.object({}), example: {} } },
+      errors: [],
+      async handle() {
+        isMade = true;
+        return { status: 200, body: {} };
+      },
+    });
+    const log = { warn: () => {}, error: () => {} };
+    app.register(declaredRoutes([route], { authenticate: judge, form: PROBLEM_DETAILS, log }));
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = app.server.address() as AddressInfo;
+    const headers = {
+      authorization: "Bearer cashier",
+      "content-type": "application/json",
+      "content-length": 11,
+    };
+    const call = httpRequest({ host: "127.0.0.1", port, method: "POST", path: "/orders", headers });
+    const answered = once(call, "response");
+    const first = once(judged, "judged");
+    call.write('{"coun');
+    await first;
+    return {
+      revoke() {
+        isRevoked = true;
+      },
+      async finish() {
+        call.end('t":1}');
+        const [answer] = await answered;
+        answer.resume();
+        await app.close();
+        return { status: answer.statusCode, isMade };
+      },
+    };
+  }
+
+  it("is refused when it comes, and nothing is done", async () => {
+    const call = await openedCall();
+    call.revoke();
+    assert.deepEqual(await call.finish(), { status: 401, isMade: false });
+  });
+
+  it("is served when the token still stands", async () => {
+    const call = await openedCall();
+    assert.deepEqual(await call.finish(), { status: 200, isMade: true });
+  });
 });

@@ -1,7 +1,7 @@
 /** `GET /api/v1/users/export`: all users, in the form that an import takes. */
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { type Caller, type DeclaredRoute, declareRoute } from "@portcullis/http-api";
+import { type Caller, type DeclaredRoute, declareRoute, type RefusalNow } from "@portcullis/http-api";
 import { API_SCOPES, type Log } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
@@ -48,14 +48,17 @@ export const exportRoute = (options: ExportOptions): DeclaredRoute =>
       },
     },
     errors: [...peopleError.definitions("secrets_need_write"), ...OUTAGES],
-    async handle({ query: { secrets }, caller }) {
+    async handle({ query: { secrets }, caller, refusalNow }) {
       if (secrets && !mayWrite(caller)) throw peopleError("secrets_need_write");
       const toLines = secrets
         ? withSecrets(options.storage, await usersAbove(options.authority, caller))
         : async (users: readonly User[]) => users.map(lineOf);
       // Before the answer begins: an outage is told as one.
       const first = await page(options.storage, undefined);
-      return { status: 200, stream: (response) => void exportAll(options, { first, toLines, response }) };
+      return {
+        status: 200,
+        stream: (response) => void exportAll(options, { first, toLines, response, refusalNow }),
+      };
     },
   });
 
@@ -72,11 +75,12 @@ interface Exporting {
   readonly first: Awaited<ReturnType<typeof page>>;
   readonly toLines: (users: readonly User[]) => Promise<object[]>;
   readonly response: ServerResponse;
+  readonly refusalNow: RefusalNow;
 }
 
 async function exportAll(
   { storage, log }: ExportOptions,
-  { first, toLines, response }: Exporting,
+  { first, toLines, response, refusalNow }: Exporting,
 ): Promise<void> {
   response.writeHead(200, { "content-type": NDJSON, "cache-control": "no-store" });
   try {
@@ -85,6 +89,7 @@ async function exportAll(
       if (!response.write(text)) await Promise.race([once(response, "drain"), once(response, "close")]);
       const { found_by: key, id: sub } = users.at(-1)!;
       users = users.length < USERS_PER_STEP ? [] : await page(storage, { key, sub });
+      if ((await refusalNow()) !== undefined) throw new Error("the token of an export has ended");
     }
     response.end();
   } catch (error) {

@@ -6,7 +6,14 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
-import { type DeclaredRoute, declareRoute, type Problem, ProblemsError } from "@portcullis/http-api";
+import {
+  type CallerRefusal,
+  type DeclaredRoute,
+  declareRoute,
+  type Problem,
+  ProblemsError,
+  type RefusalNow,
+} from "@portcullis/http-api";
 import {
   API_SCOPES,
   hasCode,
@@ -78,7 +85,7 @@ export const importRoute = (options: ImportOptions): DeclaredRoute =>
     path: "/users/import",
     summary: "Import users: a JSON text a line, each answered by a line",
     description:
-      "A line has the fields of a new user, and may have `sub`, `status`, `passwordHash` (argon2id, bcrypt, scrypt or PBKDF2), `totp`, `upstream` and `passkeys`. It is answered with `created`, `unchanged` (the user is there already, and as the line says) or `failed`, with its number. A request has 30 seconds: send a large file in parts, and a part that broke off again.",
+      "A line has the fields of a new user, and may have `sub`, `status`, `passwordHash` (argon2id, bcrypt, scrypt or PBKDF2), `totp`, `upstream` and `passkeys`. It is answered with `created`, `unchanged` (the user is there already, and as the line says) or `failed`, with its number. A request has 30 seconds: send a large file in parts, and a part that broke off again. If the token is revoked meanwhile, the next line is `failed` with what a new call would be refused with, and the answer ends there.",
     scope: API_SCOPES.writeUsers,
     upload: { mediaType: NDJSON, says: "A user a line.", example: `${JSON.stringify(EXAMPLE_LINE)}\n` },
     answers: {
@@ -89,17 +96,26 @@ export const importRoute = (options: ImportOptions): DeclaredRoute =>
       },
     },
     errors: OUTAGES,
-    handle: async ({ upload }) => ({
+    handle: async ({ upload, refusalNow }) => ({
       status: 200,
-      stream: (response) => void importAll(options, upload(), response),
+      stream: (response) => void importAll(options, { upload: upload(), response, refusalNow }),
     }),
   });
 
-async function importAll(options: ImportOptions, upload: Readable, response: ServerResponse): Promise<void> {
+interface Importing {
+  readonly upload: Readable;
+  readonly response: ServerResponse;
+  readonly refusalNow: RefusalNow;
+}
+
+async function importAll(options: ImportOptions, { upload, response, refusalNow }: Importing): Promise<void> {
   response.writeHead(200, { "content-type": NDJSON, "cache-control": "no-store" });
   response.flushHeaders();
   try {
     for await (const lines of inSteps(linesOf(upload))) {
+      // Lines may come for as long as a request lasts, and the token ends meanwhile.
+      const refusal = await refusalNow();
+      if (refusal !== undefined) return void response.end(`${JSON.stringify(refused(lines[0]!, refusal))}\n`);
       const results = await Promise.all(lines.map((line) => importLine(options, line)));
       await write(response, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
     }
@@ -110,6 +126,13 @@ async function importAll(options: ImportOptions, upload: Readable, response: Ser
     response.destroy();
   }
 }
+
+const refused = ({ number }: Line, { body }: CallerRefusal): UserImportResult => ({
+  line: number,
+  result: "failed",
+  code: body.error,
+  detail: `${body.error_description} The import ends here: nothing of this line and of those after it was stored.`,
+});
 
 async function write(response: ServerResponse, text: string): Promise<void> {
   if (response.destroyed) throw new Error("the caller of an import is gone");
@@ -131,7 +154,8 @@ async function* linesOf(upload: Readable): AsyncGenerator<Line> {
     isTooLong = false;
     return line;
   };
-  for await (const chunk of upload as AsyncIterable<Buffer>) {
+  // Not destroyed when the import ends before it: that would take the answer with it. Node reads the rest, and forgets it.
+  for await (const chunk of upload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     let start = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
       yield take(Buffer.concat([rest, chunk.subarray(start, end)]));

@@ -1,5 +1,5 @@
 import { localKeySource } from "@portcullis/access-token";
-import { createGuard, type Principal } from "@portcullis/guard";
+import { type AllowDecision, createGuard, type DenyDecision, type Principal } from "@portcullis/guard";
 import type { Authenticate, Caller, CallerRefusal } from "@portcullis/http-api";
 import type { Clock } from "@portcullis/protocol";
 import { decodeProtectedHeader, type JWK } from "jose";
@@ -34,10 +34,34 @@ export function authenticateApi(options: {
     if (decision.outcome !== "allow") return { refusal: decision };
     const caller = callerOf(decision.principal, authorization![0]!);
     // At each call: whoever may call no more may do nothing more, whatever becomes of the token.
-    const { clientId, subject: accountId } = caller;
-    const description = await ownApiRefusal(options.access, { clientId, accountId, audience });
-    return description === undefined ? { caller } : { refusal: mayNotCall(scope, description) };
+    const refusal = await refusalOf(caller);
+    if (refusal !== undefined) return { refusal };
+    return {
+      caller,
+      async refusalNow() {
+        await options.catchUp();
+        return denialUnderWay(decision) ?? refusalOf(caller);
+      },
+    };
+
+    async function refusalOf({ clientId, subject: accountId }: Caller): Promise<CallerRefusal | undefined> {
+      const description = await ownApiRefusal(options.access, { clientId, accountId, audience });
+      return description === undefined ? undefined : mayNotCall(scope, description);
+    }
   };
+}
+
+/** As of every request under way: a revoked token ends it, one that merely expires does not. */
+function denialUnderWay(decision: AllowDecision): DenyDecision | undefined {
+  let denial: DenyDecision | undefined;
+  const following = decision.follow({
+    end(found) {
+      denial = found;
+    },
+  });
+  following.stands();
+  following.stop();
+  return denial;
 }
 
 /** RFC 6750, section 3.1. */
