@@ -47,22 +47,25 @@ export async function settleRunOut(transaction: WriteTransaction, now: number): 
   return settled;
 }
 
-/** All sessions, or some after the other where a statement over 300,000 of them would hold up the process. */
-async function* rangesOf({ db, nextStep }: WriteTransaction): AsyncGenerator<RawBuilder<boolean>> {
-  if (nextStep === undefined) {
-    yield sql<boolean>`true`;
-    return;
-  }
-  for (let after = 0; ; ) {
-    const some = sql`select rowid from oidc_sessions where rowid > ${after} order by rowid limit ${SESSIONS_PER_RANGE}`;
-    const { rows } = await sql<{ last: number | null }>`select max(rowid) as last from (${some})`.execute(db);
-    const last = rows[0]!.last;
+/**
+ * All sessions, some after the other. One statement over 300,000 of them holds up the process on SQLite, and runs into its time limit
+ * on PostgreSQL. On SQLite in the order in which they are stored; on PostgreSQL a row that is changed is stored elsewhere.
+ */
+async function* rangesOf(transaction: WriteTransaction): AsyncGenerator<RawBuilder<boolean>> {
+  const { db, holdsProcess } = transaction;
+  const place = holdsProcess ? sql`oidc_sessions.rowid` : sql`oidc_sessions.uid`;
+  for (let after: Place = holdsProcess ? 0 : ""; ; ) {
+    const some = sql`select ${place} as place from oidc_sessions where ${place} > ${after} order by ${place} limit ${SESSIONS_PER_RANGE}`;
+    const found = sql<{ last: Place | null }>`select max(place) as last from (${some}) as some`;
+    const last: Place | null = (await found.execute(db)).rows[0]!.last;
     if (last === null) return;
-    yield sql<boolean>`oidc_sessions.rowid > ${after} and oidc_sessions.rowid <= ${last}`;
+    yield sql<boolean>`${place} > ${after} and ${place} <= ${last}`;
     after = last;
-    await nextStep();
+    await transaction.nextStep();
   }
 }
+
+type Place = string | number;
 
 /** To be called when the new policy stands in the transaction, and what was over before is written down. */
 export async function endRunOut(

@@ -40,11 +40,12 @@ export interface WriteTransaction {
   append(drafts: readonly RevocationDraft[]): Appended;
   readonly lockRows: LockRows;
   /**
-   * Gives everybody else in the process their turn, and begins the time limit of the unit anew. Set where a statement holds up the process
-   * while it runs (SQLite): whoever changes rows of which there may be thousands does so a step at a time, with this between. Elsewhere
-   * one statement is faster, and holds up nobody.
+   * Whether a statement holds up the process while it runs (SQLite): whoever changes rows of which there may be thousands does so a step
+   * at a time there. Elsewhere one statement is faster and holds up nobody, as long as its own time limit is far.
    */
-  readonly nextStep?: () => Promise<void>;
+  readonly holdsProcess: boolean;
+  /** Gives everybody else in the process their turn, and begins the time limit of the unit anew. For between two steps. */
+  nextStep(): Promise<void>;
   /** Set when the unit is undone at its end, whatever it does (revocations/revoke/try-out.ts). */
   readonly isTrial?: true;
   /**

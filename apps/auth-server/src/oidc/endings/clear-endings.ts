@@ -13,9 +13,9 @@ import { lockAll } from "../state/lock-parents.ts";
 import { type ForgettingStep, forgettingSteps } from "./forget-api.ts";
 import { lineageIn } from "./lineage.ts";
 
-/** Some milliseconds, with all that hangs below them. */
-const GRANTS_PER_STEP = 100;
-const SESSIONS_PER_STEP = 50;
+/** Some twenty milliseconds, with all that hangs below them and the writing back of the journal. */
+const GRANTS_PER_STEP = 40;
+const SESSIONS_PER_STEP = 20;
 
 export interface ClearEndingsOptions {
   readonly storage: Pick<Storage, "read" | "write" | "dialect">;

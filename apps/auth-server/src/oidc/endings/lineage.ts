@@ -168,12 +168,12 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       const ids = await next();
       if (ids.length > 0) ended += await end(ids);
       if (ids.length < MAX_ENDED_AT_ONCE) return ended;
-      await transaction.nextStep?.();
+      await transaction.nextStep();
     }
   }
 
   async function endSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
-    if (transaction.nextStep === undefined) return endTheseSessions(chosen);
+    if (!transaction.holdsProcess) return endTheseSessions(chosen);
     const some = chosen.limit(MAX_ENDED_AT_ONCE);
     return inSteps(
       async () => (await some.execute()).map(({ uid }) => uid),
@@ -201,7 +201,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
-    if (transaction.nextStep === undefined) return clearGrants(transaction, chosen, clock);
+    if (!transaction.holdsProcess) return clearGrants(transaction, chosen, clock);
     const some = chosen.limit(MAX_ENDED_AT_ONCE);
     return inSteps(
       async () => (await some.execute()).map(({ id }) => id),
@@ -223,7 +223,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
       .where(condition)
       .limit(ROWS_PER_STEP);
     while ((await countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", some))) > 0)
-      await transaction.nextStep?.();
+      await transaction.nextStep();
   }
 
   function mark(scope: "client" | "issuer", key: string): Extent {

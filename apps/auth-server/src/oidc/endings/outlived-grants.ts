@@ -84,6 +84,6 @@ async function clear(transaction: WriteTransaction, ids: readonly string[], cloc
   if (transaction.isTrial) return;
   for (let at = 0; at < ids.length; at += GRANTS_PER_STEP) {
     await clearGrants(transaction, ids.slice(at, at + GRANTS_PER_STEP), clock);
-    await transaction.nextStep?.();
+    await transaction.nextStep();
   }
 }

@@ -52,7 +52,7 @@ async function targetsOf(transaction: WriteTransaction, asked: Asked): Promise<r
     if (granted.length < GRANTS_PER_STEP)
       return [...apart].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, target]) => target);
     after = granted.at(-1)!.place;
-    await transaction.nextStep?.();
+    await transaction.nextStep();
   }
 }
 
@@ -76,8 +76,8 @@ interface Granted {
 }
 
 /** What orders the grants of a client: on SQLite as its index has them, or each step would sort them all. */
-const placeIn = ({ nextStep }: WriteTransaction): RawBuilder<string | number> =>
-  nextStep === undefined ? sql.ref("oidc_grants.id") : sql`oidc_grants.rowid`;
+const placeIn = ({ holdsProcess }: WriteTransaction): RawBuilder<string | number> =>
+  holdsProcess ? sql`oidc_grants.rowid` : sql.ref("oidc_grants.id");
 
 interface Behind extends Asked {
   readonly place: ReturnType<typeof placeIn>;

@@ -55,7 +55,8 @@ const undone =
 const trialOf = (transaction: WriteTransaction, drafts: RevocationDraft[]): WriteTransaction => ({
   db: transaction.db,
   lockRows: transaction.lockRows,
-  ...(transaction.nextStep && { nextStep: transaction.nextStep }),
+  holdsProcess: transaction.holdsProcess,
+  nextStep: transaction.nextStep,
   isTrial: true,
   append(some) {
     drafts.push(...some);

@@ -43,7 +43,8 @@ export class Unit {
         assertAllowed();
         this.afterCommit.push(work);
       },
-      ...(connection.holdsProcess ? { nextStep: () => this.#nextStep() } : {}),
+      holdsProcess: connection.holdsProcess,
+      nextStep: () => this.#nextStep(),
     };
   }
 

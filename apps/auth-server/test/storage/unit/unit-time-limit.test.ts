@@ -10,8 +10,8 @@ import { migrateToLatest } from "../../../src/storage/sqlite/migrate.ts";
 import { GroupCommit } from "../../../src/storage/unit/group-commit.ts";
 import { draft, storageOptions, temporaryFile } from "../temporary-storage.ts";
 
-/** A unit has 20 ms. */
-async function openCommits(t: TestContext) {
+/** A unit has 20 ms. `holdsProcess`: as SQLite's connection says, or otherwise, as PostgreSQL's does. */
+async function openCommits(t: TestContext, { holdsProcess = true } = {}) {
   const file = temporaryFile(t);
   prepareDataFile(file);
   const writer = openWriter(file);
@@ -21,7 +21,7 @@ async function openCommits(t: TestContext) {
   const options = { ...storageOptions(file), dialect: "sqlite", read: db, write: db } as const;
   const log = await SqlRevocationLog.open(options);
   const counters = { units: 0, commits: 0, failedCommits: 0 };
-  const connections = [sqliteGroupConnection(writer)];
+  const connections = [{ ...sqliteGroupConnection(writer), holdsProcess }];
   return { counters, commits: new GroupCommit({ connections, log, counters, unitTimeLimitMs: 20 }) };
 }
 
@@ -37,16 +37,20 @@ test("a unit that waits for something foreign is undone, and the others go on", 
   assert.deepEqual(counters, { units: 1, commits: 1, failedCommits: 0 });
 });
 
-test("a unit that goes on from step to step has the time for each of them, and others get their turn between", async (t) => {
-  const { commits } = await openCommits(t);
-  let turns = 0;
-  const timer = setInterval(() => turns++, 1);
-  t.after(() => clearInterval(timer));
-  const began = performance.now();
-  const steps = await commits.write(async ({ nextStep }) => {
-    let steps = 0;
-    for (; performance.now() - began < 100; steps++) await nextStep!();
-    return steps;
+for (const holdsProcess of [true, false]) {
+  const where = holdsProcess ? "a statement holds the process" : "no statement does";
+  test(`a unit that goes on from step to step has the time for each of them, and others get their turn between, where ${where}`, async (t) => {
+    const { commits } = await openCommits(t, { holdsProcess });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    t.after(() => clearInterval(timer));
+    const began = performance.now();
+    const steps = await commits.write(async (transaction) => {
+      assert.equal(transaction.holdsProcess, holdsProcess);
+      let steps = 0;
+      for (; performance.now() - began < 100; steps++) await transaction.nextStep();
+      return steps;
+    });
+    assert.ok(steps > 1 && turns > 1, `${steps} steps, ${turns} turns`);
   });
-  assert.ok(steps > 1 && turns > 1, `${steps} steps, ${turns} turns`);
-});
+}
