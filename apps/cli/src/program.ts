@@ -19,6 +19,7 @@ import { addRevocationsList } from "./commands/revocations-list.ts";
 import { addRevocationsShow } from "./commands/revocations-show.ts";
 import { addRevocationsWatch } from "./commands/revocations-watch.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addRoles } from "./commands/roles.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addUsers } from "./commands/users.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
@@ -80,6 +81,7 @@ export function createProgram(cli: Cli): Command {
     .helpCommand(false);
   addUsersVerbs(users.addHelpText("after", USERS_EXAMPLES), cli);
   addUsers(users, cli);
+  addRoles(program, cli);
   addSessions(program, cli);
   addBans(program, cli);
   addConsents(program, cli);

@@ -149,3 +149,23 @@ test("what ends more than one user's access is asked for, and what cannot be is 
   );
   assert.ok(await machineToken(cli.server.issuer, "billing", OTHER_RESOURCE, "bills.read"));
 });
+
+test("the algorithm of an API's tokens and of an app's ID tokens is chosen, with the warning of a young key", async (t) => {
+  const cli = await cliUnderTest(t);
+  const api = "https://maps.example";
+  const made = await cli.run(["apis", "create", api, "--name", "Maps", "--algorithm", "EdDSA"]);
+  assert.equal(made.code, EXIT.ok, made.err);
+  assert.match(made.out, /^Created: https:\/\/maps\.example\.\nWarning: \S/);
+  assert.match((await cli.run(["apis", "show", api])).out, /^tokens signed +EdDSA$/m);
+  const back = await cli.run(["apis", "update", api, "--algorithm", "ES256"]);
+  assert.match(back.out, /^Changed: /);
+  assert.match((await cli.run(["apis", "show", api])).out, /^tokens signed +ES256$/m);
+  const create = "apps create nightly --type web --name Nightly --redirect-uri https://a.example/cb";
+  assert.equal((await cli.run(`${create} --id-token-algorithm EdDSA`)).code, EXIT.ok);
+  assert.match((await cli.run("apps show nightly")).out, /^ID tokens signed +EdDSA$/m);
+  const changed = await cli.run("apps update nightly --id-token-algorithm RS256");
+  assert.match(changed.out, /^Changed: nightly, now at revision 2\.\nWarning: \S/);
+  assert.match((await cli.run("apps show nightly")).out, /^ID tokens signed +RS256$/m);
+  const wrong = await cli.run("apps update nightly --id-token-algorithm HS256");
+  assert.deepEqual([wrong.code, /ES256/.test(wrong.err)], [EXIT.usage, true]);
+});

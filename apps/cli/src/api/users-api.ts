@@ -22,7 +22,7 @@ const DRY_RUN = { dryRun: "true" } as const;
 export const NDJSON = "application/x-ndjson";
 
 export interface ApiCall {
-  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path?: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly waitSeconds?: number | undefined;

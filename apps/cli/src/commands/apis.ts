@@ -5,9 +5,11 @@ import {
   apiSchema,
   apiStateSchema,
   changedApiSchema,
+  createdApiSchema,
   deletedApiSchema,
+  SIGNING_ALGORITHMS,
 } from "@portcullis/protocol";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { membersText } from "../print/members.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
@@ -17,6 +19,7 @@ import { sayChanged } from "./apps.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { collect, collectNamed, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
+import { printKeyWarning } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 const IDENTIFIER = ["<identifier>", "identifier of the API, as in https://orders.example"] as const;
@@ -102,6 +105,7 @@ const apiText = (api: Api): string =>
     "tokens live": `${api.accessTokenTtlSeconds} s`,
     "session idle": secondsText(api.sessionIdleSeconds),
     "session in all": secondsText(api.sessionAbsoluteSeconds),
+    "tokens signed": api.algorithm,
     ...Object.fromEntries(
       Object.entries(api.permissions).map(([scope, says]) => [`- ${visible(scope)}`, says]),
     ),
@@ -124,6 +128,7 @@ interface SettingOptions {
   readonly ttl?: number;
   readonly sessionIdle?: number;
   readonly sessionAbsolute?: number;
+  readonly algorithm?: string;
 }
 
 const withSettings = (command: Command): Command =>
@@ -140,7 +145,10 @@ const withSettings = (command: Command): Command =>
       "how long an app with access may be unused in a session",
       parseSeconds,
     )
-    .option("--session-absolute <seconds>", "how long such an app may go on after a sign-in", parseSeconds);
+    .option("--session-absolute <seconds>", "how long such an app may go on after a sign-in", parseSeconds)
+    .addOption(
+      new Option("--algorithm <name>", "what its access tokens are signed with").choices(SIGNING_ALGORITHMS),
+    );
 
 const settingsFrom = (options: SettingOptions) => ({
   name: options.name,
@@ -149,6 +157,7 @@ const settingsFrom = (options: SettingOptions) => ({
   accessTokenTtlSeconds: options.ttl,
   sessionIdleSeconds: options.sessionIdle,
   sessionAbsoluteSeconds: options.sessionAbsolute,
+  algorithm: options.algorithm,
 });
 
 function patchOf(given: Record<string, string> | undefined, removed: readonly string[] = []) {
@@ -182,9 +191,12 @@ async function create(session: Session, command: Command): Promise<number> {
   const [identifier] = command.processedArgs as [string];
   const body = { identifier, ...settingsFrom(command.opts<SettingOptions>()) };
   const api = await session.connect("writeApis");
-  const made = await api.administer(apiSchema, { method: "POST", path: "/apis", body });
+  const made = await api.administer(createdApiSchema, { method: "POST", path: "/apis", body });
   if (session.json) printJson(session, made);
-  else session.io.stdout.write(`Created: ${visible(made.identifier)}.\n`);
+  else {
+    session.io.stdout.write(`Created: ${visible(made.identifier)}.\n`);
+    printKeyWarning(session, made.warning);
+  }
   return EXIT.ok;
 }
 
@@ -208,6 +220,7 @@ refresh goes without it; that is asked for first.
 
 Examples:
   portcullis apis update https://orders.example --claim tier=attributes.plan.tier
+  portcullis apis update https://orders.example --algorithm EdDSA
   portcullis apis update https://orders.example --permission "orders.cancel=Cancel your orders"
   portcullis apis update https://orders.example --remove-permission orders.write --dry-run
 

@@ -9,6 +9,7 @@ import {
   createdAppSchema,
   deletedAppSchema,
   GRANT_TYPES,
+  SIGNING_ALGORITHMS,
 } from "@portcullis/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
@@ -20,6 +21,7 @@ import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-end
 import { collect, collectIdentified, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
+import { printKeyWarning } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
@@ -117,6 +119,7 @@ const appText = (app: App): string =>
     "refresh in all": secondsText(app.refreshTokenAbsoluteSeconds),
     "session idle": secondsText(app.sessionIdleSeconds),
     "session in all": secondsText(app.sessionAbsoluteSeconds),
+    "ID tokens signed": app.idTokenAlgorithm,
     "sessions of a user": app.sessionLimit && `${app.sessionLimit.max} (${app.sessionLimit.overflow})`,
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
@@ -142,6 +145,7 @@ interface SettingOptions {
   readonly sessionIdle?: number;
   readonly sessionAbsolute?: number;
   readonly sessionLimit?: object;
+  readonly idTokenAlgorithm?: string;
 }
 
 const withSettings = (command: Command): Command =>
@@ -157,7 +161,12 @@ const withSettings = (command: Command): Command =>
     .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds)
     .option("--session-idle <seconds>", "how long it may be unused in a session", parseSeconds)
     .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds)
-    .option("--session-limit <max=overflow>", "in how many sessions of a user it may be", parseLimit);
+    .option("--session-limit <max=overflow>", "in how many sessions of a user it may be", parseLimit)
+    .addOption(
+      new Option("--id-token-algorithm <name>", "what its ID tokens are signed with").choices(
+        SIGNING_ALGORITHMS,
+      ),
+    );
 
 /** As in `3=ask`. */
 function parseLimit(text: string): { readonly max: number; readonly overflow: string } {
@@ -182,6 +191,7 @@ const settingsFrom = (options: SettingOptions) => ({
   sessionIdleSeconds: options.sessionIdle,
   sessionAbsoluteSeconds: options.sessionAbsolute,
   sessionLimit: options.sessionLimit,
+  idTokenAlgorithm: options.idTokenAlgorithm,
 });
 
 function apisFrom({ api, removeApi = [] }: SettingOptions) {
@@ -228,6 +238,7 @@ async function create(session: Session, command: Command): Promise<number> {
   if (session.json) printJson(session, app);
   else {
     session.io.stdout.write(`Created: ${visible(app.clientId)}.\n`);
+    printKeyWarning(session, app.warning);
     if (app.clientSecret !== undefined) session.io.stdout.write(`${secretText(app.clientSecret)}\n`);
   }
   return EXIT.ok;
@@ -265,6 +276,7 @@ stale: the next refresh goes without it; that is asked for first. A name or an a
 Examples:
   portcullis apps update mail --name "Mail for all" --access-token-ttl 120
   portcullis apps update mail --api https://orders.example=orders.read --unset defaultApi
+  portcullis apps update mail --id-token-algorithm RS256
   portcullis apps update mail --optional-scope email --optional-scope orders.write
   portcullis apps update mail --remove-api https://orders.example --dry-run
 
@@ -288,11 +300,14 @@ async function update(session: Session, command: Command): Promise<number> {
   return sayChanged(session, app, `Changed: ${visible(app.clientId)}, now at revision ${app.revision}.`);
 }
 
-export function sayChanged(session: Session, changed: Pick<ChangedApp, "receipt">, text: string): number {
-  const { receipt } = changed;
+type Changed = Pick<ChangedApp, "receipt" | "warning">;
+
+export function sayChanged(session: Session, changed: Changed, text: string): number {
+  const { receipt, warning } = changed;
   if (session.json) printJson(session, changed);
   else {
     session.io.stdout.write(`${text}\n`);
+    printKeyWarning(session, warning);
     if (receipt !== undefined) {
       printReceipt(session, receipt, "Revoked");
       printHowItGoesOn(session, receipt);
