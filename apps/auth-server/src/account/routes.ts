@@ -217,11 +217,17 @@ async function showSignIn(
 ): Promise<FastifyReply> {
   const { request, reply } = exchange;
   // Shown to whoever is signed out: there is no session that the new one takes the place of.
-  const { form, room } = await withChoices(asked, options.choicesFor, openingOf(exchange, undefined));
+  const { form, room } = await withChoices(asked, options.choicesFor, shownIn(options, exchange, undefined));
   const formToken = options.signInCookie.set(request, reply);
   if (room !== undefined) return showChoices(exchange, { form, room, formToken });
   if (form.retryAfterSeconds !== undefined) reply.header("retry-after", form.retryAfterSeconds);
   return send(reply, signInPage({ action: SIGN_IN_PATH, formToken, done, ...form }), form.status);
+}
+
+/** A browser without the cookie was shown no form, and so given no ticket. */
+function shownIn({ signInCookie }: AccountOptions, exchange: Exchange, instead: string | undefined) {
+  const browser = signInCookie.browserOf(exchange.request, exchange.reply) ?? "";
+  return { place: `account sign-in ${browser}`, opens: openingOf(exchange, instead) };
 }
 
 interface Choices {
@@ -264,7 +270,11 @@ async function passSignIn(
   form: string,
 ): Promise<SignInForm | undefined> {
   const before = await options.browser.find(exchange);
-  const { signedIn, ...again } = await signInThrough(options, exchange, openingOf(exchange, before?.uid));
+  const { signedIn, ...again } = await signInThrough(
+    options,
+    exchange,
+    shownIn(options, exchange, before?.uid),
+  );
   if (signedIn === undefined) return again;
   try {
     const isOpen = await takePlace(options, exchange, { form, signedIn });

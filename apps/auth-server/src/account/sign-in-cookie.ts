@@ -34,8 +34,14 @@ export class SignInCookie {
   formOf(request: FastifyRequest, reply: FastifyReply, token: unknown): string | undefined {
     const value = this.#cookies(request, reply).get(NAME, { signed: true });
     if (value === undefined || typeof token !== "string") return undefined;
-    const [form = "", proof] = token.split(".");
+    const [form = "", proof, ...more] = token.split(".");
+    if (more.length > 0) return undefined;
     return this.#forms.isTokenFor(purposeOf(value, form), proof) ? `${value}.${form}` : undefined;
+  }
+
+  /** Names the browser; undefined before it was shown a form. */
+  browserOf(request: FastifyRequest, reply: FastifyReply): string | undefined {
+    return this.#cookies(request, reply).get(NAME, { signed: true });
   }
 
   #random(): string {

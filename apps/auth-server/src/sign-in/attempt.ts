@@ -12,6 +12,8 @@ export interface Given {
   readonly repeatedPassword?: string | undefined;
   /** `uid`s of the sessions that were chosen to end. */
   readonly ends?: readonly string[] | undefined;
+  /** Of `ShownIn`. */
+  readonly place?: string | undefined;
   /** Network address that it comes from. */
   readonly address: string;
   /** Of the browser's cookie. */
@@ -20,6 +22,16 @@ export interface Given {
   readonly opens?: OpenedBy | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The page that shows the form. */
+export interface ShownIn {
+  /**
+   * Names the browser and the page, by what no other browser can send: a ticket that was given there is good there alone, so that
+   * nobody goes on with what another was given.
+   */
+  readonly place: string;
+  readonly opens?: OpenedBy | undefined;
 }
 
 export interface OpenedBy {

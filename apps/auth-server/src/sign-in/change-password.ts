@@ -21,7 +21,11 @@ export const changePassword =
     const { user } = attempt.identity!;
     if (user === undefined || user.must_change_password === 0) return undefined;
     const problem = await problemOf(attempt, inTurn);
-    const ticket = tickets.make(user, { action: "change_password", passed: attempt.passed });
+    const ticket = tickets.make(
+      user,
+      { action: "change_password", passed: attempt.passed },
+      attempt.given.place,
+    );
     if (attempt.resumed?.action !== "change_password") return { outcome: "change_password", ticket };
     if (problem !== undefined) return { outcome: "change_password", ticket, problem };
     attempt.newPassword = {

@@ -6,7 +6,7 @@
  * and a choice that others were in the way of is no choice any more: then the sign-in begins anew.
  */
 import { createHash } from "node:crypto";
-import type { Attempt, OpenedBy, SignInAnswer, Step } from "./attempt.ts";
+import type { Attempt, OpenedBy, ShownIn, SignInAnswer, Step } from "./attempt.ts";
 import type { Tickets } from "./tickets.ts";
 
 /** More fit neither a page nor a form. Whoever has more, since the limit was lowered, is refused. */
@@ -64,9 +64,9 @@ function choice(attempt: Attempt, room: Room, tickets: Tickets): SignInAnswer | 
   return undefined;
 }
 
-function asking({ identity, passed }: Attempt, room: Room, tickets: Tickets) {
+function asking({ given, identity, passed }: Attempt, room: Room, tickets: Tickets) {
   const about = digestOf(room);
-  const ticket = tickets.make(identity!.user!, { action: "choose_session", about, passed });
+  const ticket = tickets.make(identity!.user!, { action: "choose_session", about, passed }, given.place);
   return { outcome: "choose_session", ticket } as const;
 }
 
@@ -76,12 +76,12 @@ const digestOf = ({ isAsked, sessions }: Room): string =>
     .digest("base64url");
 
 /** What the page shows to whoever holds the ticket. Undefined when that is for no choice, or for another by now. */
-export type ChoicesFor = (ticket: string, opens: OpenedBy) => Promise<Room | undefined>;
+export type ChoicesFor = (ticket: string, shown: ShownIn & { opens: OpenedBy }) => Promise<Room | undefined>;
 
 export const choicesFor =
   ({ tickets, roomFor }: ChooseSessionOptions): ChoicesFor =>
-  async (ticket, opens) => {
-    const found = await tickets.read(ticket);
+  async (ticket, { place, opens }) => {
+    const found = await tickets.read(ticket, place);
     if (found?.action !== "choose_session") return undefined;
     const room = await roomFor(found.user.id, opens);
     return found.about === digestOf(room) ? room : undefined;

@@ -54,7 +54,7 @@ async function identifyByTicket(
   ticket: string,
   { knownPlaces, tickets }: Pick<IdentifyOptions, "knownPlaces" | "tickets">,
 ): Promise<SignInAnswer | undefined> {
-  const found = await tickets.read(ticket);
+  const found = await tickets.read(ticket, attempt.given.place);
   if (found?.user.password_hash == null) return { outcome: "too_late" };
   const { user, passed, action, about } = found;
   const owner = { id: user.id, password_hash: found.user.password_hash };

@@ -3,7 +3,7 @@ import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
 import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
-import type { GivenField, OpenedBy, PasswordProblem, SignedIn, SignInAnswer } from "./attempt.ts";
+import type { GivenField, OpenedBy, PasswordProblem, ShownIn, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { ChoicesFor, Room } from "./choose-session.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
 import type { SignIn } from "./sign-in-machine.ts";
@@ -43,7 +43,7 @@ interface Exchange {
 export async function signInThrough(
   { signIn, deviceCookie, clientAddressOf }: SignInFormOptions,
   { request, reply }: Exchange,
-  opens?: OpenedBy,
+  { place, opens }: ShownIn,
 ): Promise<FormAnswer> {
   const { username, password, ticket, newPassword, repeatedPassword, ends } = textsOf(request.body);
   const shown = username.slice(0, MAX_SHOWN);
@@ -54,6 +54,7 @@ export async function signInThrough(
       ...(ticket === "" ? {} : { ticket, newPassword, repeatedPassword, ends }),
       address: clientAddressOf(request),
       deviceTokens: deviceCookie.tokensIn({ request, reply }),
+      place,
       opens,
       signal: leavingOf(reply),
     });
@@ -143,10 +144,10 @@ export const fullForm = (username: string): SignInForm => ({
 export async function withChoices(
   form: SignInForm,
   choicesFor: ChoicesFor,
-  opens: OpenedBy,
+  shown: ShownIn & { readonly opens: OpenedBy },
 ): Promise<{ readonly form: SignInForm; readonly room?: Room }> {
   if (form.choiceTicket === undefined) return { form };
-  const room = await choicesFor(form.choiceTicket, opens);
+  const room = await choicesFor(form.choiceTicket, shown);
   return room === undefined ? { form: sessionsChangedForm(form.username) } : { form, room };
 }
 

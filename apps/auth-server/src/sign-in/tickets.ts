@@ -1,6 +1,6 @@
 /**
  * A ticket stands for the factor that was passed, between the form of the password and that of a required action. It needs no
- * storage: it is signed, ends after ten minutes, is for one action, and is worth nothing once the password is another.
+ * storage: it is signed, ends after ten minutes, is for one action in one browser, and is worth nothing once the password is another.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
@@ -11,10 +11,13 @@ const TICKET_LIFE_MS = 10 * 60_000;
 
 export type TicketFor = Resumed & { readonly passed: readonly Method[] };
 
+/** Where the forms are shown (`Given.place`). */
+type Place = string | undefined;
+
 export interface Tickets {
-  make(user: User, ticket: TicketFor): string;
-  /** Gives the user, and what it is for. Undefined for what is none, or none any more. */
-  read(ticket: string): Promise<(TicketFor & { readonly user: User }) | undefined>;
+  make(user: User, ticket: TicketFor, place: Place): string;
+  /** Gives the user, and what it is for. Undefined for what is none, or none any more, or none of this place. */
+  read(ticket: string, place: Place): Promise<(TicketFor & { readonly user: User }) | undefined>;
 }
 
 type Content = TicketFor & {
@@ -30,23 +33,26 @@ export interface TicketsOptions {
 }
 
 export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
-  const proofOf = (text: string, { password_hash }: User) =>
-    createHmac("sha256", key)
-      .update(JSON.stringify(["sign-in ticket", text, password_hash]))
-      .digest();
+  const signed = (text: string, { password_hash }: User, place: Place) => {
+    const signature = createHmac("sha256", key)
+      .update(JSON.stringify(["sign-in ticket", text, password_hash, place ?? null]))
+      .digest("base64url");
+    return `${text}.${signature}`;
+  };
   return {
-    make(user, { action, about, passed }) {
+    make(user, { action, about, passed }, place) {
       const until = clock.wallMs() + TICKET_LIFE_MS;
       const content: Content = { sub: user.id, action, about, passed, until };
       const text = Buffer.from(JSON.stringify(content)).toString("base64url");
-      return `${text}.${proofOf(text, user).toString("base64url")}`;
+      return signed(text, user, place);
     },
-    async read(ticket) {
-      const [text = "", proof = ""] = ticket.split(".");
+    async read(ticket, place) {
+      const text = ticket.slice(0, Math.max(0, ticket.indexOf(".")));
       const content = contentIn(text);
       const user = content && (await users.findActive(content.sub));
       if (content === undefined || user === undefined) return undefined;
-      if (!isSame(Buffer.from(proof, "base64url"), proofOf(text, user))) return undefined;
+      // As texts: decoded, many spellings are one signature.
+      if (!isSame(Buffer.from(ticket), Buffer.from(signed(text, user, place)))) return undefined;
       // Only now is it ours, and what it says true.
       const { action, about, passed, until } = content;
       const leftMs = until - clock.wallMs();

@@ -221,7 +221,7 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const { body, headers } = exchange.request;
   const request = openRequest(options.forms, "sign in", body);
   if (request === undefined || !isSameOrigin(headers, options.issuer)) throw pagesError("form_not_ours");
-  const { signedIn, ...again } = await signInThrough(options, exchange);
+  const { signedIn, ...again } = await signInThrough(options, exchange, { place: placeOf(request) });
   if (signedIn === undefined || signedIn.user.id !== request.subject) {
     options.notices.leave(exchange, SIGN_IN_PATH, signedIn === undefined ? again : OTHER_ACCOUNT);
     return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
@@ -229,6 +229,10 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
   const seq = await endSessions(options, request);
   return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
 }
+
+/** There is no cookie to go by: the request was sealed for this sign-out, and a ticket is good in it alone. */
+const placeOf = ({ session, hinted, subject }: SignOutRequest): string =>
+  `sign out ${JSON.stringify([session, hinted, subject])}`;
 
 const OTHER_ACCOUNT: SignInForm = {
   status: 422,

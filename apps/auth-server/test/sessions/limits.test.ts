@@ -281,13 +281,15 @@ describe("a limit that asks", () => {
     const asking = await asked("account");
     await choose(asking, first);
     const [live] = await liveSids();
-    const thief = { browser: new PlainBrowser(), page: asking.page };
     const { sub } = first.claims;
     await server.server.oidc.endings.endSession({ uid: live!, accountId: sub });
-    const start = await thief.browser.open(`${server.issuer}/account`);
     const { ticket } = asking.page.forms[0]!.fields;
-    const replay = (more: Record<string, string>) =>
-      thief.browser.submit(start, start.forms[0]!, { fill: { ticket: ticket!, ...more } });
+    const replay = async (more: Record<string, string>, { browser } = asking) => {
+      const start = await browser.open(`${server.issuer}/account`);
+      return browser.submit(start, start.forms[0]!, { fill: { ticket: ticket!, ...more } });
+    };
+    const thief = { ...asking, browser: new PlainBrowser() };
+    assert.match((await replay({ ends: first.claims.sid }, thief)).body, /open for too long/);
     assert.match((await replay({ ends: first.claims.sid })).body, CHANGED);
     assert.match(
       (await replay({ newPassword: "a new password", repeatedPassword: "a new password" })).body,

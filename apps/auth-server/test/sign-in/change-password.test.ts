@@ -127,6 +127,24 @@ describe("the ticket between the two forms", () => {
     assert.match((await pressFirst(slow.browser, slow.page, choosing(CHOSEN))).body, /too long|expired/i);
   });
 
+  for (const [what, path] of [
+    ["on the way to an app", undefined],
+    ["at the account page", "/account"],
+  ] as const)
+    it(`is of the browser that it was given to, ${what}`, async () => {
+      const username = path === undefined ? "ida" : "ilse";
+      await mustChange(username);
+      const open = (browser: PlainBrowser) =>
+        browser.open(path === undefined ? begin(server.issuer).url : `${server.issuer}${path}`, isEnd);
+      const [own, other] = [new PlainBrowser(), new PlainBrowser()];
+      const asked = await pressFirst(own, await open(own), { username, password: FIRST });
+      const ticket = ticketIn(asked.body);
+      const taken = await pressFirst(other, await open(other), { ticket, ...choosing(CHOSEN) });
+      assert.match(taken.body, MESSAGE);
+      const next = await pressFirst(own, asked, choosing(CHOSEN));
+      assert.match(next.body, path === undefined ? /decision/ : /Your account/);
+    });
+
   it("is nobody's who is disabled, and of nobody else", async () => {
     const sub = await mustChange("greta");
     await mustChange("hilda");
@@ -139,16 +157,14 @@ describe("the ticket between the two forms", () => {
       `${Buffer.from(JSON.stringify({ ...content, sub: another.sub })).toString("base64url")}.${proof}`,
       `${Buffer.from(JSON.stringify({ ...content, until: content.until + 1 })).toString("base64url")}.${proof}`,
       `${text}.`,
+      // Other spellings of the same bytes, and more than there was.
+      `${ticket}=`,
+      `${text}=.${proof}`,
+      `${ticket}.`,
+      `${ticket}.${proof}`,
       "nonsense",
     ]) {
-      const browser = new PlainBrowser();
-      const page = await browser.open(begin(server.issuer).url, isEnd);
-      const answer = await pressFirst(browser, page, {
-        username: "greta",
-        password: "x",
-        ticket: forged,
-        ...choosing(CHOSEN),
-      });
+      const answer = await pressFirst(greta.browser, greta.page, { ticket: forged, ...choosing(CHOSEN) });
       assert.match(answer.body, MESSAGE, forged);
     }
     await callApi(server, "users/greta/disable", { method: "POST", scope: "users.write" });

@@ -166,7 +166,7 @@ async function showSignIn(
 ): Promise<FastifyReply> {
   const { interaction, reply } = exchange;
   const client = await options.findClient(interaction.params.client_id as string);
-  const { form, room } = await withChoices(asked, options.choicesFor, opensFor(exchange));
+  const { form, room } = await withChoices(asked, options.choicesFor, shownIn(exchange));
   if (room !== undefined) return showChoices(options, exchange, { form, room, client });
   const markup = signInPage({
     action: interactionPath(interaction.uid),
@@ -178,7 +178,11 @@ async function showSignIn(
   return send(exchange, markup, form.status);
 }
 
-const opensFor = (exchange: Exchange) => openingOf(exchange, exchange.interaction.session?.uid);
+/** The interaction is the browser's: its cookie leads to it. */
+const shownIn = (exchange: Exchange) => ({
+  place: purposeOf(exchange.interaction),
+  opens: openingOf(exchange, exchange.interaction.session?.uid),
+});
 
 interface Choices {
   readonly form: SignInForm;
@@ -213,7 +217,7 @@ function showChoices(
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   if (isCancelled(exchange.request)) return cancel(options, exchange);
-  const { signedIn, ...again } = await signInThrough(options, exchange, opensFor(exchange));
+  const { signedIn, ...again } = await signInThrough(options, exchange, shownIn(exchange));
   if (signedIn !== undefined) {
     const { user, amr, ends, passwordMark } = signedIn;
     return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr], ends, passwordMark } });
