@@ -162,7 +162,7 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
     path: read(parameters.path, request.params),
     query: read(parameters.query ?? NO_QUERY, request.query, checks.query),
     headers: parameters.headers && read(parameters.headers, headersOf(parameters.headers, request)),
-    body: body && read(body.schema, body.mayBeAbsent ? (request.body ?? {}) : request.body, checks.body),
+    body: body && read(body.schema, body.mayBeAbsent ? bodyOrNone(request) : request.body, checks.body),
   };
   const keyHeaders = route.isRepeatable && read(keyHeadersSchema, headersOf(keyHeadersSchema, request));
   if (problems.length > 0) throw new ProblemsError(problems);
@@ -178,6 +178,9 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
   const { "Idempotency-Key": key } = (keyHeaders || {}) as z.output<typeof keyHeadersSchema>;
   return { call, key };
 }
+
+/** A body that was left out is an empty one. `null` is a body, and no object: whoever sends it has not meant to leave it out. */
+const bodyOrNone = ({ body }: FastifyRequest): unknown => (body === undefined ? {} : body);
 
 /** Returns what reads one part of a request and notes its problems, so that all of them are told at once. */
 function readerOf(problems: Problem[]) {

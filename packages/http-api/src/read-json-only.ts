@@ -16,7 +16,8 @@ export function readJsonOnly(app: FastifyInstance, uploads: readonly string[]): 
 }
 
 /**
- * Returns what refuses the media types of other routes of the mount: a body would be read as something that it does not mean to be.
+ * Returns what refuses the media types of other routes of the mount, and other charsets than UTF-8 (RFC 8259, section 8.1): a body would
+ * be read as something that it does not mean to be.
  * Types that no route takes are Fastify's to refuse.
  */
 export const refuseOtherTypes =
@@ -24,6 +25,10 @@ export const refuseOtherTypes =
   async ({ headers }: FastifyRequest): Promise<void> => {
     const type = headers["content-type"] ?? "";
     const name = type.split(";", 1)[0]!.trim().toLowerCase();
-    if (ofMount.includes(name) && !taken.includes(name))
-      throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type);
+    const isOfAnother = ofMount.includes(name) && !taken.includes(name);
+    if (isOfAnother || !isUtf8(type)) throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(type);
   };
+
+/** Of every charset that is named: of two, nobody knows which is meant. */
+const isUtf8 = (type: string): boolean =>
+  [...type.matchAll(/;\s*charset\s*=\s*([^;]*)/gi)].every(([, charset]) => /^"?utf-?8"?\s*$/i.test(charset!));

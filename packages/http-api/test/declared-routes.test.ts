@@ -298,6 +298,46 @@ describe("a declared route", () => {
     assert.equal(answer.body, "{}");
   });
 
+  it("takes no body that is another thing than an object for one that was left out", async () => {
+    const route = declareRoute({
+      ...COMMON,
+      body: { schema: z.strictObject({ note: z.string().optional() }), example: {}, mayBeAbsent: true },
+      answers: { 200: { says: "Bytes.", bytes: "application/octet-stream" } },
+      handle: async ({ body }) => ({ status: 200, bytes: Buffer.from(JSON.stringify(body)) }),
+    });
+    const { app } = openShop(PROBLEM_DETAILS, [route]);
+    const headers = { "content-type": "application/json" };
+    for (const payload of ["null", "false", "0", '""', "[]"]) {
+      const { statusCode } = await app.inject({ method: "POST", url: "/shop", payload, headers });
+      assert.equal(statusCode, 400, payload);
+    }
+  });
+
+  it("reads a body as UTF-8, and none that says that it is written in another charset", async () => {
+    const route = declareRoute({
+      ...COMMON,
+      body: { schema: z.strictObject({}), example: {} },
+      answers: { 200: { says: "Bytes.", bytes: "application/octet-stream" } },
+      handle: async () => ({ status: 200, bytes: Buffer.from("read") }),
+    });
+    const { app } = openShop(PROBLEM_DETAILS, [route]);
+    const cases: readonly [string, number][] = [
+      ["application/json", 200],
+      ["application/json; charset=utf-8", 200],
+      ['application/json;Charset="UTF-8"', 200],
+      ["application/json; charset=utf-16", 415],
+      ["application/json; CHARSET='utf-16'", 415],
+      ['application/json; charset="iso-8859-1"', 415],
+      ["application/json; charset=utf-8; charset=utf-16", 415],
+      ["application/json; charset=", 415],
+    ];
+    for (const [type, status] of cases) {
+      const headers = { "content-type": type };
+      const { statusCode } = await app.inject({ method: "POST", url: "/shop", payload: "{}", headers });
+      assert.equal(statusCode, status, type);
+    }
+  });
+
   it("may write its answer itself, for as long as it likes", async () => {
     const route = declareRoute({
       ...COMMON,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
-import { appSessionLimitSchema } from "./sessions.ts";
+import { appSessionLimitSchema, SHOWN_NAME } from "./sessions.ts";
 import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
 import { clientIdSchema } from "./subjects.ts";
 
@@ -15,11 +15,8 @@ export type GrantType = (typeof GRANT_TYPES)[number];
 const MAX_TOKEN_SECONDS = 2_592_000;
 const TEN_YEARS = 315_360_000;
 
-const name = z
-  .string()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}*$/u, "has a control character");
+export const shownNameSchema = z.string().min(1).max(100).regex(SHOWN_NAME, "has a control character");
+const name = shownNameSchema;
 const scope = z
   .string()
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, "must be a scope (RFC 6749, section 3.3)");
@@ -150,6 +147,8 @@ export const appSchema = z.object({
   type: appType,
   clientAuthentication,
   ...appSettingsSchema.shape,
+  // What was stored before there was a rule for it is shown as it is.
+  name: z.string().describe("Name on the consent page."),
   enabled: z.boolean().describe("Whether it is let in."),
   origin: z
     .enum(["file", "api", "built-in"])
@@ -214,8 +213,9 @@ export const RESERVED_CLAIMS: readonly string[] = [
 ];
 const claimName = z
   .string()
-  .regex(/^[^\0\s]{1,100}$/, "must be the name of a claim, without spaces")
-  .refine((text) => !RESERVED_CLAIMS.includes(text), "says what a token is; take another name");
+  .regex(/^[\x21-\x7e]{1,100}$/, "must be the name of a claim: printable ASCII, without spaces")
+  // Whatever the letter case: readers that do not look at it would take the one for the other.
+  .refine((text) => !RESERVED_CLAIMS.includes(text.toLowerCase()), "says what a token is; take another name");
 /** Begins the source of a claim that is an attribute of the user; what follows is its path, with dots. */
 export const ATTRIBUTE_SOURCE = "attributes.";
 const claimSource = z
@@ -260,6 +260,12 @@ export const newApiSchema = apiSettingsSchema.extend({
 export const apiSchema = z.object({
   identifier: z.string(),
   ...apiSettingsSchema.shape,
+  // What was stored before there was a rule for it is shown as it is.
+  name: z.string().describe("Name that users see."),
+  permissions: z
+    .record(z.string(), z.string())
+    .describe("Each permission (a scope), and what it lets an app do, in words for users."),
+  claims: z.record(z.string(), z.string()).describe(CLAIMS_WORDS),
   enabled: z.boolean().describe("Whether tokens are issued for it."),
   origin: z
     .enum(["file", "api", "built-in"])

@@ -6,13 +6,19 @@ import { receiptSchema } from "./receipt.ts";
 export const DEVICE_TYPES = ["desktop", "mobile", "tablet", "tv", "other"] as const;
 export type DeviceType = (typeof DEVICE_TYPES)[number];
 
+/**
+ * What is shown to others as the name of somebody or something: no control characters, nor what turns the direction of the text around it.
+ * The two joiners stay, which Persian names and emoji are written with.
+ */
+export const SHOWN_NAME = /^(?:[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u200c\u200d])*$/u;
+
 /** What the owner of a device calls it. */
 export const deviceNameSchema = z
   .string()
   .trim()
   .min(1, "Must not be empty.")
   .max(64, "Must have at most 64 characters.")
-  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, "Must have no control characters.");
+  .regex(SHOWN_NAME, "Must have no control characters.");
 
 export const sessionSchema = z.object({
   sid: z.string().describe("As tokens name it."),

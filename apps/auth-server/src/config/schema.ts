@@ -12,8 +12,10 @@ import {
   DEFAULT_SIGNING_ALGORITHM,
   GRANT_TYPES,
   permissionsSchema,
+  SHOWN_NAME,
   SIGNING_ALGORITHMS,
   sessionTimesShape,
+  shownNameSchema,
 } from "@portcullis/protocol";
 import {
   listenSchema,
@@ -51,7 +53,7 @@ export const resourceSchema = z.strictObject({
   identifier: apiIdentifierSchema.describe(
     "Resource indicator of the API (RFC 8707). It is the `aud` of its tokens.",
   ),
-  name: z.string().min(1).max(100).describe("Name that users see."),
+  name: shownNameSchema.describe("Name that users see."),
   scopes: permissionsSchema.describe(
     "Each scope, and what it lets an app do. The consent page shows these words, so write them for users.",
   ),
@@ -67,7 +69,7 @@ export const clientSchema = z.strictObject({
   clientId: clientIdSchema.describe(
     "Name of the client in the protocol. It does not look like a `sub` (22 characters of base64url, or a UUID).",
   ),
-  name: z.string().min(1).max(100).describe("Name on the consent page."),
+  name: shownNameSchema.describe("Name on the consent page."),
   clientSecret: secret(
     z
       .string()
@@ -155,7 +157,12 @@ export const userSchema = z.strictObject({
     .min(1)
     .max(128)
     .describe("It has no `@`, and does not look like a `sub` (22 characters of base64url, or a UUID)."),
-  name: z.string().min(1).max(200).describe("Given to apps that ask for the profile."),
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(SHOWN_NAME, "has control characters; leave them out")
+    .describe("Given to apps that ask for the profile."),
   email: z.email().optional().describe("Given to apps that ask for the e-mail address."),
   emailVerified: z
     .boolean()

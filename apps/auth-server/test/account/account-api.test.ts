@@ -186,6 +186,12 @@ describe("the account", () => {
       const answer = await call(alice, ["PATCH", ""], { body: { [field]: null } });
       assert.deepEqual([answer.status, answer.body.problems[0].field], [400, field]);
     }
+    for (const name of ["Alice\u202eelpmaxE", "Al\u200bice", "Al\u2028ice", "Al\u2066ice", "\u0007"]) {
+      const answer = await call(alice, ["PATCH", ""], { body: { name } });
+      assert.deepEqual([answer.status, answer.body.problems[0].field], [400, "name"], JSON.stringify(name));
+    }
+    const joined = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627";
+    assert.equal((await call(alice, ["PATCH", ""], { body: { name: joined } })).body.name, joined);
     await call(alice, ["PATCH", ""], { body: { name: "Alice Example", locale: null } });
   });
 });

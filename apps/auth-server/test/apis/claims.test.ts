@@ -115,6 +115,11 @@ describe("claims of an API", () => {
       gap: "attributes.a..b",
       bare: "attributes",
       Sub: "attributes.external_id",
+      SCOPE: "name",
+      "\uff53ub": "name",
+      "su\u200bb": "name",
+      "a\u0001b": "name",
+      subject: "attributes.external_id",
     };
     const body = { identifier: "https://refused.example", name: "Refused", claims };
     assert.deepEqual(refusalOf(await ask(server, ["POST", "apis"], { body })), [
