@@ -29,6 +29,21 @@ export const apiIdentifierSchema = z
     "must have no fragment, and only the characters that a URL is written with",
   );
 const identifier = apiIdentifierSchema;
+/** Of one that is to be: of two spellings of a URL, apps would ask for the one and APIs look for the other. */
+export const newApiIdentifierSchema = apiIdentifierSchema.refine(
+  isNormalizedUrl,
+  "must be spelt as URLs are normalized: scheme and host in lower case, without a user, a default port or dots in the path",
+);
+
+/** An identifier without a path may go without the slash, too. */
+function isNormalizedUrl(text: string): boolean {
+  const url = URL.parse(text);
+  // What is no URL at all is told by another rule.
+  if (url === null) return true;
+  if (url.username !== "" || url.password !== "") return false;
+  return url.href === text || url.href === `${text}/`;
+}
+
 const uri = z.string().min(1).max(2000);
 const lifetime = z.int().min(5).max(MAX_TOKEN_SECONDS);
 const refreshLifetime = z.int().min(60).max(TEN_YEARS);
@@ -226,7 +241,13 @@ const claimSource = z
     "must be username, name, email, or attributes. and the name of an attribute, as in attributes.plan.tier",
   );
 
-export const permissionsSchema = z.record(scope, z.string().min(1).max(200));
+/** They ask for something else (OpenID Connect Core, sections 5.4 and 11): an app that asks for one would get both. */
+const OPENID_SCOPES: readonly string[] = ["openid", "profile", "email", "address", "phone", "offline_access"];
+const permission = scope.refine(
+  (text) => !OPENID_SCOPES.includes(text.toLowerCase()),
+  "is a scope of OpenID Connect; take another name",
+);
+export const permissionsSchema = z.record(permission, z.string().min(1).max(200));
 const MAX_CLAIMS_PER_API = 20;
 export const claimsSchema = z
   .record(claimName, claimSource)
@@ -252,7 +273,7 @@ export type ApiSettingsInput = z.output<typeof apiSettingsSchema>;
 
 /** Body of `POST /api/v1/apis`. */
 export const newApiSchema = apiSettingsSchema.extend({
-  identifier: identifier.describe(
+  identifier: newApiIdentifierSchema.describe(
     "Resource indicator (RFC 8707): the `aud` of its tokens. It cannot be changed.",
   ),
 });

@@ -17,7 +17,7 @@ import {
   sessionTimesProblems,
   typeProblems,
 } from "./app-rules.ts";
-import { accountResourceOf, ownApiNamedLike, ownApis } from "./own-api.ts";
+import { accountResourceOf, ownApiNamedLike, ownApis, problemOfApiIdentifier } from "./own-api.ts";
 import type { ClientConfiguration, ConfigurationFile } from "./schema.ts";
 
 /** What the rules on resources look at, of all of them. */
@@ -130,9 +130,8 @@ function apisOfClient({ clients, resources }: ConfigurationFile, at: number) {
 
 function ownApiProblems(file: ConfigurationFile, at: number): Problem[] {
   const { identifier } = file.resources[at]!;
-  if (!ownApis(file.issuer).some((own) => own.identifier === identifier)) return [];
-  const message = `found ${JSON.stringify(identifier)}, which is an API of this server's own; take another`;
-  return [{ path: ["resources", at, "identifier"], message }];
+  const message = problemOfApiIdentifier(identifier, file.issuer);
+  return message === undefined ? [] : [{ path: ["resources", at, "identifier"], message }];
 }
 
 function lifetimeProblems(file: ConfigurationFile, at: number): Problem[] {

@@ -12,6 +12,28 @@ export const accountResourceOf = (issuer: string): string => `${issuer}${ACCOUNT
 export const ownApiNamedLike = (identifier: string): string | undefined =>
   [API, ACCOUNT].find((path) => identifier.endsWith(path));
 
+const OWN_PATHS: readonly string[] = ["", API, ACCOUNT].map((path) => path.slice(1));
+
+/**
+ * What is wrong with the identifier of an API that is to be, if anything: at this server's name, `/api` and `/account` with all below
+ * them are its own, however they are spelt. A token for a twin would look like one for them.
+ */
+export function problemOfApiIdentifier(identifier: string, issuer: string): string | undefined {
+  const url = URL.parse(identifier);
+  if (url === null || url.host !== URL.parse(issuer)?.host) return undefined;
+  if (!OWN_PATHS.includes(firstSegmentOf(url.pathname))) return undefined;
+  return `found ${JSON.stringify(identifier)}, which is an API of this server's own, or is spelt like one; take another`;
+}
+
+function firstSegmentOf(pathname: string): string {
+  const [segment = ""] = pathname.split("/").filter((part) => part !== "");
+  try {
+    return decodeURIComponent(segment).toLowerCase();
+  } catch {
+    return segment.toLowerCase();
+  }
+}
+
 /** Returns the resources of the file, and this server's own APIs as the last. */
 export const resourcesOf = (file: {
   readonly issuer: string;

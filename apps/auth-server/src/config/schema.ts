@@ -4,13 +4,13 @@
  */
 import {
   APP_TYPES,
-  apiIdentifierSchema,
   appSessionLimitSchema,
   CLAIMS_WORDS,
   claimsSchema,
   clientIdSchema,
   DEFAULT_SIGNING_ALGORITHM,
   GRANT_TYPES,
+  newApiIdentifierSchema,
   permissionsSchema,
   SHOWN_NAME,
   SIGNING_ALGORITHMS,
@@ -50,7 +50,7 @@ const refreshSeconds = z
 
 /** An API that takes our tokens, named by its resource indicator (RFC 8707). */
 export const resourceSchema = z.strictObject({
-  identifier: apiIdentifierSchema.describe(
+  identifier: newApiIdentifierSchema.describe(
     "Resource indicator of the API (RFC 8707). It is the `aud` of its tokens.",
   ),
   name: shownNameSchema.describe("Name that users see."),

@@ -97,6 +97,38 @@ describe("an API that is created", () => {
       assert.deepEqual(refusalOf(refused), [409, "api_exists"]);
     }
   });
+
+  it("is none that could be taken for this server's own, or for another by its spelling", async () => {
+    const { issuer } = server;
+    const own = ["", "/", "/api/", "/API", "/account/", "/%61pi", "//api", "/api/v1", "/account?x"];
+    const others = [
+      "HTTPS://ed.example",
+      "https://ED.example/",
+      "https://me:word@ed.example/",
+      "https://me@ed.example",
+      "https://ed.example:443/",
+      "https://ed.example/a/../b",
+    ];
+    for (const identifier of [...own.map((path) => `${issuer}${path}`), issuer.toUpperCase(), ...others]) {
+      const refused = await ask(server, ["POST", "apis"], { body: { identifier, name: "X" } });
+      assert.deepEqual(refusalOf(refused), [400, "invalid_request", "identifier"], identifier);
+    }
+    for (const identifier of ["https://ed.example", "https://ed.example/v1?a=b", "urn:ed", `${issuer}/apis`])
+      await done(server, ["POST", "apis"], { body: { identifier, name: "X" } });
+  });
+
+  it("has no permission that OpenID Connect has, from the beginning or later", async () => {
+    for (const permission of ["openid", "profile", "email", "address", "phone", "offline_access", "OpenID"]) {
+      const field = `permissions.${permission}`;
+      const permissions = { [permission]: "X" };
+      const body = { identifier: "https://oidc.example", name: "X", permissions };
+      const made = await ask(server, ["POST", "apis"], { body });
+      assert.deepEqual(refusalOf(made), [400, "invalid_request", field]);
+      const path = `apis/${encodeURIComponent(RESOURCE)}`;
+      const changed = await ask(server, ["PATCH", path], { body: { permissions } });
+      assert.deepEqual(refusalOf(changed), [400, "invalid_request", field]);
+    }
+  });
 });
 
 describe("a change of an API", () => {

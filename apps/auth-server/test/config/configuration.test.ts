@@ -196,7 +196,7 @@ describe("the configuration", () => {
   });
 
   it("does not take one of this server's own APIs, or its management port, twice", () => {
-    for (const own of ["api", "account"]) {
+    for (const own of ["", "api", "account", "api/", "API", "account/v1"]) {
       const problems = problemsOf((document) => {
         set(document.resources[0]!, { identifier: `${document.issuer}/${own}` });
         set(document.clients[0]!, { resources: {} });

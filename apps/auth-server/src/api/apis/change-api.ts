@@ -19,6 +19,7 @@ import { type Api, type ApiSettings, type Apis, sessionTimesOf } from "../../api
 import { apisError } from "../../apis/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
 import { sessionTimesProblems } from "../../config/app-rules.ts";
+import { problemOfApiIdentifier } from "../../config/own-api.ts";
 import type { EndOutlived, ForgetApi } from "../../oidc/index.ts";
 import type { Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -64,15 +65,20 @@ export async function makeApi(
 ): Promise<Omit<ApiChange, "seq">> {
   const { identifier } = wanted;
   const { apis, storage } = acts;
+  if (apis.builtIn(identifier) !== undefined) throw exists(identifier);
+  assertIdentifier(apis, identifier);
   assertLifetimes(acts, wanted);
   const api = await storage.write(async (transaction) => {
-    const isNew =
-      apis.builtIn(identifier) === undefined &&
-      (await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" }));
+    const isNew = await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" });
     if (!isNew) throw exists(identifier);
     return apis.lock(transaction, identifier);
   });
   return { api };
+}
+
+function assertIdentifier({ own }: Pick<Apis, "own">, identifier: string): void {
+  const message = problemOfApiIdentifier(identifier, own.identifier);
+  if (message !== undefined) throw new ProblemsError([{ field: "identifier", message }]);
 }
 
 const exists = (identifier: string) =>
