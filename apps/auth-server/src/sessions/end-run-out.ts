@@ -56,7 +56,7 @@ async function* rangesOf(transaction: WriteTransaction): AsyncGenerator<RawBuild
   const place = holdsProcess ? sql`oidc_sessions.rowid` : sql`oidc_sessions.uid`;
   for (let after: Place = holdsProcess ? 0 : ""; ; ) {
     const some = sql`select ${place} as place from oidc_sessions where ${place} > ${after} order by ${place} limit ${SESSIONS_PER_RANGE}`;
-    const found = sql<{ last: Place | null }>`select max(place) as last from (${some}) as some`;
+    const found = sql<{ last: Place | null }>`select max(place) as last from (${some}) as next_sessions`;
     const last: Place | null = (await found.execute(db)).rows[0]!.last;
     if (last === null) return;
     yield sql<boolean>`${place} > ${after} and ${place} <= ${last}`;
