@@ -1,5 +1,5 @@
 /** What all changes of a state have in common: body, answers and receipt. */
-import type { Call, PREFER_WAIT } from "@portcullis/http-api";
+import { type Call, etagOf, type PREFER_WAIT } from "@portcullis/http-api";
 import { z } from "zod";
 import { type Receipts, waitForReceipt } from "../revocations/index.ts";
 
@@ -23,15 +23,18 @@ export interface Change<State extends object> {
   readonly state: State;
   /** Of the record that ended something; undefined when the change ends nothing. */
   readonly seq: number | undefined;
+  /** Of what has one, as it is now: the `ETag` of the answer. */
+  readonly revision?: number;
 }
 
 /** The answer of an ending: the state as it is now, with the receipt of what ended by it. */
 export async function answerChange<State extends object>(
-  { state, seq }: Change<State>,
+  { state, seq, revision }: Change<State>,
   receipts: Receipts,
   call: Pick<Call<unknown, unknown, z.output<z.ZodObject<typeof PREFER_WAIT>>>, "headers" | "gone">,
 ) {
-  if (seq === undefined) return { status: 200 as const, body: state };
+  const etag = revision === undefined ? {} : etagOf(revision);
+  if (seq === undefined) return { status: 200 as const, headers: etag, body: state };
   const { status, receipt, headers } = await waitForReceipt({ receipts }, seq, call);
-  return { status, headers, body: { ...state, receipt } };
+  return { status, headers: { ...etag, ...headers }, body: { ...state, receipt } };
 }

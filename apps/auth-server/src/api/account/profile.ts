@@ -118,9 +118,8 @@ const changeRoute = (options: ProfileRoutesOptions) =>
     async handle(call) {
       const { user, appended } = await change(options, call);
       const state = shownAccount(user);
-      const answer = await answerChange({ state, seq: appended?.seq }, options.receipts, call);
-      const receiptHeaders = "headers" in answer ? answer.headers : {};
-      return { ...answer, headers: { ...etagOf(user.revision), ...receiptHeaders } };
+      const { revision } = user;
+      return answerChange({ state, seq: appended?.seq, revision }, options.receipts, call);
     },
   });
 

@@ -219,11 +219,8 @@ const changeRoute = (options: ApisRoutesOptions) =>
         changeApi({ ...options, storage }, asked, patch),
       );
       const state = { ...shownApi(api), ...(warning && { warning }) };
-      const answer = await answerChange({ state, seq }, options.receipts, call);
-      return {
-        ...answer,
-        headers: { ...etagOf(api.revision), ...("headers" in answer ? answer.headers : {}) },
-      };
+      const { revision } = api;
+      return answerChange({ state, seq, revision }, options.receipts, call);
     },
   });
 

@@ -205,11 +205,8 @@ const changeRoute = (options: AppsRoutesOptions) =>
         changeApp({ ...options, storage }, caller, asked),
       );
       const state = { ...shownApp(app), ...(warning && { warning }) };
-      const answer = await answerChange({ state, seq }, options.receipts, call);
-      return {
-        ...answer,
-        headers: { ...etagOf(app.revision), ...("headers" in answer ? answer.headers : {}) },
-      };
+      const { revision } = app;
+      return answerChange({ state, seq, revision }, options.receipts, call);
     },
   });
 

@@ -117,9 +117,9 @@ const changeRoute = (options: PoliciesRoutesOptions) =>
     },
     async handle(call) {
       const { policy, appended } = await changePolicy(options, askedBy(call));
-      const { body: state, headers } = answerOf(policy);
-      const answer = await answerChange({ state, seq: appended?.seq }, options.receipts, call);
-      return { ...answer, headers: { ...headers, ...("headers" in answer ? answer.headers : {}) } };
+      const { body: state } = answerOf(policy);
+      const { revision } = policy;
+      return answerChange({ state, seq: appended?.seq, revision }, options.receipts, call);
     },
   });
 

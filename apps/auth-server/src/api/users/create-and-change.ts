@@ -209,13 +209,8 @@ const changeRoute = (options: UserRoutesOptions) =>
     wouldEnd: (call) => tryOut(options, (storage) => change({ ...options, storage }, call)),
     async handle(call) {
       const { user, appended } = await change(options, call);
-      const answer = await answerChange(
-        { state: shownUser(user), seq: appended?.seq },
-        options.receipts,
-        call,
-      );
-      const receiptHeaders = "headers" in answer ? answer.headers : {};
-      return { ...answer, headers: { ...etagOf(user.revision), ...receiptHeaders } };
+      const { revision } = user;
+      return answerChange({ state: shownUser(user), seq: appended?.seq, revision }, options.receipts, call);
     },
   });
 
