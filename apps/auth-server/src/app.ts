@@ -1,6 +1,6 @@
 import { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "@portcullis/http-api";
 import type { Log } from "@portcullis/protocol";
-import { type ClientAddresses, fastifyServer } from "@portcullis/service";
+import { type ClientAddresses, fastifyServer, refuseUnparsable } from "@portcullis/service";
 import Fastify, { type FastifyInstance } from "fastify";
 import { RefusedRequests } from "./limits/refused-requests.ts";
 import type { RequestCounters } from "./management/request-counters.ts";
@@ -23,6 +23,7 @@ export interface AppOptions {
 export function createApp({ issuer, clientAddresses, requests, operatorLog }: AppOptions): FastifyInstance {
   const app = Fastify({
     serverFactory: clientAddresses.watching(fastifyServer),
+    clientErrorHandler: refuseUnparsable,
     logger: false,
     rewriteUrl: routedUrlOf,
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },

@@ -18,7 +18,7 @@ import {
   routedUrlOf,
 } from "@portcullis/http-api";
 import { type Log, type LogEvent, type PortcullisError, parseCursor } from "@portcullis/protocol";
-import { fastifyServer } from "@portcullis/service";
+import { fastifyServer, refuseUnparsable } from "@portcullis/service";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { type DescribedRelay, describeRelay } from "./api-description.ts";
 import { relayError } from "./errors.ts";
@@ -46,6 +46,7 @@ const REVOCATIONS_PATH = "/revocations";
 export function createRelayApp(options: RelayAppOptions): RelayApp {
   const app = Fastify({
     serverFactory: fastifyServer,
+    clientErrorHandler: refuseUnparsable,
     logger: false,
     requestTimeout: 30_000,
     bodyLimit: 16 * 1024,

@@ -33,3 +33,4 @@ export {
 } from "./process/run-process.ts";
 export { createHttpServer, fastifyServer } from "./sockets/http-server.ts";
 export { type Address, listenError, listenOn, originOf } from "./sockets/listen.ts";
+export { refuseUnparsable } from "./sockets/refuse-unparsable.ts";
