@@ -7,7 +7,14 @@
  */
 export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "apps/auth-server": [
-    ["paths.ts", "people/username.ts", "storage/tables", "storage/migrations", "storage/errors.ts"],
+    [
+      "paths.ts",
+      "people/password-rule.ts",
+      "people/username.ts",
+      "storage/tables",
+      "storage/migrations",
+      "storage/errors.ts",
+    ],
     [
       "config",
       "pages",

@@ -2,7 +2,7 @@
 import { RetryLaterError } from "@portcullis/http-api";
 import { hasCode } from "@portcullis/protocol";
 import type { SignInFields } from "../pages/sign-in-page.ts";
-import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
+import { UNFIT_PASSWORDS, unfitnessOf } from "../people/password-rule.ts";
 import type { StillHas } from "../sign-in/own-password.ts";
 
 /** What to say of the form that was sent. */
@@ -22,10 +22,8 @@ export interface TypedIn {
 /** What there is to say before the password is looked at. */
 export function problemOfTypedIn({ password, newPassword, repeatedPassword }: TypedIn): Refused | undefined {
   if (password === "") return { fields: { password: "Enter your password." } };
-  if (newPassword.length < SHORTEST_PASSWORD)
-    return { fields: { newPassword: `Use ${SHORTEST_PASSWORD} characters or more.` } };
-  if (newPassword.length > LONGEST_PASSWORD)
-    return { fields: { newPassword: `Use ${LONGEST_PASSWORD} characters at most.` } };
+  const unfit = unfitnessOf(newPassword);
+  if (unfit !== undefined) return { fields: { newPassword: UNFIT_PASSWORDS[unfit] } };
   if (newPassword === repeatedPassword) return undefined;
   return { fields: { repeatedPassword: "This is not the same as the new password. Enter both again." } };
 }

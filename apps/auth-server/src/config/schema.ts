@@ -25,6 +25,7 @@ import {
   trustedProxiesSchema,
 } from "@portcullis/service";
 import { z } from "zod";
+import { passwordSchema } from "../people/password-rule.ts";
 import {
   DEFAULT_MAX_LIFETIME_SECONDS,
   GREATEST_MAX_LIFETIME_SECONDS,
@@ -171,11 +172,9 @@ export const userSchema = z.strictObject({
       "Whether it is known to be the user's. Only then may the user be named by it, and nobody else have it.",
     ),
   password: secret(
-    z
-      .string()
-      .min(8)
-      .max(1024)
-      .describe("The first password, 8 to 1,024 characters. Later changes in the file have no effect."),
+    passwordSchema.describe(
+      "The first password, 8 to 1,024 characters. Later changes in the file have no effect.",
+    ),
   ),
 });
 
@@ -183,11 +182,9 @@ export const userSchema = z.strictObject({
 export const adminSchema = z.strictObject({
   username: userSchema.shape.username,
   password: secret(
-    z
-      .string()
-      .min(8)
-      .max(1024)
-      .describe("The first password, 8 to 1,024 characters. A user who is there already keeps his own."),
+    passwordSchema.describe(
+      "The first password, 8 to 1,024 characters. A user who is there already keeps his own.",
+    ),
   ),
 });
 

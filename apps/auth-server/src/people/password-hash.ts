@@ -1,5 +1,6 @@
 import { type Argon2Parameters, argon2, timingSafeEqual } from "node:crypto";
 import { beyond, type ForeignHash, foreignHash } from "./foreign-hashes.ts";
+import { spellingOf } from "./password-rule.ts";
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 20 ms on the thread pool. */
 const MEMORY_KIB = 19_456;
@@ -7,10 +8,6 @@ const PASSES = 2;
 const LANES = 1;
 const TAG_BYTES = 32;
 const SALT_BYTES = 16;
-
-export const SHORTEST_PASSWORD = 8;
-/** More would only make the server hash longer texts for strangers. */
-export const LONGEST_PASSWORD = 1024;
 
 export async function hashPassword(
   password: string,
@@ -33,7 +30,7 @@ const PHC =
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const found = argon2Hash(stored) ?? foreignHash(stored);
   if (found === undefined || found.beyond !== undefined) return false;
-  return found.verify(password.normalize("NFC"));
+  return found.verify(spellingOf(password));
 }
 
 /** What is wrong with a hash that an import brings, or undefined. */
@@ -80,8 +77,7 @@ interface Cost {
 
 function derive(password: string, salt: Uint8Array, cost: Cost): Promise<Buffer> {
   const parameters: Argon2Parameters = {
-    // Spellings of one password that keyboards differ in (a composed or decomposed accent) are one password.
-    message: password.normalize("NFC"),
+    message: spellingOf(password),
     nonce: salt,
     memory: cost.memory,
     passes: cost.passes,

@@ -5,6 +5,7 @@ import { readForms } from "../pages/read-forms.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { type SetupField, type SetupPage, setupPage } from "../pages/setup-page.ts";
+import { UNFIT_PASSWORDS, unfitnessOf } from "../people/password-rule.ts";
 import { problemOfUsername } from "../people/username.ts";
 import { rolesError } from "../roles/errors.ts";
 import {
@@ -79,8 +80,6 @@ interface Form extends Applicant {
 /** What was typed in travels in a cookie to the page that shows it. */
 const MAX_SHOWN = 200;
 const MAX_NAME = 200;
-const MIN_PASSWORD = 8;
-const MAX_PASSWORD = 1024;
 
 function problemsOf({ username, name, password, repeated }: Form): Partial<Record<SetupField, string>> {
   const problems: Partial<Record<SetupField, string>> = {};
@@ -88,8 +87,8 @@ function problemsOf({ username, name, password, repeated }: Form): Partial<Recor
   if (wrongName !== undefined)
     problems.username = username === "" ? "Choose a username." : `This ${wrongName}.`;
   if (name === "" || name.length > MAX_NAME) problems.name = `Give a name of at most ${MAX_NAME} characters.`;
-  if (password.length < MIN_PASSWORD || password.length > MAX_PASSWORD)
-    problems.password = `Choose a password of ${MIN_PASSWORD} to ${MAX_PASSWORD} characters.`;
+  const unfit = unfitnessOf(password);
+  if (unfit !== undefined) problems.password = UNFIT_PASSWORDS[unfit];
   else if (password !== repeated) problems.repeated = "The two passwords are not the same.";
   return problems;
 }

@@ -1,5 +1,6 @@
 import type { StandingBan } from "../bans/standing-bans.ts";
 import type { Owner, Standing } from "../people/known-places.ts";
+import type { UnfitPassword } from "../people/password-rule.ts";
 import type { User } from "../people/users.ts";
 
 /** What a face has got from whoever signs in. What it has not asked for yet is not there. */
@@ -121,7 +122,7 @@ export type SignInAnswer =
   /** Nor is one for sessions that are others by now. */
   | { readonly outcome: "sessions_changed" };
 
-export type PasswordProblem = "too_short" | "too_long" | "not_repeated" | "not_new";
+export type PasswordProblem = UnfitPassword | "not_repeated" | "not_new";
 
 /** Gives an answer that ends the sign-in here, or nothing, and then the next step runs. */
 export type Step = (attempt: Attempt) => Promise<SignInAnswer | undefined> | SignInAnswer | undefined;

@@ -2,7 +2,8 @@
  * A required action: whoever must change the password chooses a new one, after the factor and before anything is remembered or
  * opened. The ticket between the two forms is worth nothing once the password is another, so it is of one use.
  */
-import { LONGEST_PASSWORD, SHORTEST_PASSWORD, verifyPassword } from "../people/password-hash.ts";
+import { verifyPassword } from "../people/password-hash.ts";
+import { unfitnessOf } from "../people/password-rule.ts";
 import type { Users } from "../people/users.ts";
 import type { Attempt, PasswordProblem, Step } from "./attempt.ts";
 import { type PasswordTurns, placeOf } from "./password-turns.ts";
@@ -37,8 +38,8 @@ export const changePassword =
 async function problemOf(attempt: Attempt, inTurn: PasswordTurns): Promise<PasswordProblem | undefined> {
   if (attempt.resumed?.action !== "change_password") return undefined;
   const { newPassword = "", repeatedPassword = "" } = attempt.given;
-  if (newPassword.length < SHORTEST_PASSWORD) return "too_short";
-  if (newPassword.length > LONGEST_PASSWORD) return "too_long";
+  const unfit = unfitnessOf(newPassword);
+  if (unfit !== undefined) return unfit;
   if (newPassword !== repeatedPassword) return "not_repeated";
   const { owner } = attempt.identity!;
   const isOld = await inTurn(placeOf(attempt), () => verifyPassword(newPassword, owner.password_hash));

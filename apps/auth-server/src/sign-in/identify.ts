@@ -1,6 +1,6 @@
 import { addressGroup } from "@portcullis/service";
 import type { KnownPlaces, Owner } from "../people/known-places.ts";
-import { LONGEST_PASSWORD } from "../people/password-hash.ts";
+import { isTooLong } from "../people/password-rule.ts";
 import { usernameKey } from "../people/username.ts";
 import { namesOf, type User, type Users } from "../people/users.ts";
 import type { Attempt, GivenField, SignInAnswer, Step } from "./attempt.ts";
@@ -30,7 +30,7 @@ export const identify =
       return identifyByTicket(attempt, attempt.given.ticket, { knownPlaces, tickets });
     const { username = "", password = "", deviceTokens = [], ...from } = attempt.given;
     const key = usernameKey(username);
-    if (key === undefined || password.length > LONGEST_PASSWORD) return { outcome: "refused" };
+    if (key === undefined || isTooLong(password)) return { outcome: "refused" };
     const user = await users.findByName(username);
     const owner = ownerOf(user, nobody);
     const address = addressGroup(from.address);

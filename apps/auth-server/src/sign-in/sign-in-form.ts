@@ -2,7 +2,7 @@
 import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
-import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../people/password-hash.ts";
+import { UNFIT_PASSWORDS } from "../people/password-rule.ts";
 import type { GivenField, OpenedBy, PasswordProblem, ShownIn, SignedIn, SignInAnswer } from "./attempt.ts";
 import type { ChoicesFor, Room } from "./choose-session.ts";
 import type { DeviceCookie } from "./device-cookie.ts";
@@ -110,8 +110,10 @@ const ASKED_FOR: Readonly<Record<GivenField, string>> = {
 };
 
 const CHANGE_PROBLEMS: Readonly<Record<PasswordProblem, SignInForm["fields"] & object>> = {
-  too_short: { newPassword: `Use ${SHORTEST_PASSWORD} characters or more.` },
-  too_long: { newPassword: `Use ${LONGEST_PASSWORD} characters at most.` },
+  too_short: { newPassword: UNFIT_PASSWORDS.too_short },
+  too_long: { newPassword: UNFIT_PASSWORDS.too_long },
+  control_character: { newPassword: UNFIT_PASSWORDS.control_character },
+  blank: { newPassword: UNFIT_PASSWORDS.blank },
   not_repeated: { repeatedPassword: "This is not the same as the new password. Enter both again." },
   not_new: { newPassword: "This is the password that you have. Choose another." },
 };

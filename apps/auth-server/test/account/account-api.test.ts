@@ -376,8 +376,10 @@ describe("the password", () => {
       422,
       "password_not_new",
     ]);
-    const short = await change(alice, ALICE.password, "short");
-    assert.deepEqual([short.status, short.body.problems[0].field], [400, "newPassword"]);
+    for (const unfit of ["short", " ".repeat(8), "pass\u0000word-x"]) {
+      const refused = await change(alice, ALICE.password, unfit);
+      assert.deepEqual([refused.status, refused.body.problems[0].field], [400, "newPassword"]);
+    }
     await setHash("alice", null);
     assert.deepEqual(refusalOf(await change(alice, ALICE.password, NEW_PASSWORD)), [409, "no_password"]);
   });

@@ -119,6 +119,8 @@ describe("the page to change the password", () => {
       [[""], "password", /Enter your password\./],
       [["not my password"], "password", /This is not your password\./],
       [[ALICE.password, "short"], "newPassword", /characters or more\./],
+      [[ALICE.password, " ".repeat(8)], "newPassword", /It is blank\./],
+      [[ALICE.password, "pass\tword-x"], "newPassword", /a control character/],
       [[ALICE.password, NEW_PASSWORD, "another one"], "repeatedPassword", /not the same as the new password/],
       [[ALICE.password, ALICE.password], "newPassword", /the password that you have/],
     ] as const) {

@@ -292,10 +292,12 @@ describe("a password that is set", () => {
     assert.ok(kept.passwordChangedAt);
   });
 
-  it("has 8 to 1,024 characters", async () => {
-    for (const password of ["1234567", "x".repeat(1025)]) {
+  it("has 8 to 1,024 characters, none of control, and is not white space alone; nor is a first one", async () => {
+    for (const password of ["1234567", "x".repeat(1025), " ".repeat(8), "pass\u0000word-x"]) {
       const answer = await write("users/bob/password", { body: { password } });
       assert.deepEqual(fieldsWithProblems(answer), ["password"]);
+      const created = await write("users", { body: { username: "unfit", password } });
+      assert.deepEqual(fieldsWithProblems(created), ["password"]);
     }
     await signIn(server, { credentials: BOB });
   });

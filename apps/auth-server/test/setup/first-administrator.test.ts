@@ -104,6 +104,11 @@ describe("a server without an administrator", () => {
     const [link] = links();
     const wrong = await fill(link!, { username: "a@b", name: "", password: "short", repeated: "other" });
     assert.equal(wrong.url.href, link);
+    for (const password of [" ".repeat(8), "pass\tword-x"])
+      assert.match(
+        (await fill(link!, { ...ROOT, password, repeated: password })).body,
+        /id="password-problem"/,
+      );
     for (const field of ["username", "name", "password"])
       assert.match(wrong.body, new RegExp(`id="${field}-problem"`));
     assert.match(wrong.body, /value="a@b"/);

@@ -83,6 +83,8 @@ describe("a user who must change the password", () => {
       [choosing(""), /8 characters or more/],
       [choosing("short"), /8 characters or more/],
       [choosing("x".repeat(1025)), /1024 characters at most/],
+      [choosing(" ".repeat(8)), /blank/],
+      [choosing("pass\tword-x"), /a control character/],
       [choosing(CHOSEN, "another text"), /not the same/],
       [choosing(FIRST), /the password that you have/],
     ] as const) {

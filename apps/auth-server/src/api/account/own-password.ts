@@ -2,7 +2,7 @@
 import { type DeclaredRoute, declareEnding } from "@portcullis/http-api";
 import { ACCOUNT_SCOPES, ownPasswordChangedSchema } from "@portcullis/protocol";
 import { z } from "zod";
-import { LONGEST_PASSWORD } from "../../people/password-hash.ts";
+import { isTooLong, passwordSchema } from "../../people/password-rule.ts";
 import {
   type BlastRadiusOf,
   ENFORCED,
@@ -16,7 +16,6 @@ import { signInError } from "../../sign-in/errors.ts";
 import type { OwnPassword } from "../../sign-in/own-password.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { answerChange } from "../answer-change.ts";
-import { passwordSchema } from "../users/user-fields.ts";
 import { FRESH_SECONDS, ownerOf } from "./owner.ts";
 
 export interface OwnPasswordRouteOptions {
@@ -27,7 +26,10 @@ export interface OwnPasswordRouteOptions {
 }
 
 const bodySchema = z.strictObject({
-  currentPassword: z.string().max(LONGEST_PASSWORD).describe("The one that it takes the place of."),
+  currentPassword: z
+    .string()
+    .refine((password) => !isTooLong(password), "is longer than a password may be")
+    .describe("The one that it takes the place of."),
   newPassword: passwordSchema,
 });
 

@@ -23,6 +23,7 @@ import {
 } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
+import { passwordSchema } from "../../people/password-rule.ts";
 import { countUsers, listUsers, type UserPlace } from "../../people/search-users.ts";
 import { type ChangedUser, fieldsOf, type User, type Users } from "../../people/users.ts";
 import {
@@ -38,7 +39,7 @@ import { signInError } from "../../sign-in/errors.ts";
 import { answerChange } from "../answer-change.ts";
 import { type Authority, authorityOf } from "../check-authority.ts";
 import { EXAMPLE_USER, shownUser, USER_PATH } from "./shown-user.ts";
-import { checkUserFields, passwordSchema, userFieldsSchema } from "./user-fields.ts";
+import { checkUserFields, userFieldsSchema } from "./user-fields.ts";
 
 export interface UserRoutesOptions extends TryOutOptions {
   readonly users: Users;

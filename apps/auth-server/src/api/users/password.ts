@@ -3,6 +3,7 @@ import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/htt
 import { API_SCOPES, type UserState, userStateSchema, userUnlockedSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
+import { passwordSchema } from "../../people/password-rule.ts";
 import { namesOf } from "../../people/users.ts";
 import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
@@ -12,7 +13,6 @@ import { answerChange, type Change, changeSchema } from "../answer-change.ts";
 import { authorityOf } from "../check-authority.ts";
 import { type Ending, type EndingUsersOptions, endUser, wouldEndUser } from "./end-user.ts";
 import { calledOf, USER_PATH } from "./shown-user.ts";
-import { passwordSchema } from "./user-fields.ts";
 
 export interface PasswordRoutesOptions extends EndingUsersOptions {
   readonly guesses: Pick<GuessLimit, "forget">;

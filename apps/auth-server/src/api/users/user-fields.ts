@@ -2,7 +2,6 @@
 import { checkInput, type Problem, ProblemsError } from "@portcullis/http-api";
 import { SHOWN_NAME } from "@portcullis/protocol";
 import { z } from "zod";
-import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../../people/password-hash.ts";
 import { problemOfUsername } from "../../people/username.ts";
 import type { UserFields } from "../../people/users.ts";
 
@@ -14,12 +13,6 @@ const text = (most: number) =>
     .min(1)
     .max(most)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "has control characters; leave them out");
-
-export const passwordSchema = z
-  .string()
-  .min(SHORTEST_PASSWORD, `Must have ${SHORTEST_PASSWORD} characters at least.`)
-  .max(LONGEST_PASSWORD, `Must have ${LONGEST_PASSWORD} characters at most.`)
-  .describe(`${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`);
 
 const usernameSchema = text(128).superRefine((username, context) => {
   const problem = problemOfUsername(username);
