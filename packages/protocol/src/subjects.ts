@@ -11,7 +11,10 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * Whether a user may have this `sub`: 22 characters of base64url, as ours, or a UUID, as most other systems make them, whose users keep
  * theirs. The one rule for all that must not be taken for a user, and for what an imported user may bring. Letter case does not count: names are folded.
  */
-export const isShapedLikeSub = (text: string): boolean => OURS.test(text) || UUID.test(text);
+export const isShapedLikeSub = (text: string): boolean => OURS.test(text) || isUuid(text);
+
+/** In any letter case, as they are read (RFC 9562, section 4). */
+export const isUuid = (text: string): boolean => UUID.test(text);
 
 /** Whether this is a step of a path, and not a name: clients take `/users/..` for `/` before they send it (RFC 3986, section 5.2.4). */
 export const isDotSegment = (text: string): boolean => text === "." || text === "..";

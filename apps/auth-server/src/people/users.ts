@@ -1,5 +1,11 @@
 /** The users, in SQL. What an act on one ends is the caller's to end in the same transaction. */
-import { type Clock, encodeBase64url, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import {
+  type Clock,
+  encodeBase64url,
+  encodeIdentifier,
+  IDENTIFIER_BYTES,
+  isUuid,
+} from "@portcullis/protocol";
 import { type Kysely, type Selectable, sql } from "kysely";
 import { isBanned } from "../bans/standing-bans.ts";
 import { hashOfSecret } from "../secrets/identifiers.ts";
@@ -362,37 +368,45 @@ async function assertFreeSub({ db }: WriteTransaction, id: string): Promise<void
   const whose = await holderOf(db, id);
   if (whose === undefined) return;
   throw peopleError("sub_taken", {
-    text: `sub: found ${JSON.stringify(id)}, which ${whose}. Leave it out, and the user gets a new one. Nothing was changed.`,
+    text: `sub: found ${JSON.stringify(id)}, which ${whose}${isUuid(id) ? " (letter case does not count in a UUID)" : ""}. Leave it out, and the user gets a new one. Nothing was changed.`,
   });
 }
 
 /** Apps too: no new one is named like a `sub` (`isShapedLikeSub`), and one of before that rule may be. */
-async function holderOf(db: WriteTransaction["db"], id: string): Promise<string | undefined> {
+async function holderOf(db: WriteTransaction["db"], sub: string): Promise<string | undefined> {
+  const spellings = spellingsOf(sub);
   const holders = await db
     .selectFrom("users")
     .select(sql.lit("is somebody's").as("whose"))
-    .where("id", "=", id)
+    .where("id", "in", spellings)
     .unionAll(
       db
         .selectFrom("deleted_users")
         .select(sql.lit("was that of a deleted user").as("whose"))
-        .where("id", "=", id),
+        .where("id", "in", spellings),
     )
     .unionAll(
       db
         .selectFrom("oidc_clients")
         .select(sql.lit("is the client_id of an app").as("whose"))
-        .where("client_id", "=", id),
+        .where("client_id", "in", spellings),
     )
     .unionAll(
       db
         .selectFrom("deleted_clients")
         .select(sql.lit("was the client_id of an app").as("whose"))
-        .where("client_id", "=", id),
+        .where("client_id", "in", spellings),
     )
     .execute();
   return holders[0]?.whose;
 }
+
+/**
+ * A UUID is one whatever its letter case (RFC 9562, section 4), and a `sub` is compared exactly (OpenID Connect Core, section 2): of two that
+ * differ in case alone, apps that fold them would take one user for the other. A `sub` of both cases is made nowhere (`sub` of an import).
+ */
+const spellingsOf = (sub: string): string[] =>
+  isUuid(sub) ? [sub, sub.toLowerCase(), sub.toUpperCase()] : [sub];
 
 async function assertFreeNames({ db }: WriteTransaction, id: string, fields: UserFields): Promise<void> {
   const { username_key, email_key } = keysOf(fields);

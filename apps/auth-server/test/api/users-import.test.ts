@@ -127,6 +127,25 @@ describe("an import", () => {
     assert.deepEqual(resultsOf(await imported([{ sub, username: "gone" }])), [[1, "failed", "sub_taken"]]);
   });
 
+  it("gives a UUID to one user, in whatever letter case it comes, and keeps the first spelling", async () => {
+    const sub = "550E8400-E29B-41D4-A716-446655440000";
+    const lines = [
+      { sub, username: "upper" },
+      { sub: sub.toLowerCase(), username: "lower" },
+      { sub: sub.replace("E8400", "e8400"), username: "mixed" },
+      { sub, username: "upper" },
+    ];
+    assert.deepEqual(resultsOf(await imported(lines)), [
+      [1, "created", undefined],
+      [2, "failed", "sub_taken"],
+      [3, "failed", "invalid_request"],
+      [4, "unchanged", undefined],
+    ]);
+    await callApi(server, "users/upper", { method: "DELETE", scope: "users.write" });
+    const again = await imported([{ sub: sub.toLowerCase(), username: "lower" }]);
+    assert.deepEqual(resultsOf(again), [[1, "failed", "sub_taken"]], "nor that of a deleted one");
+  });
+
   it("gives the name of an app to nobody as a sub, nor that of an app that is gone", async () => {
     const [there, gone] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
     await server.server.storage.write(async ({ db }) => {

@@ -18,6 +18,7 @@ import {
   API_SCOPES,
   hasCode,
   isShapedLikeSub,
+  isUuid,
   type Log,
   PortcullisError,
   type UserImportResult,
@@ -57,9 +58,18 @@ const passwordHashSchema = z
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
   });
 
+/** Those of all others are: so a twin of a stored one, in the other case, can be looked up. */
+function isOfOneCase(sub: string): boolean {
+  return !isUuid(sub) || sub === sub.toLowerCase() || sub === sub.toUpperCase();
+}
+
 /** One line. */
 const importedUserSchema = userFieldsSchema.extend({
-  sub: z.string().refine(isShapedLikeSub, "must be 22 characters of base64url, or a UUID").optional(),
+  sub: z
+    .string()
+    .refine(isShapedLikeSub, "must be 22 characters of base64url, or a UUID")
+    .refine(isOfOneCase, "is a UUID of upper and lower case letters: write all of it in one of them")
+    .optional(),
   status: z.enum(["active", "disabled"]).default("active"),
   passwordHash: passwordHashSchema.optional(),
   totp: credentials,
