@@ -1,11 +1,12 @@
 /** What a person does with the own account through an app of the operator's own: `/account/v1`. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { exchange, PlainBrowser } from "@portcullis/testing/end-to-end";
 import {
   assertRefused,
   begin,
   isEnd,
+  ok,
   passPages,
   refresh,
   type SignedIn,
@@ -165,6 +166,30 @@ async function administer(method: string, path: string, body?: object) {
   assert.ok(answer.status < 300, answer.body);
   return JSON.parse(answer.body);
 }
+
+describe("whoever is banned from this API alone", () => {
+  const banned = (scope: object) => administer("POST", "users/bob/bans", { scope, reason: "spam" });
+  const account = () => `${server.issuer}/account`;
+  const renewed = (bob: SignedIn) => refresh(server.issuer, bob.refresh_token, { client_id: ACCOUNT_APP });
+  afterEach(() => server.server.storage.write(({ db }) => db.deleteFrom("bans").execute()));
+
+  it("gets no token for it, and those of before are refused", async () => {
+    const bob = await signInToAccount(server, { credentials: BOB });
+    await banned({ api: account() });
+    assert.deepEqual(refusalOf(await call(bob, ["GET", ""])), [401, "invalid_token", "banned"]);
+    assertRefused(await renewed(bob), "access_denied");
+  });
+
+  it("from one permission has the other", async () => {
+    const bob = await signInToAccount(server, { credentials: BOB });
+    await banned({ api: account(), permission: "account.write" });
+    assert.deepEqual(refusalOf(await call(bob, ["GET", ""])), [401, "invalid_token", "claims_changed"]);
+    const fresh = { ...bob, ...ok(await renewed(bob)) };
+    assert.equal((await call(fresh, ["GET", ""])).status, 200);
+    const refused = await call(fresh, ["PATCH", ""], { body: { name: "Bob" } });
+    assert.deepEqual(refusalOf(refused).slice(0, 2), [403, "insufficient_scope"]);
+  });
+});
 
 describe("the account", () => {
   it("is shown without what the operator keeps of it", async () => {

@@ -15,7 +15,7 @@ import type { RequireOver } from "../check-authority.ts";
 export interface BanUserOptions {
   readonly bans: Bans;
   readonly users: Pick<Users, "findRow">;
-  readonly apis: Pick<Apis, "namedIn">;
+  readonly apis: Pick<Apis, "namedIn" | "own">;
   readonly storage: Storage;
   readonly endBelow: EndBelow;
 }
@@ -59,12 +59,12 @@ function targetOf({ userId, scope }: Pick<BanRequest, "userId" | "scope">): Revo
 /** A ban from what is not there would be believed, and keep nobody out. */
 async function assertThere(
   transaction: WriteTransaction,
-  apis: Pick<Apis, "namedIn">,
+  apis: Pick<Apis, "namedIn" | "own">,
   { api: identifier, permission }: Exclude<Ban["scope"], "all">,
 ): Promise<void> {
   const [api] = await apis.namedIn(transaction, [identifier]);
   if (api === undefined) return throwUnknown(identifier);
-  if (api.origin === "built-in") throw apisError("built_in_api", { text: ROLE_INSTEAD });
+  if (identifier === apis.own.identifier) throw apisError("built_in_api", { text: ROLE_INSTEAD });
   if (permission === undefined || Object.hasOwn(api.permissions, permission)) return;
   throw bansError("unknown_permission", {
     text: `scope.permission: found ${JSON.stringify(permission)}, and ${identifier} has ${Object.keys(api.permissions).join(", ")}. Nothing was changed.`,
@@ -72,4 +72,4 @@ async function assertThere(
 }
 
 const ROLE_INSTEAD =
-  "scope.api: found the server's own API, which is open to administrators alone. Take the role from the user instead: DELETE /users/{user}/roles/administrator. Nothing was changed.";
+  "scope.api: found the administrators' API, which is open to administrators alone. Take the role from the user instead: DELETE /users/{user}/roles/administrator. Nothing was changed.";
