@@ -1,4 +1,4 @@
-import { type Content, html } from "./html.ts";
+import { type Content, html, isolated, named } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
 import { RELATIVE_TIMES_PATH, time, timeText } from "./times.ts";
 
@@ -46,7 +46,7 @@ export function accountPage(content: AccountPage): string {
     wide: true,
     script: RELATIVE_TIMES_PATH,
     main: html`<h1>Your account</h1>
-<p>Signed in as <strong>${content.name}</strong> (${content.username})</p>
+<p>Signed in as ${named(content.name)} (${isolated(content.username)})</p>
 ${status(content.done)}${alert(content.problem)}
 <section aria-labelledby="devices"><h2 id="devices">Devices</h2>
 <ul class="rows">${content.devices.map((device, at) => deviceRow(device, { label: labelOf(content.devices, at), formToken }))}</ul>
@@ -80,7 +80,7 @@ function deviceRow(
   { label, formToken }: { readonly label: string; readonly formToken: string },
 ): Content {
   const { uid, name, isThis, givenName, address, createdAt, lastSeenAt } = device;
-  return html`<li><div><strong>${name}</strong>${isThis && html` <span class="tag">this device</span>`}
+  return html`<li><div>${named(name)}${isThis && html` <span class="tag">this device</span>`}
 <p class="note">Signed in ${time(createdAt)}${address !== undefined && html` from <span class="address">${address}</span>`}, last seen ${time(lastSeenAt)}</p></div>
 <form method="post" action="/account/sign-out-device">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="device" value="${uid}">
@@ -106,7 +106,7 @@ function labelOf(devices: readonly Device[], at: number): string {
 function appRow(app: App, formToken: string): Content {
   const { clientId, name, since, isFirstParty } = app;
   const act = isFirstParty ? "Sign out" : "Remove access";
-  return html`<li><div><strong>${name}</strong>
+  return html`<li><div>${named(name)}
 <p class="note">${isFirstParty ? "Part of this service. First used" : "First allowed"} ${time(since)}${endOf(app)}</p>${whatItMay(app)}</div>
 <form method="post" action="/account/withdraw">
 <input type="hidden" name="form" value="${formToken}"><input type="hidden" name="client" value="${clientId}">

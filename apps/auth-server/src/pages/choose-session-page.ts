@@ -1,5 +1,5 @@
 /** Asks which sessions end, so that there is room for one more. Plain boxes: it works without a script. */
-import { type Content, html } from "./html.ts";
+import { type Content, html, isolated, named } from "./html.ts";
 import { alert, page } from "./layout.ts";
 import { RELATIVE_TIMES_PATH, time } from "./times.ts";
 
@@ -53,10 +53,10 @@ ${content.ticket !== undefined && ticketFields(content.ticket, content.username)
 const some = (atLeast: number): string => (atLeast === 1 ? "one or more" : `${atLeast} or more`);
 
 const why = ({ sessions, atLeast, clientName }: ChooseSessionPage): Content =>
-  html`You are signed in on ${counted(sessions.length)}, and no more are allowed. Sign out ${some(atLeast)}, and you are signed in here${clientName !== undefined && html` to <strong>${clientName}</strong>`}.`;
+  html`You are signed in on ${counted(sessions.length)}, and no more are allowed. Sign out ${some(atLeast)}, and you are signed in here${clientName !== undefined && html` to ${named(clientName)}`}.`;
 
 const whyOfApp = ({ sessions, atLeast, clientName }: ChooseSessionPage): Content =>
-  html`You use <strong>${clientName}</strong> on ${counted(sessions.length)}, and no more are allowed. Sign out of it on ${some(atLeast)} to use it here. Other apps there stay signed in.`;
+  html`You use ${named(clientName ?? "the app")} on ${counted(sessions.length)}, and no more are allowed. Sign out of it on ${some(atLeast)} to use it here. Other apps there stay signed in.`;
 
 const ticketFields = (ticket: string, username = ""): Content =>
   html`<input type="hidden" name="ticket" value="${ticket}">
@@ -68,5 +68,5 @@ const counted = (sessions: number): string => (sessions === 1 ? "one device" : `
 function choiceRow({ uid, name, address, lastSeenAt }: SessionChoice, at: number): Content {
   const from = address === null ? "" : html`<span class="address">${address}</span>, `;
   return html`<li><input type="checkbox" id="session-${at}" name="ends" value="${uid}">
-<label for="session-${at}">${name}<span class="note">${from}last seen ${time(lastSeenAt)}</span></label></li>`;
+<label for="session-${at}">${isolated(name)}<span class="note">${from}last seen ${time(lastSeenAt)}</span></label></li>`;
 }

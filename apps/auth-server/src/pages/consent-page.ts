@@ -1,4 +1,4 @@
-import { type Content, html } from "./html.ts";
+import { type Content, html, isolated, named } from "./html.ts";
 import { page } from "./layout.ts";
 
 export interface ConsentPage {
@@ -34,16 +34,16 @@ export function consentPage(content: ConsentPage): string {
   );
   return page({
     title: "Allow access",
-    main: html`<h1>Allow ${clientName}?</h1>
-<p><strong>${clientName}</strong> would like to act on your behalf, <strong>${content.username}</strong>. It asks to:</p>
+    main: html`<h1>Allow ${isolated(clientName)}?</h1>
+<p>${named(clientName)} would like to act on your behalf, ${named(content.username)}. It asks to:</p>
 <form method="post" action="${content.action}">
 <input type="hidden" name="form" value="${content.formToken}">
 <input type="hidden" name="shown" value="${content.digest}">
 ${content.requests.map(group)}
-${isAnyOptional && html`<p class="note">Untick what you do not want to allow. ${clientName} gets the rest.</p>`}
+${isAnyOptional && html`<p class="note">Untick what you do not want to allow. ${isolated(clientName)} gets the rest.</p>`}
 <fieldset><legend>For how long?</legend>
 ${LENGTHS.map(length)}
-${content.hasMore && html`<p class="note">This counts for all that ${clientName} may do, also for what you allowed before.</p>`}
+${content.hasMore && html`<p class="note">This counts for all that ${isolated(clientName)} may do, also for what you allowed before.</p>`}
 </fieldset>
 <p class="note">Your answer is sent to <span class="address">${content.returnsTo}</span>. You can remove this access at any time on your account page; it then ends at once.</p>
 <div class="actions">

@@ -18,6 +18,15 @@ export function html(parts: TemplateStringsArray, ...values: readonly Content[])
   return new Html(parts.reduce((text, part, at) => `${text}${render(values[at - 1])}${part}`));
 }
 
+/**
+ * What somebody else has chosen, set apart within a sentence: letters that run from right to left turn nothing around it. What stands
+ * alone in a block (an item, a heading) is apart already.
+ */
+export const isolated = (text: string): Html => html`<bdi>${text}</bdi>`;
+
+/** A name, the same way. */
+export const named = (name: string): Html => html`<bdi><strong>${name}</strong></bdi>`;
+
 function render(value: Content): string {
   if (value === undefined || value === false) return "";
   if (value instanceof Html) return value.text;

@@ -1,5 +1,5 @@
 /** What a person does to the own account on a page of its own: change the password, delete the account. Both ask for the password. */
-import { html } from "./html.ts";
+import { html, named } from "./html.ts";
 import { alert, page } from "./layout.ts";
 import { field, type SignInFields } from "./sign-in-page.ts";
 
@@ -43,7 +43,7 @@ export function deleteAccountPage({ username, formToken, fields = {}, problem }:
   return page({
     title: "Delete your account",
     main: html`<h1>Delete your account?</h1>
-<p>The account <strong>${username}</strong> is deleted for good. You are signed out on every device, and no app has access any more. Nobody can undo this.</p>
+<p>The account ${named(username)} is deleted for good. You are signed out on every device, and no app has access any more. Nobody can undo this.</p>
 ${alert(problem)}
 <form method="post" action="${DELETE_PATH}" novalidate>
 <input type="hidden" name="form" value="${formToken}">

@@ -1,4 +1,4 @@
-import { type Content, html } from "./html.ts";
+import { type Content, html, named } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
 
 export interface SignInFields {
@@ -23,8 +23,7 @@ export function signInPage(content: SignInPage): string {
   const title = isChange ? "Choose a new password" : "Sign in";
   const lead = isChange
     ? html`<p>Your password has to be changed before you go on. Other devices that are signed in will be signed out.</p>`
-    : content.clientName !== undefined &&
-      html`<p>Sign in to continue to <strong>${content.clientName}</strong>.</p>`;
+    : content.clientName !== undefined && html`<p>Sign in to continue to ${named(content.clientName)}.</p>`;
   return page({
     title,
     main: html`<h1>${title}</h1>

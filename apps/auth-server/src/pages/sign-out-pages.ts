@@ -1,4 +1,4 @@
-import { type Content, html } from "./html.ts";
+import { type Content, html, isolated, named } from "./html.ts";
 import { alert, page, status } from "./layout.ts";
 import { type SignInFields, signInFields } from "./sign-in-page.ts";
 
@@ -16,14 +16,14 @@ export function confirmSignOutPage(content: ConfirmSignOutPage): string {
   return page({
     title: "Sign out",
     main: html`<h1>Sign out?</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> would like to sign you out. `}This signs you out of this browser and of every app that uses this sign-in, at once.</p>
+<p>${clientName !== undefined && html`${named(clientName)} would like to sign you out. `}This signs you out of this browser and of every app that uses this sign-in, at once.</p>
 ${endsAnother === true && html`<p>The app is using another sign-in of yours, on another device or from before. That one ends too.</p>`}
 <form method="post" action="${action}">
 <input type="hidden" name="request" value="${request}">
 <input type="hidden" name="xsrf" value="${xsrf}">
 <div class="actions stacked">
 <button type="submit" name="logout" value="yes" class="primary">Sign out</button>
-<button type="submit">${clientName === undefined ? "Stay signed in" : `Only sign out of ${clientName}`}</button>
+<button type="submit">${clientName === undefined ? "Stay signed in" : html`Only sign out of ${isolated(clientName)}`}</button>
 </div>
 </form>`,
   });
@@ -64,7 +64,7 @@ export function stillSignedInPage(clientName: string | undefined): string {
   return page({
     title,
     main: html`<h1>${title}</h1>
-<p>${clientName !== undefined && html`<strong>${clientName}</strong> can no longer act on your behalf. `}You are still signed in to this browser.</p>
+<p>${clientName !== undefined && html`${named(clientName)} can no longer act on your behalf. `}You are still signed in to this browser.</p>
 <p><a href="/account">Your account</a></p>`,
   });
 }
@@ -115,7 +115,7 @@ ${wayBack(content)}`,
   });
 }
 
-const appName = ({ clientName }: CameFrom): Content => html`<strong>${clientName ?? "The app"}</strong>`;
+const appName = ({ clientName }: CameFrom): Content => named(clientName ?? "The app");
 
 function wayBack(content: CameFrom, how = ""): Content {
   const { redirectTo } = content;

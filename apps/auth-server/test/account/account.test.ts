@@ -271,7 +271,7 @@ describe("withdrawing an app's access", () => {
     }
     assert.equal(verdictOf(server, other.access_token), "allow");
     const consent = await laptop.browser.open(begin(server.issuer).url, isEnd);
-    assert.match(consent.body, /Allow Demo shop\?/, "it must ask again");
+    assert.match(consent.body, /Allow <bdi>Demo shop<\/bdi>\?/, "it must ask again");
   });
 });
 

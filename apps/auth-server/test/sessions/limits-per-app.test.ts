@@ -121,7 +121,7 @@ describe("a limit of an app", () => {
 });
 
 describe("a limit of an app that asks", () => {
-  const ASKS = /You use <strong>[^<]+<\/strong> on one device/;
+  const ASKS = /You use <bdi><strong>[^<]+<\/strong><\/bdi> on one device/;
   beforeEach(() => limitOfApp({ max: 1, overflow: "ask" }));
 
   it("shows where the app is in, and ends its part of what was chosen", async () => {

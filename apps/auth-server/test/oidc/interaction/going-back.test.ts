@@ -55,7 +55,7 @@ describe("a sign-in page that was answered", () => {
     // A browser follows the answer to the last click alone.
     const [, last] = await Promise.all([post(), post()]);
     const consent = await browser.open(new URL(last.headers.location!, server.issuer), isEnd);
-    assert.match(consent.body, /Allow Demo shop\?/);
+    assert.match(consent.body, /Allow <bdi>Demo shop<\/bdi>\?/);
     assert.equal((await devices()).length, before + 1);
   });
 });
@@ -71,7 +71,7 @@ describe("a sign-in that failed", () => {
     assert.equal(reloaded.status, 200);
     assert.doesNotMatch(reloaded.body, /role="alert"/);
     const consent = await browser.submit(reloaded, reloaded.forms[0]!, { fill: ALICE, isEnd });
-    assert.match(consent.body, /Allow Demo shop\?/);
+    assert.match(consent.body, /Allow <bdi>Demo shop<\/bdi>\?/);
   });
 
   it("on the page of another app's sign-out can be loaded again too", async () => {

@@ -37,7 +37,7 @@ async function signInAt(redirectUri: string, browser = new PlainBrowser(), crede
   const pages: string[] = [];
   while (!isEnd(page.url)) {
     assert.equal(page.status, 200, page.body);
-    pages.push(/<h1>([^<]*)/.exec(page.body)![1]!);
+    pages.push(/<h1>(.*?)<\/h1>/.exec(page.body)![1]!.replace(/<\/?bdi>/g, ""));
     const [shown] = page.forms;
     page = await browser.submit(page, shown!, { fill: shown!.hasPassword ? credentials : {}, isEnd });
   }
