@@ -213,10 +213,10 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     says: "whoever knows a name learns without its password that its user is banned",
     file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
     edits: [
-      [`    ["first factor: the password", passwordFactor({ guesses, inTurn, users })],\n`, ""],
+      [`    ["first factor: the password", passwordFactor({ guesses, inTurn, users, clock })],\n`, ""],
       [
         `    ["refuse whoever may not sign in", refuseInactive(options)],\n`,
-        `    ["refuse whoever may not sign in", refuseInactive(options)],\n    ["first factor: the password", passwordFactor({ guesses, inTurn, users })],\n`,
+        `    ["refuse whoever may not sign in", refuseInactive(options)],\n    ["first factor: the password", passwordFactor({ guesses, inTurn, users, clock })],\n`,
       ],
     ],
     tests: ["apps/auth-server/test/bans/bans.test.ts"],

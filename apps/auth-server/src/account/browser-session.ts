@@ -78,14 +78,14 @@ export class BrowserSessions {
   async #open(
     { request, reply }: Exchange,
     {
-      signedIn: { user, amr, ends, passwordMark },
+      signedIn: { user, amr, passedAt, ends, passwordMark },
       takesPlaceOf,
       uid,
     }: { signedIn: SignedIn; takesPlaceOf: string | undefined; uid: string | undefined },
   ): Promise<string | undefined> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
-    session.loginAccount({ accountId: user.id, amr: [...amr] });
+    session.loginAccount({ accountId: user.id, loginTs: passedAt, amr: [...amr] });
     const ttlSeconds = this.#lifetimes.ofSession();
     session.exp = wholeSeconds(this.#clock) + ttlSeconds;
     const { payload } = await session.getValueAndPayload();
@@ -140,6 +140,6 @@ interface NewSession {
   uid: string;
   jti: string;
   exp: number;
-  loginAccount(details: { accountId: string; amr: string[] }): void;
+  loginAccount(details: { accountId: string; loginTs: number; amr: string[] }): void;
   getValueAndPayload(): Promise<{ payload: SessionPayload }>;
 }

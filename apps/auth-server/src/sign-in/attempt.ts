@@ -76,6 +76,8 @@ export interface Attempt {
   resumed: Resumed | undefined;
   /** Each factor adds its own when it was passed, and nothing else does: `amr` is made of it. */
   readonly passed: Method[];
+  /** Written with it: when the last factor was passed, in seconds. A required action takes its time, and is no factor. */
+  passedAt: number | undefined;
   /** Written by the password factor: a hash of the password that takes the place of one of another kind. */
   renewedHash: string | undefined;
   /** Written by `changePassword`. */
@@ -94,6 +96,8 @@ export interface SignedIn {
   readonly [throughAllSteps]: true;
   readonly user: User;
   readonly amr: readonly Method[];
+  /** When the last factor was passed, in seconds: `auth_time`, whatever pages come between this and the session. */
+  readonly passedAt: number;
   /** The sessions that were chosen to end when this one is opened. */
   readonly ends: readonly string[];
   /** By which this device is known from now on. */

@@ -19,14 +19,12 @@ export interface ChangePasswordOptions {
 export const changePassword =
   ({ tickets, inTurn, users }: ChangePasswordOptions): Step =>
   async (attempt) => {
+    const { given, passed, passedAt } = attempt;
     const { user } = attempt.identity!;
     if (user === undefined || user.must_change_password === 0) return undefined;
     const problem = await problemOf(attempt, inTurn);
-    const ticket = tickets.make(
-      user,
-      { action: "change_password", passed: attempt.passed },
-      attempt.given.place,
-    );
+    const ticketFor = { action: "change_password", passed, passedAt: passedAt! } as const;
+    const ticket = tickets.make(user, ticketFor, given.place);
     if (attempt.resumed?.action !== "change_password") return { outcome: "change_password", ticket };
     if (problem !== undefined) return { outcome: "change_password", ticket, problem };
     attempt.newPassword = {

@@ -64,9 +64,10 @@ function choice(attempt: Attempt, room: Room, tickets: Tickets): SignInAnswer | 
   return undefined;
 }
 
-function asking({ given, identity, passed }: Attempt, room: Room, tickets: Tickets) {
+function asking({ given, identity, passed, passedAt }: Attempt, room: Room, tickets: Tickets) {
   const about = digestOf(room);
-  const ticket = tickets.make(identity!.user!, { action: "choose_session", about, passed }, given.place);
+  const ticketFor = { action: "choose_session", about, passed, passedAt: passedAt! } as const;
+  const ticket = tickets.make(identity!.user!, ticketFor, given.place);
   return { outcome: "choose_session", ticket } as const;
 }
 

@@ -56,7 +56,7 @@ async function identifyByTicket(
 ): Promise<SignInAnswer | undefined> {
   const found = await tickets.read(ticket, attempt.given.place);
   if (found?.user.password_hash == null) return { outcome: "too_late" };
-  const { user, passed, action, about } = found;
+  const { user, passed, passedAt, action, about } = found;
   const owner = { id: user.id, password_hash: found.user.password_hash };
   const address = addressGroup(attempt.given.address);
   const standing = await knownPlaces.standingOf(owner, {
@@ -67,5 +67,6 @@ async function identifyByTicket(
   attempt.identity = { usernameKey: key, alsoNamed: alsoNamed(user), address, standing, user, owner };
   attempt.resumed = { action, about };
   attempt.passed.push(...passed);
+  attempt.passedAt = passedAt;
   return undefined;
 }

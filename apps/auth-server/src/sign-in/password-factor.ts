@@ -1,6 +1,8 @@
 /** The first factor. */
+import type { Clock } from "@portcullis/protocol";
 import { isNewestKind, verifyPassword } from "../people/password-hash.ts";
 import type { Users } from "../people/users.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { Attempt, Step } from "./attempt.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import { type PasswordTurns, placeOf } from "./password-turns.ts";
@@ -9,10 +11,11 @@ export interface PasswordFactorOptions {
   readonly guesses: GuessLimit;
   readonly inTurn: PasswordTurns;
   readonly users: Pick<Users, "hashOf">;
+  readonly clock: Clock;
 }
 
 /** Throws `sign_in_busy`, and then nothing was counted: not against the user, and not against the address. */
-export function passwordFactor({ guesses, inTurn, users }: PasswordFactorOptions): Step {
+export function passwordFactor({ guesses, inTurn, users, clock }: PasswordFactorOptions): Step {
   /** Counted when its turn has come, so that whoever is sent away as busy, or leaves, has not guessed. */
   async function check({ identity }: Attempt, password: string): Promise<boolean | number> {
     const taken = await guesses.take(identity!);
@@ -31,6 +34,7 @@ export function passwordFactor({ guesses, inTurn, users }: PasswordFactorOptions
     if (typeof result === "number") return { outcome: "wait", waitMs: result };
     if (!result) return { outcome: "refused" };
     attempt.passed.push("pwd");
+    attempt.passedAt = wholeSeconds(clock);
     // Now that it is known, in a turn of its own: a hash that came from elsewhere is replaced by one of ours.
     if (!isNewestKind(attempt.identity!.owner.password_hash, password))
       attempt.renewedHash = await inTurn(place, () => users.hashOf(password));

@@ -54,6 +54,7 @@ export async function runSignIn(steps: SignInSteps, given: Given): Promise<SignI
     identity: undefined,
     resumed: undefined,
     passed: [],
+    passedAt: undefined,
     renewedHash: undefined,
     newPassword: undefined,
     ends: [],
@@ -72,6 +73,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     users,
     knownPlaces,
     guesses,
+    clock,
     inTurn = passwordTurns(options),
     tickets = ownTickets(options),
     roomFor,
@@ -80,7 +82,7 @@ export function signInSteps(options: SignInOptions, nobody: Owner): SignInSteps 
     ["ask for what is missing", askForMissing],
     ["identify: which account, and from where", identify({ users, knownPlaces, tickets, nobody })],
     ["wait where somebody guesses", waitForGuesses(guesses)],
-    ["first factor: the password", passwordFactor({ guesses, inTurn, users })],
+    ["first factor: the password", passwordFactor({ guesses, inTurn, users, clock })],
     ["refuse whoever may not sign in", refuseInactive(options)],
     // A second factor goes here. Then what the user must do first: before anything is remembered or opened.
     ["required action: change the password", changePassword({ tickets, inTurn, users })],
@@ -165,11 +167,11 @@ async function rememberIn(
 }
 
 /** Fails closed: an attempt that passed no factor, or is nobody's, is a mistake in the table and signs nobody in. */
-function signedInBy({ identity, passed, ends, deviceToken, passwordMark }: Attempt): SignedIn {
+function signedInBy({ identity, passed, passedAt, ends, deviceToken, passwordMark }: Attempt): SignedIn {
   const user = identity?.user;
   const isWhole = deviceToken !== undefined && passwordMark !== undefined && passed.length > 0;
-  if (user === undefined || !isWhole) {
+  if (user === undefined || passedAt === undefined || !isWhole) {
     throw new Error("the steps of signing in ended without a factor that was passed");
   }
-  return { user, deviceToken, passwordMark, amr: [...passed], ends } as unknown as SignedIn;
+  return { user, deviceToken, passwordMark, amr: [...passed], passedAt, ends } as unknown as SignedIn;
 }

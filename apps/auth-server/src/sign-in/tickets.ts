@@ -9,7 +9,11 @@ import type { Method, Resumed } from "./attempt.ts";
 
 const TICKET_LIFE_MS = 10 * 60_000;
 
-export type TicketFor = Resumed & { readonly passed: readonly Method[] };
+export type TicketFor = Resumed & {
+  readonly passed: readonly Method[];
+  /** When the last of them was, in seconds. */
+  readonly passedAt: number;
+};
 
 /** Where the forms are shown (`Given.place`). */
 type Place = string | undefined;
@@ -40,9 +44,9 @@ export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
     return `${text}.${signature}`;
   };
   return {
-    make(user, { action, about, passed }, place) {
+    make(user, { action, about, passed, passedAt }, place) {
       const until = clock.wallMs() + TICKET_LIFE_MS;
-      const content: Content = { sub: user.id, action, about, passed, until };
+      const content: Content = { sub: user.id, action, about, passed, passedAt, until };
       const text = Buffer.from(JSON.stringify(content)).toString("base64url");
       return signed(text, user, place);
     },
@@ -54,9 +58,11 @@ export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
       // As texts: decoded, many spellings are one signature.
       if (!isSame(Buffer.from(ticket), Buffer.from(signed(text, user, place)))) return undefined;
       // Only now is it ours, and what it says true.
-      const { action, about, passed, until } = content;
+      const { action, about, passed, passedAt, until } = content;
       const leftMs = until - clock.wallMs();
-      return leftMs > 0 && leftMs <= TICKET_LIFE_MS ? { user, action, about, passed } : undefined;
+      // One of before tickets said when the factor was passed is too late.
+      const isGood = typeof passedAt === "number" && leftMs > 0 && leftMs <= TICKET_LIFE_MS;
+      return isGood ? { user, action, about, passed, passedAt } : undefined;
     },
   };
 }

@@ -30,6 +30,8 @@ export interface ServerUnderTest {
   readonly log: string[];
   /** Those of one event, read. */
   logged(event: string): LogLine[];
+  /** What the clocks of the servers show, where none was set. */
+  nowMs(): number;
   /** Lets time pass for the servers. */
   advance(ms: number): void;
   /** Sets the whole clock of one server so far ahead of the machine's, or behind. Default: the first. */
@@ -91,6 +93,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
     },
     log,
     logged: (event) => log.map((line) => JSON.parse(line) as LogLine).filter((line) => line.event === event),
+    nowMs: () => machineNowMs() + passedMs,
     advance: (ms) => {
       passedMs += ms;
     },

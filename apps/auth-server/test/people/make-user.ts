@@ -14,3 +14,9 @@ export async function makeUser(
   const rest = { emailVerified: false, attributes: {}, mustChangePassword: false, origin: "api" } as const;
   return storage.write((transaction) => users.create(transaction, { username, name, passwordHash, ...rest }));
 }
+
+/** As a reset by the API does: whoever signs in next chooses a new password. */
+export const setMustChange = ({ storage }: { readonly storage: Pick<Storage, "write"> }, username: string) =>
+  storage.write(({ db }) =>
+    db.updateTable("users").set({ must_change_password: 1 }).where("username", "=", username).execute(),
+  );

@@ -219,8 +219,10 @@ async function logIn(options: InteractionOptions, exchange: Exchange): Promise<F
   if (isCancelled(exchange.request)) return cancel(options, exchange);
   const { signedIn, ...again } = await signInThrough(options, exchange, shownIn(exchange));
   if (signedIn !== undefined) {
-    const { user, amr, ends, passwordMark } = signedIn;
-    return goOn(options, exchange, { login: { accountId: user.id, amr: [...amr], ends, passwordMark } });
+    const { user, amr, passedAt, ends, passwordMark } = signedIn;
+    // `ts`, or the library would take the time at which the last of the pages that follow is answered.
+    const login = { accountId: user.id, ts: passedAt, amr: [...amr], ends, passwordMark };
+    return goOn(options, exchange, { login });
   }
   const path = interactionPath(exchange.interaction.uid);
   options.notices.leave(exchange, path, again);

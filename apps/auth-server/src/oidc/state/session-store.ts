@@ -264,14 +264,14 @@ export class SessionStore {
     const { jti: _id, ...payload } = session.payload;
     const { absoluteSeconds } = await this.#policies.read(db);
     // A session of before sign-ins had times has its own.
-    const authTime = isSignIn ? now : (stored?.auth_time ?? stored?.created_at ?? now);
+    const authTime = isSignIn ? signedInAt(payload, now) : (stored?.auth_time ?? stored?.created_at ?? now);
     const isOfNobody = payload.accountId === undefined;
     const change = {
       account_id: payload.accountId ?? null,
       payload: JSON.stringify(payload),
       last_seen_at: now,
       expires_at: isOfNobody ? now + session.ttlSeconds : authTime + absoluteSeconds,
-      ...(isSignIn ? { ...signInColumns(session), auth_time: now } : {}),
+      ...(isSignIn ? { ...signInColumns(session), auth_time: authTime } : {}),
       ...(isSignIn && stored?.account_id == null ? { created_at: now } : {}),
     };
     if (stored !== undefined) {
@@ -352,6 +352,13 @@ const NEW_SESSION = {
   ended_at: null,
   replaced_by: null,
 } as const;
+
+/**
+ * When the factor was passed, in seconds: other pages came between it and this save. Never later than now: the server that
+ * checked it may have a clock that is ahead, and a session must not live longer by it.
+ */
+const signedInAt = ({ loginTs }: Pick<SessionPayload, "loginTs">, now: number): number =>
+  Math.min(loginTs ?? now, now);
 
 /** What a sign-in says of the device that it is made on. */
 const signInColumns = ({ payload, userAgent, address }: SaveSession) => ({
