@@ -227,7 +227,7 @@ describe("a user who is banned from one permission", () => {
     const made = await ban("bob", { scope: { api: RESOURCE, permission: "orders.write" } });
     assert.equal(verdictOf(server, first.access_token), "claims_changed");
     const next = ok(await refreshFor(first.refresh_token, RESOURCE));
-    assert.deepEqual([next.scope, claimsOf(next.access_token).scope], ["orders.read", "orders.read"]);
+    assert.deepEqual([next.scope, claimsOf(next.access_token).scope], ["openid orders.read", "orders.read"]);
     assert.equal(verdictOf(server, next.access_token), "allow");
 
     await lift(made);

@@ -28,7 +28,7 @@ export interface TokenRulesOptions {
 
 export function withTokenRules(options: TokenRulesOptions) {
   return (grantType: string, library: GrantHandler): GrantHandler => {
-    const handler = keptFromDeadKeys(library, options);
+    const handler = keptFromDeadKeys(sayingWhatWasGiven(library), options);
     switch (grantType) {
       case "refresh_token":
         return tellingWhyItIsOver(
@@ -96,6 +96,26 @@ async function describeEndOfConsent(
   const at = row?.grant_id == null ? undefined : await grants.ranOut(row.grant_id);
   if (at === undefined) return;
   error.error_description = `consent_expired: the user has allowed the app this until ${timeOf(at)}`;
+}
+
+/**
+ * `scope` of the answer is all that the user gave the app of what it asked for: the scopes of OpenID Connect, which the ID token
+ * and userinfo follow, and the permissions at the API that the token is for. The library names what the access token has alone,
+ * so that an app could not see that, say, `email` was declined. The token itself goes to the API, which those do not concern.
+ */
+function sayingWhatWasGiven(handler: GrantHandler): GrantHandler {
+  return async (ctx) => {
+    await handler(ctx);
+    const { Grant: grant, RefreshToken: refreshToken, AuthorizationCode: code } = ctx.oidc.entities;
+    const source = code ?? refreshToken;
+    if (grant === undefined || source === undefined) return;
+    const { scope: asked } = ctx.oidc.params as { readonly scope?: string };
+    // A refresh may ask for less.
+    const scopes = code === undefined && asked !== undefined ? new Set(asked.split(" ")) : source.scopes;
+    const body = ctx.body as { scope?: string };
+    const given = [grant.getOIDCScopeFiltered(scopes), body.scope ?? ""].join(" ").split(" ");
+    body.scope = [...new Set(given.filter((scope) => scope !== ""))].join(" ");
+  };
 }
 
 /** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */

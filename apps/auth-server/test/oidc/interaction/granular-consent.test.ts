@@ -125,7 +125,7 @@ describe("the consent page", () => {
   it("gives all that stayed ticked", async () => {
     const tokens = await signInTo();
     assert.equal(tokens.claims.scope, "orders.read orders.write");
-    assert.equal(tokens.scope, "orders.read orders.write");
+    assert.equal(tokens.scope, "openid profile email orders.read orders.write");
   });
 
   it("cannot be answered without what the app needs, nor without a length of its own", async () => {
@@ -143,7 +143,7 @@ describe("the consent page", () => {
     const { form: token, shown: digest, length } = shown!.fields;
     const bare = { form: token!, shown: digest!, length: length! };
     const done = await browser.submit(page, { ...shown!, fields: bare }, { isEnd });
-    assert.equal((await tokensOf(visited, done)).scope, "orders.read");
+    assert.equal((await tokensOf(visited, done)).scope, "openid profile orders.read");
   });
 
   it("is shown again when what it said is no more so", async () => {
@@ -189,8 +189,26 @@ describe("what was unticked", () => {
 
   it("is left out of the access token, and `scope` of the answer says so", async () => {
     const tokens = await signInTo({ untick: [WRITE] });
-    assert.deepEqual([tokens.claims.scope, tokens.scope], ["orders.read", "orders.read"]);
+    assert.deepEqual(
+      [tokens.claims.scope, tokens.scope],
+      ["orders.read", "openid profile email orders.read"],
+    );
     assert.equal(await scopeOf(tokens.refresh_token), "orders.read");
+  });
+
+  it("is missing in `scope` of each answer if it is a scope of OpenID Connect, until it is allowed", async () => {
+    const first = await signInTo({ untick: [EMAIL] });
+    assert.equal(first.scope, "openid profile orders.read orders.write");
+    const next = ok(await refreshOf(first.refresh_token));
+    assert.equal(next.scope, first.scope);
+    const fields = { client_id: "mail", scope: "openid orders.read" };
+    const less = ok(await refresh(server.issuer, next.refresh_token, fields));
+    assert.equal(less.scope, "openid orders.read");
+    const again = await visit({ prompt: "consent" }, first.browser);
+    const all = await tokensOf(again, await answer(again, { tick: [EMAIL] }));
+    assert.equal(all.scope, "openid profile email orders.read orders.write");
+    const { scope } = claimsOf(all.access_token);
+    assert.equal(scope, "orders.read orders.write", "the API is told of its own permissions alone");
   });
 
   it("is not told by a claim that is asked for by itself", async () => {
@@ -207,13 +225,13 @@ describe("what was unticked", () => {
   it("is not asked for again at the next sign-in, and stays out", async () => {
     await signInTo({ untick: [WRITE, EMAIL] });
     const next = await visit();
-    assert.equal((await tokensOf(next, next.page)).scope, "orders.read");
+    assert.equal((await tokensOf(next, next.page)).scope, "openid profile orders.read");
   });
 
   it("is left out of a silent answer, whose `scope` says what was given", async () => {
     const { browser } = await signInTo({ untick: [WRITE] });
     const silent = await visit({ prompt: "none" }, browser);
-    assert.equal((await tokensOf(silent, silent.page)).scope, "orders.read");
+    assert.equal((await tokensOf(silent, silent.page)).scope, "openid profile email orders.read");
   });
 
   it("is asked for when the app says so, unticked, and given when it is ticked", async () => {
@@ -221,9 +239,9 @@ describe("what was unticked", () => {
     const again = await visit({ prompt: "consent" }, browser);
     assert.deepEqual([boxOf(again.page, WRITE)!.isTicked, boxOf(again.page, EMAIL)!.isTicked], [false, true]);
     const tokens = await tokensOf(again, await answer(again, { tick: [WRITE] }));
-    assert.equal(tokens.scope, "orders.read orders.write");
+    assert.equal(tokens.scope, "openid profile email orders.read orders.write");
     const next = await visit();
-    assert.equal((await tokensOf(next, next.page)).scope, "orders.read orders.write");
+    assert.equal((await tokensOf(next, next.page)).scope, "openid profile email orders.read orders.write");
   });
 
   it("is asked for once the app cannot do without it", async () => {
@@ -268,12 +286,12 @@ describe("what was unticked", () => {
       code_verifier: attempt.verifier,
       resource: RESOURCE,
     });
-    assert.equal(ok(redeemed).scope, "orders.read");
+    assert.equal(ok(redeemed).scope, "openid orders.read");
     const billing = await refresh(server.issuer, ok(redeemed).refresh_token, {
       client_id: "mail",
       resource: OTHER_RESOURCE,
     });
-    assert.equal(ok(billing).scope ?? "", "");
+    assert.equal(ok(billing).scope, "openid");
   });
 
   it("is unticked in a pushed request as in any other", async () => {
@@ -288,7 +306,7 @@ describe("what was unticked", () => {
     const page = await pressFirst(browser, await browser.open(url, isEnd), ALICE);
     const visited = { browser, page, attempt };
     const tokens = await tokensOf(visited, await answer(visited, { untick: [WRITE] }));
-    assert.equal(tokens.scope, "orders.read");
+    assert.equal(tokens.scope, "openid profile email orders.read");
   });
 
   it("does not bind an app that has become the operator's own", async () => {
@@ -302,7 +320,7 @@ describe("what was unticked", () => {
     try {
       const own = await visit({}, browser);
       const tokens = await tokensOf(own, own.page);
-      assert.equal(tokens.scope, "orders.read orders.write");
+      assert.equal(tokens.scope, "openid profile email orders.read orders.write");
       assert.equal(await scopeOf(tokens.refresh_token), "orders.read orders.write");
     } finally {
       await change(false);
@@ -325,7 +343,7 @@ describe("what is new in a request", () => {
   it("is left out silently if it is optional, is not taken for declined, and is an error if it is not", async () => {
     const { browser } = await signInTo({}, { scope: "openid orders.read" });
     const silent = await visit({ prompt: "none", scope: "openid orders.read orders.write" }, browser);
-    assert.equal((await tokensOf(silent, silent.page)).scope, "orders.read");
+    assert.equal((await tokensOf(silent, silent.page)).scope, "openid orders.read");
     const { page } = await visit({ prompt: "none", scope: "openid profile orders.read" }, browser);
     assert.equal(page.url.searchParams.get("error"), "consent_required");
     assert.ok(boxOf((await visit({}, browser)).page, WRITE));
@@ -357,10 +375,10 @@ describe("what is allowed this time only", () => {
     const { browser } = await signInTo({ untick: [WRITE] });
     const again = await visit({ prompt: "consent" }, browser);
     const once = await tokensOf(again, await answer(again, { tick: [WRITE], length: "once" }));
-    assert.equal(once.scope, "orders.read orders.write");
+    assert.equal(once.scope, "openid profile email orders.read orders.write");
     assert.equal(await scopeOf(once.refresh_token), "orders.read orders.write");
     const next = await visit({}, browser);
-    assert.equal((await tokensOf(next, next.page)).scope, "orders.read");
+    assert.equal((await tokensOf(next, next.page)).scope, "openid profile email orders.read");
   });
 
   it("declines for this time, too: tokens of this session go without, and others keep it", async () => {
@@ -368,13 +386,13 @@ describe("what is allowed this time only", () => {
     const other = await tokensOf(there, there.page);
     const again = await visit({ prompt: "consent" }, here.browser);
     const once = await tokensOf(again, await answer(again, { untick: [WRITE], length: "once" }));
-    assert.equal(once.scope, "orders.read");
+    assert.equal(once.scope, "openid profile email orders.read");
     assert.equal(verdictOf(server, here.access_token), "claims_changed");
     assert.equal(await scopeOf(here.refresh_token), "orders.read");
     assert.equal(verdictOf(server, other.access_token), "allow");
     assert.equal(await scopeOf(other.refresh_token), "orders.read orders.write");
     const next = await visit({}, here.browser);
-    assert.equal((await tokensOf(next, next.page)).scope, "orders.read orders.write");
+    assert.equal((await tokensOf(next, next.page)).scope, "openid profile email orders.read orders.write");
   });
 });
 
