@@ -184,7 +184,15 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
       operatorLog,
-      wrapGrantHandler: withTokenRules({ storage, successors, issuing, endings, renewSignature, grants }),
+      wrapGrantHandler: withTokenRules({
+        storage,
+        successors,
+        issuing,
+        endings,
+        renewSignature,
+        grants,
+        bans: options.bans,
+      }),
     });
   };
   const { provider, current } = await withKeysOf(ring, { providerOf, operatorLog });

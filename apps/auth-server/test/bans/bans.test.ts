@@ -105,6 +105,28 @@ describe("a user who is banned from everything", () => {
     );
   });
 
+  it("is told so by the app: a refresh says why, what the operator says and until when, while the ban stands", async () => {
+    const device = await signIn(server, { credentials: BOB });
+    const until = inSeconds(3600);
+    const made = await ban("bob", { reason: "case 4711", until, message: "Write to us." });
+    const told = {
+      error: "invalid_grant",
+      error_description: `The user is banned until ${until.slice(0, 10)} ${until.slice(11, 16)} UTC.`,
+      reason: "banned",
+      message: "Write to us.",
+      until,
+    };
+    for (let again = 0; again < 2; again++) {
+      const refused = await refresh(server.issuer, device.refresh_token);
+      assert.deepEqual([refused.status, json(refused)], [400, told]);
+    }
+    const unknown = json<Record<string, unknown>>(await refresh(server.issuer, "no-token-of-anybody"));
+    assert.deepEqual([unknown.error, unknown.reason], ["invalid_grant", undefined]);
+    await lift(made);
+    const over = json<Record<string, unknown>>(await refresh(server.issuer, device.refresh_token));
+    assert.deepEqual([over.error, over.reason], ["invalid_grant", undefined]);
+  });
+
   it("is told so, and until when, after the right password, and not before", async () => {
     const until = inSeconds(3600);
     await ban("bob", { reason: "case 4711", until, message: "Write to <us>." });

@@ -2,6 +2,7 @@
 import type { Ban, NewBan } from "@portcullis/protocol";
 import { type Apis, throwUnknown } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
+import { rememberTokens } from "../../bans/banned-tokens.ts";
 import type { BanRequest, Bans } from "../../bans/bans.ts";
 import { bansError } from "../../bans/errors.ts";
 import type { Users } from "../../people/users.ts";
@@ -36,6 +37,7 @@ export async function banUser(
     await requireOver(transaction, userId);
     if (scope === "all") await keepAnAdministrator(transaction, userId);
     if (scope !== "all") await assertThere(transaction, apis, scope);
+    if (scope === "all") await rememberTokens(transaction, userId);
     const request = { userId, scope, reason, message, until, actor };
     const target = targetOf(request);
     await endBelow(transaction, target);

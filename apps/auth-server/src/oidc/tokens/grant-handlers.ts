@@ -2,7 +2,9 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
 import { FIRST_PARTY } from "../../apps/app-settings.ts";
-import { timeOf } from "../../bans/standing-bans.ts";
+import { ownerOfToken } from "../../bans/banned-tokens.ts";
+import type { Bans } from "../../bans/bans.ts";
+import { isWhole, timeOf } from "../../bans/standing-bans.ts";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
 import { deviceOf } from "../../sessions/device.ts";
 import { replacementOf } from "../../sessions/session-limit.ts";
@@ -13,6 +15,7 @@ import { LostRace } from "../state/lost-race.ts";
 import type { RefreshAnswer, RefreshSuccessors } from "../state/refresh-successors.ts";
 import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
 import { inTokenUnit } from "../state/token-unit.ts";
+import { BannedError } from "./banned-error.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, withRefreshGrace } from "./refresh-grace.ts";
 import type { RenewSignature } from "./renew-signature.ts";
@@ -24,6 +27,7 @@ export interface TokenRulesOptions {
   readonly endings: Endings;
   readonly renewSignature: RenewSignature;
   readonly grants: Pick<GrantStore, "ranOut">;
+  readonly bans: Pick<Bans, "standing">;
 }
 
 export function withTokenRules(options: TokenRulesOptions) {
@@ -60,12 +64,20 @@ function tellingWhyItIsOver(options: TokenRulesOptions, handler: GrantHandler): 
     } catch (error) {
       const { refresh_token: token } = ctx.oidc.params as { refresh_token?: unknown };
       if (error instanceof errors.InvalidGrant && typeof token === "string") {
+        await tellOfStandingBan(options, token);
         await describeReplacement(options.storage, ctx, { error, token });
         await describeEndOfConsent(options, { error, token });
       }
       throw error;
     }
   };
+}
+
+/** First of all: while the ban stands, a sign-in would not help, whatever else became of the token. Once it is over, nobody hears of it. */
+async function tellOfStandingBan({ storage, bans }: TokenRulesOptions, token: string): Promise<void> {
+  const owner = await ownerOfToken(storage.read, hashOfSecret("RefreshToken", token));
+  const ban = owner === undefined ? undefined : (await bans.standing(owner)).find(isWhole);
+  if (ban !== undefined) throw new BannedError(ban);
 }
 
 /**

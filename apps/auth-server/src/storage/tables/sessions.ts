@@ -21,11 +21,11 @@ export interface PoliciesTable {
   changed_at: number | null;
 }
 
-/** Cookie values and refresh tokens of sessions that a newer one took the place of: their holders are told so. */
+/** Cookie values and refresh tokens of sessions that a newer one took the place of, and refresh tokens that a ban has ended: their holders are told so. */
 export interface ReplacedHandlesTable {
   /** SHA-256, as the value itself was found by. */
   id_hash: Uint8Array;
   session_uid: string;
-  /** `uid` of the session that took the place. Null of rows of before: then the replaced session says so. */
+  /** `uid` of the session that took the place. Null of what a ban has ended, and of rows of before: then the replaced session says so. */
   replaced_by: string | null;
 }
