@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
-import { appSessionLimitSchema, SHOWN_NAME } from "./sessions.ts";
+import { appSessionLimitSchema, SHOWN_NAME, SHOWN_NAME_WORDS } from "./sessions.ts";
 import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
 import { clientIdSchema } from "./subjects.ts";
 
@@ -15,7 +15,7 @@ export type GrantType = (typeof GRANT_TYPES)[number];
 const MAX_TOKEN_SECONDS = 2_592_000;
 const TEN_YEARS = 315_360_000;
 
-export const shownNameSchema = z.string().min(1).max(100).regex(SHOWN_NAME, "has a control character");
+export const shownNameSchema = z.string().min(1).max(100).regex(SHOWN_NAME, SHOWN_NAME_WORDS);
 const name = shownNameSchema;
 const scope = z
   .string()

@@ -8,9 +8,11 @@ export type DeviceType = (typeof DEVICE_TYPES)[number];
 
 /**
  * What is shown to others as the name of somebody or something: no control characters, nor what turns the direction of the text around it.
- * The two joiners stay, which Persian names and emoji are written with.
+ * The two joiners stay, which Persian names and emoji are written with. And something of it is seen: a name that is blank is none.
  */
-export const SHOWN_NAME = /^(?:[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u200c\u200d])*$/u;
+export const SHOWN_NAME =
+  /^(?![\s\p{Default_Ignorable_Code_Point}\u2800]+$)(?:[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|[\u200c\u200d])*$/u;
+export const SHOWN_NAME_WORDS = "must not be blank, nor have control characters";
 
 /** What the owner of a device calls it. */
 export const deviceNameSchema = z
@@ -18,7 +20,7 @@ export const deviceNameSchema = z
   .trim()
   .min(1, "Must not be empty.")
   .max(64, "Must have at most 64 characters.")
-  .regex(SHOWN_NAME, "Must have no control characters.");
+  .regex(SHOWN_NAME, "Must not be blank, nor have control characters.");
 
 export const sessionSchema = z.object({
   sid: z.string().describe("As tokens name it."),

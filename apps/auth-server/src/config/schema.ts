@@ -13,6 +13,7 @@ import {
   newApiIdentifierSchema,
   permissionsSchema,
   SHOWN_NAME,
+  SHOWN_NAME_WORDS,
   SIGNING_ALGORITHMS,
   sessionTimesShape,
   shownNameSchema,
@@ -162,7 +163,7 @@ export const userSchema = z.strictObject({
     .string()
     .min(1)
     .max(200)
-    .regex(SHOWN_NAME, "has control characters; leave them out")
+    .regex(SHOWN_NAME, SHOWN_NAME_WORDS)
     .describe("Given to apps that ask for the profile."),
   email: z.email().optional().describe("Given to apps that ask for the e-mail address."),
   emailVerified: z

@@ -1,3 +1,4 @@
+import { SHOWN_NAME, SHOWN_NAME_WORDS } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
@@ -87,6 +88,7 @@ function problemsOf({ username, name, password, repeated }: Form): Partial<Recor
   if (wrongName !== undefined)
     problems.username = username === "" ? "Choose a username." : `This ${wrongName}.`;
   if (name === "" || name.length > MAX_NAME) problems.name = `Give a name of at most ${MAX_NAME} characters.`;
+  else if (!SHOWN_NAME.test(name)) problems.name = `A name ${SHOWN_NAME_WORDS}.`;
   const unfit = unfitnessOf(password);
   if (unfit !== undefined) problems.password = UNFIT_PASSWORDS[unfit];
   else if (password !== repeated) problems.repeated = "The two passwords are not the same.";

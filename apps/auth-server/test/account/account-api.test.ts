@@ -211,7 +211,15 @@ describe("the account", () => {
       const answer = await call(alice, ["PATCH", ""], { body: { [field]: null } });
       assert.deepEqual([answer.status, answer.body.problems[0].field], [400, field]);
     }
-    for (const name of ["Alice\u202eelpmaxE", "Al\u200bice", "Al\u2028ice", "Al\u2066ice", "\u0007"]) {
+    for (const name of [
+      "Alice\u202eelpmaxE",
+      "Al\u200bice",
+      "Al\u2028ice",
+      "Al\u2066ice",
+      "\u0007",
+      "  ",
+      "\u200d",
+    ]) {
       const answer = await call(alice, ["PATCH", ""], { body: { name } });
       assert.deepEqual([answer.status, answer.body.problems[0].field], [400, "name"], JSON.stringify(name));
     }

@@ -126,7 +126,7 @@ describe("an app that is created by the API", () => {
       body: {
         clientId: "Vt8Vt7mGQf2bqfYkq0hZ0A",
         type: "agent",
-        name: "",
+        name: "  ",
         idTokenAlgorithm: "HS256",
         colour: 1,
       },

@@ -104,16 +104,16 @@ describe("the configuration", () => {
     assert.equal(maxAccessTokenLifetimeSeconds, 600);
   });
 
-  it("takes no name of anybody or anything that turns the text around it", () => {
-    const name = "Shop\u202epohs";
-    const problems = problemsOf((document) => {
-      document.users = [{ username: "dora", password: "long enough a password", name }];
-      set(document.clients[0]!, { name });
-      set(document.resources[0]!, { name });
+  for (const name of ["Shop\u202epohs", "  ", "\u200d\u3164"])
+    it(`takes no name of anybody or anything that turns the text around it, or is blank: ${JSON.stringify(name)}`, () => {
+      const problems = problemsOf((document) => {
+        document.users = [{ username: "dora", password: "long enough a password", name }];
+        set(document.clients[0]!, { name });
+        set(document.resources[0]!, { name });
+      });
+      for (const path of ["users", "clients", "resources"])
+        assert.match(problems, new RegExp(`${path}\\[0\\]\\.name: .*control character`));
     });
-    for (const path of ["users", "clients", "resources"])
-      assert.match(problems, new RegExp(`${path}\\[0\\]\\.name: .*control character`));
-  });
 
   it("takes no username that could be a sub or an e-mail address, and no twins of one", () => {
     const user = { name: "X", password: "long enough a password" };

@@ -109,6 +109,8 @@ describe("a server without an administrator", () => {
         (await fill(link!, { ...ROOT, password, repeated: password })).body,
         /id="password-problem"/,
       );
+    for (const name of ["\u200d", "Root\u202eresU"])
+      assert.match((await fill(link!, { ...ROOT, name })).body, /id="name-problem"/);
     for (const field of ["username", "name", "password"])
       assert.match(wrong.body, new RegExp(`id="${field}-problem"`));
     assert.match(wrong.body, /value="a@b"/);

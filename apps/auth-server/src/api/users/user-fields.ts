@@ -1,6 +1,6 @@
 /** What can be said of a user in a request: the same for a new one, for a change and for a line of an import. */
 import { checkInput, type Problem, ProblemsError } from "@portcullis/http-api";
-import { SHOWN_NAME } from "@portcullis/protocol";
+import { SHOWN_NAME, SHOWN_NAME_WORDS } from "@portcullis/protocol";
 import { z } from "zod";
 import { problemOfUsername } from "../../people/username.ts";
 import type { UserFields } from "../../people/users.ts";
@@ -30,10 +30,7 @@ export const userFieldsSchema = z.strictObject({
     .describe(
       "Whether it is known to be the user's. Only then may the user be named by it, and nobody else have it.",
     ),
-  name: text(200)
-    .regex(SHOWN_NAME, "has control characters; leave them out")
-    .optional()
-    .describe("Of the person."),
+  name: text(200).regex(SHOWN_NAME, SHOWN_NAME_WORDS).optional().describe("Of the person."),
   picture: z
     .url({ protocol: /^https?$/ })
     .max(2048)
