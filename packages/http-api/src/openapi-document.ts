@@ -56,7 +56,34 @@ export function createOpenApiDocument(options: DocumentOptions): OpenApiDocument
       securitySchemes: { token: securityScheme(options) },
     },
   };
-  return createDocument(document, { outputIdSuffix: "Answer" });
+  return withPlainPatterns(createDocument(document, { outputIdSuffix: "Answer" }));
+}
+
+/** Of Unicode's categories. Most have no short form, and are left out: the server refuses these characters all the same. */
+const AS_RANGES: Readonly<Record<string, string>> = {
+  Cc: "\\x00-\\x1f\\x7f-\\x9f",
+  Cf: "",
+  Cs: "",
+  Zl: "",
+  Zp: "",
+  Default_Ignorable_Code_Point: "",
+};
+
+/** Python and other readers of the document know no `\p{...}`, and refuse a document that has it. */
+const withPlainPatterns = (document: OpenApiDocument): OpenApiDocument =>
+  JSON.parse(JSON.stringify(document), (member, value) =>
+    member === "pattern" && typeof value === "string" ? plainPattern(value) : value,
+  );
+
+/** Throws `route_not_declared` for what cannot be written plainly. Only what is refused may be left out (`[^...]`, `(?![...]`): the document is wider then. */
+function plainPattern(pattern: string): string {
+  const plain = pattern.replaceAll(/(?:\[\^|\(\?!\[)(?:[^\]\\]|\\.)*\]/g, (refused) =>
+    refused.replaceAll(/\\p\{(\w+)\}/g, (category, name: string) => AS_RANGES[name] ?? category),
+  );
+  if (!/\\[pP]\{/.test(plain)) return plain;
+  throw httpApiError("route_not_declared", {
+    text: `the pattern ${pattern} has a category of Unicode that only ECMAScript knows; write it with ranges, or add it to AS_RANGES.`,
+  });
 }
 
 interface Declared extends MountedDeclaration {

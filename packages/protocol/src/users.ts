@@ -17,7 +17,7 @@ export const userSchema = z.object({
   name: z.string().describe("Of the person.").optional(),
   picture: z.string().describe("URL.").optional(),
   locale: z.string().describe("Language tag (BCP 47).").optional(),
-  attributes: z.record(z.string(), z.json()).describe("What the operator keeps of the user."),
+  attributes: z.record(z.string(), z.unknown()).describe("What the operator keeps of the user."),
   status: z.enum(USER_STATUSES),
   hasPassword: z.boolean().describe("Without one, the user cannot sign in by password."),
   mustChangePassword: z.boolean().describe("The next sign-in asks for a new password."),

@@ -43,9 +43,45 @@ const documentAt = async (path: string) => json<OpenApi>(await exchange(`${serve
 const both = (): OpenApi => ({ paths: { ...administration.paths, ...account.paths } });
 const operations = () => operationsOf(both());
 
+const referredTo = (schema: object): string[] =>
+  [...JSON.stringify(schema).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name!);
+
+/** Whether the schema of one name is made of that of another, at whatever depth. */
+function reaches(
+  schemas: Readonly<Record<string, object>>,
+  from: string,
+  to: string,
+  seen = new Set<string>(),
+): boolean {
+  return referredTo(schemas[from]!).some((name) => {
+    if (name === to) return true;
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return reaches(schemas, name, to, seen);
+  });
+}
+
+const patternsIn = (document: object): string[] =>
+  [...JSON.stringify(document).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, text]) =>
+    JSON.parse(text!),
+  );
+
 describe("the description of the APIs", () => {
   it("is a document of OpenAPI 3.1 for each, which anybody may read", async () => {
     for (const document of [administration, account]) assert.deepEqual(await documentProblems(document), []);
+  });
+
+  it("can be read by generators: no schema is made of itself, and no pattern needs Unicode's categories", () => {
+    for (const { components, paths } of [administration, account] as unknown as Record<string, object>[]) {
+      const { schemas } = components as { readonly schemas: Readonly<Record<string, object>> };
+      for (const name of Object.keys(schemas)) assert.ok(!reaches(schemas, name, name), name);
+      const patterns = patternsIn({ components, paths });
+      assert.ok(patterns.length > 3);
+      for (const pattern of patterns) {
+        assert.doesNotMatch(pattern, /\\p\{/i);
+        assert.ok(new RegExp(pattern), pattern);
+      }
+    }
   });
 
   it("has the calls of administrators in one, and those of people about themselves in the other", () => {

@@ -43,7 +43,7 @@ export const userFieldsSchema = z.strictObject({
     .optional()
     .describe("Language tag (BCP 47)."),
   attributes: z
-    .record(text(100), z.json())
+    .record(text(100), z.unknown())
     .refine(
       (attributes) => Buffer.byteLength(JSON.stringify(attributes)) <= MAX_ATTRIBUTE_BYTES,
       ATTRIBUTE_WORDS,
