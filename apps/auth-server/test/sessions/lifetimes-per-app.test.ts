@@ -82,6 +82,16 @@ for (const [whose, set] of [
       ok(await refresh(server.issuer, again.refresh_token));
     });
 
+    it("is over for both endpoints at the same second: no code is given that no token comes of", async () => {
+      for (const times of [{ sessionAbsoluteSeconds: 600 }, { sessionIdleSeconds: 600 }]) {
+        await set({ sessionIdleSeconds: null, sessionAbsoluteSeconds: null, ...times });
+        const device = await signIn(server);
+        server.advance(10 * MINUTE);
+        assert.equal(await silently(device.browser), "login_required");
+        assert.match(await refused(device), /^session_(?:too_old|idle): /);
+      }
+    });
+
     it("ends no access token of it later, nor later than the policy ends the session", async () => {
       await set({ sessionAbsoluteSeconds: 600 });
       const device = await signIn(server);

@@ -23,15 +23,18 @@ export const needsFreshSignIn =
     const session = ctx.oidc.session as unknown as {
       accountId?: string;
       uid: string;
-      past(age: number): boolean;
+      loginTs?: number;
     };
     // Nobody is signed in, or has just signed in.
     if (session.accountId === undefined || ctx.oidc.result?.login !== undefined) return false;
     const { idleSeconds, absoluteSeconds } = await timesHeld(ctx, apis);
-    if (absoluteSeconds !== undefined && session.past(absoluteSeconds)) return true;
-    if (idleSeconds === undefined || !session.past(idleSeconds)) return false;
+    const now = wholeSeconds(clock);
+    // To the second, as a token is refused: with a skew in favour of the person, the app would get a code that is good for nothing.
+    const isOver = (seconds: number) => session.loginTs === undefined || session.loginTs + seconds <= now;
+    if (absoluteSeconds !== undefined && isOver(absoluteSeconds)) return true;
+    if (idleSeconds === undefined || !isOver(idleSeconds)) return false;
     const grantId = await grants.idFor(session.uid, ctx.oidc.client!.clientId);
     if (grantId === undefined) return true;
-    const held = await grants.heldBy({ grantId, times: { idleSeconds }, now: wholeSeconds(clock) });
+    const held = await grants.heldBy({ grantId, times: { idleSeconds }, now });
     return held?.outlived !== undefined;
   };
