@@ -27,6 +27,7 @@ export const BATTERIES = {
     "sessions/limits",
   ],
   "signing-in-and-out": [
+    "oidc/interaction/auth-time",
     "oidc/interaction/consent",
     "oidc/interaction/granular-consent",
     "sign-in/change-password",
