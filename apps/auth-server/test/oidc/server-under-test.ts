@@ -36,6 +36,8 @@ export interface ServerUnderTest {
   advance(ms: number): void;
   /** Sets the whole clock of one server so far ahead of the machine's, or behind. Default: the first. */
   setClock(movedMs: number, url?: string): void;
+  /** Lets the wall clock of the first server stand at this time; undefined lets it go on. */
+  freezeClock(atMs: number | undefined): void;
   /** Starts another server of the same issuer on the same database, on a port of its own; gives its URL. */
   startAnother(): Promise<string>;
   /** One of those, by its URL. */
@@ -63,9 +65,13 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
   const log: string[] = [];
   let passedMs = 0;
   const moved = new Map<string, number>();
+  let frozenAtMs: number | undefined;
 
   async function start(on = port): Promise<AuthServer> {
-    const movedMs = () => moved.get(urlOf(on)) ?? 0;
+    const movedMs = () =>
+      frozenAtMs === undefined || on !== port
+        ? (moved.get(urlOf(on)) ?? 0)
+        : frozenAtMs - machineNowMs() - passedMs;
     const nowMs = () => machineNowMs() + passedMs + movedMs();
     const server = await createAuthServer({
       configuration: resolveConfiguration({ ...document, listen: { host: "127.0.0.1", port: on } }),
@@ -98,6 +104,9 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
       passedMs += ms;
     },
     setClock: (movedMs, url = document.issuer) => void moved.set(url, movedMs),
+    freezeClock: (atMs) => {
+      frozenAtMs = atMs;
+    },
     async startAnother() {
       const on = await freePort();
       others.set(urlOf(on), await start(on));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { BlastRadius, Receipt } from "@portcullis/protocol";
 import { json, type PlainBrowser } from "@portcullis/testing/end-to-end";
+import { LAST_SEEN_SLACK_SECONDS } from "../../src/sessions/live-sessions.ts";
 import { ask, startAdministered } from "../api/administrator.ts";
 import {
   assertRefused,
@@ -42,6 +43,7 @@ async function patch<Body = Ended>(path: string, body: object): Promise<Body> {
 const ofApp = (times: Times) => patch("apps/web", times);
 const API = `apis/${encodeURIComponent(RESOURCE)}`;
 const ofApi = (times: Times) => patch(API, times);
+const ofPolicy = (policy: Partial<typeof NO_POLICY>) => changePolicy(server, { ...NO_POLICY, ...policy });
 beforeEach(async () => {
   await ofApp({ sessionIdleSeconds: null, sessionAbsoluteSeconds: null });
   await ofApi({ sessionIdleSeconds: null, sessionAbsoluteSeconds: null });
@@ -155,6 +157,76 @@ for (const [whose, set] of [
       assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
     });
   });
+}
+
+/** In the middle of a second, so that what is read twice is one second. */
+const START_MS = (Math.floor(Date.now() / 1000) + 86_400) * 1000 + 500;
+const LIMIT_SECONDS = 120;
+const SKEW_SECONDS = 5;
+const NO_POLICY = { idleSeconds: 14 * 86_400, absoluteSeconds: 90 * 86_400 };
+
+for (const [limit, set] of [
+  ["an app's absolute time", () => ofApp({ sessionAbsoluteSeconds: LIMIT_SECONDS })],
+  ["an API's absolute time", () => ofApi({ sessionAbsoluteSeconds: LIMIT_SECONDS })],
+  ["an app's idle time", () => ofApp({ sessionIdleSeconds: LIMIT_SECONDS })],
+  [
+    "the policy's absolute time",
+    () => ofPolicy({ idleSeconds: LIMIT_SECONDS, absoluteSeconds: LIMIT_SECONDS }),
+  ],
+  ["the policy's idle time", () => ofPolicy({ idleSeconds: LIMIT_SECONDS })],
+] as const) {
+  describe(`at ${limit}`, () => {
+    after(async () => {
+      await ofPolicy({});
+      server.freezeClock(undefined);
+    });
+    const slackSeconds = limit === "the policy's idle time" ? LAST_SEEN_SLACK_SECONDS : 0;
+    const at = (seconds: number) =>
+      server.freezeClock(START_MS + (LIMIT_SECONDS + slackSeconds + seconds) * 1000);
+    /** Signed in at the start. */
+    async function signedIn(): Promise<SignedIn> {
+      await ofPolicy({});
+      server.freezeClock(START_MS);
+      const device = await signIn(server);
+      await set();
+      return device;
+    }
+
+    it("a code that is given in the last second brings tokens, and no more from the limit on", async () => {
+      const { browser } = await signedIn();
+      at(-1);
+      const [one, other] = [begin(server.issuer), begin(server.issuer)];
+      const [first, second] = [await passPages(browser, one.url), await passPages(browser, other.url)];
+      ok(await redeem(server.issuer, one, first));
+      at(0);
+      if (!limit.includes("idle")) assertRefused(await redeem(server.issuer, other, second), "invalid_grant");
+    });
+
+    for (const late of [0, SKEW_SECONDS, SKEW_SECONDS + 1]) {
+      it(`${late} s later both ends want a fresh sign-in`, async () => {
+        const device = await signedIn();
+        at(late);
+        assert.equal(await silently(device.browser), "login_required");
+        assertRefused(await refresh(server.issuer, device.refresh_token), "invalid_grant");
+        await passPages(device.browser, begin(server.issuer).url);
+        assert.equal(await silently(device.browser), "signed in", "after a fresh sign-in");
+      });
+    }
+
+    it("an app that has nothing in the session yet is asked for one as well", async () => {
+      const device = await signedIn();
+      if (limit.startsWith("an app's")) await patch("apps/other", await appTimes());
+      at(0);
+      assert.equal(await silently(device.browser, { client_id: "other" }), "login_required");
+      await patch("apps/other", { sessionIdleSeconds: null, sessionAbsoluteSeconds: null });
+    });
+  });
+}
+
+async function appTimes(): Promise<Times> {
+  const { body } = await ask(server, ["GET", "apps/web"]);
+  const { sessionIdleSeconds = null, sessionAbsoluteSeconds = null } = body as Times;
+  return { sessionIdleSeconds, sessionAbsoluteSeconds };
 }
 
 describe("an app's times", () => {

@@ -43,11 +43,15 @@ const NEVER = sql<boolean>`(1 = 0)`;
 const isTooOld = ({ absoluteSeconds }: SessionTimes, now: number) =>
   absoluteSeconds === undefined ? NEVER : sql<boolean>`(${SIGNED_IN_AT} <= ${now - absoluteSeconds})`;
 
+/** Of an app that has nothing in the session yet. */
+const isSignInUnused = ({ idleSeconds }: SessionTimes, now: number) =>
+  idleSeconds === undefined ? NEVER : sql<boolean>`(${SIGNED_IN_AT} <= ${now - idleSeconds})`;
+
 /** A refresh token that was spent, and a code that was redeemed, say when the app got its tokens. */
 function isUnused({ idleSeconds }: SessionTimes, now: number) {
   if (idleSeconds === undefined) return NEVER;
   const since = now - idleSeconds;
-  return sql<boolean>`(${SIGNED_IN_AT} <= ${since} and oidc_grants.created_at <= ${since}
+  return sql<boolean>`(${isSignInUnused({ idleSeconds }, now)} and oidc_grants.created_at <= ${since}
     and not exists (select 1 from oidc_artefacts where oidc_artefacts.grant_id = oidc_grants.id
       and oidc_artefacts.model = 'RefreshToken' and oidc_artefacts.consumed_at > ${since})
     and not exists (select 1 from oidc_spent_codes where oidc_spent_codes.grant_id = oidc_grants.id
@@ -60,27 +64,36 @@ export interface Held {
   readonly endsAt: number | undefined;
 }
 
-export interface HeldQuery {
-  readonly grantId: string;
+/** One grant, or a session in which the app has none yet. */
+export type HeldQuery = ({ readonly grantId: string } | { readonly sessionUid: string }) & {
   readonly times: SessionTimes;
   readonly now: number;
-}
+};
 
-/** Whether what the app holds by this grant goes on. Undefined for a grant that is not there. */
-export async function heldBy(
-  db: Kysely<Database>,
-  { grantId, times, now }: HeldQuery,
-): Promise<Held | undefined> {
-  const row = await db
-    .selectFrom("oidc_grants")
-    .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
-    .select([
-      sql<number | boolean>`case when ${isTooOld(times, now)} then 1 else 0 end`.as("too_old"),
-      sql<number | boolean>`case when ${isUnused(times, now)} then 1 else 0 end`.as("unused"),
-      sql<number>`${SIGNED_IN_AT}`.as("signed_in_at"),
-    ])
-    .where("oidc_grants.id", "=", grantId)
-    .executeTakeFirst();
+/**
+ * Whether what the app holds by this grant goes on, or would go on if it got one in this session now. Undefined for what is not there.
+ * Both ends ask here, for a code and for the tokens of it: where the first is more lenient, an app goes in circles between them.
+ */
+export async function heldBy(db: Kysely<Database>, query: HeldQuery): Promise<Held | undefined> {
+  const { times, now } = query;
+  const unused = "grantId" in query ? isUnused(times, now) : isSignInUnused(times, now);
+  const columns = [
+    sql<number | boolean>`case when ${isTooOld(times, now)} then 1 else 0 end`.as("too_old"),
+    sql<number | boolean>`case when ${unused} then 1 else 0 end`.as("unused"),
+    sql<number>`${SIGNED_IN_AT}`.as("signed_in_at"),
+  ] as const;
+  const row = await ("grantId" in query
+    ? db
+        .selectFrom("oidc_grants")
+        .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
+        .select(columns)
+        .where("oidc_grants.id", "=", query.grantId)
+        .executeTakeFirst()
+    : db
+        .selectFrom("oidc_sessions")
+        .select(columns)
+        .where("oidc_sessions.uid", "=", query.sessionUid)
+        .executeTakeFirst());
   if (row === undefined) return undefined;
   const { absoluteSeconds } = times;
   const endsAt = absoluteSeconds === undefined ? undefined : row.signed_in_at + absoluteSeconds;

@@ -16,13 +16,7 @@ import { errors } from "oidc-provider";
 import type { StandingBan } from "../../bans/standing-bans.ts";
 import { keysError } from "../../keys/errors.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
-import {
-  type Held,
-  type HeldQuery,
-  hasTimes,
-  type Outlived,
-  type SessionTimes,
-} from "../state/outlived-grants.ts";
+import { type Held, hasTimes, type Outlived, type SessionTimes } from "../state/outlived-grants.ts";
 import { BannedError } from "./banned-error.ts";
 import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
 
@@ -66,7 +60,10 @@ export interface IssuingSources {
   /** When it ends at the latest, in seconds; undefined if it is over. */
   readonly sessionEnd: (uid: string) => Promise<number | undefined>;
   readonly isGrantLive: (id: string) => Promise<boolean>;
-  readonly heldBy: (query: Omit<HeldQuery, "now">) => Promise<Held | undefined>;
+  readonly heldBy: (query: {
+    readonly grantId: string;
+    readonly times: SessionTimes;
+  }) => Promise<Held | undefined>;
   readonly isClientEnabled: (clientId: string) => Promise<boolean>;
   readonly ownApi: OwnApiAccess;
   /** As this server knows it. */
