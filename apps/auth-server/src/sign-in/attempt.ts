@@ -120,7 +120,7 @@ export type SignInAnswer =
   /** The face asks for a new password, and gives the ticket back with it. */
   | { readonly outcome: "change_password"; readonly ticket: string; readonly problem?: PasswordProblem }
   /** The face asks which sessions end, and gives the ticket back with them. */
-  | { readonly outcome: "choose_session"; readonly ticket: string; readonly problem?: "too_few" }
+  | { readonly outcome: "choose_session"; readonly ticket: string; readonly problem?: "none" | "too_few" }
   /** The ticket is of no use any more: the sign-in begins anew. */
   | { readonly outcome: "too_late" }
   /** Nor is one for sessions that are others by now. */

@@ -59,7 +59,8 @@ function choice(attempt: Attempt, room: Room, tickets: Tickets): SignInAnswer | 
   if (attempt.resumed?.about !== digestOf(room)) return { outcome: "sessions_changed" };
   const { ends = [] } = attempt.given;
   const chosen = room.sessions.map(({ uid }) => uid).filter((uid) => ends.includes(uid));
-  if (chosen.length < room.excess) return { ...asking(attempt, room, tickets), problem: "too_few" };
+  if (chosen.length < room.excess)
+    return { ...asking(attempt, room, tickets), problem: chosen.length === 0 ? "none" : "too_few" };
   attempt.ends = chosen;
   return undefined;
 }

@@ -126,6 +126,7 @@ export const refusedForm = (username: string): SignInForm => ({
 });
 
 export const CHOOSE_MORE = "Choose more: there is no room yet.";
+export const CHOOSE_ONE = "Choose at least one: there is no room yet.";
 
 /** The choice was made among others than there are. */
 export const sessionsChangedForm = (username: string | undefined): SignInForm => ({
@@ -186,7 +187,9 @@ function formOf(answer: SignInAnswer, username: string): FormAnswer {
       return {
         username,
         choiceTicket,
-        ...(problem === undefined ? {} : { status: 422, problem: CHOOSE_MORE }),
+        ...(problem === undefined
+          ? {}
+          : { status: 422, problem: problem === "none" ? CHOOSE_ONE : CHOOSE_MORE }),
       };
     }
     case "change_password": {

@@ -244,7 +244,10 @@ describe("a limit that asks", () => {
     await limit(2, "user", "ask");
     const asking = await asked();
     assert.match(asking.page.body, /Sign out 2 or more/);
-    const again = await choose(asking, second);
+    const none = await choose(asking);
+    assert.equal(none.status, 422);
+    assert.match(none.body, /role="alert">Choose at least one/);
+    const again = await choose({ ...asking, page: none }, second);
     assert.equal(again.status, 422);
     assert.match(again.body, /role="alert">Choose more/);
     assert.deepEqual(await liveSids(), sidsOf(first, second, third));

@@ -22,6 +22,7 @@ import type { ChoicesFor, Room } from "../../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
 import {
   CHOOSE_MORE,
+  CHOOSE_ONE,
   endsIn,
   isCancelled,
   openingOf,
@@ -238,8 +239,9 @@ async function showAppChoices(options: InteractionOptions, exchange: Exchange): 
   if (accountId === undefined || sessionUid === undefined || client === undefined)
     throw oidcError("interaction_expired");
   const room = await options.roomForApp({ accountId, clientId, sessionUid });
-  const isAgain = chosenIn(interaction.lastSubmission).length > 0;
-  const form = isAgain ? { status: 422, problem: CHOOSE_MORE } : {};
+  const isAgain = interaction.lastSubmission?.[CHOOSE_SESSION] !== undefined;
+  const problem = chosenIn(interaction.lastSubmission).length === 0 ? CHOOSE_ONE : CHOOSE_MORE;
+  const form = isAgain ? { status: 422, problem } : {};
   return showChoices(options, exchange, { form, room, client, isOfApp: true });
 }
 
