@@ -243,6 +243,25 @@ describe("every operation", () => {
     }
   });
 
+  it("refuses a precondition that it does not look at, by name, before anything is done", async () => {
+    const person = await personsToken("account.read account.write");
+    for (const { path, method, operation } of all()) {
+      const scope = scopeOf(operation);
+      const declared = (operation.parameters ?? []).map((parameter) => resolved(parameter).name);
+      const undeclared = ["If-Match", "If-Unmodified-Since"].filter((name) => !declared.includes(name));
+      const token = isOfAccount(path) ? person : await tokenWith(scope ?? "keys.read");
+      const authorized = scope === undefined ? {} : { authorization: `Bearer ${token}` };
+      const sent = Object.fromEntries(undeclared.map((name) => [name.toLowerCase(), '"0"']));
+      const url = `${server.issuer}${path.replace(/\{\w+\}/g, "1")}`;
+      const answer = await exchange(url, { method, headers: { ...authorized, ...sent } });
+      assert.equal(answer.status, 400, `${operation.operationId}: ${answer.body.slice(0, 300)}`);
+      const { problems } = json<{ problems?: { field: string }[] }>(answer);
+      const fields = problems?.map(({ field }) => field) ?? [];
+      for (const name of undeclared)
+        assert.ok(fields.includes(name), `${operation.operationId}: ${answer.body}`);
+    }
+  });
+
   it("answers as it is described to whatever it is called with, and names what is wrong", async () => {
     let problems = 0;
     for (const { path, method, operation } of all()) {
@@ -281,10 +300,18 @@ function checkProblems({ body }: Exchange, said: string): number {
   return problems?.length ?? 0;
 }
 
-/** By operation that takes `If-Match`: something that is there, and a change of it. */
-const VERSIONED: Readonly<Record<string, { readonly path: string; readonly body?: object }>> = {
+/** By operation that takes `If-Match`: something that is there, and a change of it, by a call below it where `act` says so. */
+const VERSIONED: Readonly<
+  Record<string, { readonly path: string; readonly act?: string; readonly body?: object }>
+> = {
   updateAccount: { path: "/account/v1", body: { name: "Nobody" } },
   updateUser: { path: "/api/v1/users/bob", body: { name: "Nobody" } },
+  deleteUser: { path: "/api/v1/users/bob" },
+  disableUser: { path: "/api/v1/users/bob", act: "/disable" },
+  enableUser: { path: "/api/v1/users/bob", act: "/enable" },
+  setPassword: { path: "/api/v1/users/bob", act: "/password", body: { password: "a first password" } },
+  disableApp: { path: "/api/v1/apps/other", act: "/disable" },
+  enableApp: { path: "/api/v1/apps/other", act: "/enable" },
   changeApp: { path: "/api/v1/apps/other", body: { name: "Nobody" } },
   deleteApp: { path: "/api/v1/apps/other" },
   changeApi: { path: `/api/v1/apis/${encodeURIComponent(RESOURCE)}`, body: { name: "Nobody" } },
@@ -303,7 +330,7 @@ describe("an operation that takes If-Match", () => {
     const administrators = await tokenWith(Object.values(API_SCOPES).join(" "));
     const persons = await personsToken("account.read account.write");
     for (const { method, operation } of versioned) {
-      const { path, body } = VERSIONED[operation.operationId]!;
+      const { path, act = "", body } = VERSIONED[operation.operationId]!;
       const url = `${server.issuer}${path}`;
       const authorization = `Bearer ${isOfAccount(`${path}/`) ? persons : administrators}`;
       const before = await exchange(url, { headers: { authorization } });
@@ -313,7 +340,7 @@ describe("an operation that takes If-Match", () => {
       const headers = { authorization, ...type, "if-match": '"0"' };
       const isTried = (operation.parameters ?? []).some((parameter) => resolved(parameter).name === "dryRun");
       for (const query of isTried ? ["", "?dryRun=true"] : [""]) {
-        const answer = await exchange(url + query, { method, ...content, headers });
+        const answer = await exchange(url + act + query, { method, ...content, headers });
         assert.equal(answer.status, 412, `${operation.operationId}${query}: ${answer.body}`);
         assert.equal(json<{ code: string }>(answer).code, "precondition_failed");
       }

@@ -28,6 +28,7 @@ import {
 import { httpApiError } from "./errors.ts";
 import { callerIdOf, fingerprintOf, IDEMPOTENCY_KEY, type IdempotencyKeys, makeOnce } from "./idempotency.ts";
 import { MERGE_PATCH_TYPE } from "./merge-patch.ts";
+import { undeclaredPreconditions } from "./preconditions.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
 import { readJsonOnly, refuseOtherTypes } from "./read-json-only.ts";
 import { refuseOtherMethods, refuseUnknownPaths, urlOf } from "./refuse-elsewhere.ts";
@@ -165,6 +166,7 @@ function readCall(route: DeclaredRoute, request: FastifyRequest, reply: FastifyR
     body: body && read(body.schema, body.mayBeAbsent ? bodyOrNone(request) : request.body, checks.body),
   };
   const keyHeaders = route.isRepeatable && read(keyHeadersSchema, headersOf(keyHeadersSchema, request));
+  problems.push(...undeclaredPreconditions(parameters.headers, request.headers));
   if (problems.length > 0) throw new ProblemsError(problems);
   const call = {
     ...parts,

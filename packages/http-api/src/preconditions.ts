@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { httpApiError } from "./errors.ts";
+import type { Problem } from "./problems.ts";
 
 /** What a caller says of the version it has seen: any that exists, or one of these. */
 export type IfMatch = "*" | readonly string[];
@@ -31,6 +32,19 @@ const tagsIn = (text: string): string[] =>
 
 /** Headers of a request that changes a thing with versions. */
 export const IF_MATCH = { "If-Match": ifMatchSchema };
+
+/** By which a caller makes a change depend on what it has seen (RFC 9110, section 13.1). */
+const PRECONDITIONS = ["If-Match", "If-Unmodified-Since"] as const;
+
+/** What a route does not declare it would ignore, and make the change that the caller wanted only of another version. */
+export function undeclaredPreconditions(
+  declared: z.ZodObject | undefined,
+  sent: Readonly<Record<string, unknown>>,
+): Problem[] {
+  return PRECONDITIONS.filter((name) => !Object.hasOwn(declared?.shape ?? {}, name))
+    .filter((name) => sent[name.toLowerCase()] !== undefined)
+    .map((field) => ({ field, message: "This call does not look at it; remove it." }));
+}
 
 /** Headers of an answer that shows one. */
 export const ETAG = { ETag: "Version of what is shown: what `If-Match` takes." } as const;

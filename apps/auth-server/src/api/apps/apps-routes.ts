@@ -1,6 +1,5 @@
 /** Apps (clients): docs/reference/api.md. */
 import {
-  type Call,
   type DeclaredRoute,
   declareEnding,
   declareRoute,
@@ -250,7 +249,7 @@ const COMMON = {
   tag: TAG,
   method: "POST",
   scope: API_SCOPES.writeApps,
-  parameters: { path: APP_PATH },
+  parameters: { path: APP_PATH, headers: VERSIONED },
   body: CHANGE_BODY,
 } as const;
 
@@ -272,11 +271,14 @@ const disableRoute = (options: AppsRoutesOptions) =>
       },
     },
     errors: [...appsError.definitions("unknown_client", "own_app", "not_yours_to_give"), ...OUTAGES],
-    wouldEnd: ({ caller, path }) =>
-      tryOut(options, (storage) => disableApp({ ...options, storage }, { clientId: path.clientId, caller })),
+    wouldEnd({ caller, path, headers }) {
+      const ending = { clientId: path.clientId, caller, ifMatch: headers["If-Match"] };
+      return tryOut(options, (storage) => disableApp({ ...options, storage }, ending));
+    },
     async handle(call) {
-      const { caller, path, body } = call;
-      const ended = await disableApp(options, { clientId: path.clientId, caller, note: body.note });
+      const { caller, path, body, headers } = call;
+      const ending = { clientId: path.clientId, caller, note: body.note, ifMatch: headers["If-Match"] };
+      const ended = await disableApp(options, ending);
       const state = stateOf(ended, "disabled");
       return answerChange({ state, seq: ended.seq }, options.receipts, call);
     },
@@ -297,10 +299,10 @@ const enableRoute = (options: AppsRoutesOptions) =>
       },
     },
     errors: [...appsError.definitions("unknown_client", "not_yours_to_give"), ...OUTAGES],
-    handle: async ({ caller, path }: Call<z.output<typeof APP_PATH>>) => ({
-      status: 200,
-      body: stateOf(await enableApp(options, { clientId: path.clientId, caller }), "enabled"),
-    }),
+    async handle({ caller, path, headers }) {
+      const asked = { clientId: path.clientId, caller, ifMatch: headers["If-Match"] };
+      return { status: 200, body: stateOf(await enableApp(options, asked), "enabled") };
+    },
   });
 
 const stateOf = (

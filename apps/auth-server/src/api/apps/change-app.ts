@@ -164,7 +164,7 @@ export interface Ending {
 /** `changed` is false when it was disabled before. */
 export async function disableApp(
   acts: AppActs,
-  { clientId, caller, note }: Ending,
+  { clientId, caller, note, ifMatch }: Ending,
 ): Promise<Changed & { readonly changed: boolean }> {
   const { clients, storage, endBelow, revoker } = acts;
   assertNotItself(clientId, caller);
@@ -172,6 +172,7 @@ export async function disableApp(
   const { app, appended } = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
     assertMayGive(app);
+    requireMatch(ifMatch, app.revision);
     if (!app.enabled) return { app };
     await clients.disable(transaction, clientId);
     return { app, appended: await endClient(transaction, endingBy(clientId, caller, note), endBelow) };
@@ -196,13 +197,14 @@ function assertNotItself(clientId: string, caller: Caller): void {
 
 export async function enableApp(
   acts: AppActs,
-  { clientId, caller }: Pick<Ending, "clientId" | "caller">,
+  { clientId, caller, ifMatch }: Omit<Ending, "note">,
 ): Promise<{ readonly app: App; readonly changed: boolean }> {
   const { clients, storage } = acts;
   const assertMayGive = await giverOf(acts, caller);
   const app = await storage.write(async (transaction) => {
     const found = await clients.lock(transaction, clientId);
     assertMayGive(found);
+    requireMatch(ifMatch, found.revision);
     if (!found.enabled) await clients.enable(transaction, clientId);
     return found;
   });

@@ -1,5 +1,5 @@
 /** Deleting users: `DELETE /api/v1/users/{user}`. */
-import { actorOf, type DeclaredRoute, declareEnding } from "@portcullis/http-api";
+import { actorOf, type DeclaredRoute, declareEnding, IF_MATCH, requireMatch } from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
@@ -37,6 +37,7 @@ export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
       query: z.strictObject({
         note: changeSchema.shape.note.meta({ description: "Why, in words, for the audit." }),
       }),
+      headers: z.object(IF_MATCH),
     },
     answer: {
       schema: userStateSchema,
@@ -50,10 +51,11 @@ export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
       ...rolesError.definitions("last_administrator", "administrator_needed"),
       ...OUTAGES,
     ],
-    wouldEnd: ({ path, caller }) =>
+    wouldEnd: ({ path, caller, headers }) =>
       wouldEndUser(options, {
         caller,
         locksOut: true,
+        ifMatch: headers["If-Match"],
         async find(transaction) {
           if ((await options.users.search(transaction, path.user)) !== undefined)
             return options.users.findRow(transaction, path.user);
@@ -62,7 +64,8 @@ export const deleteRoute = (options: DeletingUsersOptions): DeclaredRoute =>
         },
       }),
     async handle(call) {
-      const by = { name: call.path.user, caller: call.caller, note: call.query.note };
+      const { path, caller, query, headers } = call;
+      const by = { name: path.user, caller, note: query.note, ifMatch: headers["If-Match"] };
       return answerChange(await deleteUser(options, by), options.receipts, call);
     },
   });
@@ -83,7 +86,7 @@ async function deleteUser(options: DeletingUsersOptions, ending: Ending): Promis
 async function remove(
   transaction: WriteTransaction,
   parts: RemovingUsersOptions,
-  { name, caller, note }: Ending,
+  { name, caller, note, ifMatch }: Ending,
   requireOver: RequireOver,
 ) {
   const { users } = parts;
@@ -91,6 +94,7 @@ async function remove(
     return { deleted: await deletedBefore(transaction, name), appended: undefined };
   const user = await users.findRow(transaction, name);
   await requireOver(transaction, user.id);
+  requireMatch(ifMatch, user.revision);
   return removeUser(transaction, parts, { user, caller, note });
 }
 
@@ -100,7 +104,7 @@ export type RemovingUsersOptions = Pick<DeletingUsersOptions, "users" | "endBelo
 export async function removeUser(
   transaction: WriteTransaction,
   { users, endBelow, forget }: RemovingUsersOptions,
-  { user, caller, note }: Omit<Ending, "name"> & { readonly user: User },
+  { user, caller, note }: Omit<Ending, "name" | "ifMatch"> & { readonly user: User },
 ) {
   await keepAnAdministrator(transaction, user.id);
   await users.remove(transaction, user, actorOf(caller));

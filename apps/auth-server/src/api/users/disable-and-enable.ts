@@ -1,6 +1,13 @@
 /** Disabling and enabling users: `POST /api/v1/users/{user}/disable` and `/enable`. */
-import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
+import {
+  type DeclaredRoute,
+  declareEnding,
+  declareRoute,
+  IF_MATCH,
+  requireMatch,
+} from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema } from "@portcullis/protocol";
+import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { ENFORCED, EXAMPLE_SID, OUTAGES, PENDING } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
@@ -19,7 +26,7 @@ const COMMON = {
   tag: "Users",
   method: "POST",
   scope: API_SCOPES.writeUsers,
-  parameters: { path: USER_PATH },
+  parameters: { path: USER_PATH, headers: z.object(IF_MATCH) },
   body: CHANGE_BODY,
   errors: [...peopleError.definitions("unknown_subject", "ambiguous_user"), ...OUTAGES],
 } as const;
@@ -42,17 +49,19 @@ const disableRoute = (options: EndingUsersOptions) =>
         pending: { ...EXAMPLE, status: "disabled", receipt: PENDING },
       },
     },
-    wouldEnd: ({ path, caller }) =>
+    wouldEnd: ({ path, caller, headers }) =>
       wouldEndUser(options, {
         caller,
         locksOut: true,
         async find(transaction) {
           const user = await options.users.findRow(transaction, path.user);
+          requireMatch(headers["If-Match"], user.revision);
           return user.disabled_at === null ? user : undefined;
         },
       }),
     async handle(call) {
-      const by = { name: call.path.user, caller: call.caller, note: call.body.note };
+      const { path, caller, body, headers } = call;
+      const by = { name: path.user, caller, note: body.note, ifMatch: headers["If-Match"] };
       return answerChange(await disable(options, by), options.receipts, call);
     },
   });
@@ -60,11 +69,12 @@ const disableRoute = (options: EndingUsersOptions) =>
 /** Row, sessions and record in one transaction: no token of before outlives it, and none can follow. */
 async function disable(
   { users, storage, endBelow, revoker, authority }: EndingUsersOptions,
-  { name, caller, note }: Ending,
+  { name, caller, note, ifMatch }: Ending,
 ): Promise<Change<UserState>> {
   const requireOver = await authorityOf(authority, caller);
   const { user, appended } = await storage.write(async (transaction) => {
     const user = await users.findRow(transaction, name);
+    requireMatch(ifMatch, user.revision);
     if (user.disabled_at !== null) return { user };
     await requireOver(transaction, user.id);
     await keepAnAdministrator(transaction, user.id);
@@ -91,17 +101,20 @@ const enableRoute = (options: EndingUsersOptions) =>
       },
     },
     errors: [...COMMON.errors, ...rolesError.definitions("administrator_needed")],
-    handle: async ({ path, caller }) => ({ status: 200, body: await enable(options, path.user, caller) }),
+    async handle({ path, caller, headers }) {
+      const by = { name: path.user, caller, ifMatch: headers["If-Match"] };
+      return { status: 200, body: await enable(options, by) };
+    },
   });
 
 async function enable(
   { users, storage, authority }: EndingUsersOptions,
-  name: string,
-  caller: Ending["caller"],
+  { name, caller, ifMatch }: Omit<Ending, "note">,
 ): Promise<UserState> {
   const requireOver = await authorityOf(authority, caller);
   const user = await storage.write(async (transaction) => {
     const found = await users.findRow(transaction, name);
+    requireMatch(ifMatch, found.revision);
     if (found.disabled_at === null) return found;
     await requireOver(transaction, found.id);
     await users.enable(transaction, found.id);

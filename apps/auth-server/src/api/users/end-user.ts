@@ -1,5 +1,5 @@
 /** Acts that end all that a user has: what they need, and how they do it. */
-import { actorOf, type Caller } from "@portcullis/http-api";
+import { actorOf, type Caller, type IfMatch, requireMatch } from "@portcullis/http-api";
 import type { BlastRadius, Reason } from "@portcullis/protocol";
 import type { User, Users } from "../../people/users.ts";
 import {
@@ -29,6 +29,7 @@ export interface Ending {
   readonly name: string;
   readonly caller: Pick<Caller, "subject" | "clientId">;
   readonly note: string | undefined;
+  readonly ifMatch?: IfMatch | undefined;
 }
 
 interface EndingOfAll extends Pick<Ending, "caller" | "note"> {
@@ -47,7 +48,7 @@ export async function endUser(
   return transaction.append([{ ...target, actor: actorOf(caller), ...(note === undefined ? {} : { note }) }]);
 }
 
-interface TriedEnding extends Pick<Ending, "caller"> {
+interface TriedEnding extends Pick<Ending, "caller" | "ifMatch"> {
   /** The user that is meant, or undefined when the act was done before and nothing is left. Throws when there never was one. */
   readonly find: (transaction: WriteTransaction) => Promise<User | undefined>;
   /** Whether the user could not sign in afterwards. */
@@ -57,13 +58,14 @@ interface TriedEnding extends Pick<Ending, "caller"> {
 /** What the act would end. Refused with what the act itself is refused with. */
 export async function wouldEndUser(
   { storage, blastRadiusOf, authority }: EndingUsersOptions,
-  { caller, find, locksOut }: TriedEnding,
+  { caller, find, locksOut, ifMatch }: TriedEnding,
 ): Promise<BlastRadius> {
   const requireOver = await authorityOf(authority, caller);
   const user = await storage.write(async (transaction) => {
     const user = await find(transaction);
     if (user === undefined) return undefined;
     await requireOver(transaction, user.id);
+    requireMatch(ifMatch, user.revision);
     if (locksOut) await keepAnAdministrator(transaction, user.id);
     return user;
   });

@@ -1,5 +1,11 @@
 /** What an administrator does for somebody who cannot sign in: `POST /api/v1/users/{user}/password` and `/unlock`. */
-import { type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
+import {
+  type DeclaredRoute,
+  declareEnding,
+  declareRoute,
+  IF_MATCH,
+  requireMatch,
+} from "@portcullis/http-api";
 import { API_SCOPES, type UserState, userStateSchema, userUnlockedSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
@@ -47,7 +53,7 @@ const setPasswordRoute = (options: PasswordRoutesOptions) =>
     summary: "Set a user's password: every session ends",
     description:
       "Every session, grant and token of the user ends, with the reason `password_changed`: whoever knew the old password is out.",
-    parameters: { path: USER_PATH },
+    parameters: { path: USER_PATH, headers: z.object(IF_MATCH) },
     body: {
       schema: z.strictObject({
         password: passwordSchema,
@@ -68,15 +74,17 @@ const setPasswordRoute = (options: PasswordRoutesOptions) =>
         pending: { ...EXAMPLE, receipt: PENDING },
       },
     },
-    wouldEnd: ({ path, caller }) =>
+    wouldEnd: ({ path, caller, headers }) =>
       wouldEndUser(options, {
         caller,
         locksOut: false,
+        ifMatch: headers["If-Match"],
         find: (transaction) => options.users.findRow(transaction, path.user),
       }),
     async handle(call) {
       const { password, mustChange, note } = call.body;
-      const by = { name: call.path.user, caller: call.caller, note };
+      const ifMatch = call.headers["If-Match"];
+      const by = { name: call.path.user, caller: call.caller, note, ifMatch };
       const change = await setPassword(options, by, { password, mustChange });
       return answerChange(change, options.receipts, call);
     },
@@ -84,7 +92,7 @@ const setPasswordRoute = (options: PasswordRoutesOptions) =>
 
 async function setPassword(
   { users, storage, endBelow, hashInTurn, authority }: PasswordRoutesOptions,
-  { name, caller, note }: Ending,
+  { name, caller, note, ifMatch }: Ending,
   { password, mustChange }: { readonly password: string; readonly mustChange: boolean },
 ): Promise<Change<UserState>> {
   // Whoever is not there costs nobody the work of a hash.
@@ -92,8 +100,9 @@ async function setPassword(
   const requireOver = await authorityOf(authority, caller);
   const hash = await hashInTurn(password);
   const { user, appended } = await storage.write(async (transaction) => {
-    const { id } = await users.findRow(transaction, name);
+    const { id, revision } = await users.findRow(transaction, name);
     await requireOver(transaction, id);
+    requireMatch(ifMatch, revision);
     const user = await users.setPassword(transaction, id, { hash, mustChange });
     const ending = { sub: id, reason: "password_changed", caller, note } as const;
     return { user, appended: await endUser(transaction, endBelow, ending) };
