@@ -44,6 +44,8 @@ test("what is wrong with a setting is said by its name, and nothing is asked of 
   assert.match(wrong.err, /colour/);
   for (const args of ["policies set", "policies set idleSeconds", "policies set =5"])
     assert.equal((await cli.run(args)).code, EXIT.usage, args);
+  const half = await cli.run("policies set sessionLimit.overflow=ask");
+  assert.match(half.err, /sessionLimit\.max: Found nothing; give a number\./);
   const unknown = await cli.run("policies show --policy strict");
   assert.match(unknown.err, /strict/);
   assert.equal(unknown.code, EXIT.error);

@@ -13,13 +13,35 @@ export function checkInput<Schema extends z.ZodType>(schema: Schema, input: unkn
 export function problemsOf(error: z.ZodError | undefined): Problem[] {
   return (error?.issues ?? []).flatMap((issue) => {
     const path = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return [{ field: path || "body", message: issue.message }];
+    if (issue.code !== "unrecognized_keys") return [{ field: path || "body", message: wordsOf(issue) }];
     return issue.keys.map((key) => ({
       field: `${path === "" ? "" : `${path}.`}${key === "" ? '""' : key}`,
       message: "Not a field of this request; remove it.",
     }));
   });
 }
+
+const OF_TYPE = /^Invalid input: expected (\w+), received (\w+)$/;
+
+/** The validator says in its own words what is of another type: in ours, what was found and what is taken. */
+function wordsOf({ code, message }: z.core.$ZodIssue): string {
+  const [, expected, found] = (code === "invalid_type" && OF_TYPE.exec(message)) || [];
+  if (expected === undefined) return message;
+  const type = NAMES_OF_TYPES[expected] ?? expected;
+  return found === "undefined"
+    ? `Found nothing; give ${type}.`
+    : `Found ${NAMES_OF_TYPES[found!] ?? found}; give ${type}.`;
+}
+
+const NAMES_OF_TYPES: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "an object",
+  record: "an object",
+  string: "a text",
+};
 
 /** An object in an object is two deep. What people keep of users, the deepest that is taken, needs less. */
 const MAX_DEPTH = 32;
