@@ -169,3 +169,34 @@ test("the algorithm of an API's tokens and of an app's ID tokens is chosen, with
   const wrong = await cli.run("apps update nightly --id-token-algorithm HS256");
   assert.deepEqual([wrong.code, /ES256/.test(wrong.err)], [EXIT.usage, true]);
 });
+
+test("the examples of apps update work one after another, and an API that is removed takes its optional scopes with it", async (t) => {
+  const cli = await cliUnderTest(t);
+  const api = "https://orders.example";
+  const words = ["--permission", "orders.read=See orders", "--permission", "orders.write=Change orders"];
+  assert.equal((await cli.run(["apis", "create", api, "--name", "Orders", ...words])).code, EXIT.ok);
+  const create = [
+    "apps",
+    "create",
+    "mail",
+    "--type",
+    "spa",
+    "--name",
+    "Mail",
+    "--redirect-uri",
+    REDIRECT_URI,
+  ];
+  assert.equal((await cli.run(create)).code, EXIT.ok);
+  const { out: help } = await cli.run("apps update --help");
+  const examples = help.match(/^ {2}portcullis apps update mail .*$/gm) ?? [];
+  assert.ok(examples.length >= 5, help);
+  for (const example of examples) {
+    const args = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
+    const { code, err } = await cli.run(args.slice(1));
+    assert.equal(code, EXIT.ok, `${example}: ${err}`);
+  }
+  const removed = await cli.run(["apps", "update", "mail", "--remove-api", api, "--yes"]);
+  assert.equal(removed.code, EXIT.ok, removed.err);
+  const { optionalScopes } = appSchema.parse(asJson((await cli.run("apps show mail --json")).out));
+  assert.deepEqual(optionalScopes, ["email"]);
+});

@@ -275,7 +275,7 @@ stale: the next refresh goes without it; that is asked for first. A name or an a
 
 Examples:
   portcullis apps update mail --name "Mail for all" --access-token-ttl 120
-  portcullis apps update mail --api https://orders.example=orders.read --unset defaultApi
+  portcullis apps update mail --api https://orders.example=orders.read,orders.write --unset defaultApi
   portcullis apps update mail --id-token-algorithm RS256
   portcullis apps update mail --optional-scope email --optional-scope orders.write
   portcullis apps update mail --remove-api https://orders.example --dry-run

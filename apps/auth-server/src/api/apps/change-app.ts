@@ -95,7 +95,11 @@ export async function changeApp(
   const { app, appended } = await storage.write(async (transaction) => {
     const before = await clients.lock(transaction, clientId);
     requireMatch(ifMatch, before.revision);
-    const settings = checkInput(appSettingsSchema, applyMergePatch(settingsOf(before), patch));
+    const settings = withoutLost(
+      before,
+      checkInput(appSettingsSchema, applyMergePatch(settingsOf(before), patch)),
+      patch,
+    );
     const { type, clientAuthentication } = before;
     const after: NamedSettings = { ...settings, type, clientAuthentication };
     assertMayGive(before, after);
@@ -111,6 +115,18 @@ export async function changeApp(
     return { app: await clients.lock(transaction, clientId), appended };
   });
   return { app, seq: newestOf(appended) };
+}
+
+/** A scope that the app may have no more cannot be declined either, unless the patch itself asks for that. */
+function withoutLost<Settings extends Pick<NamedSettings, "apis" | "optionalScopes">>(
+  before: App,
+  settings: Settings,
+  patch: unknown,
+): Settings {
+  if (Object.hasOwn(patch as object, "optionalScopes")) return settings;
+  const [had, has] = [before, settings].map(({ apis }) => new Set(Object.values(apis).flat()));
+  const isLost = (scope: string) => had!.has(scope) && !has!.has(scope);
+  return { ...settings, optionalScopes: settings.optionalScopes.filter((scope) => !isLost(scope)) };
 }
 
 const newestOf = (appended: readonly Appended[]): number | undefined =>
