@@ -403,7 +403,8 @@ async function holderOf(db: WriteTransaction["db"], sub: string): Promise<string
 
 /**
  * A UUID is one whatever its letter case (RFC 9562, section 4), and a `sub` is compared exactly (OpenID Connect Core, section 2): of two that
- * differ in case alone, apps that fold them would take one user for the other. A `sub` of both cases is made nowhere (`sub` of an import).
+ * differ in case alone, apps that fold them would take one user for the other. A `sub` of both cases is made nowhere (`sub` of an import). Of two
+ * that are stored at once an index refuses one (migration 0032): the unit runs again, and finds the other here.
  */
 const spellingsOf = (sub: string): string[] =>
   isUuid(sub) ? [sub, sub.toLowerCase(), sub.toUpperCase()] : [sub];

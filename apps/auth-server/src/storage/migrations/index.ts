@@ -26,6 +26,7 @@ import { addKeyAlgorithms } from "./0025-key-algorithms.ts";
 import { addGranularConsents } from "./0026-granular-consents.ts";
 import { addLimitsPerApp } from "./0028-limits-per-app.ts";
 import { addBulkEndings } from "./0030-bulk-endings.ts";
+import { giveUuidsOnce } from "./0032-one-user-a-uuid.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -51,4 +52,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0026-granular-consents": addGranularConsents,
   "0028-limits-per-app": addLimitsPerApp,
   "0030-bulk-endings": addBulkEndings,
+  "0032-one-user-a-uuid": giveUuidsOnce,
 };
