@@ -22,7 +22,7 @@ describe("authorization code with PKCE", () => {
       typ: "at+jwt",
       algorithms: ["ES256"],
     });
-    assert.equal(scope, "orders.read");
+    assert.equal(scope, "openid profile orders.read", "all that was given");
     assert.equal(payload.scope, "orders.read");
     assert.equal(payload.client_id, "web");
     assert.equal(protectedHeader.alg, "ES256");
