@@ -24,7 +24,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
       "storage/coalesced.ts",
     ],
     ["storage/write-transaction.ts", "storage/count-deleted.ts", "storage/stored-time.ts"],
-    ["storage/space", "storage/log", "storage/share-rows.ts"],
+    ["storage/space", "storage/log", "storage/share-rows.ts", "storage/row-ranges.ts"],
     ["storage/storage.ts"],
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],

@@ -3,7 +3,8 @@
  * the times of before: longer ones bring none back. After it those end that are over by the new times, with their lines in the log,
  * so that their access tokens end too.
  */
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
+import { rowRanges } from "../storage/row-ranges.ts";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { isLive } from "./live-sessions.ts";
 
@@ -21,8 +22,8 @@ export interface RunOut {
 const MAX_ENDED_APART = 1000;
 /** Parameters of a statement are bounded. */
 const SESSIONS_PER_STEP = 500;
-/** That are looked through at a time. */
-const SESSIONS_PER_RANGE = 2000;
+/** Looked through some at a time. */
+const ALL_SESSIONS = { of: { table: "oidc_sessions", id: "uid" }, rowsPerRange: 2000 } as const;
 const NOTE = "a shorter policy for sessions";
 
 export interface EndRunOutOptions {
@@ -35,7 +36,7 @@ export interface EndRunOutOptions {
 /** Writes down which sessions are over by the policy as it stands in the transaction. */
 export async function settleRunOut(transaction: WriteTransaction, now: number): Promise<number> {
   let settled = 0;
-  for await (const range of rangesOf(transaction)) {
+  for await (const range of rowRanges(transaction, ALL_SESSIONS)) {
     const { numUpdatedRows } = await transaction.db
       .updateTable("oidc_sessions")
       .set({ expires_at: now })
@@ -46,26 +47,6 @@ export async function settleRunOut(transaction: WriteTransaction, now: number): 
   }
   return settled;
 }
-
-/**
- * All sessions, some after the other. One statement over 300,000 of them holds up the process on SQLite, and runs into its time limit
- * on PostgreSQL. On SQLite in the order in which they are stored; on PostgreSQL a row that is changed is stored elsewhere.
- */
-async function* rangesOf(transaction: WriteTransaction): AsyncGenerator<RawBuilder<boolean>> {
-  const { db, holdsProcess } = transaction;
-  const place = holdsProcess ? sql`oidc_sessions.rowid` : sql`oidc_sessions.uid`;
-  for (let after: Place = holdsProcess ? 0 : ""; ; ) {
-    const some = sql`select ${place} as place from oidc_sessions where ${place} > ${after} order by ${place} limit ${SESSIONS_PER_RANGE}`;
-    const found = sql<{ last: Place | null }>`select max(place) as last from (${some}) as next_sessions`;
-    const last: Place | null = (await found.execute(db)).rows[0]!.last;
-    if (last === null) return;
-    yield sql<boolean>`${place} > ${after} and ${place} <= ${last}`;
-    after = last;
-    await transaction.nextStep();
-  }
-}
-
-type Place = string | number;
 
 /** To be called when the new policy stands in the transaction, and what was over before is written down. */
 export async function endRunOut(
@@ -92,7 +73,7 @@ export async function endRunOut(
 async function someRunOut(transaction: WriteTransaction, now: number): Promise<string[]> {
   const { db, lockRows } = transaction;
   const uids: string[] = [];
-  for await (const range of rangesOf(transaction)) {
+  for await (const range of rowRanges(transaction, ALL_SESSIONS)) {
     const query = db.selectFrom("oidc_sessions").select("uid").where(range).where(isRunOut(now));
     const rows = await lockRows(query.orderBy("uid").limit(MAX_ENDED_APART + 1)).execute();
     uids.push(...rows.map(({ uid }) => uid));

@@ -6,6 +6,7 @@ import type { Clock } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { isLive } from "../../sessions/live-sessions.ts";
 import { containing } from "../../storage/containing.ts";
+import { rowRanges } from "../../storage/row-ranges.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
 import { clearGrants } from "../state/clear-grants.ts";
@@ -13,8 +14,10 @@ import { hasTimes, isOutlived, type SessionTimes } from "../state/outlived-grant
 
 /** Each takes a record of its own. Beyond, one makes all refresh: what has ended cannot. */
 const MAX_ENDED_APART = 200;
-/** Parameters of a statement are bounded. */
-const GRANTS_PER_STEP = 200;
+/** That are taken away in one step, where a statement holds up the process, and elsewhere, where its parameters are bounded. */
+const GRANTS_PER_STEP = { holding: 40, elsewhere: 200 };
+/** That are looked through at a time. Some ten milliseconds, and the fewest ways to the database that its time limit allows. */
+const GRANTS_PER_RANGE = { holding: 500, elsewhere: 10_000 };
 
 export interface TimesChange {
   /** Whose times they are. */
@@ -61,29 +64,45 @@ interface Search {
   readonly now: number;
 }
 
-/** In the order in which everybody locks. Those of sessions that are over need no end. */
-async function outlived({ db, lockRows }: WriteTransaction, { of, times, now }: Search): Promise<string[]> {
+/** In the order of their ids, in which everybody locks. Those of sessions that are over need no end. */
+async function outlived(transaction: WriteTransaction, { of, times, now }: Search): Promise<string[]> {
   if (!hasTimes(times)) return [];
-  const query = db
-    .selectFrom("oidc_grants")
-    .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
-    .select("oidc_grants.id")
-    .where(
-      "api" in of
-        ? containing("oidc_grants.payload", of.api)
-        : sql<boolean>`oidc_grants.client_id = ${of.clientId}`,
-    )
-    .where(isLive(now))
-    .where(isOutlived(times, now))
-    .orderBy("oidc_grants.id");
-  const rows = await lockRows(query, "oidc_grants").execute();
-  return rows.map(({ id }) => id);
+  const { db, lockRows } = transaction;
+  const isWhose =
+    "api" in of
+      ? containing("oidc_grants.payload", of.api)
+      : sql<boolean>`oidc_grants.client_id = ${of.clientId}`;
+  const ids: string[] = [];
+  const ranges = rowRanges(transaction, {
+    of: { table: "oidc_grants", id: "id" },
+    rowsPerRange: sizeOf(GRANTS_PER_RANGE, transaction),
+    ...("api" in of ? {} : { only: isWhose }),
+  });
+  for await (const range of ranges) {
+    const query = db
+      .selectFrom("oidc_grants")
+      .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
+      .select("oidc_grants.id")
+      .where(range)
+      .where(isWhose)
+      .where(isLive(now))
+      .where(isOutlived(times, now))
+      .orderBy("oidc_grants.id");
+    ids.push(...(await lockRows(query, "oidc_grants").execute()).map(({ id }) => id));
+  }
+  return ids.toSorted();
 }
 
 async function clear(transaction: WriteTransaction, ids: readonly string[], clock: Clock): Promise<void> {
   if (transaction.isTrial) return;
-  for (let at = 0; at < ids.length; at += GRANTS_PER_STEP) {
-    await clearGrants(transaction, ids.slice(at, at + GRANTS_PER_STEP), clock);
+  const some = sizeOf(GRANTS_PER_STEP, transaction);
+  for (let at = 0; at < ids.length; at += some) {
+    await clearGrants(transaction, ids.slice(at, at + some), clock);
     await transaction.nextStep();
   }
 }
+
+const sizeOf = (
+  { holding, elsewhere }: { readonly holding: number; readonly elsewhere: number },
+  { holdsProcess }: WriteTransaction,
+): number => (holdsProcess ? holding : elsewhere);

@@ -12,10 +12,11 @@ import { exchange, json } from "@portcullis/testing/end-to-end";
 import { ClearEndings } from "../../../src/oidc/endings/clear-endings.ts";
 import { createForgetApi } from "../../../src/oidc/endings/forget-api.ts";
 import { lineageIn } from "../../../src/oidc/endings/lineage.ts";
+import { createEndOutlived } from "../../../src/oidc/endings/outlived-grants.ts";
 import { createEndUnasked } from "../../../src/oidc/endings/unasked-grants.ts";
 import { openStorage } from "../../../src/storage/open-storage.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
-import type { RevocationDraft } from "../../../src/storage/write-transaction.ts";
+import type { RevocationDraft, WriteTransaction } from "../../../src/storage/write-transaction.ts";
 import { storageOptions } from "../../storage/temporary-storage.ts";
 import {
   assertRefused,
@@ -30,7 +31,7 @@ import {
   signIn,
   verdictOf,
 } from "../app.ts";
-import { BOB, OTHER_RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
+import { BOB, OTHER_RESOURCE, RESOURCE, type ServerUnderTest, startServer } from "../server-under-test.ts";
 import { seedGrants } from "./seed-grants.ts";
 
 const GRANTS = 450;
@@ -274,33 +275,104 @@ describe("an app of very many that is not the operator's own any more", () => {
   });
 });
 
-describe("a shorter policy for very many sessions", () => {
-  it("ends those that are over by it, of whichever page, and a longer one brings none of them back", async () => {
-    const { storage, policies } = server.server;
-    await seedGrants(storage, { clientId: "web", grants: GRANTS * 5 });
-    const old = Array.from({ length: 1100 }, (_, at) => `s-web-${at * 2}`.padStart(22, "A"));
-    const hourAgo = Math.floor(Date.now() / 1000) - 3600;
-    for (let at = 0; at < old.length; at += 100)
-      await storage.write(({ db }) =>
-        db
-          .updateTable("oidc_sessions")
-          .set({ last_seen_at: hourAgo })
-          .where("uid", "in", old.slice(at, at + 100))
-          .execute(),
-      );
-    const idle = (idleSeconds: number) =>
-      storage.write(async (transaction) => {
-        const before = await policies.lock(transaction, "default");
-        const after = { ...before, idleSeconds };
-        return policies.change(transaction, { before, after, actor: "admin" });
+/** On each side of where one page ends and the next begins, and the last. */
+const ON_EVERY_PAGE = [0, 499, 500, 1999, 2000, GRANTS * 5 - 1];
+const idOf = (kind: "s" | "g", at: number) => `${kind}-web-${at}`.padStart(22, "A");
+const HOUR_AGO = Math.floor(Date.now() / 1000) - 3600;
+
+/** Used last, and signed in, an hour ago. */
+async function makeOld(sessions: readonly string[]): Promise<void> {
+  for (let at = 0; at < sessions.length; at += 100)
+    await server.server.storage.write(({ db }) =>
+      db
+        .updateTable("oidc_sessions")
+        .set({ last_seen_at: HOUR_AGO, auth_time: HOUR_AGO })
+        .where("uid", "in", sessions.slice(at, at + 100))
+        .execute(),
+    );
+}
+
+for (const [whose, of] of [
+  ["an app", { clientId: "web" }],
+  ["an API", { api: RESOURCE }],
+] as const) {
+  describe(`shorter times of ${whose} with very many grants`, () => {
+    const end = async () => {
+      const appended: RevocationDraft[] = [];
+      let steps = 0;
+      const isInSteps = await server.server.storage.write(async (transaction) => {
+        const counting: WriteTransaction = {
+          ...transaction,
+          nextStep() {
+            steps++;
+            return transaction.nextStep();
+          },
+          append(drafts) {
+            appended.push(...drafts);
+            return { seq: 0 };
+          },
+        };
+        const change = { of, before: {}, after: { absoluteSeconds: 600 }, actor: "admin" };
+        await createEndOutlived({ clock: systemClock })(counting, change);
+        return transaction.holdsProcess;
       });
+      return { ended: appended.map(({ scope, key }) => [scope, key]), steps, isInSteps };
+    };
+
+    it("end what is past them, on whichever page, each apart or all at once, and leave others alone", async () => {
+      const { storage } = server.server;
+      const payload = JSON.stringify({ resources: { [RESOURCE]: "orders.read" } });
+      await seedGrants(storage, { clientId: "web", grants: GRANTS * 5, payload });
+      await seedGrants(storage, { clientId: "other", grants: 1 });
+      await makeOld(["s-other-0".padStart(22, "A"), ...ON_EVERY_PAGE.map((at) => idOf("s", at))]);
+      const { ended, steps, isInSteps } = await end();
+      assert.deepEqual(ended, ON_EVERY_PAGE.map((at) => ["grant", idOf("g", at)]).toSorted());
+      assert.ok(!isInSteps || steps >= (GRANTS * 5) / 500, `in ${steps} steps`);
+      assert.equal(await countOf(storage, "oidc_grants"), GRANTS * 5 - ON_EVERY_PAGE.length + 1);
+
+      await makeOld(Array.from({ length: GRANTS * 5 }, (_, at) => idOf("s", at)));
+      const all = "api" in of ? ["audience", RESOURCE] : ["client", "web"];
+      assert.deepEqual((await end()).ended, [all]);
+      assert.equal(await countOf(storage, "oidc_grants"), 1);
+      assert.deepEqual((await end()).ended, []);
+    });
+  });
+}
+
+describe("a shorter policy for very many sessions", () => {
+  const idle = (idleSeconds: number) => {
+    const { storage, policies } = server.server;
+    return storage.write(async (transaction) => {
+      const before = await policies.lock(transaction, "default");
+      const after = { ...before, idleSeconds };
+      return policies.change(transaction, { before, after, actor: "admin" });
+    });
+  };
+
+  it("ends those that are over by it, of whichever page, and a longer one brings none of them back", async () => {
+    const { storage } = server.server;
+    await seedGrants(storage, { clientId: "web", grants: GRANTS * 5 });
+    const old = Array.from({ length: 1100 }, (_, at) => idOf("s", at * 2));
+    await makeOld(old);
     const ended = await idle(600);
     assert.equal(ended.ended, old.length);
     assert.deepEqual([(await idle(600_000)).ended], [0]);
     const { sessions } = server.server.oidc;
     assert.equal(await sessions.findLive(old[0]!), undefined);
     assert.equal(await sessions.findLive(old.at(-1)!), undefined);
-    assert.notEqual(await sessions.findLive("s-web-1".padStart(22, "A")), undefined);
+    assert.notEqual(await sessions.findLive(idOf("s", 1)), undefined);
+  });
+
+  it("ends few of them apart, with a record each, on whichever page they are", async () => {
+    const { storage } = server.server;
+    await seedGrants(storage, { clientId: "web", grants: GRANTS * 5 });
+    const old = ON_EVERY_PAGE.map((at) => idOf("s", at));
+    await makeOld(old);
+    assert.equal((await idle(600)).ended, old.length);
+    const records = storage.read.selectFrom("revocations").select("key_text").orderBy("key_text");
+    const keys = (await records.execute()).map(({ key_text }) => key_text);
+    assert.deepEqual(keys, old.toSorted());
+    assert.equal(await countOf(storage, "oidc_grants"), GRANTS * 5 - old.length);
   });
 });
 
