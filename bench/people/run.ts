@@ -1,6 +1,6 @@
 /** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import { freePort } from "@portcullis/testing/ports";
 import { startPostgres } from "@portcullis/testing/servers";
 import type { DatabaseOptions } from "../../apps/auth-server/src/storage/storage.ts";
 import { ADMIN, AUDIENCE, bearerOf } from "../processes/clients.ts";
+import type { PeopleServerOptions } from "../processes/people-part.ts";
 import { Part } from "../processes/start-part.ts";
 import { saveResult, spreadOf } from "../save-result.ts";
 import { postgresWriter, readLineage, seedPeople, sqliteWriter, usernameOf } from "./seed.ts";
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     users: { type: "string", default: "100000" },
     driver: { type: "string", multiple: true, default: ["sqlite", "postgres"] },
+    /** Directory of the seeded data on SQLite: made if it is not there, and copied by each run that finds it. */
+    seeded: { type: "string" },
   },
 });
 const users = Number(values.users);
@@ -66,8 +69,24 @@ async function measureDriver(driver: string, directory: string, database: Databa
     dataDirectory: directory,
     ...(database.kind === "postgres" ? { database } : {}),
   };
+  if (driver === "sqlite" && values.seeded !== undefined && existsSync(values.seeded))
+    cpSync(values.seeded, directory, { recursive: true });
+  else {
+    await seed(driver, database, options);
+    if (driver === "sqlite" && values.seeded !== undefined)
+      cpSync(directory, values.seeded, { recursive: true });
+  }
+  const server = await Part.start("people", options);
+  try {
+    await measureAll(driver, server, `http://127.0.0.1:${port}`);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function seed(driver: string, database: DatabaseOptions, options: PeopleServerOptions): Promise<void> {
   const first = await Part.start("people", options);
-  await signIn(`http://127.0.0.1:${port}`);
+  await signIn(`http://127.0.0.1:${options.port}`);
   await first.stop();
   const began = performance.now();
   const lineage = await readLineage(database, PERSON.username);
@@ -76,12 +95,6 @@ async function measureDriver(driver: string, directory: string, database: Databa
   await seedPeople(writer, lineage, { users, bigApp: "shop", otherApp: "mail" });
   await writer.close();
   console.error(`${driver}: seeded in ${Math.round((performance.now() - began) / 1000)} s`);
-  const server = await Part.start("people", options);
-  try {
-    await measureAll(driver, server, `http://127.0.0.1:${port}`);
-  } finally {
-    await server.stop();
-  }
 }
 
 /** Through the pages, as a person does: what it leaves in SQL is what is copied. */
