@@ -28,7 +28,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["storage/storage.ts"],
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],
-    ["storage/open-storage.ts", "secrets", "revocations/errors.ts"],
+    ["storage/open-storage.ts", "secrets", "names", "revocations/errors.ts"],
     ["bans"],
     ["people"],
     ["roles"],

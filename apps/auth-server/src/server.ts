@@ -212,6 +212,7 @@ async function compose(
     blastRadiusOf,
     findTarget: createFindTarget({ users, apis, bans }),
     subsOf: (name) => users.subsNamed(name),
+    ownApi: configuration.apiResource,
     settle: () => ring.refresh(),
     onKeysChanged: (listener) => ring.onChange(listener),
     targetErrors: TARGET_ERRORS,

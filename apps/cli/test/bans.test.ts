@@ -39,6 +39,20 @@ test("a user is banned by any name for a time, with a receipt, listed, and let i
   await signIn(cli.server);
 });
 
+test("who has banned, and whom, is shown by name, also after a deletion", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { sub } = JSON.parse((await cli.run("users show bob --json")).out);
+  await cli.run("bans add alice --reason spam");
+  const by = { created_by: sub };
+  await cli.server.server.storage.write(({ db }) => db.updateTable("bans").set(by).execute());
+  assert.match((await cli.run("bans list")).out, / alice +everything .* bob +spam$/m);
+  for (const name of ["alice", "bob"]) assert.equal((await cli.run(`users delete ${name}`)).code, EXIT.ok);
+  const { out } = await cli.run("bans list");
+  assert.match(out, / alice +everything .* bob +spam$/m);
+  const [ban] = banListSchema.parse(JSON.parse((await cli.run("bans list --json")).out)).items;
+  assert.deepEqual([ban!.user.label, ban!.createdBy, ban!.createdByName], ["alice", sub, "bob"]);
+});
+
 test("a ban may be from one API or one permission, and says when it is not enforced yet", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.lease({ replica: "gateway-1", applied: 0 });

@@ -11,20 +11,17 @@ test("a user is disabled by any name, with a receipt, and enabled again", async 
   const { claims, access_token } = await signIn(cli.server);
   const { code, out, err } = await cli.run("users disable alice@example.com --note left");
   assert.deepEqual([code, err], [EXIT.ok, ""]);
-  assert.match(out, new RegExp(`^Disabled: alice \\(${claims.sub}\\)\\.\n`));
+  assert.match(out, /^Disabled: alice\.\n/);
   assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.$/m);
   assert.equal(verdictOf(cli.server, access_token), "user_disabled");
   const again = userStateSchema.parse(
     JSON.parse((await cli.run(["--json", "users", "disable", "--", claims.sub])).out),
   );
   assert.deepEqual([again.changed, again.status, again.receipt?.seq], [false, "disabled", 1]);
-  assert.match(
-    (await cli.run("users disable alice --yes")).out,
-    /^alice \(\S{22}\) was already disabled\.\n/,
-  );
+  assert.match((await cli.run("users disable alice --yes")).out, /^alice was already disabled\.\n/);
   const enabled = await cli.run("users enable ALICE");
-  assert.deepEqual([enabled.code, enabled.out], [EXIT.ok, `Enabled: alice (${claims.sub}).\n`]);
-  assert.match((await cli.run("users enable alice")).out, /^alice \(\S{22}\) was already enabled\.\n$/);
+  assert.deepEqual([enabled.code, enabled.out], [EXIT.ok, "Enabled: alice.\n"]);
+  assert.match((await cli.run("users enable alice")).out, /^alice was already enabled\.\n$/);
   await signIn(cli.server);
 });
 

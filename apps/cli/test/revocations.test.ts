@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { RevocationEntry } from "@portcullis/protocol";
+import { signIn } from "../../auth-server/test/oidc/app.ts";
+import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../src/index.ts";
 import { type CliUnderTest, cliUnderTest } from "./cli-under-test.ts";
 
@@ -21,7 +23,7 @@ test("revocations are listed for people, and what others wrote cannot touch the 
   assert.deepEqual([code, err], [EXIT.ok, ""]);
   const [header, ...lines] = out.trimEnd().split("\n");
   assert.match(header!, /^SEQ +REVOKED +SCOPE +KEY +MODE +REASON +BY +NOTE$/);
-  assert.match(lines[0]!, /^ +2 .* subject-client +alice at web +stale +claims_changed +admin$/);
+  assert.match(lines[0]!, /^ +2 .* subject-client +alice at Demo shop +stale +claims_changed +admin$/);
   await cli.run("revoke subject-audience alice https://api.example.com --foreign");
   await cli.run("revoke subject-organization alice acme --foreign");
   const pairs = (await cli.run("revocations list --limit 2")).out;
@@ -83,11 +85,88 @@ test("what was revoked of a user is found by every name of the user", async (t) 
     seqsOf((await cli.run(["revocations", "list", ...filters, "--json"])).out);
   const { key } = JSON.parse((await cli.run("revocations show 1 --json")).out).revocation;
   for (const name of [key, "alice", "ALICE", "alice@example.com"]) {
-    assert.deepEqual(await found(`--key=${name}`), [1], name);
+    assert.deepEqual(await found(`--key=${name}`), [2, 1], name);
     assert.deepEqual(await found(`--key=${name}`, "--scope=subject"), [1], name);
     assert.deepEqual(await found(`--subject=${name}`, "--client=web"), [2], name);
   }
   assert.deepEqual(await found("--key=alice", "--scope=session"), []);
+});
+
+/** Everything that may be revoked of alice, and of an app and an API that are then deleted; and something of bob. */
+async function revokeAllKinds(cli: CliUnderTest) {
+  const { claims } = await signIn(cli.server);
+  const gone = "https://gone.example";
+  for (const command of [
+    ["apis", "create", gone, "--name", "Gone"],
+    ["apps", "create", "gone", "--type", "service", "--name", "Gone app"],
+    ["bans", "add", "alice", "--api", RESOURCE, "--reason", "left"],
+    ["revoke", "subject-audience", "alice", gone],
+    ["revoke", "subject-client", "--subject", "alice", "--client", "gone"],
+    ["roles", "give", "alice", "administrator"],
+    ["roles", "give", "bob", "administrator"],
+    ["roles", "take", "alice", "administrator"],
+    ["revoke", "subject", "bob", "--mode", "stale"],
+    ["revoke", "grant", `--`, String(claims.gid)],
+    ["revoke", "session", `--`, String(claims.sid)],
+    ["users", "disable", "alice"],
+    ["apis", "delete", gone, "--yes"],
+    ["apps", "delete", "gone", "--yes"],
+  ]) {
+    const { code, err } = await cli.run(command);
+    assert.equal(code, EXIT.ok, `${command.join(" ")}: ${err}`);
+  }
+  return claims;
+}
+
+test("all that was revoked of a user is found by name, and named so that nobody needs an id", async (t) => {
+  const cli = await cliUnderTest(t);
+  const claims = await revokeAllKinds(cli);
+  const json = JSON.parse((await cli.run("revocations list --key alice --json")).out);
+  assert.deepEqual(
+    json.revocations.map(({ scope }: RevocationEntry) => scope),
+    [
+      "subject",
+      "session",
+      "grant",
+      ...["audience", "client", "audience", "audience"].map((one) => `subject-${one}`),
+    ],
+  );
+  const { out, err } = await cli.run("revocations list --key alice");
+  for (const line of [
+    / subject +alice +kill +user_disabled +admin$/m,
+    / session +of alice +kill /m,
+    / grant +of alice at Demo shop +kill /m,
+    / subject-client +alice at Gone app +kill /m,
+    / subject-audience +alice at https:\/\/gone\.example +kill /m,
+    / subject-audience +alice at http:\S+\/api +stale /m,
+  ]) {
+    assert.match(out, line);
+  }
+  for (const id of [claims.sub, claims.sid, claims.gid]) assert.ok(!out.includes(String(id)), out);
+  assert.match(err, /all is listed but single tokens/);
+  const two = seqsOf((await cli.run("revocations list --key alice --limit 2 --json")).out);
+  assert.deepEqual(two, seqsOf(JSON.stringify(json)).slice(0, 2), "the newest, whatever the scope");
+});
+
+test("who is deleted is found by the username of before, and still named", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { claims } = await signIn(cli.server);
+  assert.equal((await cli.run("users delete alice --note left")).code, EXIT.ok);
+  const { out } = await cli.run("revocations list --key alice");
+  assert.match(out, / subject +alice +kill +account_deleted +admin +left$/m);
+  assert.ok(!out.includes(claims.sub), out);
+  assert.match((await cli.run("revocations show 1")).out, /^ {2}key +alice$/m);
+});
+
+test("who has revoked is shown by name", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { sub } = JSON.parse((await cli.run("users show bob --json")).out);
+  await cli.server.server.storage.write(async (transaction) =>
+    transaction.append([{ scope: "subject", mode: "kill", reason: "revoked", key: "x", actor: sub }]),
+  );
+  assert.match((await cli.run("revocations list")).out, / revoked +bob$/m);
+  assert.match((await cli.run("revocations show 1")).out, /^ {2}by +bob$/m);
+  assert.equal(JSON.parse((await cli.run("revocations show 1 --json")).out).revocation.actor, sub);
 });
 
 test("one revocation is shown with how far it has got", async (t) => {

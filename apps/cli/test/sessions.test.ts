@@ -29,7 +29,7 @@ test("sessions are listed by whose and on what, shown, named, and ended one by o
   const named = await cli.run(["sessions", "rename", "--", sid, "Alice's phone"]);
   assert.equal(named.out, "The device is called Alice's phone.\n");
   const shown = (await cli.run(["sessions", "show", "--", sid])).out;
-  assert.match(shown, /^user +alice \(\S{22}\)$/m);
+  assert.match(shown, /^user +alice$/m);
   assert.match(shown, /^device +Alice's phone$/m);
   assert.match(shown, /^state +active until /m);
   const unnamed = await cli.run(["sessions", "rename", "--", sid]);

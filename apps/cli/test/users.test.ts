@@ -73,11 +73,11 @@ test("a user is created, found, changed, given a password, unlocked and deleted"
   }
   assert.equal(verdictOf(cli.server, access_token), "allow");
   const set = await cli.run(["users", "password", "carol", "--password-file", second, "--must-change"]);
-  assert.match(set.out, /^Password set: carol \(\S{22}\)\.\nRevoked/);
+  assert.match(set.out, /^Password set: carol\.\nRevoked/);
   assert.equal(verdictOf(cli.server, access_token), "password_changed");
   assert.match((await cli.run("users unlock carol")).out, /no failed sign-ins to forget: carol/);
   const deleted = await cli.run("users delete carol --note left");
-  assert.deepEqual([deleted.code, deleted.out.split("\n")[0]], [EXIT.ok, `Deleted: carol (${claims.sub}).`]);
+  assert.deepEqual([deleted.code, deleted.out.split("\n")[0]], [EXIT.ok, "Deleted: carol."]);
   assert.equal((await cli.run("users show carol")).code, EXIT.error);
 });
 

@@ -28,6 +28,12 @@ export const banSchema = z.object({
   user: z.object({
     sub: z.string().describe("As tokens name the user."),
     username: z.string().optional().describe("Absent if the user has none, or was deleted."),
+    label: z
+      .string()
+      .optional()
+      .describe(
+        "Where there is no username: the e-mail address, or what people called a user who was deleted.",
+      ),
   }),
   scope: banScopeSchema,
   status: z
@@ -41,8 +47,10 @@ export const banSchema = z.object({
     .describe("When it ends by itself. Absent: it stands until it is lifted."),
   createdAt: z.iso.datetime(),
   createdBy: z.string().describe("`sub` of a person, or `client_id` of an app."),
+  createdByName: z.string().optional().describe("What people call `createdBy`, as far as it is known."),
   liftedAt: z.iso.datetime().optional(),
   liftedBy: z.string().optional(),
+  liftedByName: z.string().optional().describe("What people call `liftedBy`, as far as it is known."),
 });
 export type Ban = z.infer<typeof banSchema>;
 

@@ -17,7 +17,15 @@ const revocationEntrySchema = z.object({
     .describe("What was revoked, in clear. Null for the scope `issuer`."),
   revokedAt: z.string().describe("RFC 3339."),
   expiresAt: z.string().describe("RFC 3339. Until then a token that it covers could be valid."),
+  subjectName: z
+    .string()
+    .optional()
+    .describe(
+      "What people call the user whom it concerns, or called one who was deleted. Absent if it concerns no user, or nobody knows whom.",
+    ),
+  clientName: z.string().optional().describe("Name of the app that it concerns. Absent if it concerns none."),
   actor: z.string().nullable().describe("The client or person that revoked."),
+  actorName: z.string().optional().describe("What people call `actor`, as far as it is known."),
   note: z.string().nullable().describe("Why, in words."),
 });
 export type RevocationEntry = z.infer<typeof revocationEntrySchema>;

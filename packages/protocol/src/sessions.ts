@@ -26,7 +26,13 @@ export const sessionSchema = z.object({
   sid: z.string().describe("As tokens name it."),
   user: z.object({
     sub: z.string(),
-    username: z.string().optional().describe("Absent when the user was deleted."),
+    username: z.string().optional().describe("Absent when the user has none, or was deleted."),
+    label: z
+      .string()
+      .optional()
+      .describe(
+        "Where there is no username: the e-mail address, or what people called a user who was deleted.",
+      ),
   }),
   device: z.object({
     name: z.string().describe("What its owner calls it, or else the browser and the system."),

@@ -32,6 +32,8 @@ const signingKeySchema = z.object({
   /** `rotated`: its tokens had ended. Else a reason of revocations, or `unvouched`: see the guide on upgrades. */
   retiredReason: z.string().optional(),
   retiredBy: z.string().optional(),
+  /** What people call `retiredBy`, as far as it is known. */
+  retiredByName: z.string().optional(),
 });
 export type SigningKeyEntry = z.infer<typeof signingKeySchema>;
 

@@ -1,6 +1,7 @@
 /** Bans in SQL. */
 import type { Ban, BanScope, Clock } from "@portcullis/protocol";
 import type { Expression, ExpressionBuilder, Kysely, Selectable, SqlBool } from "kysely";
+import { type Names, namesOf } from "../names/names-of.ts";
 import { newIdentifier, type RandomBytes } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -90,7 +91,8 @@ export class Bans {
   /** Throws `unknown_ban`. */
   async find(id: string): Promise<Ban> {
     const row = await named(this.#storage.read).where("bans.id", "=", id).executeTakeFirst();
-    return row === undefined ? throwUnknown(id) : banOf(row, wholeSeconds(this.#clock));
+    if (row === undefined) return throwUnknown(id);
+    return banOf(row, wholeSeconds(this.#clock), await this.#namesIn([row]));
   }
 
   /** Gives whether it stood. One that is over, or was lifted, stays as it is. Throws `unknown_ban`. */
@@ -134,7 +136,13 @@ export class Bans {
       .orderBy("bans.id")
       .limit(limit)
       .execute();
-    return rows.map((row) => banOf(row, now));
+    const names = await this.#namesIn(rows);
+    return rows.map((row) => banOf(row, now, names));
+  }
+
+  #namesIn(rows: readonly NamedBan[]): Promise<Names> {
+    const ids = rows.flatMap(({ user_id, created_by, lifted_by }) => [user_id, created_by, lifted_by]);
+    return namesOf(this.#storage.read, ids);
   }
 
   async count(filters: BanFilters): Promise<number> {
@@ -184,11 +192,14 @@ const named = (db: Kysely<Database>) =>
     .selectAll("bans")
     .select("users.username");
 
-function banOf(row: NamedBan, now: number): Ban {
+function banOf(row: NamedBan, now: number, names: Names): Ban {
   const { api, permission } = row;
   return {
     id: row.id,
-    user: { sub: row.user_id, ...(row.username === null ? {} : { username: row.username }) },
+    user: {
+      sub: row.user_id,
+      ...(row.username === null ? nameOf("label", names, row.user_id) : { username: row.username }),
+    },
     scope: api === null ? "all" : { api, ...(permission === null ? {} : { permission }) },
     status: statusOf(row, now),
     reason: row.reason,
@@ -196,9 +207,16 @@ function banOf(row: NamedBan, now: number): Ban {
     ...(row.until === null ? {} : { until: timeOf(row.until) }),
     createdAt: timeOf(row.created_at),
     createdBy: row.created_by,
+    ...nameOf("createdByName", names, row.created_by),
     ...(row.lifted_at === null ? {} : { liftedAt: timeOf(row.lifted_at) }),
     ...(row.lifted_by === null ? {} : { liftedBy: row.lifted_by }),
+    ...nameOf("liftedByName", names, row.lifted_by),
   };
+}
+
+function nameOf(member: string, names: Names, id: string | null): object {
+  const name = names.get(id ?? "");
+  return name === undefined ? {} : { [member]: name };
 }
 
 function statusOf(

@@ -1,6 +1,7 @@
 /** The keys in SQL, which are the truth. Whoever changes one holds the row of the ring until the commit. */
 import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKeyEntry } from "@portcullis/protocol";
 import { type ExpressionBuilder, type Kysely, type RawBuilder, type Selectable, sql } from "kysely";
+import { type Names, namesOf } from "../names/names-of.ts";
 import type { Database } from "../storage/database.ts";
 import type { KeyStatus, SigningKeysTable } from "../storage/tables/keys.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -76,7 +77,11 @@ export async function listKeys(
     .orderBy("kid")
     .limit(limit)
     .execute();
-  return rows.map(entryOf);
+  const names = await namesOf(
+    read,
+    rows.map(({ retired_by }) => retired_by),
+  );
+  return rows.map((row) => entryOf(row, names));
 }
 
 function isBehind(
@@ -106,7 +111,7 @@ const STATUSES: readonly KeyStatus[] = [...PUBLISHED, "retired"];
 /** In the order of the JWKS. */
 const PLACES = PUBLISHED.flatMap((status) => SIGNING_ALGORITHMS.map((algorithm) => ({ algorithm, status })));
 
-function entryOf(row: Selectable<SigningKeysTable>): SigningKeyEntry {
+function entryOf(row: Selectable<SigningKeysTable>, names: Names): SigningKeyEntry {
   const { kid, algorithm, status, created_at, published_until, retired_at, retired_reason, retired_by } = row;
   return {
     kid,
@@ -118,6 +123,7 @@ function entryOf(row: Selectable<SigningKeysTable>): SigningKeyEntry {
     ...(retired_at === null ? {} : { retiredAt: timeText(retired_at) }),
     ...(retired_reason === null ? {} : { retiredReason: retired_reason }),
     ...(retired_by === null ? {} : { retiredBy: retired_by }),
+    ...(names.has(retired_by ?? "") ? { retiredByName: names.get(retired_by ?? "") } : {}),
   };
 }
 

@@ -106,10 +106,21 @@ export class Users {
     return (await this.search(transaction, name)) ?? throwUnknown(name);
   }
 
-  /** The `sub` of everybody who has this username or e-mail address: for what only reads, where nobody has to choose. */
+  /**
+   * The `sub` of everybody who has it, or this username or e-mail address; of those who were deleted, who had this username: for what
+   * only reads, where nobody has to choose.
+   */
   async subsNamed(name: string): Promise<string[]> {
-    const found = await withName(this.#options.storage.read, name).execute();
-    return found.map(({ id }) => id);
+    const { read } = this.#options.storage;
+    const bySub = read.selectFrom("users").selectAll().where("id", "=", name).execute();
+    const byName = withName(read, name).execute();
+    const deleted = read
+      .selectFrom("deleted_users")
+      .select("id")
+      .where(({ eb, or }) => or([eb("id", "=", name), eb("username_key", "=", usernameKey(name) ?? "")]))
+      .execute();
+    const found = [...(await bySub), ...(await byName), ...(await deleted)];
+    return [...new Set(found.map(({ id }) => id))];
   }
 
   /** Whoever a configuration file has made, by name. */

@@ -46,6 +46,8 @@ export interface RevocationsOptions {
   readonly findTarget: FindTarget;
   /** The `sub` of everybody who is called so, for searches. Default: what is searched for is a `sub`. */
   readonly subsOf?: SubsOf;
+  /** Audience of the server's own API, for searches. */
+  readonly ownApi?: string;
   /** What `findTarget` throws, for the description of the API. Default: nothing. */
   readonly targetErrors?: readonly ErrorDefinition[];
   /** As of the revoker: the receipt of a retired key is given when its successor signs here. */
@@ -202,6 +204,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         receipts,
         verifiers,
         subsOf,
+        ownApi: options.ownApi,
         rollback,
         log,
         read,

@@ -2,6 +2,7 @@
 import type { Clock, DeviceType, SessionEntry } from "@portcullis/protocol";
 import { type Selectable, sql } from "kysely";
 import type { Clients } from "../apps/clients.ts";
+import { type Names, namesOf } from "../names/names-of.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { SessionsTable } from "../storage/tables/oidc.ts";
@@ -128,6 +129,8 @@ export class SessionLister {
       .execute();
     const names = await clients.namesOf([...new Set([...grants, ...left].map(({ client_id }) => client_id))]);
     const policy = await policies.read();
+    const nameless = rows.flatMap(({ username, account_id }) => (username === null ? [account_id] : []));
+    const labels = await namesOf(storage.read, nameless);
     return rows.map((row) => {
       const ids = grants.filter(({ session_uid }) => session_uid === row.uid);
       const apps = ids.map(({ client_id }) => ({
@@ -141,7 +144,11 @@ export class SessionLister {
           name: names.get(id) ?? id,
           replacedBy: by!,
         }));
-      return { ...entryOf(row, policy), apps, ...(replacedApps.length === 0 ? {} : { replacedApps }) };
+      return {
+        ...entryOf(row, policy, labels),
+        apps,
+        ...(replacedApps.length === 0 ? {} : { replacedApps }),
+      };
     });
   }
 }
@@ -154,13 +161,17 @@ export const isOfType = (type: DeviceType) =>
 export const isSignedInBefore = (at: number) =>
   sql<boolean>`coalesce(oidc_sessions.auth_time, oidc_sessions.created_at) < ${at}`;
 
-function entryOf(row: Row, { idleSeconds, absoluteSeconds }: Policy): Omit<SessionEntry, "apps"> {
+function entryOf(
+  row: Row,
+  { idleSeconds, absoluteSeconds }: Policy,
+  labels: Names,
+): Omit<SessionEntry, "apps"> {
   const { type: _type, name: _name, browser, os } = deviceOf(row.user_agent);
   const authTime = row.auth_time ?? row.created_at;
   const expiresAt = Math.min(row.expires_at, row.last_seen_at + idleSeconds, authTime + absoluteSeconds);
   return {
     sid: row.uid,
-    user: { sub: row.account_id, ...(row.username === null ? {} : { username: row.username }) },
+    user: userOf(row, labels),
     device: {
       name: deviceNameOf(row),
       type: (row.device_type ?? "other") as DeviceType,
@@ -178,6 +189,12 @@ function entryOf(row: Row, { idleSeconds, absoluteSeconds }: Policy): Omit<Sessi
     ...(row.ended_at === null ? {} : { endedAt: timeOf(row.ended_at) }),
     ...(row.replaced_by === null ? {} : { replacedBy: row.replaced_by }),
   };
+}
+
+function userOf({ account_id: sub, username }: Row, labels: Names): SessionEntry["user"] {
+  if (username !== null) return { sub, username };
+  const label = labels.get(sub);
+  return label === undefined ? { sub } : { sub, label };
 }
 
 const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString();

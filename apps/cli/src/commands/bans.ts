@@ -163,7 +163,7 @@ function bansText({ items }: BanList, { paint, width }: Session): string {
     },
     { title: "SINCE", value: ({ createdAt }) => dateTime(createdAt) },
     { title: "UNTIL", value: ({ until, liftedAt }) => untilText(liftedAt ?? until) },
-    { title: "BY", value: ({ createdBy }) => createdBy, least: 8 },
+    { title: "BY", value: ({ createdBy, createdByName }) => createdByName ?? createdBy, least: 8 },
     { title: "REASON", value: ({ reason }) => reason, least: 8 },
   ];
   return tableOf(columns, items, width);
@@ -203,7 +203,7 @@ const liftedText = (ban: Ban & { readonly changed: boolean }): string =>
     ? `Lifted: ${nameOf(ban)} is no longer banned from ${scopeText(ban)} by this ban.`
     : `The ban of ${nameOf(ban)} stood no more: it is ${ban.status}.`;
 
-const nameOf = ({ user }: Pick<Ban, "user">): string => visible(user.username ?? user.sub);
+const nameOf = ({ user }: Pick<Ban, "user">): string => visible(user.username ?? user.label ?? user.sub);
 
 function scopeText({ scope }: Pick<Ban, "scope">): string {
   if (scope === "all") return "everything";

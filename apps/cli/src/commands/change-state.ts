@@ -37,7 +37,7 @@ const USERS: Thing = {
   exampleNote: "left the company",
   disabling: `The user can no longer sign in. Every session, grant, refresh token and access token of the user ends.`,
   enabling: `The user may sign in again. What has ended stays ended.`,
-  nameOf: (state) => ("sub" in state ? `${visible(state.username ?? state.email ?? "")} (${state.sub})` : ""),
+  nameOf: (state) => ("sub" in state ? visible(state.username ?? state.email ?? state.sub) : ""),
 };
 
 const APPS: Thing = {

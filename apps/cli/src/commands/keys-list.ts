@@ -50,7 +50,7 @@ function keysText({ items }: KeyList, { paint, width }: Session): string {
     { title: "SINCE", value: ({ createdAt }) => dateTime(createdAt) },
     { title: "UNTIL", value: untilOf },
     { title: "REASON", value: ({ retiredReason }) => retiredReason ?? "-", least: 8 },
-    { title: "BY", value: ({ retiredBy }) => retiredBy ?? "-", least: 8 },
+    { title: "BY", value: ({ retiredBy, retiredByName }) => retiredByName ?? retiredBy ?? "-", least: 8 },
   ];
   return tableOf(columns, items, width);
 }

@@ -37,7 +37,7 @@ export function addRevocationsList(parent: Command, cli: Cli): void {
     .addOption(new Option("--scope <scope>", "only this scope").choices(SCOPES))
     .addOption(new Option("--mode <mode>", "only this mode").choices(MODES))
     .addOption(new Option("--reason <reason>", "only this reason").choices(REASONS))
-    .option("--key <key>", "only exactly this token, session, user ...")
+    .option("--key <key>", "only this token, session, app ..., or all that concerns this user")
     .option("--subject <sub>", "user of a pair; goes with --client, --audience or --organization")
     .option("--client <id>", "client of a subject-client pair; goes with --subject")
     .option("--audience <api>", "API of a subject-audience pair; goes with --subject")
@@ -53,7 +53,8 @@ export function addRevocationsList(parent: Command, cli: Cli): void {
 }
 
 const EXAMPLES = `
-Name a user by sub, username or e-mail address.
+Name a user by sub, username or e-mail address. Without --scope, --key finds all that concerns the user: the user, the user
+at an app or an API, sessions and grants.
 
 Examples:
   portcullis revocations list --key alice
@@ -68,8 +69,13 @@ async function list(session: Session, command: Command): Promise<number> {
   const found = await collect(api, options);
   if (session.json) printJson(session, found);
   else print(session, found);
+  if (!session.json && options.key !== undefined && options.scope === undefined)
+    session.io.stderr.write(NOT_BY_NAME);
   return EXIT.ok;
 }
+
+const NOT_BY_NAME =
+  "Of a user, all is listed but single tokens: they are found by their jti alone, since no name is kept with them.\n";
 
 /** Pages are short where little matches; a list is not. */
 async function collect(api: RevocationsApi, options: ListOptions): Promise<RevocationPage> {

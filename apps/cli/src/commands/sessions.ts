@@ -102,8 +102,8 @@ function listText({ items, next }: SessionList, { width }: Session): string {
   return `${tableOf(COLUMNS, items, width)}${more}`;
 }
 
-function nameOf({ user: { username, sub } }: SessionEntry): string {
-  return username ?? sub;
+function nameOf({ user: { username, label, sub } }: SessionEntry): string {
+  return username ?? label ?? sub;
 }
 
 function stateOf({ active, replacedBy, endedAt }: SessionEntry): string {
@@ -145,10 +145,10 @@ function sidOf(command: Command): string {
 }
 
 function sessionText(entry: SessionEntry): string {
-  const { sid, user, device, address, amr, apps } = entry;
+  const { sid, device, address, amr, apps } = entry;
   return membersText({
     sid,
-    user: user.username === undefined ? user.sub : `${user.username} (${user.sub})`,
+    user: nameOf(entry),
     device: device.name,
     type: [device.type, device.browser, device.os].filter((part) => part !== undefined).join(", "),
     address,

@@ -302,7 +302,7 @@ type Ended = Awaited<ReturnType<UsersApi["delete"]>>;
 
 function told(session: Session, done: string, state: Ended): number {
   if (!session.json) {
-    session.io.stdout.write(`${done}: ${visible(nameOf(state))} (${state.sub}).\n`);
+    session.io.stdout.write(`${done}: ${visible(nameOf(state))}.\n`);
     return sayReceipt(session, state.receipt);
   }
   printJson(session, state);

@@ -68,6 +68,7 @@ const EXAMPLE = {
   until: "2026-03-08T12:00:00.000Z",
   createdAt: "2026-03-01T12:00:00.000Z",
   createdBy: "admin",
+  createdByName: "Admin console",
 } as const;
 
 const userPath = z.object({
@@ -284,6 +285,7 @@ const liftRoute = ({ bans, authority }: BansRoutesOptions) =>
           status: "lifted",
           liftedAt: "2026-03-02T12:00:00.000Z",
           liftedBy: "admin",
+          liftedByName: "Admin console",
           changed: true,
         },
       },

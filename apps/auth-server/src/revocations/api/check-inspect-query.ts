@@ -49,7 +49,7 @@ export const listQuerySchema = z.strictObject({
     .optional()
     .meta(
       says(
-        "Of exactly this key, in any scope or the one that is given. A user by any name: sub, username or e-mail address.",
+        "Of exactly this key, in any scope or the one that is given. A user by any name: sub, username or e-mail address; without `scope`, all that concerns the user, with the pairs, sessions and grants.",
       ),
     ),
   subject: text

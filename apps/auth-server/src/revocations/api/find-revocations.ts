@@ -11,14 +11,18 @@ import {
 } from "@portcullis/protocol";
 import type { KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
+import { targetsOfUser } from "../../names/targets-of-user.ts";
 import type { Database } from "../../storage/database.ts";
 import { type ListQuery, pairIn } from "./check-inspect-query.ts";
+import { nameEntries } from "./name-entries.ts";
 import { ENTRY_COLUMNS, entryOf } from "./revocation-entry.ts";
 
 /** Seqs of one slice: some milliseconds of work, and then others get their turn. */
 const SLICE = 5000;
 /** Seqs that one call looks at. What matches once in millions of rows is found over several calls. */
 const LOOKED_AT = 200_000;
+/** Keys that one statement looks for. A database takes some ten thousands. */
+const KEYS_PER_STATEMENT = 2000;
 /** Scopes whose key is one text. */
 const TEXT_SCOPES = SCOPES.filter((scope) => !isPairScope(scope) && scope !== "issuer");
 
@@ -28,15 +32,18 @@ export interface FindOptions {
   readonly head: number;
   readonly oldestKept: number;
   readonly subsOf: SubsOf;
+  /** Audience of the server's own API, which is in no row. */
+  readonly ownApi: string | undefined;
 }
 
-/** The `sub` of everybody who is called so: people are searched for by the names by which they are revoked. */
+/** The `sub` of everybody who is, or was, called so or has it as `sub`: people are searched for by the names by which they are revoked. */
 export type SubsOf = (name: string) => Promise<readonly string[]>;
 
 /** Newest first. The page is short, or even empty, and yet has a `next` when much was looked at and little matched. */
 export async function findRevocations(options: FindOptions, query: ListQuery): Promise<RevocationPage> {
   const keys = await keysOf(options, query);
-  return keys === undefined ? findBySlices(options, query) : findByKey(options, query, keys);
+  const page = await (keys === undefined ? findBySlices(options, query) : findByKey(options, query, keys));
+  return { ...page, revocations: await nameEntries(options.read, page.revocations) };
 }
 
 export async function findRevocation(
@@ -48,14 +55,14 @@ export async function findRevocation(
     .select(ENTRY_COLUMNS)
     .where("seq", "=", seq)
     .executeTakeFirst();
-  return row === undefined ? undefined : entryOf(row);
+  if (row === undefined) return undefined;
+  const [entry] = await nameEntries(read, [entryOf(row)]);
+  return entry;
 }
 
 /** As verifiers have them, which is what the index of the table is on: the same text has one in every scope. */
-async function keysOf(
-  { keySpace, subsOf }: FindOptions,
-  query: ListQuery,
-): Promise<Uint8Array[] | undefined> {
+async function keysOf(options: FindOptions, query: ListQuery): Promise<Uint8Array[] | undefined> {
+  const { keySpace, subsOf } = options;
   const { scope, key } = query;
   const pair = pairIn(query);
   if (pair !== undefined) {
@@ -66,24 +73,44 @@ async function keysOf(
   if (key === undefined) return undefined;
   const scopes = scope === undefined ? TEXT_SCOPES : [scope];
   // The text itself, too: a record of another issuer's tokens has it as it was given.
-  const subs = scopes.includes("subject") ? await subsOf(key) : [];
-  return [
-    ...scopes.map((candidate) => keySpace.keyOf(candidate, key)),
-    ...subs.map((sub) => keySpace.keyOf("subject", sub)),
-  ];
+  const exactly = scopes.map((candidate) => keySpace.keyOf(candidate, key));
+  if (!scopes.includes("subject")) return exactly;
+  const subs = await subsOf(key);
+  if (scope !== undefined) return [...exactly, ...subs.map((sub) => keySpace.keyOf("subject", sub))];
+  return [...exactly, ...(await keysOfUsers(options, subs))];
 }
 
+/** All that concerns them, in whatever scope: who asks what ended of somebody means the sessions and the pairs too. */
+async function keysOfUsers(
+  { read, keySpace, ownApi }: FindOptions,
+  subs: readonly string[],
+): Promise<Uint8Array[]> {
+  const keys: Uint8Array[] = [];
+  for (const sub of subs) {
+    const targets = await targetsOfUser(read, sub, ownApi);
+    for (const { scope, key } of targets) keys.push(keySpace.keyOf(scope, key));
+    await nextTurn();
+  }
+  return keys;
+}
+
+/** The newest of each part are enough to have the newest of all. */
 async function findByKey(
   { read, head }: FindOptions,
   query: ListQuery,
   keys: Uint8Array[],
 ): Promise<RevocationPage> {
-  const rows = await matching(read, query)
-    .where("key", "in", keys)
-    .where("seq", "<", query.before ?? head + 1)
-    .limit(query.limit + 1)
-    .execute();
-  return pageOf(head, rows.map(entryOf), query.limit);
+  const found = new Map<number, RevocationEntry>();
+  for (let from = 0; from < keys.length; from += KEYS_PER_STATEMENT) {
+    const rows = await matching(read, query)
+      .where("key", "in", keys.slice(from, from + KEYS_PER_STATEMENT))
+      .where("seq", "<", query.before ?? head + 1)
+      .limit(query.limit + 1)
+      .execute();
+    for (const row of rows) found.set(row.seq, entryOf(row));
+  }
+  const newest = [...found.values()].toSorted((one, other) => other.seq - one.seq);
+  return pageOf(head, newest, query.limit);
 }
 
 /** By nothing that an index is on: a bounded number of rows, in slices, so that nobody waits long for their turn. */

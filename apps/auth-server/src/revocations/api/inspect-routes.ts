@@ -26,6 +26,8 @@ export interface InspectRoutesOptions extends LogPagesOptions {
   readonly receipts: Receipts;
   readonly verifiers: Verifiers;
   readonly subsOf: SubsOf;
+  /** Audience of the server's own API. */
+  readonly ownApi: string | undefined;
 }
 
 export const inspectRoutes = (options: InspectRoutesOptions): readonly DeclaredRoute[] => [
@@ -45,11 +47,13 @@ const EXAMPLE_ENTRY = {
   key: EXAMPLE_SID,
   revokedAt: "2026-03-01T12:00:00.000Z",
   expiresAt: "2026-03-01T12:05:05.000Z",
+  subjectName: "alice",
   actor: "admin",
+  actorName: "Admin console",
   note: "lost phone",
 } as const;
 
-const listRoute = ({ read, log, subsOf }: InspectRoutesOptions) =>
+const listRoute = ({ read, log, subsOf, ownApi }: InspectRoutesOptions) =>
   declareRoute({
     ...FOR_INSPECTORS,
     operationId: "listRevocations",
@@ -72,7 +76,7 @@ const listRoute = ({ read, log, subsOf }: InspectRoutesOptions) =>
       const head = await log.refresh();
       const { keySpace } = log;
       const oldestKept = log.oldestKept();
-      const body = await findRevocations({ read, keySpace, head, oldestKept, subsOf }, query);
+      const body = await findRevocations({ read, keySpace, head, oldestKept, subsOf, ownApi }, query);
       return { status: 200, body };
     },
   });

@@ -23,6 +23,19 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
       { ...draft("x"), scope: "subject-audience", key: { subject: "alice", audience: "web" } },
     ]),
   );
+  const gone = { deleted_at: 1, deleted_by: "admin", name: "Shop" };
+  await write(async ({ db }) => {
+    await db
+      .insertInto("deleted_clients")
+      .values({ ...gone, client_id: "web" })
+      .execute();
+    await db
+      .insertInto("deleted_apis")
+      .values({ ...gone, identifier: "web" })
+      .execute();
+    const alice = { id: "alice", label: "Alice", username_key: "alice", deleted_at: 1, deleted_by: null };
+    await db.insertInto("deleted_users").values(alice).execute();
+  });
   const head = await log.refresh();
   const options = {
     read,
@@ -30,12 +43,24 @@ test("what operators ask is answered by PostgreSQL as by SQLite", async (t) => {
     head,
     oldestKept: log.oldestKept(),
     subsOf: async () => [],
+    ownApi: undefined,
   };
   const found = async (query: object) => {
     const { revocations } = await findRevocations(options, checkListQuery(query));
     return revocations.map(({ seq }) => seq);
   };
   assert.deepEqual(await found({ key: "alice" }), [6002, 6001]);
+  const ofUser = { ...options, subsOf: async () => ["alice"] };
+  const all = await findRevocations(ofUser, checkListQuery({ key: "alice" }));
+  assert.deepEqual(
+    all.revocations.map(({ seq, subjectName, clientName }) => [seq, subjectName, clientName]),
+    [
+      [6004, "Alice", undefined],
+      [6003, "Alice", "Shop"],
+      [6002, "Alice", undefined],
+      [6001, undefined, undefined],
+    ],
+  );
   assert.deepEqual(await found({ subject: "alice", client: "web" }), [6003]);
   assert.deepEqual(await found({ subject: "alice", audience: "web" }), [6004]);
   assert.deepEqual(await found({ actor: "admin" }), [6001]);
