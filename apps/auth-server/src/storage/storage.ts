@@ -19,6 +19,11 @@ export interface Storage {
   readonly space: SpaceState;
   /** Rejects as `write` would. Asks the store only when nothing was stored in the last seconds, or something was not. */
   checkWritable(): Promise<void>;
+  /**
+   * SQLite: writes what is committed from the journal back into the file, in a turn of the event loop of its own. Else a COMMIT does so, whenever the
+   * journal has got long, and holds up the process for both. For in between the steps of what changes very many rows. Never rejects.
+   */
+  readonly writeBack?: () => Promise<void>;
   /** What other servers on the database say. Undefined on SQLite, where there are none. */
   readonly listen?: Listen;
   /** Stores what is queued, then closes. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { copyFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
@@ -43,6 +43,35 @@ test("every commit waits for the disk", async (t) => {
     settings.map(({ rows }) => Object.values(rows[0] as object)[0]),
     ["wal", 2, 1],
   );
+});
+
+test("what is committed is written back when it is asked for, also while a unit is under way", async (t) => {
+  const file = temporaryFile(t);
+  const storage = await openStorage(storageOptions(file));
+  t.after(() => storage.close());
+  /** In the file alone, as it is without its journal. */
+  const keysInFile = () => {
+    const copy = `${file}.copy`;
+    copyFileSync(file, copy);
+    const database = new DatabaseSync(copy);
+    const rows = database.prepare("select key_text from revocations order by seq").all();
+    database.close();
+    return rows.map(({ key_text }) => key_text);
+  };
+  await storage.writeBack!();
+  await storage.write((transaction) => transaction.append([draft("a")]));
+  assert.deepEqual(keysInFile(), []);
+  await storage.writeBack!();
+  assert.deepEqual(keysInFile(), ["a"]);
+
+  await storage.write((transaction) => transaction.append([draft("b")]));
+  await storage.write(async ({ db }) => {
+    await db.updateTable("revocations").set({ key_text: "changed" }).execute();
+    await storage.writeBack!();
+    assert.deepEqual(keysInFile(), ["a", "b"], "without what is not committed");
+  });
+  await storage.writeBack!();
+  assert.deepEqual(keysInFile(), ["changed", "changed"]);
 });
 
 test("a second server on the same data is refused with a way out", async (t) => {

@@ -13,12 +13,12 @@ import { lockAll } from "../state/lock-parents.ts";
 import { type ForgettingStep, forgettingSteps } from "./forget-api.ts";
 import { lineageIn } from "./lineage.ts";
 
-/** Some twenty milliseconds, with all that hangs below them and the writing back of the journal. */
+/** Some ten milliseconds, with all that hangs below them. */
 const GRANTS_PER_STEP = 40;
 const SESSIONS_PER_STEP = 20;
 
 export interface ClearEndingsOptions {
-  readonly storage: Pick<Storage, "read" | "write" | "dialect">;
+  readonly storage: Pick<Storage, "read" | "write" | "dialect" | "writeBack">;
   readonly clock: Clock;
   readonly operatorLog: Log;
 }
@@ -79,6 +79,7 @@ export class ClearEndings {
     while (!this.#isClosed) {
       const from = { ...ending, after };
       const ids = await storage.write((transaction) => step(transaction, from, clock));
+      await storage.writeBack?.();
       if (ids.length === 0) break;
       cleared += ids.length;
       after = ids.at(-1)!;

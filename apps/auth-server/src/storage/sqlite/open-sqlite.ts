@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
 import { type Room, UNLIMITED } from "../space/room.ts";
@@ -61,6 +62,10 @@ async function openLocked(options: StorageOptions, { file, release, opened }: Lo
       return room.state;
     },
     checkWritable: () => health.check(write),
+    async writeBack() {
+      await nextTurn();
+      writeBackJournal(reader.database);
+    },
     async close() {
       room.close();
       await commits.close();
@@ -114,6 +119,16 @@ function shrinkJournal(database: DatabaseSync): void {
   if (database.isTransaction) return;
   try {
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {}
+}
+
+/**
+ * On the reading connection, since the writing one cannot while a unit is under way; what that has not committed stays where it is. Waits for
+ * nobody. What fails is left in the journal, which loses nothing: the next COMMIT that finds it long tries again.
+ */
+function writeBackJournal(reader: DatabaseSync): void {
+  try {
+    reader.exec("PRAGMA wal_checkpoint(PASSIVE)");
   } catch {}
 }
 

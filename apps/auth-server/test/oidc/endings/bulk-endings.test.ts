@@ -124,6 +124,28 @@ describe("an app that ends with more grants than are taken away at once", () => 
     assert.equal(await countOf(server.server.storage, "oidc_grants"), 0);
   });
 
+  it("is cleared a step at a time, with the journal written back after each", async () => {
+    const { storage } = server.server;
+    await seedGrants(storage, { clientId: "web", grants: GRANTS });
+    await endAndCrash("client");
+    const acts: string[] = [];
+    const watched: typeof storage = {
+      ...storage,
+      async write(work, options) {
+        const done = await storage.write(work, options);
+        acts.push("step");
+        return done;
+      },
+      async writeBack() {
+        await storage.writeBack?.();
+        acts.push("written back");
+      },
+    };
+    await new ClearEndings({ storage: watched, clock: systemClock, operatorLog: silentLog }).clear();
+    assert.match(acts.join(), /^(?:step,written back,){10,}step$/, "the last one forgets the ending");
+    assert.equal(await countOf(storage, "oidc_grants"), 0);
+  });
+
   it("that ends once more meanwhile takes what was made in between with it", async () => {
     const { storage } = server.server;
     await seedGrants(storage, { clientId: "web", grants: GRANTS });
