@@ -1,6 +1,6 @@
 /** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
 import { createHash, randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, cpSync, existsSync, fsyncSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -76,6 +76,7 @@ async function measureDriver(driver: string, directory: string, database: Databa
     if (driver === "sqlite" && values.seeded !== undefined)
       cpSync(directory, values.seeded, { recursive: true });
   }
+  if (database.kind === "sqlite") waitForDisk(database.file);
   const server = await Part.start("people", options);
   try {
     await measureAll(driver, server, `http://127.0.0.1:${port}`);
@@ -95,6 +96,13 @@ async function seed(driver: string, database: DatabaseOptions, options: PeopleSe
   await seedPeople(writer, lineage, { users, bigApp: "shop", otherApp: "mail" });
   await writer.close();
   console.error(`${driver}: seeded in ${Math.round((performance.now() - began) / 1000)} s`);
+}
+
+/** What was seeded is not on disk yet: else the server's first write would wait for all of it, and be held by it. */
+function waitForDisk(file: string): void {
+  const opened = openSync(file, "r+");
+  fsyncSync(opened);
+  closeSync(opened);
 }
 
 /** Through the pages, as a person does: what it leaves in SQL is what is copied. */
