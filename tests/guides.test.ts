@@ -358,9 +358,11 @@ test("an employee who left is banned and then ended everywhere as the guide has 
   const before = await guided("before");
   assert.match(before, /^\w+ +.*alice/m);
   assert.match(before, /^Nothing was changed\. It would end at most 1 session /m);
-  assert.match(await guided("disable"), /^Disabled: alice .*enforced by 1 of 1 verifier/is);
+  assert.match(await guided("disable"), /^Disabled: alice\..*enforced by 1 of 1 verifier/is);
   const after = await guided("after");
   assert.match(after, /^status +disabled$/m);
-  assert.match(after, /left the company/);
+  assert.match(after, /^bans that stand +https:\/\/notes\.example until /m);
+  assert.match(after, / subject +alice +kill +user_disabled +root +left the company$/m);
+  assert.match(after, / subject-audience +alice at https:\/\/notes\.example +kill +banned +root/m);
   assert.match(after, /notes-1/);
 });

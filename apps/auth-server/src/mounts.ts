@@ -137,6 +137,8 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
     }),
     usersRoutes({
       users: people.users,
+      roles,
+      bans,
       storage,
       endBelow,
       blastRadiusOf,

@@ -39,6 +39,18 @@ test("a user is banned by any name for a time, with a receipt, listed, and let i
   await signIn(cli.server);
 });
 
+test("a user is shown with the bans that stand, and no others", async (t) => {
+  const cli = await cliUnderTest(t);
+  assert.match((await cli.run("users show alice")).out, /^bans that stand +none$/m);
+  await cli.run(`bans add alice --api ${RESOURCE} --permission orders.write --reason spam`);
+  const whole = await cli.run("bans add alice --reason spam --until 2999-01-01T00:00:00Z --json");
+  const both = /^bans that stand +orders\.write of https:\S+; everything until 2\d{3}-\d\d-\d\d [\d:]+$/m;
+  assert.match((await cli.run("users show alice")).out, both);
+  assert.equal((await cli.run(["bans", "lift", "--", JSON.parse(whole.out).id])).code, EXIT.ok);
+  const { roles, standingBans } = JSON.parse((await cli.run("users show alice --json")).out);
+  assert.deepEqual([roles, standingBans], [[], [{ scope: { api: RESOURCE, permission: "orders.write" } }]]);
+});
+
 test("who has banned, and whom, is shown by name, also after a deletion", async (t) => {
   const cli = await cliUnderTest(t);
   const { sub } = JSON.parse((await cli.run("users show bob --json")).out);

@@ -30,6 +30,19 @@ test("the role is given, listed, tried out and taken with a receipt, and the las
   assert.deepEqual([again.code, again.out], [EXIT.ok, "alice did not have it: administrator.\n"]);
 });
 
+test("who administers is listed, and said of a user", async (t) => {
+  const cli = await cliUnderTest(t);
+  assert.equal((await cli.run("roles list")).out, "No such users.\n");
+  assert.match((await cli.run("users show alice")).out, /^roles +none$/m);
+  assert.equal((await cli.run("roles give alice administrator")).code, EXIT.ok);
+  const { out } = await cli.run("roles list");
+  assert.match(out, /^USER .*\nalice .* active .*\n$/);
+  assert.equal((await cli.run("users list --role administrator")).out, out);
+  assert.equal((await cli.run("users list bo --role administrator")).out, "No such users.\n");
+  assert.match((await cli.run("users show alice")).out, /^roles +administrator$/m);
+  assert.equal((await cli.run("users list --role king")).code, EXIT.usage);
+});
+
 test("a role that there is not, or nobody, is a wrong command line", async (t) => {
   const cli = await cliUnderTest(t);
   for (const [args, expected] of [

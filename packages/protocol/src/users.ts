@@ -1,5 +1,6 @@
 /** Users as the API shows them: `/api/v1/users`. */
 import { z } from "zod";
+import { banScopeSchema } from "./bans.ts";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 
@@ -27,6 +28,25 @@ export const userSchema = z.object({
   origin: z.enum(["file", "api", "import"]).describe("What brought the user here."),
 });
 export type UserAnswer = z.infer<typeof userSchema>;
+
+export const ROLES = ["administrator"] as const;
+
+/** Answer of `GET /api/v1/users/{user}`: with what the user may do, and may not. */
+export const userWithRightsSchema = userSchema.extend({
+  roles: z.array(z.enum(ROLES)).describe("Built-in roles that the user has."),
+  standingBans: z
+    .array(
+      z.object({
+        scope: banScopeSchema,
+        until: z.iso
+          .datetime()
+          .optional()
+          .describe("When it ends by itself. Absent: it stands until it is lifted."),
+      }),
+    )
+    .describe("What keeps the user out now. Who did it, and why, is for `bans.read`."),
+});
+export type UserWithRights = z.infer<typeof userWithRightsSchema>;
 
 /** Answer of `PATCH /api/v1/users/{user}`. */
 export const changedUserSchema = userSchema.extend({

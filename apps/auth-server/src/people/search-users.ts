@@ -12,6 +12,8 @@ export interface UserFilter {
   /** Beginning of a username, an e-mail address or a name. */
   readonly prefix?: string | undefined;
   readonly status?: "active" | "disabled" | undefined;
+  /** Only those who have it. */
+  readonly role?: "administrator" | undefined;
 }
 
 /** Where a user stands in a list. */
@@ -31,7 +33,7 @@ export async function listUsers(
   const { after, limit } = page;
   const prefix = foldedName(filter.prefix ?? "");
   if (prefix !== "") return searched(read, { filter, prefix, after, limit });
-  let query = withStatus(read.selectFrom("users"), filter)
+  let query = withFilter(read.selectFrom("users"), filter)
     .selectAll("users")
     .select("users.list_key as found_by")
     .orderBy("users.list_key")
@@ -48,8 +50,8 @@ export async function countUsers({ read }: Pick<Storage, "read">, filter: UserFi
   const prefix = foldedName(filter.prefix ?? "");
   const counted =
     prefix === ""
-      ? withStatus(read.selectFrom("users"), filter).select(({ fn }) => fn.countAll().as("count"))
-      : withStatus(found(read, prefix), filter).select(({ fn }) =>
+      ? withFilter(read.selectFrom("users"), filter).select(({ fn }) => fn.countAll().as("count"))
+      : withFilter(found(read, prefix), filter).select(({ fn }) =>
           fn.count("user_names.user_id").distinct().as("count"),
         );
   const { count } = await counted.executeTakeFirstOrThrow();
@@ -64,7 +66,7 @@ interface Search {
 }
 
 function searched(read: Kysely<Database>, { filter, prefix, after, limit }: Search): Promise<FoundUser[]> {
-  let query = withStatus(found(read, prefix), filter)
+  let query = withFilter(found(read, prefix), filter)
     .where(({ not, exists, selectFrom }) =>
       // Who has two names that begin so stands where the first of them does.
       not(
@@ -100,11 +102,16 @@ const found = (read: Kysely<Database>, prefix: string) =>
 /** No name has it: it is no character. */
 const LAST_CHARACTER = "\u{10ffff}";
 
-function withStatus<Tables extends keyof Database, Selected>(
+function withFilter<Tables extends keyof Database, Selected>(
   query: SelectQueryBuilder<Database, Tables, Selected>,
-  { status }: UserFilter,
+  { status, role }: UserFilter,
 ): SelectQueryBuilder<Database, Tables, Selected> {
-  if (status === undefined) return query;
   const isNull = status === "active" ? sql`is null` : sql`is not null`;
-  return query.where(sql<boolean>`users.disabled_at ${isNull}`);
+  return query
+    .$if(status !== undefined, (any) => any.where(sql<boolean>`users.disabled_at ${isNull}`))
+    .$if(role !== undefined, (any) => any.where(hasRole(role!)));
 }
+
+/** Few have one: they are looked up, and not all users through. */
+const hasRole = (role: string) =>
+  sql<boolean>`users.id in (select user_id from user_roles where role = ${role})`;

@@ -9,11 +9,13 @@ import {
   type UserList,
   type UserState,
   type UserUnlocked,
+  type UserWithRights,
   userImportResultSchema,
   userListSchema,
   userSchema,
   userStateSchema,
   userUnlockedSchema,
+  userWithRightsSchema,
 } from "@portcullis/protocol";
 import { z } from "zod";
 
@@ -43,7 +45,7 @@ export class UsersApi {
 
   /** As many pages as it takes. `next` is there if there are more. */
   async list(
-    query: { q?: string | undefined; status?: string | undefined },
+    query: { q?: string | undefined; status?: string | undefined; role?: string | undefined },
     most: number,
   ): Promise<UserList> {
     const items: UserAnswer[] = [];
@@ -57,8 +59,8 @@ export class UsersApi {
     return { items, ...(cursor === undefined ? {} : { next: cursor }) };
   }
 
-  get(user: string): Promise<UserAnswer> {
-    return this.#ask(userSchema, { path: pathOf(user) });
+  get(user: string): Promise<UserWithRights> {
+    return this.#ask(userWithRightsSchema, { path: pathOf(user) });
   }
 
   create(body: object): Promise<UserAnswer> {

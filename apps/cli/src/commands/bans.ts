@@ -90,7 +90,7 @@ async function add(session: Session, command: Command): Promise<number> {
   const { receipt, ...ban } = await api.ban(user, { body, wait: options.wait });
   if (session.json) printJson(session, { ...ban, receipt });
   else {
-    session.io.stdout.write(`Banned: ${nameOf(ban)} from ${scopeText(ban)}${endText(ban)}. Ban ${ban.id}.\n`);
+    session.io.stdout.write(`Banned: ${nameOf(ban)} from ${banText(ban)}. Ban ${ban.id}.\n`);
     if (receipt !== undefined) {
       printReceipt(session, receipt, "Revoked");
       printHowItGoesOn(session, receipt);
@@ -212,6 +212,9 @@ function scopeText({ scope }: Pick<Ban, "scope">): string {
 
 const endText = ({ until }: Pick<Ban, "until">): string =>
   until === undefined ? "" : ` until ${dateTime(until)}`;
+
+/** From what, and until when. */
+export const banText = (ban: Pick<Ban, "scope" | "until">): string => `${scopeText(ban)}${endText(ban)}`;
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 

@@ -8,6 +8,7 @@ import { usage } from "../settings.ts";
 import { sayChanged } from "./apps.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
+import { shownList } from "./users.ts";
 
 type Role = RoleState["role"];
 const ROLES: readonly Role[] = roleStateSchema.shape.role.options;
@@ -29,6 +30,7 @@ export function addRoles(program: Command, cli: Cli): void {
 
 const EXAMPLES = `
 Examples:
+  portcullis roles list
   portcullis roles list alice
   portcullis roles give alice administrator
   portcullis roles take alice administrator
@@ -49,14 +51,35 @@ function pathOf(user: string): string {
 function addList(parent: Command, cli: Cli): void {
   parent
     .command("list")
-    .description("list the roles that a user has")
-    .argument(...USER)
-    .addHelpText("after", "\nExamples:\n  portcullis roles list alice\n\nNeeds the scope users.read.")
+    .description("list who administers, or the roles that a user has")
+    .argument("[user]", USER[1])
+    .addHelpText("after", LIST_HELP)
     .action(acting(cli, list));
 }
 
+const LIST_HELP = `
+Without a user, it lists the users who have a role, as users list --role administrator does.
+
+Examples:
+  portcullis roles list
+  portcullis roles list alice
+
+Needs the scope users.read.`;
+
 async function list(session: Session, command: Command): Promise<number> {
-  const [user] = command.processedArgs as [string];
+  const [user] = command.processedArgs as [string | undefined];
+  return user === undefined ? listAdministrators(session) : listOf(session, user);
+}
+
+async function listAdministrators(session: Session): Promise<number> {
+  const { users } = await session.connect("readUsers");
+  const found = await users.list({ role: "administrator" }, Number.POSITIVE_INFINITY);
+  if (session.json) printJson(session, found);
+  else session.io.stdout.write(shownList(found, session));
+  return EXIT.ok;
+}
+
+async function listOf(session: Session, user: string): Promise<number> {
   const api = await session.connect("readUsers");
   const found = await api.administer(roleListSchema, { path: pathOf(user) });
   const lines = found.items.map(({ role }) => `${role}\n`).join("");

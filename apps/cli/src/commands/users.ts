@@ -5,9 +5,11 @@ import { createInterface } from "node:readline";
 import {
   type ChangedUser,
   type Receipt,
+  ROLES,
   USER_STATUSES,
   type UserAnswer,
   type UserList,
+  type UserWithRights,
 } from "@portcullis/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { UsersApi } from "../api/users-api.ts";
@@ -16,6 +18,7 @@ import { EXIT } from "../exit-codes.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
+import { banText } from "./bans.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
@@ -41,6 +44,7 @@ function addList(users: Command, cli: Cli): void {
     .description("list users, or search them")
     .argument("[beginning]", "of a username, an e-mail address or a name")
     .addOption(new Option("--status <status>", "only these").choices([...USER_STATUSES]))
+    .addOption(new Option("--role <role>", "only those who have this role").choices([...ROLES]))
     .option("--limit <count>", "how many at most; 0 for all", parseCount, 50)
     .addHelpText(
       "after",
@@ -48,6 +52,7 @@ function addList(users: Command, cli: Cli): void {
 Examples:
   portcullis users list
   portcullis users list ali --status active
+  portcullis users list --role administrator
 
 Needs the scope users.read.`,
     )
@@ -84,15 +89,15 @@ function nameOf({
 
 async function list(session: Session, command: Command): Promise<number> {
   const [q] = command.processedArgs as [string | undefined];
-  const { status, limit } = command.opts<{ status?: string; limit: number }>();
+  const { status, role, limit } = command.opts<{ status?: string; role?: string; limit: number }>();
   const { users } = await session.connect("readUsers");
-  const found = await users.list({ q, status }, limit === 0 ? Number.POSITIVE_INFINITY : limit);
+  const found = await users.list({ q, status, role }, limit === 0 ? Number.POSITIVE_INFINITY : limit);
   if (session.json) printJson(session, found satisfies UserList);
   else session.io.stdout.write(shownList(found, session));
   return EXIT.ok;
 }
 
-function shownList({ items, next }: UserList, { width }: Session): string {
+export function shownList({ items, next }: UserList, { width }: Session): string {
   if (items.length === 0) return "No such users.\n";
   const more = next === undefined ? "" : "There are more: raise --limit, or say how the name begins.\n";
   return `${tableOf(COLUMNS, items, width)}${more}`;
@@ -101,13 +106,13 @@ function shownList({ items, next }: UserList, { width }: Session): string {
 function addShow(users: Command, cli: Cli): void {
   users
     .command("show")
-    .description("show all that is kept of a user")
+    .description("show all that is kept of a user, the roles, and what bans stand")
     .argument(...USER)
     .addHelpText("after", "\nExamples:\n  portcullis users show alice\n\nNeeds the scope users.read.")
     .action(
       acting(cli, async (session, command) => {
         const { users } = await session.connect("readUsers");
-        return show(session, await users.get(argumentOf(command)));
+        return showWithRights(session, await users.get(argumentOf(command)));
       }),
     );
 }
@@ -120,13 +125,26 @@ function argumentOf(command: Command): string {
 
 function show(session: Session, user: UserAnswer, done?: string): number {
   if (session.json) printJson(session, user);
-  else {
-    const fields = Object.entries(user).map(([name, value]) => [name, shownValue(value)] as const);
-    const width = Math.max(...fields.map(([name]) => name.length));
-    const lines = fields.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`);
-    session.io.stdout.write(`${done === undefined ? "" : `${done}\n`}${lines.join("")}`);
-  }
+  else session.io.stdout.write(`${done === undefined ? "" : `${done}\n`}${linesOf(user)}`);
   return EXIT.ok;
+}
+
+function showWithRights(session: Session, user: UserWithRights): number {
+  const { roles, standingBans, ...rest } = user;
+  const shown = {
+    ...rest,
+    roles: roles.join(", ") || "none",
+    "bans that stand": standingBans.map(banText).join("; ") || "none",
+  };
+  if (session.json) printJson(session, user);
+  else session.io.stdout.write(linesOf(shown));
+  return EXIT.ok;
+}
+
+function linesOf(shown: Readonly<Record<string, unknown>>): string {
+  const fields = Object.entries(shown).map(([name, value]) => [name, shownValue(value)] as const);
+  const width = Math.max(...fields.map(([name]) => name.length));
+  return fields.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`).join("");
 }
 
 const shownValue = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));

@@ -17,11 +17,14 @@ import {
 import {
   API_SCOPES,
   changedUserSchema,
+  ROLES,
   USER_STATUSES,
   userListSchema,
   userSchema,
+  userWithRightsSchema,
 } from "@portcullis/protocol";
 import { z } from "zod";
+import type { Bans } from "../../bans/bans.ts";
 import { peopleError } from "../../people/errors.ts";
 import { passwordSchema } from "../../people/password-rule.ts";
 import { countUsers, listUsers, type UserPlace } from "../../people/search-users.ts";
@@ -35,14 +38,17 @@ import {
   tryOut,
 } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
+import type { Roles } from "../../roles/roles.ts";
 import { signInError } from "../../sign-in/errors.ts";
 import { answerChange } from "../answer-change.ts";
 import { type Authority, authorityOf } from "../check-authority.ts";
-import { EXAMPLE_USER, shownUser, USER_PATH } from "./shown-user.ts";
+import { EXAMPLE_USER, shownBan, shownUser, USER_PATH } from "./shown-user.ts";
 import { checkUserFields, userFieldsSchema } from "./user-fields.ts";
 
 export interface UserRoutesOptions extends TryOutOptions {
   readonly users: Users;
+  readonly roles: Pick<Roles, "of">;
+  readonly bans: Pick<Bans, "standing">;
   /** Hashes a password in turn with those that are checked. Throws `sign_in_busy`. */
   readonly hashInTurn: (password: string) => Promise<string>;
   readonly authority: Authority;
@@ -80,6 +86,7 @@ const listRoute = ({ storage }: UserRoutesOptions) =>
           example: "ali",
         }),
         status: z.enum(USER_STATUSES).optional().meta({ description: "Only users of this status." }),
+        role: z.enum(ROLES).optional().meta({ description: "Only users who have this role." }),
       }),
     },
     answers: {
@@ -87,8 +94,8 @@ const listRoute = ({ storage }: UserRoutesOptions) =>
     },
     errors: OUTAGES,
     async handle({ query }) {
-      const { q: prefix, status } = query;
-      const filter = { prefix, status };
+      const { q: prefix, status, role } = query;
+      const filter = { prefix, status, role };
       const { items, ...rest } = await readPage(query, {
         read: (after, limit) => listUsers(storage, filter, { after, limit }),
         count: () => countUsers(storage, filter),
@@ -154,20 +161,31 @@ async function create(
 
 const locationOf = ({ id }: User): string => `/api/v1/users/${encodeURIComponent(id)}`;
 
-const readRoute = ({ users, storage }: UserRoutesOptions) =>
+const readRoute = ({ users, roles, bans, storage }: UserRoutesOptions) =>
   declareRoute({
     tag: TAG,
     operationId: "getUser",
     method: "GET",
     path: "/users/{user}",
     summary: "Get a user and the version to change",
+    description:
+      "With the roles that the user has and the bans that stand. The version is that of what can be changed: it says nothing of these two.",
     scope: API_SCOPES.readUsers,
     parameters: { path: USER_PATH },
-    answers: { 200: { says: "The user.", schema: userSchema, example: EXAMPLE_USER, headers: ETAG } },
+    answers: {
+      200: {
+        says: "The user.",
+        schema: userWithRightsSchema,
+        example: { ...EXAMPLE_USER, roles: [], standingBans: [] },
+        headers: ETAG,
+      },
+    },
     errors: NAMED_ERRORS,
     async handle({ path }) {
       const user = await users.findNamed({ db: storage.read }, path.user);
-      return { status: 200, headers: etagOf(user.revision), body: shownUser(user) };
+      const standingBans = (await bans.standing(user.id)).map(shownBan);
+      const body = { ...shownUser(user), roles: await roles.of(user.id), standingBans };
+      return { status: 200, headers: etagOf(user.revision), body };
     },
   });
 

@@ -1,6 +1,7 @@
 /** How users are named in paths and bodies, and what is shown of them. */
-import type { UserAnswer, UserState } from "@portcullis/protocol";
+import type { UserAnswer, UserState, UserWithRights } from "@portcullis/protocol";
 import { z } from "zod";
+import type { StandingBan } from "../../bans/standing-bans.ts";
 import type { User } from "../../people/users.ts";
 import { EXAMPLE_SID } from "../../revocations/index.ts";
 
@@ -42,6 +43,16 @@ export const shownUser = (user: User): UserAnswer => ({
   createdAt: time(user.created_at),
   changedAt: time(user.changed_at),
   origin: user.origin,
+});
+
+/** Without who did it and why. */
+export const shownBan = ({
+  api,
+  permission,
+  until,
+}: StandingBan): UserWithRights["standingBans"][number] => ({
+  scope: api === undefined ? "all" : { api, ...(permission === undefined ? {} : { permission }) },
+  ...(until === undefined ? {} : { until: time(until) }),
 });
 
 const time = (seconds: number): string => new Date(seconds * 1000).toISOString();
