@@ -169,3 +169,14 @@ test("a guard takes what a next key signs after its promotion without asking for
   assert.deepEqual([refused.status, refused.code, refused.body.reason], [401, "killed", "key_retired"]);
   assert.equal((await decide(await serviceToken())).outcome, "allow");
 });
+
+test("who has retired a key is shown by name", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { sub } = JSON.parse((await cli.run("users show bob --json")).out);
+  const { kid } = await cli.server.server.ring.signingNow();
+  assert.equal((await cli.run(["keys", "retire", "--yes", "--", kid])).code, EXIT.ok);
+  await cli.server.server.storage.write(({ db }) =>
+    db.updateTable("oidc_signing_keys").set({ retired_by: sub }).where("kid", "=", kid).execute(),
+  );
+  assert.match((await cli.run("keys list")).out, / retired .* bob$/m);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { endedSessionSchema, endedSessionsSchema, sessionListSchema } from "@portcullis/protocol";
-import { verdictOf } from "../../auth-server/test/oidc/app.ts";
+import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
 import { BOB } from "../../auth-server/test/oidc/server-under-test.ts";
 import { LAPTOP, PHONE, signInOn } from "../../auth-server/test/sessions/session-api.ts";
 import { EXIT } from "../src/index.ts";
@@ -96,4 +96,13 @@ test("what cannot be meant is an error that says what to do, and ends nothing", 
     assert.match(err, expected, command);
   }
   assert.equal(cli.server.server.storage.log.head(), 0);
+});
+
+test("whoever has no username is shown by e-mail address", async (t) => {
+  const cli = await cliUnderTest(t);
+  const { claims } = await signIn(cli.server);
+  assert.equal((await cli.run(["users", "update", "alice", "--username", ""])).code, EXIT.ok);
+  assert.match((await cli.run("sessions list")).out, /^\S+ +alice@example\.com +/m);
+  const { out } = await cli.run(["sessions", "show", "--", String(claims.sid)]);
+  assert.match(out, /^user +alice@example\.com$/m);
 });
