@@ -62,7 +62,7 @@ describe("the account page", () => {
     });
     const attempt = await party.begin();
     const consent = await device.browser.open(attempt.url, attempt.isEnd);
-    assert.match(consent.body, /Allow Orders web app\?/);
+    assert.match(consent.body, /Allow <bdi>Orders web app<\/bdi>\?/);
     const again = await signIn(party, stack.info.demo, { browser: device.browser });
     await assertEverywhere(stack, again.accessToken, 200);
     await assertEverywhere(stack, device.accessToken, 401, "consent_withdrawn");

@@ -65,7 +65,7 @@ describe("an app of the operator's own", () => {
   it("is shown consent when it asks for that", async () => {
     const { browser } = await signIn(server, { parameters: OWN });
     const page = await browser.open(begin(server.issuer, { ...OWN, prompt: "consent" }).url, isEnd);
-    assert.match(page.body, /Allow Our shop\?/);
+    assert.match(page.body, /Allow <bdi>Our shop<\/bdi>\?/);
   });
 
   it("leaves no consent behind, and is in the list of apps as what it is", async () => {
@@ -74,7 +74,7 @@ describe("an app of the operator's own", () => {
     const rows = await read.selectFrom("oidc_consents").selectAll().where("client_id", "=", "own").execute();
     assert.deepEqual(rows, []);
     const page = await browser.open(`${server.issuer}/account`);
-    assert.match(page.body, /Our shop<\/strong>\s*<p class="note">Part of this service/);
+    assert.match(page.body, /Our shop<\/strong><\/bdi>\s*<p class="note">Part of this service/);
     const form = page.forms.find(({ fields }) => fields.client === "own")!;
     assert.match((await browser.submit(page, form)).body, /You are signed out of Our shop\./);
   });
