@@ -140,7 +140,10 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "signed-in-by-no-factor",
     says: "a table of steps that lost its factor signs everybody in",
     file: "apps/auth-server/src/sign-in/sign-in-machine.ts",
-    edits: [[" && passed.length > 0", ""]],
+    edits: [
+      [" && passed.length > 0", ""],
+      [" || passedAt === undefined", ""],
+    ],
     tests: ["apps/auth-server/test/sign-in/sign-in.test.ts"],
   },
   {
