@@ -212,18 +212,25 @@ const turnMs = ({ failures }: Row): number =>
 
 async function succeeded(counters: Counters, { standing, ...attempt }: Attempt): Promise<void> {
   const keys = keysOf({ standing, ...attempt });
-  if (standing.kind !== "device") {
-    const ofAddress = leaked(counters, await counters.lock(keys.accountsOfAddress));
-    // One more for a user who is new here: an office in which all come in the morning must not be held for a sprayer.
-    const forgiven = standing.kind === "stranger" ? 2 : 1;
-    await counters.save({ ...ofAddress, failures: Math.max(0, ofAddress.failures - forgiven) });
-  }
+  if (standing.kind !== "device") await forgiveAddress(counters, keys, standing);
   await counters.remove(keys.own);
   if (standing.kind === "stranger") {
     const account = await counters.lock(keys.strangersOfAccount);
     await counters.save({ ...account, failures: Math.max(0, account.failures - 1) });
   }
   if (keys.allNames !== undefined) await counters.remove(keys.allNames);
+}
+
+/**
+ * The account counts once at the address for as long as it has a row of its own there. Without one, another success has taken that
+ * back already: whoever signs in many times at once, or sends a form again, would otherwise pay for a sprayer's guesses.
+ */
+async function forgiveAddress(counters: Counters, keys: Keys, { kind }: Standing): Promise<void> {
+  const ofAddress = leaked(counters, await counters.lock(keys.accountsOfAddress));
+  if ((await counters.find(keys.own)) === undefined) return;
+  // One more for a user who is new here: an office in which all come in the morning must not be held for a sprayer.
+  const forgiven = kind === "stranger" ? 2 : 1;
+  await counters.save({ ...ofAddress, failures: Math.max(0, ofAddress.failures - forgiven) });
 }
 
 type Key = Pick<Row, "key_hash" | "account_hash">;

@@ -280,6 +280,23 @@ describe("a success", () => {
     assert.ok(Number(await guesses.take(at("203.0.113.2"))) > 0);
   });
 
+  it("takes back what was counted of it at the address once, however many succeed at once or again", async () => {
+    for (const kind of ["address", "stranger"] as const) {
+      const address = `192.0.2.${kind.length}`;
+      const own = { usernameKey: `frank as ${kind}`, address, standing: { kind } };
+      for (let at = 0; at < 5; at++) assert.equal(await guesses.take(own), undefined);
+      const spray = (name: string) =>
+        guesses.take({ usernameKey: name, address, standing: { kind: "address" } });
+      for (let at = 0; at < 29; at++) assert.equal(await spray(`sprayed ${at}`), undefined);
+      for (let at = 0; at < 5; at++)
+        await server.server.storage.write((transaction) => guesses.succeeded(transaction, own));
+      const waits: unknown[] = [];
+      for (let at = 0; at < 5; at++) waits.push(await spray(`sprayed later ${at}`));
+      const forgiven = waits.filter((wait) => wait === undefined).length;
+      assert.equal(forgiven, kind === "stranger" ? 2 : 1, kind);
+    }
+  });
+
   it("makes the device and the address known to this user alone, until the password changes", async () => {
     const { knownPlaces, storage } = parts;
     const [alice, bob] = await Promise.all(
