@@ -71,17 +71,20 @@ export function samplesOf(server: string, call: DescribedCall): string {
   );
   const headers = parameters
     .filter((one) => one.in === "header")
-    .map(({ name, schema }) => `-H "${name}: ${sampleValue(schema)}"`);
+    .map(({ name, schema }) => `-H ${quoted(`${name}: ${sampleValue(schema)}`)}`);
   const example = requestBody?.content["application/json"]?.example;
   const hasBody = example !== undefined && Object.keys(example as object).length > 0;
   const parts = [
     `curl ${method === "GET" ? "" : `-X ${method} `}${server}${url}`,
     ...(security.length === 0 ? [] : ['-H "Authorization: Bearer $TOKEN"']),
     ...headers,
-    ...(hasBody ? ['-H "Content-Type: application/json"', `-d '${JSON.stringify(example)}'`] : []),
+    ...(hasBody ? ['-H "Content-Type: application/json"', `-d ${quoted(JSON.stringify(example))}`] : []),
   ];
   return parts.join(" \\\n  ");
 }
+
+/** As one word of a shell, whatever is in it: an `ETag` has quotes, and a text may have an apostrophe. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 const sampleValue = (schema: object | undefined): string =>
   String((schema as { readonly example?: unknown } | undefined)?.example ?? "...");
