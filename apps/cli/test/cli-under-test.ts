@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
 import { API_SCOPES, type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
@@ -47,6 +50,15 @@ export async function cliUnderTest(t: TestContext): Promise<CliUnderTest> {
     verifier: (name) => startVerifier(t, server, name),
     lease: (request) => lease(server, request),
   };
+}
+
+/** Returns the path of a file that is there until the test ends. */
+export async function fileWith(t: TestContext, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "portcullis-cli-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "file");
+  await writeFile(file, text);
+  return file;
 }
 
 type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>>[0];

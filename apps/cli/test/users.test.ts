@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import { userListSchema, userSchema } from "@portcullis/protocol";
 import { signIn, verdictOf } from "../../auth-server/test/oidc/app.ts";
 import { RESOURCE } from "../../auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../src/index.ts";
-import { cliUnderTest } from "./cli-under-test.ts";
-
-async function fileWith(t: TestContext, text: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "portcullis-cli-"));
-  t.after(() => rm(folder, { recursive: true }));
-  const file = join(folder, "file");
-  await writeFile(file, text);
-  return file;
-}
+import { cliUnderTest, fileWith } from "./cli-under-test.ts";
 
 test("a user is created, found, changed, given a password, unlocked and deleted", async (t) => {
   const cli = await cliUnderTest(t);
@@ -106,32 +95,6 @@ test("a change of what an API has as a claim is tried out, and done with a recei
   assert.match(done.out, /^Changed: alice\.$/m);
   assert.match(done.out, /^Revoked \(seq 1\)\. Enforced by 1 of 1/m);
   assert.equal(verdictOf(cli.server, access_token), "claims_changed");
-});
-
-test("users are imported from a file: bad lines are named, and the file may be sent again", async (t) => {
-  const cli = await cliUnderTest(t);
-  const lines = Array.from({ length: 450 }, (_, at) => JSON.stringify({ username: `user-${at}` }));
-  lines[210] = '{"username":"a@b"}';
-  const file = await fileWith(t, `${lines.join("\n")}\n`);
-  const { code, out, err } = await cli.run(["users", "import", file]);
-  assert.deepEqual([code, out], [EXIT.error, "Imported: 449 created, 0 unchanged, 1 failed.\n"]);
-  assert.match(err, /^line 211: username: /m);
-  assert.match(err, /^200 lines: 200 created, 0 unchanged, 0 failed$/m);
-  lines[210] = JSON.stringify({ username: "mended" });
-  const mended = await fileWith(t, lines.join("\n"));
-  const again = await cli.run(["users", "import", mended, "--json"]);
-  assert.deepEqual(
-    [again.code, JSON.parse(again.out)],
-    [EXIT.ok, { lines: 450, created: 1, unchanged: 449, failed: 0 }],
-  );
-  const rest = await cli.run(["users", "import", mended, "--from", "441"]);
-  assert.equal(rest.out, "Imported: 0 created, 10 unchanged, 0 failed.\n");
-  const exported = (await cli.run("users export")).out
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  assert.equal(exported.filter(({ username }) => /^user-|^mended/.test(username)).length, 450);
-  assert.equal((await cli.run("users import nowhere.ndjson")).code, EXIT.usage);
 });
 
 test("what is wrong with a command line is said before anything is asked for", async (t) => {

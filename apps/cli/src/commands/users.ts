@@ -1,30 +1,17 @@
 /** `users list`, `show`, `create`, `update`, `delete`, `password`, `unlock`, `import` and `export`. */
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import {
-  type ChangedUser,
-  type Receipt,
-  ROLES,
-  USER_STATUSES,
-  type UserAnswer,
-  type UserList,
-  type UserWithRights,
-} from "@portcullis/protocol";
+import { ROLES, USER_STATUSES, type UserAnswer, type UserList } from "@portcullis/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { UsersApi } from "../api/users-api.ts";
-import { cliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { usage } from "../settings.ts";
-import { banText } from "./bans.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
-import { parseWait } from "./numbers.ts";
-import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
-
-const DEFAULT_WAIT_SECONDS = 5;
-const USER = ["<user>", "a sub, a username or a verified e-mail address"] as const;
+import { nameOf, show, showChanged, showWithRights, told } from "./print-user.ts";
+import { argumentOf, USER } from "./user-argument.ts";
+import { addExport } from "./users-export.ts";
+import { addImport } from "./users-import.ts";
+import { addPassword, passwordIn } from "./users-password.ts";
+import { withWait } from "./wait-option.ts";
 
 export function addUsers(users: Command, cli: Cli): void {
   addList(users, cli);
@@ -45,7 +32,7 @@ function addList(users: Command, cli: Cli): void {
     .argument("[beginning]", "of a username, an e-mail address or a name")
     .addOption(new Option("--status <status>", "only these").choices([...USER_STATUSES]))
     .addOption(new Option("--role <role>", "only those who have this role").choices([...ROLES]))
-    .option("--limit <count>", "how many at most; 0 for all", parseCount, 50)
+    .option("--limit <count>", "how many at most; 0 for all", parseLimit, 50)
     .addHelpText(
       "after",
       `
@@ -59,7 +46,7 @@ Needs the scope users.read.`,
     .action(acting(cli, list));
 }
 
-function parseCount(text: string): number {
+function parseLimit(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Give a whole number.");
 }
@@ -74,18 +61,6 @@ const COLUMNS: readonly Column<UserAnswer>[] = [
 
 const markedEmail = (email: string | undefined, isVerified: boolean): string =>
   email === undefined ? "" : isVerified ? email : `${email} (not verified)`;
-
-function nameOf({
-  username,
-  email,
-  sub,
-}: {
-  username?: string | undefined;
-  email?: string | undefined;
-  sub: string;
-}) {
-  return username ?? email ?? sub;
-}
 
 async function list(session: Session, command: Command): Promise<number> {
   const [q] = command.processedArgs as [string | undefined];
@@ -116,38 +91,6 @@ function addShow(users: Command, cli: Cli): void {
       }),
     );
 }
-
-function argumentOf(command: Command): string {
-  const [user] = command.processedArgs as [string];
-  if (user === "") throw usage(`${USER[0]}: found nothing; give ${USER[1]}.`);
-  return user;
-}
-
-function show(session: Session, user: UserAnswer, done?: string): number {
-  if (session.json) printJson(session, user);
-  else session.io.stdout.write(`${done === undefined ? "" : `${done}\n`}${linesOf(user)}`);
-  return EXIT.ok;
-}
-
-function showWithRights(session: Session, user: UserWithRights): number {
-  const { roles, standingBans, ...rest } = user;
-  const shown = {
-    ...rest,
-    roles: roles.join(", ") || "none",
-    "bans that stand": standingBans.map(banText).join("; ") || "none",
-  };
-  if (session.json) printJson(session, user);
-  else session.io.stdout.write(linesOf(shown));
-  return EXIT.ok;
-}
-
-function linesOf(shown: Readonly<Record<string, unknown>>): string {
-  const fields = Object.entries(shown).map(([name, value]) => [name, shownValue(value)] as const);
-  const width = Math.max(...fields.map(([name]) => name.length));
-  return fields.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}\n`).join("");
-}
-
-const shownValue = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 /** What can be said of a user, as options. Empty takes away, of one that is changed. */
 function addFields(command: Command): Command {
@@ -225,14 +168,6 @@ Needs the scope users.write.`,
     );
 }
 
-/** Without the end of its last line, which an editor adds. */
-async function passwordIn(file: string): Promise<string> {
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw usage(`--password-file: cannot read ${file} (${cause.code}).`);
-  });
-  return text.replace(/\r?\n$/, "");
-}
-
 function addUpdate(users: Command, cli: Cli): void {
   const updating = addFields(
     users
@@ -267,24 +202,6 @@ Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may
     );
 }
 
-function showChanged(session: Session, changed: ChangedUser): number {
-  if (session.json) {
-    printJson(session, changed);
-    return exitCodeOf(changed.receipt);
-  }
-  const { receipt, ...user } = changed;
-  show(session, user, `Changed: ${visible(nameOf(user))}.`);
-  return sayReceipt(session, receipt);
-}
-
-const withWait = (command: Command): Command =>
-  command.option(
-    "--wait <seconds>",
-    "how long to wait for all verifiers, 0 to 30",
-    parseWait,
-    DEFAULT_WAIT_SECONDS,
-  );
-
 function addDelete(users: Command, cli: Cli): void {
   const deleting = users
     .command("delete")
@@ -316,66 +233,6 @@ Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may
     );
 }
 
-type Ended = Awaited<ReturnType<UsersApi["delete"]>>;
-
-function told(session: Session, done: string, state: Ended): number {
-  if (!session.json) {
-    session.io.stdout.write(`${done}: ${visible(nameOf(state))}.\n`);
-    return sayReceipt(session, state.receipt);
-  }
-  printJson(session, state);
-  return exitCodeOf(state.receipt);
-}
-
-function sayReceipt(session: Session, receipt: Receipt | undefined): number {
-  if (receipt !== undefined) {
-    printReceipt(session, receipt, "Revoked");
-    printHowItGoesOn(session, receipt);
-  }
-  return exitCodeOf(receipt);
-}
-
-const exitCodeOf = (receipt: Receipt | undefined): number =>
-  receipt?.state === "pending" ? EXIT.pending : EXIT.ok;
-
-interface PasswordOptions extends EndingOptions {
-  readonly passwordFile: string;
-  readonly mustChange?: boolean;
-  readonly note?: string;
-  readonly wait: number;
-}
-
-function addPassword(users: Command, cli: Cli): void {
-  const setting = users
-    .command("password")
-    .description("set a user's password; every session of the user ends")
-    .argument(...USER)
-    .requiredOption("--password-file <file>", "file with the password, 8 to 1,024 characters")
-    .option("--must-change", "the next sign-in asks for another")
-    .option("--note <text>", "why, in your words; kept with the revocation");
-  addEndingOptions(withWait(setting), { asks: false })
-    .addHelpText(
-      "after",
-      `
-Examples:
-  portcullis users password alice --password-file new.txt --must-change
-
-Needs the scope users.write. Exit code: 0 if it is enforced, 3 if a verifier may still allow it.`,
-    )
-    .action(
-      acting(cli, async (session, command) => {
-        const { passwordFile, mustChange = false, note, wait, ...options } = command.opts<PasswordOptions>();
-        const password = await passwordIn(passwordFile);
-        const { users } = await session.connect("writeUsers");
-        const user = argumentOf(command);
-        const body = { password, mustChange, note };
-        const wouldEnd = () => users.wouldSetPassword(user, body);
-        const over = await beforeEnding(session, { options, reach: undefined, wouldEnd });
-        return over ?? told(session, "Password set", await users.setPassword(user, body, wait));
-      }),
-    );
-}
-
 function addUnlock(users: Command, cli: Cli): void {
   users
     .command("unlock")
@@ -390,127 +247,6 @@ function addUnlock(users: Command, cli: Cli): void {
         const text = changed ? "Failed sign-ins forgotten" : "There were no failed sign-ins to forget";
         if (session.json) printJson(session, state);
         else session.io.stdout.write(`${text}: ${visible(nameOf(state))}.\n`);
-        return EXIT.ok;
-      }),
-    );
-}
-
-/** As many as fit into a request, whatever the machine: a line may cost a second. */
-const LINES_PER_REQUEST = 200;
-
-function addImport(users: Command, cli: Cli): void {
-  users
-    .command("import")
-    .description("create users from a file of JSON lines")
-    .argument("<file>", "a JSON text a line; docs/reference/api.md says what it may have")
-    .option("--from <line>", "begin at this line", parseCount, 1)
-    .addHelpText(
-      "after",
-      `
-A bad line is named, and the rest goes on. Users who are there already as the file says are left alone: after a failure, run it again.
-
-Examples:
-  portcullis users import users.ndjson
-
-Needs the scope users.write. Exit code: 1 if a line failed.`,
-    )
-    .action(acting(cli, importFile));
-}
-
-interface Counts {
-  created: number;
-  unchanged: number;
-  failed: number;
-}
-
-async function importFile(session: Session, command: Command): Promise<number> {
-  const [file] = command.processedArgs as [string];
-  const { from } = command.opts<{ from: number }>();
-  const { users } = await session.connect("writeUsers");
-  const counts: Counts = { created: 0, unchanged: 0, failed: 0 };
-  let next = from;
-  try {
-    for await (const { first, lines } of parts(file, from)) {
-      await importPart(session, users, { first, lines, counts });
-      next = first + lines.length;
-      if (!session.json) session.io.stderr.write(`${next - 1} lines: ${counted(counts)}\n`);
-    }
-  } catch (cause) {
-    if (!session.json) session.io.stderr.write(`Stopped before line ${next}. To go on: add --from ${next}\n`);
-    throw cause;
-  }
-  if (session.json) printJson(session, { lines: next - from, ...counts });
-  else session.io.stdout.write(`Imported: ${counted(counts)}.\n`);
-  return counts.failed === 0 ? EXIT.ok : EXIT.error;
-}
-
-const counted = ({ created, unchanged, failed }: Counts): string =>
-  `${created} created, ${unchanged} unchanged, ${failed} failed`;
-
-interface Part {
-  /** Number of its first line in the file. */
-  readonly first: number;
-  readonly lines: readonly string[];
-}
-
-async function importPart(
-  session: Session,
-  users: UsersApi,
-  { first, lines, counts }: Part & { readonly counts: Counts },
-): Promise<void> {
-  const results = await users.import(lines);
-  for (const { line, ...result } of results) {
-    counts[result.result]++;
-    if (result.result !== "failed") continue;
-    const number = first + line - 1;
-    if (session.json) printJson(session, { line: number, ...result });
-    else session.io.stderr.write(`line ${number}: ${visible(result.detail ?? result.code ?? "failed")}\n`);
-  }
-}
-
-async function* parts(file: string, from: number): AsyncGenerator<Part> {
-  const input = createReadStream(file, "utf8");
-  const failed = new Promise<never>((_, reject) => {
-    input.once("error", (error: NodeJS.ErrnoException) =>
-      reject(usage(`<file>: cannot read ${file} (${error.code}).`)),
-    );
-  });
-  failed.catch(() => undefined);
-  await Promise.race([failed, new Promise((resolve) => input.once("open", resolve))]);
-  let number = 0;
-  let lines: string[] = [];
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (++number < from) continue;
-    lines.push(line);
-    if (lines.length < LINES_PER_REQUEST) continue;
-    yield { first: number - lines.length + 1, lines };
-    lines = [];
-  }
-  if (lines.length > 0) yield { first: number - lines.length + 1, lines };
-}
-
-function addExport(users: Command, cli: Cli): void {
-  users
-    .command("export")
-    .description("print all users as JSON lines, as import takes them")
-    .option("--secrets", "with password hashes and imported credentials; needs users.write as well")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  portcullis users export > users.ndjson
-
-Needs the scope users.read.`,
-    )
-    .action(
-      acting(cli, async (session, command) => {
-        const { secrets = false } = command.opts<{ secrets?: boolean }>();
-        const scopes = secrets ? (["readUsers", "writeUsers"] as const) : (["readUsers"] as const);
-        const { users } = await session.connect(...scopes);
-        const text = await users.export(secrets);
-        if (text !== "" && !text.endsWith("\n"))
-          throw cliError("unreadable_answer", { text: "The export broke off. Run the command again." });
-        session.io.stdout.write(text);
         return EXIT.ok;
       }),
     );
