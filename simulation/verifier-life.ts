@@ -82,7 +82,7 @@ export class VerifierLife {
 
   /** With a kernel that closes its sockets, or without power, when nobody hears of it. */
   crash(silently: boolean): void {
-    this.end.process.isDead = true;
+    this.end.process.kill();
     for (const connection of [...this.end.link.carried]) {
       if (silently) (connection as Exchange).vanish();
       else connection.cut();

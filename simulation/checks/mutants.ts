@@ -61,7 +61,7 @@ function changed<Value extends object>(value: Value, methods: Partial<Value>): V
   });
 }
 
-/** Says that it is on disk when the unit has run, and lets the disk take its time afterwards. */
+/** Says that it is on disk when only COMMIT is missing, which the disk takes its time for; a process that dies meanwhile never commits. */
 function answersBeforeCommit(storage: Storage, process: Process): Storage {
   return {
     ...storage,
@@ -69,8 +69,12 @@ function answersBeforeCommit(storage: Storage, process: Process): Storage {
       new Promise((resolve, reject) => {
         const unit: typeof work = async (transaction) => {
           const value = await work(transaction);
-          resolve(value);
-          await process.wait(COMMIT_MS);
+          // Not in the unit itself: revocations have no place in the log before, so that nobody could be told of one.
+          transaction.atGroupEnd(async () => {
+            resolve(value);
+            await process.wait(COMMIT_MS);
+            if (process.isDead) throw new Error("killed before COMMIT");
+          });
           return value;
         };
         storage.write(unit).catch(reject);

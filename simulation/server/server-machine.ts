@@ -74,7 +74,7 @@ export class ServerMachine implements ServerDoor {
   crash(): void {
     const { life } = this;
     if (life === undefined) return;
-    life.process.isDead = true;
+    life.process.kill();
     this.life = undefined;
     for (const link of this.#options.links()) link.cutAll();
     this.#closing = true;

@@ -13,7 +13,8 @@ export class Process implements Runner {
   readonly #schedule: Schedule;
   readonly #random: SeededRandom;
   readonly #turns: number;
-  isDead = false;
+  readonly #killed = Promise.withResolvers<void>();
+  #isDead = false;
   /** True time, ms: until then it is stopped, as by SIGSTOP. */
   pausedUntil = 0;
 
@@ -31,8 +32,17 @@ export class Process implements Runner {
     this.#turns = options.turns;
   }
 
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  kill(): void {
+    this.#isDead = true;
+    this.#killed.resolve();
+  }
+
   get isRunning(): boolean {
-    return !this.isDead && this.pausedUntil <= this.#schedule.now;
+    return !this.#isDead && this.pausedUntil <= this.#schedule.now;
   }
 
   /** `delayMs` on this machine's clock. */
@@ -58,10 +68,15 @@ export class Process implements Runner {
     });
   }
 
-  /** Something outside of the process takes its time, and goes on when the process is dead. */
+  /**
+   * Something outside of the process takes its time: over when the process dies, so that what waits can end. At the end of a run
+   * nothing moves time any more, and each unit of writing in the queue would wait out its real time limit.
+   */
   wait(ms: number): Promise<void> {
     const at = this.#schedule.now + ms;
-    return new Promise((work) => this.#schedule.plan({ at, what: "wait", turns: this.#turns, work }));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#schedule.plan({ at, what: "wait", turns: this.#turns, work: resolve });
+    return Promise.race([promise, this.#killed.promise]);
   }
 
   /** For ever, when the process dies meanwhile. */
