@@ -1,6 +1,7 @@
 /**
  * A ticket stands for the factor that was passed, between the form of the password and that of a required action. It needs no
- * storage: it is signed, ends after ten minutes, is for one action in one browser, and is worth nothing once the password is another.
+ * storage: it is signed, ends ten minutes after the factor (a form that is sent again makes it no younger), is for one action in one
+ * browser, and is worth nothing once the password is another.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
@@ -24,11 +25,7 @@ export interface Tickets {
   read(ticket: string, place: Place): Promise<(TicketFor & { readonly user: User }) | undefined>;
 }
 
-type Content = TicketFor & {
-  readonly sub: string;
-  /** Wall time, milliseconds. */
-  readonly until: number;
-};
+type Content = TicketFor & { readonly sub: string };
 
 export interface TicketsOptions {
   readonly key: string;
@@ -45,8 +42,7 @@ export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
   };
   return {
     make(user, { action, about, passed, passedAt }, place) {
-      const until = clock.wallMs() + TICKET_LIFE_MS;
-      const content: Content = { sub: user.id, action, about, passed, passedAt, until };
+      const content: Content = { sub: user.id, action, about, passed, passedAt };
       const text = Buffer.from(JSON.stringify(content)).toString("base64url");
       return signed(text, user, place);
     },
@@ -58,10 +54,10 @@ export function createTickets({ key, users, clock }: TicketsOptions): Tickets {
       // As texts: decoded, many spellings are one signature.
       if (!isSame(Buffer.from(ticket), Buffer.from(signed(text, user, place)))) return undefined;
       // Only now is it ours, and what it says true.
-      const { action, about, passed, passedAt, until } = content;
-      const leftMs = until - clock.wallMs();
-      // One of before tickets said when the factor was passed is too late.
-      const isGood = typeof passedAt === "number" && leftMs > 0 && leftMs <= TICKET_LIFE_MS;
+      const { action, about, passed, passedAt } = content;
+      // No number for one of before tickets said when the factor was passed: too late.
+      const ageMs = clock.wallMs() - passedAt * 1000;
+      const isGood = ageMs >= 0 && ageMs < TICKET_LIFE_MS;
       return isGood ? { user, action, about, passed, passedAt } : undefined;
     },
   };

@@ -123,6 +123,17 @@ describe("the ticket between the two forms", () => {
     assert.match(late.body, MESSAGE);
     await signIn(server, { credentials: { username: "emma", password: CHOSEN } });
 
+    await mustChange("elsa");
+    const again = await atTheForm("elsa");
+    server.advance(6 * 60_000);
+    const wrong = await pressFirst(again.browser, again.page, choosing("short"));
+    server.advance(6 * 60_000);
+    assert.match(
+      (await pressFirst(again.browser, wrong, choosing(CHOSEN))).body,
+      MESSAGE,
+      "sent again or not",
+    );
+
     await mustChange("fanny");
     const slow = await atTheForm("fanny");
     server.advance(11 * 60_000);
@@ -157,7 +168,7 @@ describe("the ticket between the two forms", () => {
     const another = JSON.parse(Buffer.from(ticketIn(hilda.page.body).split(".")[0]!, "base64url").toString());
     for (const forged of [
       `${Buffer.from(JSON.stringify({ ...content, sub: another.sub })).toString("base64url")}.${proof}`,
-      `${Buffer.from(JSON.stringify({ ...content, until: content.until + 1 })).toString("base64url")}.${proof}`,
+      `${Buffer.from(JSON.stringify({ ...content, passedAt: content.passedAt + 1 })).toString("base64url")}.${proof}`,
       `${text}.`,
       // Other spellings of the same bytes, and more than there was.
       `${ticket}=`,
