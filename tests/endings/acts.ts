@@ -312,6 +312,10 @@ function send(browser: PlainBrowser, page: Page, path: string, value?: string): 
   return browser.submit(page, form);
 }
 
+/** On the account page that somebody has open. */
+const signOutDevice = async (world: World, { at, device }: Readonly<Record<"at" | "device", SignedIn>>) =>
+  send(at.browser, await accountOf(at, world), "/account/sign-out-device", device.claims.sid);
+
 const noLongerFirstParty = (world: World, { app }: Names) =>
   done(world, api("PATCH", `apps/${app}`, { firstParty: false }));
 
@@ -390,25 +394,13 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
   },
   "another device on the account page": {
     route: "POST /account/sign-out-device",
-    act: async (cast, _names, world) =>
-      send(
-        cast.phone.browser,
-        await accountOf(cast.phone, world),
-        "/account/sign-out-device",
-        cast.laptop.claims.sid,
-      ),
+    act: ({ phone, laptop }, _names, world) => signOutDevice(world, { at: phone, device: laptop }),
     ends: ["laptop", "other"],
     reason: "kicked",
   },
   "this device on the account page": {
     route: "POST /account/sign-out-device",
-    act: async (cast, _names, world) =>
-      send(
-        cast.phone.browser,
-        await accountOf(cast.phone, world),
-        "/account/sign-out-device",
-        cast.phone.claims.sid,
-      ),
+    act: ({ phone }, _names, world) => signOutDevice(world, { at: phone, device: phone }),
     ends: ["phone"],
     reason: "logged_out",
   },

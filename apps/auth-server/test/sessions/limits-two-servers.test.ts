@@ -19,6 +19,7 @@ import type { Storage } from "../../src/storage/storage.ts";
 import { createStoredTimes } from "../../src/storage/stored-time.ts";
 import { makeUser } from "../people/make-user.ts";
 import { storageOptions } from "../storage/temporary-storage.ts";
+import { changePolicy } from "./policy.ts";
 
 const SIGN_INS = 200;
 const MAX = 5;
@@ -67,11 +68,13 @@ after(async () => {
   await postgres.stop();
 });
 
-type Overflow = NonNullable<PolicySettings["sessionLimit"]>["overflow"];
+type Limit = NonNullable<PolicySettings["sessionLimit"]>;
+type Overflow = Limit["overflow"];
 
-/** `there`: how many sessions there are before; each of those at once has chosen one of them to end. */
-async function signInAtOnce(overflow: Overflow, there = 0) {
-  const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
+/** A new user, and the limit for all. */
+async function limited(username: string, limit: Pick<Limit, "per" | "overflow">) {
+  const [server] = servers as [(typeof servers)[0]];
+  const { storage } = server;
   const users = new Users({
     storage,
     clock,
@@ -79,15 +82,17 @@ async function signInAtOnce(overflow: Overflow, there = 0) {
     endUntrue: async () => undefined,
     keepAnAdministrator,
   });
+  const user = { username, name: username, password: `a password of ${username}` };
+  const { id: accountId } = await makeUser({ users, storage }, user);
+  await changePolicy({ server }, { sessionLimit: { max: MAX, ...limit } });
+  return { accountId, passwordMark: passwordMarkOf((await users.findActive(accountId))!) };
+}
+
+/** `there`: how many sessions there are before; each of those at once has chosen one of them to end. */
+async function signInAtOnce(overflow: Overflow, there = 0) {
+  const [{ storage, sessions }] = servers as [(typeof servers)[0]];
   const username = `alice-${overflow.toLowerCase()}-${there}`;
-  const alice = { username, name: "Alice", password: "a password of alice" };
-  const { id: accountId } = await makeUser({ users, storage }, alice);
-  const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
-  await storage.write(async (transaction) => {
-    const before = await policies.lock(transaction, "default");
-    const after = { ...before, sessionLimit: { max: MAX, per: "user", overflow } } as const;
-    await policies.change(transaction, { before, after, actor: "admin" });
-  });
+  const { accountId, passwordMark } = await limited(username, { per: "user", overflow });
   const session = (uid: string, ends: readonly string[] = []) => {
     const payload = { uid, accountId, signInId: newId() };
     return { id: newId(), payload, ttlSeconds: 1000, passwordMark, ends };
@@ -161,26 +166,9 @@ const ALLOWED = { scopes: ["openid"], claims: [], resources: {} };
 
 /** A user is signed in in so many sessions, and an app comes into all of them at once. */
 async function appJoinsAtOnce(overflow: Overflow) {
-  const [{ storage, policies, sessions }] = servers as [(typeof servers)[0]];
-  const users = new Users({
-    storage,
-    clock,
-    randomBytes,
-    endUntrue: async () => undefined,
-    keepAnAdministrator,
-  });
-  const carol = {
-    username: `carol-${overflow.toLowerCase()}`,
-    name: "Carol",
-    password: "a password of carol",
-  };
-  const { id: accountId } = await makeUser({ users, storage }, carol);
-  const passwordMark = passwordMarkOf((await users.findActive(accountId))!);
-  await storage.write(async (transaction) => {
-    const before = await policies.lock(transaction, "default");
-    const after = { ...before, sessionLimit: { max: MAX, per: "app", overflow } } as const;
-    await policies.change(transaction, { before, after, actor: "admin" });
-  });
+  const [{ storage, sessions }] = servers as [(typeof servers)[0]];
+  const username = `carol-${overflow.toLowerCase()}`;
+  const { accountId, passwordMark } = await limited(username, { per: "app", overflow });
   const uids = Array.from({ length: SIGN_INS }, newId);
   for (const uid of uids) {
     const payload = { uid, accountId, signInId: newId() };

@@ -3,7 +3,9 @@ import type { ServerUnderTest } from "../oidc/server-under-test.ts";
 
 /** Changes the policy as the API would. */
 export async function changePolicy(
-  { server: { storage, policies } }: ServerUnderTest,
+  {
+    server: { storage, policies },
+  }: { readonly server: Pick<ServerUnderTest["server"], "storage" | "policies"> },
   change: Partial<PolicySettings>,
 ): Promise<void> {
   await storage.write(async (transaction) => {
