@@ -118,6 +118,7 @@ export class Users {
       .selectFrom("deleted_users")
       .select("id")
       .where(({ eb, or }) => or([eb("id", "=", name), eb("username_key", "=", usernameKey(name) ?? "")]))
+      .orderBy("deleted_at", "desc")
       .execute();
     const found = [...(await bySub), ...(await byName), ...(await deleted)];
     return [...new Set(found.map(({ id }) => id))];

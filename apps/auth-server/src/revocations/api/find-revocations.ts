@@ -11,7 +11,7 @@ import {
 } from "@portcullis/protocol";
 import type { KeySpace } from "@portcullis/revocation";
 import type { Kysely } from "kysely";
-import { targetsOfUser } from "../../names/targets-of-user.ts";
+import { targetsOfUsers } from "../../names/targets-of-users.ts";
 import type { Database } from "../../storage/database.ts";
 import { type ListQuery, pairIn } from "./check-inspect-query.ts";
 import { nameEntries } from "./name-entries.ts";
@@ -36,7 +36,10 @@ export interface FindOptions {
   readonly ownApi: string | undefined;
 }
 
-/** The `sub` of everybody who is, or was, called so or has it as `sub`: people are searched for by the names by which they are revoked. */
+/**
+ * The `sub` of everybody who is, or was, called so or has it as `sub`, who is before who was: people are searched for by the names by which
+ * they are revoked.
+ */
 export type SubsOf = (name: string) => Promise<readonly string[]>;
 
 /** Newest first. The page is short, or even empty, and yet has a `next` when much was looked at and little matched. */
@@ -86,10 +89,9 @@ async function keysOfUsers(
   subs: readonly string[],
 ): Promise<Uint8Array[]> {
   const keys: Uint8Array[] = [];
-  for (const sub of subs) {
-    const targets = await targetsOfUser(read, sub, ownApi);
-    for (const { scope, key } of targets) keys.push(keySpace.keyOf(scope, key));
-    await nextTurn();
+  for await (const { scope, key } of targetsOfUsers(read, subs, ownApi)) {
+    keys.push(keySpace.keyOf(scope, key));
+    if (keys.length % KEYS_PER_STATEMENT === 0) await nextTurn();
   }
   return keys;
 }

@@ -1,10 +1,15 @@
-/** What the log may name that concerns one user. */
+/** What the log may name that concerns users of one name. */
 import type { PairKey, Scope } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../storage/database.ts";
 
 /** Sessions, and grants, of one user that are looked for: the newest. */
 const MAX_SESSIONS_OF_USER = 5000;
+/**
+ * Users of one name of whom all is looked for. A name can be had and given up any number of times, as by a test that makes its user anew:
+ * of those further back, only what was revoked of the user as a whole, which deleting one does.
+ */
+const MAX_USERS = 20;
 
 export interface Target {
   readonly scope: Scope;
@@ -12,25 +17,25 @@ export interface Target {
 }
 
 /**
- * The user, the pairs with each app and each API, and the sessions and grants. Those of apps and APIs that were deleted too: what was
- * revoked outlives them. Single tokens are not among them: no row says whose they were. `ownApi`: the one that is in no row.
+ * The users, their pairs with each app and each API, and their sessions and grants. Those of apps and APIs that were deleted too: what was
+ * revoked outlives them. Single tokens are not among them: no row says whose they were. `subs`: who has the name, then who had it last.
+ * `ownApi`: the one that is in no row.
  */
-export async function targetsOfUser(
+export async function* targetsOfUsers(
   db: Kysely<Database>,
-  sub: string,
+  subs: readonly string[],
   ownApi: string | undefined,
-): Promise<Target[]> {
+): AsyncGenerator<Target> {
+  for (const key of subs) yield { scope: "subject", key };
+  if (subs.length === 0) return;
   const clients = await clientIds(db);
   const audiences = [...(ownApi === undefined ? [] : [ownApi]), ...(await identifiers(db))];
-  const sessions = await sessionsOf(db, sub);
-  const grants = await grantsOf(db, sub);
-  return [
-    { scope: "subject", key: sub },
-    ...clients.map((client): Target => ({ scope: "subject-client", key: { subject: sub, client } })),
-    ...audiences.map((audience): Target => ({ scope: "subject-audience", key: { subject: sub, audience } })),
-    ...sessions.map((key): Target => ({ scope: "session", key })),
-    ...grants.map((key): Target => ({ scope: "grant", key })),
-  ];
+  for (const subject of subs.slice(0, MAX_USERS)) {
+    for (const client of clients) yield { scope: "subject-client", key: { subject, client } };
+    for (const audience of audiences) yield { scope: "subject-audience", key: { subject, audience } };
+    for (const key of await sessionsOf(db, subject)) yield { scope: "session", key };
+    for (const key of await grantsOf(db, subject)) yield { scope: "grant", key };
+  }
 }
 
 async function clientIds(db: Kysely<Database>): Promise<string[]> {
