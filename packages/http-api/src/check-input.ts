@@ -23,8 +23,10 @@ export function problemsOf(error: z.ZodError | undefined): Problem[] {
 
 const OF_TYPE = /^Invalid input: expected (\w+), received (\w+)$/;
 
-/** The validator says in its own words what is of another type: in ours, what was found and what is taken. */
-function wordsOf({ code, message }: z.core.$ZodIssue): string {
+/** The validator says in its own words what is of another type: in ours, what was found and what is taken. Of a name, what the rule for names says. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key") return issue.issues.map(wordsOf).join("; ");
+  const { code, message } = issue;
   const [, expected, found] = (code === "invalid_type" && OF_TYPE.exec(message)) || [];
   if (expected === undefined) return message;
   const type = NAMES_OF_TYPES[expected] ?? expected;

@@ -83,6 +83,10 @@ describe("an API that is created", () => {
       "permissions.good",
       "permissions.with space",
     ]);
+    const wordsAt = (named: string) =>
+      refused.body.problems.find(({ field }: { field: string }) => field === named).message;
+    assert.equal(wordsAt("claims.sub"), "says what a token is; take another name");
+    assert.match(wordsAt("permissions.with space"), /^must be /);
     const long = { identifier: "https://long.example", name: "Long", accessTokenTtlSeconds: 100_000 };
     assert.deepEqual(refusalOf(await ask(server, ["POST", "apis"], { body: long })), [
       400,

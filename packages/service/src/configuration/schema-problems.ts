@@ -86,6 +86,10 @@ export function remedy(issue: z.core.$ZodRawIssue): string {
       return `must be ${listed((issue.options as readonly unknown[] | undefined) ?? [])}`;
     case "invalid_format":
       return `must be ${FORMATS[String(issue.format)] ?? `a valid ${String(issue.format)}`}`;
+    case "invalid_key":
+      return (issue.issues as readonly { readonly message: string }[])
+        .map(({ message }) => message)
+        .join("; ");
     default:
       return "must be what the reference says";
   }

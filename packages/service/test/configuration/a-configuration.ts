@@ -12,6 +12,7 @@ import {
 } from "@portcullis/service";
 import { z } from "zod";
 
+const apiIdentifier = z.string().startsWith("https:", "must be the identifier of an API");
 const schema = z.strictObject({
   issuer: z.url().describe("Who issues."),
   listen: listenSchema.describe("Where clients connect."),
@@ -32,7 +33,7 @@ const schema = z.strictObject({
       z.strictObject({
         clientId: z.string().min(1).describe("Its name."),
         clientSecret: secret(z.string().min(8).optional().describe("Its secret.")),
-        scopes: z.record(z.string(), z.array(z.string())).default({}).describe("Per API."),
+        scopes: z.record(apiIdentifier, z.array(z.string())).default({}).describe("Per API."),
       }),
     )
     .default([])

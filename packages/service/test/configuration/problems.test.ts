@@ -30,7 +30,7 @@ test("all problems are told at once, one a line: path, what was found, what to d
       document.listen.port = 99_999;
       Object.assign(document, { verbose: "yes", origins: "all", audience: 7 });
       delete document.verifier.clientId;
-      document.clients.push({ clientId: "", scopes: { "https://a.example": "read" } });
+      document.clients.push({ clientId: "", scopes: { "https://a.example": "read", a: [] } });
     },
   });
   assert.deepEqual(found, [
@@ -42,6 +42,7 @@ test("all problems are told at once, one a line: path, what was found, what to d
     'origins: found "all"; must be a list',
     'clients[1].clientId: found ""; must not be empty',
     'clients[1].scopes["https://a.example"]: found "read"; must be a list',
+    'clients[1].scopes.a: found "a"; must be the identifier of an API',
   ]);
 });
 
