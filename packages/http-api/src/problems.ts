@@ -11,8 +11,12 @@ export class ProblemsError extends PortcullisError<"invalid_request"> {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    const text = problems.map(({ field, message }) => `${field}: ${message}`).join(" ");
+    const lines = problems.map(({ field, message }) => `${field}: ${message}`);
+    const text = lines.map((line, at) => (at < lines.length - 1 ? apart(line) : line)).join(" ");
     super({ code: "invalid_request", status: 400, text });
     this.problems = problems;
   }
 }
+
+/** What is no sentence would run into the problem after it. */
+const apart = (line: string): string => (line.endsWith(".") ? line : `${line};`);
