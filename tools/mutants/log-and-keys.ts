@@ -117,7 +117,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
         `    .where("status", "=", status)\n    .executeTakeFirst();`,
       ],
     ],
-    tests: ["apps/auth-server/test/keys/algorithms.test.ts"],
+    tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
     name: "next-key-kept-back",

@@ -38,7 +38,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     says: "an ID token whose key was retired while it was signed leaves the server",
     file: "apps/auth-server/src/oidc/tokens/grant-handlers.ts",
     edits: [[`[access_token, id_token].filter(`, `[access_token].filter(`]],
-    tests: ["apps/auth-server/test/keys/algorithms.test.ts"],
+    tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
     name: "late-replay-unnoticed",
