@@ -85,6 +85,18 @@ for (const [what, lose] of Object.entries(LOSSES)) {
   });
 }
 
+it("an import answers each line when it has come, and waits for no other", async () => {
+  const { request, answered } = opened(await tokenOfAlice());
+  for (const number of [1, 2]) {
+    request.write(line(`one-by-one-${number}`));
+    const [answer] = await once(await answered, "data");
+    const { line: at, result } = JSON.parse(String(answer)) as UserImportResult;
+    assert.deepEqual([at, result], [number, "created"]);
+  }
+  request.end();
+  assert.equal(await text(await answered), "");
+});
+
 it("an export is cut, and not ended, when its token has ended", async () => {
   const { storage } = server.server;
   const names = Array.from({ length: 210 }, (_, at) => `exported-${at}`);

@@ -155,7 +155,8 @@ interface Line {
   readonly bytes: Buffer | undefined;
 }
 
-async function* linesOf(upload: Readable): AsyncGenerator<Line> {
+/** As many at once as have come whole. */
+async function* linesOf(upload: Readable): AsyncGenerator<Line[]> {
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
@@ -166,31 +167,28 @@ async function* linesOf(upload: Readable): AsyncGenerator<Line> {
   };
   // Not destroyed when the import ends before it: that would take the answer with it. Node reads the rest, and forgets it.
   for await (const chunk of upload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    const lines: Line[] = [];
     let start = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      yield take(Buffer.concat([rest, chunk.subarray(start, end)]));
+      lines.push(take(Buffer.concat([rest, chunk.subarray(start, end)])));
       rest = Buffer.alloc(0);
       start = end + 1;
     }
+    yield lines;
     rest = Buffer.concat([rest, chunk.subarray(start)]);
     if (rest.length <= MAX_LINE_BYTES) continue;
     isTooLong = true;
     rest = Buffer.alloc(0);
   }
-  if (rest.length > 0 || isTooLong) yield take(rest);
+  if (rest.length > 0 || isTooLong) yield [take(rest)];
 }
 
 /** What has come, as far as a step: a caller who waits for an answer before the next line is not kept waiting for more. */
-async function* inSteps(lines: AsyncGenerator<Line>): AsyncGenerator<Line[]> {
-  let step: Line[] = [];
-  for await (const line of lines) {
-    if (line.bytes !== undefined && line.bytes.toString("latin1").trim() === "") continue;
-    step.push(line);
-    if (step.length < LINES_PER_STEP) continue;
-    yield step;
-    step = [];
+async function* inSteps(arriving: AsyncGenerator<Line[]>): AsyncGenerator<Line[]> {
+  for await (const arrived of arriving) {
+    const lines = arrived.filter(({ bytes }) => bytes?.toString("latin1").trim() !== "");
+    for (let at = 0; at < lines.length; at += LINES_PER_STEP) yield lines.slice(at, at + LINES_PER_STEP);
   }
-  if (step.length > 0) yield step;
 }
 
 async function importLine(options: ImportOptions, { number, bytes }: Line): Promise<UserImportResult> {
