@@ -1,123 +1,16 @@
 import assert from "node:assert/strict";
-import { EventEmitter, once } from "node:events";
-import { request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { errorsOf, type PortcullisError } from "@portcullis/protocol";
-import Fastify, { type FastifyInstance } from "fastify";
+import type { PortcullisError } from "@portcullis/protocol";
 import { z } from "zod";
 import {
   ANYBODY,
-  type Authenticate,
   type DeclaredRoute,
-  declaredRoutes,
   declareRoute,
-  type ErrorForm,
-  type MountOptions,
   OAUTH_ERROR,
   PROBLEM_DETAILS,
   RetryLaterError,
 } from "../src/index.ts";
-
-const shopError = errorsOf({
-  no_such_order: { status: 404, text: "There is no such order." },
-  shop_closed: { status: 503, text: "The shop is closed." },
-});
-
-const orderSchema = z.object({ id: z.string(), count: z.number() });
-
-const changeOrder = declareRoute({
-  operationId: "changeOrder",
-  method: "POST",
-  path: "/orders/{id}",
-  tag: "Orders",
-  summary: "Change an order",
-  scope: "orders.write",
-  parameters: {
-    path: z.object({
-      id: z.string().regex(/^\d+$/, "Must be a number.").meta({ description: "Its number.", example: "7" }),
-    }),
-    query: z.strictObject({ dryRun: z.enum(["true"]).optional().meta({ description: "Change nothing." }) }),
-    headers: z.object({
-      "If-Match": z
-        .string()
-        .regex(/^v\d+$/, "Must be a version.")
-        .meta({ description: "Its version." }),
-    }),
-  },
-  body: { schema: z.strictObject({ count: z.int(), note: z.string().optional() }), example: { count: 2 } },
-  answers: {
-    200: { says: "The order.", schema: orderSchema, example: { id: "7", count: 2 } },
-    202: { says: "Not yet.", schema: orderSchema, example: { id: "7", count: 2 } },
-  },
-  errors: shopError.definitions("no_such_order", "shop_closed"),
-  async handle({ path, query, headers, body, caller }) {
-    if (path.id === "404") throw shopError("no_such_order", { detail: "private" });
-    if (path.id === "503") throw shopError("shop_closed");
-    if (path.id === "500") throw new Error("a secret of the database");
-    const status = query.dryRun === undefined ? 200 : 202;
-    const answer = { id: `${path.id} of ${caller.clientId}`, count: body.count };
-    return { status, body: answer, headers: { etag: headers["If-Match"] } };
-  },
-});
-
-/** The token is the name of the client, and everybody has one scope. */
-const authenticate: Authenticate = async (request, scope) => {
-  const clientId = request.headers.authorization?.split(" ")[1];
-  if (clientId === undefined) return refused(401, "missing_token");
-  if (scope !== "orders.write") return refused(403, "insufficient_scope");
-  const signedInAt = request.headers["signed-in-at"];
-  const caller = { clientId, expiresAt: 2e9, claims: {} as never };
-  return { caller: signedInAt === undefined ? caller : { ...caller, signedInAt: Number(signedInAt) } };
-};
-
-const refused = (status: number, error: string) => ({
-  refusal: {
-    status,
-    headers: { "www-authenticate": `Bearer error="${error}"` },
-    body: { error, error_description: "Not you.", reason: "logged_out" },
-  },
-});
-
-interface Shop {
-  readonly app: FastifyInstance;
-  /** The level of each failed request that was logged, and what failed. */
-  readonly told: (readonly ["warn" | "error", unknown])[];
-  change(more?: {
-    id?: string;
-    body?: unknown;
-    headers?: Record<string, string>;
-    query?: string;
-  }): Promise<Answer>;
-}
-type Answer = Awaited<ReturnType<FastifyInstance["inject"]>>;
-
-const NOW = 1_000_000;
-
-function openShop(form: ErrorForm, routes: readonly DeclaredRoute[] = [changeOrder]): Shop {
-  const app = Fastify();
-  const told: Shop["told"] = [];
-  const log: MountOptions["log"] = {
-    warn: ({ error }) => told.push(["warn", error]),
-    error: ({ error }) => told.push(["error", error]),
-  };
-  const isFresh: MountOptions["isFresh"] = (signedInAt, maxAgeSeconds) => NOW - signedInAt <= maxAgeSeconds;
-  app.register(declaredRoutes(routes, { authenticate, form, log, isFresh }), { prefix: "/shop" });
-  return {
-    app,
-    told,
-    change({ id = "7", body = { count: 2 }, headers = {}, query = "" } = {}) {
-      const all = {
-        authorization: "Bearer cashier",
-        "content-type": "application/json",
-        "if-match": "v1",
-        ...headers,
-      };
-      const payload = typeof body === "string" ? body : JSON.stringify(body);
-      return app.inject({ method: "POST", url: `/shop/orders/${id}${query}`, headers: all, payload });
-    },
-  };
-}
+import { changeOrder, openShop, orderSchema, shopError } from "./support/shop.ts";
 
 describe("a declared route", () => {
   it("is given what was read and checked, and answers what it declared", async () => {
@@ -449,38 +342,6 @@ describe("what no route declares", () => {
   });
 });
 
-describe("a route that asks for a fresh sign-in", () => {
-  const fresh: DeclaredRoute = { ...changeOrder, maxSignInAgeSeconds: 300 };
-
-  for (const form of [PROBLEM_DETAILS, OAUTH_ERROR]) {
-    it(`challenges whoever has signed in too long ago, before the body is read (${form.mediaType})`, async () => {
-      const { change } = openShop(form, [fresh]);
-      const old = await change({ body: "{", headers: { "signed-in-at": String(NOW - 301) } });
-      assert.equal(old.statusCode, 401);
-      assert.equal(old.json().error, "insufficient_user_authentication");
-      assert.match(
-        String(old.headers["www-authenticate"]),
-        /^Bearer error="insufficient_user_authentication", error_description="[^"]+", max_age="300"$/,
-      );
-      const { statusCode } = await change({ headers: { "signed-in-at": String(NOW - 300) } });
-      assert.equal(statusCode, 200);
-    });
-  }
-
-  it("challenges whoever does not say when, and names other causes first", async () => {
-    const { change } = openShop(PROBLEM_DETAILS, [fresh]);
-    assert.equal((await change()).json().code, "insufficient_user_authentication");
-    assert.equal((await change({ headers: { authorization: "" } })).json().code, "missing_token");
-  });
-
-  it("is not mounted where nobody says what is fresh", async () => {
-    const log = { warn() {}, error() {} };
-    const app = Fastify();
-    app.register(declaredRoutes([fresh], { authenticate, form: PROBLEM_DETAILS, log }), { prefix: "/shop" });
-    await assert.rejects(async () => app.ready(), { code: "route_not_declared" });
-  });
-});
-
 it("a refusal that knows when to come again says so", async () => {
   const closed = shopError.definitions("shop_closed")[0]!;
   const { change } = openShop(PROBLEM_DETAILS, [
@@ -488,70 +349,4 @@ it("a refusal that knows when to come again says so", async () => {
   ]);
   const { statusCode, headers } = await change();
   assert.deepEqual([statusCode, headers["retry-after"]], [503, "42"]);
-});
-
-describe("a caller whose token ends while the body is still awaited", () => {
-  /** A call with half of its body, once the caller has been judged; and whether the route was called. */
-  async function openedCall() {
-    let isRevoked = false;
-    let isMade = false;
-    const judged = new EventEmitter();
-    const app = Fastify();
-    const judge: Authenticate = async (request, scope) => {
-      setImmediate(() => judged.emit("judged"));
-      return isRevoked ? refused(401, "invalid_token") : authenticate(request, scope);
-    };
-    const route = declareRoute({
-      tag: "Orders",
-      operationId: "createOrder",
-      method: "POST",
-      path: "/orders",
-      summary: "Create an order",
-      scope: "orders.write",
-      body: { schema: z.object({ count: z.int() }), example: { count: 1 } },
-      answers: { 200: { says: "Made.", schema: z.object({}), example: {} } },
-      errors: [],
-      async handle() {
-        isMade = true;
-        return { status: 200, body: {} };
-      },
-    });
-    const log = { warn: () => {}, error: () => {} };
-    app.register(declaredRoutes([route], { authenticate: judge, form: PROBLEM_DETAILS, log }));
-    await app.listen({ host: "127.0.0.1", port: 0 });
-    const { port } = app.server.address() as AddressInfo;
-    const headers = {
-      authorization: "Bearer cashier",
-      "content-type": "application/json",
-      "content-length": 11,
-    };
-    const call = httpRequest({ host: "127.0.0.1", port, method: "POST", path: "/orders", headers });
-    const answered = once(call, "response");
-    const first = once(judged, "judged");
-    call.write('{"coun');
-    await first;
-    return {
-      revoke() {
-        isRevoked = true;
-      },
-      async finish() {
-        call.end('t":1}');
-        const [answer] = await answered;
-        answer.resume();
-        await app.close();
-        return { status: answer.statusCode, isMade };
-      },
-    };
-  }
-
-  it("is refused when it comes, and nothing is done", async () => {
-    const call = await openedCall();
-    call.revoke();
-    assert.deepEqual(await call.finish(), { status: 401, isMade: false });
-  });
-
-  it("is served when the token still stands", async () => {
-    const call = await openedCall();
-    assert.deepEqual(await call.finish(), { status: 200, isMade: true });
-  });
 });
