@@ -10,7 +10,7 @@ import {
   PROBLEM_DETAILS,
   RetryLaterError,
 } from "../src/index.ts";
-import { changeOrder, openShop, orderSchema, shopError } from "./support/shop.ts";
+import { changeOrder, openShop, orderSchema, type Shop, shopError } from "./support/shop.ts";
 
 describe("a declared route", () => {
   it("is given what was read and checked, and answers what it declared", async () => {
