@@ -15,6 +15,7 @@ export * from "./key-cache.ts";
 export * from "./live-digest.ts";
 export * from "./log.ts";
 export * from "./loopback.ts";
+export * from "./opaque-token.ts";
 export * from "./pages.ts";
 export * from "./reasons.ts";
 export * from "./receipt.ts";
