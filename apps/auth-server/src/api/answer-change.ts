@@ -1,7 +1,7 @@
 /** What all changes of a state have in common: body, answers and receipt. */
-import { type Call, etagOf, type PREFER_WAIT } from "@portcullis/http-api";
+import { type Call, ETAG, etagOf, type PREFER_WAIT } from "@portcullis/http-api";
 import { z } from "zod";
-import { type Receipts, waitForReceipt } from "../revocations/index.ts";
+import { ENFORCED, PENDING, type Receipts, waitForReceipt } from "../revocations/index.ts";
 
 /** Body of a change of state; may be left out. */
 export const changeSchema = z.strictObject({
@@ -26,6 +26,20 @@ export interface Change<State extends object> {
   /** Of what has one, as it is now: the `ETag` of the answer. */
   readonly revision?: number;
 }
+
+/** What a `PATCH` is declared to answer, which may end something. `what` it is of: "The user". */
+export const changedAnswer = <Schema extends z.ZodType>(
+  what: string,
+  { schema, example }: { readonly schema: Schema; readonly example: object },
+) => ({
+  schema,
+  says: {
+    enforced: `${what} as it is now. Every verifier refuses what has ended.`,
+    pending: `${what} as it is now. A verifier may still allow what has ended, until \`enforcedBy\` at the latest.`,
+  },
+  examples: { enforced: { ...example, receipt: ENFORCED }, pending: { ...example, receipt: PENDING } },
+  headers: ETAG,
+});
 
 /** The answer of an ending: the state as it is now, with the receipt of what ended by it. */
 export async function answerChange<State extends object>(

@@ -1,12 +1,5 @@
 /** `/account/v1/consents`: which apps may act for the person, and how that is taken away. */
-import {
-  type Caller,
-  type DeclaredRoute,
-  declareEnding,
-  declareRoute,
-  listParameters,
-  readPage,
-} from "@portcullis/http-api";
+import { type Caller, type DeclaredRoute, declareEnding, declareRoute } from "@portcullis/http-api";
 import { ACCOUNT_SCOPES, consentListSchema, withdrawnConsentSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import type { Clients } from "../../apps/clients.ts";
@@ -21,7 +14,12 @@ import {
 } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { answerChange } from "../answer-change.ts";
-import { EXAMPLE_CONSENT, shownConsents } from "../consents/consents-routes.ts";
+import {
+  CONSENTS_QUERY,
+  EXAMPLE_CONSENT,
+  pageOfConsents,
+  shownConsents,
+} from "../consents/consents-routes.ts";
 import { ownerOf } from "./owner.ts";
 
 export interface OwnConsentsRoutesOptions {
@@ -38,7 +36,6 @@ export const ownConsentsRoutes = (options: OwnConsentsRoutesOptions): readonly D
 ];
 
 const TAG = "Apps with access";
-const placeSchema = z.strictObject({ clientId: z.string() });
 
 const listRoute = (options: OwnConsentsRoutesOptions) =>
   declareRoute({
@@ -49,7 +46,7 @@ const listRoute = (options: OwnConsentsRoutesOptions) =>
     summary: "List the apps that have access, and what each was allowed",
     description: "Apps that are disabled or were deleted are in it, too, by the name that they had.",
     scope: ACCOUNT_SCOPES.readAccount,
-    parameters: { query: z.strictObject(listParameters(placeSchema)) },
+    parameters: { query: CONSENTS_QUERY },
     answers: {
       200: {
         says: "A page of the consents, in the order of `clientId`.",
@@ -59,14 +56,7 @@ const listRoute = (options: OwnConsentsRoutesOptions) =>
     },
     errors: OUTAGES,
     async handle({ query, caller }) {
-      const all = await options.appAccess.of(ownerOf(caller).sub);
-      const page = await readPage(query, {
-        read: async (after, limit) =>
-          all.filter(({ clientId }) => after === undefined || clientId > after.clientId).slice(0, limit),
-        count: async () => all.length,
-        placeOf: ({ clientId }) => ({ clientId }),
-      });
-      return { status: 200, body: { ...page, items: await shownConsents(options, page.items) } };
+      return { status: 200, body: await pageOfConsents(options, query, ownerOf(caller).sub) };
     },
   });
 

@@ -33,7 +33,7 @@ import {
 } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { answerChange } from "../answer-change.ts";
+import { answerChange, changedAnswer } from "../answer-change.ts";
 import { EXAMPLE_USER, shownUser } from "../users/shown-user.ts";
 import { userFieldsSchema } from "../users/user-fields.ts";
 import type { DeleteOwnAccount } from "./delete-own-account.ts";
@@ -100,19 +100,7 @@ const changeRoute = (options: ProfileRoutesOptions) =>
       example: { name: "Alice Young", locale: null },
       isMergePatch: true,
     },
-    answer: {
-      schema: changedAccountSchema,
-      says: {
-        enforced: "The account as it is now. Every verifier refuses what has ended.",
-        pending:
-          "The account as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-      },
-      examples: {
-        enforced: { ...EXAMPLE_ACCOUNT, receipt: ENFORCED },
-        pending: { ...EXAMPLE_ACCOUNT, receipt: PENDING },
-      },
-      headers: ETAG,
-    },
+    answer: changedAnswer("The account", { schema: changedAccountSchema, example: EXAMPLE_ACCOUNT }),
     errors: GONE,
     wouldEnd: (call) => tryOut(options, (storage) => change({ users: options.users, storage }, call)),
     async handle(call) {

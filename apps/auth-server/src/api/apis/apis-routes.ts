@@ -35,7 +35,7 @@ import {
   tryOut,
   waitForReceipt,
 } from "../../revocations/index.ts";
-import { answerChange, CHANGE_BODY } from "../answer-change.ts";
+import { answerChange, CHANGE_BODY, changedAnswer } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
 import { withKeysOf } from "../with-keys-of.ts";
 import { type ApiActs, changeApi, deleteApi, makeApi, setApiEnabled, settingsOf } from "./change-api.ts";
@@ -193,19 +193,7 @@ const changeRoute = (options: ApisRoutesOptions) =>
       example: { permissions: { "orders.write": "Place orders for you", "orders.read": null } },
       isMergePatch: true,
     },
-    answer: {
-      schema: changedApiSchema,
-      says: {
-        enforced: "The API as it is now. Every verifier refuses what has ended.",
-        pending:
-          "The API as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-      },
-      examples: {
-        enforced: { ...EXAMPLE_API, revision: 2 },
-        pending: { ...EXAMPLE_API, revision: 2, receipt: PENDING },
-      },
-      headers: ETAG,
-    },
+    answer: changedAnswer("The API", { schema: changedApiSchema, example: { ...EXAMPLE_API, revision: 2 } }),
     errors: [...FIXED, ...OUTAGES],
     wouldEnd({ caller, path, body: patch, headers }) {
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };

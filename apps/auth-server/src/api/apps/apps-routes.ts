@@ -36,7 +36,7 @@ import {
   tryOut,
   waitForReceipt,
 } from "../../revocations/index.ts";
-import { answerChange, CHANGE_BODY } from "../answer-change.ts";
+import { answerChange, CHANGE_BODY, changedAnswer } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
 import { withKeysOf } from "../with-keys-of.ts";
 import { type AppActs, changeApp, deleteApp, disableApp, enableApp, makeApp } from "./change-app.ts";
@@ -178,19 +178,7 @@ const changeRoute = (options: AppsRoutesOptions) =>
       example: { name: "Mail for everybody", defaultApi: null },
       isMergePatch: true,
     },
-    answer: {
-      schema: changedAppSchema,
-      says: {
-        enforced: "The app as it is now. Every verifier refuses what has ended.",
-        pending:
-          "The app as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-      },
-      examples: {
-        enforced: { ...EXAMPLE_APP, revision: 2 },
-        pending: { ...EXAMPLE_APP, revision: 2, receipt: PENDING },
-      },
-      headers: ETAG,
-    },
+    answer: changedAnswer("The app", { schema: changedAppSchema, example: { ...EXAMPLE_APP, revision: 2 } }),
     errors: [...appsError.definitions("unknown_client", "not_yours_to_give"), ...OUTAGES],
     wouldEnd({ caller, path, body: patch, headers }) {
       const asked = { clientId: path.clientId, patch, ifMatch: headers["If-Match"] };

@@ -64,7 +64,7 @@ const user = z.string().meta({
 
 const USER_ERRORS = peopleError.definitions("unknown_subject", "ambiguous_user");
 
-const placeSchema = z.strictObject({ clientId: z.string() });
+export const CONSENTS_QUERY = z.strictObject(listParameters(z.strictObject({ clientId: z.string() })));
 
 const listRoute = (options: ConsentsRoutesOptions) =>
   declareRoute({
@@ -76,7 +76,7 @@ const listRoute = (options: ConsentsRoutesOptions) =>
       "List what a user has allowed apps and declined, and which of the operator's own apps have access",
     description: "Apps that are disabled or were deleted are in it, too, by the name that they had.",
     scope: API_SCOPES.readUsers,
-    parameters: { path: z.object({ user }), query: z.strictObject(listParameters(placeSchema)) },
+    parameters: { path: z.object({ user }), query: CONSENTS_QUERY },
     answers: {
       200: {
         says: "A page of the consents, in the order of `clientId`.",
@@ -87,16 +87,25 @@ const listRoute = (options: ConsentsRoutesOptions) =>
     errors: [...USER_ERRORS, ...OUTAGES],
     async handle({ path, query }) {
       const { id } = await options.users.findNamed({ db: options.storage.read }, path.user);
-      const all = await options.appAccess.of(id);
-      const page = await readPage(query, {
-        read: async (after, limit) =>
-          all.filter(({ clientId }) => after === undefined || clientId > after.clientId).slice(0, limit),
-        count: async () => all.length,
-        placeOf: ({ clientId }) => ({ clientId }),
-      });
-      return { status: 200, body: { ...page, items: await shownConsents(options, page.items) } };
+      return { status: 200, body: await pageOfConsents(options, query, id) };
     },
   });
+
+/** Of the user's consents, in the order of `clientId`. */
+export async function pageOfConsents(
+  options: Pick<ConsentsRoutesOptions, "appAccess" | "clients">,
+  query: z.output<typeof CONSENTS_QUERY>,
+  sub: string,
+) {
+  const all = await options.appAccess.of(sub);
+  const page = await readPage(query, {
+    read: async (after, limit) =>
+      all.filter(({ clientId }) => after === undefined || clientId > after.clientId).slice(0, limit),
+    count: async () => all.length,
+    placeOf: ({ clientId }) => ({ clientId }),
+  });
+  return { ...page, items: await shownConsents(options, page.items) };
+}
 
 const withdrawRoute = (options: ConsentsRoutesOptions) =>
   declareEnding({

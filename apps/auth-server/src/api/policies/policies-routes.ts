@@ -24,17 +24,10 @@ import {
   policySettingsSchema,
 } from "@portcullis/protocol";
 import { z } from "zod";
-import {
-  ENFORCED,
-  OUTAGES,
-  PENDING,
-  type Receipts,
-  type TryOutOptions,
-  tryOut,
-} from "../../revocations/index.ts";
+import { OUTAGES, type Receipts, type TryOutOptions, tryOut } from "../../revocations/index.ts";
 import { sessionsError } from "../../sessions/errors.ts";
 import type { Policies, Policy } from "../../sessions/policies.ts";
-import { answerChange } from "../answer-change.ts";
+import { answerChange, changedAnswer } from "../answer-change.ts";
 
 export interface PoliciesRoutesOptions extends TryOutOptions {
   readonly policies: Policies;
@@ -88,19 +81,7 @@ const changeRoute = (options: PoliciesRoutesOptions) =>
       example: { idleSeconds: 3600, sessionLimit: null },
       isMergePatch: true,
     },
-    answer: {
-      schema: changedPolicySchema,
-      says: {
-        enforced: "The policy as it is now. Every verifier refuses what has ended.",
-        pending:
-          "The policy as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-      },
-      examples: {
-        enforced: { ...EXAMPLE, receipt: ENFORCED },
-        pending: { ...EXAMPLE, receipt: PENDING },
-      },
-      headers: ETAG,
-    },
+    answer: changedAnswer("The policy", { schema: changedPolicySchema, example: EXAMPLE }),
     errors: [...sessionsError.definitions("unknown_policy"), ...OUTAGES],
     async wouldEnd(call) {
       let sessions = 0;

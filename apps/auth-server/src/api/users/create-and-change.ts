@@ -29,18 +29,11 @@ import { peopleError } from "../../people/errors.ts";
 import { passwordSchema } from "../../people/password-rule.ts";
 import { countUsers, listUsers, type UserPlace } from "../../people/search-users.ts";
 import { type ChangedUser, fieldsOf, type User, type Users } from "../../people/users.ts";
-import {
-  ENFORCED,
-  OUTAGES,
-  PENDING,
-  type Receipts,
-  type TryOutOptions,
-  tryOut,
-} from "../../revocations/index.ts";
+import { OUTAGES, type Receipts, type TryOutOptions, tryOut } from "../../revocations/index.ts";
 import { rolesError } from "../../roles/errors.ts";
 import type { Roles } from "../../roles/roles.ts";
 import { signInError } from "../../sign-in/errors.ts";
-import { answerChange } from "../answer-change.ts";
+import { answerChange, changedAnswer } from "../answer-change.ts";
 import { type Authority, authorityOf } from "../check-authority.ts";
 import { EXAMPLE_USER, shownBan, shownUser, USER_PATH } from "./shown-user.ts";
 import { checkUserFields, userFieldsSchema } from "./user-fields.ts";
@@ -207,19 +200,7 @@ const changeRoute = (options: UserRoutesOptions) =>
       example: { name: "Alice Young", attributes: { department: null } },
       isMergePatch: true,
     },
-    answer: {
-      schema: changedUserSchema,
-      says: {
-        enforced: "The user as it is now. Every verifier refuses what has ended.",
-        pending:
-          "The user as it is now. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
-      },
-      examples: {
-        enforced: { ...EXAMPLE_USER, receipt: ENFORCED },
-        pending: { ...EXAMPLE_USER, receipt: PENDING },
-      },
-      headers: ETAG,
-    },
+    answer: changedAnswer("The user", { schema: changedUserSchema, example: EXAMPLE_USER }),
     errors: [
       ...TAKEN_ERRORS,
       ...rolesError.definitions("administrator_needed", "last_administrator"),
