@@ -223,8 +223,7 @@ class Counting {
     if (subject !== undefined) query = query.where("account_id", "=", subject);
     if (client !== undefined) query = query.where("client_id", "=", client);
     if (range !== undefined) query = query.where(within("oidc_grants", range));
-    // A grant that names it anywhere: too many at most, and never too few.
-    return audience === undefined ? query : query.where(containing("payload", audience));
+    return audience === undefined ? query : query.where(isFor(audience));
   }
 
   #liveSessions({ sessions, subject, range }: Part) {
@@ -272,6 +271,14 @@ class Counting {
     return Number(count);
   }
 }
+
+/**
+ * A grant that names the API anywhere, or a code or refresh token below it: without a permission only these do. Too many at most. Missed is
+ * an access token with no permission at all of an app that has no refresh token, once its code is gone: no row knows of it.
+ */
+const isFor = (audience: string) =>
+  sql<boolean>`(${containing("oidc_grants.payload", audience)} or exists (select 1 from oidc_artefacts
+    where oidc_artefacts.grant_id = oidc_grants.id and ${containing("oidc_artefacts.payload", audience)}))`;
 
 type RowsOf = SelectQueryBuilder<Database, "oidc_grants" | "oidc_sessions", object>;
 

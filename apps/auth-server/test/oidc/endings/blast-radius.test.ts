@@ -163,6 +163,18 @@ describe("a dry run", () => {
     assert.deepEqual(service, { users: 0, sessions: 0, apps: 1, tokens: "unknown" });
   });
 
+  it("counts a token for an API that was asked for without any permission of it", async () => {
+    await signIn(server, {
+      browser: cast.bob.browser,
+      credentials: BOB,
+      parameters: { client_id: "other", resource: OTHER_RESOURCE, scope: "openid" },
+    });
+    const key = { subject: "bob", audience: OTHER_RESOURCE };
+    const { users, apps, tokens } = await ofRevoking({ scope: "subject-audience", key });
+    assert.deepEqual([users, apps], [1, 1]);
+    assert.ok((tokens as number) >= 1, `${tokens} tokens`);
+  });
+
   it("of everything counts everybody", async () => {
     const { users, sessions, apps, tokens } = await ofRevoking({ scope: "issuer" });
     assert.deepEqual([users, sessions, tokens], [2, 3, "unknown"]);
