@@ -286,6 +286,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
  */
 export const ENDS_NOTHING: readonly string[] = [
   `POST ${ROUTES.authorization}`,
+  `POST ${ROUTES.end_session}`,
   `POST ${ROUTES.introspection}`,
   `POST ${ROUTES.pushed_authorization_request}`,
   `POST ${ROUTES.userinfo}`,

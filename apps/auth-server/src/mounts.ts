@@ -28,6 +28,7 @@ import type { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
 import type { KeyRing, OfferAlgorithm } from "./keys/key-ring.ts";
+import { leadPostsOn } from "./limits/lead-posts-on.ts";
 import {
   authenticateApi,
   createAppAccess,
@@ -42,7 +43,7 @@ import {
 } from "./oidc/index.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
-import { REVOCATIONS_PATH } from "./paths.ts";
+import { POSTED_PATHS, REVOCATIONS_PATH } from "./paths.ts";
 import type { People } from "./people/compose.ts";
 import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.ts";
 import type { Invitations } from "./roles/invitations.ts";
@@ -108,6 +109,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
+  void app.register(leadPostsOn({ paths: POSTED_PATHS, maxUrlLength: configuration.limits.requestBytes }));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
   void app.register(accountRoutes(accountOptions(parts, shared)));
   void app.register(signOutRoutes(signOutOptions(parts, shared)));

@@ -14,9 +14,9 @@ const READ = ["GET", "HEAD", "OPTIONS"] as const;
 const CALLED = ["POST", "OPTIONS"] as const;
 const VISITED = ["GET", "HEAD"] as const;
 
-/** All paths that belong to the library, as Fastify spells them, with the methods that it has there. Signing out is ours, all but the page after it. */
+/** All paths that belong to the library, as Fastify spells them, with the methods that it has there. Signing out is ours, all but the page after it, and so is what is sent by POST (`POSTED_PATHS`). */
 export const LIBRARY_PATHS: Readonly<Record<string, readonly ("GET" | "HEAD" | "POST" | "OPTIONS")[]>> = {
-  [ROUTES.authorization]: [...VISITED, "POST"],
+  [ROUTES.authorization]: VISITED,
   [`${ROUTES.authorization}/:uid`]: VISITED,
   [ROUTES.token]: CALLED,
   [ROUTES.userinfo]: [...READ, "POST"],
@@ -28,6 +28,9 @@ export const LIBRARY_PATHS: Readonly<Record<string, readonly ("GET" | "HEAD" | "
   "/.well-known/openid-configuration": READ,
   "/.well-known/oauth-authorization-server": READ,
 };
+
+/** Where apps may send their users by a form, too (limits/lead-posts-on.ts). */
+export const POSTED_PATHS: readonly string[] = [ROUTES.authorization, ROUTES.end_session];
 
 export const REVOCATIONS_PATH = "/revocations";
 export const interactionPath = (uid: string): string => `/interaction/${uid}`;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { refuseMethodsBut } from "@portcullis/http-api";
 import type { FastifyInstance } from "fastify";
-import { LIBRARY_PATHS } from "../../paths.ts";
+import { LIBRARY_PATHS, POSTED_PATHS } from "../../paths.ts";
 
 export type LibraryHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
@@ -11,7 +11,7 @@ export function libraryRoutes(currentHandler: () => Promise<LibraryHandler>) {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _payload, done) => done(null));
     for (const [url, allowed] of Object.entries(LIBRARY_PATHS)) {
-      refuseMethodsBut(allowed, { app, url });
+      refuseMethodsBut(POSTED_PATHS.includes(url) ? [...allowed, "POST"] : allowed, { app, url });
       app.route({
         method: [...allowed],
         url,
