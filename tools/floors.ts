@@ -9,6 +9,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
   "apps/auth-server": [
     [
       "paths.ts",
+      "outgoing",
       "people/password-rule.ts",
       "people/username.ts",
       "storage/tables",

@@ -41,6 +41,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
+    name: "address-judged-before-the-connection",
+    says: "a name that resolves to a private address when the connection is made leads into the server's own network",
+    file: "apps/auth-server/src/outgoing/guarded-fetch.ts",
+    edits: [[`lookup: onlyAllowed(lookup, { url, isAllowed }),`, `lookup,`]],
+    tests: ["apps/auth-server/test/outgoing/guarded-fetch.test.ts"],
+  },
+  {
     name: "late-replay-unnoticed",
     says: "a code that is replayed after it has expired ends nothing of what a thief made from it",
     file: "apps/auth-server/src/oidc/state/artefact-store.ts",

@@ -35,6 +35,7 @@ import {
   pruneOidc,
   TARGET_ERRORS,
 } from "./oidc/index.ts";
+import { openOutgoing, privateTargets } from "./outgoing/index.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
@@ -266,6 +267,8 @@ async function compose(
       redis.interactions,
       openLimit("interactions", interactionsPerMinute(requestLimits.rowsOfStrangers)),
     );
+  const outgoing = openOutgoing({ targets: privateTargets(configuration.outgoing.privateTargets) });
+  started.defer(() => outgoing.close());
   const oidc = await composeOidc({
     configuration,
     storage,
@@ -284,6 +287,7 @@ async function compose(
     policies,
     lastSeen,
     limits,
+    outgoing,
     addressOf: (request) => clientAddresses.of(request),
     interactions,
     clock,

@@ -1,8 +1,11 @@
 export {
+  addressesIn,
   addressGroup,
   type ClientAddresses,
   createClientAddresses,
+  isPublicAddress,
   parseAddress,
+  problemOfNetwork,
   type TrustedProxies,
   trustedProxiesSchema,
 } from "./client-address/index.ts";

@@ -18,6 +18,7 @@ import {
   DEFAULT_MANAGEMENT_PORT,
   type DiskSpaceConfiguration,
   type LimitsConfiguration,
+  type OutgoingConfiguration,
   type RedisConfiguration,
   type ResourceConfiguration,
   type UserConfiguration,
@@ -33,6 +34,7 @@ export interface Configuration {
   readonly database: DatabaseConfiguration;
   readonly redis?: RedisConfiguration | undefined;
   readonly limits: LimitsConfiguration;
+  readonly outgoing: OutgoingConfiguration;
   readonly diskSpace: DiskSpaceConfiguration;
   readonly maxLiveRevocations: number;
   readonly clockSkewSeconds: number;

@@ -26,6 +26,7 @@ import {
   trustedProxiesSchema,
 } from "@portcullis/service";
 import { z } from "zod";
+import { privateTargetsSchema } from "../outgoing/index.ts";
 import { passwordSchema } from "../people/password-rule.ts";
 import {
   DEFAULT_MAX_LIFETIME_SECONDS,
@@ -260,6 +261,14 @@ const limits = z.strictObject({
     ),
 });
 
+const outgoing = z.strictObject({
+  privateTargets: privateTargetsSchema
+    .default([])
+    .describe(
+      "Hosts of your own network that may be asked: `crm.internal`, `crm.internal:8443`, `127.0.0.1:3000`, or `10.20.0.0/16`. Plain HTTP is allowed there too. Whoever may edit apps can make this server send requests to them.",
+    ),
+});
+
 const diskSpace = z.strictObject({
   reserveMiB: mebibytes
     .default(16)
@@ -302,6 +311,11 @@ export const configurationSchema = z.strictObject({
     .prefault({})
     .describe(
       "Limits on what strangers can store. Those per minute count requests from one client address (for IPv6, a /64). More get 429. Leave room for an office behind one address.",
+    ),
+  outgoing: outgoing
+    .prefault({})
+    .describe(
+      "Requests that this server sends to URLs that apps are configured with, such as `jwksUri`. They go to public addresses by https, and to no others.",
     ),
   diskSpace: diskSpace
     .prefault({})
@@ -355,5 +369,6 @@ export type ClientConfiguration = z.infer<typeof clientSchema>;
 export type DatabaseConfiguration = z.infer<typeof databaseSchema>;
 export type DiskSpaceConfiguration = ConfigurationFile["diskSpace"];
 export type LimitsConfiguration = ConfigurationFile["limits"];
+export type OutgoingConfiguration = ConfigurationFile["outgoing"];
 export type RedisConfiguration = z.infer<typeof redisSchema>;
 export type UserConfiguration = z.infer<typeof userSchema>;

@@ -9,6 +9,7 @@ import type { Clients } from "../apps/clients.ts";
 import type { Bans } from "../bans/bans.ts";
 import type { Configuration } from "../config/load.ts";
 import type { KeyRing, RingState } from "../keys/key-ring.ts";
+import type { Outgoing } from "../outgoing/index.ts";
 import type { Users } from "../people/users.ts";
 import type { LocalRevocations, Receipts, Revocations, Revoker } from "../revocations/index.ts";
 import type { Roles } from "../roles/roles.ts";
@@ -70,6 +71,7 @@ export interface OidcOptions {
   readonly policies: Policies;
   readonly lastSeen: LastSeen;
   readonly limits: SessionLimits;
+  readonly outgoing: Outgoing;
   readonly addressOf: (request: IncomingMessage) => string;
   readonly operatorLog: Log;
   readonly clock: Clock;
@@ -170,6 +172,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       consents,
       issuing,
       ownApi,
+      outgoing: options.outgoing,
       lifetimes,
       openSignIn,
       roomForApp,

@@ -41,3 +41,16 @@ function parseNetwork(text: string): Network {
   const address = ipaddr.parse(text);
   return [address, address.kind() === "ipv6" ? 128 : 32];
 }
+
+/** Of IPv6, what has been given out for the world (RFC 4291, section 2.4): the rest of it is ours, nobody's, or a tunnel. */
+const GLOBAL_UNICAST = addressesIn(["2000::/3"]);
+
+/**
+ * Whether an address, in its one spelling, is one of the world's: not of this machine or its network, and none that leads
+ * there by another way (a mapped, translated or tunnelled IPv4 address). The registries are those of RFC 6890.
+ */
+export function isPublicAddress(address: string): boolean {
+  const parsed = parseAddress(address);
+  if (parsed === undefined || ipaddr.parse(parsed).range() !== "unicast") return false;
+  return !parsed.includes(":") || GLOBAL_UNICAST(parsed);
+}

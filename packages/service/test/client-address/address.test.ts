@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { addressGroup, parseAddress } from "../../src/client-address/address.ts";
-import { addressesIn, problemOfNetwork } from "../../src/client-address/networks.ts";
+import { addressesIn, isPublicAddress, problemOfNetwork } from "../../src/client-address/networks.ts";
 import { trustedProxiesSchema } from "../../src/client-address/trusted-proxies.ts";
 
 describe("an address", () => {
@@ -68,5 +68,33 @@ describe("the setting", () => {
     assert.ok(!isValid({ addresses: [], header: "forwarded" }));
     assert.ok(!isValid({ proxyProtocol: true }), "the PROXY protocol of nobody in particular");
     assert.ok(!isValid({ addresses: ["0.0.0.0/0"], header: "forwarded" }));
+  });
+});
+
+describe("a public address", () => {
+  it("is one of the world's", () => {
+    for (const address of ["1.1.1.1", "::ffff:1.1.1.1", "2606:4700::1111"]) {
+      assert.equal(isPublicAddress(address), true, address);
+    }
+  });
+
+  it("is none of this machine, of a private network, or one that leads there", () => {
+    for (const address of [
+      ...["0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.0.1", "192.0.0.1"],
+      ...["192.0.2.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"],
+      ...[
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "2001::1",
+        "fc00::1",
+      ],
+      ...["fd00::1", "fe80::1", "fec0::1", "ff02::1", "2001:db8::1", "100::1", "4000::1", "localhost", ""],
+    ]) {
+      assert.equal(isPublicAddress(address), false, address);
+    }
   });
 });

@@ -21,6 +21,7 @@ import { USERINFO_TOKEN_TTL_SECONDS } from "../../config/access-token-lifetime.t
 import type { Configuration } from "../../config/load.ts";
 import { keysError } from "../../keys/errors.ts";
 import type { SigningKey } from "../../keys/signing-key.ts";
+import type { Outgoing } from "../../outgoing/index.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
@@ -67,6 +68,7 @@ export interface LibraryConfigurationOptions {
   readonly consents: Consents;
   readonly issuing: IssuingPhase;
   readonly ownApi: OwnApiAccess;
+  readonly outgoing: Outgoing;
   readonly lifetimes: SessionLifetimes;
   readonly openSignIn: OpenSignIn;
   readonly roomForApp: RoomForApp;
@@ -130,10 +132,22 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       }),
     },
     renderError,
+    fetch: fetchOf(options),
     clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),
     discovery: discoveryOf(configuration) as unknown as Record<string, string>,
   };
 }
+
+/** Whatever the library asks for is at a URL that somebody else has named. It brings a dispatcher of its own, which is passed over. */
+const fetchOf =
+  ({ outgoing }: LibraryConfigurationOptions): NonNullable<LibraryConfiguration["fetch"]> =>
+  (url, { method, headers, body, signal } = {}) =>
+    outgoing.fetch(url instanceof Request ? url.url : url, {
+      method: method === "POST" ? "POST" : "GET",
+      headers,
+      body: body == null ? undefined : String(body),
+      signal,
+    });
 
 function cookiesOf({
   configuration,
