@@ -5,9 +5,10 @@ const ASSETS: Readonly<Record<string, string>> = {
   "portcullis.css": "text/css; charset=utf-8",
   "portcullis.svg": "image/svg+xml",
   "relative-times.js": "text/javascript; charset=utf-8",
+  "send-form.js": "text/javascript; charset=utf-8",
 };
 
-/** The stylesheet, the icon and the script: read once, at start. */
+/** The stylesheet, the icon and the scripts: read once, at start. */
 export async function mountAssets(app: FastifyInstance): Promise<void> {
   for (const [name, type] of Object.entries(ASSETS)) {
     const bytes = await readFile(new URL(name, import.meta.url));

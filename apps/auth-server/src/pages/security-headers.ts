@@ -7,7 +7,7 @@ export function securityHeaders(
   scripts: Scripts = "'none'",
 ): Record<string, string> {
   return {
-    "content-security-policy": contentSecurityPolicy(formTargets, scripts),
+    "content-security-policy": contentSecurityPolicy(["'self'", ...new Set(formTargets)], scripts),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -17,10 +17,16 @@ export function securityHeaders(
   };
 }
 
+/** Of a page whose one form is for somebody else, and sends itself: to this target, and not to us. */
+export const headersOfFormTo = (target: string): Record<string, string> => ({
+  ...securityHeaders(),
+  "content-security-policy": contentSecurityPolicy([target], "'self'"),
+});
+
 /** What may run: nothing, or files of our own. Never what stands in the page itself. */
 type Scripts = "'none'" | "'self'";
 
-function contentSecurityPolicy(formTargets: readonly string[], scripts: Scripts): string {
+function contentSecurityPolicy(formAction: readonly string[], scripts: Scripts): string {
   const directives = [
     "default-src 'none'",
     "style-src 'self'",
@@ -29,7 +35,7 @@ function contentSecurityPolicy(formTargets: readonly string[], scripts: Scripts)
     `script-src ${scripts}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
-    `form-action ${["'self'", ...new Set(formTargets)].join(" ")}`,
+    `form-action ${formAction.join(" ")}`,
   ];
   return directives.join("; ");
 }

@@ -10,6 +10,7 @@ import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { answerByForm } from "./form-post.ts";
 import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
 import { allowFormTargets, setSecurityHeaders } from "./library-pages.ts";
 import { adaptModels, type ModelOptions } from "./models.ts";
@@ -38,17 +39,22 @@ export function createProvider(options: ProviderOptions): Provider {
   return provider;
 }
 
-/** The library registers its handlers through this method while it is constructed: there is no other way to them. */
+/** The library registers its handlers through these methods while it is constructed: there is no other way to them. */
 function construct(options: ProviderOptions): Provider {
   class WrappingProvider extends Provider {
     override registerGrantType(name: string, handler: unknown, ...rest: unknown[]): void {
       const wrapped = options.wrapGrantHandler(name, handler as GrantHandler);
       super.registerGrantType(name, wrapped as never, ...(rest as never[]));
     }
+
+    override registerResponseMode(name: string, handler: ResponseMode): void {
+      super.registerResponseMode(name, name === "form_post" ? answerByForm : handler);
+    }
   }
   return new WrappingProvider(options.configuration.issuer, libraryConfiguration(options));
 }
 
+type ResponseMode = Parameters<Provider["registerResponseMode"]>[1];
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
 /** What throws around the library, such as a log that cannot be written: an error, never the library's 2xx. */
