@@ -46,7 +46,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["oidc/provider"],
     ["oidc/interaction"],
     ["oidc"],
-    ["account", "api", "setup", "sign-out", "redis"],
+    ["account", "api", "session-events", "setup", "sign-out", "redis"],
     ["limits", "management"],
     ["health.ts", "app.ts"],
     ["mounts.ts"],

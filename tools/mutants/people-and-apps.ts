@@ -55,6 +55,32 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/oidc/state/one-time.test.ts"],
   },
   {
+    name: "session-events-for-other-sites",
+    says: "a page of another site that has got hold of an ID token hears of the session's end",
+    file: "apps/auth-server/src/session-events/routes.ts",
+    edits: [[`  await requireOrigin(options, request, app);\n`, ""]],
+    tests: ["apps/auth-server/test/session-events/session-events.test.ts"],
+  },
+  {
+    name: "session-events-between-asking-and-hearing",
+    says: "what is ended after an app asked and before its stream is open is never told on that stream",
+    file: "apps/auth-server/src/session-events/session-streams.ts",
+    edits: [[`    this.#judge(opened);\n  }\n\n  /** Says that`, `  }\n\n  /** Says that`]],
+    tests: ["apps/auth-server/test/session-events/session-streams.test.ts"],
+  },
+  {
+    name: "session-events-by-any-token",
+    says: "an API that has got an access token hears where its user signs in next",
+    file: "apps/auth-server/src/oidc/tokens/own-id-token.ts",
+    edits: [
+      [
+        `return protectedHeader.typ === undefined ? appIn(payload, protectedHeader.kid!) : undefined;`,
+        `return appIn(payload, protectedHeader.kid!);`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/session-events/session-events.test.ts"],
+  },
+  {
     name: "app-signs-out-alone",
     says: "an app that signs out keeps its tokens until the user has answered the issuer's question",
     file: "packages/client/src/client.ts",

@@ -40,6 +40,7 @@ import {
   interactionRoutes,
   libraryRoutes,
   type Oidc,
+  verifyOwnIdTokens,
 } from "./oidc/index.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
@@ -48,6 +49,7 @@ import type { People } from "./people/compose.ts";
 import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.ts";
 import type { Invitations } from "./roles/invitations.ts";
 import { forgetRoles, type Roles } from "./roles/roles.ts";
+import { type SessionEventsOptions, sessionEventRoutes } from "./session-events/routes.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
 import { type NamedSession, nameDevice } from "./sessions/name-device.ts";
 import type { Policies } from "./sessions/policies.ts";
@@ -87,6 +89,7 @@ interface Mounted {
   readonly clearSoon: () => void;
   readonly blastRadiusOf: BlastRadiusOf;
   readonly idempotencyKeys: SqlIdempotencyKeys;
+  readonly sessionEvents: Pick<SessionEventsOptions, "streams" | "describe" | "takePlace">;
 }
 
 /** The mount list: every path of this server is below one of these lines. */
@@ -114,6 +117,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(accountRoutes(accountOptions(parts, shared)));
   void app.register(signOutRoutes(signOutOptions(parts, shared)));
   void app.register(setupRoutes(setupOptions(parts, shared)));
+  void app.register(sessionEventRoutes(sessionEventOptions(parts)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
   const authenticate = authenticateFor(parts, configuration.apiResource);
@@ -349,6 +353,21 @@ function signOutOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     deviceCookie,
     clientAddressOf: parts.clientAddressOf,
     browser,
+  };
+}
+
+function sessionEventOptions(parts: Mounted) {
+  const { oidc, ring, configuration, clock, clientAddressOf } = parts;
+  const { streams, describe, takePlace } = parts.sessionEvents;
+  const { issuer } = configuration;
+  const keys = () => ring.state().publicKeys;
+  return {
+    verifyIdToken: verifyOwnIdTokens({ issuer, keys, clock }),
+    streams,
+    describe,
+    findClient: oidc.findClient,
+    takePlace,
+    clientAddressOf,
   };
 }
 

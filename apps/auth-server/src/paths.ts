@@ -33,4 +33,5 @@ export const LIBRARY_PATHS: Readonly<Record<string, readonly ("GET" | "HEAD" | "
 export const POSTED_PATHS: readonly string[] = [ROUTES.authorization, ROUTES.end_session];
 
 export const REVOCATIONS_PATH = "/revocations";
+export const SESSION_EVENTS_PATH = "/session/events";
 export const interactionPath = (uid: string): string => `/interaction/${uid}`;

@@ -50,10 +50,17 @@ async function listen(server: AuthServer, { listen: address }: Configuration): P
 }
 
 function managementOf(server: AuthServer, { configuration, droppedLogLines }: Starting<Configuration>) {
-  const { storage, revocations, requests, isRedisUp } = server;
+  const { storage, revocations, requests, sessionStreams, isRedisUp } = server;
   const { maxLiveRevocations } = configuration;
   const metrics = createMetrics({
-    families: metricFamilies({ storage, revocations, requests, isRedisUp, maxLiveRevocations }),
+    families: metricFamilies({
+      storage,
+      revocations,
+      requests,
+      sessionStreams,
+      isRedisUp,
+      maxLiveRevocations,
+    }),
     droppedLogLines,
     ofProcess: true,
   });

@@ -2,7 +2,7 @@
 import { randomBytes as cryptoRandomBytes } from "node:crypto";
 import { join } from "node:path";
 import { collectRoutes, type MountedRoute } from "@portcullis/http-api";
-import { type Clock, type Log, systemClock } from "@portcullis/protocol";
+import { type Clock, type Log, systemClock, systemTimer } from "@portcullis/protocol";
 import { type ClientAddresses, createClientAddresses } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
 import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
@@ -20,6 +20,7 @@ import { KeyRing } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
+import { OpenStreams } from "./limits/open-streams.ts";
 import { RequestCounters } from "./management/request-counters.ts";
 import { type ClientAddressOf, mountAll, offerOf } from "./mounts.ts";
 import {
@@ -50,6 +51,8 @@ import { Invitations } from "./roles/invitations.ts";
 import { keepAnAdministrator } from "./roles/keep-an-administrator.ts";
 import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
+import { describeEndings } from "./session-events/describe-ending.ts";
+import { SessionStreams } from "./session-events/session-streams.ts";
 import { deviceOf } from "./sessions/device.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
 import { LastSeen } from "./sessions/last-seen.ts";
@@ -85,6 +88,8 @@ export interface AuthServer {
   readonly policies: Policies;
   readonly ring: KeyRing;
   readonly requests: RequestCounters;
+  /** Of apps that wait to hear of the end of their session. */
+  readonly sessionStreams: SessionStreams;
   /** By which the first administrator is made; undefined when there was one at the start. */
   readonly setupLink: string | undefined;
   /** Undefined: no Redis is configured. */
@@ -296,6 +301,19 @@ async function compose(
     operatorLog,
     testHooks,
   });
+  const findClient = oidc.findClient;
+  const describe = describeEndings({ storage, bans, findClient });
+  const sessionStreams = new SessionStreams({
+    local: revocations.local,
+    log: storage.log,
+    ongoingGrants: (ids) => oidc.grants.ongoing(ids),
+    describe,
+    setTimer: systemTimer,
+    operatorLog,
+  });
+  // Before the app, which would wait for their ends.
+  started.defer(() => sessionStreams.close());
+  const openStreams = new OpenStreams(requestLimits, () => requests.countRefused("sessionStreams"));
   const idempotencyKeys = new SqlIdempotencyKeys({
     storage,
     clock,
@@ -336,6 +354,7 @@ async function compose(
     policies,
     clientSecrets,
     clientAddressOf,
+    sessionEvents: { streams: sessionStreams, describe, takePlace: (owner) => openStreams.take(owner) },
   });
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
@@ -361,6 +380,7 @@ async function compose(
     policies,
     ring,
     requests,
+    sessionStreams,
     setupLink,
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
     listen: () => app.listen({ ...configuration.listen }),

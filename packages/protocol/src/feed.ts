@@ -155,4 +155,6 @@ export interface DiscoveryExtension {
   readonly portcullis_revocations_endpoint: string;
   /** Resource indicator (RFC 8707) for tokens that call the authorization server's own API. */
   readonly portcullis_api_resource: string;
+  /** Where an app hears that its session was ended (session-events.ts). */
+  readonly portcullis_session_events_endpoint: string;
 }

@@ -21,6 +21,7 @@ export * from "./reasons.ts";
 export * from "./receipt.ts";
 export * from "./records.ts";
 export * from "./scopes.ts";
+export * from "./session-events.ts";
 export * from "./sessions.ts";
 export * from "./signed-head.ts";
 export * from "./signing-keys.ts";

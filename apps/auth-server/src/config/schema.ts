@@ -245,6 +245,20 @@ const limits = z.strictObject({
     .describe(
       "Passwords that are sent, for any account. This limits what is stored. Guessing is slowed down sooner.",
     ),
+  sessionStreams: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe(
+      "Streams of `/session/events` that one server has open at once. Each is a connection: allow the process more open files than that. One app has nine tenths of them at most, one session 20.",
+    ),
+  sessionStreamsPerAddress: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1000)
+    .describe("Of these, from one client address. A browser has one open for each app."),
   requestBytes: z
     .int()
     .min(1024)

@@ -9,6 +9,14 @@ export const limitError = errorsOf({
     status: 414,
     text: "The app sent more with its request than this server accepts. The app must send less.",
   },
+  too_many_session_streams: {
+    status: 429,
+    text: "Too many streams of session events are open: of this session, of this app, or from your network address. Close some.",
+  },
+  session_streams_full: {
+    status: 429,
+    text: "This server has as many streams of session events open as it may. Try again in a minute.",
+  },
   too_many_requests: {
     status: 429,
     text: "Too many requests of this kind came from your network address. Wait a minute, then try again.",

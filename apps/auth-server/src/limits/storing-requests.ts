@@ -45,6 +45,7 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   "/": "leads to the account page",
   "/interaction/:uid": "only reads, except to a POST",
   [`${ROUTES.end_session}/sign-in`]: "only reads, except to a POST",
+  "/session/events": "only reads, and so many at once (open-streams.ts)",
   "/setup/:token": "stores for whoever holds a link that is good, once",
   "/account": "stores for whoever is signed in, and a bounded number of rows a session",
   "/health": "writes over one row, every few seconds at most",

@@ -13,6 +13,7 @@ export interface MetricSources {
     counters(): RevocationCounters;
     readonly verifiers: { list(): Promise<readonly VerifierStatus[]> };
   };
+  readonly sessionStreams: { readonly size: number; readonly counters: { opened: number; cutSlow: number } };
   readonly maxLiveRevocations: number;
   /** Undefined: no Redis is configured. */
   readonly isRedisUp: (() => boolean) | undefined;
@@ -26,6 +27,7 @@ export function metricFamilies(sources: MetricSources): Family[] {
     ...requestFamilies(sources),
     ...logFamilies(sources),
     ...verifierFamilies(sources),
+    ...sessionStreamFamilies(sources),
     ...storageFamilies(sources),
   ].map((family) => ({ ...family, name: `${NAME}_${family.name}` }));
 }
@@ -82,6 +84,20 @@ function verifierFamilies({ revocations }: MetricSources): Family[] {
     counter("snapshots_served_total", "Snapshots served.", () => revocations.counters().snapshotsServed),
   ];
 }
+
+const sessionStreamFamilies = ({ sessionStreams }: MetricSources): Family[] => [
+  gauge("session_streams", "Open streams of session events.", () => sessionStreams.size),
+  counter(
+    "session_streams_opened_total",
+    "Streams of session events opened.",
+    () => sessionStreams.counters.opened,
+  ),
+  counter(
+    "session_streams_cut_total",
+    "Streams of session events cut because nobody read them.",
+    () => sessionStreams.counters.cutSlow,
+  ),
+];
 
 function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
   const { counters } = storage;

@@ -153,6 +153,13 @@ export interface Replacement {
   readonly at: number;
 }
 
+const REPLACEMENT = [
+  "new.user_agent as userAgent",
+  "new.device_name as deviceName",
+  "new.address",
+  "new.created_at as at",
+] as const;
+
 /** What took the place of the session that this value led to; undefined if nothing did. */
 export async function replacementOf(
   db: Kysely<Database>,
@@ -164,12 +171,23 @@ export async function replacementOf(
     .innerJoin("oidc_sessions as new", (join) =>
       join.on(sql<boolean>`new.uid = coalesce(replaced_handles.replaced_by, old.replaced_by)`),
     )
-    .select([
-      "new.user_agent as userAgent",
-      "new.device_name as deviceName",
-      "new.address",
-      "new.created_at as at",
-    ])
+    .select(REPLACEMENT)
     .where("replaced_handles.id_hash", "=", idHash)
+    .executeTakeFirst();
+}
+
+/** What took the place of the session, or of the app in it; undefined if nothing did. */
+export async function replacementOfGrant(
+  db: Kysely<Database>,
+  { sid, gid }: { readonly sid: string; readonly gid: string },
+): Promise<Replacement | undefined> {
+  return db
+    .selectFrom("oidc_sessions as old")
+    .leftJoin("oidc_ended_grants", (join) => join.on("oidc_ended_grants.id", "=", gid))
+    .innerJoin("oidc_sessions as new", (join) =>
+      join.on(sql<boolean>`new.uid = coalesce(oidc_ended_grants.replaced_by, old.replaced_by)`),
+    )
+    .select(REPLACEMENT)
+    .where("old.uid", "=", sid)
     .executeTakeFirst();
 }

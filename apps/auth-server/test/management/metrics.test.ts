@@ -15,8 +15,8 @@ describe("the metrics of a server", () => {
   after(() => server.stop());
 
   async function metrics(): Promise<string> {
-    const { storage, revocations, requests, isRedisUp } = server.server;
-    const sources = { storage, revocations, requests, isRedisUp, maxLiveRevocations: 5000 };
+    const { storage, revocations, requests, sessionStreams, isRedisUp } = server.server;
+    const sources = { storage, revocations, requests, sessionStreams, isRedisUp, maxLiveRevocations: 5000 };
     return createMetrics({ families: metricFamilies(sources), droppedLogLines: () => 0 }).metrics();
   }
 

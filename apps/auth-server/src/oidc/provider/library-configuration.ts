@@ -22,7 +22,7 @@ import type { Configuration } from "../../config/load.ts";
 import { keysError } from "../../keys/errors.ts";
 import type { SigningKey } from "../../keys/signing-key.ts";
 import type { Outgoing } from "../../outgoing/index.ts";
-import { interactionPath, REVOCATIONS_PATH, ROUTES } from "../../paths.ts";
+import { interactionPath, REVOCATIONS_PATH, ROUTES, SESSION_EVENTS_PATH } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { requestState } from "../request-state.ts";
@@ -39,6 +39,7 @@ import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
 import type { RoomForApp } from "./app-limit-prompt.ts";
+import { isOriginOf } from "./app-origins.ts";
 import { isPkceRequired } from "./check-pkce.ts";
 import { existingGrant } from "./existing-grant.ts";
 import { needsFreshSignIn } from "./fresh-sign-in.ts";
@@ -133,7 +134,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     },
     renderError,
     fetch: fetchOf(options),
-    clientBasedCORS: (_ctx, origin, client) => originsOf(client.redirectUris ?? []).has(origin),
+    clientBasedCORS: (_ctx, origin, client) => isOriginOf(client, origin),
     discovery: discoveryOf(configuration) as unknown as Record<string, string>,
   };
 }
@@ -326,14 +327,10 @@ function kidFor({ resourceServer }: ForApi, signingKeys: readonly SigningKey[]):
   return key.kid;
 }
 
-function originsOf(uris: readonly string[]): Set<string> {
-  // An app's own scheme has the origin "null", and so has every sandboxed page.
-  return new Set(uris.map((uri) => new URL(uri).origin).filter((origin) => origin !== "null"));
-}
-
 function discoveryOf({ issuer, apiResource }: Configuration): DiscoveryExtension {
   return {
     portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
     portcullis_api_resource: apiResource,
+    portcullis_session_events_endpoint: `${issuer}${SESSION_EVENTS_PATH}`,
   };
 }

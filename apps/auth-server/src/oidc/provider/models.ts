@@ -1,10 +1,11 @@
 /** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
 import { SIGNING_ALGORITHMS } from "@portcullis/protocol";
 import { decodeProtectedHeader } from "jose";
-import type { Provider } from "oidc-provider";
+import type { KoaContextWithOIDC, Provider } from "oidc-provider";
 import { matchingSecret } from "../../apps/client-secrets.ts";
 import { newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
+import { requestState } from "../request-state.ts";
 import { NO_SIGN_IN } from "../state/session-store.ts";
 
 export interface ModelOptions {
@@ -20,6 +21,7 @@ export interface ModelOptions {
 export function adaptModels(provider: Provider, options: ModelOptions): void {
   identifySessions(provider, options);
   nameSessionsInIdTokens(provider);
+  placeIdTokensInLog(provider);
   identifySignIns(provider, options.randomBytes);
   ageSignIns(provider, options);
   identifyGrants(provider, options.randomBytes);
@@ -62,6 +64,29 @@ function nameSessionsInIdTokens(provider: Provider): void {
     set?: string,
   ) {
     return set === undefined ? this.uid : undefined;
+  };
+}
+
+/**
+ * ID tokens carry the same `gid` and `rv` as the access tokens that are made with them. So whatever ends the one is seen in the
+ * other, in the same order: the endpoint for session events judges its callers by that (docs/decisions/0061-forced-logout-notice.md).
+ */
+function placeIdTokensInLog(provider: Provider): void {
+  interface IdToken {
+    readonly ctx?: KoaContextWithOIDC;
+    set(claim: string, value: unknown): void;
+  }
+  type Issue = (this: IdToken, options: { readonly use?: string }) => Promise<string>;
+  const prototype = classOf(provider.IdToken).prototype as { issue: Issue };
+  const original = prototype.issue;
+  prototype.issue = function issue(this: IdToken, options) {
+    const grantId = this.ctx?.oidc.entities.Grant?.jti;
+    const horizon = this.ctx && requestState(this.ctx).horizon;
+    if (options.use === "idtoken" && grantId !== undefined && horizon !== undefined) {
+      this.set("gid", grantId);
+      this.set("rv", horizon);
+    }
+    return original.call(this, options);
   };
 }
 

@@ -125,6 +125,12 @@ export class GrantStore {
     return (await transaction.lockRows(grant).executeTakeFirst()) !== undefined;
   }
 
+  /** Of these, those that go on, and whose sessions do. No use of a session: it may become idle meanwhile. */
+  async ongoing(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#live(this.#storage.read).where("oidc_grants.id", "in", ids).execute();
+    return new Set(rows.map(({ id }) => id));
+  }
+
   async idFor(sessionUid: string, clientId: string): Promise<string | undefined> {
     const row = await this.#live(this.#storage.read)
       .where("oidc_grants.session_uid", "=", sessionUid)

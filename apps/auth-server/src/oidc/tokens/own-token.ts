@@ -54,8 +54,8 @@ export function verifyOwnTokens(options: {
   };
 }
 
-/** Imported again only when the keys have changed. */
-function localKeySet(keys: () => { keys: JWK[] }): () => ReturnType<typeof createLocalJWKSet> {
+/** Returns what finds a key among those of this moment. They are imported again only when they have changed. */
+export function localKeySet(keys: () => { keys: JWK[] }): () => ReturnType<typeof createLocalJWKSet> {
   let known = keys();
   let set = createLocalJWKSet(known);
   return () => {
