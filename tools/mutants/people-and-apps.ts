@@ -41,6 +41,27 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
+    name: "userinfo-without-the-log",
+    says: "UserInfo answers with a token for an API that was revoked",
+    file: "apps/auth-server/src/oidc/tokens/userinfo-tokens.ts",
+    edits: [
+      [
+        `return verdictOf(local, token.claims, token) === "allow" ? payloadOf(token) : undefined;`,
+        `return verdictOf(local, token.claims, token) === undefined ? undefined : payloadOf(token);`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/oidc/tokens/userinfo-tokens.test.ts"],
+  },
+  {
+    name: "userinfo-with-any-token",
+    says: "UserInfo answers with a token for an API whose app has not asked for that",
+    file: "apps/auth-server/src/oidc/tokens/userinfo-tokens.ts",
+    edits: [
+      [`if (token === undefined || !opensUserinfo(token, issuer)) return`, `if (token === undefined) return`],
+    ],
+    tests: ["apps/auth-server/test/oidc/tokens/userinfo-tokens.test.ts"],
+  },
+  {
     name: "address-judged-before-the-connection",
     says: "a name that resolves to a private address when the connection is made leads into the server's own network",
     file: "apps/auth-server/src/outgoing/guarded-fetch.ts",

@@ -1,8 +1,7 @@
 /** What the payload of a JWT access token must say (RFC 9068, section 4), once its signature has verified. */
 
-import type { JsonObject } from "@portcullis/protocol";
+import { type JsonObject, resourceInAudience } from "@portcullis/protocol";
 import {
-  audienceList,
   type ClaimShapes,
   checkOptionalClaims,
   isAudience,
@@ -68,6 +67,8 @@ function checkIssuer(claims: AccessTokenClaims, { issuer }: ClaimExpectations): 
   if (claims.iss !== issuer) throw accessTokenError("wrong_issuer");
 }
 
-function checkAudience(claims: AccessTokenClaims, { audience }: ClaimExpectations): void {
-  if (!audienceList(claims.aud).some((one) => audience.has(one))) throw accessTokenError("wrong_audience");
+/** It may name the issuer's UserInfo endpoint too, and nothing else: see `resourceInAudience`. */
+function checkAudience({ aud, iss }: AccessTokenClaims, { audience }: ClaimExpectations): void {
+  const resource = resourceInAudience(aud, iss);
+  if (resource === undefined || !audience.has(resource)) throw accessTokenError("wrong_audience");
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AUDIENCE, FrozenClock } from "@portcullis/testing";
-import { claims, clock, codeOf, KEYS, mint, verifier } from "./token.ts";
+import { claims, clock, codeOf, ISSUER, KEYS, mint, verifier } from "./token.ts";
 
 for (const key of Object.values(KEYS)) {
   test(`a token signed with ${key.alg} verifies at once, without a promise`, () => {
@@ -37,9 +37,30 @@ test("typ is taken with application/ in front and in any case", () => {
   }
 });
 
-test("one audience of several is enough", () => {
-  assert.ok(verifier().verify(mint({ aud: ["https://other.example", AUDIENCE] })));
+test("one audience of several that a verifier has is enough", () => {
   assert.ok(verifier({ audience: ["https://third.example", AUDIENCE] }).verify(mint()));
+});
+
+test("a list of audiences may have the issuer's UserInfo endpoint beside the API, and nothing else", async () => {
+  const userinfo = `${ISSUER}/userinfo`;
+  for (const aud of [[AUDIENCE], [AUDIENCE, userinfo], [userinfo, AUDIENCE]]) {
+    assert.deepEqual((await verifier().verify(mint({ aud }))).audience, aud);
+  }
+  const one = verifier({ audience: [AUDIENCE, "https://third.example"] });
+  for (const aud of [
+    ["https://other.example", AUDIENCE],
+    [AUDIENCE, "https://third.example"],
+    [AUDIENCE, AUDIENCE],
+    [userinfo, userinfo],
+    [userinfo],
+    ["https://other.example", userinfo],
+    [AUDIENCE, "https://other-issuer.example/userinfo"],
+    [AUDIENCE, `${ISSUER}/userinfo/`],
+    [AUDIENCE, userinfo, userinfo],
+    [AUDIENCE, userinfo, "https://third.example"],
+  ]) {
+    assert.throws(() => one.verify(mint({ aud })), { code: "wrong_audience" }, aud.join(" "));
+  }
 });
 
 const TIMES: readonly (readonly [what: string, changes: object, code: string])[] = [

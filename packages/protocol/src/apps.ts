@@ -110,6 +110,12 @@ export const appSettingsSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Only an app with a secret may go without PKCE. It must send a `nonce` then."),
+  userinfoWithApiToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether its tokens for an API open `/userinfo` too, if `openid` was asked for. The API can then read what the user gave the app.",
+    ),
   idTokenAlgorithm: algorithm.describe("Algorithm that signs its ID tokens."),
   accessTokenTtlSeconds: lifetime
     .optional()
@@ -222,7 +228,7 @@ export type CreatedAppSecret = z.output<typeof createdAppSecretSchema>;
 export const RESERVED_CLAIMS: readonly string[] = [
   ...["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "azp"],
   ...["auth_time", "acr", "amr", "nonce", "sid", "gid", "rv", "org", "roles", "groups", "entitlements"],
-  ...["typ", "events", "txn", "status", "authorization_details", "active", "token_type"],
+  ...["typ", "events", "txn", "status", "authorization_details", "active", "token_type", "userinfo_claims"],
   // Verifiers refuse a token that has one of these anywhere (strict-json.ts).
   ...["__proto__", "constructor", "prototype"],
 ];

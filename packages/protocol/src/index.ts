@@ -1,5 +1,6 @@
 export * from "./account.ts";
 export * from "./apps.ts";
+export { resourceInAudience, userinfoAudienceOf } from "./audiences.ts";
 export * from "./bans.ts";
 export * from "./blast-radius.ts";
 export * from "./chain.ts";

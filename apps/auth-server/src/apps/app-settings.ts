@@ -17,6 +17,8 @@ export interface AppSettings {
   readonly firstParty: boolean;
   readonly introspectsAnyToken: boolean;
   readonly requirePkce: boolean;
+  /** Its tokens for an API name the userinfo endpoint as well, if `openid` was asked for. */
+  readonly userinfoWithApiToken: boolean;
   readonly idTokenAlgorithm: SigningAlgorithm;
   /** The API's counts where that is shorter. */
   readonly accessTokenTtlSeconds?: number | undefined;
@@ -48,6 +50,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     firstParty: client.firstParty,
     introspectsAnyToken: client.introspectsAnyToken,
     requirePkce: client.requirePkce,
+    userinfoWithApiToken: client.userinfoWithApiToken,
     idTokenAlgorithm: client.idTokenAlgorithm,
     ...definedOnly({
       defaultApi: client.defaultApi,
@@ -89,7 +92,7 @@ export const writtenSettings = (settings: AppSettings, issuer: string): string =
   JSON.stringify(settingsAlone(renamedApis(settings, (identifier) => storedApiName(identifier, issuer))));
 
 /** What rows say nothing of that are older than the setting. */
-const BEFORE = { optionalScopes: [] };
+const BEFORE = { optionalScopes: [], userinfoWithApiToken: false };
 
 export const readSettings = (text: string, issuer: string): AppSettings =>
   renamedApis({ ...BEFORE, ...JSON.parse(text) } as AppSettings, (stored) => apiNameToday(stored, issuer));
@@ -116,6 +119,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   firstParty: settings.firstParty,
   introspectsAnyToken: settings.introspectsAnyToken,
   requirePkce: settings.requirePkce,
+  userinfoWithApiToken: settings.userinfoWithApiToken,
   idTokenAlgorithm: settings.idTokenAlgorithm,
   accessTokenTtlSeconds: settings.accessTokenTtlSeconds,
   refreshTokenIdleSeconds: settings.refreshTokenIdleSeconds,
@@ -131,6 +135,7 @@ export const OPTIONAL_SCOPES = "portcullis_optional_scopes";
 export const FIRST_PARTY = "portcullis_first_party";
 export const INTROSPECTS_ANY_TOKEN = "portcullis_introspects_any_token";
 export const REQUIRE_PKCE = "portcullis_require_pkce";
+export const USERINFO_WITH_API_TOKEN = "portcullis_userinfo_with_api_token";
 export const DEFAULT_API = "portcullis_default_api";
 export const LIFETIMES = "portcullis_lifetimes";
 export const OWN_METADATA = [
@@ -139,6 +144,7 @@ export const OWN_METADATA = [
   FIRST_PARTY,
   INTROSPECTS_ANY_TOKEN,
   REQUIRE_PKCE,
+  USERINFO_WITH_API_TOKEN,
   DEFAULT_API,
   LIFETIMES,
 ] as const;
@@ -169,6 +175,7 @@ export interface ClientMetadata {
   [FIRST_PARTY]: boolean;
   [INTROSPECTS_ANY_TOKEN]: boolean;
   [REQUIRE_PKCE]: boolean;
+  [USERINFO_WITH_API_TOKEN]: boolean;
   [DEFAULT_API]?: string;
   [LIFETIMES]: AppLifetimes;
 }
@@ -196,6 +203,7 @@ export function metadataOf(
     [FIRST_PARTY]: app.firstParty,
     [INTROSPECTS_ANY_TOKEN]: app.introspectsAnyToken,
     [REQUIRE_PKCE]: app.requirePkce,
+    [USERINFO_WITH_API_TOKEN]: app.userinfoWithApiToken,
     ...(defaultApi === undefined ? {} : { [DEFAULT_API]: defaultApi }),
     [LIFETIMES]: {
       accessToken: accessTokenTtlSeconds,

@@ -21,6 +21,7 @@ const commandApp = (ownApi: string): NamedSettings => ({
   firstParty: true,
   introspectsAnyToken: false,
   requirePkce: true,
+  userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
 });
 

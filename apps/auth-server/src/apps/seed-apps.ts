@@ -85,6 +85,7 @@ const FIELDS = [
   "firstParty",
   "introspectsAnyToken",
   "requirePkce",
+  "userinfoWithApiToken",
   "idTokenAlgorithm",
   "accessTokenTtlSeconds",
   "refreshTokenIdleSeconds",

@@ -135,6 +135,12 @@ export const clientSchema = z.strictObject({
     .string()
     .optional()
     .describe("One of its `resources`. A request without `resource` gets a token for it."),
+  userinfoWithApiToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether its tokens for an API open `/userinfo` too, if `openid` was asked for. For a client library that has one access token for everything. The API can read what the user gave the app, too.",
+    ),
   idTokenAlgorithm: signingAlgorithm.describe("Algorithm that signs its ID tokens."),
   accessTokenTtlSeconds: tokenSeconds
     .optional()

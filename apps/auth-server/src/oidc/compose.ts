@@ -47,6 +47,7 @@ import type { OwnApiAccess } from "./tokens/own-api-access.ts";
 import { verifyOwnTokens } from "./tokens/own-token.ts";
 import { renewSignatures } from "./tokens/renew-signature.ts";
 import { type SessionLifetimes, sessionLifetimes } from "./tokens/session-lifetimes.ts";
+import { userinfoTokens } from "./tokens/userinfo-tokens.ts";
 
 export interface OidcTestHooks {
   /** Gives the steps in another order, to show what that would break. */
@@ -145,6 +146,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     ofStrangers,
     maxStoredBytes,
   });
+  const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });
   const adapter = createAdapter({
     artefacts,
     sessions,
@@ -155,8 +157,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     maxStoredBytes,
     addressOf,
     endGrant: (id) => endings.endGrant(id),
+    findUserinfoToken: userinfoTokens({ issuer, verify, local }),
   });
-  const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });
   const renewSignature = renewSignatures(ring);
   const successors = new RefreshSuccessors({ storage, clock, times, randomBytes });
   const providerOf = ({ keys: signingKeys }: RingState) => {

@@ -68,6 +68,7 @@ describe("an app that is created by the API", () => {
       firstParty: false,
       introspectsAnyToken: false,
       requirePkce: true,
+      userinfoWithApiToken: false,
       idTokenAlgorithm: "ES256",
       enabled: true,
       origin: "api",

@@ -50,6 +50,7 @@ export const BATTERIES = {
     "oidc/tokens/refresh-grace",
     "oidc/tokens/revoke-and-introspect",
     "oidc/tokens/tabs",
+    "oidc/tokens/userinfo-tokens",
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 

@@ -113,6 +113,7 @@ const appText = (app: App): string =>
     "default API": app.defaultApi,
     "optional scopes": app.optionalScopes.join(" ") || undefined,
     "first party": app.firstParty ? "yes" : undefined,
+    "userinfo with API token": app.userinfoWithApiToken ? "yes" : undefined,
     PKCE: app.requirePkce ? "required" : "not required",
     "access tokens": secondsText(app.accessTokenTtlSeconds),
     "refresh idle": secondsText(app.refreshTokenIdleSeconds),
@@ -139,6 +140,7 @@ interface SettingOptions {
   readonly optionalScope?: string[];
   readonly firstParty?: boolean;
   readonly pkce?: boolean;
+  readonly userinfoWithApiToken?: boolean;
   readonly accessTokenTtl?: number;
   readonly refreshIdle?: number;
   readonly refreshAbsolute?: number;
@@ -185,6 +187,7 @@ const settingsFrom = (options: SettingOptions) => ({
   defaultApi: options.defaultApi,
   optionalScopes: options.optionalScope,
   firstParty: options.firstParty,
+  userinfoWithApiToken: options.userinfoWithApiToken,
   accessTokenTtlSeconds: options.accessTokenTtl,
   refreshTokenIdleSeconds: options.refreshIdle,
   refreshTokenAbsoluteSeconds: options.refreshAbsolute,
@@ -212,6 +215,7 @@ function addCreate(parent: Command, cli: Cli): void {
   withSettings(command)
     .option("--first-party", "the operator's own app: users are not asked for consent")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
+    .option("--userinfo-with-api-token", "its tokens for an API open /userinfo too")
     .addHelpText(
       "after",
       `
@@ -259,6 +263,8 @@ function addUpdate(parent: Command, cli: Cli): void {
     .option("--no-first-party", "its users are asked; what it was given without asking ends")
     .option("--pkce", "it must use PKCE")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
+    .option("--userinfo-with-api-token", "its tokens for an API open /userinfo too")
+    .option("--no-userinfo-with-api-token", "they open nothing but the API")
     .option(
       "--unset <setting>",
       "defaultApi, optionalScopes, accessTokenTtlSeconds, refreshTokenIdleSeconds ...",

@@ -63,6 +63,8 @@ const POWERS: { readonly [Setting in keyof NamedSettings]-?: Powers } = {
   firstParty: ({ firstParty }) => (firstParty ? ["firstParty"] : []),
   introspectsAnyToken: ({ introspectsAnyToken }) => (introspectsAnyToken ? ["introspectsAnyToken"] : []),
   requirePkce: NONE,
+  // Nothing that the app could not pass on to the API itself.
+  userinfoWithApiToken: NONE,
   idTokenAlgorithm: NONE,
   accessTokenTtlSeconds: NONE,
   refreshTokenIdleSeconds: NONE,

@@ -44,6 +44,7 @@ export const EXAMPLE_APP: ShownApp = {
   firstParty: false,
   introspectsAnyToken: false,
   requirePkce: true,
+  userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
   enabled: true,
   origin: "api",

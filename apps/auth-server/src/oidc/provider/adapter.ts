@@ -12,6 +12,7 @@ import type { GrantStore } from "../state/grant-store.ts";
 import { type InteractionCache, interactionAdapter } from "../state/interaction-adapter.ts";
 import type { SessionPayload, SessionStore } from "../state/session-store.ts";
 import { assertReuse } from "../tokens/refresh-grace.ts";
+import type { FindUserinfoToken } from "../tokens/userinfo-tokens.ts";
 
 export interface Stores {
   readonly artefacts: ArtefactStore;
@@ -25,6 +26,7 @@ export interface Stores {
   readonly addressOf: (request: IncomingMessage) => string;
   /** Ends the grant and appends it to the log, in one transaction, at once. */
   readonly endGrant: (grantId: string) => Promise<unknown>;
+  readonly findUserinfoToken: FindUserinfoToken;
 }
 
 type AdapterMethods = Partial<Adapter>;
@@ -48,6 +50,7 @@ export function createAdapter(stores: Stores): (model: string) => Adapter {
   const special: Record<string, AdapterMethods> = {
     Session: sessionAdapter(stores),
     Grant: grantAdapter(stores),
+    AccessToken: accessTokenAdapter(stores),
     Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
   };
   if (stores.interactions !== undefined) {
@@ -110,6 +113,12 @@ function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
     find: async (id) => (await grants.find(id)) as AdapterPayload | undefined,
     destroy: async (id) => void (await endGrant(id)),
   };
+}
+
+/** JWTs are in no table. The library looks one up for UserInfo alone: it refuses them elsewhere before it comes here. */
+function accessTokenAdapter({ artefacts, findUserinfoToken }: Stores): AdapterMethods {
+  const stored = artefactAdapter(artefacts, "AccessToken");
+  return { ...stored, find: (id) => (id.includes(".") ? findUserinfoToken(id) : stored.find!(id)) };
 }
 
 function artefactAdapter(artefacts: ArtefactStore, model: string): AdapterMethods {

@@ -37,6 +37,7 @@ import type { OwnApiAccess } from "../tokens/own-api-access.ts";
 import { apiFor, asGranted, resourceServerOf } from "../tokens/resources.ts";
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
+import { openUserinfo } from "../tokens/userinfo-tokens.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
 import type { RoomForApp } from "./app-limit-prompt.ts";
 import { isOriginOf } from "./app-origins.ts";
@@ -118,7 +119,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
       ...signInClaims(ctx),
       ...(await revocableClaims(ctx, token, options)),
     }),
-    formats: { customizers: { jwt: finishPayload(apiClaims) } },
+    formats: { customizers: { jwt: finishPayload(apiClaims, configuration.issuer) } },
     // Logout ends all that hangs below the session, `offline_access` included: that is the promise.
     expiresWithSession: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
@@ -308,13 +309,14 @@ function withhold(token: IssuedToken, permissions: readonly string[]): void {
 
 type Customizers = NonNullable<NonNullable<LibraryConfiguration["formats"]>["customizers"]>;
 
-/** The scope and the life that are left, and the claims that there is room for with it. */
+/** The scope and the life that are left, what else it opens, and the claims that there is room for with it. */
 const finishPayload =
-  (apiClaims: ApiClaims): NonNullable<Customizers["jwt"]> =>
+  (apiClaims: ApiClaims, issuer: string): NonNullable<Customizers["jwt"]> =>
   (ctx, token, { payload }) => {
     payload.scope = (token as IssuedToken).scope;
     const { expiration } = token as unknown as IssuedToken;
     payload.exp = Math.min(payload.exp as number, (payload.iat as number) + expiration);
+    openUserinfo(ctx, { issuer, payload });
     apiClaims.fit(ctx, payload);
   };
 

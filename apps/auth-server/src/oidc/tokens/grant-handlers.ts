@@ -16,6 +16,7 @@ import type { RefreshAnswer, RefreshSuccessors } from "../state/refresh-successo
 import { grantOfReplay, type Redemption } from "../state/spent-codes.ts";
 import { inTokenUnit } from "../state/token-unit.ts";
 import { BannedError } from "./banned-error.ts";
+import { givenOidcScopes } from "./given-scopes.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, withRefreshGrace } from "./refresh-grace.ts";
 import type { RenewSignature } from "./renew-signature.ts";
@@ -118,14 +119,9 @@ async function describeEndOfConsent(
 function sayingWhatWasGiven(handler: GrantHandler): GrantHandler {
   return async (ctx) => {
     await handler(ctx);
-    const { Grant: grant, RefreshToken: refreshToken, AuthorizationCode: code } = ctx.oidc.entities;
-    const source = code ?? refreshToken;
-    if (grant === undefined || source === undefined) return;
-    const { scope: asked } = ctx.oidc.params as { readonly scope?: string };
-    // A refresh may ask for less.
-    const scopes = code === undefined && asked !== undefined ? new Set(asked.split(" ")) : source.scopes;
+    if (ctx.oidc.entities.Grant === undefined) return;
     const body = ctx.body as { scope?: string };
-    const given = [grant.getOIDCScopeFiltered(scopes), body.scope ?? ""].join(" ").split(" ");
+    const given = [...givenOidcScopes(ctx), ...(body.scope ?? "").split(" ")];
     body.scope = [...new Set(given.filter((scope) => scope !== ""))].join(" ");
   };
 }

@@ -17,7 +17,7 @@ export interface OwnToken {
     readonly jti: string;
     readonly client_id: string;
     readonly sub: string;
-    readonly aud: string;
+    readonly aud: string | readonly string[];
     readonly scope?: string;
   };
   readonly kid: string;

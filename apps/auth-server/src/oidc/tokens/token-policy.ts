@@ -8,8 +8,8 @@ import { resourcesOf } from "./resources.ts";
 
 export interface TokenOwner {
   readonly clientId: string | undefined;
-  /** The API that it is for. */
-  readonly audience: string | undefined;
+  /** What it is for: an API, and perhaps the UserInfo endpoint. */
+  readonly audience: string | readonly string[] | undefined;
 }
 
 /** RFC 7009, section 2.1: only the client that the token was issued to, and it is told when it is not. */
@@ -21,7 +21,7 @@ export const NOT_YOURS_TO_REVOKE = "client is not authorized to revoke the prese
 export function mayIntrospect(client: Client, { clientId, audience }: TokenOwner): boolean {
   if (clientId === client.clientId) return true;
   if (client.clientAuthMethod === "none") return false;
-  return (
-    client[INTROSPECTS_ANY_TOKEN] === true || (audience !== undefined && audience in resourcesOf(client))
-  );
+  if (client[INTROSPECTS_ANY_TOKEN] === true) return true;
+  const apis = resourcesOf(client);
+  return [audience ?? []].flat().some((api) => Object.hasOwn(apis, api));
 }

@@ -35,6 +35,16 @@ describe("a token", () => {
     );
   });
 
+  it("may be introspected by a client of its API when it opens the UserInfo endpoint too", () => {
+    const token = { clientId: "web", audience: [ORDERS, "https://login.example/userinfo"] };
+    assert.equal(mayIntrospect(client(), token), true);
+    assert.equal(
+      mayIntrospect(client(), { ...token, audience: ["https://other.example", ORDERS.slice(1)] }),
+      false,
+    );
+    assert.equal(mayIntrospect(client(), { ...token, audience: "toString" }), false);
+  });
+
   it("may be introspected by a client that cannot keep a secret when it is its own alone, flagged or not", () => {
     const isPublic = client({ isPublic: true, isFlagged: true });
     assert.deepEqual(

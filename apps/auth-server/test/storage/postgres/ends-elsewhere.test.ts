@@ -216,6 +216,7 @@ const APP: NewApp = {
   firstParty: true,
   introspectsAnyToken: false,
   requirePkce: true,
+  userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
   origin: "api",
 };
