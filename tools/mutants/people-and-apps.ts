@@ -297,4 +297,11 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     ],
     tests: ["apps/auth-server/test/sign-in/fair-queue.test.ts"],
   },
+  {
+    name: "forms-go-anywhere",
+    says: "a form that somebody put into a page of ours sends a password elsewhere",
+    file: "apps/auth-server/src/pages/security-headers.ts",
+    edits: [[`["'self'", ...new Set(formTargets)]`, `["'self'", "https:", ...new Set(formTargets)]`]],
+    tests: ["apps/auth-server/test/oidc/provider/front-channel.test.ts"],
+  },
 ];

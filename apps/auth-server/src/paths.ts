@@ -32,6 +32,11 @@ export const LIBRARY_PATHS: Readonly<Record<string, readonly ("GET" | "HEAD" | "
 /** Where apps may send their users by a form, too (limits/lead-posts-on.ts). */
 export const POSTED_PATHS: readonly string[] = [ROUTES.authorization, ROUTES.end_session];
 
+/** Of pages to which an app leads people, as Fastify spells them. Browsers may show them in a window that the app has opened. */
+export const isAskedForByApps = (path: string): boolean =>
+  ASKED_FOR_BY_APPS.some((start) => path === start || path.startsWith(`${start}/`));
+const ASKED_FOR_BY_APPS = [ROUTES.authorization, ROUTES.end_session, "/interaction"];
+
 export const REVOCATIONS_PATH = "/revocations";
 export const SESSION_EVENTS_PATH = "/session/events";
 export const interactionPath = (uid: string): string => `/interaction/${uid}`;

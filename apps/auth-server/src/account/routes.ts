@@ -247,7 +247,7 @@ function showChoices({ reply }: Exchange, { form, room, formToken }: Choices): F
     sessions: room.sessions,
     atLeast: room.excess,
   });
-  reply.headers(securityHeaders([], "'self'"));
+  reply.headers(securityHeaders({ scripts: "'self'" }));
   return reply.code(status).type("text/html; charset=utf-8").send(markup);
 }
 
@@ -327,7 +327,7 @@ async function showAccount(
     done,
     problem,
   });
-  reply.headers(securityHeaders([], "'self'"));
+  reply.headers(securityHeaders({ scripts: "'self'" }));
   return reply.type("text/html; charset=utf-8").send(markup);
 }
 

@@ -26,7 +26,7 @@ export function leadPostsOn({ paths, maxUrlLength }: PostedRequests) {
         // Written anew, so that no byte of the body is taken for one of a header. A parameter that comes twice still does: the GET refuses it.
         const parameters = new URLSearchParams((request.body as string | undefined) ?? "").toString();
         if (path.length + parameters.length + 1 > maxUrlLength) throw limitError("request_too_large");
-        return reply.headers(securityHeaders()).redirect(`?${parameters}`, 303);
+        return reply.headers(securityHeaders({ mayBePopup: true })).redirect(`?${parameters}`, 303);
       });
   };
 }

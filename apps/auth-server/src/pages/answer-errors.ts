@@ -1,6 +1,7 @@
 import { levelOfFailure } from "@portcullis/http-api";
 import { type Log, PortcullisError } from "@portcullis/protocol";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isAskedForByApps } from "../paths.ts";
 import { errorPage } from "./error-page.ts";
 import { securityHeaders } from "./security-headers.ts";
 
@@ -44,7 +45,8 @@ function send(
   reply: FastifyReply,
   { status, code, text, title }: Answer,
 ): FastifyReply {
-  reply.code(status).headers(securityHeaders());
+  const mayBePopup = isAskedForByApps(request.routeOptions.url ?? "");
+  reply.code(status).headers(securityHeaders({ mayBePopup }));
   if (!wantsPage(request)) return reply.send({ error: code, error_description: text });
   const markup = errorPage({ code, text, ...(title === undefined ? {} : { title }) });
   return reply.type("text/html; charset=utf-8").send(markup);

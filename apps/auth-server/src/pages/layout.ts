@@ -8,18 +8,24 @@ export interface PageContent {
   readonly wide?: boolean;
   /** Path of one that is added to that of all pages. */
   readonly stylesheet?: string;
+  /** Where the browser goes on to at once. */
+  readonly refreshTo?: string;
   /** Path of one, where the headers let it run. The page says all that it has to say without it. */
   readonly script?: string;
 }
 
-export function page({ title, main, wide = false, stylesheet, script }: PageContent): string {
+export function page({ title, main, wide = false, stylesheet, refreshTo, script }: PageContent): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
+<meta name="robots" content="noindex">${
+    refreshTo !== undefined &&
+    html`
+<meta http-equiv="refresh" content="0; url=${refreshTo}">`
+  }
 <title>${title} · Portcullis</title>
 <link rel="icon" href="/assets/portcullis.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${STYLESHEET_PATH}">${

@@ -1,12 +1,10 @@
 import { isLoopback } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { ROUTES } from "../paths.ts";
+import { isAskedForByApps } from "../paths.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /** What people open in a browser, or are led to, and are recognized at by cookies. */
-const PAGE = new RegExp(
-  `^(?:/|(?:/account|/interaction|${ROUTES.authorization}|${ROUTES.end_session})(?:/.*)?)$`,
-);
+const PAGE = /^\/(?:account(?:\/.*)?)?$/;
 
 /**
  * Leads from another name of this machine to the issuer's: from `http://localhost:8400/account` to
@@ -20,12 +18,13 @@ export function leadToIssuerHost(app: FastifyInstance, issuer: string): void {
   app.addHook("onRequest", async (request, reply) => {
     if (!isPage(request) || !isOtherName(request.host, own)) return;
     const { pathname, search } = new URL(request.url, own);
-    return reply.headers(securityHeaders()).redirect(own.origin + pathname + search, 307);
+    const mayBePopup = isAskedForByApps(request.routeOptions.url ?? "");
+    return reply.headers(securityHeaders({ mayBePopup })).redirect(own.origin + pathname + search, 307);
   });
 }
 
-const isPage = ({ method, routeOptions }: FastifyRequest): boolean =>
-  (method === "GET" || method === "HEAD") && PAGE.test(routeOptions.url ?? "");
+const isPage = ({ method, routeOptions: { url = "" } }: FastifyRequest): boolean =>
+  (method === "GET" || method === "HEAD") && (PAGE.test(url) || isAskedForByApps(url));
 
 /** With the issuer's port: at another, somebody else may listen, or a proxy that knows more than we. */
 function isOtherName(host: string, own: URL): boolean {

@@ -1,47 +1,48 @@
-/**
- * Headers of every page. Browsers apply `form-action` to the redirects that follow a form, too: a page whose form
- * leads on to an app must name the app's origin, or the way back is blocked.
- */
-export function securityHeaders(
-  formTargets: readonly string[] = [],
-  scripts: Scripts = "'none'",
-): Record<string, string> {
+/** What a page may do beside what all pages may. */
+export interface PageRules {
+  /** Where its form leads outside of this server: browsers apply `form-action` to the redirects that follow a form, too. */
+  readonly formTargets?: readonly string[];
+  readonly scripts?: Scripts;
+  /**
+   * An app may have opened it in a window of its own, to which the way back leads, too: `same-origin` would cut that window
+   * off from the app for good. Whoever opened it can then lead it elsewhere and count its frames, and nothing else.
+   */
+  readonly mayBePopup?: boolean;
+}
+
+/** What may run: nothing, or files of our own. Never what stands in the page itself. */
+type Scripts = "'none'" | "'self'";
+
+/** Headers of every page, and of every redirect from one to the next. */
+export function securityHeaders(rules: PageRules = {}): Record<string, string> {
+  const { formTargets = [], scripts = "'none'", mayBePopup = false } = rules;
+  const formAction = `form-action ${["'self'", ...new Set(formTargets)].join(" ")}`;
   return {
-    "content-security-policy": contentSecurityPolicy(["'self'", ...new Set(formTargets)], scripts),
+    "content-security-policy": [...contentSecurityPolicy(scripts), formAction].join("; "),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-opener-policy": mayBePopup ? "unsafe-none" : "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "cache-control": "no-store",
   };
 }
 
-/** Of a page whose one form is for somebody else, and sends itself: to this target, and not to us. */
-export const headersOfFormTo = (target: string): Record<string, string> => ({
-  ...securityHeaders(),
-  "content-security-policy": contentSecurityPolicy([target], "'self'"),
+/**
+ * Of a page whose one form is for an app, and sends itself. Nobody types anything there. It has no `form-action`: where the app leads
+ * on to from there, nobody can name.
+ */
+export const headersOfFormToApp = (): Record<string, string> => ({
+  ...securityHeaders({ mayBePopup: true }),
+  "content-security-policy": contentSecurityPolicy("'self'").join("; "),
 });
 
-/** What may run: nothing, or files of our own. Never what stands in the page itself. */
-type Scripts = "'none'" | "'self'";
-
-function contentSecurityPolicy(formAction: readonly string[], scripts: Scripts): string {
-  const directives = [
-    "default-src 'none'",
-    "style-src 'self'",
-    "img-src 'self'",
-    // The library's own automatic form adds the hash of its one line here.
-    `script-src ${scripts}`,
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-    `form-action ${formAction.join(" ")}`,
-  ];
-  return directives.join("; ");
-}
-
-/** What `form-action` must name for a redirect URI: its origin, or its scheme when that is an app's own. */
-export function formTargetOf(redirectUri: string): string {
-  const { origin, protocol } = new URL(redirectUri);
-  return origin === "null" ? protocol : origin;
-}
+const contentSecurityPolicy = (scripts: Scripts): readonly string[] => [
+  "default-src 'none'",
+  "style-src 'self'",
+  "img-src 'self'",
+  // The library's own automatic form adds the hash of its one line here.
+  `script-src ${scripts}`,
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+];

@@ -6,13 +6,14 @@ import { pagesError } from "../pages/errors.ts";
 import type { Notices } from "../pages/notices.ts";
 import { readForms } from "../pages/read-forms.ts";
 import { isSameOrigin } from "../pages/same-origin.ts";
-import { formTargetOf, securityHeaders } from "../pages/security-headers.ts";
+import { securityHeaders } from "../pages/security-headers.ts";
 import {
   confirmSignOutPage,
   nothingEndedPage,
   notSignedInPage,
   signedOutPage,
 } from "../pages/sign-out-pages.ts";
+import { formTargetsOf, leadOnPage, opensAppOnDevice } from "../pages/way-to-app.ts";
 import { ROUTES } from "../paths.ts";
 import type { Receipts } from "../revocations/index.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
@@ -111,7 +112,7 @@ async function endAll(
   request: SignOutRequest,
 ): Promise<FastifyReply> {
   const seq = await endSessions(options, request);
-  return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
+  return answerEnded(options, exchange, { seq, request });
 }
 
 async function askHere(
@@ -141,7 +142,7 @@ async function mayLive({ sessions }: SignOutOptions, { hinted }: SignOutRequest)
 }
 
 const leadTo = (reply: FastifyReply, location: string): FastifyReply =>
-  reply.headers(securityHeaders()).redirect(location, 303);
+  reply.headers(securityHeaders({ mayBePopup: true })).redirect(location, 303);
 
 function leadOnAsDone(exchange: Exchange, request: SignOutRequest): FastifyReply {
   const { redirectTo } = request;
@@ -171,7 +172,8 @@ async function confirm(options: SignOutOptions, exchange: Exchange): Promise<Fas
   const seq = endsAll ? await endSessions(options, request) : await endGrant(options, request);
   return answerEnded(options, exchange, {
     seq,
-    redirectTo: request.redirectTo ?? (endsAll ? SUCCESS_PATH : successOf(request)),
+    request,
+    successPath: endsAll ? SUCCESS_PATH : successOf(request),
   });
 }
 
@@ -227,7 +229,7 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
     return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
   }
   const seq = await endSessions(options, request);
-  return answerEnded(options, exchange, { seq, redirectTo: request.redirectTo ?? SUCCESS_PATH });
+  return answerEnded(options, exchange, { seq, request });
 }
 
 /** There is no cookie to go by: the request was sealed for this sign-out, and a ticket is good in it alone. */
@@ -248,17 +250,37 @@ async function offerAgain(options: SignOutOptions, exchange: Exchange): Promise<
   return offerSignIn(options, exchange, request, form);
 }
 
+interface Ended {
+  readonly seq: number;
+  readonly request: SignOutRequest;
+  /** Of the page that says what is done, if no app is to be led back to. */
+  readonly successPath?: string;
+}
+
 async function answerEnded(
   options: SignOutOptions,
   exchange: Exchange,
-  { seq, redirectTo }: { readonly seq: number; readonly redirectTo: string },
+  { seq, request, successPath = SUCCESS_PATH }: Ended,
 ): Promise<FastifyReply> {
   const receipt = await options.receipts.wait(seq, RECEIPT_WAIT_MS);
   const { reply } = exchange;
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   if ((await options.browser.find(exchange)) === undefined) options.browser.forget(exchange);
   keepReceipt(options, exchange, receipt);
-  return leadTo(reply, redirectTo);
+  return request.redirectTo === undefined
+    ? leadTo(reply, successPath)
+    : leadToApp(options, exchange, request);
+}
+
+/** A link of the app's is answered by a redirect. The answer to a form of ours may be followed by redirects of any kind. */
+function leadToApp({ issuer }: SignOutOptions, exchange: Exchange, request: SignOutRequest): FastifyReply {
+  const { redirectTo: uri = SUCCESS_PATH, isNativeApp = false } = request;
+  // The sign-in that goes on after another user's session has ended here.
+  const isOurs = uri.startsWith(`${issuer}${ROUTES.authorization}/`);
+  const isForm = exchange.request.method === "POST";
+  return isForm && !isOurs && !opensAppOnDevice({ uri, isNativeApp })
+    ? send(exchange, {}, leadOnPage(uri))
+    : leadTo(exchange.reply, uri);
 }
 
 /** For the page that follows. */
@@ -269,10 +291,15 @@ function keepReceipt({ provider, issuer }: SignOutOptions, exchange: Exchange, r
 
 function send(
   { reply }: Exchange,
-  { redirectTo }: SignOutRequest,
+  { redirectTo, isNativeApp }: SignOutRequest,
   markup: string,
   status = 200,
 ): FastifyReply {
-  const targets = redirectTo === undefined ? [] : [formTargetOf(redirectTo)];
-  return reply.code(status).headers(securityHeaders(targets)).type("text/html; charset=utf-8").send(markup);
+  const formTargets =
+    redirectTo === undefined ? [] : formTargetsOf({ uri: redirectTo, isNativeApp: isNativeApp === true });
+  return reply
+    .code(status)
+    .headers(securityHeaders({ formTargets, mayBePopup: true }))
+    .type("text/html; charset=utf-8")
+    .send(markup);
 }

@@ -12,6 +12,7 @@ export interface SignOutRequest {
   readonly clientName?: string;
   /** With its `state`. Registered for the client. */
   readonly redirectTo?: string;
+  readonly isNativeApp?: true;
   /** Who the app means, by its hint. */
   readonly subject?: string;
   /** The session that the hint names. Older ID tokens name none. */
@@ -47,6 +48,7 @@ export async function readSignOutRequest(reader: RequestReader, query: unknown):
     clientId,
     clientName: client.clientName ?? clientId,
     ...(redirectTo === undefined ? {} : { redirectTo }),
+    ...(client.applicationType === "native" ? { isNativeApp: true } : {}),
     ...(hint === undefined ? {} : { subject: hint.sub }),
     ...(hint?.sid === undefined ? {} : { hinted: hint.sid }),
     ...(client[FIRST_PARTY] === true ? { firstParty: true } : {}),

@@ -28,6 +28,12 @@ export function formsOf(html: string): Form[] {
   );
 }
 
+/** Where `<meta http-equiv="refresh">` leads, spelled as our pages spell it. */
+export function refreshOf(html: string): string | undefined {
+  const [, url] = /<meta http-equiv="refresh" content="0; url=([^"]*)">/.exec(html) ?? [];
+  return url === undefined ? undefined : decodeEntities(url);
+}
+
 function readForm(head: string, inner: string): Form {
   const form = attributesOf(head);
   const inputs = [...inner.matchAll(/<input\b([^>]*)>/gis)].map(([, text]) => attributesOf(text!));

@@ -1,5 +1,5 @@
 import { type Exchange, type ExchangeOptions, exchange } from "./exchange.ts";
-import { type Form, formsOf } from "./html.ts";
+import { type Form, formsOf, refreshOf } from "./html.ts";
 
 export interface Page extends Exchange {
   readonly url: URL;
@@ -59,9 +59,9 @@ export class PlainBrowser {
     let url = first;
     let answer = await this.request(url, options);
     const trail = [answer];
-    for (let hops = 0; isRedirect(answer); hops++) {
+    for (let hops = 0, next = nextOf(answer); next !== undefined; hops++, next = nextOf(answer)) {
       if (hops > MAX_REDIRECTS) throw new Error(`redirects without end at ${url.href}`);
-      url = new URL(answer.headers.location!, url);
+      url = new URL(next, url);
       if (isEnd(url)) break;
       answer = await this.request(url);
       trail.push(answer);
@@ -108,8 +108,9 @@ export interface Submission {
   readonly isEnd?: (url: URL) => boolean;
 }
 
-const isRedirect = ({ status, headers }: Exchange) =>
-  status >= 300 && status < 400 && headers.location !== undefined;
+/** Where a redirect leads, or a page that leads on by itself. */
+const nextOf = ({ status, headers, body }: Exchange): string | undefined =>
+  status >= 300 && status < 400 ? headers.location : refreshOf(body);
 
 function attributeOf(attributes: readonly string[], name: string): string | undefined {
   const found = attributes.find((attribute) => attribute.toLowerCase().startsWith(`${name}=`));

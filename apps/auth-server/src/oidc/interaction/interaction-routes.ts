@@ -13,8 +13,9 @@ import { finishedPage } from "../../pages/finished-page.ts";
 import type { Notices } from "../../pages/notices.ts";
 import { readForms } from "../../pages/read-forms.ts";
 import { isSameOrigin } from "../../pages/same-origin.ts";
-import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
+import { type PageRules, securityHeaders } from "../../pages/security-headers.ts";
 import { signInPage } from "../../pages/sign-in-page.ts";
+import { formTargetsOf, shownTargetOf } from "../../pages/way-to-app.ts";
 import { interactionPath } from "../../paths.ts";
 import { labelOf, type User, type Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
@@ -176,7 +177,7 @@ async function showSignIn(
     ...form,
   });
   if (form.retryAfterSeconds !== undefined) reply.header("retry-after", form.retryAfterSeconds);
-  return send(exchange, markup, form.status);
+  return sendPage(reply.code(form.status ?? 200), markup, rulesFor(interaction, client));
 }
 
 /** The interaction is the browser's: its cookie leads to it. */
@@ -210,10 +211,8 @@ function showChoices(
     atLeast: room.excess,
     clientName: client?.clientName ?? client?.clientId,
   });
-  // Cancelled, the form leads to the app.
-  const targets = [formTargetOf(interaction.params.redirect_uri as string)];
-  reply.headers(securityHeaders(targets, "'self'"));
-  return reply.code(status).type("text/html; charset=utf-8").send(markup);
+  const rules = { ...rulesFor(interaction, client), scripts: "'self'" } as const;
+  return sendPage(reply.code(status), markup, rules);
 }
 
 async function logIn(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
@@ -260,7 +259,7 @@ const ANSWERS: Readonly<
 const CANCELLED = { error: "access_denied", error_description: "The user cancelled the sign-in" };
 
 async function showConsent(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
-  const { interaction } = exchange;
+  const { interaction, reply } = exchange;
   const user = await options.users.findActive(interaction.session?.accountId ?? "");
   const client = await options.findClient(interaction.params.client_id as string);
   if (user === undefined || client === undefined) throw oidcError("interaction_expired");
@@ -274,9 +273,9 @@ async function showConsent(options: InteractionOptions, exchange: Exchange): Pro
     username: labelOf(user),
     requests,
     hasMore: known !== undefined && !isNothing(without(known.allowed, shownOf(question))),
-    returnsTo: formTargetOf(interaction.params.redirect_uri as string),
+    returnsTo: shownTargetOf(interaction.params.redirect_uri as string),
   });
-  return send(exchange, markup);
+  return sendPage(reply, markup, rulesFor(interaction, client));
 }
 
 interface Question {
@@ -362,12 +361,16 @@ async function goOn(
 }
 
 const leadTo = (reply: FastifyReply, location: string): FastifyReply =>
-  reply.headers(securityHeaders()).redirect(location, 303);
+  reply.headers(securityHeaders({ mayBePopup: true })).redirect(location, 303);
 
-function send({ interaction, reply }: Exchange, markup: string, status = 200): FastifyReply {
-  const targets = [formTargetOf(interaction.params.redirect_uri as string)];
-  return sendPage(reply.code(status), markup, targets);
+/** Answered or cancelled, the form leads to the app in the end. */
+function rulesFor({ params }: Interaction, client: Client | undefined): PageRules {
+  const way = { uri: params.redirect_uri as string, isNativeApp: client?.applicationType === "native" };
+  return { formTargets: formTargetsOf(way) };
 }
 
-const sendPage = (reply: FastifyReply, markup: string, targets: readonly string[] = []): FastifyReply =>
-  reply.headers(securityHeaders(targets)).type("text/html; charset=utf-8").send(markup);
+const sendPage = (reply: FastifyReply, markup: string, rules: PageRules = {}): FastifyReply =>
+  reply
+    .headers(securityHeaders({ ...rules, mayBePopup: true }))
+    .type("text/html; charset=utf-8")
+    .send(markup);

@@ -4,8 +4,9 @@ import { type Configuration, errors, type KoaContextWithOIDC } from "oidc-provid
 import { errorPage } from "../../pages/error-page.ts";
 import { finishedPage } from "../../pages/finished-page.ts";
 import { delayText } from "../../pages/receipt-text.ts";
-import { formTargetOf, securityHeaders } from "../../pages/security-headers.ts";
+import { securityHeaders } from "../../pages/security-headers.ts";
 import { type SignedOutPage, signedOutPage, stillSignedInPage } from "../../pages/sign-out-pages.ts";
+import { formTargetsOf, leadOnPage, opensAppOnDevice, type WayToApp } from "../../pages/way-to-app.ts";
 import { oidcError } from "../errors.ts";
 import { rememberedReceipt } from "../tokens/receipts.ts";
 
@@ -60,8 +61,26 @@ function show(ctx: KoaContextWithOIDC, markup: string): void {
 }
 
 export function setSecurityHeaders(ctx: { set(headers: Record<string, string>): void }): void {
-  ctx.set(securityHeaders());
+  ctx.set(securityHeaders({ mayBePopup: true }));
 }
+
+/** The answer to a form of ours, after which the library would redirect to the app: see way-to-app.ts. */
+export function leadOnAfterForm(ctx: KoaContextWithOIDC): void {
+  const uri = ctx.response.get("location");
+  const isAnswer = ctx.oidc.route === "resume" && isAtRedirectUri(ctx, uri);
+  if (!isAnswer || opensAppOnDevice({ uri, isNativeApp: isNative(ctx) })) return;
+  ctx.remove("location");
+  ctx.status = 200;
+  show(ctx, leadOnPage(uri));
+}
+
+/** And not at the next page of ours. */
+function isAtRedirectUri({ oidc: { params } }: KoaContextWithOIDC, location: string): boolean {
+  const [led, registered] = [URL.parse(location), URL.parse(String(params?.redirect_uri))];
+  return led !== null && led.origin === registered?.origin && led.pathname === registered.pathname;
+}
+
+const isNative = ({ oidc }: KoaContextWithOIDC): boolean => oidc.client?.applicationType === "native";
 
 /**
  * Adds where the page's form leads on to, after the redirects that follow it. Only addresses that are registered
@@ -69,7 +88,7 @@ export function setSecurityHeaders(ctx: { set(headers: Record<string, string>): 
  */
 export function allowFormTargets(ctx: KoaContextWithOIDC): void {
   if (!ctx.response.is("html")) return;
-  const targets = registeredTargets(ctx).map(formTargetOf);
+  const targets = registeredWays(ctx).flatMap(formTargetsOf);
   if (targets.length === 0) return;
   const policy = ctx.response.get("content-security-policy");
   ctx.set(
@@ -78,13 +97,15 @@ export function allowFormTargets(ctx: KoaContextWithOIDC): void {
   );
 }
 
-function registeredTargets({ oidc }: KoaContextWithOIDC): string[] {
-  const { client, entities } = oidc;
-  const params = (oidc.params ?? {}) as Record<string, unknown>;
+function registeredWays(ctx: KoaContextWithOIDC): WayToApp[] {
+  const { client, entities } = ctx.oidc;
+  const params = (ctx.oidc.params ?? {}) as Record<string, unknown>;
   const begun = entities.Interaction?.params.redirect_uri;
   const redirect = params.redirect_uri;
   return [
     typeof begun === "string" && begun,
     typeof redirect === "string" && client?.redirectUriAllowed(redirect) === true && redirect,
-  ].filter((target) => typeof target === "string");
+  ]
+    .filter((uri) => typeof uri === "string")
+    .map((uri) => ({ uri, isNativeApp: isNative(ctx) }));
 }

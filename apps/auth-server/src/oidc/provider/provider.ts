@@ -12,7 +12,7 @@ import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
 import { answerByForm } from "./form-post.ts";
 import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
-import { allowFormTargets, setSecurityHeaders } from "./library-pages.ts";
+import { allowFormTargets, leadOnAfterForm, setSecurityHeaders } from "./library-pages.ts";
 import { adaptModels, type ModelOptions } from "./models.ts";
 
 export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
@@ -88,7 +88,9 @@ function answerUnavailable(ctx: KoaContextWithOIDC): void {
 const guardPages: Middleware = async (ctx, next) => {
   setSecurityHeaders(ctx);
   await next();
-  if (ctx.oidc !== undefined) allowFormTargets(ctx);
+  if (ctx.oidc === undefined) return;
+  leadOnAfterForm(ctx);
+  allowFormTargets(ctx);
 };
 
 /**

@@ -234,13 +234,28 @@ describe("every page", () => {
     }
   });
 
-  it("lets its form lead on to the app's registered origin, and to no other", async () => {
-    const policy = (await headersOf(begin(server.issuer).url))["content-security-policy"]!;
-    assert.match(policy, /form-action 'self' http:\/\/127\.0\.0\.1:9403(;|$)/);
-    const error = (await headersOf(begin(server.issuer, { redirect_uri: "https://evil.test/" }).url))[
-      "content-security-policy"
-    ]!;
-    assert.match(error, /form-action 'self'(;|$)/);
+  it("lets its form lead to this server alone: a page of ours leads on to the app", async () => {
+    const { browser } = await signIn(server);
+    const page = await browser.open(begin(server.issuer, { prompt: "login" }).url, isEnd);
+    assert.match(page.headers["content-security-policy"] as string, /form-action 'self'(;|$)/);
+    const led = await browser.submit(page, page.forms[0]!, { fill: ALICE, isEnd });
+    const last = led.trail.at(-1)!;
+    assert.deepEqual([last.status, last.headers.location], [200, undefined]);
+    assert.match(last.headers["content-security-policy"] as string, /form-action 'self'(;|$)/);
+    assert.ok(led.url.searchParams.has("code"));
+  });
+
+  it("can be in an app's window and know it, if apps lead people to it", async () => {
+    const openerPolicyOf = async (url: URL | string) => (await headersOf(url))["cross-origin-opener-policy"];
+    for (const url of [
+      begin(server.issuer).url,
+      begin(server.issuer, { client_id: "nobody" }).url,
+      `${server.issuer}/interaction/over`,
+      `${server.issuer}/logout`,
+    ])
+      assert.equal(await openerPolicyOf(url), "unsafe-none", String(url));
+    for (const path of ["/account", "/nowhere", "/authorized", "/setup"])
+      assert.equal(await openerPolicyOf(server.issuer + path), "same-origin", path);
   });
 
   it("escapes what came with the request", async () => {

@@ -41,7 +41,7 @@ async function signInAt(redirectUri: string, browser = new PlainBrowser(), crede
     const [shown] = page.forms;
     page = await browser.submit(page, shown!, { fill: shown!.hasPassword ? credentials : {}, isEnd });
   }
-  return { attempt, url: page.url, pages, browser };
+  return { attempt, url: page.url, pages, browser, trail: page.trail };
 }
 
 const redeemAt = (redirectUri: string, { attempt, url }: Awaited<ReturnType<typeof signInAt>>) =>
@@ -68,6 +68,15 @@ describe("a native app", () => {
       assert.equal(claimsOf(ok(await redeemAt(address, signedIn)).access_token).client_id, "device-app");
     });
   }
+
+  it("is handed over by the redirect that follows the click, where the system hands its address over", async () => {
+    const { trail } = await signInAt(PRIVATE_USE);
+    const last = trail.at(-1)!;
+    assert.equal(last.status, 303);
+    assert.ok(last.headers.location?.startsWith(PRIVATE_USE));
+    const { headers } = await new PlainBrowser().open(asking(PRIVATE_USE).url);
+    assert.match(String(headers["content-security-policy"]), /form-action 'self' com\.example\.app:/);
+  });
 
   it("redeems its code with the port that it had, and no other", async () => {
     const signedIn = await signInAt("http://127.0.0.1:51004/callback");
