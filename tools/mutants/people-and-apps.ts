@@ -304,4 +304,16 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     edits: [[`["'self'", ...new Set(formTargets)]`, `["'self'", "https:", ...new Set(formTargets)]`]],
     tests: ["apps/auth-server/test/oidc/provider/front-channel.test.ts"],
   },
+  {
+    name: "credentials-for-any-origin",
+    says: "pages of any site read answers to requests that carry cookies",
+    file: "apps/auth-server/src/oidc/provider/cors.ts",
+    edits: [
+      [
+        `client === undefined ? ctx.method === "OPTIONS" : isOriginOf(client, origin)`,
+        "client === undefined || isOriginOf(client, origin)",
+      ],
+    ],
+    tests: ["apps/auth-server/test/oidc/provider/front-channel.test.ts"],
+  },
 ];

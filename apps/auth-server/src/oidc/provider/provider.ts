@@ -10,6 +10,7 @@ import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { openToApps } from "./cors.ts";
 import { answerByForm } from "./form-post.ts";
 import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
 import { allowFormTargets, leadOnAfterForm, setSecurityHeaders } from "./library-pages.ts";
@@ -29,6 +30,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // Whether a cookie is `Secure` follows from the one forwarded header that pin-host.ts lets through.
   provider.proxy = true;
   adaptModels(provider, options);
+  provider.use(openToApps);
   provider.use(failSafely(options.operatorLog));
   provider.use(guardPages);
   provider.use(keepKeysFresh);

@@ -287,6 +287,47 @@ describe("requests from a page of an app (CORS)", () => {
     }
   });
 
+  it("may be sent with cookies from these origins, which keycloak-js does, and from no others", async () => {
+    const credentials = async (origin: string) =>
+      (await tokenFrom(origin)).headers["access-control-allow-credentials"];
+    assert.equal(await credentials("http://127.0.0.1:9403"), "true");
+    assert.equal(await credentials("https://evil.test"), undefined);
+    assert.equal(await credentials("null"), undefined);
+    const ofNobody = await exchange(`${server.issuer}/token`, {
+      body: form({ grant_type: "refresh_token", client_id: "nobody", refresh_token: "none" }),
+      headers: { origin: "https://evil.test" },
+    });
+    assert.equal(ofNobody.headers["access-control-allow-credentials"], undefined);
+  });
+
+  it("may be asked for beforehand, by name and never by a star", async () => {
+    const preflight = (path: string) =>
+      exchange(server.issuer + path, {
+        method: "OPTIONS",
+        headers: {
+          origin: "http://127.0.0.1:9403",
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "authorization",
+        },
+      });
+    for (const path of ["/token", "/userinfo", "/revoke"]) {
+      const { status, headers } = await preflight(path);
+      assert.equal(status, 204);
+      assert.equal(headers["access-control-allow-origin"], "http://127.0.0.1:9403");
+      assert.equal(headers["access-control-allow-credentials"], "true");
+      assert.equal(headers["access-control-allow-headers"], "authorization");
+    }
+    assert.equal((await preflight("/jwks")).headers["access-control-allow-credentials"], undefined);
+  });
+
+  it("are told what was wrong before the request was read", async () => {
+    const answer = await exchange(`${server.issuer}/token`, {
+      method: "PUT",
+      headers: { origin: "http://127.0.0.1:9403" },
+    });
+    assert.deepEqual([answer.status, answer.headers["access-control-allow-origin"]], [405, "*"], answer.body);
+  });
+
   it("are answered to everybody for discovery", async () => {
     const answer = await exchange(`${server.issuer}/.well-known/openid-configuration`, {
       headers: { origin: "https://anybody.test" },

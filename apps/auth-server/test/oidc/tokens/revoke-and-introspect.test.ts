@@ -73,6 +73,7 @@ describe("while the store is down", () => {
       for (const answer of answers) {
         assertRefused(answer, "temporarily_unavailable", 503);
         assert.equal(answer.headers["retry-after"], "1");
+        assert.match(String(answer.headers["access-control-expose-headers"]), /Retry-After/);
       }
       const page = await exchange(begin(server.issuer).url, { headers: { accept: "text/html" } });
       assert.equal(page.status, 503);
