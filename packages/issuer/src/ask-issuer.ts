@@ -3,7 +3,7 @@
  * redirects (they would lead to a host that nobody configured), no cookies. What comes back has been read to its end.
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { parseStrictObject } from "@portcullis/protocol";
+import { INTROSPECTS_HEADER, parseStrictObject } from "@portcullis/protocol";
 import { isIssuerError, issuerError } from "./errors.ts";
 import { quoteText } from "./quote-others.ts";
 
@@ -56,10 +56,16 @@ async function readWhole(response: Response, where: string, mayBeEmpty = false):
     throw await redirected(response, where);
   const bytes = await readBounded(response, where);
   if (status === 200 && !(mayBeEmpty && bytes.length === 0)) requireJsonObject(bytes, where);
-  const contentType = response.headers.get("content-type");
-  return new Response(bytes.length === 0 ? null : bytes, {
-    status,
-    headers: contentType === null ? {} : { "content-type": contentType },
+  return new Response(bytes.length === 0 ? null : bytes, { status, headers: keptOf(response.headers) });
+}
+
+/** What is read of an answer beside its body. */
+const KEPT_HEADERS = ["content-type", INTROSPECTS_HEADER] as const;
+
+function keptOf(headers: Headers): [string, string][] {
+  return KEPT_HEADERS.flatMap((name): [string, string][] => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value]];
   });
 }
 

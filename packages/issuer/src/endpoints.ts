@@ -8,6 +8,7 @@ type Endpoint =
   | "authorization_endpoint"
   | "token_endpoint"
   | "revocation_endpoint"
+  | "introspection_endpoint"
   | "jwks_uri"
   | "portcullis_revocations_endpoint";
 type Extended = IssuerMetadata & { readonly [Name in keyof DiscoveryExtension]?: unknown };

@@ -20,6 +20,7 @@ export const ISSUER_ERRORS = {
   scope_not_granted: { status: 503, text: "The client does not have a scope that it needs at the issuer." },
   sign_in_refused: { status: 503, text: "The issuer refused to sign the person in." },
   sign_in_over: { status: 503, text: "The person's sign-in at the issuer is over." },
+  introspection_refused: { status: 503, text: "The issuer does not answer the client about tokens." },
   token_refused: { status: 503, text: "The issuer refused to issue a token." },
 } as const;
 

@@ -8,6 +8,7 @@ export {
   isIssuerError,
   issuerError,
 } from "./errors.ts";
+export { type IntrospectionAnswer, type IntrospectionSettings, introspectionOf } from "./introspection.ts";
 export { type KeySetSettings, keySetOf } from "./key-set-of.ts";
 export { MachineToken, type MachineTokenOptions } from "./machine-token.ts";
 export {

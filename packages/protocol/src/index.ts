@@ -12,6 +12,7 @@ export * from "./errors.ts";
 export * from "./feed.ts";
 export * from "./identifiers.ts";
 export * from "./inspect.ts";
+export * from "./introspects.ts";
 export * from "./key-cache.ts";
 export * from "./live-digest.ts";
 export * from "./log.ts";

@@ -22,6 +22,7 @@ const FAILURES: Readonly<Record<IssuerErrorCode, Failure>> = {
   scope_not_granted: ["insufficient_scope"],
   sign_in_refused: ["refused"],
   sign_in_over: ["not_accepted", "Sign in again: portcullis login."],
+  introspection_refused: ["refused"],
   token_refused: ["refused"],
 };
 
