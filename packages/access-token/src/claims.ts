@@ -1,4 +1,4 @@
-import type { RevocableClaims } from "@portcullis/protocol";
+import type { OpaqueTokenKind, RevocableClaims } from "@portcullis/protocol";
 
 /** Claims of a verified JWT access token: those that RFC 9068, section 2.2, requires, and what else it carries. */
 export interface AccessTokenClaims extends RevocableClaims {
@@ -24,16 +24,25 @@ export interface TokenHeader {
 }
 
 /**
- * What verification gives. It is deeply frozen: the same object is handed out for every request that brings
- * the same token, so a handler that could change it would change it for all of them.
+ * What is known of a token that is genuine, however that was found out. It is deeply frozen: the same object is handed out for
+ * every request that brings the same token, so a handler that could change it would change it for all of them.
  */
-export interface VerifiedAccessToken {
+export interface AccessToken {
   readonly claims: AccessTokenClaims;
-  readonly header: TokenHeader;
   readonly scopes: ReadonlySet<string>;
   /** `aud` as a list. */
   readonly audience: readonly string[];
   readonly issuer: string;
+}
+
+/** What verification gives of a JWT. */
+export interface VerifiedAccessToken extends AccessToken {
+  readonly header: TokenHeader;
+}
+
+/** What the issuer says of an opaque token. */
+export interface IntrospectedAccessToken extends AccessToken {
+  readonly kind: OpaqueTokenKind;
 }
 
 /** Claims of a transaction token (draft-ietf-oauth-transaction-tokens): who a call inside the trust domain is for. */

@@ -15,6 +15,20 @@ export const ACCESS_TOKEN_ERRORS = {
   wrong_audience: { status: 401, text: "The token is for another audience." },
   expired_token: { status: 401, text: "The token has expired." },
   not_yet_valid: { status: 401, text: "The token is not valid yet." },
+  /** Of an opaque token, or of a JWT that the issuer was asked about. The detail is the reason, where the issuer tells it. */
+  inactive_token: { status: 401, text: "The issuer says that the token is not good, or not any more." },
+  introspection_unavailable: {
+    status: 503,
+    text: "The issuer cannot be asked about the token right now. Try again shortly.",
+  },
+  introspection_busy: {
+    status: 503,
+    text: "Too many tokens wait to be asked about at the issuer. Try again shortly.",
+  },
+  introspection_not_allowed: {
+    status: 503,
+    text: "This service may not ask the issuer about tokens of this API, so it cannot check the token.",
+  },
   keys_unavailable: { status: 503, text: "The issuer's keys cannot be fetched right now." },
   key_not_known_yet: {
     status: 503,

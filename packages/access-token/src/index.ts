@@ -1,6 +1,8 @@
 export type { Algorithm } from "./algorithms.ts";
 export type {
+  AccessToken,
   AccessTokenClaims,
+  IntrospectedAccessToken,
   TokenHeader,
   TransactionToken,
   TransactionTokenClaims,
@@ -13,6 +15,14 @@ export {
   accessTokenError,
   isAccessTokenError,
 } from "./errors.ts";
+export {
+  createIntrospector,
+  type IntrospectedEntry,
+  type IntrospectionCounters,
+  type Introspector,
+  type IntrospectorOptions,
+} from "./introspection/introspector.ts";
+export { type IntrospectionAnswer, lackingOf } from "./introspection/judge-answer.ts";
 export { type JsonWebKeySet, type KeySource, localKeySource } from "./key-source.ts";
 export { type RemoteKeySource, type RemoteKeySourceOptions, remoteKeySource } from "./remote-key-source.ts";
 export { createSignedHeadVerifier, type SignedHeadVerifierOptions } from "./signed-head.ts";

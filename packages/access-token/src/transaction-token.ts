@@ -24,9 +24,9 @@ import {
 } from "./claim-checks.ts";
 import type { TransactionToken, TransactionTokenClaims } from "./claims.ts";
 import { accessTokenError } from "./errors.ts";
+import { CLOCK_SKEW_SECONDS } from "./expectations.ts";
 import type { KeySource } from "./key-source.ts";
 import { type SignedJwt, signedJwtReader } from "./signed-jwt.ts";
-import { CLOCK_SKEW_SECONDS } from "./verifier.ts";
 
 export interface TransactionTokenVerifierOptions {
   /** The gateway: compared exactly with `iss`. */

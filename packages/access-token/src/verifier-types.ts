@@ -1,7 +1,7 @@
 import type { Clock } from "@portcullis/protocol";
 import type { Algorithm } from "./algorithms.ts";
 import type { TimeClaims } from "./claim-checks.ts";
-import type { VerifiedAccessToken } from "./claims.ts";
+import type { AccessToken, VerifiedAccessToken } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
 
 export interface TimesRefusal {
@@ -52,6 +52,6 @@ export interface AccessTokenVerifier<Mark = undefined> {
   verify(token: string): VerifiedAccessToken | Promise<VerifiedAccessToken>;
   /** As `verify`, with the mark. */
   verifyEntry(token: string): VerifiedEntry<Mark> | Promise<VerifiedEntry<Mark>>;
-  /** Throws `expired_token` or `not_yet_valid` when a token verified before may no longer be used. */
-  recheckTimes(token: VerifiedAccessToken): void;
+  /** Throws `expired_token` or `not_yet_valid` when a token that is known may no longer be used, whatever its form. */
+  recheckTimes(token: AccessToken): void;
 }

@@ -1,20 +1,14 @@
-import { ACCESS_TOKEN_TYPE, deepFreeze, systemClock, wallSecondsOf } from "@portcullis/protocol";
+import { ACCESS_TOKEN_TYPE } from "@portcullis/protocol";
+import { accessTokenOf } from "./access-token-of.ts";
 import { checkClaims } from "./check-claims.ts";
-import { audienceList, checkTimes, scopesOf, type TimeClaims } from "./claim-checks.ts";
-import type { AccessTokenClaims, VerifiedAccessToken } from "./claims.ts";
-import { type AccessTokenError, accessTokenError } from "./errors.ts";
+import type { AccessToken, AccessTokenClaims, VerifiedAccessToken } from "./claims.ts";
+import { audienceSet, timesCheckOf } from "./expectations.ts";
 import { type SignedJwt, signedJwtReader } from "./signed-jwt.ts";
 import { VerifiedCache } from "./verified-cache.ts";
-import type {
-  AccessTokenVerifier,
-  AccessTokenVerifierOptions,
-  TimesRefusal,
-  VerifiedEntry,
-} from "./verifier-types.ts";
+import type { AccessTokenVerifier, AccessTokenVerifierOptions, VerifiedEntry } from "./verifier-types.ts";
 
 const CACHE_ENTRIES = 10_000;
 const CACHE_CHARACTERS = 16 * 1024 * 1024;
-export const CLOCK_SKEW_SECONDS = 5;
 
 /**
  * Verifies JWT access tokens (RFC 9068) of one issuer.
@@ -33,7 +27,8 @@ export const CLOCK_SKEW_SECONDS = 5;
 export function createAccessTokenVerifier<Mark = undefined>(
   options: AccessTokenVerifierOptions<Mark>,
 ): AccessTokenVerifier<Mark> {
-  const { keys, clock = systemClock, clockSkewSeconds = CLOCK_SKEW_SECONDS } = options;
+  const { keys } = options;
+  const checkTimesNow = timesCheckOf(options);
   const expected = {
     issuer: options.issuer,
     audience: audienceSet(options.audience),
@@ -81,22 +76,7 @@ export function createAccessTokenVerifier<Mark = undefined>(
     cache.clear();
   }
 
-  const recheckTimes = (token: VerifiedAccessToken): void => checkTimesNow(token.claims);
-
-  function checkTimesNow(claims: TimeClaims): void {
-    const now = wallSecondsOf(clock);
-    try {
-      checkTimes(claims, now, clockSkewSeconds);
-    } catch (error) {
-      throw explained(error, claims, now);
-    }
-  }
-
-  function explained(error: unknown, claims: TimeClaims, now: number): unknown {
-    const code = (error as AccessTokenError).code as TimesRefusal["code"];
-    const isClock = options.isRefusedByClock?.({ code, claims, nowSeconds: now }) ?? false;
-    return isClock ? accessTokenError("refused_by_clock", { cause: error }) : error;
-  }
+  const recheckTimes = (token: AccessToken): void => checkTimesNow(token.claims);
 
   function verify(token: string): VerifiedAccessToken | Promise<VerifiedAccessToken> {
     const entry = verifyEntry(token);
@@ -106,23 +86,6 @@ export function createAccessTokenVerifier<Mark = undefined>(
   return { verify, verifyEntry, recheckTimes };
 }
 
-function audienceSet(audience: string | readonly string[]): ReadonlySet<string> {
-  const all = audienceList(audience);
-  if (all.length === 0 || all.some((one) => one === "")) {
-    throw accessTokenError("invalid_configuration", {
-      text: "audience: found none; name the audience whose tokens this service accepts.",
-    });
-  }
-  return new Set(all);
-}
-
 function tokenOf({ header }: SignedJwt, claims: AccessTokenClaims): VerifiedAccessToken {
-  deepFreeze(claims);
-  return Object.freeze({
-    claims,
-    header,
-    scopes: scopesOf(claims.scope),
-    audience: Object.freeze(audienceList(claims.aud)),
-    issuer: claims.iss,
-  });
+  return Object.freeze({ ...accessTokenOf(claims), header });
 }
