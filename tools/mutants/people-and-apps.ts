@@ -102,6 +102,18 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/session-events/session-events.test.ts"],
   },
   {
+    name: "notice-for-one-tab",
+    says: "a tab with tokens of its own below an ended grant goes on showing what it shows until its next call",
+    file: "packages/client/src/client.ts",
+    edits: [
+      [
+        `sessionId === current.id || (grant !== undefined && grant === grantOf(current))`,
+        `sessionId === current.id`,
+      ],
+    ],
+    tests: ["packages/client/test/session-events.test.ts"],
+  },
+  {
     name: "app-signs-out-alone",
     says: "an app that signs out keeps its tokens until the user has answered the issuer's question",
     file: "packages/client/src/client.ts",

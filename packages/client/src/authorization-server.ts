@@ -26,10 +26,19 @@ export class AuthorizationServer {
    * Where the page may be sent. Metadata is data: a `javascript:` URL in it would run in the app's own origin.
    * Undefined when the issuer has no such endpoint.
    */
-  async pageUrl(name: "authorization_endpoint" | "end_session_endpoint"): Promise<URL | undefined> {
+  pageUrl(name: "authorization_endpoint" | "end_session_endpoint"): Promise<URL | undefined> {
+    return this.#urlOf(name);
+  }
+
+  /** Where the issuer tells of the end of a session: the ID token is sent there, so that it must be safe on its way. */
+  async sessionEventsUrl(): Promise<string | undefined> {
+    return (await this.#urlOf("portcullis_session_events_endpoint"))?.href;
+  }
+
+  async #urlOf(name: string): Promise<URL | undefined> {
     const text = (await this.metadata())[name];
     if (text === undefined) return undefined;
-    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || !isSecure(url)) throw clientError("discovery_failed", { detail: name });
     return url;
   }

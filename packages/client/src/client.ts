@@ -2,11 +2,13 @@ import type { Reason } from "@portcullis/protocol";
 import { AuthorizationServer } from "./authorization-server.ts";
 import { createAuthorizedFetch } from "./authorized-fetch.ts";
 import { redeemCallback, takeCallback } from "./callback.ts";
+import { type EndedSession, endedSessionOf } from "./ended-session.ts";
 import { clientError } from "./errors.ts";
 import { type ClientEvent, type Listener, Listeners } from "./events.ts";
 import { type ClientOptions, resolveSettings, type Settings } from "./options.ts";
 import { Refresher, reasonOfRefusal } from "./refresh.ts";
 import { type Session, SessionKeeper, type User } from "./session.ts";
+import { grantOf, SessionEvents } from "./session-events.ts";
 import { createSignInUrl, isSilent, type SignInOptions } from "./sign-in.ts";
 import { createSignOutUrl, revokeTokens } from "./sign-out.ts";
 import { type TabMessage, Tabs } from "./tabs.ts";
@@ -66,6 +68,7 @@ class PortcullisClient implements Client {
   readonly #listeners = new Listeners();
   readonly #refresher: Refresher;
   readonly #tabs: Tabs;
+  readonly #events: SessionEvents;
   #callback: string | undefined;
 
   constructor(settings: Settings, callback: string | undefined) {
@@ -79,12 +82,19 @@ class PortcullisClient implements Client {
       onRefreshed: (session) => this.#announceRefresh(session),
       onEnded: (_session, refused) => this.#end(endedEvent(reasonOfRefusal(refused))),
     });
+    this.#events = new SessionEvents({
+      settings,
+      server: this.#server,
+      current: () => this.#keeper.current,
+      refresh: (spent) => this.#refresher.refresh(spent),
+      onEnded: (session, ended) => this.#hearFromIssuer(session, ended),
+    });
     this.fetch = createAuthorizedFetch({
       fetch: environment.fetch,
       resourceServers: settings.resourceServers,
       freshSession: () => this.#freshSession(),
       refresh: (spent) => this.#refresher.refresh(spent),
-      onKilled: (session, { reason }) => this.#forceLogout(session, reason ?? "revoked"),
+      onKilled: (session, { reason = "revoked" }) => this.#forceLogout(session, { reason }),
     });
   }
 
@@ -97,6 +107,7 @@ class PortcullisClient implements Client {
     this.#callback = undefined;
     if (callback !== undefined) return this.completeSignIn(callback);
     this.#keeper.restore();
+    this.#events.follow();
     if (this.user !== undefined || !askIssuer || this.#keeper.wasLeft) return { user: this.user };
     const { error } = await outcomeOf(this.signIn({ prompt: "none" }));
     // An issuer that is away is no reason to show nothing.
@@ -142,6 +153,7 @@ class PortcullisClient implements Client {
   }
 
   close(): void {
+    this.#events.close();
     this.#tabs.close();
   }
 
@@ -156,29 +168,46 @@ class PortcullisClient implements Client {
 
   #begin(session: Session): void {
     const { user } = this.#keeper.begin(session);
+    this.#events.follow();
     this.#tabs.tell({ type: "signed-in" });
     this.#listeners.emit({ type: "signed-in", user });
   }
 
   #announceRefresh(session: Session): void {
+    this.#events.follow();
     this.#tabs.tell({ type: "refreshed", session });
     this.#listeners.emit({ type: "refreshed" });
   }
 
+  /** What ran out by itself is told as a refused refresh tells it: other tabs find out when they listen, or call. */
+  #hearFromIssuer(session: Session, { reason, ...more }: EndedSession): void {
+    const grant = grantOf(session);
+    if (reason !== undefined) this.#forceLogout(session, { reason, ...more }, grant);
+    else if (this.#keeper.current?.id === session.id) this.#end(endedEvent(undefined));
+  }
+
   /** A call sent before a new sign-in may be refused after it: that ends nothing. */
-  #forceLogout(session: Session, reason: Reason): void {
+  #forceLogout(session: Session, ended: Told, grant?: string): void {
     if (this.#keeper.current?.id !== session.id) return;
-    this.#tabs.tell({ type: "forced-logout", sessionId: session.id, subject: session.user.sub, reason });
-    this.#end({ type: "forced-logout", reason, fromOtherTab: false });
+    this.#tabs.tell({
+      type: "forced-logout",
+      sessionId: session.id,
+      subject: session.user.sub,
+      ...ended,
+      ...(grant === undefined ? {} : { grant }),
+    });
+    this.#end({ type: "forced-logout", ...ended, fromOtherTab: false });
   }
 
   #end(event: ClientEvent): void {
     this.#keeper.clear();
+    this.#events.follow();
     this.#listeners.emit(event);
   }
 
   #leave({ fromOtherTab }: { readonly fromOtherTab: boolean }): void {
     this.#keeper.leave();
+    this.#events.follow();
     this.#listeners.emit({ type: "signed-out", fromOtherTab });
   }
 
@@ -195,14 +224,16 @@ class PortcullisClient implements Client {
   }
 
   #hearForcedLogout(current: Session, message: MessageOf<"forced-logout">): void {
-    const { sessionId, subject, reason } = message;
-    if (sessionId === current.id) this.#end({ type: "forced-logout", reason, fromOtherTab: true });
+    const { sessionId, subject, reason, grant } = message;
+    const isMeant = sessionId === current.id || (grant !== undefined && grant === grantOf(current));
+    if (isMeant) this.#end({ type: "forced-logout", ...endedSessionOf(message), reason, fromOtherTab: true });
     else if (subject === current.user.sub) this.#ask(current);
   }
 
   #adopt(current: Session, offered: Session): void {
     if (offered.id !== current.id || offered.generation <= current.generation) return;
     this.#keeper.set(offered);
+    this.#events.follow();
     this.#listeners.emit({ type: "refreshed" });
   }
 
@@ -228,6 +259,9 @@ async function outcomeOf(work: Promise<void>): Promise<{ readonly error?: unknow
     (error: unknown) => ({ error }),
   );
 }
+
+/** Of an ending that somebody has made. */
+type Told = EndedSession & { readonly reason: Reason };
 
 type MessageOf<Type extends TabMessage["type"]> = Extract<TabMessage, { type: Type }>;
 

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@portcullis/protocol";
+import { type Clock, type SetTimer, systemClock, systemTimer } from "@portcullis/protocol";
 
 /**
  * What the client needs from where it runs, with a browser's and Node's own things as defaults. Everything
@@ -16,6 +16,17 @@ export interface Environment {
   readonly page: Page | undefined;
   /** Says when an access token is about to expire. */
   readonly clock: Pick<Clock, "wallMs">;
+  /** Whether somebody can see the page. Where there is none, always. */
+  readonly visibility: Visibility;
+  readonly setTimer: SetTimer;
+  /** From 0 up to 1. Spreads requests over time; no secret is made of it. */
+  readonly random: () => number;
+}
+
+export interface Visibility {
+  readonly isVisible: boolean;
+  /** Returns what takes the listener away. */
+  onChange(listener: () => void): () => void;
 }
 
 /** The parts that a caller replaces. */
@@ -28,9 +39,13 @@ export interface KeyValueStore {
   removeItem(key: string): void;
 }
 
+export interface LockOptions {
+  readonly signal: AbortSignal;
+}
+
 export interface Locks {
-  /** Runs `work` alone among all that ask for `name`, and gives its result. */
-  request<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Runs `work` alone among all that ask for `name`, and gives its result. Whoever aborts before its turn is left out: that rejects. */
+  request<T>(name: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 }
 
 /** The part of `BroadcastChannel` that is used. A message never comes back to the channel that sent it. */
@@ -58,6 +73,9 @@ export function resolveEnvironment(given: GivenEnvironment = {}): Environment {
     openChannel: given.openChannel ?? openBroadcastChannel,
     page: given.page ?? currentPage(),
     clock: given.clock ?? systemClock,
+    visibility: given.visibility ?? pageVisibility(),
+    setTimer: given.setTimer ?? systemTimer,
+    random: given.random ?? Math.random,
   };
 }
 
@@ -82,15 +100,22 @@ export function memoryStorage(): KeyValueStore {
 function sharedLocks(): Locks {
   const manager = typeof document === "undefined" ? undefined : globalThis.navigator?.locks;
   if (manager === undefined) return processLocks();
-  return { request: (name, work) => manager.request(name, work) as ReturnType<typeof work> };
+  return {
+    request: (name, work, options = {} as LockOptions) =>
+      manager.request(name, options, work) as ReturnType<typeof work>,
+  };
 }
 
 /** One at a time in this process: all there is without `navigator.locks`. */
 export function processLocks(): Locks {
   const tails = new Map<string, Promise<unknown>>();
   return {
-    request(name, work) {
-      const turn = (tails.get(name) ?? Promise.resolve()).then(work);
+    request(name, work, options) {
+      const inTurn = () => {
+        options?.signal.throwIfAborted();
+        return work();
+      };
+      const turn = (tails.get(name) ?? Promise.resolve()).then(inTurn);
       const tail = turn.catch(() => {}).finally(() => tails.get(name) === tail && tails.delete(name));
       tails.set(name, tail);
       return turn;
@@ -117,5 +142,18 @@ function currentPage(): Page | undefined {
     replaceUrl: (url) => globalThis.history.replaceState(globalThis.history.state, "", url),
     navigate: (url, how) =>
       how?.replace === true ? globalThis.location.replace(url) : globalThis.location.assign(url),
+  };
+}
+
+function pageVisibility(): Visibility {
+  if (typeof document === "undefined") return { isVisible: true, onChange: () => () => {} };
+  return {
+    get isVisible() {
+      return document.visibilityState === "visible";
+    },
+    onChange(listener) {
+      document.addEventListener("visibilitychange", listener);
+      return () => document.removeEventListener("visibilitychange", listener);
+    },
   };
 }

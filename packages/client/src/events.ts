@@ -1,4 +1,5 @@
 import type { Reason } from "@portcullis/protocol";
+import type { EndedSession } from "./ended-session.ts";
 import type { User } from "./session.ts";
 
 export type ClientEvent =
@@ -10,8 +11,14 @@ export type ClientEvent =
   | { readonly type: "signed-out"; readonly fromOtherTab: boolean }
   /** The refresh token no longer works: it ran out, or the session was ended while nothing was called. */
   | { readonly type: "session-ended"; readonly reason?: Reason }
-  /** A service refused the token because it was revoked: say why, and offer to sign in again. */
-  | { readonly type: "forced-logout"; readonly reason: Reason; readonly fromOtherTab: boolean };
+  /** The session was ended, and the issuer or a service has said so: say why, and offer to sign in again. */
+  | ForcedLogout;
+
+export interface ForcedLogout extends Omit<EndedSession, "reason"> {
+  readonly type: "forced-logout";
+  readonly reason: Reason;
+  readonly fromOtherTab: boolean;
+}
 
 export type Listener = (event: ClientEvent) => void;
 

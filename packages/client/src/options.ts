@@ -16,6 +16,11 @@ export interface ClientOptions {
   readonly resourceServers: readonly string[];
   /** An access token is refreshed this long before it expires. Default 10 s. */
   readonly refreshBeforeExpiryMs?: number | undefined;
+  /**
+   * Whether to hold a stream by which the issuer tells at once that the session was ended. Default: where there is a page. An
+   * issuer without such an endpoint is not asked.
+   */
+  readonly sessionEvents?: boolean | undefined;
   readonly environment?: GivenEnvironment | undefined;
 }
 
@@ -32,12 +37,15 @@ export interface Settings {
   readonly insecure: boolean;
   /** Names what belongs to this client at this issuer in storage, locks and channels. */
   readonly prefix: string;
+  /** Whether the issuer is to tell of the session's end. */
+  readonly listens: boolean;
   readonly environment: Environment;
 }
 
 export function resolveSettings(options: ClientOptions): Settings {
   const issuer = new URL(options.issuer);
   if (!isSecure(issuer)) throw clientError("insecure_issuer", { detail: options.issuer });
+  const environment = resolveEnvironment(options.environment);
   return {
     issuer,
     clientId: options.clientId,
@@ -49,7 +57,8 @@ export function resolveSettings(options: ClientOptions): Settings {
     refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 10_000,
     insecure: issuer.protocol === "http:",
     prefix: `portcullis:${options.issuer}:${options.clientId}`,
-    environment: resolveEnvironment(options.environment),
+    listens: options.sessionEvents ?? environment.page !== undefined,
+    environment,
   };
 }
 

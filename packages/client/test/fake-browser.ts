@@ -60,6 +60,7 @@ export class Tab {
   readonly storage: KeyValueStore;
   readonly page: Page & { url: string; readonly visited: string[]; readonly replaced: string[] };
   readonly client: Client;
+  readonly visibility = fakeVisibility();
   readonly events: ClientEvent[] = [];
 
   constructor(browser: FakeBrowser, url: string, storage: KeyValueStore) {
@@ -73,6 +74,9 @@ export class Tab {
       openChannel: () => browser.channel(),
       page: this.page,
       clock: browser.clock,
+      visibility: this.visibility,
+      setTimer: browser.clock.setTimer,
+      random: () => 0.5,
     };
     this.client = createClient({
       issuer: ISSUER,
@@ -94,6 +98,23 @@ export class Tab {
   eventsOf<Type extends ClientEvent["type"]>(type: Type) {
     return this.events.filter((event) => event.type === type);
   }
+}
+
+/** Shown until it is hidden. */
+function fakeVisibility() {
+  const listeners = new Set<() => void>();
+  const visibility = {
+    isVisible: true,
+    onChange(listener: () => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    set(isVisible: boolean) {
+      visibility.isVisible = isVisible;
+      for (const listener of listeners) listener();
+    },
+  };
+  return visibility;
 }
 
 function fakePage(start: string) {

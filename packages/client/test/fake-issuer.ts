@@ -39,6 +39,8 @@ export class FakeIssuer {
   apiStatus: number | undefined;
   /** Awaited before the API answers: a call that is under way for as long as the test wants. */
   beforeApi: () => Promise<void> | void = () => {};
+  /** Answers at the endpoint for session events. */
+  sessionEvents: (request: Request) => Response = () => new Response(null, { status: 404 });
   #families: Family[] = [];
   #nonces = new Map<string, string>();
 
@@ -49,6 +51,7 @@ export class FakeIssuer {
     if (origin === API) return this.#api(request);
     if (this.outage !== undefined) return this.outage();
     if (pathname.endsWith("openid-configuration")) return Response.json(this.metadata);
+    if (pathname === "/session/events") return this.sessionEvents(request);
     if (pathname === "/token/revocation") return new Response(null, { status: this.revocationStatus });
     await this.beforeToken();
     return this.#token(new URLSearchParams(await request.text()));

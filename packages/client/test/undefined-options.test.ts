@@ -14,6 +14,7 @@ const CLIENT: UndefinedOptions<ClientOptions> = {
   scope: undefined,
   resource: undefined,
   refreshBeforeExpiryMs: undefined,
+  sessionEvents: undefined,
   environment: undefined,
 };
 const ENVIRONMENT: UndefinedOptions<GivenEnvironment> = {
@@ -24,6 +25,9 @@ const ENVIRONMENT: UndefinedOptions<GivenEnvironment> = {
   openChannel: undefined,
   page: undefined,
   clock: undefined,
+  visibility: undefined,
+  setTimer: undefined,
+  random: undefined,
 };
 const REQUIRED = { issuer: ISSUER, clientId: "web", redirectUri: APP, resourceServers: [API] };
 
