@@ -23,6 +23,9 @@ class Page {
   readonly #log = new CallLog();
   #paused = false;
   #calling = false;
+  #lastStatus: number | undefined;
+  /** The client forgets a dead token. Kept by this demo alone, to show that it is refused. */
+  #lastToken = "";
   /** Seconds since the epoch, from the token: for display only, nothing is decided on it. */
   #tokenExpires = 0;
 
@@ -60,16 +63,34 @@ class Page {
     if (this.#calling || this.#client.user === undefined) return;
     this.#calling = true;
     try {
-      this.#showExpiry(await this.#client.accessToken());
-      const call = await callOrders(this.#client, this.#config.gateway + this.#config.ordersPath);
-      this.#log.add(call);
-      this.#showOutcome(call.status);
+      this.#lastToken = await this.#client.accessToken();
+      this.#showExpiry(this.#lastToken);
+      await this.#callBy(this.#client.fetch);
+      this.#showOutcome(this.#lastStatus);
     } catch (error) {
       this.#log.add({ at: new Date(), tookMs: 0, said: messageOf(error) });
       this.#showOutcome(undefined);
     } finally {
       this.#calling = false;
+      this.#showThatItIsDead();
     }
+  }
+
+  async #callBy(send: typeof fetch): Promise<void> {
+    const call = await callOrders(send, this.#config.gateway + this.#config.ordersPath);
+    this.#lastStatus = call.status;
+    this.#log.add(call);
+  }
+
+  /** The issuer has told before any call was refused: one more, with the token of before, shows what the API says of it. */
+  #showThatItIsDead(): void {
+    const [token, isOver] = [this.#lastToken, this.#client.user === undefined];
+    if (!isOver || this.#paused || this.#calling || token === "" || this.#lastStatus === 401) return;
+    this.#lastToken = "";
+    const headers = { authorization: `Bearer ${token}` };
+    this.#callBy((url, init) => fetch(url, { ...init, headers })).catch((error: unknown) =>
+      this.#log.add({ at: new Date(), tookMs: 0, said: messageOf(error) }),
+    );
   }
 
   /** The notice of the client has changed the view already when the session is over. */
@@ -87,16 +108,17 @@ class Page {
     if (event.type === "signed-in-elsewhere") void this.#client.signIn({ prompt: "none" }).catch(() => {});
     const status = this.#statusAfter(event);
     if (status === undefined) return;
+    if (event.type === "forced-logout") this.#showThatItIsDead();
     showStatus(status);
     document.title = `${status.badge}: Orders`;
     if (status.signIn !== undefined) element("sign-in").focus();
   }
 
   #statusAfter(event: ClientEvent): Status | undefined {
-    if (event.type === "forced-logout") return forcedOut(event.reason, this.#secondsLeft());
+    if (event.type === "forced-logout") return forcedOut(event, this.#secondsLeft());
     if (event.type === "signed-out") return event.fromOtherTab ? SIGNED_OUT_ELSEWHERE : SIGNED_OUT;
     if (event.type !== "session-ended") return undefined;
-    return event.reason === undefined ? sessionEnded() : forcedOut(event.reason, this.#secondsLeft());
+    return event.reason === undefined ? sessionEnded() : forcedOut(event, this.#secondsLeft());
   }
 
   #secondsLeft(): number {

@@ -1,3 +1,4 @@
+import type { EndedSession } from "@portcullis/client";
 import { textOfReason } from "./reasons.ts";
 import type { Status } from "./status.ts";
 
@@ -50,19 +51,28 @@ export const notServed = (status: number | undefined): Status => ({
       : "You are still signed in, and the next call may succeed.",
 });
 
-export function forcedOut(reason: string | undefined, secondsLeft: number): Status {
+export function forcedOut(ended: EndedSession, secondsLeft: number): Status {
+  const { reason } = ended;
   const { title, text } = textOfReason(reason);
   return {
     view: "forced-out",
     tone: "bad",
-    badge: "401 Refused",
+    badge: "Signed out",
     title,
-    text: `${text} Reason given by the API: ${reason ?? "none"}.`,
+    text: [text, ...detailsOf(ended), `Reason: ${reason ?? "none"}.`].join(" "),
     signIn: "Sign in again",
     ...(secondsLeft > 0 && {
       hint: `By its own expiry time, the access token would have been valid for another ${durationOf(secondsLeft)}.`,
     }),
   };
+}
+
+/** What the issuer says besides. */
+function detailsOf({ replacedBy, message }: EndedSession): readonly string[] {
+  if (message !== undefined) return [`You are told: “${message}”`];
+  if (replacedBy === undefined) return [];
+  const { device, address } = replacedBy;
+  return [`It is ${device}${address === undefined ? "" : `, from ${address}`}.`];
 }
 
 export const sessionEnded = (): Status => ({
