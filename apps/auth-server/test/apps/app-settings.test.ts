@@ -14,7 +14,7 @@ import {
   token,
   verdictOf,
 } from "../oidc/app.ts";
-import { REDIRECT_URI, RESOURCE, type ServerUnderTest } from "../oidc/server-under-test.ts";
+import { OTHER_RESOURCE, REDIRECT_URI, RESOURCE, type ServerUnderTest } from "../oidc/server-under-test.ts";
 
 let server: ServerUnderTest;
 before(async () => {
@@ -120,11 +120,61 @@ describe("an app with a default API", () => {
     assert.equal(claimsOf(itself.access_token).aud, RESOURCE);
   });
 
-  it("is none that did not say so: its token is for userinfo", async () => {
+  it("gets it among several that its user has allowed", async () => {
+    const apis = { [RESOURCE]: ["orders.read"], [OTHER_RESOURCE]: ["bills.read"] };
+    const app = await createApp({ apis, defaultApi: OTHER_RESOURCE });
+    const attempt = begin(server.issuer, { client_id: app.clientId, scope: "openid orders.read bills.read" });
+    attempt.url.searchParams.append("resource", OTHER_RESOURCE);
+    const callback = await passPages(new PlainBrowser(), attempt.url);
+    const code = callback.searchParams.get("code")!;
+    const first = ok(await redeem(app, { code, code_verifier: attempt.verifier }));
+    const next = { grant_type: "refresh_token", refresh_token: first.refresh_token };
+    const again = ok(await token(server.issuer, next, app.headers));
+    for (const { access_token, scope } of [first, again]) {
+      assert.equal(claimsOf(access_token).aud, OTHER_RESOURCE);
+      assert.equal(scope, "openid bills.read");
+    }
+  });
+
+  it("is none that did not say so: its token is for userinfo, and the answer says so", async () => {
     const app = await createApp({});
-    const { code, verifier } = await codeOf(app, { resource: undefined, scope: "openid" });
-    const { access_token } = ok(await redeem(app, { code, code_verifier: verifier }));
-    assert.ok(!access_token.includes("."), "opaque");
+    const { code, verifier } = await codeOf(app, { resource: undefined });
+    const { access_token, scope } = ok(await redeem(app, { code, code_verifier: verifier }));
+    assert.deepEqual([access_token.includes("."), scope], [false, "openid profile"]);
+  });
+});
+
+describe("an app that names no API, and has no default", () => {
+  const acting = { grantTypes: ["client_credentials"], type: "service", redirectUris: [] };
+  const forItself = ({ headers }: Created, fields: object = {}) =>
+    token(server.issuer, { grant_type: "client_credentials", ...fields }, headers);
+
+  it("gets a token for the only one that it has, for itself and for users", async () => {
+    const service = await createApp(acting);
+    const { access_token, scope } = ok(await forItself(service, { scope: "orders.read" }));
+    assert.deepEqual([claimsOf(access_token).aud, scope], [RESOURCE, "orders.read"]);
+    const app = await createApp({});
+    const { code, verifier } = await codeOf(app, { resource: undefined, scope: "orders.read" });
+    const tokens = ok(await redeem(app, { code, code_verifier: verifier }));
+    const { aud, scope: ofUser } = claimsOf(tokens.access_token);
+    assert.deepEqual([aud, ofUser, tokens.scope], [RESOURCE, "orders.read", "orders.read"]);
+  });
+
+  it("hears that it must name one when it has several, and when it has none", async () => {
+    const several = { apis: { [RESOURCE]: ["orders.read"], [OTHER_RESOURCE]: ["bills.read"] } };
+    for (const apis of [several, { apis: {} }]) {
+      assertRefused(await forItself(await createApp({ ...acting, ...apis })), "invalid_target");
+    }
+    const { clientId: client_id } = await createApp(several);
+    const asked = { client_id, resource: undefined, scope: "orders.read" };
+    assert.equal(await errorAt(asked), "invalid_target");
+  });
+
+  it("is refused when it may have nothing of what it asks for", async () => {
+    const service = await createApp({ ...acting, apis: { [RESOURCE]: ["orders.read"] } });
+    assertRefused(await forItself(service, { resource: RESOURCE, scope: "orders.write" }), "invalid_scope");
+    const { access_token } = ok(await forItself(service, { resource: RESOURCE }));
+    assert.equal("scope" in claimsOf(access_token), false, "nothing asked for, nothing given");
   });
 });
 

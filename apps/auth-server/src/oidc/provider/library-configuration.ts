@@ -16,7 +16,7 @@ import {
   type ResourceServer,
 } from "oidc-provider";
 import type { Apis } from "../../apis/apis.ts";
-import { DEFAULT_API, OWN_METADATA } from "../../apps/app-settings.ts";
+import { OWN_METADATA } from "../../apps/app-settings.ts";
 import { USERINFO_TOKEN_TTL_SECONDS } from "../../config/access-token-lifetime.ts";
 import type { Configuration } from "../../config/load.ts";
 import { keysError } from "../../keys/errors.ts";
@@ -34,7 +34,7 @@ import { timesHeld } from "../tokens/held-times.ts";
 import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import { accessTokenLifetime, refreshTokenLifetime, withinConsent } from "../tokens/lifetimes.ts";
 import type { OwnApiAccess } from "../tokens/own-api-access.ts";
-import { apiFor, asGranted, resourceServerOf } from "../tokens/resources.ts";
+import { apiFor, asGranted, defaultResource, resourceServerOf } from "../tokens/resources.ts";
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { openUserinfo } from "../tokens/userinfo-tokens.ts";
@@ -180,7 +180,7 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
     rpInitiatedLogout: { enabled: true, ...logoutPages },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (_ctx, client, oneOf) => defaultResource(client, oneOf) as never,
+      defaultResource: (ctx, client, oneOf) => defaultResource(ctx, client, oneOf) as never,
       // RFC 8707, section 2.2: a token request that names no resource gets the one that was granted.
       useGrantedResource: () => true,
       getResourceServerInfo: async (ctx, identifier, client) => {
@@ -213,13 +213,6 @@ const untilOf = (ctx: KoaContextWithOIDC | undefined): number | undefined =>
 
 const lifetimeOfApi = ({ resourceServer }: ForApi): number =>
   resourceServer?.accessTokenTTL ?? USERINFO_TOKEN_TTL_SECONDS;
-
-/** For a client that cannot send `resource`, and among several that were granted. */
-function defaultResource(client: Client, oneOf: readonly string[] | undefined): unknown {
-  const ofApp = client[DEFAULT_API] as string | undefined;
-  if (oneOf === undefined || (ofApp !== undefined && oneOf.includes(ofApp))) return ofApp;
-  return oneOf;
-}
 
 /** Of these the library offers those that it has a key of. No client secret is ever a signing key. */
 function algorithms(): LibraryConfiguration {

@@ -115,15 +115,23 @@ async function describeEndOfConsent(
  * `scope` of the answer is all that the user gave the app of what it asked for: the scopes of OpenID Connect, which the ID token
  * and userinfo follow, and the permissions at the API that the token is for. The library names what the access token has alone,
  * so that an app could not see that, say, `email` was declined. The token itself goes to the API, which those do not concern.
+ * An app that acts for itself and gets nothing of what it asked for is refused: without `scope` in the answer it would take
+ * itself for one that has got all (RFC 6749, section 5.1).
  */
 function sayingWhatWasGiven(handler: GrantHandler): GrantHandler {
   return async (ctx) => {
     await handler(ctx);
-    if (ctx.oidc.entities.Grant === undefined) return;
     const body = ctx.body as { scope?: string };
+    if (ctx.oidc.entities.Grant === undefined) return requireSomeScope(ctx, body.scope);
     const given = [...givenOidcScopes(ctx), ...(body.scope ?? "").split(" ")];
     body.scope = [...new Set(given.filter((scope) => scope !== ""))].join(" ");
   };
+}
+
+function requireSomeScope({ oidc }: KoaContextWithOIDC, given: string | undefined): void {
+  const { scope: asked } = oidc.params as { readonly scope?: string };
+  if (asked === undefined || given !== undefined) return;
+  throw new errors.InvalidScope("the app may have none of these scopes at this API", asked);
 }
 
 /** Inside of the unit: what was signed with a key that was retired meanwhile is not stored either. */

@@ -1,7 +1,7 @@
 /** What a client may ask an access token for: RFC 8707 resources, each with the scopes that it is configured for. */
-import { type Client, errors, type ResourceServer } from "oidc-provider";
+import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from "oidc-provider";
 import type { Api, Apis } from "../../apis/apis.ts";
-import { CLIENT_RESOURCES } from "../../apps/app-settings.ts";
+import { CLIENT_RESOURCES, DEFAULT_API } from "../../apps/app-settings.ts";
 import { issuedLifetimeSeconds } from "../../config/access-token-lifetime.ts";
 import { heldIn, isOfEdition, isPermissionOfEdition } from "../state/allowed.ts";
 
@@ -30,6 +30,34 @@ export function asGranted(api: Api, grant: object | undefined): Api {
   const isSame = (word: string) => isPermissionOfEdition(held, api, word);
   const permissions = Object.entries(api.permissions).filter(([word]) => isSame(word));
   return { ...api, permissions: Object.fromEntries(permissions) };
+}
+
+/**
+ * Returns the API of a request that names none, or of several that were granted. A token that is for no API is good for UserInfo
+ * alone, and so made only where `openid` was asked for by a user's request. Anybody else gets the app's only API, or hears that it
+ * must name one: a token that nothing takes would be found out late, and far from here.
+ */
+export function defaultResource(
+  ctx: KoaContextWithOIDC,
+  client: Client,
+  granted: readonly string[] | undefined,
+): string | readonly string[] | undefined {
+  const ofApp = client[DEFAULT_API] as string | undefined;
+  if (granted !== undefined) return ofApp !== undefined && granted.includes(ofApp) ? ofApp : granted;
+  if (ofApp !== undefined || mayOpenUserinfo(ctx)) return ofApp;
+  const apis = Object.keys(resourcesOf(client));
+  if (apis.length > 1 || (apis.length === 0 && isForItself(ctx))) throw new errors.InvalidTarget(NAME_ONE);
+  return apis[0];
+}
+
+const NAME_ONE = "resource is missing: name the API that the token is for, or set defaultApi of the app";
+
+const isForItself = ({ oidc: { params } }: KoaContextWithOIDC): boolean =>
+  params?.grant_type === "client_credentials";
+
+function mayOpenUserinfo(ctx: KoaContextWithOIDC): boolean {
+  const { scope } = (ctx.oidc.params ?? {}) as { readonly scope?: string };
+  return !isForItself(ctx) && (scope ?? "").split(" ").includes("openid");
 }
 
 /** What the library is told of it. A permission that the API has no more is left out. */

@@ -26,7 +26,7 @@ export function openUserinfo(ctx: KoaContextWithOIDC, { issuer, payload }: ForUs
   const scopes = givenOidcScopes(ctx).filter((scope) => scope !== "offline_access");
   if (!scopes.includes("openid")) return;
   payload.aud = [payload.aud, userinfoAudienceOf(issuer)];
-  payload.scope = [...scopes, payload.scope ?? []].flat().join(" ");
+  payload.scope = [...scopes, payload.scope || []].flat().join(" ");
   const { claims } = entities.AuthorizationCode ?? entities.RefreshToken ?? {};
   const asked = Object.keys((claims as { userinfo?: object } | undefined)?.userinfo ?? {});
   if (asked.length > 0) payload[ASKED_CLAIMS] = asked;
