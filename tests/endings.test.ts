@@ -31,6 +31,28 @@ async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<
   }
 }
 
+const isTold = (member: Member, { ends, goesOn = [], keepsGrants }: Ending): boolean =>
+  ends.includes(member) && !goesOn.includes(member) && keepsGrants !== true;
+
+/** Exactly the apps whose part of a session is over have a delivery, which is named as the grant, and each of them arrives. */
+async function assertTold({ server, party }: World, cast: Cast, names: Names, act: Ending) {
+  const gids = MEMBERS.map((member) => cast[member].claims.gid);
+  const query = server.server.storage.read.selectFrom("outbox").select(["id", "recipient", "subject"]);
+  const rows = await query.where("id", "in", gids).execute();
+  const expected = MEMBERS.filter((member) => isTold(member, act));
+  assert.deepEqual(
+    rows.map(({ id }) => MEMBERS[gids.indexOf(id)]!).toSorted(),
+    expected.toSorted(),
+    "who is told",
+  );
+  for (const member of expected) {
+    const { sid, sub } = cast[member].claims;
+    const [token] = await party.tokens(`/${appOf(member, names)}`, sid);
+    assert.equal(token?.sub, sub);
+  }
+  assert.deepEqual(party.refused, []);
+}
+
 const refreshOf = (world: World, member: Member, cast: Cast, names: Names): Promise<Exchange> =>
   answered(() => refresh(world.actsAt, cast[member].refresh_token, { client_id: appOf(member, names) }));
 
@@ -79,12 +101,18 @@ async function prove(world: World, act: Act, names: Names) {
   const done = await world.call(world.actsAt, { ...asked, headers: { prefer: "wait=25" } });
   assert.equal(done.status, 200, done.body);
   const body = json<Receipt & { receipt?: Receipt }>(done);
-  const { state, seq, acked, leased } = body.receipt ?? body;
+  const { state, seq, acked, leased, recipients = [] } = body.receipt ?? body;
   assert.deepEqual([state, acked], ["enforced", leased], done.body);
   assert.ok(leased >= 2, "gateway and guard");
   // The receipt is true at this very moment, at whichever server it was given.
   await assertVerdicts(world, cast, names, act);
   await assertOneMore(world, more, act.reason);
+  await assertTold(world, cast, names, act);
+  const told = MEMBERS.filter((member) => isTold(member, act)).map((member) => appOf(member, names));
+  assert.deepEqual(
+    recipients,
+    [...new Set(told)].toSorted().map((recipient) => ({ recipient, outcome: "delivered" })),
+  );
   await assertRefreshes(world, cast, names, act);
   const shown = await world.call(world.server.issuer, {
     method: "GET",
@@ -143,6 +171,7 @@ function battery(start: () => Promise<World>) {
         headers: { prefer: "wait=25" },
       });
       await assertVerdicts(world, cast, names, act);
+      await assertTold(world, cast, names, act);
       await assertRefreshes(world, cast, names, act);
     });
   }

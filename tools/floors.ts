@@ -39,6 +39,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["revocations"],
     ["apis"],
     ["apps", "oidc/errors.ts", "oidc/request-state.ts"],
+    ["outbox"],
     ["sessions"],
     ["oidc/state"],
     ["oidc/endings"],

@@ -24,6 +24,8 @@ export interface Ending {
   readonly reason: Reason;
   /** Whose refresh still brings a token that passes, though its access token is dead. */
   readonly goesOn?: readonly Member[];
+  /** What the apps hold of the session lives on, for other APIs: they are not told that it is over. */
+  readonly keepsGrants?: true;
   /** The claims of the token that a refresh brings to one of those. */
   readonly brings?: (claims: Readonly<Record<string, unknown>>) => void;
 }
@@ -133,6 +135,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     does: (_cast, { victim, orders }) =>
       api("POST", `users/${victim}/bans`, { scope: { api: orders }, reason: "spam" }),
     ends: ["phone", "laptop"],
+    keepsGrants: true,
     reason: "banned",
   },
   "banUser from one permission": {
@@ -194,11 +197,13 @@ export const ACTS: Readonly<Record<string, Act>> = {
   disableApi: {
     does: (_cast, { orders }) => api("POST", `apis/${encoded(orders)}/disable`),
     ends: ofApp,
+    keepsGrants: true,
     reason: "revoked",
   },
   deleteApi: {
     does: (_cast, { orders }) => api("DELETE", `apis/${encoded(orders)}`),
     ends: ofApp,
+    keepsGrants: true,
     reason: "revoked",
   },
   changeApi: {

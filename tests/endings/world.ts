@@ -17,6 +17,7 @@ import {
   type ServerUnderTest,
   startServer,
 } from "../../apps/auth-server/test/oidc/server-under-test.ts";
+import { type RelyingParty, startRelyingParty } from "../../apps/auth-server/test/outbox/relying-party.ts";
 import { parseConfiguration } from "../../apps/gateway/src/config/gateway-configuration.ts";
 import { type Gateway, startGateway } from "../../apps/gateway/src/gateway.ts";
 import { openSigningKey } from "../../apps/gateway/src/transaction-token/signing-key.ts";
@@ -57,6 +58,8 @@ export const MEMBERS: readonly Member[] = ["phone", "laptop", "other", "bystande
 
 export interface World {
   readonly server: ServerUnderTest;
+  /** Where the apps are told that a session is over: each at a path of its `client_id`. */
+  readonly party: RelyingParty;
   /** Where acts are done: not where the verifiers are connected, if there are two servers. */
   readonly actsAt: string;
   castOf(names: Names): Promise<Cast>;
@@ -81,9 +84,15 @@ export type Database = { readonly kind: "postgres"; readonly url: string; readon
 
 export async function startWorld(acts: number, database?: Database): Promise<World> {
   const all = Array.from({ length: acts }, (_, act) => namesOf(act));
+  const party = await startRelyingParty({
+    issuer: () => server.issuer,
+    clientOf: (path) => path.slice(1),
+    nowMs: () => server.nowMs(),
+  });
   const server = await startServer({
     change(document) {
-      seed(document, all);
+      seed(document, all, party.origin);
+      Object.assign(document, { outgoing: { privateTargets: [new URL(party.origin).host] } });
       if (database !== undefined) Object.assign(document, { database });
     },
   });
@@ -106,6 +115,7 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
   };
   return {
     server,
+    party,
     actsAt,
     call,
     castOf: (names) => castOf(server, names),
@@ -122,13 +132,15 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
       await guard.close();
       await stopGateway();
       await server.stop();
+      await party.stop();
     },
   };
 }
 
 type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer>[0]>["change"]>>[0];
 
-export function seed(document: Document, all: readonly Names[]): void {
+/** `logoutOrigin`: where its apps are told of logouts. Default: nowhere. */
+export function seed(document: Document, all: readonly Names[], logoutOrigin?: string): void {
   const { clients, resources, users, issuer } = document;
   clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] =
     Object.values(API_SCOPES);
@@ -149,6 +161,7 @@ export function seed(document: Document, all: readonly Names[]): void {
         redirectUris: [REDIRECT_URI],
         postLogoutRedirectUris: [AFTER_LOGOUT],
         grantTypes: ["authorization_code", "refresh_token"],
+        ...(logoutOrigin === undefined ? {} : { backchannelLogoutUri: `${logoutOrigin}/${clientId}` }),
         resources: {
           [orders]: Object.keys(scopes),
           [billing]: Object.keys(scopes),

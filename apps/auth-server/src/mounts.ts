@@ -13,6 +13,7 @@ import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { bansRoutes } from "./api/bans/bans-routes.ts";
 import { consentsRoutes } from "./api/consents/consents-routes.ts";
+import { deliveriesRoutes } from "./api/deliveries/deliveries-routes.ts";
 import { apiDescriptionRoutes, referenceStylesheet } from "./api/describe-api.ts";
 import type { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import { keysRoutes } from "./api/keys-routes.ts";
@@ -42,6 +43,8 @@ import {
   type Oidc,
   verifyOwnIdTokens,
 } from "./oidc/index.ts";
+import type { Deliveries } from "./outbox/index.ts";
+import type { Outgoing } from "./outgoing/index.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
 import { POSTED_PATHS, REVOCATIONS_PATH } from "./paths.ts";
@@ -83,6 +86,8 @@ interface Mounted {
   readonly apis: Apis;
   readonly policies: Policies;
   readonly clientSecrets: ClientSecrets;
+  readonly deliveries: Deliveries;
+  readonly outgoing: Pick<Outgoing, "problemOf">;
   readonly clientAddressOf: ClientAddressOf;
   readonly ring: KeyRing;
   readonly endBelow: EndBelow;
@@ -129,6 +134,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   const endOutlived = createEndOutlived({ clock });
   const features = [
     keysRoutes({ ring, revoker, receipts }),
+    deliveriesRoutes({ deliveries: parts.deliveries }),
     policiesRoutes({ policies: parts.policies, storage, blastRadiusOf, receipts }),
     sessionsRoutes({
       sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
@@ -187,6 +193,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       offer: offerOf(ring),
       randomBytes: parts.randomBytes,
       maxAccessTokenLifetimeSeconds,
+      problemOfTarget: parts.outgoing.problemOf,
       revoker,
       receipts,
     }),

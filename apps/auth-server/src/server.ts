@@ -36,6 +36,7 @@ import {
   pruneOidc,
   TARGET_ERRORS,
 } from "./oidc/index.ts";
+import { createLogoutTokenSender, Deliveries, Outbox } from "./outbox/index.ts";
 import { openOutgoing, privateTargets } from "./outgoing/index.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { Users } from "./people/users.ts";
@@ -84,6 +85,7 @@ export interface AuthServer {
   readonly revocations: Revocations;
   readonly people: People;
   readonly oidc: Oidc;
+  readonly outbox: Outbox;
   readonly apis: Apis;
   readonly policies: Policies;
   readonly ring: KeyRing;
@@ -163,7 +165,7 @@ async function compose(
   { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
   { testHooks }: Pick<AuthServerOptions, "testHooks">,
 ): Promise<AuthServer> {
-  const { issuer, limits: requestLimits } = configuration;
+  const { issuer, limits: requestLimits, clockSkewSeconds } = configuration;
   // First of all that follow the log: see key-ring.ts.
   const ring = await KeyRing.open({ storage, clock, operatorLog });
   const cookieKeys = await loadCookieKeys({ storage, clock, randomBytes });
@@ -209,6 +211,29 @@ async function compose(
   const app = createApp({ issuer, clientAddresses, requests, operatorLog });
   started.defer(() => app.close());
   const routes = collectRoutes(app);
+  const outgoing = openOutgoing({ targets: privateTargets(configuration.outgoing.privateTargets) });
+  started.defer(() => outgoing.close());
+  const outbox = new Outbox({
+    storage,
+    send: {
+      logout_token: createLogoutTokenSender({
+        issuer,
+        read: storage.read,
+        ring,
+        outgoing,
+        clock,
+        randomBytes,
+        isBack: async ({ session_uid: sid, recipient }) =>
+          (await oidc.grants.idFor(sid, recipient)) !== undefined,
+      }),
+    },
+    clock,
+    setTimer: systemTimer,
+    clockSkewSeconds,
+    randomBytes,
+    operatorLog,
+  });
+  started.defer(() => outbox.close());
   const revocations = await createRevocations({
     storage,
     clock,
@@ -225,6 +250,7 @@ async function compose(
     signHead,
     recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
     maxLiveRevocations: configuration.maxLiveRevocations,
+    recipientsOf: (seq, waitMs, signal) => outbox.recipientsOf(seq, waitMs, signal),
     operatorLog,
   });
   started.defer(() => revocations.close());
@@ -272,8 +298,6 @@ async function compose(
       redis.interactions,
       openLimit("interactions", interactionsPerMinute(requestLimits.rowsOfStrangers)),
     );
-  const outgoing = openOutgoing({ targets: privateTargets(configuration.outgoing.privateTargets) });
-  started.defer(() => outgoing.close());
   const oidc = await composeOidc({
     configuration,
     storage,
@@ -314,6 +338,7 @@ async function compose(
   // Before the app, which would wait for their ends.
   started.defer(() => sessionStreams.close());
   const openStreams = new OpenStreams(requestLimits, () => requests.countRefused("sessionStreams"));
+  const deliveries = new Deliveries({ storage, clock, times, outbox });
   const idempotencyKeys = new SqlIdempotencyKeys({
     storage,
     clock,
@@ -353,16 +378,19 @@ async function compose(
     apis,
     policies,
     clientSecrets,
+    deliveries,
+    outgoing,
     clientAddressOf,
     sessionEvents: { streams: sessionStreams, describe, takePlace: (owner) => openStreams.take(owner) },
   });
+  await outbox.start();
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
     await pruneOidc({
       storage,
       times,
-      more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune],
+      more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune, deliveries.prune],
     });
     await endings.clear();
     await clientSecrets.storeUses();
@@ -376,6 +404,7 @@ async function compose(
     revocations,
     people,
     oidc,
+    outbox,
     apis,
     policies,
     ring,

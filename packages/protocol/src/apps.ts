@@ -132,6 +132,18 @@ export const appSettingsSchema = z.strictObject({
   sessionLimit: appSessionLimitSchema
     .optional()
     .describe("In how many sessions of a user the app may be at once. Absent: as the policy says."),
+  backchannelLogoutUri: z
+    .string()
+    .min(1)
+    .max(2000)
+    .optional()
+    .describe(
+      "Where the server tells it that a session is over (OpenID Connect Back-Channel Logout 1.0). Absent: it is not told.",
+    ),
+  backchannelLogoutSessionRequired: z
+    .boolean()
+    .default(true)
+    .describe("Whether a logout token must name the session. It always does."),
 });
 export type AppSettingsInput = z.output<typeof appSettingsSchema>;
 

@@ -8,6 +8,7 @@ export * from "./claims.ts";
 export * from "./clock.ts";
 export * from "./consents.ts";
 export * from "./deep-freeze.ts";
+export * from "./deliveries.ts";
 export * from "./errors.ts";
 export * from "./feed.ts";
 export * from "./identifiers.ts";

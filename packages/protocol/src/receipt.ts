@@ -88,6 +88,17 @@ export type LossDeclaration = z.infer<typeof lossDeclarationSchema>;
 export const declaredLossSchema = z.object({ incarnation: z.string(), head: z.int().nonnegative() });
 export type DeclaredLoss = z.infer<typeof declaredLossSchema>;
 
+/** A receiver that is no verifier, and how far it is with being told. Nothing that is enforced depends on it. */
+export const recipientLineSchema = z.object({
+  recipient: z.string().describe("`client_id` of the app."),
+  outcome: z
+    .enum(["delivered", "pending", "unsupported", "unavailable"])
+    .describe(
+      "`pending`: it is tried, or tried again. `unsupported`: the app has no address for it any more. `unavailable`: tried as often as it may be, or dropped by an operator.",
+    ),
+});
+export type RecipientLine = z.infer<typeof recipientLineSchema>;
+
 /**
  * `enforced`: every lease holder has acknowledged, or its lease has run out, so none of them
  * allows what was revoked. `pending`: `laggards` may still allow it, until `enforcedBy` at the latest. `quorum`: so it
@@ -109,6 +120,10 @@ export const receiptSchema = z.object({
     .optional()
     .describe("When the last of them must have stopped: RFC 3339. Absent when it is enforced."),
   elapsedMs: z.number().nonnegative().describe("Milliseconds from the commit to this receipt."),
+  recipients: z
+    .array(recipientLineSchema)
+    .optional()
+    .describe("Apps that are told by a logout token that a session is over. Absent if there is none."),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
 

@@ -87,6 +87,7 @@ const TAG_WORDS = {
   Bans: "Keep a user out: of everything, of one API, of one permission; for a time, or until it is lifted.",
   Consents: "What a user has allowed apps: list it, and take it away.",
   Sessions: "See who is signed in on what, and end it.",
+  Deliveries: "What is told to apps afterwards: what did not arrive, tried again or given up.",
   Policies: "How long sessions live, and how many there may be.",
   Apps: "Apps (clients): what each may do, its secrets, and whether it is let in.",
   APIs: "APIs (resources): their permissions, and how long their tokens live.",

@@ -29,6 +29,9 @@ export interface AppSettings {
   readonly sessionAbsoluteSeconds?: number | undefined;
   /** The policy's counts where there is none. */
   readonly sessionLimit?: AppSessionLimit | undefined;
+  /** Where it is told, server to server, of sessions that are over for it. */
+  readonly backchannelLogoutUri?: string | undefined;
+  readonly backchannelLogoutSessionRequired: boolean;
 }
 
 export interface NamedSettings extends AppSettings {
@@ -52,6 +55,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     requirePkce: client.requirePkce,
     userinfoWithApiToken: client.userinfoWithApiToken,
     idTokenAlgorithm: client.idTokenAlgorithm,
+    backchannelLogoutSessionRequired: client.backchannelLogoutSessionRequired,
     ...definedOnly({
       defaultApi: client.defaultApi,
       accessTokenTtlSeconds: client.accessTokenTtlSeconds,
@@ -60,6 +64,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
       sessionIdleSeconds: client.sessionIdleSeconds,
       sessionAbsoluteSeconds: client.sessionAbsoluteSeconds,
       sessionLimit: client.sessionLimit,
+      backchannelLogoutUri: client.backchannelLogoutUri,
     }),
   };
 }
@@ -92,7 +97,11 @@ export const writtenSettings = (settings: AppSettings, issuer: string): string =
   JSON.stringify(settingsAlone(renamedApis(settings, (identifier) => storedApiName(identifier, issuer))));
 
 /** What rows say nothing of that are older than the setting. */
-const BEFORE = { optionalScopes: [], userinfoWithApiToken: false };
+const BEFORE = {
+  optionalScopes: [],
+  userinfoWithApiToken: false,
+  backchannelLogoutSessionRequired: true,
+};
 
 export const readSettings = (text: string, issuer: string): AppSettings =>
   renamedApis({ ...BEFORE, ...JSON.parse(text) } as AppSettings, (stored) => apiNameToday(stored, issuer));
@@ -127,6 +136,8 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   sessionIdleSeconds: settings.sessionIdleSeconds,
   sessionAbsoluteSeconds: settings.sessionAbsoluteSeconds,
   sessionLimit: settings.sessionLimit,
+  backchannelLogoutUri: settings.backchannelLogoutUri,
+  backchannelLogoutSessionRequired: settings.backchannelLogoutSessionRequired,
 });
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */

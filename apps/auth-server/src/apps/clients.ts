@@ -20,6 +20,7 @@ import {
   storedApiName,
   writtenSettings,
 } from "./app-settings.ts";
+import { writtenBackchannelLogout } from "./backchannel-logout.ts";
 import { writtenSecrets } from "./client-secrets.ts";
 import { appsError } from "./errors.ts";
 
@@ -222,12 +223,16 @@ export class Clients {
       .execute();
   }
 
-  async delete({ db }: WriteTransaction, { clientId, name }: App, actor: string): Promise<void> {
+  async delete({ db }: WriteTransaction, app: App, actor: string): Promise<void> {
+    const { clientId, name } = app;
     assertNotBuiltIn(clientId);
     await db.deleteFrom("oidc_clients").where("client_id", "=", clientId).execute();
     await db.deleteFrom("client_secrets").where("client_id", "=", clientId).execute();
     const tombstone = { client_id: clientId, name, deleted_at: wholeSeconds(this.#clock), deleted_by: actor };
-    await db.insertInto("deleted_clients").values(tombstone).execute();
+    await db
+      .insertInto("deleted_clients")
+      .values({ ...tombstone, backchannel_logout: writtenBackchannelLogout(app) })
+      .execute();
   }
 
   appOf(row: ClientRow): App {
@@ -250,12 +255,15 @@ export class Clients {
       name_key: nameKeyOf(app.name),
       type: app.type,
       settings: writtenSettings(app, this.#issuer),
+      backchannel_logout: writtenBackchannelLogout(app),
     };
   }
 }
 
 export type ClientRow = Selectable<ClientsTable>;
-type ClientChange = Partial<Pick<ClientRow, "name" | "name_key" | "type" | "settings" | "disabled_at">>;
+type ClientChange = Partial<
+  Pick<ClientRow, "name" | "name_key" | "type" | "settings" | "backchannel_logout" | "disabled_at">
+>;
 
 function throwUnknown(clientId: string): never {
   throw appsError("unknown_client", {

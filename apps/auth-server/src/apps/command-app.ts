@@ -22,6 +22,7 @@ const commandApp = (ownApi: string): NamedSettings => ({
   introspectsAnyToken: false,
   requirePkce: true,
   userinfoWithApiToken: false,
+  backchannelLogoutSessionRequired: true,
   idTokenAlgorithm: "ES256",
 });
 

@@ -93,6 +93,8 @@ const FIELDS = [
   "sessionIdleSeconds",
   "sessionAbsoluteSeconds",
   "sessionLimit",
+  "backchannelLogoutUri",
+  "backchannelLogoutSessionRequired",
 ] as const satisfies readonly (keyof NamedSettings)[];
 const nameInFile = (field: (typeof FIELDS)[number]): string => (field === "apis" ? "resources" : field);
 

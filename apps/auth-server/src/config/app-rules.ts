@@ -103,6 +103,17 @@ export function pkceProblems({
   ];
 }
 
+/** OpenID Connect Back-Channel Logout 1.0, section 2.2. `problemOfTarget`: what is wrong with a URL that this server is to ask. */
+export function backchannelLogoutProblems(
+  { backchannelLogoutUri: uri }: { readonly backchannelLogoutUri?: string | undefined },
+  problemOfTarget: (url: string) => string | undefined,
+): Problem[] {
+  const problem = uri === undefined ? undefined : problemOfTarget(uri);
+  return problem === undefined
+    ? []
+    : [problemAt("backchannelLogoutUri", `found ${JSON.stringify(uri)}, which ${problem}`)];
+}
+
 export function refreshLifetimeProblems(app: {
   readonly refreshTokenIdleSeconds?: number | undefined;
   readonly refreshTokenAbsoluteSeconds?: number | undefined;

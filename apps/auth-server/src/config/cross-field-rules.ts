@@ -1,12 +1,14 @@
 /** Rules that one setting alone cannot tell. */
 import { COMMAND_CLIENT_ID } from "@portcullis/protocol";
 import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@portcullis/service";
+import { privateTargets, problemOfTarget } from "../outgoing/index.ts";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
 import {
   type Problem as AppProblem,
   accountApiProblems,
   apiProblems,
+  backchannelLogoutProblems,
   defaultApiProblems,
   grantTypeProblems,
   optionalScopeProblems,
@@ -64,6 +66,14 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
     check: ({ clients }, at) => {
       const { requirePkce } = clients[at]!;
       return inClient(at, pkceProblems({ requirePkce, ...keepingOf(clients[at]!) }));
+    },
+  },
+  {
+    reads: ["clients[].backchannelLogoutUri", "outgoing.privateTargets"],
+    check: ({ clients, outgoing }, at) => {
+      const targets = privateTargets(outgoing.privateTargets);
+      const problemOf = (url: string) => problemOfTarget(url, targets);
+      return inClient(at, backchannelLogoutProblems(clients[at]!, problemOf));
     },
   },
   {

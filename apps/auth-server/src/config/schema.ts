@@ -157,6 +157,17 @@ export const clientSchema = z.strictObject({
   sessionLimit: appSessionLimitSchema
     .optional()
     .describe("In how many sessions of a user the app may be at once. Left out: as the policy says."),
+  backchannelLogoutUri: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe(
+      "Where this server tells it that a session is over (OpenID Connect Back-Channel Logout 1.0). Left out: it is not told.",
+    ),
+  backchannelLogoutSessionRequired: z
+    .boolean()
+    .default(true)
+    .describe("Whether a logout token must name the session. It always does."),
 });
 
 /** A user who is made at the first start. Later changes of the file change nothing: SQL is the truth. */

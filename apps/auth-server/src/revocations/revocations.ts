@@ -17,7 +17,7 @@ import type { SubsOf } from "./api/find-revocations.ts";
 import { type Repeating, revocationRoutes } from "./api/routes.ts";
 import type { Bus } from "./many-servers/bus.ts";
 import { openLeases } from "./many-servers/open-leases.ts";
-import { createReceipts, type Receipts } from "./receipts/receipts.ts";
+import { createReceipts, type Receipts, type RecipientsOf } from "./receipts/receipts.ts";
 import { LogCapacity } from "./retention/log-capacity.ts";
 import { pruneExpired } from "./retention/prune.ts";
 import { isRefusedForGood, renewStandingRefusals } from "./retention/standing-refusals.ts";
@@ -64,6 +64,8 @@ export interface RevocationsOptions {
   readonly randomBytes?: (size: number) => Uint8Array;
   /** Leases and receipts read its monotonic side alone. */
   readonly clock: Clock;
+  /** Who is told besides the verifiers. Default: nobody. */
+  readonly recipientsOf?: RecipientsOf;
   /** Private happenings, for the operator's log; never a token or key. */
   readonly operatorLog?: Log;
   readonly limits?: RevocationLimits;
@@ -149,6 +151,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     leases,
     head: () => log.head(),
     refresh: () => log.refresh(),
+    recipientsOf: options.recipientsOf,
     clock,
     setTimer,
   });

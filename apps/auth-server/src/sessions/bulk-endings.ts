@@ -28,14 +28,18 @@ export const IS_BELOW_BULK_ENDING = sql<boolean>`exists (select 1 from oidc_bulk
 /** What a new row is given. */
 export const HORIZON_NOW = sql<number>`(select head from revocation_state)`;
 
-/** At the group's end, with the log's counter held, behind the record: what is made with this head or a later one was made after the commit. */
+/**
+ * At the group's end, with the log's counter held, behind the record: what is made with this head or a later one was made after the commit.
+ * `seq`: of the unit's own record; without one, the head.
+ */
 export async function markEnded(
   db: Kysely<Database>,
-  { scope, key }: Pick<BulkEndingsTable, "scope" | "key">,
+  { scope, key, seq }: Pick<BulkEndingsTable, "scope" | "key"> & { readonly seq: number | undefined },
 ): Promise<void> {
+  const place = seq ?? HORIZON_NOW;
   await db
     .insertInto("oidc_bulk_endings")
-    .values({ scope, key, seq: HORIZON_NOW })
-    .onConflict((conflict) => conflict.columns(["scope", "key"]).doUpdateSet({ seq: HORIZON_NOW }))
+    .values({ scope, key, seq: place })
+    .onConflict((conflict) => conflict.columns(["scope", "key"]).doUpdateSet({ seq: place }))
     .execute();
 }

@@ -4,6 +4,7 @@ import type { AppTables } from "./tables/apps.ts";
 import type { BanTables } from "./tables/bans.ts";
 import type { KeyTables } from "./tables/keys.ts";
 import type { OidcTables } from "./tables/oidc.ts";
+import type { OutboxTables } from "./tables/outbox.ts";
 import type { PeopleTables } from "./tables/people.ts";
 import type { RevocationTables } from "./tables/revocations.ts";
 import type { RoleTables } from "./tables/roles.ts";
@@ -22,6 +23,7 @@ export interface Database
     BanTables,
     SpaceTables,
     RoleTables,
-    ApiTables {}
+    ApiTables,
+    OutboxTables {}
 
 export type Dialect = "sqlite" | "postgres";

@@ -49,10 +49,10 @@ export interface WriteTransaction {
   /** Set when the unit is undone at its end, whatever it does (revocations/revoke/try-out.ts). */
   readonly isTrial?: true;
   /**
-   * Runs at the end of the group, when the log's counter is taken: for what must change together with it. A failure
-   * fails the group.
+   * Runs at the end of the group, when the log's counter is taken: for what must change together with it. It is given the newest place
+   * that the unit's own records got; undefined when it appended none. A failure fails the group.
    */
-  atGroupEnd(work: (db: Kysely<Database>) => Promise<void>): void;
+  atGroupEnd(work: (db: Kysely<Database>, seq: number | undefined) => Promise<void>): void;
   /** Runs once the unit is on disk, and never if it is not. For what is only begun here, and must not throw. */
   afterCommit(work: () => void): void;
 }

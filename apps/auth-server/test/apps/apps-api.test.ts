@@ -69,6 +69,7 @@ describe("an app that is created by the API", () => {
       introspectsAnyToken: false,
       requirePkce: true,
       userinfoWithApiToken: false,
+      backchannelLogoutSessionRequired: true,
       idTokenAlgorithm: "ES256",
       enabled: true,
       origin: "api",

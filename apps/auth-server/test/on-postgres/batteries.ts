@@ -30,6 +30,7 @@ export const BATTERIES = {
     "oidc/interaction/auth-time",
     "oidc/interaction/consent",
     "oidc/interaction/granular-consent",
+    "outbox/backchannel-logout",
     "session-events/session-events",
     "sign-in/change-password",
     "sign-in/kept-out",

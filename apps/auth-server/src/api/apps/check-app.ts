@@ -7,6 +7,7 @@ import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts"
 import {
   accountApiProblems,
   apiProblems,
+  backchannelLogoutProblems,
   defaultApiProblems,
   grantTypeProblems,
   type KnownApi,
@@ -23,6 +24,8 @@ export interface CheckAppOptions {
   readonly apis: Apis;
   readonly clients: Clients;
   readonly maxAccessTokenLifetimeSeconds: number;
+  /** What is wrong with a URL that this server is to ask. */
+  readonly problemOfTarget: (url: string) => string | undefined;
 }
 
 export interface AppCheck {
@@ -34,7 +37,7 @@ export interface AppCheck {
 /** Throws with every problem. In the transaction that stores it: the APIs that it names are locked until then. */
 export async function assertValidApp(
   transaction: WriteTransaction,
-  { apis, maxAccessTokenLifetimeSeconds }: CheckAppOptions,
+  { apis, maxAccessTokenLifetimeSeconds, problemOfTarget }: CheckAppOptions,
   { app, before }: AppCheck,
 ): Promise<void> {
   const keeping = {
@@ -49,6 +52,7 @@ export async function assertValidApp(
     ...redirectUriProblems(app, "redirectUris"),
     ...redirectUriProblems(app, "postLogoutRedirectUris"),
     ...pkceProblems({ requirePkce, ...keeping }),
+    ...backchannelLogoutProblems(app, problemOfTarget),
     ...refreshLifetimeProblems(app),
     ...sessionTimesProblems(app),
     ...apiProblems(app.apis, { setting: "apis", known }),

@@ -72,6 +72,9 @@ const POWERS: { readonly [Setting in keyof NamedSettings]-?: Powers } = {
   sessionIdleSeconds: NONE,
   sessionAbsoluteSeconds: NONE,
   sessionLimit: NONE,
+  // Whoever owns the address learns who has left the app, and nothing else.
+  backchannelLogoutUri: NONE,
+  backchannelLogoutSessionRequired: NONE,
 };
 
 const powersOf = (app: NamedSettings, parts: GivingParts): readonly string[] =>

@@ -46,6 +46,7 @@ export const EXAMPLE_APP: ShownApp = {
   requirePkce: true,
   userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
+  backchannelLogoutSessionRequired: true,
   enabled: true,
   origin: "api",
   revision: 1,

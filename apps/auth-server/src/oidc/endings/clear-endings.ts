@@ -108,7 +108,7 @@ const clearSessions: Step = async (transaction, { seq, after }, clock) => {
     .limit(SESSIONS_PER_STEP)
     .execute();
   const uids = rows.map(({ uid }) => uid);
-  if (uids.length > 0) await lineageIn(transaction, clock).endSessions(uids);
+  if (uids.length > 0) await lineageIn(transaction, clock, seq).endSessions(uids);
   return uids;
 };
 
@@ -125,7 +125,7 @@ const clearSomeGrants: Step = async (transaction, { scope, key, seq }, clock) =>
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return ids;
   await lockAll(transaction, db.selectFrom("oidc_grants").select("id").where("id", "in", ids).orderBy("id"));
-  await clearGrants(transaction, ids, clock);
+  await clearGrants(transaction, ids, { clock, seq });
   return ids;
 };
 

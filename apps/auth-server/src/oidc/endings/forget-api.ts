@@ -30,7 +30,7 @@ export const createForgetApi =
       for (const { forget } of forgettingSteps(dialect)) await forget(transaction, { identifier });
       return;
     }
-    transaction.atGroupEnd((db) => markEnded(db, { scope: "audience", key: identifier }));
+    transaction.atGroupEnd((db, seq) => markEnded(db, { scope: "audience", key: identifier, seq }));
     transaction.afterCommit(clearSoon);
   };
 

@@ -153,8 +153,10 @@ const MAX_ENDED_AT_ONCE = 200;
 /** Rows that are deleted in one step. */
 const ROWS_PER_STEP = 500;
 
-export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage {
+/** `seq`: of the ending, where it has been committed before. */
+export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: number): Lineage {
   const { db } = transaction;
+  const noting = { clock, seq };
   const sessions = () => db.selectFrom("oidc_sessions").select("uid").where("ended_at", "is", null);
   const grants = () => db.selectFrom("oidc_grants").select("id");
 
@@ -201,11 +203,11 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
 
   async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
-    if (!transaction.holdsProcess) return clearGrants(transaction, chosen, clock);
+    if (!transaction.holdsProcess) return clearGrants(transaction, chosen, noting);
     const some = chosen.limit(MAX_ENDED_AT_ONCE);
     return inSteps(
       async () => (await some.execute()).map(({ id }) => id),
-      (ids) => clearGrants(transaction, ids, clock),
+      (ids) => clearGrants(transaction, ids, noting),
     );
   }
 
@@ -227,7 +229,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock): Lineage 
   }
 
   function mark(scope: "client" | "issuer", key: string): Extent {
-    transaction.atGroupEnd((db) => markEnded(db, { scope, key }));
+    transaction.atGroupEnd((db, seq) => markEnded(db, { scope, key, seq }));
     return IN_BULK;
   }
 

@@ -97,7 +97,7 @@ async function clear(transaction: WriteTransaction, ids: readonly string[], cloc
   if (transaction.isTrial) return;
   const some = sizeOf(GRANTS_PER_STEP, transaction);
   for (let at = 0; at < ids.length; at += some) {
-    await clearGrants(transaction, ids.slice(at, at + some), clock);
+    await clearGrants(transaction, ids.slice(at, at + some), { clock });
     await transaction.nextStep();
   }
 }

@@ -322,10 +322,16 @@ function kidFor({ resourceServer }: ForApi, signingKeys: readonly SigningKey[]):
   return key.kid;
 }
 
-function discoveryOf({ issuer, apiResource }: Configuration): DiscoveryExtension {
+function discoveryOf({
+  issuer,
+  apiResource,
+}: Configuration): DiscoveryExtension & Readonly<Record<string, unknown>> {
   return {
     portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
     portcullis_api_resource: apiResource,
     portcullis_session_events_endpoint: `${issuer}${SESSION_EVENTS_PATH}`,
+    // Ours, by the outbox: the library's own waits for each app before it ends anything.
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
   };
 }

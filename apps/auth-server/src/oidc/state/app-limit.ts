@@ -106,7 +106,7 @@ export class AppLimits {
     { accountId: actor, sessionUid }: Joining,
   ): Promise<void> {
     await keepHandles(transaction, grants, sessionUid);
-    await clearGrants(transaction, grants, this.#options.clock);
+    await clearGrants(transaction, grants, { clock: this.#options.clock });
     const ended = transaction.db.updateTable("oidc_ended_grants").set({ replaced_by: sessionUid });
     await ended.where("id", "in", grants).execute();
     const by = { actor, note: `the app came into the session ${sessionUid}` } as const;

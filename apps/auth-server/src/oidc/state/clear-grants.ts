@@ -1,25 +1,22 @@
-/** Takes away grants that are over, with all below them, and remembers that they were. The caller has locked them. */
-import type { Clock } from "@portcullis/protocol";
-import { type Expression, type SelectQueryBuilder, sql } from "kysely";
+/**
+ * Takes away grants that are over, with all below them, and remembers that they were; their apps are told of it. The caller has
+ * locked them. The one way in which a grant ends, whatever ends it.
+ */
+import { sql } from "kysely";
+import { type GrantIds, type NotingOptions, noteEndedGrants } from "../../outbox/index.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
-import type { Database } from "../../storage/database.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
-
-/** Ids, behind `in`. */
-export type GrantIds =
-  | readonly string[]
-  | Expression<string>
-  | SelectQueryBuilder<Database, "oidc_grants", { id: string }>;
 
 /** Gives how many there were. */
 export async function clearGrants(
   transaction: WriteTransaction,
   chosen: GrantIds,
-  clock: Clock,
+  options: NotingOptions,
 ): Promise<number> {
   const { db } = transaction;
-  await remember(transaction, chosen, wholeSeconds(clock));
+  await remember(transaction, chosen, wholeSeconds(options.clock));
+  await noteEndedGrants(transaction, chosen, options);
   await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
   await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
   return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));

@@ -276,7 +276,7 @@ export class GrantStore {
       .where("session_uid", "=", sessionUid)
       .where("client_id", "=", clientId);
     const ids = (await transaction.lockRows(ended).execute()).map(({ id }) => id);
-    if (ids.length > 0) await clearGrants(transaction, ids, this.#clock);
+    if (ids.length > 0) await clearGrants(transaction, ids, { clock: this.#clock });
   }
 
   /**

@@ -21,6 +21,6 @@ export async function waitForReceipt(
   { headers, gone }: Pick<Call<unknown, unknown, z.output<typeof preferSchema>>, "headers" | "gone">,
 ): Promise<ReceiptAnswer> {
   const { milliseconds, headers: granted } = grantWait(headers.Prefer);
-  const receipt = await receipts.wait(seq, milliseconds, gone(), require);
+  const receipt = await receipts.waitForRecipients(seq, milliseconds, gone(), require);
   return { status: receipt.state === "pending" ? 202 : 200, receipt, headers: granted };
 }

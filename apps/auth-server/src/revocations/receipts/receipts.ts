@@ -1,4 +1,4 @@
-import type { Receipt } from "@portcullis/protocol";
+import type { Receipt, RecipientLine } from "@portcullis/protocol";
 import { revocationsError } from "../errors.ts";
 import { ReceiptWait, type ReceiptWaitOptions, type Required } from "./receipt-wait.ts";
 
@@ -6,7 +6,15 @@ export interface ReceiptsOptions extends ReceiptWaitOptions {
   readonly head: () => number;
   /** Reads what other servers have committed, and gives the head then. */
   readonly refresh: () => Promise<number>;
+  /** Who is told of it besides, once each was tried or so long has passed. Default: nobody. */
+  readonly recipientsOf?: RecipientsOf | undefined;
 }
+
+export type RecipientsOf = (
+  seq: number,
+  waitMs: number,
+  signal: AbortSignal,
+) => Promise<readonly RecipientLine[]>;
 
 export interface Receipts {
   /**
@@ -17,6 +25,11 @@ export interface Receipts {
    * first. Rejects with `revocation_not_found` when nobody has.
    */
   wait(seq: number, waitMs: number, signal?: AbortSignal, require?: Required): Promise<Receipt>;
+  /**
+   * As `wait`, with the apps that are told of it. What is left of the time then is theirs, until each was tried once; `state` is about
+   * verifiers alone.
+   */
+  waitForRecipients(seq: number, waitMs: number, signal?: AbortSignal, require?: Required): Promise<Receipt>;
 }
 
 /** Receipts that wait; `close` answers all of them at once with what is known. */
@@ -25,12 +38,24 @@ export interface ClosableReceipts extends Receipts {
 }
 
 export function createReceipts(options: ReceiptsOptions): ClosableReceipts {
+  const { clock, recipientsOf } = options;
   const closing = new AbortController();
+  const untilGone = (signal: AbortSignal | undefined) =>
+    AbortSignal.any(signal === undefined ? [closing.signal] : [closing.signal, signal]);
+  const wait: Receipts["wait"] = async (seq, waitMs, signal, require = "all") => {
+    if (seq > options.head() && seq > (await options.refresh())) throw notCommitted(seq, options.head());
+    return new ReceiptWait(options, { seq, waitMs, require }).finish(untilGone(signal));
+  };
   return {
-    async wait(seq, waitMs, signal, require = "all") {
-      if (seq > options.head() && seq > (await options.refresh())) throw notCommitted(seq, options.head());
-      const until = AbortSignal.any(signal === undefined ? [closing.signal] : [closing.signal, signal]);
-      return new ReceiptWait(options, { seq, waitMs, require }).finish(until);
+    wait,
+    async waitForRecipients(seq, waitMs, signal, require) {
+      const until = clock.monotonicMs() + waitMs;
+      const receipt = await wait(seq, waitMs, signal, require);
+      const leftMs = Math.max(0, until - clock.monotonicMs());
+      const recipients = await recipientsOf?.(seq, leftMs, untilGone(signal));
+      return recipients === undefined || recipients.length === 0
+        ? receipt
+        : { ...receipt, recipients: [...recipients] };
     },
     close: () => closing.abort(),
   };

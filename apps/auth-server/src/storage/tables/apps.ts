@@ -18,6 +18,8 @@ export interface ClientsTable {
   type: "web" | "spa" | "native" | "service";
   /** JSON (apps/app-settings.ts): all that is set and that nobody searches for. */
   settings: string;
+  /** JSON (apps/backchannel-logout.ts): where and how it is told of logouts, out of its settings. Null: it is not. */
+  backchannel_logout: Generated<string | null>;
   /** Seconds; set by hand, and undone by hand alone. */
   disabled_at: number | null;
   /** What brought it here: the configuration file, or the API. */
@@ -49,6 +51,8 @@ export interface ClientSecretsTable {
 export interface DeletedClientsTable {
   client_id: string;
   name: string;
+  /** As it was in its row: what has ended with it may have to be told yet. */
+  backchannel_logout: Generated<string | null>;
   /** Seconds. */
   deleted_at: number;
   /** `sub` of a person, or the `client_id` that made the call. */

@@ -93,7 +93,7 @@ export interface BulkEndingsTable {
   scope: "client" | "issuer" | "audience";
   /** `client_id` or identifier of the API; empty for scope `issuer`. */
   key: string;
-  /** Its place in the log, or one behind it. */
+  /** Its place in the log. */
   seq: number;
 }
 

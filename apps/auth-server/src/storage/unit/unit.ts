@@ -37,7 +37,7 @@ export class Unit {
       },
       atGroupEnd: (work) => {
         assertAllowed();
-        this.endings.push(work);
+        this.endings.push((db) => work(db, this.appends.at(-1)?.seq));
       },
       afterCommit: (work) => {
         assertAllowed();

@@ -218,6 +218,7 @@ const APP: NewApp = {
   requirePkce: true,
   userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
+  backchannelLogoutSessionRequired: true,
   origin: "api",
 };
 

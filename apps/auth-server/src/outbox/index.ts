@@ -1,0 +1,6 @@
+export { Deliveries, type DeliveryFilter } from "./deliveries.ts";
+export type { Delivery } from "./delivery.ts";
+export { outboxError } from "./errors.ts";
+export { type GrantIds, type NotingOptions, noteEndedGrants } from "./note-ended-grants.ts";
+export { Outbox, type OutboxCounters } from "./outbox.ts";
+export { createLogoutTokenSender } from "./send-logout-token.ts";
