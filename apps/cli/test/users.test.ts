@@ -38,12 +38,14 @@ test("a user is created, found, changed, given a password, unlocked and deleted"
     "carol@example.com",
     "--attributes",
     '{"a":1}',
+    "--profile",
+    '{"givenName":"Carol"}',
   ]);
   assert.match(changed.out, /^Changed: carol\.\n/);
   const shown = userSchema.parse(JSON.parse((await cli.run("users show carol --json")).out));
   assert.deepEqual(
-    [shown.email, shown.emailVerified, shown.attributes],
-    ["carol@example.com", false, { a: 1 }],
+    [shown.email, shown.emailVerified, shown.profile, shown.attributes],
+    ["carol@example.com", false, { givenName: "Carol" }, { a: 1 }],
   );
   assert.match((await cli.run("users create --username dave --name Dave")).out, /^Created: dave\.\n/);
   const cleared = await cli.run(["users", "update", "carol", "--email", ""]);

@@ -14,6 +14,7 @@ export const accountSchema = userSchema
     name: true,
     picture: true,
     locale: true,
+    profile: true,
     hasPassword: true,
     passwordChangedAt: true,
     createdAt: true,

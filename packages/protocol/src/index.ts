@@ -31,6 +31,7 @@ export * from "./signing-keys.ts";
 export * from "./snapshot.ts";
 export * from "./strict-json.ts";
 export * from "./subjects.ts";
+export * from "./user-profile.ts";
 export * from "./users.ts";
 export * from "./waiting.ts";
 export * from "./wire-codes.ts";

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { banScopeSchema } from "./bans.ts";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
+import { userProfileSchema } from "./user-profile.ts";
 
 export const USER_STATUSES = ["active", "disabled"] as const;
 
@@ -18,6 +19,9 @@ export const userSchema = z.object({
   name: z.string().describe("Of the person.").optional(),
   picture: z.string().describe("URL.").optional(),
   locale: z.string().describe("Language tag (BCP 47).").optional(),
+  profile: userProfileSchema
+    .optional()
+    .describe("What apps may be told of the person, too. Absent: nothing."),
   attributes: z.record(z.string(), z.unknown()).describe("What the operator keeps of the user."),
   status: z.enum(USER_STATUSES),
   hasPassword: z.boolean().describe("Without one, the user cannot sign in by password."),

@@ -5,6 +5,7 @@ import type { Provider } from "oidc-provider";
 import type { SessionLifetimes, SessionPayload, SessionStore } from "../oidc/index.ts";
 import type { Replacement } from "../sessions/session-limit.ts";
 import type { SignedIn } from "../sign-in/attempt.ts";
+import { ONE_FACTOR } from "../sign-in/authentication-context.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 
 export interface LiveSession {
@@ -85,7 +86,7 @@ export class BrowserSessions {
   ): Promise<string | undefined> {
     const { instantiate } = this.#provider.Session as unknown as SessionClass;
     const session = instantiate.call(this.#provider.Session, uid === undefined ? {} : { uid });
-    session.loginAccount({ accountId: user.id, loginTs: passedAt, amr: [...amr] });
+    session.loginAccount({ accountId: user.id, loginTs: passedAt, amr: [...amr], acr: ONE_FACTOR });
     const ttlSeconds = this.#lifetimes.ofSession();
     session.exp = wholeSeconds(this.#clock) + ttlSeconds;
     const { payload } = await session.getValueAndPayload();
@@ -140,6 +141,6 @@ interface NewSession {
   uid: string;
   jti: string;
   exp: number;
-  loginAccount(details: { accountId: string; loginTs: number; amr: string[] }): void;
+  loginAccount(details: { accountId: string; loginTs: number; amr: string[]; acr: string }): void;
   getValueAndPayload(): Promise<{ payload: SessionPayload }>;
 }

@@ -176,7 +176,7 @@ export function defaultApiProblems(
 }
 
 /** What a user may decline, and the app get the rest. `offline_access` changes nothing here, so that a choice would be none. */
-const OPTIONAL_OIDC_SCOPES: readonly string[] = ["profile", "email"];
+const OPTIONAL_OIDC_SCOPES: readonly string[] = ["profile", "email", "address", "phone"];
 
 export function optionalScopeProblems(
   { apis, optionalScopes }: { readonly apis: AppApis; readonly optionalScopes: readonly string[] },

@@ -56,6 +56,7 @@ const rowOf = (user: UserConfiguration, passwordHash: string): NewUser => ({
   name: user.name,
   email: user.email,
   emailVerified: user.email !== undefined && user.emailVerified,
+  profile: {},
   attributes: {},
   mustChangePassword: false,
   passwordHash,

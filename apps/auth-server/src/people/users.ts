@@ -5,6 +5,7 @@ import {
   encodeIdentifier,
   IDENTIFIER_BYTES,
   isUuid,
+  type UserProfile,
 } from "@portcullis/protocol";
 import { type Kysely, type Selectable, sql } from "kysely";
 import { isBanned } from "../bans/standing-bans.ts";
@@ -29,6 +30,7 @@ export interface UserFields {
   readonly name?: string | undefined;
   readonly picture?: string | undefined;
   readonly locale?: string | undefined;
+  readonly profile: UserProfile;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly mustChangePassword: boolean;
 }
@@ -325,9 +327,12 @@ export const fieldsOf = (user: User): UserFields => ({
   name: user.name ?? undefined,
   picture: user.picture ?? undefined,
   locale: user.locale ?? undefined,
+  profile: profileOf(user),
   attributes: JSON.parse(user.attributes) as UserFields["attributes"],
   mustChangePassword: user.must_change_password === 1,
 });
+
+export const profileOf = ({ profile }: Pick<User, "profile">): UserProfile => JSON.parse(profile);
 
 function columnsOf(fields: UserFields) {
   const keys = keysOf(fields);
@@ -340,6 +345,7 @@ function columnsOf(fields: UserFields) {
     name: fields.name ?? null,
     picture: fields.picture ?? null,
     locale: fields.locale ?? null,
+    profile: JSON.stringify(fields.profile),
     attributes: JSON.stringify(fields.attributes),
     must_change_password: fields.mustChangePassword ? 1 : 0,
   };

@@ -80,6 +80,7 @@ async function makeAdministrator(
 
 const FIELDS_OF_NEW = {
   emailVerified: false,
+  profile: {},
   attributes: {},
   mustChangePassword: false,
   origin: "api",

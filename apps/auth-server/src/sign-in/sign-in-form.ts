@@ -135,6 +135,13 @@ export const sessionsChangedForm = (username: string | undefined): SignInForm =>
   problem: "In the meantime you were signed in or out somewhere else, so nothing was changed. Sign in again.",
 });
 
+/** Whoever has signed in is not the one whom the app means. */
+export const otherAccountForm = (): SignInForm => ({
+  status: 422,
+  problem:
+    "The app asks for another account than the one that you have just signed in to. Sign in to that one.",
+});
+
 /** As above, when there are as many sessions as there may be. */
 export const fullForm = (username: string): SignInForm => ({
   status: 403,

@@ -51,6 +51,7 @@ const CAROL = {
   emailVerified: true,
   name: "Carol",
   locale: "en",
+  profile: { givenName: "Carol", address: { locality: "Springfield" } },
   attributes: { department: "sales" },
   passwordHash: hashSync("a password of carol", 4),
   totp: [{ secret: "JBSWY3DPEHPK3PXP" }],
@@ -68,8 +69,8 @@ describe("an import", () => {
     assert.equal(first[0]!.sub, UUID);
     const carol = json<UserAnswer>(await callApi(server, "users/carol", { scope: "users.read" }));
     assert.deepEqual(
-      [carol.sub, carol.origin, carol.status, carol.attributes],
-      [UUID, "import", "active", { department: "sales" }],
+      [carol.sub, carol.origin, carol.status, carol.profile, carol.attributes],
+      [UUID, "import", "active", CAROL.profile, { department: "sales" }],
     );
     const { claims } = await signIn(server, {
       credentials: { username: "carol", password: "a password of carol" },

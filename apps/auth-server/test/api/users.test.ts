@@ -257,6 +257,43 @@ describe("a change of a user", () => {
     assert.equal(json<UserAnswer>(answer).emailVerified, false);
   });
 
+  it("changes what apps may be told member by member, and makes a changed number one that is not verified", async () => {
+    const address = { locality: "Springfield", country: "US" };
+    const profile = { nickname: "Gus", phoneNumber: "+14255551212", phoneNumberVerified: true, address };
+    const created = await made({ username: "gus", profile });
+    assert.deepEqual(created.profile, profile);
+    const patch = { nickname: null, phoneNumber: "+14255551213", address: { country: null } };
+    const answer = await write("users/gus", { method: "PATCH", body: { profile: patch } });
+    assert.deepEqual(json<UserAnswer>(answer).profile, {
+      phoneNumber: "+14255551213",
+      address: { locality: "Springfield" },
+    });
+    const cleared = await write("users/gus", { method: "PATCH", body: { profile: null } });
+    assert.equal(json<UserAnswer>(cleared).profile, undefined);
+  });
+
+  it("is refused where OpenID Connect could not tell what it says", async () => {
+    const profile = {
+      givenName: "",
+      birthdate: "1.4.1990",
+      zoneinfo: "Europe/",
+      website: "javascript:alert(1)",
+      phoneNumber: "0123",
+      address: { planet: "Mars" },
+    };
+    const answer = await write("users", { body: { username: "heinz", profile } });
+    assert.deepEqual(
+      fieldsWithProblems(answer),
+      ["address.planet", "birthdate", "givenName", "phoneNumber", "website", "zoneinfo"].map(
+        (field) => `profile.${field}`,
+      ),
+    );
+    const unverifiable = { username: "heinz", profile: { phoneNumberVerified: true } };
+    assert.deepEqual(fieldsWithProblems(await write("users", { body: unverifiable })), [
+      "profile.phoneNumberVerified",
+    ]);
+  });
+
   it("is refused to whoever has not seen the newest version; of many at once one is made", async () => {
     const { sub } = await made({ username: "hana" });
     const change = (name: string) =>
@@ -345,6 +382,7 @@ describe("a user who is deleted", () => {
         sub,
         username: "thief",
         emailVerified: false,
+        profile: {},
         attributes: {},
         mustChangePassword: false,
         passwordHash: null,

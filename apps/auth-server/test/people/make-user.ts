@@ -11,7 +11,13 @@ export async function makeUser(
   }: { readonly username: string; readonly name: string; readonly password: string },
 ): Promise<User> {
   const passwordHash = await users.hashOf(password);
-  const rest = { emailVerified: false, attributes: {}, mustChangePassword: false, origin: "api" } as const;
+  const rest = {
+    emailVerified: false,
+    profile: {},
+    attributes: {},
+    mustChangePassword: false,
+    origin: "api",
+  } as const;
   return storage.write((transaction) => users.create(transaction, { username, name, passwordHash, ...rest }));
 }
 

@@ -195,6 +195,7 @@ describe("a user with the hash of another system", () => {
       people.users.create(transaction, {
         username: "imported",
         emailVerified: false,
+        profile: {},
         attributes: {},
         mustChangePassword: false,
         passwordHash: hashSync(password, 4),

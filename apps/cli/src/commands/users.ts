@@ -100,6 +100,7 @@ function addFields(command: Command): Command {
     .option("--name <name>", "name of the person")
     .option("--picture <url>", "picture of the person")
     .option("--locale <tag>", "language, such as en or pt-BR")
+    .option("--profile <json>", "what apps may be told of the person, too: a JSON object", parseObject)
     .option("--attributes <json>", "what else you keep of the user: a JSON object", parseObject)
     .option("--must-change-password <yes|no>", "whether the next sign-in asks for a new one", parseYesNo);
 }
@@ -124,6 +125,7 @@ const FIELDS = [
   "name",
   "picture",
   "locale",
+  "profile",
   "attributes",
   "mustChangePassword",
 ] as const;
@@ -180,7 +182,7 @@ function addUpdate(users: Command, cli: Cli): void {
     .addHelpText(
       "after",
       `
-What is not named stays as it is. An empty value takes away. Attributes are merged: null takes one away. Tokens that have a
+What is not named stays as it is. An empty value takes away. Profile and attributes are merged: null takes one away. Tokens that have a
 claim of what is now another are stale: the next refresh brings what is true.
 
 Examples:

@@ -192,7 +192,7 @@ const changeRoute = (options: UserRoutesOptions) =>
     path: "/users/{user}",
     summary: "Change a user",
     description:
-      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address is not verified unless the patch says so. Where an API has in its tokens what is now another or gone, the tokens of the user for it are stale, with the reason `claims_changed`, and the next refresh brings what is true. Anything else ends nothing. The last administrator who can sign in keeps a username or a verified e-mail address.",
+      "A merge patch (RFC 7396): what it has is set, `null` takes away, and the rest stays. A changed e-mail address or phone number is not verified unless the patch says so. Where an API has in its tokens what is now another or gone, the tokens of the user for it are stale, with the reason `claims_changed`, and the next refresh brings what is true. Anything else ends nothing. The last administrator who can sign in keeps a username or a verified e-mail address.",
     scope: API_SCOPES.writeUsers,
     parameters: changeParameters,
     body: {
@@ -235,10 +235,17 @@ async function change(
 
 type Patch = z.output<ReturnType<typeof mergePatchOf<typeof userFieldsSchema>>>;
 
-/** What a former administrator found out about one address says nothing of the next. */
+/** What a former administrator found out about one address, or one number, says nothing of the next. */
 function patched(before: User, patch: Patch) {
   const fields = fieldsOf(before);
   const isOtherEmail = patch.email !== undefined && patch.email !== fields.email;
-  const start = isOtherEmail ? { ...fields, emailVerified: false } : fields;
+  const phone = patch.profile?.phoneNumber;
+  const isOtherPhone = phone !== undefined && phone !== fields.profile.phoneNumber;
+  const { phoneNumberVerified, ...profile } = fields.profile;
+  const start = {
+    ...fields,
+    ...(isOtherEmail ? { emailVerified: false } : {}),
+    ...(isOtherPhone ? { profile } : {}),
+  };
   return checkUserFields(userFieldsSchema, applyMergePatch(start, patch));
 }

@@ -280,7 +280,16 @@ async function find(
   return undefined;
 }
 
-const COMPARED = ["username", "email", "emailVerified", "name", "picture", "locale", "attributes"] as const;
+const COMPARED = [
+  "username",
+  "email",
+  "emailVerified",
+  "name",
+  "picture",
+  "locale",
+  "profile",
+  "attributes",
+] as const;
 
 /** The password is not compared: a sign-in since has hashed it anew. Throws `user_differs`. */
 function assertSame(known: User, imported: ImportedUser) {

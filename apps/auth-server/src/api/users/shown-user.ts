@@ -2,7 +2,7 @@
 import type { UserAnswer, UserState, UserWithRights } from "@portcullis/protocol";
 import { z } from "zod";
 import type { StandingBan } from "../../bans/standing-bans.ts";
-import type { User } from "../../people/users.ts";
+import { profileOf, type User } from "../../people/users.ts";
 import { EXAMPLE_SID } from "../../revocations/index.ts";
 
 export const USER_PATH = z.object({
@@ -19,6 +19,7 @@ export const EXAMPLE_USER = {
   email: "alice@example.com",
   emailVerified: true,
   name: "Alice Example",
+  profile: { givenName: "Alice", phoneNumber: "+14255551212", phoneNumberVerified: true },
   attributes: { department: "sales" },
   status: "active",
   hasPassword: true,
@@ -33,6 +34,7 @@ export const shownUser = (user: User): UserAnswer => ({
   ...present({ username: user.username, email: user.email }),
   emailVerified: user.email_verified === 1,
   ...present({ name: user.name, picture: user.picture, locale: user.locale }),
+  ...shownProfile(user),
   attributes: JSON.parse(user.attributes),
   status: user.disabled_at === null ? "active" : "disabled",
   hasPassword: user.password_hash !== null,
@@ -44,6 +46,11 @@ export const shownUser = (user: User): UserAnswer => ({
   changedAt: time(user.changed_at),
   origin: user.origin,
 });
+
+function shownProfile(user: User): Pick<UserAnswer, "profile"> {
+  const profile = profileOf(user);
+  return Object.keys(profile).length === 0 ? {} : { profile };
+}
 
 /** Without who did it and why. */
 export const shownBan = ({

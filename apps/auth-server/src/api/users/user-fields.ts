@@ -1,6 +1,6 @@
 /** What can be said of a user in a request: the same for a new one, for a change and for a line of an import. */
 import { checkInput, type Problem, ProblemsError } from "@portcullis/http-api";
-import { SHOWN_NAME, SHOWN_NAME_WORDS } from "@portcullis/protocol";
+import { SHOWN_NAME, SHOWN_NAME_WORDS, userProfileSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import { problemOfUsername } from "../../people/username.ts";
 import type { UserFields } from "../../people/users.ts";
@@ -42,6 +42,9 @@ export const userFieldsSchema = z.strictObject({
     .regex(/^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$/, "must be a language tag (BCP 47), such as en or pt-BR")
     .optional()
     .describe("Language tag (BCP 47)."),
+  profile: userProfileSchema
+    .default({})
+    .describe("What apps may be told of the person, too, if they ask for it and the person allows it."),
   attributes: z
     .record(text(100), z.unknown())
     .refine(
@@ -67,7 +70,7 @@ export function checkUserFields<Schema extends z.ZodType<UserFields>>(
   return fields;
 }
 
-function problemsBetween({ username, email, emailVerified }: UserFields): Problem[] {
+function problemsBetween({ username, email, emailVerified, profile }: UserFields): Problem[] {
   const nameless =
     username === undefined && email === undefined
       ? [{ field: "username", message: "Missing, and so is email: a user has one of them, or both." }]
@@ -76,5 +79,14 @@ function problemsBetween({ username, email, emailVerified }: UserFields): Proble
     emailVerified && email === undefined
       ? [{ field: "emailVerified", message: "Found true, and there is no email; leave it out, or add one." }]
       : [];
-  return [...nameless, ...unverifiable];
+  const phoneless =
+    profile.phoneNumberVerified === true && profile.phoneNumber === undefined
+      ? [
+          {
+            field: "profile.phoneNumberVerified",
+            message: "Found true, and there is no phoneNumber; leave it out, or add one.",
+          },
+        ]
+      : [];
+  return [...nameless, ...unverifiable, ...phoneless];
 }

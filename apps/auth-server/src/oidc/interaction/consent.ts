@@ -5,6 +5,7 @@ import type { ConsentItem, ConsentRequest } from "../../pages/consent-page.ts";
 import { givesAnything } from "../provider/account-claims.ts";
 import { claimsOfScopes, optionalIn } from "../provider/optional-scopes.ts";
 import { OIDC_SCOPES, wordsOfClaim, wordsOfPermission, wordsOfScope } from "../provider/permission-words.ts";
+import { claimsOfUserIn } from "../provider/requested-claims.ts";
 import { type Allowed, currentOf, isNothing, joined, NOTHING, stamped, without } from "../state/allowed.ts";
 import type { Answer } from "../state/grant-store.ts";
 
@@ -20,6 +21,7 @@ export interface Asked {
   readonly scope?: unknown;
   readonly resource?: unknown;
   readonly prompt?: unknown;
+  readonly claims?: unknown;
 }
 
 export interface ConsentQuestion {
@@ -65,10 +67,15 @@ export function shownOf({ details, asked, resources, claims, app }: ConsentQuest
     .includes("consent");
   if (!isNothing(isNew) && !isPrompted) return isNew;
   const all = askedIn(asked, resources, app);
-  return joined({ ...all, scopes: all.scopes.filter((scope) => givesAnything(scope, claims)) }, isNew);
+  const given = {
+    ...all,
+    scopes: all.scopes.filter((scope) => givesAnything(scope, claims)),
+    claims: all.claims.filter((claim) => Object.hasOwn(claims, claim)),
+  };
+  return joined(given, isNew);
 }
 
-function askedIn({ scope, resource }: Asked, resources: readonly Api[], app: AskingApp): Allowed {
+function askedIn({ scope, resource, claims }: Asked, resources: readonly Api[], app: AskingApp): Allowed {
   const scopes = String(scope ?? "").split(" ");
   const named = resources.filter(({ identifier }) => [resource].flat().includes(identifier));
   const ofEach = named.map(({ identifier, permissions }) => {
@@ -77,7 +84,7 @@ function askedIn({ scope, resource }: Asked, resources: readonly Api[], app: Ask
   });
   return {
     scopes: scopes.filter((word) => Object.hasOwn(OIDC_SCOPES, word)),
-    claims: [],
+    claims: claimsOfUserIn(claims),
     resources: Object.fromEntries(ofEach.filter(([, words]) => words.length > 0)),
   };
 }
@@ -94,7 +101,7 @@ interface Part {
 function partsOf({ resources, ...question }: ConsentQuestion): Part[] {
   const shown = shownOf({ resources, ...question });
   const scopes = shown.scopes.map((scope) => {
-    const claims = isOptionalScope(question.app, scope) ? claimsOfScopes(shown.claims, [scope]) : [];
+    const claims = claimsOfScopes(shown.claims, [scope]);
     return ofUser({ ...NOTHING, scopes: [scope], claims }, wordsOfScope(scope));
   });
   const told = scopes.flatMap(({ part }) => part.claims);
@@ -103,9 +110,6 @@ function partsOf({ resources, ...question }: ConsentQuestion): Part[] {
     .map((claim) => ofUser({ ...NOTHING, claims: [claim] }, wordsOfClaim(claim)));
   return [...scopes, ...claims, ...partsOfApis(shown, resources)];
 }
-
-const isOptionalScope = ({ optionalScopes }: AskingApp, scope: string): boolean =>
-  optionalScopes.includes(scope);
 
 const ofUser = (part: Allowed, description: string): Part => ({ part, description, api: undefined });
 

@@ -19,6 +19,7 @@ import { formTargetsOf, shownTargetOf } from "../../pages/way-to-app.ts";
 import { interactionPath } from "../../paths.ts";
 import { labelOf, type User, type Users } from "../../people/users.ts";
 import type { FormTokens } from "../../secrets/form-tokens.ts";
+import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
 import type { ChoicesFor, Room } from "../../sign-in/choose-session.ts";
 import type { DeviceCookie } from "../../sign-in/device-cookie.ts";
 import {
@@ -27,6 +28,7 @@ import {
   endsIn,
   isCancelled,
   openingOf,
+  otherAccountForm,
   type SignInForm,
   sessionsChangedForm,
   signInThrough,
@@ -39,6 +41,7 @@ import { claimsOf } from "../provider/account-claims.ts";
 import { CHOOSE_SESSION, chosenIn, NO_ROOM_FOR_APP, type RoomForApp } from "../provider/app-limit-prompt.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
+import { SUBJECT_OF_USERINFO } from "../provider/requested-claims.ts";
 import { isNothing, NOTHING, without } from "../state/allowed.ts";
 import type { Consent, Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
@@ -154,9 +157,16 @@ function signInFormOf({ notices }: InteractionOptions, exchange: Exchange): Sign
   if (failed !== undefined) return failed;
   const username = loginHintOf(interaction);
   // Whoever has just signed in, when others were in the way (interaction-rules.ts).
+  if (isOtherAccount(interaction)) return otherAccountForm();
   const isOvertaken = interaction.prompt.reasons.includes(SESSION_LIMIT);
   return isOvertaken ? sessionsChangedForm(username) : { username };
 }
+
+/** After a sign-in to an account that is not the one that the app has named: by its `sub`, or by an ID token. */
+const isOtherAccount = ({ prompt: { reasons }, lastSubmission }: Interaction): boolean =>
+  lastSubmission?.login !== undefined && NAMING_SUBJECT.some((reason) => reasons.includes(reason));
+
+const NAMING_SUBJECT = ["id_token_hint", "claims_id_token_sub_value", SUBJECT_OF_USERINFO];
 
 const loginHintOf = ({ params }: Interaction): string | undefined =>
   typeof params.login_hint === "string" ? params.login_hint.slice(0, 128) : undefined;
@@ -221,7 +231,7 @@ async function logIn(options: InteractionOptions, exchange: Exchange): Promise<F
   if (signedIn !== undefined) {
     const { user, amr, passedAt, ends, passwordMark } = signedIn;
     // `ts`, or the library would take the time at which the last of the pages that follow is answered.
-    const login = { accountId: user.id, ts: passedAt, amr: [...amr], ends, passwordMark };
+    const login = { accountId: user.id, ts: passedAt, amr: [...amr], acr: ONE_FACTOR, ends, passwordMark };
     return goOn(options, exchange, { login });
   }
   const path = interactionPath(exchange.interaction.uid);

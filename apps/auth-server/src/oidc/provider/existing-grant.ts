@@ -30,7 +30,8 @@ import { givesAnything } from "./account-claims.ts";
 import { chosenIn, NO_ROOM_FOR_APP } from "./app-limit-prompt.ts";
 import { extendGrant } from "./extend-grant.ts";
 import { storeSignIn } from "./open-sign-in.ts";
-import { optionalIn, withClaims } from "./optional-scopes.ts";
+import { claimsOfScopes, optionalIn, withClaims } from "./optional-scopes.ts";
+import { claimsOfUserIn } from "./requested-claims.ts";
 
 export interface GrantSources {
   readonly grants: GrantStore;
@@ -55,6 +56,7 @@ export async function existingGrant(ctx: KoaContextWithOIDC, sources: GrantSourc
   Object.assign(grant, contentOf(judged), { rejected: contentOf(rejected) });
   if (unasked !== undefined && isSilent(ctx)) passOverOptional(ctx, grant);
   await passOverEmpty(ctx, grant);
+  passOverTold(ctx, grant);
   return grant;
 }
 
@@ -118,6 +120,12 @@ async function passOverEmpty(ctx: KoaContextWithOIDC, grant: Grant): Promise<voi
   const emptyClaims = claims.filter((claim) => !held.claims.includes(claim) && !Object.hasOwn(known, claim));
   if (emptyScopes.length > 0) grant.rejectOIDCScope(emptyScopes.join(" "));
   if (emptyClaims.length > 0) grant.rejectOIDCClaims(emptyClaims);
+}
+
+/** A claim that a granted scope gives is granted, by whatever parameter it is asked for: nobody is asked about it again. */
+function passOverTold(ctx: KoaContextWithOIDC, grant: Grant): void {
+  const told = claimsOfScopes(askedFor(ctx).claims, allowedIn(grant).scopes);
+  if (told.length > 0) grant.addOIDCClaims(told);
 }
 
 interface Passed {
@@ -186,7 +194,6 @@ async function unaskedFor(
 interface AskedFor {
   readonly requestParamOIDCScopes: ReadonlySet<string>;
   readonly requestParamScopes: ReadonlySet<string>;
-  readonly requestParamClaims: ReadonlySet<string>;
   readonly resourceServers: Readonly<Record<string, { readonly scopes: ReadonlySet<string> }>>;
 }
 
@@ -200,7 +207,7 @@ function askedFor(ctx: KoaContextWithOIDC): Allowed {
   });
   return {
     scopes: [...asked.requestParamOIDCScopes],
-    claims: [...asked.requestParamClaims],
+    claims: claimsOfUserIn(ctx.oidc.params?.claims),
     resources: Object.fromEntries(resources),
   };
 }

@@ -8,6 +8,7 @@ import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
 import { appLimitPrompt, type RoomForApp } from "./app-limit-prompt.ts";
 import type { NeedsFreshSignIn } from "./fresh-sign-in.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
+import { askForEssentialAcr, askForSubjectOfUserinfo } from "./requested-claims.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
 
@@ -21,6 +22,9 @@ export interface InteractionRules {
 export function interactionRules({ ownApi, openSignIn, roomForApp, needsFreshSignIn }: InteractionRules) {
   const policy = base();
   const { checks } = policy.get("login")!;
+  for (const reason of ["essential_acr", "essential_acrs"]) checks.remove(reason);
+  checks.add(askForEssentialAcr());
+  checks.add(askForSubjectOfUserinfo());
   checks.add(askAgainWithoutRoom(openSignIn));
   checks.add(askForFreshSignIn(needsFreshSignIn));
   const consent = policy.get("consent")!;

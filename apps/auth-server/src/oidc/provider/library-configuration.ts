@@ -24,6 +24,7 @@ import type { SigningKey } from "../../keys/signing-key.ts";
 import type { Outgoing } from "../../outgoing/index.ts";
 import { interactionPath, REVOCATIONS_PATH, ROUTES, SESSION_EVENTS_PATH } from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
+import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { requestState } from "../request-state.ts";
 import type { Consents } from "../state/consents.ts";
@@ -47,6 +48,7 @@ import { needsFreshSignIn } from "./fresh-sign-in.ts";
 import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
+import { assertRequests } from "./requested-claims.ts";
 
 const ONE_HOUR = 60 * 60;
 
@@ -89,8 +91,11 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     clockTolerance: configuration.clockSkewSeconds,
     features: featuresOf(options),
     ...algorithms(),
-    scopes: ["openid", "offline_access", "profile", "email"],
+    scopes: [...Object.keys(CLAIMS_OF_SCOPE), "offline_access"],
     claims: Object.fromEntries(Object.entries(CLAIMS_OF_SCOPE).map(([scope, names]) => [scope, [...names]])),
+    acrValues: [ONE_FACTOR],
+    // Many apps read the ID token alone. It has what was granted, whether the access token is for an API or for UserInfo.
+    conformIdTokenClaims: false,
     responseTypes: ["code"],
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
     pkce: { required: isPkceRequired },
@@ -172,6 +177,7 @@ function featuresOf({ configuration, apis }: LibraryConfigurationOptions): Featu
   const { maxAccessTokenLifetimeSeconds } = configuration;
   const features: Features = {
     devInteractions: { enabled: false },
+    claimsParameter: { enabled: true, assertClaimsParameter: (_ctx, claims) => assertRequests(claims) },
     // Verifiers do not check proofs yet: a bound token that is taken as a bearer token would promise too much.
     dPoP: { enabled: false },
     clientCredentials: { enabled: true },

@@ -4,8 +4,10 @@ import type { Allowed } from "../state/allowed.ts";
 
 export const OIDC_SCOPES: Readonly<Record<string, string>> = {
   openid: "Know who you are",
-  profile: "See your name and your username",
+  profile: "See your profile, such as your name and your username",
   email: "See your e-mail address",
+  address: "See your postal address",
+  phone: "See your phone number",
   offline_access: "Keep its access while you are not using it, until you sign out",
 };
 

@@ -27,6 +27,7 @@ import { addGranularConsents } from "./0026-granular-consents.ts";
 import { addLimitsPerApp } from "./0028-limits-per-app.ts";
 import { addBulkEndings } from "./0030-bulk-endings.ts";
 import { giveUuidsOnce } from "./0032-one-user-a-uuid.ts";
+import { addUserProfiles } from "./0033-user-profiles.ts";
 import { addOutbox } from "./0035-outbox.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -54,5 +55,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0028-limits-per-app": addLimitsPerApp,
   "0030-bulk-endings": addBulkEndings,
   "0032-one-user-a-uuid": giveUuidsOnce,
+  "0033-user-profiles": addUserProfiles,
   "0035-outbox": addOutbox,
 };

@@ -29,6 +29,8 @@ export interface UsersTable {
   picture: string | null;
   /** BCP 47. */
   locale: string | null;
+  /** JSON, an object (`userProfileSchema`): what apps may be told of the person, too. */
+  profile: Generated<string>;
   /** JSON, an object: what the operator wants to keep of the user. */
   attributes: Generated<string>;
   /** argon2id in PHC form; after an import perhaps of another kind. Null: no password. */

@@ -101,7 +101,7 @@ describe("a consent", () => {
     await signIn(server);
     const { page } = await afterPassword({ prompt: "consent" });
     assert.ok(asks(page));
-    for (const text of ["Read your orders", "See your name and your username"])
+    for (const text of ["Read your orders", "See your profile, such as your name and your username"])
       assert.ok(page.body.includes(text), text);
   });
 
@@ -181,7 +181,7 @@ describe("a request that a remembered consent would answer", () => {
     const page = await browser.open(begin(server.issuer).url, isEnd);
     withdrawnOnceRead.mock.restore();
     assert.ok(asks(page), page.body);
-    for (const text of ["Read your orders", "See your name and your username"])
+    for (const text of ["Read your orders", "See your profile, such as your name and your username"])
       assert.ok(page.body.includes(text), text);
     assert.deepEqual(await grants(), []);
     const silent = await browser.open(begin(server.issuer, { prompt: "none" }).url, isEnd);
@@ -196,7 +196,7 @@ describe("what a consent page says of a user who has no e-mail address", () => {
 
   it("is not that the app sees one", async () => {
     const { page } = await afterPassword(withMail, BOB);
-    assert.match(page.body, /See your name and your username/);
+    assert.match(page.body, /See your profile, such as your name and your username/);
     assert.doesNotMatch(page.body, /e-mail/);
     assert.match((await afterPassword(withMail)).page.body, /See your e-mail address/);
   });
@@ -207,7 +207,7 @@ describe("what a consent page says of a user who has no e-mail address", () => {
       { claims: JSON.stringify({ userinfo: { email: null, name: null } }) },
     ]) {
       const { page } = await afterPassword(parameters, BOB);
-      assert.match(page.body, /See your name/);
+      assert.match(page.body, /See your profile/);
       assert.doesNotMatch(page.body, /e-?mail/);
     }
   });
@@ -226,7 +226,7 @@ describe("what a consent page says of a user who has no e-mail address", () => {
     try {
       const { page } = await afterPassword(withMail, BOB);
       assert.match(page.body, /See your e-mail address/);
-      assert.doesNotMatch(page.body, /See your name/);
+      assert.doesNotMatch(page.body, /See your profile/);
     } finally {
       await change(null);
     }

@@ -111,7 +111,11 @@ describe("the consent page", () => {
   it("has a ticked box for each optional scope, none for what the app needs, and asks for how long", async () => {
     const { page } = await visit();
     for (const text of [EMAIL, WRITE]) assert.equal(boxOf(page, text)?.isTicked, true, text);
-    for (const text of ["Know who you are", "See your name and your username", "Read your orders"]) {
+    for (const text of [
+      "Know who you are",
+      "See your profile, such as your name and your username",
+      "Read your orders",
+    ]) {
       assert.ok(page.body.includes(`<li>${text}</li>`), text);
       assert.equal(boxOf(page, text), undefined);
     }

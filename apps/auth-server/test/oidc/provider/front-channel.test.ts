@@ -203,7 +203,7 @@ describe("the consent form", () => {
       "Demo shop",
       "alice",
       "Read your orders",
-      "See your name and your username",
+      "See your profile, such as your name and your username",
       "127.0.0.1:9403",
     ]) {
       assert.ok(page.body.includes(text), text);

@@ -1,0 +1,241 @@
+/** What apps are told of a user: by scopes, by the parameter `claims`, in ID tokens and at UserInfo. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { exchange, json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { callApi, startForScopes } from "../../api/call-api.ts";
+import { type Attempt, begin, claimsOf, isEnd, ok, passPages, pressFirst, redeem, signIn } from "../app.ts";
+import { ALICE, BOB, type ServerUnderTest } from "../server-under-test.ts";
+
+const PROFILE = {
+  givenName: "Alice",
+  familyName: "Example",
+  middleName: "M.",
+  nickname: "Al",
+  profileUrl: "https://example.com/alice",
+  website: "https://alice.example",
+  gender: "female",
+  birthdate: "0000-04-01",
+  zoneinfo: "Europe/Berlin",
+  phoneNumber: "+14255551212",
+  phoneNumberVerified: true,
+  address: {
+    formatted: "1 Main Street\nSpringfield",
+    streetAddress: "1 Main Street",
+    locality: "Springfield",
+    postalCode: "12345",
+  },
+};
+const ADDRESS = {
+  formatted: "1 Main Street\nSpringfield",
+  street_address: "1 Main Street",
+  locality: "Springfield",
+  postal_code: "12345",
+};
+
+let server: ServerUnderTest;
+before(async () => {
+  server = await startForScopes(["users.read", "users.write"], {
+    change: ({ clients }) => {
+      const web = clients.find(({ clientId }) => clientId === "web")!;
+      clients.push({ ...web, clientId: "granular", optionalScopes: ["email", "phone"] } as never);
+    },
+  });
+  const picture = "https://example.com/alice.png";
+  const body = { profile: PROFILE, picture, locale: "en" };
+  const scope = "users.write";
+  const headers = { "content-type": "application/merge-patch+json" };
+  const answer = await callApi(server, "users/alice", { method: "PATCH", scope, body, headers });
+  assert.equal(answer.status, 200, answer.body);
+});
+after(() => server.stop());
+beforeEach(() => server.server.storage.write(({ db }) => db.deleteFrom("oidc_consents").execute()));
+
+type Told = Record<string, unknown>;
+type Tokens = { readonly access_token: string; readonly id_token: string };
+
+const withoutResource = (parameters: Record<string, string | undefined>): Record<string, string> => ({
+  ...parameters,
+  resource: undefined as never,
+});
+
+async function toldTo({ access_token, id_token }: Tokens): Promise<{ idToken: Told; userinfo: Told }> {
+  const headers = { authorization: `Bearer ${access_token}` };
+  const answer = await exchange(`${server.issuer}/userinfo`, { headers });
+  assert.equal(answer.status, 200, answer.body);
+  return { idToken: claimsOf(id_token) as unknown as Told, userinfo: json<Told>(answer) };
+}
+
+const asClaims = (claims: object): string => JSON.stringify(claims);
+
+const signedIn = (parameters: Record<string, string>, options: { browser?: PlainBrowser } = {}) =>
+  signIn(server, { ...options, parameters: withoutResource(parameters) });
+
+describe("scopes of OpenID Connect", () => {
+  it("tell what is known of the user, the same in the ID token as at UserInfo", async () => {
+    const tokens = await signedIn({ scope: "openid profile email address phone" });
+    const { idToken, userinfo } = await toldTo(tokens);
+    const { sub, updated_at, ...rest } = userinfo;
+    assert.equal(sub, idToken.sub);
+    assert.ok(Number.isInteger(updated_at));
+    assert.deepEqual(rest, {
+      name: "Alice Example",
+      given_name: "Alice",
+      family_name: "Example",
+      middle_name: "M.",
+      nickname: "Al",
+      preferred_username: "alice",
+      profile: "https://example.com/alice",
+      picture: "https://example.com/alice.png",
+      website: "https://alice.example",
+      gender: "female",
+      birthdate: "0000-04-01",
+      zoneinfo: "Europe/Berlin",
+      locale: "en",
+      email: "alice@example.com",
+      email_verified: true,
+      phone_number: "+14255551212",
+      phone_number_verified: true,
+      address: ADDRESS,
+    });
+    for (const [name, value] of Object.entries(userinfo)) assert.deepEqual(idToken[name], value, name);
+  });
+
+  it("are in the ID token with a resource as without one, and in no access token", async () => {
+    const tokens = await signIn(server, { parameters: { scope: "openid email orders.read" } });
+    assert.equal((claimsOf(tokens.id_token) as unknown as Told).email, "alice@example.com");
+    assert.equal("email" in claimsOf(tokens.access_token), false);
+  });
+
+  it("tell nothing beyond themselves", async () => {
+    const { idToken, userinfo } = await toldTo(await signedIn({ scope: "openid phone" }));
+    for (const told of [idToken, userinfo])
+      for (const name of ["email", "address", "name", "given_name"]) assert.equal(name in told, false, name);
+    assert.equal(userinfo.phone_number, PROFILE.phoneNumber);
+  });
+
+  it("are listed by discovery with their claims", async () => {
+    const { scopes_supported, claims_supported, claims_parameter_supported, acr_values_supported } = json<
+      Record<string, unknown>
+    >(await exchange(`${server.issuer}/.well-known/openid-configuration`));
+    assert.deepEqual(scopes_supported, ["openid", "profile", "email", "address", "phone", "offline_access"]);
+    for (const claim of ["address", "phone_number", "birthdate", "email_verified", "acr", "auth_time"])
+      assert.ok((claims_supported as string[]).includes(claim), claim);
+    assert.equal(claims_parameter_supported, true);
+    assert.deepEqual(acr_values_supported, ["urn:portcullis:acr:1"]);
+  });
+});
+
+describe("the parameter claims", () => {
+  it("brings a claim to where it is asked for, and nowhere else", async () => {
+    const claims = asClaims({
+      userinfo: { given_name: { essential: true }, phone_number: null },
+      id_token: { nickname: null, auth_time: { essential: true }, acr: null },
+    });
+    const { idToken, userinfo } = await toldTo(await signedIn({ scope: "openid", claims }));
+    assert.equal(userinfo.given_name, "Alice");
+    assert.equal(userinfo.phone_number, PROFILE.phoneNumber);
+    assert.equal("nickname" in userinfo, false);
+    assert.equal(idToken.nickname, "Al");
+    assert.equal("given_name" in idToken, false);
+    assert.ok(Number.isInteger(idToken.auth_time));
+    assert.equal(idToken.acr, "urn:portcullis:acr:1");
+  });
+
+  it("is asked about, claim by claim, once for what a scope gives as well", async () => {
+    const claims = asClaims({ userinfo: { email: null, nickname: null, acr: null } });
+    const { page } = await asked({ scope: "openid email", claims });
+    assert.match(page.body, /See your e-mail address/);
+    assert.match(page.body, /See your nickname/);
+    assert.doesNotMatch(page.body, /See your email|See your acr/);
+  });
+
+  it("is asked about no more once it was allowed, and all of it is shown when the app has the user asked", async () => {
+    const parameters = { scope: "openid", claims: asClaims({ userinfo: { nickname: null } }) };
+    const { browser } = await signedIn(parameters);
+    const silent = await browser.open(begin(server.issuer, withoutResource(parameters)).url, isEnd);
+    assert.ok(silent.url.searchParams.has("code"), silent.body);
+    const again = begin(server.issuer, withoutResource({ ...parameters, prompt: "consent" }));
+    assert.match((await browser.open(again.url, isEnd)).body, /See your nickname/);
+  });
+
+  it("asks about nothing that a scope has brought before", async () => {
+    const { browser } = await signedIn({ scope: "openid email" });
+    const claims = asClaims({ userinfo: { email: null }, id_token: { email: null } });
+    const attempt = begin(server.issuer, withoutResource({ scope: "openid email", claims, prompt: "none" }));
+    const { url } = await browser.open(attempt.url, isEnd);
+    const told = await toldTo(ok(await redeem(server.issuer, attempt, url)));
+    assert.equal(told.userinfo.email, "alice@example.com");
+    assert.equal(told.idToken.email, "alice@example.com");
+  });
+
+  it("brings nothing that the user has declined", async () => {
+    const claims = asClaims({ userinfo: { email: null, phone_number: null }, id_token: { email: null } });
+    const scope = "openid profile email";
+    const { browser, page, attempt } = await asked({ client_id: "granular", scope, claims });
+    // Nothing is ticked: what can be declined is.
+    const [shown] = page.forms;
+    const kept = Object.entries(shown!.fields).filter(([name]) => !name.startsWith("allow-"));
+    const { url } = await browser.submit(page, { ...shown!, fields: Object.fromEntries(kept) }, { isEnd });
+    const { idToken, userinfo } = await toldTo(ok(await redeem(server.issuer, attempt, url)));
+    for (const told of [idToken, userinfo])
+      for (const name of ["email", "phone_number"]) assert.equal(name in told, false, name);
+    assert.equal(userinfo.name, "Alice Example");
+  });
+
+  it("with the sub of another user is answered with an error, or with a sign-in as that user", async () => {
+    const { browser } = await signedIn({ scope: "openid" });
+    const sub = (await server.server.people.users.findByName(BOB.username))!.id;
+    for (const member of ["id_token", "userinfo"]) {
+      const claims = asClaims({ [member]: { sub: { value: sub } } });
+      const parameters = { scope: "openid", claims };
+      const silent = begin(server.issuer, withoutResource({ ...parameters, prompt: "none" }));
+      const { url } = await browser.open(silent.url, isEnd);
+      assert.equal(url.searchParams.get("error"), "login_required");
+      const other = new PlainBrowser();
+      const attempt = begin(server.issuer, withoutResource(parameters));
+      const form = await other.open(attempt.url, isEnd);
+      const refused = await pressFirst(other, form, ALICE);
+      assert.match(refused.body, /asks for another account/, refused.url.href);
+      const callback = await passPages(new PlainBrowser(), attempt.url, BOB);
+      assert.equal((await toldTo(ok(await redeem(server.issuer, attempt, callback)))).idToken.sub, sub);
+    }
+  });
+
+  it("with an essential acr that there is not is answered with an error, and one that there is with a code", async () => {
+    const { browser } = await signedIn({ scope: "openid" });
+    const visit = async (acr: object) => {
+      const claims = asClaims({ id_token: { acr } });
+      const attempt = begin(server.issuer, withoutResource({ scope: "openid", claims }));
+      return (await browser.open(attempt.url, isEnd)).url.searchParams;
+    };
+    for (const wanted of [{ value: "gold" }, { values: ["gold", "silver"] }])
+      assert.equal(
+        (await visit({ essential: true, ...wanted })).get("error"),
+        "unmet_authentication_requirements",
+      );
+    assert.equal((await visit({ essential: true, values: "gold" })).get("error"), "invalid_request");
+    for (const wanted of [
+      { values: ["gold"] },
+      { essential: true, values: ["gold", "urn:portcullis:acr:1"] },
+    ])
+      assert.ok((await visit(wanted)).has("code"));
+  });
+
+  it("that is no such object is refused", async () => {
+    for (const claims of ["{", "[]", "{}", '{"userinfo":[]}', '{"id_token":{"sub":"x"}}']) {
+      const { url } = begin(server.issuer, withoutResource({ scope: "openid", claims }));
+      const page = await new PlainBrowser().open(url, isEnd);
+      assert.equal(page.url.searchParams.get("error"), "invalid_request", claims);
+    }
+  });
+});
+
+/** The consent page that is shown to a device that has just signed in. */
+async function asked(
+  parameters: Record<string, string>,
+): Promise<{ browser: PlainBrowser; page: Page; attempt: Attempt }> {
+  const browser = new PlainBrowser();
+  const attempt = begin(server.issuer, withoutResource(parameters));
+  const form = await browser.open(attempt.url, isEnd);
+  return { browser, page: await pressFirst(browser, form, ALICE), attempt };
+}
