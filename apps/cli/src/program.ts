@@ -7,6 +7,7 @@ import { addBans } from "./commands/bans.ts";
 import { addAppsVerbs, addUsersVerbs } from "./commands/change-state.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConsents } from "./commands/consents.ts";
+import { addDeliveries } from "./commands/deliveries.ts";
 import { addKeysList } from "./commands/keys-list.ts";
 import { addKeysRetire } from "./commands/keys-retire.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
@@ -86,6 +87,7 @@ export function createProgram(cli: Cli): Command {
   addBans(program, cli);
   addConsents(program, cli);
   addPolicies(program, cli);
+  addDeliveries(program, cli);
   const apps = program
     .command("apps")
     .description("create, change, disable and delete apps, and their secrets")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Receipt } from "@portcullis/protocol";
-import { receiptText } from "../src/print/receipt.ts";
+import { receiptText, recipientsText } from "../src/print/receipt.ts";
 
 const textOf = (receipt: Partial<Receipt>) =>
   receiptText({ seq: 42, state: "enforced", acked: 12, leased: 12, elapsedMs: 8.2, ...receipt }, 0);
@@ -32,5 +32,20 @@ test("a receipt in words says who enforces it, who does not, and by when", () =>
   assert.equal(
     receiptText({ ...late, state: "pending", acked: 11, laggards: [] }, noon),
     "Pending: the server cannot say yet who has not confirmed. A verifier may still allow it, until 12:00:05 at the latest.",
+  );
+});
+
+test("the apps that are told have a line of their own, and there is none where nobody is", () => {
+  const receipt = { seq: 42, state: "enforced", acked: 0, leased: 0, elapsedMs: 1 } as const;
+  assert.equal(recipientsText(receipt), undefined);
+  const recipients = [
+    { recipient: "mail", outcome: "delivered" },
+    { recipient: "shop", outcome: "unavailable" },
+    { recipient: "wiki", outcome: "delivered" },
+    { recipient: "work", outcome: "pending" },
+  ] as const;
+  assert.equal(
+    recipientsText({ ...receipt, recipients: [...recipients] }),
+    "Told: mail, wiki. To be told: work. Could not be told (portcullis deliveries list): shop.",
   );
 });

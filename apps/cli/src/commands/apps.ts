@@ -121,6 +121,7 @@ const appText = (app: App): string =>
     "session idle": secondsText(app.sessionIdleSeconds),
     "session in all": secondsText(app.sessionAbsoluteSeconds),
     "ID tokens signed": app.idTokenAlgorithm,
+    "told of logouts at": app.backchannelLogoutUri,
     "sessions of a user": app.sessionLimit && `${app.sessionLimit.max} (${app.sessionLimit.overflow})`,
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
@@ -147,6 +148,7 @@ interface SettingOptions {
   readonly sessionIdle?: number;
   readonly sessionAbsolute?: number;
   readonly sessionLimit?: object;
+  readonly backchannelLogoutUri?: string;
   readonly idTokenAlgorithm?: string;
 }
 
@@ -164,6 +166,7 @@ const withSettings = (command: Command): Command =>
     .option("--session-idle <seconds>", "how long it may be unused in a session", parseSeconds)
     .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds)
     .option("--session-limit <max=overflow>", "in how many sessions of a user it may be", parseLimit)
+    .option("--backchannel-logout-uri <url>", "where it is told that a session is over, server to server")
     .addOption(
       new Option("--id-token-algorithm <name>", "what its ID tokens are signed with").choices(
         SIGNING_ALGORITHMS,
@@ -194,6 +197,7 @@ const settingsFrom = (options: SettingOptions) => ({
   sessionIdleSeconds: options.sessionIdle,
   sessionAbsoluteSeconds: options.sessionAbsolute,
   sessionLimit: options.sessionLimit,
+  backchannelLogoutUri: options.backchannelLogoutUri,
   idTokenAlgorithm: options.idTokenAlgorithm,
 });
 

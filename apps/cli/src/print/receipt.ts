@@ -10,6 +10,23 @@ export function receiptText(receipt: Receipt, now: number): string {
   return `Enforced by ${ofVerifiers(receipt)}, a quorum, after ${duration(receipt.elapsedMs)}. ${late}`;
 }
 
+/** Who is told of it besides, app by app; undefined where there is nobody. */
+export function recipientsText({ recipients = [] }: Receipt): string | undefined {
+  if (recipients.length === 0) return undefined;
+  const lines = OUTCOMES.flatMap(([outcome, says]) => {
+    const names = recipients.filter((line) => line.outcome === outcome).map(({ recipient }) => recipient);
+    return names.length === 0 ? [] : [`${says}: ${names.map(visible).join(", ")}.`];
+  });
+  return lines.join(" ");
+}
+
+const OUTCOMES = [
+  ["delivered", "Told"],
+  ["pending", "To be told"],
+  ["unavailable", "Could not be told (portcullis deliveries list)"],
+  ["unsupported", "Not told, since they have no address for it any more"],
+] as const;
+
 function enforcedText(receipt: Receipt): string {
   const { acked, leased, elapsedMs } = receipt;
   if (leased === 0) return "Enforced: no verifier holds a lease, so none can allow it.";
