@@ -50,7 +50,7 @@ async function listen(server: AuthServer, { listen: address }: Configuration): P
 }
 
 function managementOf(server: AuthServer, { configuration, droppedLogLines }: Starting<Configuration>) {
-  const { storage, revocations, requests, sessionStreams, isRedisUp } = server;
+  const { storage, revocations, requests, sessionStreams, outbox, isRedisUp } = server;
   const { maxLiveRevocations } = configuration;
   const metrics = createMetrics({
     families: metricFamilies({
@@ -58,6 +58,7 @@ function managementOf(server: AuthServer, { configuration, droppedLogLines }: St
       revocations,
       requests,
       sessionStreams,
+      outbox,
       isRedisUp,
       maxLiveRevocations,
     }),

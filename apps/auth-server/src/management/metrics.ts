@@ -1,6 +1,7 @@
 /** What this server says to Prometheus. */
 import type { VerifierStatus } from "@portcullis/protocol";
 import type { Family, Sample } from "@portcullis/service";
+import { type Outbox, waitingDeliveries } from "../outbox/index.ts";
 import type { RevocationCounters } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readinessOf } from "./readiness.ts";
@@ -14,6 +15,7 @@ export interface MetricSources {
     readonly verifiers: { list(): Promise<readonly VerifierStatus[]> };
   };
   readonly sessionStreams: { readonly size: number; readonly counters: { opened: number; cutSlow: number } };
+  readonly outbox: Pick<Outbox, "counters">;
   readonly maxLiveRevocations: number;
   /** Undefined: no Redis is configured. */
   readonly isRedisUp: (() => boolean) | undefined;
@@ -28,6 +30,7 @@ export function metricFamilies(sources: MetricSources): Family[] {
     ...logFamilies(sources),
     ...verifierFamilies(sources),
     ...sessionStreamFamilies(sources),
+    ...deliveryFamilies(sources),
     ...storageFamilies(sources),
   ].map((family) => ({ ...family, name: `${NAME}_${family.name}` }));
 }
@@ -98,6 +101,31 @@ const sessionStreamFamilies = ({ sessionStreams }: MetricSources): Family[] => [
     () => sessionStreams.counters.cutSlow,
   ),
 ];
+
+function deliveryFamilies({ storage, outbox }: MetricSources): Family[] {
+  const { counters } = outbox;
+  return [
+    {
+      ...gauge("deliveries_waiting", "Logout tokens that are to be tried, and those that are dead.", () =>
+        waitingDeliveries(storage.read),
+      ),
+      labels: ["state"],
+    },
+    {
+      ...counter("delivery_tries_total", "Tries of this server to tell an app, by what they came to.", () => [
+        { labels: { outcome: "delivered" }, value: counters.delivered },
+        { labels: { outcome: "failed" }, value: counters.failed },
+      ]),
+      labels: ["outcome"],
+    },
+    counter("deliveries_dead_total", "Deliveries that this server gave up.", () => counters.dead),
+    counter(
+      "delivery_seconds_total",
+      "From the ending to the answer, of those that this server delivered, in sum.",
+      () => counters.deliveredAfterMs / 1000,
+    ),
+  ];
+}
 
 function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
   const { counters } = storage;

@@ -108,3 +108,19 @@ const notDead = (id: string, state: Delivery["state"]) =>
 
 const isOver = (id: string, state: Delivery["state"]) =>
   outboxError("delivery_over", { text: `The delivery ${id} is ${state}: there is nothing to drop.` });
+
+/** How many are to be tried, and how many are dead: for metrics. */
+export async function waitingDeliveries(
+  read: Storage["read"],
+): Promise<{ readonly labels: { readonly state: string }; readonly value: number }[]> {
+  const rows = await read
+    .selectFrom("outbox")
+    .select((eb) => ["state", eb.fn.countAll<number>().as("number")])
+    .where("state", "in", [...WAITING])
+    .groupBy("state")
+    .execute();
+  const counts = new Map(rows.map(({ state, number }) => [state, Number(number)]));
+  return WAITING.map((state) => ({ labels: { state }, value: counts.get(state) ?? 0 }));
+}
+
+const WAITING = ["pending", "dead"] as const;

@@ -1,4 +1,4 @@
-export { Deliveries, type DeliveryFilter } from "./deliveries.ts";
+export { Deliveries, type DeliveryFilter, waitingDeliveries } from "./deliveries.ts";
 export type { Delivery } from "./delivery.ts";
 export { outboxError } from "./errors.ts";
 export { type GrantIds, type NotingOptions, noteEndedGrants } from "./note-ended-grants.ts";

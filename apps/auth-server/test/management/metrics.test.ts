@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createMetrics } from "@portcullis/service";
+import { sql } from "kysely";
 import { metricFamilies } from "../../src/management/metrics.ts";
 import { readinessOf } from "../../src/management/readiness.ts";
 import { basicOf, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
@@ -15,8 +16,9 @@ describe("the metrics of a server", () => {
   after(() => server.stop());
 
   async function metrics(): Promise<string> {
-    const { storage, revocations, requests, sessionStreams, isRedisUp } = server.server;
-    const sources = { storage, revocations, requests, sessionStreams, isRedisUp, maxLiveRevocations: 5000 };
+    const { storage, revocations, requests, sessionStreams, outbox, isRedisUp } = server.server;
+    const parts = { storage, revocations, requests, sessionStreams, outbox, isRedisUp };
+    const sources = { ...parts, maxLiveRevocations: 5000 };
     return createMetrics({ families: metricFamilies(sources), droppedLogLines: () => 0 }).metrics();
   }
 
@@ -36,6 +38,36 @@ describe("the metrics of a server", () => {
       text,
       /requests_total\{method="POST",code="401",route="\/api\/v1\/users\/:user\/disable"\} 1/,
     );
+  });
+
+  it("count what apps are to be told, and what came of it", async () => {
+    const { outbox, storage } = server.server;
+    const delivery = {
+      kind: "logout_token",
+      recipient: "nobody",
+      subject: "alice",
+      session_uid: "sid",
+    } as const;
+    const counted = { attempts: 0, next_at: 0, created_at: 0, state: "pending" } as const;
+    await storage.write(({ db }) =>
+      db
+        .insertInto("outbox")
+        .values([
+          { id: "waiting", ...delivery, ...counted, next_at: Number.MAX_SAFE_INTEGER },
+          { id: "dead", ...delivery, ...counted, state: "dead" },
+          { id: "due", ...delivery, ...counted },
+        ])
+        .execute(),
+    );
+    await outbox.deliverDue();
+    const text = await metrics();
+    assert.equal(sampleOf(text, 'deliveries_waiting{state="pending"}'), 1);
+    assert.equal(sampleOf(text, 'deliveries_waiting{state="dead"}'), 1);
+    assert.equal(sampleOf(text, 'delivery_tries_total{outcome="delivered"}'), 0);
+    const { rows } = await sql<{ state: string }>`select state from outbox where id = 'due'`.execute(
+      storage.read,
+    );
+    assert.equal(rows[0]?.state, "unsupported", "there is no such app");
   });
 
   it("count what each limit refuses", async () => {
