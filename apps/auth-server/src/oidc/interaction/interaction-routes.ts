@@ -14,6 +14,7 @@ import type { Notices } from "../../pages/notices.ts";
 import { readForms } from "../../pages/read-forms.ts";
 import { isSameOrigin } from "../../pages/same-origin.ts";
 import { type PageRules, securityHeaders } from "../../pages/security-headers.ts";
+import { selectAccountPage } from "../../pages/select-account-page.ts";
 import { signInPage } from "../../pages/sign-in-page.ts";
 import { formTargetsOf, shownTargetOf } from "../../pages/way-to-app.ts";
 import { interactionPath } from "../../paths.ts";
@@ -42,6 +43,7 @@ import { CHOOSE_SESSION, chosenIn, NO_ROOM_FOR_APP, type RoomForApp } from "../p
 import { extendGrant } from "../provider/extend-grant.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
 import { SUBJECT_OF_USERINFO } from "../provider/requested-claims.ts";
+import { SELECT_ACCOUNT } from "../provider/select-account.ts";
 import { isNothing, NOTHING, without } from "../state/allowed.ts";
 import type { Consent, Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
@@ -142,6 +144,8 @@ async function show(options: InteractionOptions, exchange: Exchange): Promise<Fa
   switch (interaction.prompt.name) {
     case "login":
       return showSignIn(options, exchange, signInFormOf(options, exchange));
+    case SELECT_ACCOUNT:
+      return showAccounts(options, exchange);
     case CHOOSE_SESSION:
       return showAppChoices(options, exchange);
     case "consent":
@@ -254,6 +258,28 @@ async function showAppChoices(options: InteractionOptions, exchange: Exchange): 
   return showChoices(options, exchange, { form, room, client, isOfApp: true });
 }
 
+async function showAccounts(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
+  const { interaction } = exchange;
+  const user = await options.users.findActive(interaction.session?.accountId ?? "");
+  const client = await options.findClient(interaction.params.client_id as string);
+  if (user === undefined || client === undefined) throw oidcError("interaction_expired");
+  const markup = selectAccountPage({
+    action: interactionPath(interaction.uid),
+    formToken: options.forms.tokenFor(purposeOf(interaction)),
+    clientName: client.clientName ?? client.clientId,
+    username: labelOf(user),
+  });
+  return sendPage(exchange.reply, markup, rulesFor(interaction, client));
+}
+
+/** An answer that leads on is one for good: its interaction is over with it. */
+async function selectAccount(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
+  if (isCancelled(exchange.request)) return cancel(options, exchange);
+  const { decision } = exchange.request.body as { decision?: unknown };
+  if (decision !== "continue" && decision !== "another") throw pagesError("form_not_ours");
+  return goOn(options, exchange, { [SELECT_ACCOUNT]: { isAnother: decision === "another" } });
+}
+
 function choose(options: InteractionOptions, exchange: Exchange): Promise<FastifyReply> {
   if (isCancelled(exchange.request)) return cancel(options, exchange);
   return goOn(options, exchange, { [CHOOSE_SESSION]: { ends: endsIn(exchange.request) } });
@@ -264,7 +290,7 @@ const cancel = (options: InteractionOptions, exchange: Exchange): Promise<Fastif
 
 const ANSWERS: Readonly<
   Record<string, (options: InteractionOptions, exchange: Exchange) => Promise<FastifyReply>>
-> = { login: logIn, [CHOOSE_SESSION]: choose };
+> = { login: logIn, [SELECT_ACCOUNT]: selectAccount, [CHOOSE_SESSION]: choose };
 
 const CANCELLED = { error: "access_denied", error_description: "The user cancelled the sign-in" };
 

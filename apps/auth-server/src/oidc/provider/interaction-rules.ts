@@ -9,6 +9,7 @@ import { appLimitPrompt, type RoomForApp } from "./app-limit-prompt.ts";
 import type { NeedsFreshSignIn } from "./fresh-sign-in.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
 import { askForEssentialAcr, askForSubjectOfUserinfo } from "./requested-claims.ts";
+import { askForOtherAccount, SELECT_ACCOUNT, selectAccountPrompt } from "./select-account.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
 
@@ -25,8 +26,10 @@ export function interactionRules({ ownApi, openSignIn, roomForApp, needsFreshSig
   for (const reason of ["essential_acr", "essential_acrs"]) checks.remove(reason);
   checks.add(askForEssentialAcr());
   checks.add(askForSubjectOfUserinfo());
+  checks.add(askForOtherAccount());
   checks.add(askAgainWithoutRoom(openSignIn));
   checks.add(askForFreshSignIn(needsFreshSignIn));
+  policy.add(selectAccountPrompt(), 0);
   const consent = policy.get("consent")!;
   consent.checks.remove("native_client_prompt");
   consent.checks.add(askForNativeApp());
@@ -93,5 +96,5 @@ const askForNativeApp = () =>
     ({ oidc }: KoaContextWithOIDC) => oidc.client?.applicationType === "native" && !hasLooked(oidc.result),
   );
 
-const hasLooked = (result: { readonly login?: unknown; readonly consent?: unknown } | undefined): boolean =>
-  result?.login !== undefined || result?.consent !== undefined;
+const hasLooked = (result: Readonly<Record<string, unknown>> | undefined): boolean =>
+  ["login", "consent", SELECT_ACCOUNT].some((answered) => result?.[answered] !== undefined);

@@ -49,6 +49,7 @@ import { interactionRules } from "./interaction-rules.ts";
 import { logoutPages, renderError } from "./library-pages.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
 import { assertRequests } from "./requested-claims.ts";
+import { SELECT_ACCOUNT } from "./select-account.ts";
 
 const ONE_HOUR = 60 * 60;
 
@@ -336,6 +337,8 @@ function discoveryOf({
     portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
     portcullis_api_resource: apiResource,
     portcullis_session_events_endpoint: `${issuer}${SESSION_EVENTS_PATH}`,
+    // Initiating User Registration 1.0, section 4: without "create", since nobody signs up here by himself.
+    prompt_values_supported: ["none", "login", "consent", SELECT_ACCOUNT],
     // Ours, by the outbox: the library's own waits for each app before it ends anything.
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
