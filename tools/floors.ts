@@ -45,7 +45,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["oidc/endings"],
     ["oidc/tokens"],
     ["oidc/provider"],
-    ["oidc/interaction"],
+    ["oidc/interaction", "oidc/challenge"],
     ["oidc"],
     ["account", "api", "session-events", "setup", "sign-out", "redis"],
     ["limits", "management"],

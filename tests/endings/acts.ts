@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@portcullis/protocol";
 import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { ROUTES } from "../../apps/auth-server/src/paths.ts";
+import { AUTHORIZATION_CHALLENGE_PATH, ROUTES } from "../../apps/auth-server/src/paths.ts";
 import { begin, isEnd, redeem, type SignedIn, signIn } from "../../apps/auth-server/test/oidc/app.ts";
+import { codeIn, JsonApp } from "../../apps/auth-server/test/oidc/challenge/json-app.ts";
 import { AFTER_LOGOUT } from "../../apps/auth-server/test/oidc/server-under-test.ts";
 import {
   type Asked,
@@ -473,6 +474,19 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
     },
     ends: ["phone"],
     reason: "logged_out",
+  },
+  "a password that must be changed at the next sign-in, which is one by JSON": {
+    route: `POST ${AUTHORIZATION_CHALLENGE_PATH}`,
+    async act(_cast, { victim, app, orders }, world) {
+      await done(world, api("PATCH", `apps/${app}`, { jsonSignIn: true }));
+      await done(world, api("PATCH", `users/${victim}`, { mustChangePassword: true }));
+      const asks = { resource: orders, scope: "openid things.read" };
+      const byJson = new JsonApp(world.server, { clientId: app, asks });
+      const asked = await byJson.begin(credentialsOf(victim));
+      codeIn(await byJson.goOn(asked, { new_password: "another horse battery staple" }));
+    },
+    ends: ofVictim,
+    reason: "password_changed",
   },
   "a password that must be changed at the next sign-in": {
     route: "POST /account/sign-in",

@@ -9,7 +9,16 @@ import { RACED, type RacedAct } from "./acts.ts";
 import { asRacer } from "./gated-storage.ts";
 import type { Request } from "./requests.ts";
 import { type Racer, Turns } from "./turns.ts";
-import { type Asking, codeOf, headersOf, type RaceWorld, refreshAt, STEADY, signedIn } from "./world.ts";
+import {
+  type Asking,
+  codeOf,
+  headersOf,
+  type RaceWorld,
+  refreshAt,
+  STEADY,
+  signedIn,
+  signInByJson,
+} from "./world.ts";
 
 export interface Race {
   readonly act: string;
@@ -26,7 +35,7 @@ const LASTING: readonly string[] = ["user_disabled", "account_deleted", "banned"
 /** Nobody signs in to the same again, whenever he tries. */
 const isLasting = (act: RacedAct): boolean => isKill(act) && (isOfApp(act) || LASTING.includes(act.reason));
 
-/** What each request makes hangs below the phone's session, but for the last two. */
+/** What each request makes hangs below the phone's session, but for the last three. */
 const FATES: Readonly<Record<Request, (act: RacedAct) => Fate>> = {
   refresh: (act) => (isKill(act) && act.ends.includes("phone") ? "dead" : "alive"),
   redeem: (act) => {
@@ -39,6 +48,7 @@ const FATES: Readonly<Record<Request, (act: RacedAct) => Fate>> = {
     if (isLasting(act)) return "dead";
     return isKill(act) && act.ends.length > 1 ? "either" : "alive";
   },
+  "json-sign-in": (act) => FATES["sign-in"](act),
   machine: (act) => {
     if (isOfApp(act) && isKill(act)) return "dead";
     return isKill(act) && act.ends.includes("phone") ? "either" : "alive";
@@ -170,6 +180,10 @@ async function requestOf({ cast, names, asking, race }: RequestOptions): Promise
       return { send: signOn, again: signOn };
     case "sign-in": {
       const send = () => signInAnew(asking, names.victim);
+      return { send, again: send };
+    }
+    case "json-sign-in": {
+      const send = () => signInByJson(asking, names.victim);
       return { send, again: send };
     }
     case "machine": {

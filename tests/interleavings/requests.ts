@@ -1,2 +1,2 @@
-export const REQUESTS = ["refresh", "redeem", "sign-on", "sign-in", "machine"] as const;
+export const REQUESTS = ["refresh", "redeem", "sign-on", "sign-in", "json-sign-in", "machine"] as const;
 export type Request = (typeof REQUESTS)[number];

@@ -42,9 +42,11 @@ export interface RunOptions {
 export async function runRaces({ races, createDatabase, reorder, onRace }: RunOptions): Promise<void> {
   for (const some of worldsOf(races)) {
     const machines = new Set(some.flatMap(({ request }, at) => (request === "machine" ? [at] : [])));
+    const byJson = new Set(some.flatMap(({ request }, at) => (request === "json-sign-in" ? [at] : [])));
     const world = await startRaceWorld({
       races: some.length,
       machines,
+      byJson,
       database: await createDatabase?.(),
       reorder,
     });

@@ -11,6 +11,7 @@ import {
   passPages,
   token,
 } from "../../apps/auth-server/test/oidc/app.ts";
+import { JsonApp } from "../../apps/auth-server/test/oidc/challenge/json-app.ts";
 import {
   basicOf,
   REDIRECT_URI,
@@ -50,6 +51,8 @@ export interface WorldOptions {
   readonly races: number;
   /** Of the races whose app acts for itself too, and so has a secret. */
   readonly machines: ReadonlySet<number>;
+  /** Of the races whose app signs people in by JSON. */
+  readonly byJson: ReadonlySet<number>;
   readonly database?: Database | undefined;
   /** To show what another order of steps would break. */
   readonly reorder?: NonNullable<ServerOptions["testHooks"]>["reorder"] | undefined;
@@ -58,6 +61,7 @@ export interface WorldOptions {
 export async function startRaceWorld({
   races,
   machines,
+  byJson,
   database,
   reorder,
 }: WorldOptions): Promise<RaceWorld> {
@@ -75,6 +79,7 @@ export async function startRaceWorld({
     change(document) {
       seed(document, [...all, STEADY]);
       for (const at of machines) Object.assign(appOf(document, all[at]!), machine(all[at]!));
+      for (const at of byJson) Object.assign(appOf(document, all[at]!), { jsonSignIn: true });
       if (database !== undefined) Object.assign(document, { database });
     },
   });
@@ -154,6 +159,16 @@ export async function codeOf(
   const own = headers.authorization === undefined ? { client_id } : {};
   const fields = { grant_type: "authorization_code", code, code_verifier: attempt.verifier };
   return () => token(at, { ...fields, ...REDIRECT, ...own }, headers);
+}
+
+/** Undefined where the app is not given a code. */
+export async function signInByJson(
+  { at, clientId, resource, scope }: Asking,
+  username: string,
+): Promise<Awaited<ReturnType<typeof exchange>> | undefined> {
+  const app = new JsonApp({ issuer: at }, { clientId, asks: { resource, scope: `openid ${scope}` } });
+  const answered = await app.begin({ username, password: PASSWORD });
+  return answered.status === 200 ? app.redeem(answered) : undefined;
 }
 
 export function refreshAt({ at, clientId, headers }: Asking, refreshToken: string) {

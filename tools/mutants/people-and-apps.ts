@@ -114,6 +114,27 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["packages/client/test/session-events.test.ts"],
   },
   {
+    name: "step-by-json-taken-twice",
+    says: "of fifty requests with one auth_session, fifty take the step",
+    file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",
+    edits: [[`  ["take the step: once", takeStep(options)],\n`, ""]],
+    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+  },
+  {
+    name: "json-for-everybody",
+    says: "an app that was given no such right takes passwords by JSON",
+    file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",
+    edits: [[` || client[FIRST_PARTY] !== true || client[JSON_SIGN_IN] !== true`, ""]],
+    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+  },
+  {
+    name: "auth-session-for-another-app",
+    says: "another app goes on with the sign-in that an app began, by its auth_session",
+    file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",
+    edits: [[`return isItsOwn ? undefined : INVALID_SESSION;`, `return isItsOwn ? undefined : undefined;`]],
+    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+  },
+  {
     name: "app-signs-out-alone",
     says: "an app that signs out keeps its tokens until the user has answered the issuer's question",
     file: "packages/client/src/client.ts",

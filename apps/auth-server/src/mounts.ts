@@ -32,6 +32,7 @@ import type { KeyRing, OfferAlgorithm } from "./keys/key-ring.ts";
 import { leadPostsOn } from "./limits/lead-posts-on.ts";
 import {
   authenticateApi,
+  challengeRoutes,
   createAppAccess,
   createEndSessions as createEndAllOf,
   createEndOutlived,
@@ -119,6 +120,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(leadPostsOn({ paths: POSTED_PATHS, maxUrlLength: configuration.limits.requestBytes }));
   void app.register(interactionRoutes(interactionOptions(parts, shared)));
+  void app.register(challengeRoutes(challengeOptions(parts)));
   void app.register(accountRoutes(accountOptions(parts, shared)));
   void app.register(signOutRoutes(signOutOptions(parts, shared)));
   void app.register(setupRoutes(setupOptions(parts, shared)));
@@ -336,6 +338,21 @@ function interactionOptions(parts: Mounted, { deviceCookie, notices, browser }: 
     async isSignedIn(exchange: Parameters<BrowserSessions["find"]>[0]) {
       return (await browser.find(exchange)) !== undefined;
     },
+  };
+}
+
+function challengeOptions({ oidc, signingIn, clientAddressOf, randomBytes }: Mounted) {
+  return {
+    provider: oidc.provider,
+    findClient: oidc.findClient,
+    callLibrary: oidc.callLibrary,
+    authSessions: oidc.authSessions,
+    sessions: oidc.sessions,
+    endings: oidc.endings,
+    signIn: signingIn.signIn,
+    choicesFor: signingIn.choicesFor,
+    clientAddressOf,
+    randomBytes,
   };
 }
 

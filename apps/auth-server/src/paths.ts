@@ -10,6 +10,9 @@ export const ROUTES = {
   pushed_authorization_request: "/par",
 } as const;
 
+/** An app signs people in with its own form (draft-ietf-oauth-first-party-apps). */
+export const AUTHORIZATION_CHALLENGE_PATH = "/authorize-challenge";
+
 const READ = ["GET", "HEAD", "OPTIONS"] as const;
 const CALLED = ["POST", "OPTIONS"] as const;
 const VISITED = ["GET", "HEAD"] as const;

@@ -102,6 +102,12 @@ export const appSettingsSchema = z.strictObject({
       "Scopes and permissions that the app can do without. A user may untick them on the consent page, and the app then gets the rest.",
     ),
   firstParty: z.boolean().default(false).describe("The operator's own app: users are not asked for consent."),
+  jsonSignIn: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether it may sign people in with a form of its own, by JSON. Only an app with `firstParty` may.",
+    ),
   introspectsAnyToken: z
     .boolean()
     .default(false)

@@ -157,4 +157,6 @@ export interface DiscoveryExtension {
   readonly portcullis_api_resource: string;
   /** Where an app hears that its session was ended (session-events.ts). */
   readonly portcullis_session_events_endpoint: string;
+  /** Where apps of the operator's own sign people in by JSON (draft-ietf-oauth-first-party-apps). */
+  readonly authorization_challenge_endpoint: string;
 }

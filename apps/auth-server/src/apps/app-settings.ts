@@ -15,6 +15,8 @@ export interface AppSettings {
   /** Of OpenID Connect and of its APIs: what its users may decline, and it gets the rest. */
   readonly optionalScopes: readonly string[];
   readonly firstParty: boolean;
+  /** Whether it signs people in with a form of its own (authorization challenge endpoint). */
+  readonly jsonSignIn: boolean;
   readonly introspectsAnyToken: boolean;
   readonly requirePkce: boolean;
   /** Its tokens for an API name the userinfo endpoint as well, if `openid` was asked for. */
@@ -51,6 +53,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     apis: client.resources,
     optionalScopes: client.optionalScopes,
     firstParty: client.firstParty,
+    jsonSignIn: client.jsonSignIn,
     introspectsAnyToken: client.introspectsAnyToken,
     requirePkce: client.requirePkce,
     userinfoWithApiToken: client.userinfoWithApiToken,
@@ -101,6 +104,7 @@ const BEFORE = {
   optionalScopes: [],
   userinfoWithApiToken: false,
   backchannelLogoutSessionRequired: true,
+  jsonSignIn: false,
 };
 
 export const readSettings = (text: string, issuer: string): AppSettings =>
@@ -126,6 +130,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   defaultApi: settings.defaultApi,
   optionalScopes: settings.optionalScopes,
   firstParty: settings.firstParty,
+  jsonSignIn: settings.jsonSignIn,
   introspectsAnyToken: settings.introspectsAnyToken,
   requirePkce: settings.requirePkce,
   userinfoWithApiToken: settings.userinfoWithApiToken,
@@ -144,6 +149,7 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
 export const CLIENT_RESOURCES = "portcullis_resources";
 export const OPTIONAL_SCOPES = "portcullis_optional_scopes";
 export const FIRST_PARTY = "portcullis_first_party";
+export const JSON_SIGN_IN = "portcullis_json_sign_in";
 export const INTROSPECTS_ANY_TOKEN = "portcullis_introspects_any_token";
 export const REQUIRE_PKCE = "portcullis_require_pkce";
 export const USERINFO_WITH_API_TOKEN = "portcullis_userinfo_with_api_token";
@@ -153,6 +159,7 @@ export const OWN_METADATA = [
   CLIENT_RESOURCES,
   OPTIONAL_SCOPES,
   FIRST_PARTY,
+  JSON_SIGN_IN,
   INTROSPECTS_ANY_TOKEN,
   REQUIRE_PKCE,
   USERINFO_WITH_API_TOKEN,
@@ -184,6 +191,7 @@ export interface ClientMetadata {
   [CLIENT_RESOURCES]: Readonly<Record<string, readonly string[]>>;
   [OPTIONAL_SCOPES]: readonly string[];
   [FIRST_PARTY]: boolean;
+  [JSON_SIGN_IN]: boolean;
   [INTROSPECTS_ANY_TOKEN]: boolean;
   [REQUIRE_PKCE]: boolean;
   [USERINFO_WITH_API_TOKEN]: boolean;
@@ -212,6 +220,7 @@ export function metadataOf(
     [CLIENT_RESOURCES]: app.apis,
     [OPTIONAL_SCOPES]: app.optionalScopes,
     [FIRST_PARTY]: app.firstParty,
+    [JSON_SIGN_IN]: app.jsonSignIn,
     [INTROSPECTS_ANY_TOKEN]: app.introspectsAnyToken,
     [REQUIRE_PKCE]: app.requirePkce,
     [USERINFO_WITH_API_TOKEN]: app.userinfoWithApiToken,

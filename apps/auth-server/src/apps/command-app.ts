@@ -19,6 +19,7 @@ const commandApp = (ownApi: string): NamedSettings => ({
   apis: { [ownApi]: Object.values(API_SCOPES) },
   optionalScopes: [],
   firstParty: true,
+  jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
   userinfoWithApiToken: false,

@@ -83,6 +83,7 @@ const FIELDS = [
   "defaultApi",
   "optionalScopes",
   "firstParty",
+  "jsonSignIn",
   "introspectsAnyToken",
   "requirePkce",
   "userinfoWithApiToken",

@@ -114,6 +114,30 @@ export function backchannelLogoutProblems(
     : [problemAt("backchannelLogoutUri", `found ${JSON.stringify(uri)}, which ${problem}`)];
 }
 
+/** People give it their passwords: only the operator's own app may be given them. */
+export function jsonSignInProblems({
+  jsonSignIn,
+  firstParty,
+  grantTypes,
+}: {
+  readonly jsonSignIn: boolean;
+  readonly firstParty: boolean;
+  readonly grantTypes: readonly GrantType[];
+}): Problem[] {
+  if (!jsonSignIn) return [];
+  if (!firstParty) {
+    const message = "found true; only an app of your own may ask for passwords; set firstParty, or remove it";
+    return [problemAt("jsonSignIn", message)];
+  }
+  if (grantTypes.includes("authorization_code")) return [];
+  return [
+    problemAt(
+      "jsonSignIn",
+      "found true, which needs the grant type authorization_code; add it, or remove this",
+    ),
+  ];
+}
+
 export function refreshLifetimeProblems(app: {
   readonly refreshTokenIdleSeconds?: number | undefined;
   readonly refreshTokenAbsoluteSeconds?: number | undefined;

@@ -11,6 +11,7 @@ import {
   backchannelLogoutProblems,
   defaultApiProblems,
   grantTypeProblems,
+  jsonSignInProblems,
   optionalScopeProblems,
   pkceProblems,
   redirectUriProblems,
@@ -74,6 +75,13 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
       const targets = privateTargets(outgoing.privateTargets);
       const problemOf = (url: string) => problemOfTarget(url, targets);
       return inClient(at, backchannelLogoutProblems(clients[at]!, problemOf));
+    },
+  },
+  {
+    reads: ["clients[].jsonSignIn", "clients[].firstParty", "clients[].grantTypes"],
+    check({ clients }, at) {
+      const { jsonSignIn, firstParty, grantTypes } = clients[at]!;
+      return inClient(at, jsonSignInProblems({ jsonSignIn, firstParty, grantTypes }));
     },
   },
   {

@@ -107,6 +107,12 @@ export const clientSchema = z.strictObject({
     .describe(
       "The operator's own app. Users are not asked for consent. They are not asked whether to sign out either, if the app says for which session.",
     ),
+  jsonSignIn: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether it may sign people in with a form of its own, by JSON ([first-party sign-in](first-party-sign-in.md)). Only an app with `firstParty` may.",
+    ),
   resources: z
     .record(z.string(), z.array(scopeToken).min(1))
     .default({})

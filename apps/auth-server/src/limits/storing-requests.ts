@@ -2,7 +2,7 @@
  * Every request by which somebody who proved nothing can make this server store something. To add an endpoint: a line
  * here, or in `STORES_NOTHING` with the reason; a test compares both with what is mounted.
  */
-import { ROUTES } from "../paths.ts";
+import { AUTHORIZATION_CHALLENGE_PATH, ROUTES } from "../paths.ts";
 
 /** Names of settings below `limits`: requests of one address in a minute. */
 export type LimitSetting =
@@ -30,6 +30,7 @@ export const STORING_REQUESTS: readonly StoringRequest[] = [
   // Counts of wrong guesses.
   { method: "POST", route: "/interaction/:uid", setting: "signInAttemptsPerMinute" },
   { method: "POST", route: `${ROUTES.end_session}/sign-in`, setting: "signInAttemptsPerMinute" },
+  { method: "POST", route: AUTHORIZATION_CHALLENGE_PATH, setting: "signInAttemptsPerMinute" },
   { method: "POST", route: "/account/sign-in", setting: "signInAttemptsPerMinute" },
 ];
 
@@ -46,6 +47,7 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   "/interaction/:uid": "only reads, except to a POST",
   [`${ROUTES.end_session}/sign-in`]: "only reads, except to a POST",
   "/session/events": "only reads, and so many at once (open-streams.ts)",
+  [AUTHORIZATION_CHALLENGE_PATH]: "stores nothing, except for a POST",
   "/setup/:token": "stores for whoever holds a link that is good, once",
   "/account": "stores for whoever is signed in, and a bounded number of rows a session",
   "/health": "writes over one row, every few seconds at most",

@@ -20,10 +20,12 @@ import type { Policies } from "../sessions/policies.ts";
 import type { SessionLimits } from "../sessions/session-limit.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
+import { type AuthSessions, createAuthSessions } from "./challenge/auth-sessions.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
 import { createAdapter } from "./provider/adapter.ts";
 import type { RoomForApp } from "./provider/app-limit-prompt.ts";
+import { type CallLibrary, createLibraryWithin } from "./provider/library-within.ts";
 import type { LibraryHandler } from "./provider/mount.ts";
 import { openSignInBy } from "./provider/open-sign-in.ts";
 import { createProvider } from "./provider/provider.ts";
@@ -102,6 +104,10 @@ export interface Oidc {
   /** Who may call this server's own APIs. */
   readonly ownApi: OwnApiAccess;
   readonly roomForApp: RoomForApp;
+  /** Calls the library within the process. */
+  readonly callLibrary: CallLibrary;
+  /** What is kept between two steps of a sign-in by JSON. */
+  readonly authSessions: AuthSessions;
 }
 
 export async function composeOidc(options: OidcOptions): Promise<Oidc> {
@@ -147,6 +153,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     maxStoredBytes,
   });
   const verify = verifyOwnTokens({ issuer, keys: () => ring.state().publicKeys, clock });
+  const library = createLibraryWithin({ issuer, currentHandler: async () => (await current()).handle });
   const adapter = createAdapter({
     artefacts,
     sessions,
@@ -155,7 +162,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     users,
     interactions,
     maxStoredBytes,
-    addressOf,
+    addressOf: (request) => library.addressOf(request) ?? addressOf(request),
     endGrant: (id) => endings.endGrant(id),
     findUserinfoToken: userinfoTokens({ issuer, verify, local }),
   });
@@ -188,6 +195,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       local,
       head: () => storage.log.head(),
       catchUp: () => storage.log.refresh(),
+      isWithin: (request) => library.addressOf(request) !== undefined,
       operatorLog,
       wrapGrantHandler: withTokenRules({
         storage,
@@ -215,6 +223,8 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     lifetimes,
     ownApi,
     roomForApp,
+    callLibrary: library.call,
+    authSessions: createAuthSessions({ artefacts, randomBytes }),
   };
 }
 

@@ -1,3 +1,4 @@
+export { challengeRoutes } from "./challenge/challenge-routes.ts";
 export { composeOidc, type Oidc, type OidcTestHooks } from "./compose.ts";
 export { type AppAccess, createAppAccess } from "./endings/app-access.ts";
 export { createBlastRadius } from "./endings/blast-radius.ts";

@@ -37,17 +37,12 @@ export class DeviceCookie {
   }
 
   tokensIn(exchange: Exchange): string[] {
-    const value = this.#cookiesOf(exchange).get(NAME, { signed: true }) ?? "";
-    return value
-      .split(".")
-      .filter((token) => TOKEN.test(token))
-      .slice(0, MAX_TOKENS);
+    return deviceTokensIn(this.#cookiesOf(exchange).get(NAME, { signed: true }));
   }
 
   /** The user's token goes first, and stays for as long as the place is known. */
   remember(exchange: Exchange, token: string): void {
-    const others = this.tokensIn(exchange).filter((known) => known !== token);
-    this.#cookiesOf(exchange).set(NAME, [token, ...others].slice(0, MAX_TOKENS).join("."), {
+    this.#cookiesOf(exchange).set(NAME, deviceValueOf(token, this.tokensIn(exchange)), {
       signed: true,
       httpOnly: true,
       // It is read where our own forms are sent to, and nowhere else.
@@ -58,3 +53,14 @@ export class DeviceCookie {
     });
   }
 }
+
+/** Tokens in the value that a device keeps, in a cookie or by itself. What is none of ours is left out. */
+export const deviceTokensIn = (value = ""): string[] =>
+  value
+    .split(".")
+    .filter((token) => TOKEN.test(token))
+    .slice(0, MAX_TOKENS);
+
+/** The value that the device keeps from now on. */
+export const deviceValueOf = (token: string, known: readonly string[]): string =>
+  [token, ...known.filter((other) => other !== token)].slice(0, MAX_TOKENS).join(".");

@@ -75,7 +75,7 @@ export async function signInThrough(
 }
 
 /** Aborted when the client leaves. Fastify's own signal hears nothing once the body has been read. */
-function leavingOf({ raw }: FastifyReply): AbortSignal {
+export function leavingOf({ raw }: FastifyReply): AbortSignal {
   const leaving = new AbortController();
   raw.once("close", () => leaving.abort());
   return leaving.signal;

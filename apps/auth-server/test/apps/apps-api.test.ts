@@ -66,6 +66,7 @@ describe("an app that is created by the API", () => {
       grantTypes: ["authorization_code", "refresh_token"],
       optionalScopes: [],
       firstParty: false,
+      jsonSignIn: false,
       introspectsAnyToken: false,
       requirePkce: true,
       userinfoWithApiToken: false,

@@ -65,6 +65,7 @@ const powerful = (): Readonly<Record<string, object>> => {
       apis: { [account]: Object.values(ACCOUNT_SCOPES) },
     },
     "whatever is asked, without consent": { ...WEB, firstParty: true, apis: { [RESOURCE]: ["orders.read"] } },
+    "sign-in by JSON": { ...WEB, firstParty: true, jsonSignIn: true },
     "every token's introspection": { ...WEB, introspectsAnyToken: true },
   };
 };

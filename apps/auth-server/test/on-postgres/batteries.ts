@@ -32,6 +32,7 @@ export const BATTERIES = {
     "oidc/interaction/granular-consent",
     "outbox/backchannel-logout",
     "session-events/session-events",
+    "oidc/challenge/sign-in",
     "sign-in/change-password",
     "sign-in/kept-out",
     "sign-in/sign-in",

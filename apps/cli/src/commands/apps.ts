@@ -114,6 +114,7 @@ const appText = (app: App): string =>
     "optional scopes": app.optionalScopes.join(" ") || undefined,
     "first party": app.firstParty ? "yes" : undefined,
     "userinfo with API token": app.userinfoWithApiToken ? "yes" : undefined,
+    "sign-in by JSON": app.jsonSignIn ? "yes" : undefined,
     PKCE: app.requirePkce ? "required" : "not required",
     "access tokens": secondsText(app.accessTokenTtlSeconds),
     "refresh idle": secondsText(app.refreshTokenIdleSeconds),
@@ -140,6 +141,7 @@ interface SettingOptions {
   readonly defaultApi?: string;
   readonly optionalScope?: string[];
   readonly firstParty?: boolean;
+  readonly jsonSignIn?: boolean;
   readonly pkce?: boolean;
   readonly userinfoWithApiToken?: boolean;
   readonly accessTokenTtl?: number;
@@ -191,6 +193,7 @@ const settingsFrom = (options: SettingOptions) => ({
   optionalScopes: options.optionalScope,
   firstParty: options.firstParty,
   userinfoWithApiToken: options.userinfoWithApiToken,
+  jsonSignIn: options.jsonSignIn,
   accessTokenTtlSeconds: options.accessTokenTtl,
   refreshTokenIdleSeconds: options.refreshIdle,
   refreshTokenAbsoluteSeconds: options.refreshAbsolute,
@@ -218,6 +221,7 @@ function addCreate(parent: Command, cli: Cli): void {
     .addOption(new Option("--type <type>", "where it runs").choices(APP_TYPES).makeOptionMandatory());
   withSettings(command)
     .option("--first-party", "the operator's own app: users are not asked for consent")
+    .option("--json-sign-in", "it signs people in with a form of its own; needs --first-party")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
     .option("--userinfo-with-api-token", "its tokens for an API open /userinfo too")
     .addHelpText(
@@ -265,6 +269,8 @@ function addUpdate(parent: Command, cli: Cli): void {
     .option("--remove-api <identifier>", "an API that it may use no more", collect)
     .option("--first-party", "the operator's own app: users are not asked for consent")
     .option("--no-first-party", "its users are asked; what it was given without asking ends")
+    .option("--json-sign-in", "it may sign people in with a form of its own; needs --first-party")
+    .option("--no-json-sign-in", "its users sign in on the pages of the server")
     .option("--pkce", "it must use PKCE")
     .option("--no-pkce", "it may go without PKCE, with a nonce; only for an app with a secret")
     .option("--userinfo-with-api-token", "its tokens for an API open /userinfo too")

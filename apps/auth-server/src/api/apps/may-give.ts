@@ -61,6 +61,8 @@ const POWERS: { readonly [Setting in keyof NamedSettings]-?: Powers } = {
   optionalScopes: NONE,
   // Nobody is asked: an administrator who only visits a page has given it what it may have.
   firstParty: ({ firstParty }) => (firstParty ? ["firstParty"] : []),
+  // People type their passwords into it.
+  jsonSignIn: ({ jsonSignIn }) => (jsonSignIn ? ["jsonSignIn"] : []),
   introspectsAnyToken: ({ introspectsAnyToken }) => (introspectsAnyToken ? ["introspectsAnyToken"] : []),
   requirePkce: NONE,
   // Nothing that the app could not pass on to the API itself.

@@ -42,6 +42,7 @@ export const EXAMPLE_APP: ShownApp = {
   apis: { "https://orders.example": ["orders.read"] },
   optionalScopes: [],
   firstParty: false,
+  jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
   userinfoWithApiToken: false,

@@ -81,6 +81,7 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
           address: Provider.ctx && addressOf(Provider.ctx.req),
           passwordMark: loginOf(Provider.ctx)?.passwordMark,
           ends: loginOf(Provider.ctx)?.ends,
+          ofApp: loginOf(Provider.ctx)?.ofApp,
         }),
       )),
     /** The library rotates an id by destroy-then-save. Ending a session takes another way (models.ts). */
@@ -90,10 +91,10 @@ function sessionAdapter({ sessions, users, addressOf }: Stores): AdapterMethods 
   };
 }
 
-/** What the sign-in page has left for the request that comes from it (interaction-routes.ts). */
+/** What the sign-in has left for the request that comes from it (interaction-routes.ts, open-for-app.ts). */
 const loginOf = (ctx: typeof Provider.ctx) =>
   ctx?.oidc.result?.login as
-    | { readonly passwordMark?: string; readonly ends?: readonly string[] }
+    | { readonly passwordMark?: string; readonly ends?: readonly string[]; readonly ofApp?: string }
     | undefined;
 
 async function asLibraryError<T>(work: Promise<T>): Promise<T> {

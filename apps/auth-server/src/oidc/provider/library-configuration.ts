@@ -22,7 +22,13 @@ import type { Configuration } from "../../config/load.ts";
 import { keysError } from "../../keys/errors.ts";
 import type { SigningKey } from "../../keys/signing-key.ts";
 import type { Outgoing } from "../../outgoing/index.ts";
-import { interactionPath, REVOCATIONS_PATH, ROUTES, SESSION_EVENTS_PATH } from "../../paths.ts";
+import {
+  AUTHORIZATION_CHALLENGE_PATH,
+  interactionPath,
+  REVOCATIONS_PATH,
+  ROUTES,
+  SESSION_EVENTS_PATH,
+} from "../../paths.ts";
 import type { Users } from "../../people/users.ts";
 import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
@@ -334,6 +340,7 @@ function discoveryOf({
   apiResource,
 }: Configuration): DiscoveryExtension & Readonly<Record<string, unknown>> {
   return {
+    authorization_challenge_endpoint: `${issuer}${AUTHORIZATION_CHALLENGE_PATH}`,
     portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
     portcullis_api_resource: apiResource,
     portcullis_session_events_endpoint: `${issuer}${SESSION_EVENTS_PATH}`,

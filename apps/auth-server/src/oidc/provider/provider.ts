@@ -1,5 +1,6 @@
 /** Puts the library together with our storage and our rules. The order of `use` is that of the request. */
 import type { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { levelOfFailure } from "@portcullis/http-api";
 import { hasCode, type Log, PortcullisError } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
@@ -21,6 +22,8 @@ export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptio
   readonly operatorLog: Log;
   /** Resolves once this server's verdicts count what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
+  /** Whether the request comes from this server itself (library-within.ts): no browser, which a page could lead on. */
+  readonly isWithin: (request: IncomingMessage) => boolean;
   /** Goes around the library's handler of each grant type. */
   readonly wrapGrantHandler: (grantType: string, handler: GrantHandler) => GrantHandler;
 }
@@ -32,7 +35,7 @@ export function createProvider(options: ProviderOptions): Provider {
   adaptModels(provider, options);
   provider.use(openToApps);
   provider.use(failSafely(options.operatorLog));
-  provider.use(guardPages);
+  provider.use(guardPages(options));
   provider.use(keepKeysFresh);
   addReceipts(provider, options.receipts);
   provider.use(sampleHorizon(options));
@@ -87,13 +90,15 @@ function answerUnavailable(ctx: KoaContextWithOIDC): void {
   };
 }
 
-const guardPages: Middleware = async (ctx, next) => {
-  setSecurityHeaders(ctx);
-  await next();
-  if (ctx.oidc === undefined) return;
-  leadOnAfterForm(ctx);
-  allowFormTargets(ctx);
-};
+function guardPages({ isWithin }: ProviderOptions): Middleware {
+  return async (ctx, next) => {
+    setSecurityHeaders(ctx);
+    await next();
+    if (ctx.oidc === undefined || isWithin(ctx.req)) return;
+    leadOnAfterForm(ctx);
+    allowFormTargets(ctx);
+  };
+}
 
 /**
  * A retired key is published no more, and one whose predecessors were retired in a row may sign soon after it was made: a copy

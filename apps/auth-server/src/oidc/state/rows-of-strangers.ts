@@ -8,8 +8,8 @@ import { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
-/** Models of the library. Of every other, what is stored hangs below somebody who signed in, or a client with a secret. */
-export const ARTEFACTS_OF_STRANGERS = ["Interaction", "PushedAuthorizationRequest"] as const;
+/** Models of the library, and what is kept of a sign-in by JSON. Of every other, what is stored hangs below somebody who signed in, or a client with a secret. */
+export const ARTEFACTS_OF_STRANGERS = ["Interaction", "PushedAuthorizationRequest", "AuthSession"] as const;
 export type ArtefactOfStrangers = (typeof ARTEFACTS_OF_STRANGERS)[number];
 
 export type RowsOfStrangers = Readonly<Record<ArtefactOfStrangers | "Session", RowCap>>;
@@ -29,6 +29,7 @@ export function rowsOfStrangers(options: {
   return {
     Interaction: artefacts("Interaction"),
     PushedAuthorizationRequest: artefacts("PushedAuthorizationRequest"),
+    AuthSession: artefacts("AuthSession"),
     Session: new RowCap({
       ...{ storage, most, operatorLog, rows: "Session" },
       count: countSessions,

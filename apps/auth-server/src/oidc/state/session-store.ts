@@ -61,6 +61,8 @@ export interface SaveSession {
    * since. Default: only an id of a request that knows of the newest.
    */
   readonly factorsPassed?: boolean;
+  /** `client_id` of the app that signed the user in with a form of its own, and has the session for itself. */
+  readonly ofApp?: string | undefined;
   /** Of the password that was given for it (`SignedIn`). A sign-in that has none, or that of another password, opens nothing. */
   readonly passwordMark?: string | undefined;
 }
@@ -351,6 +353,7 @@ const NEW_SESSION = {
   auth_time: null,
   ended_at: null,
   replaced_by: null,
+  of_app: null,
 } as const;
 
 /**
@@ -361,7 +364,8 @@ const signedInAt = ({ loginTs }: Pick<SessionPayload, "loginTs">, now: number): 
   Math.min(loginTs ?? now, now);
 
 /** What a sign-in says of the device that it is made on. */
-const signInColumns = ({ payload, userAgent, address }: SaveSession) => ({
+const signInColumns = ({ payload, userAgent, address, ofApp }: SaveSession) => ({
+  of_app: ofApp ?? null,
   user_agent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null,
   device_type: deviceOf(userAgent ?? null).type,
   address: address ?? null,

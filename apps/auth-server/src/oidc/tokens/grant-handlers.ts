@@ -1,7 +1,7 @@
 /** What goes around the library's handler of every grant type: one transaction a request, grace, and replay. */
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
-import { FIRST_PARTY } from "../../apps/app-settings.ts";
+import { FIRST_PARTY, JSON_SIGN_IN } from "../../apps/app-settings.ts";
 import { ownerOfToken } from "../../bans/banned-tokens.ts";
 import type { Bans } from "../../bans/bans.ts";
 import { isWhole, timeOf } from "../../bans/standing-bans.ts";
@@ -45,10 +45,27 @@ export function withTokenRules(options: TokenRulesOptions) {
           }),
         );
       case "authorization_code":
-        return endingReplays(inUnit(handler, options), options);
+        return withKnownRedirectUri(endingReplays(inUnit(handler, options), options));
       default:
         return inUnit(handler, options);
     }
+  };
+}
+
+/**
+ * A code that came by JSON was led nowhere, so that its app has no `redirect_uri` to name, and the library wants one. PKCE takes its
+ * place: the app that redeems the code is the one that asked for it.
+ */
+function withKnownRedirectUri(handler: GrantHandler): GrantHandler {
+  return async (ctx) => {
+    const { client, params, provider } = ctx.oidc;
+    const given = params as { code?: unknown; redirect_uri?: string | undefined };
+    const isByJson = client?.[JSON_SIGN_IN] === true && given.redirect_uri === undefined;
+    if (isByJson && typeof given.code === "string") {
+      const code = await provider.AuthorizationCode.find(given.code);
+      if (code?.codeChallenge !== undefined) given.redirect_uri = code.redirectUri;
+    }
+    await handler(ctx);
   };
 }
 

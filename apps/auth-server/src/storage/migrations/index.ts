@@ -29,6 +29,7 @@ import { addBulkEndings } from "./0030-bulk-endings.ts";
 import { giveUuidsOnce } from "./0032-one-user-a-uuid.ts";
 import { addUserProfiles } from "./0033-user-profiles.ts";
 import { addOutbox } from "./0035-outbox.ts";
+import { addSessionsOfApps } from "./0037-sessions-of-apps.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -57,4 +58,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0032-one-user-a-uuid": giveUuidsOnce,
   "0033-user-profiles": addUserProfiles,
   "0035-outbox": addOutbox,
+  "0037-sessions-of-apps": addSessionsOfApps,
 };

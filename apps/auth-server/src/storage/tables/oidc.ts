@@ -40,6 +40,8 @@ export interface SessionsTable {
   ended_at: number | null;
   /** `uid` of the session that took its place. */
   replaced_by: string | null;
+  /** `client_id` of the app that opened it by JSON and has it for itself: no browser leads to it, and it ends with the app's grant. */
+  of_app: string | null;
   /** Head of the log when the row was made: a bulk ending beyond it ends the session. */
   horizon: Generated<number>;
 }

@@ -214,6 +214,7 @@ const APP: NewApp = {
   apis: {},
   optionalScopes: [],
   firstParty: true,
+  jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
   userinfoWithApiToken: false,
