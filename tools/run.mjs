@@ -19,6 +19,7 @@ const verbs = [
   "simulate",
   "interleavings",
   "faults",
+  "interop",
   "mutants",
 ];
 const [verb, ...rest] = process.argv.slice(2);

@@ -76,8 +76,12 @@ export async function reconfigureIssuer(
   change(value);
   await stack.kill("authServer", "SIGTERM");
   await writeFile(file, JSON.stringify(value), { mode: 0o600 });
-  await stack.start("authServer");
-  await until(
+  const server = await stack.start("authServer");
+  const died = server.exited.then(() => {
+    throw new Error(`the authorization server ended with its new configuration:\n${server.errors()}`);
+  });
+  died.catch(() => undefined);
+  const answers = until(
     async () => (await exchange(`${stack.info.issuer}/.well-known/openid-configuration`)).status === 200,
     {
       what: "the authorization server to answer with its new configuration",
@@ -85,4 +89,5 @@ export async function reconfigureIssuer(
       withinMs: 60_000,
     },
   );
+  await Promise.race([answers, died]);
 }

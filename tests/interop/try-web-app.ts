@@ -1,0 +1,111 @@
+/** What every app on a server must be able to do, through the real pages, in a browser without JavaScript. */
+import assert from "node:assert/strict";
+import {
+  assertRefused,
+  bearer,
+  exchange,
+  json,
+  type Page,
+  PlainBrowser,
+  passPages,
+  type SignIn,
+} from "@portcullis/testing/end-to-end";
+import type { WebTrial } from "./trials.ts";
+import type { World } from "./world.ts";
+
+/** What an app says of itself at `/`. */
+interface Shown {
+  readonly name: string | null;
+  readonly accessToken: string | null;
+}
+
+export type Step = "sign in" | "call" | "refresh" | "sign out" | "refused at once";
+
+/** Goes through the steps one after the other, and tells each that has passed. */
+export async function tryWebApp(
+  world: World,
+  trial: WebTrial,
+  passed: (step: Step) => void = () => undefined,
+): Promise<void> {
+  await world.start(trial);
+  const app = new AppInBrowser(world, trial);
+  await app.signIn();
+  passed("sign in");
+  await app.call();
+  passed("call");
+  if (trial.noRefresh === undefined) {
+    await app.refresh();
+    passed("refresh");
+  }
+  const { accessToken } = await app.shown();
+  await app.signOut();
+  passed("sign out");
+  await refusedAtOnce(world, accessToken!);
+  passed("refused at once");
+}
+
+class AppInBrowser {
+  readonly #browser = new PlainBrowser();
+  readonly #world: World;
+  readonly #callback: URL;
+  readonly #baseUrl: string;
+
+  constructor(world: World, trial: WebTrial) {
+    this.#world = world;
+    this.#baseUrl = world.appOf(trial).baseUrl;
+    this.#callback = new URL(trial.callbackPath, this.#baseUrl);
+  }
+
+  async signIn(): Promise<void> {
+    const { demo } = this.#world.stack.info;
+    const attempt = { url: new URL("/login", this.#baseUrl), isEnd: this.#isCallback };
+    const callback = await passPages(this.#browser, attempt as Pick<SignIn, "url" | "isEnd"> as SignIn, demo);
+    asSucceeded(await this.#browser.open(callback));
+    assert.equal((await this.shown()).name, "Demo User");
+  }
+
+  async call(): Promise<void> {
+    assert.equal(json(await this.#open("/call")).status, 200);
+  }
+
+  async refresh(): Promise<void> {
+    const before = await this.shown();
+    await this.#open("/refresh");
+    const after = await this.shown();
+    assert.notEqual(after.accessToken, before.accessToken);
+    await this.call();
+  }
+
+  async signOut(): Promise<void> {
+    const isBack = (url: URL) => url.origin === this.#callback.origin && url.pathname === "/";
+    const page = await this.#open("/logout");
+    const [form] = page.forms;
+    assert.ok(form, `a question, at ${page.url.href}: ${page.body}`);
+    const button = form.buttons.find(({ text }) => text === "Sign out")!;
+    const back = await this.#browser.submit(page, form, { button, isEnd: isBack });
+    assert.ok(isBack(back.url), `back at the app, not at ${back.url.href}: ${back.body}`);
+    assert.deepEqual(await this.shown(), { name: null, accessToken: null });
+  }
+
+  async shown(): Promise<Shown> {
+    return json<Shown>(await this.#open("/")) as Shown;
+  }
+
+  readonly #isCallback = (url: URL): boolean =>
+    url.origin === this.#callback.origin && url.pathname === this.#callback.pathname;
+
+  async #open(path: string): Promise<Page> {
+    return asSucceeded(await this.#browser.open(new URL(path, this.#baseUrl)));
+  }
+}
+
+function asSucceeded(page: Page): Page {
+  assert.equal(page.status, 200, `${page.url.href}: ${page.body}`);
+  return page;
+}
+
+/** The token that the app had a moment ago, at gateway and service. */
+export async function refusedAtOnce({ stack }: World, accessToken: string): Promise<void> {
+  for (const url of Object.values(stack.ways()))
+    assertRefused(await exchange(url, { headers: bearer(accessToken) }), "logged_out");
+}
