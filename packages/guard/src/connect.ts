@@ -1,6 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { createSignedHeadVerifier, type RemoteKeySource, remoteKeySource } from "@portcullis/access-token";
-import { keySetOf, requireIssuerUrl, requireSecureUrl } from "@portcullis/issuer";
+import {
+  createSignedHeadVerifier,
+  lackingOf,
+  type RemoteKeySource,
+  remoteKeySource,
+} from "@portcullis/access-token";
+import {
+  discoverIssuer,
+  endpointOf,
+  introspectionOf,
+  keySetOf,
+  requireIssuerUrl,
+  requireSecureUrl,
+} from "@portcullis/issuer";
 import { type Clock, type Log, pause, systemClock, systemTimer, unlessAborted } from "@portcullis/protocol";
 import { createReplica, type Feed, type Replica, type ReplicaOptions } from "@portcullis/revocation";
 import { consoleLog } from "./console-log.ts";
@@ -10,6 +22,7 @@ import { createGuard } from "./guard.ts";
 import { issuerFeed } from "./issuer-feed.ts";
 import { Outage, type Problem } from "./outage.ts";
 import { withoutRefusedKeys } from "./refused-keys.ts";
+import { remembered } from "./remembered.ts";
 
 export interface ConnectOptions {
   readonly issuer: string;
@@ -55,6 +68,11 @@ export interface ConnectedGuard extends Guard {
    * and says what was in the way. The guard goes on trying.
    */
   whenReady(signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves with those of the audiences about whose tokens the issuer does not answer this client: opaque tokens for them, and `online` routes, are
+   * answered with 503. Rejects with an `IssuerError` when it cannot be asked.
+   */
+  apisNotIntrospected(): Promise<readonly string[]>;
   /** Gives the lease back. */
   close(): Promise<void>;
 }
@@ -65,6 +83,8 @@ const MAX_REVOCATIONS = 20_000_000;
 /** As the lease request has it (protocol/feed.ts), with room for the suffix. */
 const REPLICA_NAME = /^[\w.@-]{1,80}$/;
 const SUFFIX_BYTES = 4;
+/** As long as whoever waits for the answer is kept waiting. */
+const INTROSPECTION_LIMIT_MS = 3000;
 const FIRST_KEYS_RETRY_MS = 250;
 const KEYS_RETRY_MAX_MS = 5000;
 
@@ -116,15 +136,17 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     clock: settings.clock,
     onApplied: options.onApplied,
   });
+  const introspect = introspectionAt(settings);
   const guard = createGuard({
     issuer: settings.issuer,
     audience: settings.audience,
+    introspect,
     keys,
     revocations: replica,
     realm: settings.realm,
     freshness: settings.freshness,
     clock: settings.clock,
-    log,
+    log: outage.ofGuard,
   });
   const closing = new AbortController();
 
@@ -140,7 +162,10 @@ export function connect(options: ConnectOptions): ConnectedGuard {
   return {
     replica,
     counters: guard.counters,
-    authenticate: (authorization, requirements) => guard.authenticate(authorization, requirements),
+    introspection: guard.introspection,
+    authenticate: (authorization, requirements, caller) =>
+      guard.authenticate(authorization, requirements, caller),
+    apisNotIntrospected: async () => lackingOf((await introspect(NO_TOKEN)).introspects, audiences(settings)),
     whenReady: async (signal) => {
       try {
         await Promise.all([replica.whenReady(signal), unlessAborted(keysThere, signal)]);
@@ -160,6 +185,30 @@ export function connect(options: ConnectOptions): ConnectedGuard {
  * lease that this one still holds.
  */
 const nameOfThisLife = (name: string): string => `${name}-${randomBytes(SUFFIX_BYTES).toString("hex")}`;
+
+/** The answer about it is that it is none; what the client may ask about comes with every answer. */
+const NO_TOKEN = "none";
+
+const audiences = ({ audience }: Settings): ReadonlySet<string> =>
+  new Set(typeof audience === "string" ? [audience] : audience);
+
+function introspectionAt({ issuer, clientId, clientSecret, fetch, allowInsecureRequests }: Settings) {
+  const discovered = remembered(async () => {
+    const metadata = await discoverIssuer({ issuer, fetch, allowInsecureRequests });
+    // One that has none may have one later: then it is looked for again.
+    endpointOf(metadata, "introspection_endpoint");
+    return metadata;
+  });
+  return introspectionOf({
+    issuer,
+    clientId,
+    clientSecret,
+    fetch,
+    allowInsecureRequests,
+    timeoutMs: INTROSPECTION_LIMIT_MS,
+    discovered,
+  });
+}
 
 type Defaulted = "clientSecret" | "fetch" | "clock" | "allowInsecureRequests" | "leaseMs";
 type Settings = ConnectOptions & {

@@ -1,9 +1,11 @@
-import type { AccessTokenClaims } from "@portcullis/access-token";
+import type { AccessTokenClaims, IntrospectionCounters } from "@portcullis/access-token";
 import type { Mode, Reason } from "@portcullis/protocol";
 import type { DenialCode } from "./errors.ts";
 
 /** Who is calling. Frozen, and shared by all requests that bring the same token. */
 export interface Principal {
+  /** What was brought: a JWT access token, or one of the tokens for scripts. */
+  readonly kind: "access_token" | "personal_token" | "api_key";
   readonly subject: string;
   readonly clientId: string;
   readonly scopes: ReadonlySet<string>;
@@ -19,12 +21,13 @@ export interface Principal {
 }
 
 /**
- * What a route does when the replica has not been confirmed for longer than `maxAgeMs`. `closed` answers 503,
- * `open` allows and counts. A token known to be revoked is denied under both; and with a wall clock that is off from the
- * issuer's, by which not even `exp` can be judged, both answer 503.
+ * What a route does when the replica has not been confirmed for longer than `maxAgeMs`. `closed` answers 503, `online` asks the issuer about the
+ * token (RFC 7662) and answers 503 if that fails, `open` allows and counts. With `online` and 0 the issuer is asked for each request. A
+ * token known to be revoked is denied under all; and with a wall clock that is off from the issuer's, by which not even `exp` can be judged,
+ * all answer 503.
  */
 export interface Freshness {
-  readonly policy: "closed" | "open";
+  readonly policy: "closed" | "online" | "open";
   readonly maxAgeMs: number;
 }
 
@@ -35,6 +38,12 @@ export interface Requirements {
   /** All of them must be in the token's `scope`. */
   readonly scopes?: readonly string[] | undefined;
   readonly freshness?: Freshness | undefined;
+}
+
+/** What is known of who asks beside the token. */
+export interface Caller {
+  /** Of the client, as whoever trusts the proxies in front has found it. Without it no token passes that is bound to addresses. */
+  readonly address?: string | undefined;
 }
 
 export interface AllowDecision {
@@ -106,6 +115,9 @@ export interface Guard {
   authenticate(
     authorization: string | readonly string[] | undefined,
     requirements?: Requirements,
+    caller?: Caller,
   ): Decision | Promise<Decision>;
   readonly counters: GuardCounters;
+  /** What the issuer was asked about tokens; undefined where nobody can be asked. */
+  readonly introspection?: IntrospectionCounters | undefined;
 }

@@ -21,6 +21,10 @@ const OWN_DENIALS = {
     ...unavailable,
     text: "The clock of this service differs from the issuer's, so it cannot check the token right now.",
   },
+  answer_outdated: {
+    ...unavailable,
+    text: "What is known of the token has just changed, so it has to be asked about again. Try again.",
+  },
   check_failed: { ...unavailable, text: "The token cannot be checked right now." },
   missing_credentials: { status: 401, error: "missing_token", text: "A bearer token is required." },
   ambiguous_credentials: {
@@ -34,6 +38,11 @@ const OWN_DENIALS = {
   },
   killed: { ...invalidToken, text: "The token was revoked." },
   stale: { ...invalidToken, text: "The claims in the token have changed. Refresh it." },
+  address_not_allowed: {
+    status: 403,
+    error: "access_denied",
+    text: "The token may not be used from this address.",
+  },
   insufficient_scope: {
     status: 403,
     error: "insufficient_scope",

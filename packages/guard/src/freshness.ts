@@ -3,17 +3,13 @@ import { guardError } from "./errors.ts";
 
 export const DEFAULT_FRESHNESS: Freshness = Object.freeze({ policy: "closed", maxAgeMs: 5000 });
 
+const POLICIES: ReadonlySet<string> = new Set<Freshness["policy"]>(["closed", "online", "open"]);
+
 /** Throws `invalid_configuration`. `where` is the dotted path that the message names. */
 export function checkFreshness(freshness: Freshness, where: string): Freshness {
-  const policy: string = freshness.policy;
-  if (policy === "online") {
+  if (!POLICIES.has(freshness.policy)) {
     throw guardError("invalid_configuration", {
-      text: `${where}.policy: "online" (ask the issuer when the replica is too old) is not available yet; choose "closed" or "open".`,
-    });
-  }
-  if (policy !== "closed" && policy !== "open") {
-    throw guardError("invalid_configuration", {
-      text: `${where}.policy: found ${JSON.stringify(policy)}; choose "closed" or "open".`,
+      text: `${where}.policy: found ${JSON.stringify(freshness.policy)}; choose "closed", "online" or "open".`,
     });
   }
   if (!Number.isFinite(freshness.maxAgeMs) || freshness.maxAgeMs < 0) {

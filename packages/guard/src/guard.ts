@@ -1,15 +1,22 @@
 import {
+  type AccessToken,
   type Algorithm,
   createAccessTokenVerifier,
+  createIntrospector,
+  type IntrospectedAccessToken,
+  type IntrospectionAnswer,
+  type IntrospectionCounters,
+  type Introspector,
   type KeySource,
   remoteKeySource,
-  type VerifiedAccessToken,
 } from "@portcullis/access-token";
 import { keySetOf } from "@portcullis/issuer";
 import { type Clock, type Log, type SetTimer, silentLog, systemClock } from "@portcullis/protocol";
 import type { RevocationView } from "@portcullis/revocation";
+import { allowedFrom } from "./allowed-addresses.ts";
 import type {
   AllowDecision,
+  Caller,
   Decision,
   DenyDecision,
   Ending,
@@ -20,6 +27,7 @@ import type {
   Principal,
   Requirements,
 } from "./decision.ts";
+import { guardError } from "./errors.ts";
 import { checkFreshness, DEFAULT_FRESHNESS } from "./freshness.ts";
 import { InFlight } from "./in-flight.ts";
 import { ClockRefusals } from "./refused-by-clock.ts";
@@ -49,9 +57,14 @@ export interface GuardOptions {
   readonly algorithms?: readonly Algorithm[] | undefined;
   /** Seconds, default 5. Must not be more than the `clockSkewSeconds` of the revocation log. */
   readonly clockSkewSeconds?: number | undefined;
+  /**
+   * Asks the issuer about a token: `introspectionOf` of `@portcullis/issuer` gives one that does. Default: nobody is asked, so that opaque
+   * tokens are refused as malformed, and routes cannot say `online`.
+   */
+  readonly introspect?: ((token: string) => Promise<IntrospectionAnswer>) | undefined;
   /** Default: the system's. */
-  readonly clock?: Pick<Clock, "wallMs"> | undefined;
-  /** Told of tokens that only this machine's clock is against. Never a token. */
+  readonly clock?: Clock | undefined;
+  /** Told of tokens that only this machine's clock is against, and when the issuer cannot be asked about tokens. Never a token. */
   readonly log?: Log | undefined;
   /** Verified tokens remembered, default 10,000. */
   readonly cacheEntries?: number | undefined;
@@ -85,13 +98,18 @@ class RevocationGuard implements Guard {
     refusedByClock: 0,
     rejected: 0,
   };
+  readonly introspection: IntrospectionCounters | undefined;
   readonly #context: StepContext;
   readonly #inFlight: InFlight;
 
   constructor(options: GuardOptions) {
     const { revocations, log = silentLog } = options;
+    const freshness = checkFreshness(options.freshness ?? DEFAULT_FRESHNESS, "freshness");
+    requireSomebodyToAsk(freshness, options);
     const keys = options.keys ?? remoteKeySource({ fetchKeySet: keySetOf({ issuer: options.issuer }) });
     const clock = new ReadClock(options.clock ?? systemClock);
+    const { explains } = new ClockRefusals({ revocations, log });
+    const introspector = introspectorOf(options, { clock, isRefusedByClock: explains });
     const verifier = createAccessTokenVerifier<Mark>({
       issuer: options.issuer,
       audience: options.audience,
@@ -101,19 +119,21 @@ class RevocationGuard implements Guard {
       clock,
       cacheEntries: options.cacheEntries,
       maxTokenLength: options.maxTokenLength,
-      isRefusedByClock: new ClockRefusals({ revocations, log }).explains,
+      isRefusedByClock: explains,
       prepare: (token) => ({
-        principal: principalOf(token),
+        principal: principalOf(token, "access_token"),
         coordinates: revocations.coordinatesOf(token.claims, token.header),
       }),
     });
     this.#context = {
       verifier,
+      introspector,
       revocations,
       clock,
       realm: options.realm ?? options.issuer,
-      freshness: checkFreshness(options.freshness ?? DEFAULT_FRESHNESS, "freshness"),
+      freshness,
     };
+    this.introspection = introspector?.counters;
     this.#inFlight = new InFlight({
       context: this.#context,
       setTimer: options.setTimer ?? systemTimer,
@@ -124,13 +144,16 @@ class RevocationGuard implements Guard {
   authenticate(
     authorization: string | readonly string[] | undefined,
     requirements: Requirements = NO_REQUIREMENTS,
+    caller?: Caller,
   ): Decision | Promise<Decision> {
     const request: Case = {
       authorization,
       requirements,
+      caller,
       bearerToken: "",
       entry: undefined,
       unconfirmed: false,
+      confirmedAtMs: Number.NaN,
     };
     try {
       const denied = runSteps(AUTHENTICATION, request, this.#context);
@@ -167,14 +190,18 @@ class RevocationGuard implements Guard {
   };
 }
 
-/** A wall clock that remembers what was read of it last, for a step that compares it without reading it again. */
-class ReadClock {
-  readonly #clock: Pick<Clock, "wallMs">;
+/** A clock that remembers what was read of its wall time last, for a step that compares it without reading it again. */
+class ReadClock implements Clock {
+  readonly #clock: Clock;
   /** Milliseconds; NaN before the first reading. */
   lastMs = Number.NaN;
 
-  constructor(clock: Pick<Clock, "wallMs">) {
+  constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
   }
 
   wallMs(): number {
@@ -183,8 +210,43 @@ class ReadClock {
   }
 }
 
-function principalOf({ claims, scopes, audience }: VerifiedAccessToken): Principal {
+function requireSomebodyToAsk({ policy }: Freshness, { introspect }: GuardOptions): void {
+  if (policy !== "online" || introspect !== undefined) return;
+  throw guardError("invalid_configuration", {
+    text: 'freshness.policy: found "online", and no introspect: the guard could ask nobody about a token.',
+  });
+}
+
+function introspectorOf(
+  options: GuardOptions,
+  { clock, isRefusedByClock }: { clock: Clock; isRefusedByClock: ClockRefusals["explains"] },
+): Introspector<Mark> | undefined {
+  const { introspect, revocations } = options;
+  if (introspect === undefined) return undefined;
+  return createIntrospector<Mark>({
+    ask: introspect,
+    issuer: options.issuer,
+    audience: options.audience,
+    clock,
+    clockSkewSeconds: options.clockSkewSeconds,
+    log: options.log,
+    isRefusedByClock,
+    prepare: (token) => ({
+      principal: principalOf(token, token.kind === "key" ? "api_key" : "personal_token"),
+      coordinates: revocations.coordinatesOf(token.claims, {}),
+      isAllowedFrom: isAllowedFromOf(token),
+    }),
+  });
+}
+
+function isAllowedFromOf({ claims }: IntrospectedAccessToken) {
+  const ranges = claims.allowed_addresses as readonly string[] | undefined;
+  return ranges === undefined ? undefined : allowedFrom(ranges);
+}
+
+function principalOf({ claims, scopes, audience }: AccessToken, kind: Principal["kind"]): Principal {
   const principal: { -readonly [Name in keyof Principal]: Principal[Name] } = {
+    kind,
     subject: claims.sub,
     clientId: claims.client_id,
     scopes,

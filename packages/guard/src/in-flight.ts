@@ -71,6 +71,8 @@ export class InFlight {
   #patienceMs({ requirements }: Case): number {
     const { revocations, freshness } = this.#options.context;
     const { policy, maxAgeMs } = requirements.freshness ?? freshness;
+    // What the issuer said of a request has an end of its own, and no replica tells of it.
+    if (policy === "online") return UNTOLD_MS;
     return policy === "open"
       ? this.#maxPatienceMs
       : Math.min(maxAgeMs, revocations.leaseMs, this.#maxPatienceMs);

@@ -1,6 +1,7 @@
 export { type ConnectedGuard, type ConnectOptions, connect } from "./connect.ts";
 export type {
   AllowDecision,
+  Caller,
   Decision,
   DenialBody,
   DenyDecision,

@@ -7,6 +7,7 @@ import {
 } from "@portcullis/issuer";
 import { API_SCOPES, type Clock, unlessAborted } from "@portcullis/protocol";
 import { type Feed, httpFeed } from "@portcullis/revocation";
+import { remembered } from "./remembered.ts";
 
 interface IssuerFeedOptions {
   readonly issuer: string;
@@ -44,18 +45,6 @@ export function issuerFeed(options: IssuerFeedOptions): Feed {
       return httpFeed({ endpoint, authorization, fetch });
     }),
   );
-}
-
-/** Returns a function with one flight for all who ask. What it brought is kept, a failure is not: the next who asks tries again. */
-function remembered<Value>(load: () => Promise<Value>): () => Promise<Value> {
-  let value: Promise<Value> | undefined;
-  return () => {
-    value ??= load().catch((error: unknown) => {
-      value = undefined;
-      throw error;
-    });
-    return value;
-  };
 }
 
 /**

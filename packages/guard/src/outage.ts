@@ -86,6 +86,15 @@ export class Outage {
     log[level](message === undefined ? event : { ...event, guard: name, issuer, message });
   });
 
+  /** What a guard tells of itself: of the issuer that cannot be asked about tokens, with what is to be done. */
+  readonly ofGuard: Log = byLevel((level, event) => {
+    const message = INTROSPECTION_EVENTS[event.event]?.(event);
+    const { name, issuer, clientId, log } = this.#options;
+    if (message === undefined) return log[level](event);
+    const remedy = level === "warn" ? remedyFor(String(event.code), this.#options) : undefined;
+    log[level]({ ...event, guard: name, issuer, client: clientId, message, ...(remedy && { remedy }) });
+  });
+
   keysFailed(error: unknown, retryMs: number): void {
     this.#options.log.info({ event: "keys_unavailable", retryMs, ...describeFailure(error) });
     this.#failed("keys", keysProblem(error), true);
@@ -163,6 +172,15 @@ const KEY_EVENTS: Readonly<Record<string, string>> = {
   keys_kept: "The issuer's keys cannot be renewed. The last good ones are used for an hour more at most.",
   keys_too_old:
     "The issuer's keys could not be renewed for too long. Tokens are answered with 503 until they are.",
+};
+
+const OF_WHAT = "Tokens for scripts, and routes with the policy online, are answered with 503.";
+
+const INTROSPECTION_EVENTS: Readonly<Record<string, (event: LogEvent) => string>> = {
+  introspection_failed: ({ message }) => `${OF_WHAT} ${message}`,
+  introspection_not_allowed: ({ apis }) =>
+    `${OF_WHAT} The issuer does not answer this client about tokens of ${apis}.`,
+  introspection_recovered: () => "The issuer answers questions about tokens again.",
 };
 
 /** What kept the keys away, rather than that they were kept away. */

@@ -12,6 +12,8 @@ const REMEDIES: Readonly<Record<string, (subject: Subject) => string>> = {
   token_refused: (subject) => `A service needs a client like this one: ${clientLine(subject)}.`,
   feed_unauthorized: ({ issuer, clientId }) =>
     `Its client needs the scope ${API_SCOPES.readRevocations} of ${issuer}/api: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
+  introspection_not_allowed: ({ issuer, clientId }) =>
+    `Its client needs that API among its own, be it without a permission: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
   issuer_mismatch: () => "Set the guard's issuer to that.",
   issuer_unreadable: () => "Set the guard's issuer to the authorization server's own URL.",
   endpoint_missing: () => "Set the guard's issuer to that of a Portcullis authorization server.",

@@ -5,21 +5,45 @@
  * he calls; and before freshness, because a denial holds however old the replica is and only an allow must
  * be confirmed.
  */
-import { type AccessTokenVerifier, isAccessTokenError, type VerifiedEntry } from "@portcullis/access-token";
-import { type Clock, hasCode, type PortcullisError, type Reason, wallSecondsOf } from "@portcullis/protocol";
-import type { RevocationView, TokenCoordinates } from "@portcullis/revocation";
+import {
+  type AccessToken,
+  type AccessTokenVerifier,
+  type Introspector,
+  isAccessTokenError,
+  type VerifiedAccessToken,
+} from "@portcullis/access-token";
+import {
+  type Clock,
+  hasCode,
+  looksLikeOpaqueToken,
+  type PortcullisError,
+  type Reason,
+  wallSecondsOf,
+} from "@portcullis/protocol";
+import type { RevocationView, TokenCoordinates, Verdict } from "@portcullis/revocation";
+import type { IsAllowedFrom } from "./allowed-addresses.ts";
 import { type DenialDetails, deny } from "./challenge.ts";
-import type { DenyDecision, Freshness, Principal, Requirements } from "./decision.ts";
+import type { Caller, DenyDecision, Freshness, Principal, Requirements } from "./decision.ts";
 import type { DenialCode } from "./errors.ts";
 
-/** What is computed once a token and kept beside it in the verifier's cache. */
+/** What is computed once a token and kept beside it, in the verifier's cache or the introspector's. */
 export interface Mark {
   readonly principal: Principal;
   readonly coordinates: TokenCoordinates;
+  /** Undefined: from everywhere. */
+  readonly isAllowedFrom?: IsAllowedFrom | undefined;
+}
+
+/** A token that is genuine, and its mark. */
+export interface Entry {
+  readonly token: AccessToken;
+  readonly mark: Mark;
 }
 
 export interface StepContext {
   readonly verifier: AccessTokenVerifier<Mark>;
+  /** Undefined: nobody can be asked, and opaque tokens are no tokens. */
+  readonly introspector: Introspector<Mark> | undefined;
   readonly revocations: RevocationView;
   /** The one that the verifier reads; `lastMs` is what was read of it last. */
   readonly clock: Pick<Clock, "wallMs"> & { readonly lastMs: number };
@@ -32,9 +56,12 @@ export interface StepContext {
 export interface Case {
   readonly authorization: string | readonly string[] | undefined;
   readonly requirements: Requirements;
+  readonly caller: Caller | undefined;
   bearerToken: string;
-  entry: VerifiedEntry<Mark> | undefined;
+  entry: Entry | undefined;
   unconfirmed: boolean;
+  /** When the issuer was asked, after this request had come, whether the token is good: monotonic. NaN: it was not. */
+  confirmedAtMs: number;
 }
 
 type Denied = DenyDecision | undefined;
@@ -44,12 +71,14 @@ type Steps = readonly (readonly [what: string, step: Step])[];
 export const AUTHENTICATION: Steps = [
   ["the replica has its first snapshot", replicaIsReady],
   ["there is one Authorization header with a bearer token", takeBearerToken],
-  ["the token verifies", verifyToken],
+  ["if it is an opaque token, its issuer says that it is good", takeOpaqueToken],
+  ["if it is a JWT, it verifies", verifyToken],
   ["the token is not bound to a key", isPlainBearer],
-  ["no revocation covers it", isNotRevoked],
+  ["no revocation covers it, nor what is kept of it", isNotRevokedSinceAsked],
+  ["it comes from where it may come from", isFromAllowedAddress],
   ["it is for the route's audience", hasAudience],
   ["it has the route's scopes", hasScopes],
-  ["the replica is fresh enough to confirm it", isConfirmed],
+  ["the replica is fresh enough to confirm it, or the issuer does", isConfirmedSomehow],
 ];
 
 /** What can change while a handler works. */
@@ -132,10 +161,18 @@ function bearerTokenOf(authorization: string): string | undefined {
   return isBearer ? authorization.slice(SCHEME.length) : undefined;
 }
 
-function verifyToken(request: Case, context: StepContext): Denied | Promise<Denied> {
+/** Known, or asked about. Where the replica cannot confirm anything, an answer that is kept cannot either. */
+function takeOpaqueToken(request: Case, context: StepContext): Denied | Promise<Denied> {
+  const { introspector } = context;
+  if (introspector === undefined || !looksLikeOpaqueToken(request.bearerToken)) return undefined;
+  const isOnline = policyOf(request, context).policy === "online";
+  return isOnline && !isFresh(request, context) ? askAnew(request, context) : askAbout(request, context);
+}
+
+function askAbout(request: Case, context: StepContext): Denied | Promise<Denied> {
   try {
-    const entry = context.verifier.verifyEntry(request.bearerToken);
-    if (entry instanceof Promise) return verifyWithFetchedKey(request, context, entry);
+    const entry = context.introspector!.entryOf(request.bearerToken);
+    if (entry instanceof Promise) return entryWhenAnswered(request, context, entry);
     request.entry = entry;
     return undefined;
   } catch (error) {
@@ -143,10 +180,32 @@ function verifyToken(request: Case, context: StepContext): Denied | Promise<Deni
   }
 }
 
-async function verifyWithFetchedKey(
+/** Only a question that begins now, or later, will do. */
+function askAnew(request: Case, context: StepContext): Promise<Denied> {
+  const asked = async () => {
+    const entry = await context.introspector!.entryOf(request.bearerToken, true);
+    request.confirmedAtMs = entry.askedAtMs;
+    return entry;
+  };
+  return entryWhenAnswered(request, context, asked());
+}
+
+function verifyToken(request: Case, context: StepContext): Denied | Promise<Denied> {
+  if (request.entry !== undefined) return undefined;
+  try {
+    const entry = context.verifier.verifyEntry(request.bearerToken);
+    if (entry instanceof Promise) return entryWhenAnswered(request, context, entry);
+    request.entry = entry;
+    return undefined;
+  } catch (error) {
+    return denyError(error, context.realm);
+  }
+}
+
+async function entryWhenAnswered(
   request: Case,
   { realm }: StepContext,
-  entry: Promise<VerifiedEntry<Mark>>,
+  entry: Promise<Entry>,
 ): Promise<Denied> {
   try {
     request.entry = await entry;
@@ -161,11 +220,49 @@ function isPlainBearer({ entry }: Case, { realm }: StepContext): Denied {
   return entry!.token.claims.cnf === undefined ? undefined : deny(realm, "sender_constrained");
 }
 
-function isNotRevoked({ entry }: Case, { revocations, realm }: StepContext): Denied {
-  const verdict = revocations.verdict(entry!.mark.coordinates);
+/**
+ * What is kept of an opaque token is as old as its question. A record that came since makes it worthless, and the token itself may be as good as before
+ * (its owner has another role, or has signed out of a browser): so the issuer is asked again, except where the record names the token.
+ */
+function isNotRevokedSinceAsked(request: Case, context: StepContext): Denied | Promise<Denied> {
+  const verdict = verdictOn(request, context);
   if (verdict.outcome === "allow") return undefined;
-  const mode = verdict.outcome === "killed" ? "kill" : "stale";
-  return deny(realm, verdict.outcome, { reason: verdict.reason, mode });
+  const isLast = !isOpaque(request) || verdict.scope === "token";
+  return isLast ? denyVerdict(verdict, context.realm) : askedAgain(request, context, verdict);
+}
+
+async function askedAgain(request: Case, context: StepContext, verdict: Denying): Promise<Denied> {
+  const denied = await askAnew(request, context);
+  // The issuer says that it is dead, and the record says of what.
+  if (denied?.code === "inactive_token" && verdict.outcome === "killed")
+    return denyVerdict(verdict, context.realm);
+  return denied ?? isPlainBearer(request, context) ?? isNotRevoked(request, context);
+}
+
+/** For a request that was let in, or was just asked about: nothing is asked here. */
+function isNotRevoked(request: Case, context: StepContext): Denied {
+  const verdict = verdictOn(request, context);
+  if (verdict.outcome === "allow") return undefined;
+  // Whoever holds an opaque token has nothing to refresh: the next request is asked about anew.
+  if (verdict.outcome === "stale" && isOpaque(request)) return deny(context.realm, "answer_outdated");
+  return denyVerdict(verdict, context.realm);
+}
+
+const verdictOn = ({ entry }: Case, { revocations }: StepContext): Verdict =>
+  revocations.verdict(entry!.mark.coordinates);
+
+const isOpaque = ({ entry }: Case): boolean => entry!.mark.principal.kind !== "access_token";
+
+type Denying = Exclude<Verdict, { readonly outcome: "allow" }>;
+
+function denyVerdict({ outcome, reason }: Denying, realm: string): DenyDecision {
+  return deny(realm, outcome, { reason, mode: outcome === "killed" ? "kill" : "stale" });
+}
+
+function isFromAllowedAddress({ entry, caller }: Case, { realm }: StepContext): Denied {
+  const { isAllowedFrom } = entry!.mark;
+  if (isAllowedFrom === undefined || isAllowedFrom(caller?.address)) return undefined;
+  return deny(realm, "address_not_allowed");
 }
 
 function hasAudience({ entry, requirements: { audience } }: Case, { realm }: StepContext): Denied {
@@ -205,29 +302,67 @@ function isStillConfirmed(request: Case, context: StepContext): Denied {
   return confirmedAt(wallSecondsOf(context.clock), request, context);
 }
 
-function confirmedAt(
-  wallSeconds: number,
-  request: Case,
-  { revocations, realm, freshness }: StepContext,
-): Denied {
-  const { ready, ageMs, isClockOff } = revocations.freshness(wallSeconds);
-  if (!ready) return deny(realm, "replica_not_ready");
-  if (isClockOff === true) return deny(realm, "clock_off");
-  const { policy, maxAgeMs } = request.requirements.freshness ?? freshness;
-  // Compared so that an age or a limit that is not a number confirms nothing.
-  const confirmed = ageMs <= maxAgeMs && ageMs <= revocations.leaseMs;
-  request.unconfirmed = !confirmed;
-  return confirmed || policy === "open" ? undefined : deny(realm, "replica_too_old");
+function isConfirmedSomehow(request: Case, context: StepContext): Denied | Promise<Denied> {
+  const denied = isConfirmed(request, context);
+  const { introspector } = context;
+  if (denied?.code !== "replica_too_old" || introspector === undefined || isOpaque(request)) return denied;
+  return policyOf(request, context).policy === "online" ? isConfirmedByIssuer(request, context) : denied;
 }
 
-function denyRefusedKey({ detail }: PortcullisError, realm: string): DenyDecision {
+/** A JWT is genuine and its claims are known: what is asked is whether it has ended. Meanwhile the replica may have heard of it. */
+async function isConfirmedByIssuer(request: Case, context: StepContext): Promise<Denied> {
+  const { introspector, realm } = context;
+  try {
+    const token = request.entry!.token as VerifiedAccessToken;
+    request.confirmedAtMs = await introspector!.confirm(token, request.bearerToken);
+  } catch (error) {
+    return denyError(error, realm);
+  }
+  return denialBy(RECHECK, request, context);
+}
+
+function confirmedAt(wallSeconds: number, request: Case, context: StepContext): Denied {
+  const { revocations, realm } = context;
+  const freshness = revocations.freshness(wallSeconds);
+  if (!freshness.ready) return deny(realm, "replica_not_ready");
+  if (freshness.isClockOff === true) return deny(realm, "clock_off");
+  const wanted = policyOf(request, context);
+  const confirmed =
+    isYoung(freshness.ageMs, wanted, revocations.leaseMs) ||
+    (wanted.policy === "online" && hasIssuersWord(request, context));
+  request.unconfirmed = !confirmed;
+  return confirmed || wanted.policy === "open" ? undefined : deny(realm, "replica_too_old");
+}
+
+const policyOf = ({ requirements }: Case, { freshness }: StepContext): Freshness =>
+  requirements.freshness ?? freshness;
+
+function isFresh(request: Case, context: StepContext): boolean {
+  const { revocations } = context;
+  return isYoung(revocations.freshness().ageMs, policyOf(request, context), revocations.leaseMs);
+}
+
+/** Compared so that an age or a limit that is not a number confirms nothing. A limit of 0 is for routes that ask the issuer each time. */
+const isYoung = (ageMs: number, { policy, maxAgeMs }: Freshness, leaseMs: number): boolean =>
+  ageMs <= maxAgeMs && ageMs <= leaseMs && !(policy === "online" && maxAgeMs === 0);
+
+/** How long the issuer's word carries a request on to its end. It is no lease: a receipt does not wait for it (decision 0064). */
+const WORD_LASTS_MS = 5_000;
+
+/** Of this request alone: another with the same token has to be asked about for itself. */
+const hasIssuersWord = ({ confirmedAtMs }: Case, { introspector }: StepContext): boolean =>
+  introspector !== undefined && introspector.nowMs() - confirmedAtMs <= WORD_LASTS_MS;
+
+/** The detail of these errors is the reason. */
+function denyEnded({ detail }: PortcullisError, realm: string): DenyDecision {
   return deny(realm, "killed", { reason: detail as Reason, mode: "kill" });
 }
 
 /** What nobody foresaw is a 503: it must not let anybody in, nor make a client throw its token away. */
 export function denyError(error: unknown, realm: string): DenyDecision {
   if (hasCode(error, "replica_not_ready")) return deny(realm, "replica_not_ready");
-  if (hasCode(error, "key_refused")) return denyRefusedKey(error as PortcullisError, realm);
+  if (hasCode(error, "key_refused")) return denyEnded(error as PortcullisError, realm);
+  if (hasCode(error, "inactive_token") && error.detail !== undefined) return denyEnded(error, realm);
   if (!isAccessTokenError(error) || error.code === "invalid_configuration")
     return deny(realm, "check_failed");
   const details: DenialDetails = error.status === 503 ? {} : { text: error.message };

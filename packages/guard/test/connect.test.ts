@@ -284,7 +284,7 @@ for (const options of [
   { clientId: "" },
   { clientSecret: "" },
   { audience: [] },
-  { freshness: { policy: "online", maxAgeMs: 1000 } },
+  { freshness: { policy: "always", maxAgeMs: 1000 } },
 ]) {
   test(`${JSON.stringify(options)} is invalid_configuration, at once`, () => {
     assert.throws(() => connected(options as never), { code: "invalid_configuration" });

@@ -27,7 +27,7 @@ test("a good token gives a principal, at once", () => {
   const { claims, scopes, ...rest } = decision.principal;
   const now = api.clock.seconds;
   assert.deepEqual(rest, {
-    ...{ subject: "user-1", clientId: "web", audience: [AUDIENCE] },
+    ...{ kind: "access_token", subject: "user-1", clientId: "web", audience: [AUDIENCE] },
     ...{ sessionId: sid, grantId: gid, tokenId: jti, issuedAt: now, expiresAt: now + 300 },
   });
   assert.ok(scopes.has("orders.read"));
@@ -222,7 +222,7 @@ test("each decision is counted once, as what it was", async () => {
 });
 
 for (const [what, options] of [
-  ["the policy online", { freshness: { policy: "online", maxAgeMs: 1000 } }],
+  ["the policy online and nobody to ask", { freshness: { policy: "online", maxAgeMs: 1000 } }],
   ["a policy that does not exist", { freshness: { policy: "maybe", maxAgeMs: 1000 } }],
   ["an age that is no number", { freshness: { policy: "closed", maxAgeMs: Number.NaN } }],
   ["no audience", { audience: [] }],

@@ -8,6 +8,7 @@ import { KnownRevocations } from "./known-revocations.ts";
 
 const GUARD: UndefinedOptions<GuardOptions> = {
   keys: undefined,
+  introspect: undefined,
   realm: undefined,
   freshness: undefined,
   algorithms: undefined,

@@ -1,3 +1,4 @@
+export { FakeIntrospection } from "./fake-introspection.ts";
 export {
   AUDIENCE,
   FakeIssuer,

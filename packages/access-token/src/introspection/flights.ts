@@ -30,14 +30,14 @@ export class Flights<Answer> {
   }
 
   /**
-   * Resolves with an answer to a question that was asked at `notBeforeMs` or later. One that began before is no use then: what
-   * happened since is not in its answer. All who come while it is under way share the next one. Rejects with `introspection_unavailable` or
-   * `introspection_busy`.
+   * Resolves with the answer that all who ask about this token share. `anew`: to a question that begins after the call. One that is
+   * under way is no use then: what happened since it began is not in its answer. All who come so meanwhile share the next one. Rejects with
+   * `introspection_unavailable` or `introspection_busy`.
    */
-  fly(hash: string, ask: (askedAtMs: number) => Promise<Answer>, notBeforeMs: number): Promise<Answer> {
+  fly(hash: string, ask: (askedAtMs: number) => Promise<Answer>, anew: boolean): Promise<Answer> {
     const current = this.#byToken.get(hash);
     if (current === undefined) return this.#line(new Flight(hash, ask)).answer;
-    if (current.startedAtMs >= notBeforeMs) return current.answer;
+    if (!(anew && current.hasBegun)) return current.answer;
     current.next ??= new Flight(hash, ask);
     return current.next.answer;
   }
@@ -65,8 +65,8 @@ export class Flights<Answer> {
       return;
     }
     this.#underWay++;
-    flight.startedAtMs = clock.monotonicMs();
-    this.#inTime(flight.ask(flight.startedAtMs)).then(
+    flight.hasBegun = true;
+    this.#inTime(flight.ask(clock.monotonicMs())).then(
       (answer) => {
         breaker.succeeded();
         this.#landed(flight);
@@ -119,7 +119,7 @@ class Flight<Answer> {
   /** Of those who need an answer that is younger than this one's. */
   next: Flight<Answer> | undefined;
   /** While it waits for its turn it is younger than whoever comes. */
-  startedAtMs = Number.POSITIVE_INFINITY;
+  hasBegun = false;
   resolve = (_answer: Answer): void => {};
   reject = (_error: unknown): void => {};
 

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  hasCode,
   type Log,
   opaqueTokenKind,
   type SetTimer,
@@ -66,16 +67,16 @@ export interface IntrospectionCounters {
 
 export interface Introspector<Mark = undefined> {
   /**
-   * Returns what an opaque token is, synchronously where a good answer is kept. `notBeforeMs`: only an answer to a question that was asked since
-   * then will do. Throws or rejects with an `AccessTokenError`: `malformed_token` for a text that was never a token, without asking.
+   * Returns what an opaque token is, synchronously where a good answer is kept. `anew`: only an answer to a question that begins after the
+   * call will do. Throws or rejects with an `AccessTokenError`: `malformed_token` for a text that was never a token, without asking.
    */
-  entryOf(token: string, notBeforeMs?: number): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>>;
+  entryOf(token: string, anew?: boolean): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>>;
   /**
    * Resolves with when the issuer was asked, once it has said that this JWT is good; it is asked after the call. Nothing is kept
    * of a good answer.
    */
   confirm(token: VerifiedAccessToken, text: string): Promise<number>;
-  /** Returns the monotonic time that `notBeforeMs` and `askedAtMs` count on. */
+  /** Returns the monotonic time that `askedAtMs` counts on. */
   nowMs(): number;
   readonly counters: IntrospectionCounters;
 }
@@ -88,6 +89,7 @@ export function createIntrospector<Mark = undefined>(options: IntrospectorOption
 /** What a question came to; an error is one about the token, and never that nobody answered. */
 type Outcome<Value> = { readonly value: Value } | { readonly error: unknown };
 
+const TELL_AGAIN_MS = 60_000;
 const LONG_AGO = Number.NEGATIVE_INFINITY;
 
 class CoalescingIntrospector<Mark> implements Introspector<Mark> {
@@ -98,6 +100,7 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
   readonly #flights: Flights<Outcome<IntrospectedEntry<Mark> | number>>;
   readonly #good: KeptAnswers<IntrospectedEntry<Mark>>;
   readonly #bad: KeptAnswers<AccessTokenError>;
+  #toldNotAllowedAtMs = LONG_AGO;
 
   constructor(options: IntrospectorOptions<Mark>) {
     const { clock = systemClock, log = silentLog, maxKept = 10_000 } = options;
@@ -125,10 +128,10 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     return this.#clock.monotonicMs();
   }
 
-  entryOf(token: string, notBeforeMs = LONG_AGO): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>> {
+  entryOf(token: string, anew = false): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>> {
     const hash = tokenHashOf(token);
     const kept = this.#good.get(hash, this.nowMs());
-    if (kept !== undefined && kept.askedAtMs >= notBeforeMs) {
+    if (kept !== undefined && !anew) {
       this.#expected.checkTimes(kept.token.claims);
       this.counters.kept++;
       return kept;
@@ -136,14 +139,14 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     this.#refuseKnownBad(hash);
     this.#refuseMalformed(token);
     const ask = (askedAtMs: number) => this.#askAboutOpaque(token, hash, askedAtMs);
-    return this.#fly(hash, ask, notBeforeMs) as Promise<IntrospectedEntry<Mark>>;
+    return this.#fly(hash, ask, anew) as Promise<IntrospectedEntry<Mark>>;
   }
 
   async confirm(token: VerifiedAccessToken, text: string): Promise<number> {
     const hash = tokenHashOf(text);
     this.#refuseKnownBad(hash);
     const ask = (askedAtMs: number) => this.#askAboutJwt(token, { text, hash, askedAtMs });
-    return (await this.#fly(hash, ask, this.nowMs())) as number;
+    return (await this.#fly(hash, ask, true)) as number;
   }
 
   #refuseKnownBad(hash: string): void {
@@ -165,9 +168,9 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
   async #fly(
     hash: string,
     ask: (askedAtMs: number) => Promise<Outcome<IntrospectedEntry<Mark> | number>>,
-    notBeforeMs: number,
+    anew: boolean,
   ): Promise<IntrospectedEntry<Mark> | number> {
-    const outcome = await this.#flights.fly(hash, ask, notBeforeMs);
+    const outcome = await this.#flights.fly(hash, ask, anew);
     if ("error" in outcome) throw outcome.error;
     return outcome.value;
   }
@@ -221,9 +224,17 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
 
   /** Only what the issuer said of the token. An answer that cannot be used says nothing of it. */
   #keepBad(hash: string, error: unknown): void {
+    if (hasCode(error, "introspection_not_allowed")) this.#tellNotAllowed(error);
     const isAboutToken = isAccessTokenError(error) && error.status === 401;
     this.counters[isAboutToken ? "inactive" : "failed"]++;
     if (isAboutToken) this.#bad.set(hash, error, this.nowMs() + (this.#options.keepBadMs ?? 10_000));
+  }
+
+  #tellNotAllowed({ code, detail: apis }: AccessTokenError): void {
+    const now = this.nowMs();
+    if (now - this.#toldNotAllowedAtMs < TELL_AGAIN_MS) return;
+    this.#toldNotAllowedAtMs = now;
+    this.#options.log?.warn({ event: code, code, apis });
   }
 
   #markOf(token: IntrospectedAccessToken): Mark {

@@ -42,7 +42,9 @@ const plugin: FastifyPluginCallback<FastifyGuardOptions> = (app, { guard, requir
   app.addHook("onRequest", (request, reply, done) => {
     const asked = request.routeOptions.config.guard ?? fallback;
     if (asked === false) return done();
-    const decision = guard.authenticate(authorizationHeaders(request.raw.rawHeaders), asked);
+    const headers = authorizationHeaders(request.raw.rawHeaders);
+    // Fastify's own idea of it, by its `trustProxy`.
+    const decision = guard.authenticate(headers, asked, { address: request.ip });
     if (!(decision instanceof Promise)) return admit(decision, request, reply, done);
     decision.then((decided) => admit(decided, request, reply, done), done);
   });

@@ -11,6 +11,18 @@ export type GuardedHandler = (
   caller: { readonly principal: Principal; readonly decision: AllowDecision },
 ) => unknown;
 
+export interface GuardedOptions {
+  readonly guard: Guard;
+  readonly requirements?: Requirements | undefined;
+  /**
+   * Gives the address of the client, where proxies that are trusted stand in front. Default: the other end of the connection. It is
+   * asked for tokens that may come from some addresses alone.
+   */
+  readonly clientAddress?: ((request: IncomingMessage) => string | undefined) | undefined;
+}
+
+const otherEnd = ({ socket }: IncomingMessage): string | undefined => socket.remoteAddress;
+
 /**
  * The handler runs only for requests that the guard allows, and the decision is taken again just before its
  * response starts. Throws `invalid_configuration` for requirements that cannot work.
@@ -22,10 +34,11 @@ export type GuardedHandler = (
  * ```
  */
 export function guarded(
-  options: { readonly guard: Guard; readonly requirements?: Requirements | undefined },
+  options: GuardedOptions,
   handler: GuardedHandler,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const requirements = checkRequirements(options.requirements ?? {}, "requirements");
+  const addressOf = options.clientAddress ?? otherEnd;
 
   function decided(decision: Decision, request: IncomingMessage, response: ServerResponse): unknown {
     if (decision.outcome === "deny") return sendDenial(response, decision);
@@ -34,7 +47,8 @@ export function guarded(
   }
 
   return (request, response) => {
-    const decision = options.guard.authenticate(authorizationHeaders(request.rawHeaders), requirements);
+    const headers = authorizationHeaders(request.rawHeaders);
+    const decision = options.guard.authenticate(headers, requirements, { address: addressOf(request) });
     if (!(decision instanceof Promise)) return void decided(decision, request, response);
     // As for any other handler, what it throws is the process's to handle.
     void decision.then((late) => decided(late, request, response));

@@ -195,7 +195,7 @@ export function adapterConformance(name: string, serve: Serve): void {
     const { guard } = guardedApi();
     const route = { path: "/x", answer: () => ({ body: "" }) };
     for (const requirements of [
-      { freshness: { policy: "online", maxAgeMs: 1 } },
+      { freshness: { policy: "always", maxAgeMs: 1 } },
       { scopes: ["a b"] },
     ] as never[]) {
       await assert.rejects(serve(guard, [{ ...route, requirements }]), { code: "invalid_configuration" });
