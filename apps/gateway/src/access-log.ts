@@ -9,13 +9,15 @@ export function accessLogger(setting: "off" | "refused" | "all", log: Log): (exc
   };
 }
 
-function accessLine({ method, path, peer, route, status, refusal }: Exchange): LogEvent {
+function accessLine({ method, path, peer, route, decision, status, refusal }: Exchange): LogEvent {
   return {
     event: "request",
     client: peer.address,
     method,
     path: path.slice(0, 200),
     route: route?.name,
+    // By this it is listed and ended. Nobody can make the token of it.
+    token: decision?.principal.tokenId,
     status: status ?? CLIENT_LEFT,
     refusal,
   };

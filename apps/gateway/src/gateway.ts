@@ -44,6 +44,7 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { guard } = options;
   warnOfHiddenClients(options);
+  tellOfApisNotIntrospected(options);
   const shared = sharedOf(options);
   const { phase, upstreams } = shared;
   const proxy = proxyOf(options, shared);
@@ -154,6 +155,29 @@ function warnOfHiddenClients({ configuration, log }: GatewayOptions): void {
   if (trustedProxies !== undefined || !transactionToken.issuer.startsWith("https:")) return;
   const text = "a proxy is in front, so all clients seem to have its address: set trustedProxies";
   log.warn({ event: "one_address_for_all", text });
+}
+
+/**
+ * Said at the start, and not when the first such token comes or the first outage: the gateway's client may lack an API. Where a route says online
+ * that is a mistake; elsewhere it only matters to who uses tokens for scripts.
+ */
+function tellOfApisNotIntrospected({ guard, configuration, log }: GatewayOptions): void {
+  const { routes, verifier } = configuration;
+  if (routes.every(({ requirements }) => requirements === undefined)) return;
+  const isOnline = routes.some(({ requirements }) => requirements?.freshness?.policy === "online");
+  const level = isOnline ? "warn" : "info";
+  const tell = (apis: readonly string[]) => {
+    if (apis.length === 0) return;
+    const text =
+      "the issuer does not answer the gateway's client about tokens of these APIs: tokens for scripts, and routes with online, get 503; give the app these APIs, be it without a permission";
+    log[level]({ event: "apis_not_introspected", client: verifier.clientId, apis, text });
+  };
+  guard
+    .whenReady()
+    .then(() =>
+      guard.apisNotIntrospected().then(tell, (error) => log[level]({ event: "introspection_failed", error })),
+    )
+    .catch(() => {}); // closed before it was ready
 }
 
 /** Resolves when the last answer is out, or after `drainMs`, when those still under way are cut off. */

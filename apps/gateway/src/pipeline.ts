@@ -50,7 +50,7 @@ export function pipeline(parts: PipelineParts): readonly NamedStep[] {
     ["match route", matchRoute(routes)],
     ["strip headers that are ours", stripHeaders(fieldNamed)],
     ["answer CORS preflight", answerPreflight(cors)],
-    ["authenticate", authenticate(guard)], // signature, times, audience, scopes, verdict, freshness
+    ["authenticate", authenticate(guard)], // signature or introspection, times, verdict, address, audience, scopes, freshness
     // Limits go here: they need to know who calls, and must come before the service is bothered.
     [
       "forward and stream back",

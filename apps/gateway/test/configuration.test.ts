@@ -89,7 +89,7 @@ management: { port: 8404, tls: true }
 verifier: { clientId: gateway, clientSecret: 12345 }
 transactionToken: { audience: services.example, keyFile: key.json }
 routes:
-  - { name: Orders, path: /orders/, upstream: "http://127.0.0.1:8402/base", freshness: { policy: online } }
+  - { name: Orders, path: /orders/, upstream: "http://127.0.0.1:8402/base", freshness: { policy: always } }
 `);
   const paths = problems.map((problem) => problem.slice(0, problem.indexOf(":")));
   assert.deepEqual(paths.sort(), [
@@ -104,7 +104,7 @@ routes:
   ]);
   const of = (path: string) => problems.find((problem) => problem.startsWith(`${path}:`))!;
   assert.match(of("issuer"), /found "ftp:\/\/login\.example"; must be an http or https URL/);
-  assert.match(of("routes[0].freshness.policy"), /found "online"; .*comes in a later version.*closed.*open/);
+  assert.match(of("routes[0].freshness.policy"), /found "always"; .*closed.*online.*open/);
   assert.match(of("verifier.clientSecret"), /found a value that is not shown/);
 });
 
@@ -217,4 +217,13 @@ test("the reference page's example is a configuration that works", () => {
   const yaml = /```yaml\n([\s\S]*?)```/.exec(readFileSync(REFERENCE, "utf8"))![1]!;
   const text = yaml.replace("clientSecretFile: verifier-secret", "clientSecret: x");
   assert.equal(parse(text).routes[0]!.requirements!.audience, "https://orders.example");
+});
+
+test("a route may have the issuer asked for each request, with online alone", () => {
+  const asking = (freshness: string) =>
+    withRoutes(ORDERS.replace("}", `, freshness: { ${freshness}, maxAgeSeconds: 0 } }`));
+  const [route] = parse(asking("policy: online")).routes;
+  assert.deepEqual(route!.requirements!.freshness, { policy: "online", maxAgeMs: 0 });
+  for (const policy of ["closed", "open"])
+    assertProblem(asking(`policy: ${policy}`), "routes[0].freshness.maxAgeSeconds", /only online can ask/);
 });

@@ -26,6 +26,7 @@ function start() {
 function principal(clock: FrozenClock, livesSeconds = 300): Principal {
   const expiresAt = clock.seconds + livesSeconds;
   return {
+    kind: "access_token",
     subject: "user-1",
     clientId: "web",
     scopes: new Set(["orders.read", "orders.write"]),

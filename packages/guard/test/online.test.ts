@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { encodeOpaqueToken, type JsonObject, PERSONAL_TOKEN_CLIENT } from "@portcullis/protocol";
+import { encodeOpaqueToken, type JsonObject } from "@portcullis/protocol";
 import { AUDIENCE, newIdentifier } from "@portcullis/testing";
 import type { Decision, Freshness } from "../src/index.ts";
 import { guardedApi, ISSUER } from "./guarded-api.ts";

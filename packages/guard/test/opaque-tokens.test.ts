@@ -226,6 +226,16 @@ test("on a closed route what is kept confirms nothing by itself; on an open one 
   assert.ok(open.outcome === "allow" && open.unconfirmed);
 });
 
+test("a closed route does not go by the issuer's word, whyever it was asked", async () => {
+  const { authenticate, issue, change, revocations } = asking();
+  const token = issue();
+  await authenticate(token);
+  revocations.revoke("subject", "user-1", "logged_out");
+  change(token, { rv: 101 });
+  revocations.ageMs = 6000;
+  assert.equal(codeOf(await authenticate(token)), "replica_too_old");
+});
+
 test("a clock that is off allows no opaque token", async () => {
   const { authenticate, issue, revocations } = asking();
   const token = issue();

@@ -16,20 +16,27 @@ const text = z.string().min(1);
 const atLeastOne = z.int().min(1);
 export const DEFAULT_MANAGEMENT_PORT = 8411;
 
-const freshness = z.strictObject({
-  policy: z
-    .enum(["closed", "open"], { error: policyMessage })
-    .default("closed")
-    .describe(
-      "What to do when the list of revocations was not confirmed in time: `closed` answers 503, `open` allows the request and counts it.",
-    ),
-  maxAgeSeconds: z
-    .number()
-    .positive()
-    .max(60, "must be at most 60: a replica's lease is never longer, and no allow outlives the lease")
-    .default(5)
-    .describe("How old the last confirmation of the list may be."),
-});
+const freshness = z
+  .strictObject({
+    policy: z
+      .enum(["closed", "online", "open"])
+      .default("closed")
+      .describe(
+        "What to do when the list of revocations was not confirmed in time: `closed` answers 503, `online` asks the issuer about the token (503 if it does not answer), `open` allows the request and counts it.",
+      ),
+    maxAgeSeconds: z
+      .number()
+      .min(0)
+      .max(60, "must be at most 60: a replica's lease is never longer, and no allow outlives the lease")
+      .default(5)
+      .describe(
+        "How old the last confirmation of the list may be. 0, with `online` alone: the issuer is asked for each request.",
+      ),
+  })
+  .refine(({ policy, maxAgeSeconds }) => policy === "online" || maxAgeSeconds > 0, {
+    path: ["maxAgeSeconds"],
+    message: "must be more than 0: no list is that fresh; only online can ask the issuer for each request",
+  });
 
 const route = z.strictObject({
   name: z
@@ -67,7 +74,9 @@ const route = z.strictObject({
 });
 
 const verifier = z.strictObject({
-  clientId: text.describe("The gateway's client at the issuer, with the scope `revocations.read`."),
+  clientId: text.describe(
+    "The gateway's client at the issuer, with the scope `revocations.read`. To ask about tokens (tokens for scripts, and routes with `online`), it must also have each `audience` among its APIs, be it without a permission.",
+  ),
   clientSecret: secret(text.describe("Its secret.")),
   name: z
     .string()
@@ -241,8 +250,3 @@ export const configurationSchema = z.strictObject({
 });
 
 export type WrittenConfiguration = z.output<typeof configurationSchema>;
-
-function policyMessage(issue: { readonly input?: unknown }): string | undefined {
-  if (issue.input !== "online") return undefined;
-  return "online (introspection) comes in a later version; use closed, or open to allow while unconfirmed";
-}

@@ -48,6 +48,19 @@ export function metricFamilies(readStatus: () => Status): Family[] {
     ),
     labelled(
       {
+        name: "introspections_total",
+        type: "counter",
+        help: "Tokens that the issuer was to be asked about; for kept and malformed ones there was no need, and those turned away were not asked about.",
+        labels: ["outcome"],
+      },
+      ({ introspection }) =>
+        Object.entries(introspection ?? {}).map(([outcome, value]) => ({
+          labels: { outcome: outcomeName(outcome) },
+          value,
+        })),
+    ),
+    labelled(
+      {
         name: "requests_total",
         type: "counter",
         help: "Requests answered; 499: the client left before.",
@@ -92,4 +105,4 @@ export function metricFamilies(readStatus: () => Status): Family[] {
   ];
 }
 
-const outcomeName = (name: string): string => (name === "refusedByClock" ? "refused_by_clock" : name);
+const outcomeName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -21,6 +21,8 @@ export interface Status {
     readonly clock: ClockReport | null;
   };
   readonly decisions: GuardCounters;
+  /** What the issuer was asked about tokens. */
+  readonly introspection: NonNullable<ConnectedGuard["introspection"]> | null;
   readonly requests: ReturnType<Counters["requests"]>;
   readonly refusals: ReturnType<Counters["refusals"]>;
   /** Of each service: connections in use, and requests that wait for one. */
@@ -32,7 +34,7 @@ export interface Status {
 }
 
 export interface StatusSources {
-  readonly guard: Pick<ConnectedGuard, "replica" | "counters">;
+  readonly guard: Pick<ConnectedGuard, "replica" | "counters" | "introspection">;
   readonly counters: Counters;
   readonly upstreams: Pick<Upstreams, "inUse">;
   readonly buffers: Pick<Buffers, "bytes">;
@@ -60,6 +62,7 @@ export function readStatus(sources: StatusSources): Status {
       clock: replica.clock() ?? null,
     },
     decisions: { allowed, unconfirmed, killed, stale, unavailable, refusedByClock, rejected },
+    introspection: guard.introspection === undefined ? null : { ...guard.introspection },
     requests: counters.requests(),
     refusals: counters.refusals(),
     upstreams: upstreams.inUse(),

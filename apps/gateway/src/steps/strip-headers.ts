@@ -1,3 +1,4 @@
+import { OPAQUE_TOKEN_PREFIX } from "@portcullis/protocol";
 import type { Exchange, Step } from "../exchange.ts";
 import type { Field } from "../headers/field-kind.ts";
 
@@ -9,7 +10,8 @@ import type { Field } from "../headers/field-kind.ts";
 export function stripHeaders(fieldNamed: (spelling: string) => Field): Step {
   return (exchange: Exchange) => {
     const raw = exchange.fields;
-    const keepsAuthorization = exchange.route!.forwardAuthorization;
+    const keepsAuthorization =
+      exchange.route!.forwardAuthorization && !bringsOpaqueToken(exchange.authorization);
     const forwarded: string[] = [];
     for (let at = 0; at < raw.length; at += 2) {
       const field = fieldNamed(raw[at]!);
@@ -21,6 +23,15 @@ export function stripHeaders(fieldNamed: (spelling: string) => Field): Step {
     return undefined;
   };
 }
+
+const OPAQUE_TOKEN = new RegExp(`^\\S+\\s+${OPAQUE_TOKEN_PREFIX}`);
+
+/**
+ * A token for scripts lives for months, and is good for whoever has it: no service gets to see it, on public routes neither. What a service
+ * needs to know is in the transaction token.
+ */
+const bringsOpaqueToken = (authorization: string | undefined): boolean =>
+  authorization !== undefined && OPAQUE_TOKEN.test(authorization);
 
 function goesThrough(field: Field, keepsAuthorization: boolean): boolean {
   switch (field.kind) {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectedGuard, createGuard } from "@portcullis/guard";
+import { discoverIssuer, introspectionOf } from "@portcullis/issuer";
 import { type Clock, systemTimer } from "@portcullis/protocol";
 import { createReplica, httpFeed } from "@portcullis/revocation";
 import { AUDIENCE, FakeIssuer, RecordedLog } from "@portcullis/testing";
@@ -22,6 +23,8 @@ export interface TestGatewayOptions {
   /** YAML of one route a line, each beginning with `- `; `$upstream` stands for the echo service. */
   readonly routes?: readonly string[];
   readonly isReadyFirst?: boolean;
+  /** APIs about whose tokens the issuer does not answer the gateway. */
+  readonly notIntrospected?: readonly string[];
   /** `iss` of its transaction tokens. */
   readonly tokenIssuer?: string;
 }
@@ -50,7 +53,7 @@ export class TestGateway {
     const directory = mkdtempSync(join(tmpdir(), "portcullis-gateway-"));
     const clock = new TestClock();
     const log = new RecordedLog();
-    const guard = connectGuard(issuer, clock);
+    const guard = connectGuard(issuer, clock, options.notIntrospected ?? []);
     const routes = (options.routes ?? ROUTES).map((route) => route.replace("$upstream", upstream.origin));
     const configuration = parseConfiguration(yaml({ ...options, issuer: issuer.issuer, routes }), directory);
     const gateway = await startGateway({
@@ -131,7 +134,11 @@ export class TestClock implements Clock {
   }
 }
 
-function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
+function connectGuard(
+  issuer: FakeIssuer,
+  clock: TestClock,
+  notIntrospected: readonly string[],
+): ConnectedGuard {
   const replica = createReplica({
     feed: httpFeed({
       endpoint: `${issuer.issuer}/revocations`,
@@ -141,9 +148,17 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
     leaseMs: 5000,
     clock,
   });
+  const introspect = introspectionOf({
+    issuer: issuer.issuer,
+    clientId: "gateway",
+    clientSecret: "a-verifiers-secret",
+    timeoutMs: 3_000,
+    discovered: () => discoverIssuer({ issuer: issuer.issuer }),
+  });
   const guard = createGuard({
     issuer: issuer.issuer,
     audience: AUDIENCE,
+    introspect,
     revocations: replica,
     clock,
   });
@@ -151,7 +166,10 @@ function connectGuard(issuer: FakeIssuer, clock: TestClock): ConnectedGuard {
   return {
     replica,
     counters: guard.counters,
-    authenticate: (authorization, requirements) => guard.authenticate(authorization, requirements),
+    introspection: guard.introspection,
+    authenticate: (authorization, requirements, caller) =>
+      guard.authenticate(authorization, requirements, caller),
+    apisNotIntrospected: async () => notIntrospected,
     whenReady: (signal) => replica.whenReady(signal),
     close: () => replica.close(),
   };
