@@ -2,6 +2,7 @@
  * Mistakes that would break the promise and still look right, each as a change of the source. The suite must fail
  * with every one of them: a test that cannot tell them from the truth proves nothing.
  */
+import { INTROSPECTION_MUTANTS } from "./introspection.ts";
 import { LOG_MUTANTS } from "./log-and-keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { PEOPLE_MUTANTS } from "./people-and-apps.ts";
@@ -10,6 +11,7 @@ import { VERIFIER_MUTANTS } from "./verifiers.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...VERIFIER_MUTANTS,
+  ...INTROSPECTION_MUTANTS,
   ...LOG_MUTANTS,
   ...PEOPLE_MUTANTS,
   ...PROCESS_MUTANTS,

@@ -89,12 +89,15 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     file: "packages/guard/src/steps.ts",
     edits: [
       [
-        `  const verdict = revocations.verdict(entry!.mark.coordinates);\n`,
-        `  const seen = (revocations as { seen?: WeakSet<object> });
+        `StepContext): Verdict =>\n  revocations.verdict(entry!.mark.coordinates);\n`,
+        `StepContext): Verdict => {
+  const seen = (revocations as { seen?: WeakSet<object> });
   seen.seen ??= new WeakSet();
-  if (seen.seen.has(entry!)) return undefined;
+  if (seen.seen.has(entry!)) return { outcome: "allow" };
   const verdict = revocations.verdict(entry!.mark.coordinates);
-  if (verdict.outcome === "allow") seen.seen.add(entry!);\n`,
+  if (verdict.outcome === "allow") seen.seen.add(entry!);
+  return verdict;
+};\n`,
       ],
     ],
     tests: ["packages/guard/test/guard.test.ts"],
@@ -104,7 +107,10 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     says: "an allow is given however old the replica is",
     file: "packages/guard/src/steps.ts",
     edits: [
-      [`const confirmed = ageMs <= maxAgeMs && ageMs <= revocations.leaseMs;`, `const confirmed = true;`],
+      [
+        `  request.unconfirmed = !confirmed;\n  return confirmed ||`,
+        `  request.unconfirmed = !confirmed;\n  return true ||`,
+      ],
     ],
     tests: ["packages/guard/test/guard.test.ts", "packages/guard/test/freshness.test.ts"],
   },
@@ -112,7 +118,7 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "lease-outlived",
     says: "a route that accepts an old replica accepts it past its lease, when receipts no longer wait for it",
     file: "packages/guard/src/steps.ts",
-    edits: [[`ageMs <= maxAgeMs && ageMs <= revocations.leaseMs`, `ageMs <= maxAgeMs`]],
+    edits: [[`ageMs <= maxAgeMs && ageMs <= leaseMs`, `ageMs <= maxAgeMs && leaseMs > 0`]],
     tests: ["packages/guard/test/guard.test.ts", "packages/guard/test/freshness.test.ts"],
   },
   {
@@ -239,7 +245,7 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "no-clock-check",
     says: "a verifier whose clock is slow lets in an expired token whose revocation was pruned",
     file: "packages/guard/src/steps.ts",
-    edits: [[`  if (isClockOff === true) return deny(realm, "clock_off");\n`, ""]],
+    edits: [[`  if (freshness.isClockOff === true) return deny(realm, "clock_off");\n`, ""]],
     tests: [
       "apps/auth-server/test/revocations/verifiers/slow-verifier.test.ts",
       "apps/gateway/test/authentication.test.ts",
