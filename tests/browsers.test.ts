@@ -10,11 +10,14 @@ import {
   type Stack,
   startStack,
 } from "@portcullis/testing/end-to-end";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 
 /** Where the app leads on to: another origin, which the authorization server knows nothing of. */
 const elsewhere = serve(() => ({ body: "<h1>Elsewhere</h1>" }));
+/** Pages of the app that were loaded to sign out there. */
+const framed: string[] = [];
 const app = serve((path) => {
+  if (path === "/front-channel") framed.push(path);
   if (path === "/callback" || path === "/signed-out") return { leadsTo: `${originOf(elsewhere)}${path}` };
   return { body: PAGES[path] ?? "" };
 });
@@ -30,13 +33,22 @@ const PAGES: Readonly<Record<string, string>> = {
   </script>`,
 };
 
+/** An app that answers never. */
+const hanging = serve(() => undefined);
+
 let stack: Stack;
 let chromium: Browser;
 let party: RelyingParty;
 let popup: RelyingParty;
 
 before(async () => {
-  [stack, chromium] = await Promise.all([startStack(), launchChromium(), elsewhere.listening, app.listening]);
+  [stack, chromium] = await Promise.all([
+    startStack(),
+    launchChromium(),
+    elsewhere.listening,
+    app.listening,
+    hanging.listening,
+  ]);
   const at = originOf(app);
   await reconfigureIssuer(stack, ({ clients }) => {
     const web = clients.find(({ clientId }) => clientId === stack.info.clients.web.clientId)!;
@@ -44,14 +56,29 @@ before(async () => {
       redirectUris: [`${at}/callback`, `${at}/popup-callback`],
       postLogoutRedirectUris: [`${at}/signed-out`],
     };
-    clients.push({ ...structuredClone(web), ...uris, clientId: "browser-app", name: "Browser app" });
+    clients.push({
+      ...structuredClone(web),
+      ...uris,
+      clientId: "browser-app",
+      name: "Browser app",
+      ...{ frontchannelLogoutUri: `${at}/front-channel` },
+    });
+    clients.push({
+      ...structuredClone(web),
+      clientId: "hanging-app",
+      name: "Hanging app",
+      ...{
+        redirectUris: [`${originOf(elsewhere)}/hanging-callback`, `${originOf(hanging)}/`],
+        frontchannelLogoutUri: `${originOf(hanging)}/front-channel`,
+      },
+    });
   });
   const appAt = (path: string) =>
     RelyingParty.discover(stack.info, { clientId: "browser-app", redirectUri: at + path });
   [party, popup] = await Promise.all([appAt("/callback"), appAt("/popup-callback")]);
 });
 after(async () => {
-  await Promise.all([stack.stop(), chromium.close(), elsewhere.close(), app.close()]);
+  await Promise.all([stack.stop(), chromium.close(), elsewhere.close(), app.close(), hanging.close()]);
 });
 
 describe("an app whose callback leads on to another origin", () => {
@@ -95,6 +122,45 @@ describe("an app whose callback leads on to another origin", () => {
     });
   });
 });
+
+describe("a sign-out that tells the apps in the browser", () => {
+  for (const javaScriptEnabled of [true, false])
+    it(`loads their pages and goes on, ${javaScriptEnabled ? "with" : "without"} scripts`, async () => {
+      await inContext(
+        async (context) => {
+          const before = framed.length;
+          await signOut(await signedIn(context));
+          assert.equal(framed.length, before + 1);
+        },
+        { javaScriptEnabled },
+      );
+    });
+
+  it("waits some seconds, and no longer, for one that does not answer", async () => {
+    await inContext(async (context) => {
+      const page = await signedIn(context);
+      const other = await context.newPage();
+      const redirectUri = `${originOf(elsewhere)}/hanging-callback`;
+      const there = await RelyingParty.discover(stack.info, { clientId: "hanging-app", redirectUri });
+      await other.goto((await there.begin({ prompt: "consent" })).url.href);
+      await other.getByRole("button", { name: /allow/i }).click();
+      await other.waitForURL(`${redirectUri}?*`);
+      const before = framed.length;
+      await signOut(page);
+      assert.equal(framed.length, before + 1, "the others are told");
+    });
+  });
+});
+
+async function signOut(page: Page): Promise<void> {
+  const query = new URLSearchParams({
+    client_id: "browser-app",
+    post_logout_redirect_uri: `${originOf(app)}/signed-out`,
+  });
+  await page.goto(`${stack.info.issuer}/logout?${query}`);
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.waitForURL(`${originOf(elsewhere)}/signed-out`);
+}
 
 describe("a sign-in in a popup", () => {
   it("comes back to the window that opened it", async () => {
@@ -141,8 +207,11 @@ async function signedIn(context: BrowserContext): Promise<Page> {
   return page;
 }
 
-async function inContext(run: (context: BrowserContext) => Promise<void>): Promise<void> {
-  const context = await chromium.newContext();
+async function inContext(
+  run: (context: BrowserContext) => Promise<void>,
+  options: BrowserContextOptions = {},
+): Promise<void> {
+  const context = await chromium.newContext(options);
   context.setDefaultTimeout(20_000);
   try {
     await run(context);
@@ -157,10 +226,13 @@ interface Answer {
   readonly leadsTo?: string;
 }
 
-function serve(answer: (path: string) => Answer) {
+/** No answer: the browser waits. */
+function serve(answer: (path: string) => Answer | undefined) {
   const server: Server = createServer((request, response) => {
     const { pathname, search } = new URL(request.url!, "http://app.test");
-    const { body, leadsTo } = answer(pathname);
+    const given = answer(pathname);
+    if (given === undefined) return;
+    const { body, leadsTo } = given;
     if (leadsTo !== undefined) response.writeHead(302, { location: leadsTo + search }).end();
     else response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(body);
   });

@@ -102,6 +102,20 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/session-events/session-events.test.ts"],
   },
   {
+    name: "frames-of-anybody",
+    says: "a link to our own server frames, and leads on to, whatever its author likes",
+    file: "apps/auth-server/src/sign-out/sign-out-request.ts",
+    edits: [[`!forms.isTokenFor(`, `undefined === forms.isTokenFor(`]],
+    tests: ["apps/auth-server/test/sign-out/front-channel.test.ts"],
+  },
+  {
+    name: "told-after-the-end",
+    says: "who was in a session is asked when it has ended: no app is told in the browser",
+    file: "apps/auth-server/src/sign-out/front-channel.ts",
+    edits: [[`(await clientsIn(sid)).toSorted()`, `[]`]],
+    tests: ["apps/auth-server/test/sign-out/front-channel.test.ts"],
+  },
+  {
     name: "notice-for-one-tab",
     says: "a tab with tokens of its own below an ended grant goes on showing what it shows until its next call",
     file: "packages/client/src/client.ts",

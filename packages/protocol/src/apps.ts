@@ -150,6 +150,17 @@ export const appSettingsSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether a logout token must name the session. It always does."),
+  frontchannelLogoutUri: uri
+    .optional()
+    .describe(
+      "A page of the app that the browser loads in a hidden frame when the user signs out here (OpenID Connect Front-Channel Logout 1.0). Its origin is that of a redirect URI.",
+    ),
+  frontchannelLogoutSessionRequired: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether that page is given `iss` and `sid`. Without them any site can sign the user out of the app.",
+    ),
 });
 export type AppSettingsInput = z.output<typeof appSettingsSchema>;
 

@@ -34,6 +34,9 @@ export interface AppSettings {
   /** Where it is told, server to server, of sessions that are over for it. */
   readonly backchannelLogoutUri?: string | undefined;
   readonly backchannelLogoutSessionRequired: boolean;
+  /** What the browser loads when the user signs out here. */
+  readonly frontchannelLogoutUri?: string | undefined;
+  readonly frontchannelLogoutSessionRequired: boolean;
 }
 
 export interface NamedSettings extends AppSettings {
@@ -59,6 +62,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     userinfoWithApiToken: client.userinfoWithApiToken,
     idTokenAlgorithm: client.idTokenAlgorithm,
     backchannelLogoutSessionRequired: client.backchannelLogoutSessionRequired,
+    frontchannelLogoutSessionRequired: client.frontchannelLogoutSessionRequired,
     ...definedOnly({
       defaultApi: client.defaultApi,
       accessTokenTtlSeconds: client.accessTokenTtlSeconds,
@@ -68,6 +72,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
       sessionAbsoluteSeconds: client.sessionAbsoluteSeconds,
       sessionLimit: client.sessionLimit,
       backchannelLogoutUri: client.backchannelLogoutUri,
+      frontchannelLogoutUri: client.frontchannelLogoutUri,
     }),
   };
 }
@@ -105,6 +110,7 @@ const BEFORE = {
   userinfoWithApiToken: false,
   backchannelLogoutSessionRequired: true,
   jsonSignIn: false,
+  frontchannelLogoutSessionRequired: true,
 };
 
 export const readSettings = (text: string, issuer: string): AppSettings =>
@@ -143,6 +149,8 @@ const settingsAlone = (settings: AppSettings): AppSettings => ({
   sessionLimit: settings.sessionLimit,
   backchannelLogoutUri: settings.backchannelLogoutUri,
   backchannelLogoutSessionRequired: settings.backchannelLogoutSessionRequired,
+  frontchannelLogoutUri: settings.frontchannelLogoutUri,
+  frontchannelLogoutSessionRequired: settings.frontchannelLogoutSessionRequired,
 });
 
 /** Metadata that is ours beside the standard ones (RFC 7591). */
@@ -155,6 +163,9 @@ export const REQUIRE_PKCE = "portcullis_require_pkce";
 export const USERINFO_WITH_API_TOKEN = "portcullis_userinfo_with_api_token";
 export const DEFAULT_API = "portcullis_default_api";
 export const LIFETIMES = "portcullis_lifetimes";
+/** Standard ones (OpenID Connect Front-Channel Logout 1.0, section 2) that the library does not know. */
+export const FRONTCHANNEL_LOGOUT_URI = "frontchannel_logout_uri";
+export const FRONTCHANNEL_LOGOUT_SESSION_REQUIRED = "frontchannel_logout_session_required";
 export const OWN_METADATA = [
   CLIENT_RESOURCES,
   OPTIONAL_SCOPES,
@@ -165,6 +176,8 @@ export const OWN_METADATA = [
   USERINFO_WITH_API_TOKEN,
   DEFAULT_API,
   LIFETIMES,
+  FRONTCHANNEL_LOGOUT_URI,
+  FRONTCHANNEL_LOGOUT_SESSION_REQUIRED,
 ] as const;
 
 /** Seconds. */
@@ -197,6 +210,8 @@ export interface ClientMetadata {
   [USERINFO_WITH_API_TOKEN]: boolean;
   [DEFAULT_API]?: string;
   [LIFETIMES]: AppLifetimes;
+  [FRONTCHANNEL_LOGOUT_URI]?: string;
+  [FRONTCHANNEL_LOGOUT_SESSION_REQUIRED]: boolean;
 }
 
 /** `secrets` as client-secrets.ts writes them down. */
@@ -204,7 +219,8 @@ export function metadataOf(
   app: NamedSettings & { readonly clientId: string },
   secrets: string,
 ): ClientMetadata {
-  const { accessTokenTtlSeconds, refreshTokenIdleSeconds, refreshTokenAbsoluteSeconds, defaultApi } = app;
+  const { accessTokenTtlSeconds, refreshTokenIdleSeconds, refreshTokenAbsoluteSeconds } = app;
+  const { defaultApi, frontchannelLogoutUri } = app;
   const isConfidential = app.clientAuthentication === "secret";
   return {
     client_id: app.clientId,
@@ -225,6 +241,8 @@ export function metadataOf(
     [REQUIRE_PKCE]: app.requirePkce,
     [USERINFO_WITH_API_TOKEN]: app.userinfoWithApiToken,
     ...(defaultApi === undefined ? {} : { [DEFAULT_API]: defaultApi }),
+    ...(frontchannelLogoutUri === undefined ? {} : { [FRONTCHANNEL_LOGOUT_URI]: frontchannelLogoutUri }),
+    [FRONTCHANNEL_LOGOUT_SESSION_REQUIRED]: app.frontchannelLogoutSessionRequired,
     [LIFETIMES]: {
       accessToken: accessTokenTtlSeconds,
       refreshTokenIdle: refreshTokenIdleSeconds,

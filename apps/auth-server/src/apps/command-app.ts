@@ -22,6 +22,7 @@ const commandApp = (ownApi: string): NamedSettings => ({
   jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
+  frontchannelLogoutSessionRequired: true,
   userinfoWithApiToken: false,
   backchannelLogoutSessionRequired: true,
   idTokenAlgorithm: "ES256",

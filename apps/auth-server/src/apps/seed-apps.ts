@@ -96,6 +96,8 @@ const FIELDS = [
   "sessionLimit",
   "backchannelLogoutUri",
   "backchannelLogoutSessionRequired",
+  "frontchannelLogoutUri",
+  "frontchannelLogoutSessionRequired",
 ] as const satisfies readonly (keyof NamedSettings)[];
 const nameInFile = (field: (typeof FIELDS)[number]): string => (field === "apis" ? "resources" : field);
 

@@ -138,6 +138,27 @@ export function jsonSignInProblems({
   ];
 }
 
+/**
+ * OpenID Connect Front-Channel Logout 1.0, section 2: of the same origin as a redirect URI. The sign-out page frames no page of
+ * somebody who has no other part in signing in.
+ */
+export function frontchannelLogoutProblems({
+  frontchannelLogoutUri: uri,
+  redirectUris,
+}: {
+  readonly frontchannelLogoutUri?: string | undefined;
+  readonly redirectUris: readonly string[];
+}): Problem[] {
+  if (uri === undefined) return [];
+  const origins = redirectUris.map((one) => URL.parse(one)?.origin);
+  const message =
+    problemOfRedirectUri(uri) ??
+    (origins.includes(new URL(uri).origin) ? undefined : "must have the origin of one of redirectUris");
+  return message === undefined
+    ? []
+    : [problemAt("frontchannelLogoutUri", `found ${JSON.stringify(uri)}; ${message}`)];
+}
+
 export function refreshLifetimeProblems(app: {
   readonly refreshTokenIdleSeconds?: number | undefined;
   readonly refreshTokenAbsoluteSeconds?: number | undefined;

@@ -10,6 +10,7 @@ import {
   apiProblems,
   backchannelLogoutProblems,
   defaultApiProblems,
+  frontchannelLogoutProblems,
   grantTypeProblems,
   jsonSignInProblems,
   optionalScopeProblems,
@@ -83,6 +84,10 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
       const { jsonSignIn, firstParty, grantTypes } = clients[at]!;
       return inClient(at, jsonSignInProblems({ jsonSignIn, firstParty, grantTypes }));
     },
+  },
+  {
+    reads: ["clients[].frontchannelLogoutUri", "clients[].redirectUris"],
+    check: ({ clients }, at) => inClient(at, frontchannelLogoutProblems(clients[at]!)),
   },
   {
     reads: ["clients[].refreshTokenIdleSeconds", "clients[].refreshTokenAbsoluteSeconds"],

@@ -174,6 +174,18 @@ export const clientSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether a logout token must name the session. It always does."),
+  frontchannelLogoutUri: z
+    .string()
+    .optional()
+    .describe(
+      "A page of the app that the browser loads in a hidden frame when the user signs out here (OpenID Connect Front-Channel Logout 1.0). Its origin is that of one of `redirectUris`.",
+    ),
+  frontchannelLogoutSessionRequired: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether that page is given `iss` and `sid`. Without them any site can sign the user out of the app.",
+    ),
 });
 
 /** A user who is made at the first start. Later changes of the file change nothing: SQL is the truth. */

@@ -41,6 +41,7 @@ export const STORES_NOTHING: Readonly<Record<string, string>> = {
   [ROUTES.jwks]: "only reads",
   [ROUTES.revocation]: "stores for whoever holds the token",
   [ROUTES.introspection]: "only reads",
+  [`${ROUTES.end_session}/apps`]: "only reads",
   [`${ROUTES.end_session}/success`]: "only reads",
   "/.well-known": "only reads",
   "/": "leads to the account page",

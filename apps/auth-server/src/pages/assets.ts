@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 const ASSETS: Readonly<Record<string, string>> = {
   "portcullis.css": "text/css; charset=utf-8",
   "portcullis.svg": "image/svg+xml",
+  "lead-on-in-time.js": "text/javascript; charset=utf-8",
   "relative-times.js": "text/javascript; charset=utf-8",
   "send-form.js": "text/javascript; charset=utf-8",
 };

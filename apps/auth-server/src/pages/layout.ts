@@ -8,7 +8,7 @@ export interface PageContent {
   readonly wide?: boolean;
   /** Path of one that is added to that of all pages. */
   readonly stylesheet?: string;
-  /** Where the browser goes on to at once. */
+  /** Where the browser goes on to as soon as all of the page has loaded. */
   readonly refreshTo?: string;
   /** Path of one, where the headers let it run. The page says all that it has to say without it. */
   readonly script?: string;

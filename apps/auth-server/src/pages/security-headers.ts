@@ -8,6 +8,8 @@ export interface PageRules {
    * off from the app for good. Whoever opened it can then lead it elsewhere and count its frames, and nothing else.
    */
   readonly mayBePopup?: boolean;
+  /** Origins of the pages that it frames. */
+  readonly frames?: readonly string[];
 }
 
 /** What may run: nothing, or files of our own. Never what stands in the page itself. */
@@ -15,10 +17,12 @@ type Scripts = "'none'" | "'self'";
 
 /** Headers of every page, and of every redirect from one to the next. */
 export function securityHeaders(rules: PageRules = {}): Record<string, string> {
-  const { formTargets = [], scripts = "'none'", mayBePopup = false } = rules;
+  const { formTargets = [], scripts = "'none'", mayBePopup = false, frames = [] } = rules;
   const formAction = `form-action ${["'self'", ...new Set(formTargets)].join(" ")}`;
   return {
-    "content-security-policy": [...contentSecurityPolicy(scripts), formAction].join("; "),
+    "content-security-policy": [...contentSecurityPolicy(scripts), formAction, ...frameSources(frames)].join(
+      "; ",
+    ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -36,6 +40,9 @@ export const headersOfFormToApp = (): Record<string, string> => ({
   ...securityHeaders({ mayBePopup: true }),
   "content-security-policy": contentSecurityPolicy("'self'").join("; "),
 });
+
+const frameSources = (origins: readonly string[]): readonly string[] =>
+  origins.length === 0 ? [] : [`frame-src ${[...new Set(origins)].join(" ")}`];
 
 const contentSecurityPolicy = (scripts: Scripts): readonly string[] => [
   "default-src 'none'",

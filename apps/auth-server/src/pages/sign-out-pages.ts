@@ -124,3 +124,29 @@ function wayBack(content: CameFrom, how = ""): Content {
     html`<p><a href="${redirectTo}">Go back to ${appName(content)}${how !== "" && ` ${how}`}</a></p>`
   );
 }
+
+export interface TellingAppsPage {
+  /** Pages of the apps, which sign out there (OpenID Connect Front-Channel Logout 1.0). */
+  readonly frames: readonly string[];
+  readonly leadTo: string;
+}
+
+/**
+ * The frames may keep cookies of their own site and run scripts, and may not lead this page elsewhere. Hidden ones are loaded all the
+ * same. The browser goes on when the last has loaded; a script of ours sees to it that none is waited for too long.
+ */
+export function tellingAppsPage({ frames, leadTo }: TellingAppsPage): string {
+  return page({
+    title: "Signing out",
+    refreshTo: leadTo,
+    script: "/assets/lead-on-in-time.js",
+    main: html`<h1>Signing out</h1>
+<p>You are signed out here. The apps that you used are being told.</p>
+<p><a href="${leadTo}">Continue</a></p>
+${frames.map(
+  (address) =>
+    html`<iframe hidden src="${address}" title="An app signs out" sandbox="allow-forms allow-same-origin allow-scripts" referrerpolicy="no-referrer"></iframe>
+`,
+)}`,
+  });
+}

@@ -12,6 +12,7 @@ import {
   nothingEndedPage,
   notSignedInPage,
   signedOutPage,
+  tellingAppsPage,
 } from "../pages/sign-out-pages.ts";
 import { formTargetsOf, leadOnPage, opensAppOnDevice } from "../pages/way-to-app.ts";
 import { ROUTES } from "../paths.ts";
@@ -20,6 +21,7 @@ import type { FormTokens } from "../secrets/form-tokens.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
 import { type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
+import { appsToTell, frameOf, type Telling, type ToldApp } from "./front-channel.ts";
 import {
   fieldsOf,
   openRequest,
@@ -60,6 +62,7 @@ export interface SignOutOptions extends RequestReader {
 
 const CONFIRM_PATH = `${ROUTES.end_session}/confirm`;
 const SIGN_IN_PATH = `${ROUTES.end_session}/sign-in`;
+const APPS_PATH = `${ROUTES.end_session}/apps`;
 const SUCCESS_PATH = `${ROUTES.end_session}/success`;
 
 /** How long an answer waits, so that the page that follows can say what is enforced. */
@@ -72,6 +75,7 @@ export function signOutRoutes(options: SignOutOptions) {
     app.post(CONFIRM_PATH, (request, reply) => confirm(options, { request, reply }));
     app.post(SIGN_IN_PATH, (request, reply) => signInAndEnd(options, { request, reply }));
     app.get(SIGN_IN_PATH, (request, reply) => offerAgain(options, { request, reply }));
+    app.get(APPS_PATH, (request, reply) => tellApps(options, { request, reply }));
     // Where an error of the form has left the browser: asked for again, it asks anew.
     app.get(CONFIRM_PATH, (_request, reply) => leadTo(reply, ROUTES.end_session));
   };
@@ -111,8 +115,8 @@ async function endAll(
   exchange: Exchange,
   request: SignOutRequest,
 ): Promise<FastifyReply> {
-  const seq = await endSessions(options, request);
-  return answerEnded(options, exchange, { seq, request });
+  const ended = await endSessions(options, request);
+  return answerEnded(options, exchange, { ...ended, request });
 }
 
 async function askHere(
@@ -169,9 +173,10 @@ async function confirm(options: SignOutOptions, exchange: Exchange): Promise<Fas
   const request = openRequest(options.forms, "confirm", body) ?? (await requestOfLibrary(options, exchange));
   if (request === undefined) throw pagesError("form_not_ours");
   const endsAll = (body as { logout?: unknown }).logout !== undefined;
-  const seq = endsAll ? await endSessions(options, request) : await endGrant(options, request);
+  const { seq, told } = endsAll ? await endSessions(options, request) : await endGrant(options, request);
   return answerEnded(options, exchange, {
     seq,
+    told,
     request,
     successPath: endsAll ? SUCCESS_PATH : successOf(request),
   });
@@ -200,23 +205,33 @@ async function requestOfLibrary(
 }
 
 /** The browser's, and the one that the app means. What has ended already is no failure: the answer is the same. */
-async function endSessions(options: SignOutOptions, request: SignOutRequest): Promise<number> {
-  const { sessions, endings, head } = options;
+async function endSessions(options: SignOutOptions, request: SignOutRequest): Promise<EndedAt> {
+  const { sessions, grants, findClient, endings, head } = options;
+  const inSessions = { clientsIn: (uid: string) => grants.clientsIn(uid), findClient };
+  const told: ToldApp[] = [];
   let last: number | undefined;
   for (const uid of new Set([request.session, request.hinted])) {
     const live = uid === undefined ? undefined : await sessions.findLive(uid);
     if (live === undefined || live.account_id !== request.subject) continue;
+    told.push(...(await appsToTell(inSessions, live.uid)));
     last = (await endings.endSession({ uid: live.uid, accountId: live.account_id ?? undefined })) ?? last;
   }
-  return last ?? head();
+  return { seq: last ?? head(), told };
 }
 
-async function endGrant(options: SignOutOptions, { session, clientId }: SignOutRequest): Promise<number> {
+interface EndedAt {
+  readonly seq: number;
+  /** By a page of theirs. */
+  readonly told: readonly ToldApp[];
+}
+
+/** The app that asks knows of it. */
+async function endGrant(options: SignOutOptions, { session, clientId }: SignOutRequest): Promise<EndedAt> {
   const { grants, endings, head } = options;
-  if (session === undefined || clientId === undefined) return head();
+  if (session === undefined || clientId === undefined) return { seq: head(), told: [] };
   const grantId = await grants.idFor(session, clientId);
   const seq = grantId === undefined ? undefined : await endings.endGrant(grantId, "logged_out");
-  return seq ?? head();
+  return { seq: seq ?? head(), told: [] };
 }
 
 async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
@@ -228,8 +243,8 @@ async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promis
     options.notices.leave(exchange, SIGN_IN_PATH, signedIn === undefined ? again : OTHER_ACCOUNT);
     return leadTo(exchange.reply, `${SIGN_IN_PATH}?${fieldsOf(body)}`);
   }
-  const seq = await endSessions(options, request);
-  return answerEnded(options, exchange, { seq, request });
+  const ended = await endSessions(options, request);
+  return answerEnded(options, exchange, { ...ended, request });
 }
 
 /** There is no cookie to go by: the request was sealed for this sign-out, and a ticket is good in it alone. */
@@ -250,8 +265,7 @@ async function offerAgain(options: SignOutOptions, exchange: Exchange): Promise<
   return offerSignIn(options, exchange, request, form);
 }
 
-interface Ended {
-  readonly seq: number;
+interface Ended extends EndedAt {
   readonly request: SignOutRequest;
   /** Of the page that says what is done, if no app is to be led back to. */
   readonly successPath?: string;
@@ -260,17 +274,43 @@ interface Ended {
 async function answerEnded(
   options: SignOutOptions,
   exchange: Exchange,
-  { seq, request, successPath = SUCCESS_PATH }: Ended,
+  { seq, told, request, successPath = SUCCESS_PATH }: Ended,
 ): Promise<FastifyReply> {
   const receipt = await options.receipts.wait(seq, RECEIPT_WAIT_MS);
   const { reply } = exchange;
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   if ((await options.browser.find(exchange)) === undefined) options.browser.forget(exchange);
   keepReceipt(options, exchange, receipt);
+  if (told.length > 0)
+    return leadToApps(options, reply, { apps: told, leadTo: request.redirectTo ?? successPath });
   return request.redirectTo === undefined
     ? leadTo(reply, successPath)
     : leadToApp(options, exchange, request);
 }
+
+/** By its address alone, so that a reload loads it again and ends nothing. */
+function leadToApps({ forms }: SignOutOptions, reply: FastifyReply, telling: Telling): FastifyReply {
+  const { request, xsrf } = sealRequest(forms, "tell apps", telling);
+  return leadTo(reply, `${APPS_PATH}?${new URLSearchParams({ request, xsrf })}`);
+}
+
+/** The page that loads those of the apps, and leads on. */
+async function tellApps(options: SignOutOptions, { request, reply }: Exchange): Promise<FastifyReply> {
+  const telling = openRequest<Telling>(options.forms, "tell apps", request.query);
+  if (telling === undefined) return leadTo(reply, ROUTES.end_session);
+  const frames: string[] = [];
+  for (const app of telling.apps) {
+    const frame = await frameOf(options, app);
+    if (frame !== undefined) frames.push(frame);
+  }
+  const rules = { scripts: "'self'", mayBePopup: true, frames: frames.map(originOf) } as const;
+  return reply
+    .headers(securityHeaders(rules))
+    .type("text/html; charset=utf-8")
+    .send(tellingAppsPage({ frames, leadTo: telling.leadTo }));
+}
+
+const originOf = (address: string): string => new URL(address).origin;
 
 /** A link of the app's is answered by a redirect. The answer to a form of ours may be followed by redirects of any kind. */
 function leadToApp({ issuer }: SignOutOptions, exchange: Exchange, request: SignOutRequest): FastifyReply {

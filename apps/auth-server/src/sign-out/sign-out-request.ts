@@ -119,19 +119,23 @@ export interface SealedRequest {
 }
 
 /** By what is done with it: a page of one kind is none of the other. */
-export type Purpose = "confirm" | "sign in";
+export type Purpose = "confirm" | "sign in" | "tell apps";
 
-export function sealRequest(forms: FormTokens, purpose: Purpose, request: SignOutRequest): SealedRequest {
+export function sealRequest(forms: FormTokens, purpose: Purpose, request: object): SealedRequest {
   const text = Buffer.from(JSON.stringify(request)).toString("base64url");
   return { request: text, xsrf: forms.tokenFor(`sign out, ${purpose}\n${text}`) };
 }
 
 /** Undefined for what no page of ours holds. */
-export function openRequest(forms: FormTokens, purpose: Purpose, body: unknown): SignOutRequest | undefined {
+export function openRequest<Content = SignOutRequest>(
+  forms: FormTokens,
+  purpose: Purpose,
+  body: unknown,
+): Content | undefined {
   const { request, xsrf } = (body ?? {}) as Partial<Record<string, unknown>>;
   if (typeof request !== "string" || !forms.isTokenFor(`sign out, ${purpose}\n${request}`, xsrf))
     return undefined;
-  return JSON.parse(Buffer.from(request, "base64url").toString("utf8")) as SignOutRequest;
+  return JSON.parse(Buffer.from(request, "base64url").toString("utf8")) as Content;
 }
 
 /** The same fields again, for the address of the page that shows the form once more. */

@@ -69,6 +69,7 @@ describe("an app that is created by the API", () => {
       jsonSignIn: false,
       introspectsAnyToken: false,
       requirePkce: true,
+      frontchannelLogoutSessionRequired: true,
       userinfoWithApiToken: false,
       backchannelLogoutSessionRequired: true,
       idTokenAlgorithm: "ES256",

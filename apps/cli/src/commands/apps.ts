@@ -123,6 +123,7 @@ const appText = (app: App): string =>
     "session in all": secondsText(app.sessionAbsoluteSeconds),
     "ID tokens signed": app.idTokenAlgorithm,
     "told of logouts at": app.backchannelLogoutUri,
+    "told in the browser": app.frontchannelLogoutUri,
     "sessions of a user": app.sessionLimit && `${app.sessionLimit.max} (${app.sessionLimit.overflow})`,
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
@@ -152,6 +153,8 @@ interface SettingOptions {
   readonly sessionLimit?: object;
   readonly backchannelLogoutUri?: string;
   readonly idTokenAlgorithm?: string;
+  readonly frontchannelLogoutUri?: string;
+  readonly frontchannelLogoutSession?: boolean;
 }
 
 const withSettings = (command: Command): Command =>
@@ -167,6 +170,9 @@ const withSettings = (command: Command): Command =>
     .option("--refresh-absolute <seconds>", "how long tokens may be refreshed after a sign-in", parseSeconds)
     .option("--session-idle <seconds>", "how long it may be unused in a session", parseSeconds)
     .option("--session-absolute <seconds>", "how long it may go on after a sign-in", parseSeconds)
+    .option("--frontchannel-logout-uri <url>", "its page that a browser loads when the user signs out")
+    .option("--frontchannel-logout-session", "that page is given iss and sid, which is so by default")
+    .option("--no-frontchannel-logout-session", "it is not")
     .option("--session-limit <max=overflow>", "in how many sessions of a user it may be", parseLimit)
     .option("--backchannel-logout-uri <url>", "where it is told that a session is over, server to server")
     .addOption(
@@ -202,6 +208,8 @@ const settingsFrom = (options: SettingOptions) => ({
   sessionLimit: options.sessionLimit,
   backchannelLogoutUri: options.backchannelLogoutUri,
   idTokenAlgorithm: options.idTokenAlgorithm,
+  frontchannelLogoutUri: options.frontchannelLogoutUri,
+  frontchannelLogoutSessionRequired: options.frontchannelLogoutSession,
 });
 
 function apisFrom({ api, removeApi = [] }: SettingOptions) {

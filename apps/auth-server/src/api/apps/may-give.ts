@@ -77,6 +77,9 @@ const POWERS: { readonly [Setting in keyof NamedSettings]-?: Powers } = {
   // Whoever owns the address learns who has left the app, and nothing else.
   backchannelLogoutUri: NONE,
   backchannelLogoutSessionRequired: NONE,
+  // Whoever owns the page learns that the user has signed out, and owns a redirect URI besides.
+  frontchannelLogoutUri: NONE,
+  frontchannelLogoutSessionRequired: NONE,
 };
 
 const powersOf = (app: NamedSettings, parts: GivingParts): readonly string[] =>

@@ -45,6 +45,7 @@ export const EXAMPLE_APP: ShownApp = {
   jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
+  frontchannelLogoutSessionRequired: true,
   userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
   backchannelLogoutSessionRequired: true,

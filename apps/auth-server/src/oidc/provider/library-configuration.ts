@@ -343,6 +343,8 @@ function discoveryOf({
     authorization_challenge_endpoint: `${issuer}${AUTHORIZATION_CHALLENGE_PATH}`,
     portcullis_revocations_endpoint: `${issuer}${REVOCATIONS_PATH}`,
     portcullis_api_resource: apiResource,
+    frontchannel_logout_supported: true,
+    frontchannel_logout_session_supported: true,
     portcullis_session_events_endpoint: `${issuer}${SESSION_EVENTS_PATH}`,
     // Initiating User Registration 1.0, section 4: without "create", since nobody signs up here by himself.
     prompt_values_supported: ["none", "login", "consent", SELECT_ACCOUNT],

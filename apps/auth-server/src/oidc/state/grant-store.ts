@@ -144,6 +144,15 @@ export class GrantStore {
     return heldBy(this.#storage.read, query);
   }
 
+  /** The apps that have something below the session. */
+  async clientsIn(sessionUid: string): Promise<readonly string[]> {
+    const rows = await this.#live(this.#storage.read)
+      .select("oidc_grants.client_id")
+      .where("oidc_grants.session_uid", "=", sessionUid)
+      .execute();
+    return rows.map((row) => row.client_id);
+  }
+
   /** Whether any app has something below the session. */
   async isAnyBelow(sessionUid: string): Promise<boolean> {
     const row = await this.#live(this.#storage.read)

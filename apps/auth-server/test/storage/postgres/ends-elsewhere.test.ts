@@ -217,6 +217,7 @@ const APP: NewApp = {
   jsonSignIn: false,
   introspectsAnyToken: false,
   requirePkce: true,
+  frontchannelLogoutSessionRequired: true,
   userinfoWithApiToken: false,
   idTokenAlgorithm: "ES256",
   backchannelLogoutSessionRequired: true,
