@@ -43,6 +43,24 @@ export class AuthorizationServer {
     return url;
   }
 
+  /**
+   * One step of a sign-in with a form of the app's own. Undefined members are left out. What the issuer asks the user to wait for is an answer, too.
+   * Throws `discovery_failed` for an issuer that has no such endpoint.
+   */
+  async challenge(fields: Readonly<Record<string, string | undefined>>): Promise<Record<string, unknown>> {
+    const url = await this.#urlOf("authorization_challenge_endpoint");
+    if (url === undefined)
+      throw clientError("discovery_failed", { detail: "no authorization_challenge_endpoint" });
+    const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const init = { method: "POST", body: new URLSearchParams(given), redirect: "manual" } as const;
+    const response = await this.#ask(url.href, init);
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.status >= 500 || isTurnedAway(response.status, answer))
+      throw clientError("issuer_unreachable", { detail: `status ${response.status}` });
+    if (typeof answer === "object" && answer !== null) return answer as Record<string, unknown>;
+    throw clientError("response_refused", { detail: `status ${response.status}` });
+  }
+
   get requestOptions() {
     return this.#optionsWith({});
   }
@@ -62,13 +80,17 @@ export class AuthorizationServer {
 
   /** Network failures become `issuer_unreachable`: they say nothing about the session, which is kept. */
   async #fetch(url: string, init: RequestInit): Promise<Response> {
-    const response = await this.#settings.environment.fetch(url, init).catch((cause: unknown) => {
-      throw clientError("issuer_unreachable", { cause });
-    });
+    const response = await this.#ask(url, init);
     if (response.status >= 500 || response.status === 429) {
       throw clientError("issuer_unreachable", { detail: `status ${response.status}` });
     }
     return response;
+  }
+
+  #ask(url: string, init: RequestInit): Promise<Response> {
+    return this.#settings.environment.fetch(url, init).catch((cause: unknown) => {
+      throw clientError("issuer_unreachable", { cause });
+    });
   }
 
   async #discover(): Promise<oauth.AuthorizationServer> {
@@ -79,3 +101,7 @@ export class AuthorizationServer {
     });
   }
 }
+
+/** Before the sign-in was looked at: by a limit on requests of an address, and not on guesses. */
+const isTurnedAway = (status: number, answer: unknown): boolean =>
+  status === 429 && (answer as { readonly step?: unknown } | undefined)?.step === undefined;

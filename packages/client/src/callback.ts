@@ -71,6 +71,17 @@ export async function redeemCallback(
   const metadata = await server.metadata();
   const parameters = checkResponse(metadata, server.client, callback, attempt);
   if (parameters === undefined) return { session: undefined, returnTo: attempt.returnTo };
+  const session = await redeemCode(settings, server, { parameters, attempt });
+  return { session, returnTo: attempt.returnTo };
+}
+
+/** The code, with the PKCE verifier, and then the ID token with the `nonce`. */
+export async function redeemCode(
+  settings: Settings,
+  server: AuthorizationServer,
+  { parameters, attempt }: { readonly parameters: URLSearchParams; readonly attempt: SignInAttempt },
+): Promise<Session> {
+  const metadata = await server.metadata();
   const sentAtMs = settings.environment.clock.wallMs();
   const response = await oauth.authorizationCodeGrantRequest(
     metadata,
@@ -89,8 +100,7 @@ export async function redeemCallback(
     .catch((cause: unknown) => {
       throw refusedBy(cause);
     });
-  const session = sessionOf(tokens, { id: oauth.generateRandomState(), generation: 0, sentAtMs });
-  return { session, returnTo: attempt.returnTo };
+  return sessionOf(tokens, { id: oauth.generateRandomState(), generation: 0, sentAtMs });
 }
 
 export const resourceParameter = ({ resource }: Settings) =>

@@ -10,6 +10,7 @@ import { Refresher, reasonOfRefusal } from "./refresh.ts";
 import { type Session, SessionKeeper, type User } from "./session.ts";
 import { grantOf, SessionEvents } from "./session-events.ts";
 import { createSignInUrl, isSilent, type SignInOptions } from "./sign-in.ts";
+import { type PasswordSignIn, type SignInStep, signInWithPassword } from "./sign-in-with-password.ts";
 import { createSignOutUrl, revokeTokens } from "./sign-out.ts";
 import { type TabMessage, Tabs } from "./tabs.ts";
 
@@ -23,6 +24,12 @@ export interface Client {
   start(options?: StartOptions): Promise<StartResult>;
   /** Sends the page to the sign-in service. */
   signIn(options?: SignInOptions): Promise<void>;
+  /**
+   * Signs in with a form of the app's own, without a page of the issuer: for an app of the operator's own that is set so. Gives what
+   * to do next, step by step. Somebody who was signed in is signed out of the app by it, once it has succeeded.
+   * Throws `sign_in_refused`, `response_refused`, `discovery_failed`, `issuer_unreachable`.
+   */
+  signInWithPassword(given: PasswordSignIn): Promise<SignInStep>;
   /**
    * Forgets the tokens in all tabs of this session, has the issuer revoke them, and leads on to its page, where the
    * user's session there ends too: at once, or if the user says so. Throws when the issuer could not be told.
@@ -127,6 +134,17 @@ class PortcullisClient implements Client {
   async signIn(options?: SignInOptions): Promise<void> {
     const page = this.#requirePage();
     page.navigate(await this.createSignInUrl(options), { replace: isSilent(options) });
+  }
+
+  signInWithPassword(given: PasswordSignIn): Promise<SignInStep> {
+    const earlier = this.#keeper.current;
+    const begin = (session: Session): User => {
+      this.#begin(session);
+      // What it leaves behind would stay a session of its own at the issuer, which the user sees and nobody uses.
+      if (earlier !== undefined) void outcomeOf(revokeTokens(this.#server, earlier));
+      return session.user;
+    };
+    return signInWithPassword({ settings: this.#settings, server: this.#server, begin }, given, earlier);
   }
 
   async signOut(): Promise<void> {

@@ -8,7 +8,7 @@ export interface Environment {
   readonly fetch: typeof fetch;
   /** Lives as long as the tab and no longer; survives a reload and a redirect (see the README). */
   readonly storage: KeyValueStore;
-  /** One for all tabs of the browser, and kept when they are closed. It says that the user has left the app, and holds no token. */
+  /** One for all tabs of the browser, and kept when they are closed. It says that the user has left the app, and by what the issuer knows the device; it holds no token. */
   readonly sharedStorage: KeyValueStore;
   readonly locks: Locks;
   readonly openChannel: (name: string) => Channel;

@@ -19,3 +19,4 @@ export type { ClientEvent, ForcedLogout, Listener } from "./events.ts";
 export type { ClientOptions } from "./options.ts";
 export type { User } from "./session.ts";
 export type { SignInOptions } from "./sign-in.ts";
+export type { EndableSession, PasswordSignIn, SignInProblem, SignInStep } from "./sign-in-with-password.ts";

@@ -41,7 +41,8 @@ export async function createSignInUrl(
 
 export const isSilent = ({ prompt }: SignInOptions = {}): boolean => prompt === "none";
 
-function newAttempt(returnTo: string | undefined, silent: boolean): SignInAttempt {
+/** `returnTo` undefined: there is no page to come back to. */
+export function newAttempt(returnTo: string | undefined, silent: boolean): SignInAttempt {
   return {
     state: oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
@@ -51,7 +52,11 @@ function newAttempt(returnTo: string | undefined, silent: boolean): SignInAttemp
   };
 }
 
-async function authorizationParameters(settings: Settings, attempt: SignInAttempt, options: SignInOptions) {
+export async function authorizationParameters(
+  settings: Settings,
+  attempt: SignInAttempt,
+  options: SignInOptions,
+) {
   return {
     response_type: "code",
     client_id: settings.clientId,

@@ -29,6 +29,7 @@ export class FakeIssuer {
     token_endpoint: `${ISSUER}/token`,
     end_session_endpoint: `${ISSUER}/session/end`,
     revocation_endpoint: `${ISSUER}/token/revocation`,
+    authorization_challenge_endpoint: `${ISSUER}/authorize-challenge`,
     authorization_response_iss_parameter_supported: true,
     id_token_signing_alg_values_supported: ["ES256"],
   };
@@ -41,6 +42,9 @@ export class FakeIssuer {
   beforeApi: () => Promise<void> | void = () => {};
   /** Answers at the endpoint for session events. */
   sessionEvents: (request: Request) => Response = () => new Response(null, { status: 404 });
+  /** Answers a step of a sign-in with a form of the app's own. */
+  challenge: (fields: URLSearchParams) => Response = (fields) =>
+    Response.json({ authorization_code: this.codeFor(fields), device: "device-1" });
   #families: Family[] = [];
   #nonces = new Map<string, string>();
 
@@ -52,16 +56,22 @@ export class FakeIssuer {
     if (this.outage !== undefined) return this.outage();
     if (pathname.endsWith("openid-configuration")) return Response.json(this.metadata);
     if (pathname === "/session/events") return this.sessionEvents(request);
+    if (pathname === "/authorize-challenge") return this.challenge(new URLSearchParams(await request.text()));
     if (pathname === "/token/revocation") return new Response(null, { status: this.revocationStatus });
     await this.beforeToken();
     return this.#token(new URLSearchParams(await request.text()));
   };
 
+  codeFor(asked: URLSearchParams): string {
+    const code = randomUUID();
+    this.codes.set(code, { challenge: asked.get("code_challenge")!, nonce: asked.get("nonce")! });
+    return code;
+  }
+
   /** What the pages would do: the address that the browser comes back to. */
   authorize(signInUrl: string, changes: Record<string, string | undefined> = {}): string {
     const asked = new URL(signInUrl).searchParams;
-    const code = randomUUID();
-    this.codes.set(code, { challenge: asked.get("code_challenge")!, nonce: asked.get("nonce")! });
+    const code = this.codeFor(asked);
     const back = new URL(asked.get("redirect_uri")!);
     const parameters = { code, state: asked.get("state")!, iss: ISSUER, ...changes };
     for (const [name, value] of Object.entries(parameters)) {
