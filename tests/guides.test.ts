@@ -16,6 +16,9 @@ import {
 } from "@portcullis/testing/end-to-end";
 import { freePortBlock } from "@portcullis/testing/ports";
 import { startPostgres } from "@portcullis/testing/servers";
+import { startForJson } from "../apps/auth-server/test/oidc/challenge/json-app.ts";
+import { ALICE } from "../apps/auth-server/test/oidc/server-under-test.ts";
+import { setMustChange } from "../apps/auth-server/test/people/make-user.ts";
 
 const run = promisify(execFile);
 const root = new URL("..", import.meta.url).pathname;
@@ -96,6 +99,40 @@ test("the guide to the first service works as it is written, but for its ports",
   const others = await blocksOf("docs/guides/other-clients.md");
   const made = await bash(others.get("create")![0]!, env);
   assert.match(made, /^Created: https:\/\/orders\.example\.\nCreated: shop\.\nIts secret/);
+});
+
+test("the guide to a form of one's own signs in, with a password that must be changed first, and signs out", async (t) => {
+  const server = await startForJson();
+  t.after(() => server.stop());
+  const blocks = await blocksOf("docs/guides/your-own-sign-in-form.md");
+  const env = {
+    ...process.env,
+    PORTCULLIS_ISSUER: server.issuer,
+    PORTCULLIS_CLIENT_ID: "admin",
+    PORTCULLIS_CLIENT_SECRET: "admin-secret-0123456789abcdef",
+  };
+  assert.match(
+    await bash(blocks.get("create")![0]!, env),
+    /^Created: https:\/\/orders\.example\.\nCreated: order-app\./,
+  );
+  await setMustChange(server.server, ALICE.username);
+  const folder = await newFolder();
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  await writeFile(join(folder, "order-app.mjs"), blocks.get("order-app.mjs")![0]!);
+  const command = [process.execPath, "--conditions=@portcullis/source", join(folder, "order-app.mjs")];
+  const app = startProcess(command, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"] });
+  t.after(() => app.stop());
+  app.child.stdin!.write(`alice\nwrong\nalice\n${ALICE.password}\nshort\na password of my own\n`);
+  const signedIn = await untilLine(app, (line) => line.startsWith("Signed in as "));
+  const [, sub, sid] = /^Signed in as (\S+), session (\S+)$/.exec(signedIn)!;
+  const sessions = () => server.server.oidc.sessions.devicesOf(sub!);
+  assert.deepEqual(
+    (await sessions()).map(({ uid }) => uid),
+    [sid],
+  );
+  app.child.stdin!.write("yes\n");
+  await untilLine(app, (line) => line === "Signed out");
+  assert.deepEqual(await sessions(), []);
 });
 
 /** A certificate for the names of the guide, signed by itself. */
