@@ -41,6 +41,20 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
+    name: "withdrawn-key-of-an-app",
+    says: "a key that an app has withdrawn at its jwksUri is good for as long as somebody signs with it",
+    file: "apps/auth-server/src/oidc/provider/app-keys.ts",
+    edits: [[`if (store?.stale()) await refresh(store);`, `if (store === undefined) void refresh;`]],
+    tests: ["apps/auth-server/test/oidc/provider/private-key-jwt.test.ts"],
+  },
+  {
+    name: "assertion-for-somebody-else-too",
+    says: "whoever received an app's assertion can show it here as the app",
+    file: "apps/auth-server/src/oidc/provider/app-keys.ts",
+    edits: [[`[aud].flat().every(`, `[aud].flat().some(`]],
+    tests: ["apps/auth-server/test/oidc/provider/private-key-jwt.test.ts"],
+  },
+  {
     name: "userinfo-without-the-log",
     says: "UserInfo answers with a token for an API that was revoked",
     file: "apps/auth-server/src/oidc/tokens/userinfo-tokens.ts",

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "node:test";
 import { type App, apiSchema, appListSchema, appSchema, createdAppSchema } from "@portcullis/protocol";
 import { machineToken, ok, signIn, token, verdictOf } from "../../auth-server/test/oidc/app.ts";
@@ -168,6 +172,26 @@ test("the algorithm of an API's tokens and of an app's ID tokens is chosen, with
   assert.match((await cli.run("apps show nightly")).out, /^ID tokens signed +RS256$/m);
   const wrong = await cli.run("apps update nightly --id-token-algorithm HS256");
   assert.deepEqual([wrong.code, /ES256/.test(wrong.err)], [EXIT.usage, true]);
+});
+
+test("an app that signs is made with a file of its keys, and says later where it publishes them", async (t) => {
+  const cli = await cliUnderTest(t);
+  const folder = await mkdtemp(join(tmpdir(), "portcullis-keys-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const file = join(folder, "keys.json");
+  await writeFile(file, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "first" }] }));
+  const create = "apps create bank --type web --name Bank --redirect-uri https://bank.example/cb".split(" ");
+  const made = await cli.run([...create, "--auth", "private_key_jwt", "--jwks", file]);
+  assert.deepEqual([made.code, made.out, made.err], [EXIT.ok, "Created: bank.\n", ""]);
+  assert.match((await cli.run("apps show bank")).out, /^authentication +private_key_jwt\nkeys +first$/m);
+  assert.equal((await cli.run("apps update bank --jwks-uri https://bank.example/jwks")).code, EXIT.ok);
+  assert.match((await cli.run("apps show bank")).out, /^keys +https:\/\/bank\.example\/jwks$/m);
+  await writeFile(file, "no JSON");
+  for (const wrong of [file, join(folder, "missing.json")]) {
+    const { code, err } = await cli.run(["apps", "update", "bank", "--jwks", wrong]);
+    assert.deepEqual([code, /--jwks: /.test(err)], [EXIT.usage, true]);
+  }
 });
 
 test("the examples of apps update work one after another, and an API that is removed takes its optional scopes with it", async (t) => {

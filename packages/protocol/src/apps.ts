@@ -1,5 +1,6 @@
 /** Apps (clients) and APIs (resources), as `/api/v1/apps` and `/api/v1/apis` take and show them. */
 import { z } from "zod";
+import { appKeySetSchema, CLIENT_AUTHENTICATIONS } from "./app-keys.ts";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 import { appSessionLimitSchema, SHOWN_NAME, SHOWN_NAME_WORDS } from "./sessions.ts";
@@ -116,6 +117,10 @@ export const appSettingsSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Only an app with a secret may go without PKCE. It must send a `nonce` then."),
+  jwks: appKeySetSchema
+    .optional()
+    .describe("With `private_key_jwt`: its public keys (a JWK Set), if it does not publish them."),
+  jwksUri: uri.optional().describe("With `private_key_jwt`: where it publishes its public keys."),
   userinfoWithApiToken: z
     .boolean()
     .default(false)
@@ -170,8 +175,10 @@ const appType = z
     "`web` runs on a server, `spa` in a browser, `native` on the user's own device, `service` acts for itself. It cannot be changed.",
   );
 const clientAuthentication = z
-  .enum(["none", "secret"])
-  .describe("How the app proves who it is. It cannot be changed.");
+  .enum(CLIENT_AUTHENTICATIONS)
+  .describe(
+    "How the app proves who it is: not at all, by a secret, or by assertions that it signs with a key of its own (RFC 7523). It cannot be changed.",
+  );
 
 /** Body of `POST /api/v1/apps`. */
 export const newAppSchema = appSettingsSchema.extend({

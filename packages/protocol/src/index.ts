@@ -1,4 +1,5 @@
 export * from "./account.ts";
+export * from "./app-keys.ts";
 export * from "./apps.ts";
 export { resourceInAudience, userinfoAudienceOf } from "./audiences.ts";
 export * from "./bans.ts";

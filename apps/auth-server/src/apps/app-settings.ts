@@ -1,10 +1,20 @@
 /** What can be set of an app, how an entry of the configuration file says it, and what the library is told of it. */
-import type { AppSessionLimit, AppType, GrantType, SigningAlgorithm } from "@portcullis/protocol";
+import type {
+  AppKeySet,
+  AppSessionLimit,
+  AppType,
+  ClientAuthentication,
+  GrantType,
+  SigningAlgorithm,
+} from "@portcullis/protocol";
 import type { ClientConfiguration } from "../config/schema.ts";
 
 export interface AppSettings {
   /** How it proves at the token endpoint who it is. */
-  readonly clientAuthentication: "none" | "secret";
+  readonly clientAuthentication: ClientAuthentication;
+  /** One of them, of an app that signs with a key of its own. */
+  readonly jwks?: AppKeySet | undefined;
+  readonly jwksUri?: string | undefined;
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris: readonly string[];
   readonly grantTypes: readonly GrantType[];
@@ -49,7 +59,7 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
   return {
     name: client.name,
     type: typeOfFile(client),
-    clientAuthentication: client.clientSecret === undefined ? "none" : "secret",
+    clientAuthentication: authenticationOfFile(client),
     redirectUris: client.redirectUris,
     postLogoutRedirectUris: client.postLogoutRedirectUris,
     grantTypes: client.grantTypes,
@@ -64,6 +74,8 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
     backchannelLogoutSessionRequired: client.backchannelLogoutSessionRequired,
     frontchannelLogoutSessionRequired: client.frontchannelLogoutSessionRequired,
     ...definedOnly({
+      jwks: client.jwks,
+      jwksUri: client.jwksUri,
       defaultApi: client.defaultApi,
       accessTokenTtlSeconds: client.accessTokenTtlSeconds,
       refreshTokenIdleSeconds: client.refreshTokenIdleSeconds,
@@ -77,10 +89,16 @@ export function settingsOfFile(client: ClientConfiguration): NamedSettings {
   };
 }
 
+function authenticationOfFile({ clientSecret, jwks, jwksUri }: ClientConfiguration): ClientAuthentication {
+  if (jwks !== undefined || jwksUri !== undefined) return "private_key_jwt";
+  return clientSecret === undefined ? "none" : "secret";
+}
+
 /** Files have called everything `web` that is not `native`. */
-function typeOfFile({ type, clientSecret, grantTypes }: ClientConfiguration): AppType {
+function typeOfFile(client: ClientConfiguration): AppType {
+  const { type, grantTypes } = client;
   if (type !== "web") return type;
-  if (clientSecret === undefined) return "spa";
+  if (authenticationOfFile(client) === "none") return "spa";
   return grantTypes.includes("authorization_code") ? "web" : "service";
 }
 
@@ -129,6 +147,8 @@ function renamedApis(settings: AppSettings, nameOf: (name: string) => string): A
 /** By name: nothing else of an app gets into its row by being passed along. */
 const settingsAlone = (settings: AppSettings): AppSettings => ({
   clientAuthentication: settings.clientAuthentication,
+  jwks: settings.jwks,
+  jwksUri: settings.jwksUri,
   redirectUris: settings.redirectUris,
   postLogoutRedirectUris: settings.postLogoutRedirectUris,
   grantTypes: settings.grantTypes,
@@ -194,11 +214,13 @@ export interface ClientMetadata {
   client_name: string;
   /** Not the secrets: their ids and hashes (client-secrets.ts). The library wants to see something here. */
   client_secret?: string;
+  jwks?: AppKeySet;
+  jwks_uri?: string;
   redirect_uris: readonly string[];
   post_logout_redirect_uris: readonly string[];
   grant_types: readonly string[];
   response_types: readonly string[];
-  token_endpoint_auth_method: "none" | "client_secret_basic";
+  token_endpoint_auth_method: "none" | "client_secret_basic" | "private_key_jwt";
   application_type: "web" | "native";
   id_token_signed_response_alg: string;
   [CLIENT_RESOURCES]: Readonly<Record<string, readonly string[]>>;
@@ -214,6 +236,13 @@ export interface ClientMetadata {
   [FRONTCHANNEL_LOGOUT_SESSION_REQUIRED]: boolean;
 }
 
+/** As the registries of RFC 7591 call it. A secret may be sent in the body as well. */
+const METHODS = {
+  none: "none",
+  secret: "client_secret_basic",
+  private_key_jwt: "private_key_jwt",
+} as const satisfies Record<ClientAuthentication, string>;
+
 /** `secrets` as client-secrets.ts writes them down. */
 export function metadataOf(
   app: NamedSettings & { readonly clientId: string },
@@ -221,16 +250,17 @@ export function metadataOf(
 ): ClientMetadata {
   const { accessTokenTtlSeconds, refreshTokenIdleSeconds, refreshTokenAbsoluteSeconds } = app;
   const { defaultApi, frontchannelLogoutUri } = app;
-  const isConfidential = app.clientAuthentication === "secret";
   return {
     client_id: app.clientId,
     client_name: app.name,
-    ...(isConfidential ? { client_secret: secrets } : {}),
+    ...(app.clientAuthentication === "secret" ? { client_secret: secrets } : {}),
+    ...(app.jwks === undefined ? {} : { jwks: app.jwks }),
+    ...(app.jwksUri === undefined ? {} : { jwks_uri: app.jwksUri }),
     redirect_uris: app.redirectUris,
     post_logout_redirect_uris: app.postLogoutRedirectUris,
     grant_types: app.grantTypes,
     response_types: app.grantTypes.includes("authorization_code") ? ["code"] : [],
-    token_endpoint_auth_method: isConfidential ? "client_secret_basic" : "none",
+    token_endpoint_auth_method: METHODS[app.clientAuthentication],
     application_type: app.type === "native" ? "native" : "web",
     id_token_signed_response_alg: app.idTokenAlgorithm,
     [CLIENT_RESOURCES]: app.apis,

@@ -26,6 +26,6 @@ export const appsError = errorsOf({
   },
   no_secrets: {
     status: 409,
-    text: "An app that authenticates with nothing has no secrets. Nothing was changed.",
+    text: "Only an app whose clientAuthentication is secret has secrets. Nothing was changed.",
   },
 });

@@ -72,10 +72,12 @@ async function isSecretOf(
   return matchingSecret({ clientId, written }, clientSecret) !== undefined;
 }
 
-/** All but how it proves who it is, which follows from its secret. */
+/** All but how it proves who it is, which follows from its secret or its keys. */
 const FIELDS = [
   "name",
   "type",
+  "jwks",
+  "jwksUri",
   "redirectUris",
   "postLogoutRedirectUris",
   "grantTypes",

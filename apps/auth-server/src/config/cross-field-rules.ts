@@ -4,6 +4,7 @@ import { eachOnce, type Problem, type Rule, type SettingPath, samePort } from "@
 import { privateTargets, problemOfTarget } from "../outgoing/index.ts";
 import { problemOfUsername, usernameKey } from "../people/username.ts";
 import { checkAccessTokenLifetime } from "./access-token-lifetime.ts";
+import { appKeyProblems } from "./app-key-problems.ts";
 import {
   type Problem as AppProblem,
   accountApiProblems,
@@ -88,6 +89,10 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   {
     reads: ["clients[].frontchannelLogoutUri", "clients[].redirectUris"],
     check: ({ clients }, at) => inClient(at, frontchannelLogoutProblems(clients[at]!)),
+  },
+  {
+    reads: ["clients[].jwks", "clients[].jwksUri", "clients[].clientSecret", "outgoing.privateTargets"],
+    check: ({ clients, outgoing }, at) => inClient(at, keyProblems(clients[at]!, outgoing.privateTargets)),
   },
   {
     reads: ["clients[].refreshTokenIdleSeconds", "clients[].refreshTokenAbsoluteSeconds"],
@@ -193,7 +198,16 @@ const inResource = (at: number, problems: readonly AppProblem[]): Problem[] =>
 const inClient = (at: number, problems: readonly AppProblem[]): Problem[] =>
   problems.map(({ path, message }) => ({ path: ["clients", at, ...path], message }));
 
-const keepingOf = ({ clientSecret }: ClientConfiguration): SecretKeeping => ({
-  isConfidential: clientSecret !== undefined,
+function keyProblems(client: ClientConfiguration, allowed: readonly string[]): AppProblem[] {
+  const { clientSecret, jwks, jwksUri } = client;
+  const usesKeys = jwks !== undefined || jwksUri !== undefined;
+  if (usesKeys && clientSecret !== undefined)
+    return [{ path: ["clientSecret"], message: "found a secret beside keys; give one of them" }];
+  const targets = privateTargets(allowed);
+  return appKeyProblems({ usesKeys, jwks, jwksUri }, (url) => problemOfTarget(url, targets));
+}
+
+const keepingOf = ({ clientSecret, jwks, jwksUri }: ClientConfiguration): SecretKeeping => ({
+  isConfidential: [clientSecret, jwks, jwksUri].some((value) => value !== undefined),
   secretSetting: "clientSecret",
 });

@@ -4,6 +4,7 @@
  */
 import {
   APP_TYPES,
+  appKeySetSchema,
   appSessionLimitSchema,
   CLAIMS_WORDS,
   claimsSchema,
@@ -83,6 +84,18 @@ export const clientSchema = z.strictObject({
         "Leave it out for a public client. Only a hash is stored, so it must be random: 128 bits or more.",
       ),
   ),
+  jwks: appKeySetSchema
+    .optional()
+    .describe(
+      "In place of a secret: public keys (a JWK Set) that verify what the client signs (`private_key_jwt`, RFC 7523).",
+    ),
+  jwksUri: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe(
+      "In place of a secret: where the client publishes such keys. They are fetched again after a minute.",
+    ),
   redirectUris: z
     .array(z.string())
     .default([])

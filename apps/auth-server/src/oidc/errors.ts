@@ -18,6 +18,10 @@ export const oidcError = errorsOf({
   unknown_organization: { status: 404, text: "There is no such organization." },
   /** It would tell apps, and their users, of something that does not last: they could come back at once. */
   reason_not_true: { status: 409, text: "The reason given is not true. Nothing was changed." },
+  app_keys_unavailable: {
+    status: 503,
+    text: "The app's keys cannot be fetched from its jwksUri right now.",
+  },
   unknown_model: {
     status: 500,
     text: "The OpenID Connect library asked for something that this server does not store.",

@@ -1,8 +1,9 @@
 /** What can be set of one app, and holds of its requests: PKCE, the default API, lifetimes, its kind. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
-import { done, startAdministered } from "../api/administrator.ts";
+import { ask, done, refusalOf, startAdministered } from "../api/administrator.ts";
 import {
   assertRefused,
   begin,
@@ -245,5 +246,37 @@ describe("a native app that was created by the API", () => {
     ok(await redeem(app, { code, code_verifier: verifier }));
     const elsewhere = { client_id: app.clientId, redirect_uri: "http://127.0.0.1:9403/other" };
     assert.match(await errorAt(elsewhere), /^none: 400/);
+  });
+});
+
+describe("an app with private_key_jwt", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const jwks = { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1" }] };
+  const byKeys = { clientAuthentication: "private_key_jwt", type: "service", redirectUris: [] };
+
+  it("is made with keys and without a secret, and can move them to where it publishes them", async () => {
+    const { app, clientId } = await createApp({ ...byKeys, jwks });
+    assert.deepEqual([app.clientSecret, app.jwks], [undefined, jwks]);
+    const secret = await ask(server, ["POST", `apps/${clientId}/secrets`], { body: {} });
+    assert.deepEqual(refusalOf(secret), [409, "no_secrets"]);
+    const moved = { jwks: null, jwksUri: "https://shop.example/jwks.json" };
+    const changed = await done(server, ["PATCH", `apps/${clientId}`], { body: moved });
+    assert.deepEqual([changed.jwks, changed.jwksUri], [undefined, moved.jwksUri]);
+  });
+
+  it("is refused with keys that it cannot have, and with an address in the server's own network", async () => {
+    const asked = { name: "Shop", apis: { [RESOURCE]: ["orders.read"] }, ...byKeys };
+    const fieldsOf = async (settings: object) =>
+      refusalOf(await ask(server, ["POST", "apps"], { body: { ...asked, ...settings } })).slice(2);
+    assert.deepEqual(await fieldsOf({}), ["jwks"]);
+    assert.deepEqual(await fieldsOf({ jwks, jwksUri: "https://shop.example/jwks.json" }), ["jwks"]);
+    assert.deepEqual(await fieldsOf({ jwks, clientAuthentication: "secret" }), ["jwks"]);
+    assert.deepEqual(await fieldsOf({ jwks: { keys: [privateKey.export({ format: "jwk" })] } }), [
+      "jwks.keys.0",
+    ]);
+    for (const host of ["169.254.169.254", "127.0.0.1:8410", "[::1]", "[::ffff:10.0.0.1]"]) {
+      assert.deepEqual(await fieldsOf({ jwksUri: `https://${host}/` }), ["jwksUri"], host);
+    }
+    assert.deepEqual(await fieldsOf({ jwksUri: "http://shop.example/jwks.json" }), ["jwksUri"]);
   });
 });

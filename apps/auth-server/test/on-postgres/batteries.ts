@@ -45,6 +45,7 @@ export const BATTERIES = {
     "oidc/endings/lineage",
     "oidc/endings/unknown-targets",
     "oidc/provider/code-flow",
+    "oidc/provider/private-key-jwt",
     "oidc/state/one-time",
     "oidc/state/restart",
     "oidc/state/strangers",

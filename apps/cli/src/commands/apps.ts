@@ -1,10 +1,12 @@
 /** `apps list|show|create|update|delete`. Disabling and enabling is in change-state.ts, secrets in apps-secrets.ts. */
+import { readFile } from "node:fs/promises";
 import {
   APP_TYPES,
   type App,
   appListSchema,
   appSchema,
   type ChangedApp,
+  CLIENT_AUTHENTICATIONS,
   changedAppSchema,
   createdAppSchema,
   deletedAppSchema,
@@ -17,6 +19,7 @@ import { membersText } from "../print/members.ts";
 import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
+import { usage } from "../settings.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
 import { collect, collectIdentified, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
@@ -104,6 +107,7 @@ const appText = (app: App): string =>
     type: app.type,
     status: app.enabled ? "enabled" : "disabled",
     authentication: app.clientAuthentication,
+    keys: app.jwksUri ?? keysText(app),
     grants: app.grantTypes.join(" "),
     "redirect URIs": app.redirectUris.join(" "),
     "after logout": app.postLogoutRedirectUris.join(" "),
@@ -129,6 +133,9 @@ const appText = (app: App): string =>
     changed: dateTime(app.changedAt),
   });
 
+const keysText = ({ jwks }: App): string | undefined =>
+  jwks?.keys.map(({ kid, kty }) => kid ?? `(${kty} without kid)`).join(" ");
+
 const secondsText = (seconds: number | undefined): string | undefined =>
   seconds === undefined ? undefined : `${seconds} s`;
 
@@ -145,6 +152,8 @@ interface SettingOptions {
   readonly jsonSignIn?: boolean;
   readonly pkce?: boolean;
   readonly userinfoWithApiToken?: boolean;
+  readonly jwks?: string;
+  readonly jwksUri?: string;
   readonly accessTokenTtl?: number;
   readonly refreshIdle?: number;
   readonly refreshAbsolute?: number;
@@ -163,6 +172,8 @@ const withSettings = (command: Command): Command =>
     .option("--post-logout-redirect-uri <url>", "where a browser may be sent after a logout", collect)
     .option("--grant <type>", "how it may get tokens; more than once for more", collect)
     .option("--api <identifier=scopes>", "an API, and the scopes there, with commas", collectIdentified)
+    .option("--jwks <file>", "its public keys, a JWK Set, with private_key_jwt")
+    .option("--jwks-uri <url>", "where it publishes them, in place of --jwks")
     .option("--default-api <identifier>", "what a request without resource gets a token for")
     .option("--optional-scope <scope>", "what users may untick; more than once for more", collect)
     .option("--access-token-ttl <seconds>", "lifetime of its access tokens", parseSeconds)
@@ -189,8 +200,10 @@ function parseLimit(text: string): { readonly max: number; readonly overflow: st
 }
 
 /** Only what was said: what is undefined is left as it is. */
-const settingsFrom = (options: SettingOptions) => ({
+const settingsFrom = async (options: SettingOptions) => ({
   name: options.name,
+  jwks: options.jwks === undefined ? undefined : await keysIn(options.jwks),
+  jwksUri: options.jwksUri,
   redirectUris: options.redirectUri,
   postLogoutRedirectUris: options.postLogoutRedirectUri,
   grantTypes: options.grant,
@@ -212,6 +225,18 @@ const settingsFrom = (options: SettingOptions) => ({
   frontchannelLogoutSessionRequired: options.frontchannelLogoutSession,
 });
 
+/** What is wrong with it says the server. */
+async function keysIn(file: string): Promise<unknown> {
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw usage(`--jwks: cannot read ${file} (${cause.code}).`);
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw usage(`--jwks: ${file} is no JSON. It must hold a JWK Set: {"keys": [...]}.`);
+  }
+}
+
 function apisFrom({ api, removeApi = [] }: SettingOptions) {
   if (api === undefined && removeApi.length === 0) return undefined;
   const given = Object.entries(api ?? {}).map(
@@ -226,7 +251,13 @@ function addCreate(parent: Command, cli: Cli): void {
     .description("create an app; one that can keep a secret gets its first")
     .argument("[client-id]", "its name in the protocol; without it one is made")
     .requiredOption("--name <text>", "name that users see")
-    .addOption(new Option("--type <type>", "where it runs").choices(APP_TYPES).makeOptionMandatory());
+    .addOption(new Option("--type <type>", "where it runs").choices(APP_TYPES).makeOptionMandatory())
+    .addOption(
+      new Option(
+        "--auth <method>",
+        "how it proves who it is; by default by a secret, if it can keep one",
+      ).choices(CLIENT_AUTHENTICATIONS),
+    );
   withSettings(command)
     .option("--first-party", "the operator's own app: users are not asked for consent")
     .option("--json-sign-in", "it signs people in with a form of its own; needs --first-party")
@@ -242,6 +273,8 @@ Examples:
   portcullis apps create mail --type spa --name Mail --redirect-uri https://mail.example/callback \\
     --api https://orders.example=orders.read,orders.write
   portcullis apps create nightly --type service --name "Nightly job" --api https://orders.example=orders.read
+  portcullis apps create bank --type service --name Bank --api https://orders.example=orders.read \\
+    --auth private_key_jwt --jwks-uri https://bank.example/jwks.json
 
 Needs the scope apps.write.`,
     )
@@ -250,9 +283,11 @@ Needs the scope apps.write.`,
 
 async function create(session: Session, command: Command): Promise<number> {
   const [clientId] = command.processedArgs as [string | undefined];
-  const options = command.opts<SettingOptions & { type: string }>();
+  const options = command.opts<SettingOptions & { type: string; auth?: string }>();
+  const { type, auth: clientAuthentication } = options;
   const requirePkce = options.pkce === false ? false : undefined;
-  const body = { clientId, type: options.type, requirePkce, ...settingsFrom(options) };
+  const settings = await settingsFrom(options);
+  const body = { clientId, type, clientAuthentication, requirePkce, ...settings };
   const api = await session.connect("writeApps");
   const app = await api.administer(createdAppSchema, { method: "POST", path: "/apps", body });
   if (session.json) printJson(session, app);
@@ -313,7 +348,12 @@ async function update(session: Session, command: Command): Promise<number> {
   const [clientId] = command.processedArgs as [string];
   const options = command.opts<SettingOptions & EndingOptions & { unset?: string[]; wait: number }>();
   const unset = Object.fromEntries((options.unset ?? []).map((setting) => [setting, null]));
-  const body = { ...settingsFrom(options), requirePkce: options.pkce, ...unset };
+  const body = {
+    ...(await settingsFrom(options)),
+    ...otherKeysGone(options),
+    requirePkce: options.pkce,
+    ...unset,
+  };
   const api = await session.connect("writeApps");
   const call = { method: "PATCH", path: pathOfApp(clientId), body, waitSeconds: options.wait } as const;
   const reach = `grants and tokens of the app ${visible(clientId)}, for all users`;
@@ -322,6 +362,12 @@ async function update(session: Session, command: Command): Promise<number> {
   if (over !== undefined) return over;
   const app = await api.administer(changedAppSchema, call);
   return sayChanged(session, app, `Changed: ${visible(app.clientId)}, now at revision ${app.revision}.`);
+}
+
+/** Keys in the one place take the place of those in the other. */
+function otherKeysGone({ jwks, jwksUri }: SettingOptions) {
+  if (jwks !== undefined && jwksUri === undefined) return { jwksUri: null };
+  return jwksUri !== undefined && jwks === undefined ? { jwks: null } : {};
 }
 
 type Changed = Pick<ChangedApp, "receipt" | "warning">;

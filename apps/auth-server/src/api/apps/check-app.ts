@@ -4,6 +4,7 @@ import type { Apis } from "../../apis/apis.ts";
 import type { NamedSettings } from "../../apps/app-settings.ts";
 import type { App, Clients } from "../../apps/clients.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
+import { appKeyProblems } from "../../config/app-key-problems.ts";
 import {
   accountApiProblems,
   apiProblems,
@@ -43,7 +44,7 @@ export async function assertValidApp(
   { app, before }: AppCheck,
 ): Promise<void> {
   const keeping = {
-    isConfidential: app.clientAuthentication === "secret",
+    isConfidential: app.clientAuthentication !== "none",
     secretSetting: "clientAuthentication",
   } as const;
   const { type, grantTypes, redirectUris, requirePkce, accessTokenTtlSeconds: seconds } = app;
@@ -53,6 +54,10 @@ export async function assertValidApp(
     ...typeProblems({ type, grantTypes, ...keeping }),
     ...redirectUriProblems(app, "redirectUris"),
     ...redirectUriProblems(app, "postLogoutRedirectUris"),
+    ...appKeyProblems(
+      { usesKeys: app.clientAuthentication === "private_key_jwt", jwks: app.jwks, jwksUri: app.jwksUri },
+      problemOfTarget,
+    ),
     ...pkceProblems({ requirePkce, ...keeping }),
     ...backchannelLogoutProblems(app, problemOfTarget),
     ...jsonSignInProblems(app),

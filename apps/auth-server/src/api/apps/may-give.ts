@@ -52,6 +52,9 @@ const POWERS: { readonly [Setting in keyof NamedSettings]-?: Powers } = {
   name: NONE,
   type: NONE,
   clientAuthentication: NONE,
+  // Whose keys these are acts as the app, with what it has: that is in the other lines.
+  jwks: NONE,
+  jwksUri: NONE,
   // Whoever owns one gets what the app gets: that is in the other lines.
   redirectUris: NONE,
   postLogoutRedirectUris: NONE,

@@ -8,6 +8,7 @@ import {
   newAppSecretSchema,
 } from "@portcullis/protocol";
 import { z } from "zod";
+import type { App } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
 import { OUTAGES } from "../../revocations/index.ts";
 import type { AppActs } from "./change-app.ts";
@@ -107,7 +108,7 @@ async function addSecret(
   const row = await storage.write(async (transaction) => {
     const app = await clients.lock(transaction, clientId);
     assertMayGive(app);
-    if (app.clientAuthentication === "none") throw hasNone(clientId);
+    if (app.clientAuthentication !== "secret") throw hasNone(app);
     const added = await secrets.add(transaction, { clientId, secret: clientSecret, expiresAt });
     await clients.touch(transaction, clientId);
     return added;
@@ -115,9 +116,9 @@ async function addSecret(
   return { ...shownSecret(row), clientSecret };
 }
 
-const hasNone = (clientId: string) =>
+const hasNone = ({ clientId, clientAuthentication }: Pick<App, "clientId" | "clientAuthentication">) =>
   appsError("no_secrets", {
-    text: `${clientId} is an app that cannot keep a secret (clientAuthentication is none). Nothing was changed.`,
+    text: `${clientId} is an app that has no secrets (clientAuthentication is ${clientAuthentication}). Nothing was changed.`,
   });
 
 const deleteRoute = (acts: AppActs) =>

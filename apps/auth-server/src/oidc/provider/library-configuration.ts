@@ -46,6 +46,7 @@ import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { openUserinfo } from "../tokens/userinfo-tokens.ts";
 import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import { appKeysFrom, checkAssertion } from "./app-keys.ts";
 import type { RoomForApp } from "./app-limit-prompt.ts";
 import { isOriginOf } from "./app-origins.ts";
 import { isPkceRequired } from "./check-pkce.ts";
@@ -104,7 +105,11 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     // Many apps read the ID token alone. It has what was granted, whether the access token is for an API or for UserInfo.
     conformIdTokenClaims: false,
     responseTypes: ["code"],
-    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+    assertJwtClientAuthClaimsAndHeader: checkAssertion({
+      clockSkewSeconds: configuration.clockSkewSeconds,
+      nowSeconds: () => wholeSeconds(clock),
+    }),
     pkce: { required: isPkceRequired },
     allowOmittingSingleRegisteredRedirectUri: false,
     extraClientMetadata: { properties: [...OWN_METADATA] },
@@ -152,16 +157,14 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
   };
 }
 
-/** Whatever the library asks for is at a URL that somebody else has named. It brings a dispatcher of its own, which is passed over. */
-const fetchOf =
-  ({ outgoing }: LibraryConfigurationOptions): NonNullable<LibraryConfiguration["fetch"]> =>
-  (url, { method, headers, body, signal } = {}) =>
-    outgoing.fetch(url instanceof Request ? url.url : url, {
-      method: method === "POST" ? "POST" : "GET",
-      headers,
-      body: body == null ? undefined : String(body),
-      signal,
-    });
+/**
+ * What the library asks for is at a URL that somebody else has named: the keys of apps, and nothing else. It brings a dispatcher of
+ * its own, which is passed over.
+ */
+function fetchOf({ outgoing }: LibraryConfigurationOptions): NonNullable<LibraryConfiguration["fetch"]> {
+  const appKeys = appKeysFrom(outgoing.fetch);
+  return (url) => appKeys(new URL(url instanceof Request ? url.url : url));
+}
 
 function cookiesOf({
   configuration,
@@ -231,7 +234,10 @@ const lifetimeOfApi = ({ resourceServer }: ForApi): number =>
 function algorithms(): LibraryConfiguration {
   return {
     clientDefaults: { id_token_signed_response_alg: DEFAULT_SIGNING_ALGORITHM },
-    enabledJWA: { idTokenSigningAlgValues: [...SIGNING_ALGORITHMS] },
+    enabledJWA: {
+      idTokenSigningAlgValues: [...SIGNING_ALGORITHMS],
+      clientAuthSigningAlgValues: ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"],
+    },
   };
 }
 

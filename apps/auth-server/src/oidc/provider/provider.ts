@@ -11,6 +11,7 @@ import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { refreshAppKeys } from "./app-keys.ts";
 import { openToApps } from "./cors.ts";
 import { answerByForm } from "./form-post.ts";
 import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
@@ -33,6 +34,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // Whether a cookie is `Secure` follows from the one forwarded header that pin-host.ts lets through.
   provider.proxy = true;
   adaptModels(provider, options);
+  refreshAppKeys(provider, options.clock);
   provider.use(openToApps);
   provider.use(failSafely(options.operatorLog));
   provider.use(guardPages(options));

@@ -156,6 +156,8 @@ async function asLibraryError(model: string, work: Promise<void>): Promise<void>
   } catch (error) {
     if (!isLost(error)) throw error;
     const options = { detail: error.code, cause: error };
+    // What is shown once is an assertion by which an app says who it is (RFC 7523).
+    if (model === "ReplayDetection") throw new errors.InvalidClientAuth(options);
     if (model === "PushedAuthorizationRequest") throw new errors.InvalidRequestUri(undefined, options);
     throw hasCode(error, "already_spent") ? new LostRace(options) : new errors.InvalidGrant(options);
   }
