@@ -377,4 +377,44 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     ],
     tests: ["apps/auth-server/test/oidc/provider/front-channel.test.ts"],
   },
+  {
+    name: "grant-ends-untold",
+    says: "an app's part of a session ends, and its user stays signed in there",
+    file: "apps/auth-server/src/oidc/state/clear-grants.ts",
+    edits: [["  await noteEndedGrants(transaction, chosen, options);\n", ""]],
+    tests: ["apps/auth-server/test/outbox/backchannel-logout.test.ts"],
+  },
+  {
+    name: "policy-ends-untold",
+    says: "a shorter policy ends thousands of sessions, and no app hears of it",
+    file: "apps/auth-server/src/sessions/end-run-out.ts",
+    edits: [["await settleRunOut(transaction, now, { clock })", "await settleRunOut(transaction, now)"]],
+    tests: ["apps/auth-server/test/outbox/backchannel-logout.test.ts"],
+  },
+  {
+    name: "told-of-a-session-that-lives",
+    says: "a logout token that is late ends what the user has signed in to since",
+    file: "apps/auth-server/src/outbox/send-logout-token.ts",
+    edits: [[`    if (await options.isBack(delivery)) return { state: "superseded" };\n`, ""]],
+    tests: ["apps/auth-server/test/outbox/backchannel-logout.test.ts"],
+  },
+  {
+    name: "late-server-settles",
+    says: "a server whose claim has run out says that an app was told, while another has it",
+    file: "apps/auth-server/src/outbox/claims.ts",
+    edits: [
+      [
+        `    .set({ ...change, claim: null })\n    .where("id", "=", id)\n    .where("claim", "=", claim)\n`,
+        `    .set({ ...change, claim: null })\n    .where("id", "=", id)\n`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/outbox/outbox.test.ts"],
+  },
+  {
+    name: "dead-app-takes-all-turns",
+    says: "an app that never answers has all tries of a server, and no other app is told",
+    file: "apps/auth-server/src/outbox/allot.ts",
+    edits: [["free === 0 || begun < round || (running.get(recipient) ?? 0) + begun >= most", "free === 0"]],
+    tests: ["apps/auth-server/test/outbox/allot.test.ts"],
+  },
 ];

@@ -383,7 +383,6 @@ async function compose(
     clientAddressOf,
     sessionEvents: { streams: sessionStreams, describe, takePlace: (owner) => openStreams.take(owner) },
   });
-  await outbox.start();
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
@@ -412,7 +411,12 @@ async function compose(
     sessionStreams,
     setupLink,
     isRedisUp: redis.connection && (() => redis.connection!.isUp()),
-    listen: () => app.listen({ ...configuration.listen }),
+    async listen() {
+      const url = await app.listen({ ...configuration.listen });
+      // An app that is told fetches our keys: before, it would refuse what it cannot verify.
+      await outbox.start();
+      return url;
+    },
     prune,
     close: () => started.disposeAsync(),
   };

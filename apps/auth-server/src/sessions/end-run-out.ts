@@ -3,7 +3,9 @@
  * the times of before: longer ones bring none back. After it those end that are over by the new times, with their lines in the log,
  * so that their access tokens end too.
  */
-import { sql } from "kysely";
+import type { Clock } from "@portcullis/protocol";
+import { type Expression, type SqlBool, sql } from "kysely";
+import { type NotingOptions, noteEndedGrants } from "../outbox/index.ts";
 import { rowRanges } from "../storage/row-ranges.ts";
 import type { Appended, WriteTransaction } from "../storage/write-transaction.ts";
 import { isLive } from "./live-sessions.ts";
@@ -27,16 +29,25 @@ const ALL_SESSIONS = { of: { table: "oidc_sessions", id: "uid" }, rowsPerRange: 
 const NOTE = "a shorter policy for sessions";
 
 export interface EndRunOutOptions {
+  readonly clock: Clock;
   /** Seconds. */
   readonly now: number;
   readonly endAll: EndAll;
   readonly actor: string;
 }
 
-/** Writes down which sessions are over by the policy as it stands in the transaction. */
-export async function settleRunOut(transaction: WriteTransaction, now: number): Promise<number> {
+/**
+ * Writes down which sessions are over by the policy as it stands in the transaction. `noting`: their apps are told, since a change
+ * has ended them. Default: they have run out by themselves, of which nobody is told.
+ */
+export async function settleRunOut(
+  transaction: WriteTransaction,
+  now: number,
+  noting?: NotingOptions,
+): Promise<number> {
   let settled = 0;
   for await (const range of rowRanges(transaction, ALL_SESSIONS)) {
+    if (noting !== undefined) await noteEndedGrants(transaction, grantsIn(transaction, range, now), noting);
     const { numUpdatedRows } = await transaction.db
       .updateTable("oidc_sessions")
       .set({ expires_at: now })
@@ -51,13 +62,13 @@ export async function settleRunOut(transaction: WriteTransaction, now: number): 
 /** To be called when the new policy stands in the transaction, and what was over before is written down. */
 export async function endRunOut(
   transaction: WriteTransaction,
-  { now, endAll, actor }: EndRunOutOptions,
+  { now, endAll, actor, clock }: EndRunOutOptions,
 ): Promise<RunOut> {
   const by = { actor, note: NOTE } as const;
   const uids = await someRunOut(transaction, now);
   if (uids.length === 0) return { ended: 0, appended: undefined };
   if (uids.length > MAX_ENDED_APART) {
-    const ended = await settleRunOut(transaction, now);
+    const ended = await settleRunOut(transaction, now, { clock });
     const refreshing = { scope: "issuer", key: undefined, mode: "stale", reason: "claims_changed" } as const;
     return { ended, appended: transaction.append([{ ...refreshing, ...by }]) };
   }
@@ -80,6 +91,11 @@ async function someRunOut(transaction: WriteTransaction, now: number): Promise<s
     if (uids.length > MAX_ENDED_APART) break;
   }
   return uids;
+}
+
+function grantsIn({ db }: WriteTransaction, range: Expression<SqlBool>, now: number) {
+  const runOut = db.selectFrom("oidc_sessions").select("uid").where(range).where(isRunOut(now));
+  return db.selectFrom("oidc_grants").select("id").where("session_uid", "in", runOut);
 }
 
 const isRunOut = (now: number) =>

@@ -77,7 +77,10 @@ export class Policies {
       .where("name", "=", before.name)
       .execute();
     const policy = { ...after, name: before.name, revision };
-    return { policy, ...(isOtherLife ? await endRunOut(transaction, { now, endAll, actor }) : NOTHING) };
+    return {
+      policy,
+      ...(isOtherLife ? await endRunOut(transaction, { clock, now, endAll, actor }) : NOTHING),
+    };
   }
 }
 
