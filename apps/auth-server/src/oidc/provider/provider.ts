@@ -2,7 +2,13 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { levelOfFailure } from "@portcullis/http-api";
-import { hasCode, type Log, PortcullisError } from "@portcullis/protocol";
+import {
+  formatIntrospects,
+  hasCode,
+  INTROSPECTS_HEADER,
+  type Log,
+  PortcullisError,
+} from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
@@ -11,6 +17,7 @@ import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { introspectableApis } from "../tokens/token-policy.ts";
 import { refreshAppKeys } from "./app-keys.ts";
 import { openToApps } from "./cors.ts";
 import { answerByForm } from "./form-post.ts";
@@ -41,6 +48,7 @@ export function createProvider(options: ProviderOptions): Provider {
   provider.use(keepKeysFresh);
   addReceipts(provider, options.receipts);
   provider.use(sampleHorizon(options));
+  provider.use(tellIntrospectableApis);
   answerForJwts(provider, options);
   logErrors(provider, options.operatorLog);
   return provider;
@@ -109,6 +117,18 @@ function guardPages({ isWithin }: ProviderOptions): Middleware {
 const keepKeysFresh: Middleware = async (ctx, next) => {
   await next();
   if (ctx.path === ROUTES.jwks) ctx.set("Cache-Control", "no-cache");
+};
+
+/**
+ * A dead token and one that the client may not ask about are answered alike (RFC 7662, section 2.2). What the client may ask about is no secret
+ * to it: with that, a verifier whose operator forgot an API does not take all tokens of it for dead.
+ */
+const tellIntrospectableApis: Middleware = async (ctx, next) => {
+  await next();
+  const client = ctx.oidc?.client;
+  if (ctx.path !== ROUTES.introspection || ctx.status !== 200 || client === undefined) return;
+  const apis = formatIntrospects(introspectableApis(client));
+  if (apis !== undefined) ctx.set(INTROSPECTS_HEADER, apis);
 };
 
 /** Where a token's verdict is the answer. */

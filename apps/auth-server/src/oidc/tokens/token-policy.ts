@@ -2,6 +2,7 @@
  * Who may end a token, and who may ask about it. One answer for opaque tokens, which the library looks up, and for JWTs,
  * which jwt-endpoints.ts does: a client must not learn by the format of a token what it may not learn by its right.
  */
+import type { IntrospectableApis } from "@portcullis/protocol";
 import type { Client } from "oidc-provider";
 import { INTROSPECTS_ANY_TOKEN } from "../../apps/app-settings.ts";
 import { resourcesOf } from "./resources.ts";
@@ -17,11 +18,15 @@ export const mayRevoke = (client: Client, { clientId }: TokenOwner): boolean => 
 
 export const NOT_YOURS_TO_REVOKE = "client is not authorized to revoke the presented token";
 
-/** Its own tokens; those for an API that it is configured for, if it can keep a secret; all, if it is flagged. */
+/** Its own tokens, and those for an API that it may introspect. */
 export function mayIntrospect(client: Client, { clientId, audience }: TokenOwner): boolean {
   if (clientId === client.clientId) return true;
-  if (client.clientAuthMethod === "none") return false;
-  if (client[INTROSPECTS_ANY_TOKEN] === true) return true;
-  const apis = resourcesOf(client);
-  return [audience ?? []].flat().some((api) => Object.hasOwn(apis, api));
+  const apis = introspectableApis(client);
+  return apis === "any" || [audience ?? []].flat().some((api) => apis.includes(api));
+}
+
+/** Returns the APIs that it is configured for, if it can keep a secret; all, if it is flagged. */
+export function introspectableApis(client: Client): IntrospectableApis {
+  if (client.clientAuthMethod === "none") return [];
+  return client[INTROSPECTS_ANY_TOKEN] === true ? "any" : Object.keys(resourcesOf(client));
 }

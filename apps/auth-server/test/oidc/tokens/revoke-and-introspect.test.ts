@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { INTROSPECTS_HEADER } from "@portcullis/protocol";
 import { exchange, json } from "@portcullis/testing/end-to-end";
 import { storageError } from "../../../src/storage/errors.ts";
 import {
@@ -241,6 +242,25 @@ describe("introspecting a JWT access token (RFC 7662)", () => {
     }
     const own = await machineToken(server.issuer, "service", RESOURCE, "orders.read");
     assert.equal((await introspect(server.issuer, "service", own)).active, true);
+  });
+
+  it("says about which APIs the client is answered, whatever the token is", async () => {
+    const { access_token } = await signIn(server);
+    const introspects = async (client: string, value: string) => {
+      const body = form({ token: value });
+      const answer = await exchange(`${server.issuer}/introspect`, {
+        body,
+        headers: { authorization: basicOf(client) },
+      });
+      return answer.headers[INTROSPECTS_HEADER];
+    };
+    for (const value of [access_token, "no token"]) {
+      assert.equal(await introspects("auditor", value), "any");
+      const apis = String(await introspects("orders", value)).split(" ");
+      assert.ok(apis.includes(RESOURCE) && !apis.includes(OTHER_RESOURCE), String(apis));
+    }
+    const refused = await exchange(`${server.issuer}/introspect`, { body: form({ token: access_token }) });
+    assert.equal(refused.headers[INTROSPECTS_HEADER], undefined);
   });
 
   it("says nothing of it to others", async () => {
