@@ -62,8 +62,8 @@ function authServer({ addresses, demo, data }: Ingredients) {
       },
       machine("service", "Demo script", demo, { [RESOURCE]: ORDERS_SCOPE.split(" ") }),
       machine("admin", "Demo administrator", demo, { [apiResourceOf(addresses)]: ADMIN_SCOPE.split(" ") }),
-      machine("gateway", "Gateway", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
-      machine("orders", "Orders service", demo, { [apiResourceOf(addresses)]: ["revocations.read"] }),
+      machine("gateway", "Gateway", demo, verifiersResources(addresses)),
+      machine("orders", "Orders service", demo, verifiersResources(addresses)),
     ],
     admin: demo.administrator,
     users: [
@@ -98,6 +98,12 @@ function machine(clientId: SecretClient, name: string, demo: Demo, resources: Re
     resources,
   };
 }
+
+/** The list of revocations, and the API about whose tokens it asks: tokens for scripts, and routes that say online. */
+const verifiersResources = (addresses: Addresses) => ({
+  [apiResourceOf(addresses)]: ["revocations.read"],
+  [RESOURCE]: ["orders.read"],
+});
 
 /** YAML, with its values as JSON: every JSON text is YAML. */
 function gateway({ addresses, demo, data }: Ingredients): string {

@@ -169,7 +169,7 @@ function tellOfApisNotIntrospected({ guard, configuration, log }: GatewayOptions
   const tell = (apis: readonly string[]) => {
     if (apis.length === 0) return;
     const text =
-      "the issuer does not answer the gateway's client about tokens of these APIs: tokens for scripts, and routes with online, get 503; give the app these APIs, be it without a permission";
+      "the issuer does not answer the gateway's client about tokens of these APIs: tokens for scripts, and routes with online, get 503; give the app these APIs, with one permission of each";
     log[level]({ event: "apis_not_introspected", client: verifier.clientId, apis, text });
   };
   guard

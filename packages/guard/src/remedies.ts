@@ -13,7 +13,7 @@ const REMEDIES: Readonly<Record<string, (subject: Subject) => string>> = {
   feed_unauthorized: ({ issuer, clientId }) =>
     `Its client needs the scope ${API_SCOPES.readRevocations} of ${issuer}/api: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
   introspection_not_allowed: ({ issuer, clientId }) =>
-    `Its client needs that API among its own, be it without a permission: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
+    `Its client needs that API among its own, with one of its permissions: portcullis apps update, or PATCH ${issuer}/api/v1/apps/${clientId}.`,
   issuer_mismatch: () => "Set the guard's issuer to that.",
   issuer_unreadable: () => "Set the guard's issuer to the authorization server's own URL.",
   endpoint_missing: () => "Set the guard's issuer to that of a Portcullis authorization server.",

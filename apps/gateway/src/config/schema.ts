@@ -75,7 +75,7 @@ const route = z.strictObject({
 
 const verifier = z.strictObject({
   clientId: text.describe(
-    "The gateway's client at the issuer, with the scope `revocations.read`. To ask about tokens (tokens for scripts, and routes with `online`), it must also have each `audience` among its APIs, be it without a permission.",
+    "The gateway's client at the issuer, with the scope `revocations.read`. To ask about tokens (tokens for scripts, and routes with `online`), it must also have each `audience` among its APIs, with one of its permissions, or be flagged `introspectsAnyToken`.",
   ),
   clientSecret: secret(text.describe("Its secret.")),
   name: z
