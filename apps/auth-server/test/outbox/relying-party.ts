@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { until } from "@portcullis/testing/end-to-end";
-import { createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
+import { createRemoteJWKSet, decodeProtectedHeader, type JWTPayload, jwtVerify } from "jose";
 
 export interface LogoutToken extends JWTPayload {
   readonly sid: string;
@@ -25,6 +25,8 @@ export interface RelyingParty {
   readonly received: readonly Received[];
   /** What was sent and was no good logout token. */
   readonly refused: readonly string[];
+  /** Of the signatures of what was good, in order. */
+  readonly algorithms: readonly string[];
   /** How those at this path are answered from now on. */
   answer(path: string, answer: Answer): void;
   /** Those for this session at this path, once there are so many. */
@@ -45,11 +47,14 @@ const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 export async function startRelyingParty(options: RelyingPartyOptions): Promise<RelyingParty> {
   const received: Received[] = [];
   const refused: string[] = [];
+  const algorithms: string[] = [];
   const answers = new Map<string, Answer>();
   const server = createServer(async (request, response) => {
     const path = request.url!;
     try {
-      const token = await verified(await readForm(request), path, options);
+      const sent = await readForm(request);
+      const token = await verified(sent, path, options);
+      algorithms.push(decodeProtectedHeader(sent).alg!);
       received.push({ path, token });
       const answer = answers.get(path) ?? ((to: ServerResponse) => to.writeHead(200).end());
       answer(response, request);
@@ -64,6 +69,7 @@ export async function startRelyingParty(options: RelyingPartyOptions): Promise<R
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     refused,
+    algorithms,
     answer: (path, answer) => void answers.set(path, answer),
     tokens: (path, sid, count = 1) =>
       until(
