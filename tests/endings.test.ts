@@ -183,7 +183,9 @@ describe("on PostgreSQL with two servers: done at one, enforced at verifiers of 
   let postgres: Awaited<ReturnType<typeof startPostgres>>;
   battery(async () => {
     postgres = await startPostgres({ fsync: false });
-    return startWorld(COUNT, { kind: "postgres", url: await postgres.createDatabase(), poolSize: 8 });
+    return startWorld(COUNT, {
+      database: { kind: "postgres", url: await postgres.createDatabase(), poolSize: 8 },
+    });
   });
   after(() => postgres.stop());
 });

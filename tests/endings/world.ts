@@ -13,6 +13,7 @@ import { machineToken, type SignedIn, signIn } from "../../apps/auth-server/test
 import {
   AFTER_LOGOUT,
   basicOf,
+  moveIssuer,
   REDIRECT_URI,
   type ServerUnderTest,
   startServer,
@@ -82,7 +83,13 @@ export interface Asked {
 
 export type Database = { readonly kind: "postgres"; readonly url: string; readonly poolSize: number };
 
-export async function startWorld(acts: number, database?: Database): Promise<World> {
+export interface WorldOptions {
+  readonly database?: Database;
+  /** What the issuer has after its host. */
+  readonly issuerPath?: string;
+}
+
+export async function startWorld(acts: number, { database, issuerPath }: WorldOptions = {}): Promise<World> {
   const all = Array.from({ length: acts }, (_, act) => namesOf(act));
   const party = await startRelyingParty({
     issuer: () => server.issuer,
@@ -91,6 +98,7 @@ export async function startWorld(acts: number, database?: Database): Promise<Wor
   });
   const server = await startServer({
     change(document) {
+      if (issuerPath !== undefined) moveIssuer(document, issuerPath);
       seed(document, all, party.origin);
       Object.assign(document, { outgoing: { privateTargets: [new URL(party.origin).host] } });
       if (database !== undefined) Object.assign(document, { database });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "@portcullis/http-api";
 import type { Log } from "@portcullis/protocol";
 import { type ClientAddresses, fastifyServer, refuseUnparsable } from "@portcullis/service";
@@ -6,6 +7,7 @@ import { RefusedRequests } from "./limits/refused-requests.ts";
 import type { RequestCounters } from "./management/request-counters.ts";
 import { pinHost } from "./oidc/index.ts";
 import { answerErrors } from "./pages/answer-errors.ts";
+import { serveBelowIssuer, urlWithin } from "./pages/below-issuer.ts";
 import { leadToIssuerHost } from "./pages/lead-to-issuer-host.ts";
 import { REVOCATIONS_PATH } from "./paths.ts";
 
@@ -25,7 +27,7 @@ export function createApp({ issuer, clientAddresses, requests, operatorLog }: Ap
     serverFactory: clientAddresses.watching(fastifyServer),
     clientErrorHandler: refuseUnparsable,
     logger: false,
-    rewriteUrl: routedUrlOf,
+    rewriteUrl: ({ url }) => routedUrlOf({ url: urlWithin(issuer, url) } as IncomingMessage),
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     requestTimeout: 30_000,
     bodyLimit: 64 * 1024,
@@ -33,6 +35,7 @@ export function createApp({ issuer, clientAddresses, requests, operatorLog }: Ap
   refuseMalformedPaths(app);
   leadToIssuerHost(app, issuer);
   pinHost(app, issuer);
+  serveBelowIssuer(app, issuer);
   answerErrors(app, operatorLog);
   const refused = new RefusedRequests(operatorLog);
   app.addHook("onResponse", async (request, reply) => {

@@ -19,14 +19,21 @@ const OWN_PATHS: readonly string[] = ["", API, ACCOUNT].map((path) => path.slice
  * them are its own, however they are spelt. A token for a twin would look like one for them.
  */
 export function problemOfApiIdentifier(identifier: string, issuer: string): string | undefined {
-  const url = URL.parse(identifier);
-  if (url === null || url.host !== URL.parse(issuer)?.host) return undefined;
-  if (!OWN_PATHS.includes(firstSegmentOf(url.pathname))) return undefined;
+  const [url, own] = [URL.parse(identifier), URL.parse(issuer)];
+  if (url === null || url.host !== own?.host) return undefined;
+  const [segments, above] = [segmentsOf(url), segmentsOf(own)];
+  const isBelow = above.every((segment, at) => segments[at] === segment);
+  if (!isBelow || !OWN_PATHS.includes(segments[above.length] ?? "")) return undefined;
   return `found ${JSON.stringify(identifier)}, which is an API of this server's own, or is spelt like one; take another`;
 }
 
-function firstSegmentOf(pathname: string): string {
-  const [segment = ""] = pathname.split("/").filter((part) => part !== "");
+const segmentsOf = ({ pathname }: URL): string[] =>
+  pathname
+    .split("/")
+    .filter((part) => part !== "")
+    .map(unescaped);
+
+function unescaped(segment: string): string {
   try {
     return decodeURIComponent(segment).toLowerCase();
   } catch {

@@ -348,7 +348,7 @@ export const configurationSchema = z.strictObject({
       error: ({ input }) => problemOfIssuer(String(input)),
     })
     .describe(
-      "Where browsers and apps reach this server: scheme, host and port, such as `https://login.example`. It is the `iss` of its tokens.",
+      "Where browsers and apps reach this server: scheme, host and port, and perhaps a path, such as `https://login.example` or `https://example.com/auth`. Everything of this server is below that path, and a proxy in front takes nothing off. It is the `iss` of its tokens.",
     ),
   listen: listenSchema.describe("Where clients connect. Plain HTTP: a proxy in front ends TLS."),
   management: managementSchema(DEFAULT_MANAGEMENT_PORT).describe(

@@ -1,6 +1,7 @@
 import { isLoopback } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isAskedForByApps } from "../paths.ts";
+import { belowIssuer } from "./below-issuer.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /** What people open in a browser, or are led to, and are recognized at by cookies. */
@@ -19,7 +20,9 @@ export function leadToIssuerHost(app: FastifyInstance, issuer: string): void {
     if (!isPage(request) || !isOtherName(request.host, own)) return;
     const { pathname, search } = new URL(request.url, own);
     const mayBePopup = isAskedForByApps(request.routeOptions.url ?? "");
-    return reply.headers(securityHeaders({ mayBePopup })).redirect(own.origin + pathname + search, 307);
+    return reply
+      .headers(securityHeaders({ mayBePopup }))
+      .redirect(own.origin + belowIssuer(issuer, pathname) + search, 307);
   });
 }
 

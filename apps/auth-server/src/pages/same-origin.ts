@@ -8,5 +8,5 @@ import type { IncomingHttpHeaders } from "node:http";
 export function isSameOrigin(headers: IncomingHttpHeaders, issuer: string): boolean {
   const site = headers["sec-fetch-site"];
   if (site !== undefined) return site === "same-origin";
-  return headers.origin === undefined || headers.origin === issuer;
+  return headers.origin === undefined || headers.origin === new URL(issuer).origin;
 }

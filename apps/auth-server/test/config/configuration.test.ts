@@ -172,7 +172,7 @@ describe("the configuration", () => {
   it("tells what is wrong between settings beside what is wrong with one of them", () => {
     const problems = problemsOf((document) => {
       document.listen.port = 70_000;
-      document.issuer = "https://id.example/path";
+      document.issuer = "https://id.example/path/";
       set(document.resources[0]!, { name: "" });
       set(document.clients[0]!, { name: "", grantTypes: ["client_credentials"] });
       document.clients.push({
@@ -295,9 +295,20 @@ describe("the configuration", () => {
       (document) => set(document, { issuer: "http://id.example" }),
       /^ +issuer: found "http:\/\/id\.example"; must be https/m,
     ],
-    "an issuer with a path": [
-      (document) => set(document, { issuer: `${document.issuer}/auth` }),
-      /^ +issuer: found ".*\/auth"; must be an origin alone/m,
+    "an issuer with a slash at the end": [
+      (document) => set(document, { issuer: `${document.issuer}/auth/` }),
+      /^ +issuer: found ".*\/auth\/"; must be an origin, such as .*, or one with a path/m,
+    ],
+    "an issuer whose path has another spelling": [
+      (document) => set(document, { issuer: `${document.issuer}/%61uth` }),
+      /^ +issuer: found ".*\/%61uth"; must be an origin/m,
+    ],
+    "an API that is named like the server's own, below the issuer's path": [
+      (document) => {
+        set(document, { issuer: "https://id.example/auth" });
+        document.resources[0]!.identifier = "https://id.example/Auth//api/v1";
+      },
+      /identifier: found "https:\/\/id\.example\/Auth\/\/api\/v1", which is an API of this server's own/,
     ],
     "a client that is there twice": [
       (document) => void document.clients.push(document.clients[0]!),

@@ -37,7 +37,7 @@ export const isEnd = (url: URL): boolean => url.href.startsWith(REDIRECT_URI);
 
 export function begin(issuer: string, parameters: Record<string, string | undefined> = {}): Attempt {
   const verifier = randomBytes(32).toString("base64url");
-  const url = new URL("/authorize", issuer);
+  const url = new URL(`${issuer}/authorize`);
   const all = {
     client_id: "web",
     response_type: "code",

@@ -143,6 +143,17 @@ async function close(server: AuthServer): Promise<void> {
   await server.close();
 }
 
+/** Gives the issuer of a configuration a path, and its own API with it. */
+export function moveIssuer(document: ReturnType<typeof configurationFor>, path: string): void {
+  const before = `${document.issuer}/api`;
+  document.issuer += path;
+  for (const client of document.clients) {
+    const resources = client.resources as Record<string, string[]>;
+    const { [before]: scopes, ...others } = resources;
+    if (scopes !== undefined) client.resources = { ...others, [`${document.issuer}/api`]: scopes };
+  }
+}
+
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 
 export const basicOf = (client: string): string =>

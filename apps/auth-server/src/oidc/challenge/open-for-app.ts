@@ -5,8 +5,10 @@
  */
 import type { FastifyRequest } from "fastify";
 import type { Provider } from "oidc-provider";
+import { urlWithin } from "../../pages/below-issuer.ts";
 import { ROUTES } from "../../paths.ts";
 import type { SignedIn } from "../../sign-in/attempt.ts";
+import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
 import type { Endings } from "../endings/endings.ts";
 import { CHOOSE_SESSION } from "../provider/app-limit-prompt.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
@@ -48,8 +50,8 @@ export async function openForApp(options: OpenForAppOptions, opening: OpeningFor
   if (uid === undefined) return refusedBy(begun);
   const resume = await signInTo(provider, uid, { signedIn, clientId });
   if (resume === undefined) return { unavailable: true };
-  const { pathname } = new URL(resume);
-  const came = await callLibrary({ ...called, url: pathname, cookies: begun.cookies });
+  const url = urlWithin(provider.issuer, new URL(resume).pathname);
+  const came = await callLibrary({ ...called, url, cookies: begun.cookies });
   const opened = await outcomeOf(provider, came);
   if (!("code" in opened)) await endOrphan(options, came, signedIn.user.id);
   return opened;
@@ -72,7 +74,15 @@ async function signInTo(
 ): Promise<string | undefined> {
   const interaction = await provider.Interaction.find(uid);
   if (interaction === undefined) return undefined;
-  const login = { accountId: user.id, ts: passedAt, amr: [...amr], ends, passwordMark, ofApp: clientId };
+  const login = {
+    accountId: user.id,
+    ts: passedAt,
+    amr: [...amr],
+    acr: ONE_FACTOR,
+    ends,
+    passwordMark,
+    ofApp: clientId,
+  };
   interaction.result = { login };
   await interaction.persist();
   return interaction.returnTo;

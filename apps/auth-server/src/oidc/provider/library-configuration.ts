@@ -22,6 +22,7 @@ import type { Configuration } from "../../config/load.ts";
 import { keysError } from "../../keys/errors.ts";
 import type { SigningKey } from "../../keys/signing-key.ts";
 import type { Outgoing } from "../../outgoing/index.ts";
+import { belowIssuer, pathOfIssuer } from "../../pages/below-issuer.ts";
 import {
   AUTHORIZATION_CHALLENGE_PATH,
   interactionPath,
@@ -142,7 +143,7 @@ export function libraryConfiguration(options: LibraryConfigurationOptions): Libr
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: true,
     interactions: {
-      url: (_ctx, interaction) => interactionPath(interaction.uid),
+      url: (_ctx, interaction) => belowIssuer(configuration.issuer, interactionPath(interaction.uid)),
       policy: interactionRules({
         ownApi: options.ownApi,
         openSignIn: options.openSignIn,
@@ -176,7 +177,7 @@ function cookiesOf({
   return {
     keys: [...cookieKeys],
     names: { session: "_session", interaction: "_interaction", resume: "_interaction_resume" },
-    long: { ...common, path: "/" },
+    long: { ...common, path: pathOfIssuer(configuration.issuer) || "/" },
     short: common,
   };
 }

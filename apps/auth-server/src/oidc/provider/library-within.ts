@@ -5,6 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { fastifyServer } from "@portcullis/service";
 import Fastify, { type FastifyRequest } from "fastify";
+import { pathOfIssuer } from "../../pages/below-issuer.ts";
 import { type LibraryHandler, libraryRoutes } from "./mount.ts";
 
 export interface CallWithin {
@@ -47,7 +48,12 @@ export function createLibraryWithin(options: {
   const { host, protocol } = new URL(options.issuer);
   const addresses = new WeakMap<IncomingMessage, string>();
   const app = Fastify({ logger: false, serverFactory: fastifyServer });
-  app.addHook("onRequest", async ({ raw }) => void addresses.set(raw, raw.socket.remoteAddress!));
+  const baseUrl = pathOfIssuer(options.issuer);
+  app.addHook("onRequest", async ({ raw }) => {
+    addresses.set(raw, raw.socket.remoteAddress!);
+    // As below-issuer.ts leaves them.
+    Object.assign(raw, { baseUrl });
+  });
   void app.register(libraryRoutes(options.currentHandler));
   return {
     async call({ method, url, request, address, form, cookies = {} }) {

@@ -10,6 +10,7 @@ import {
   PortcullisError,
 } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import { pathOfIssuer, placePage } from "../../pages/below-issuer.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
@@ -100,13 +101,15 @@ function answerUnavailable(ctx: KoaContextWithOIDC): void {
   };
 }
 
-function guardPages({ isWithin }: ProviderOptions): Middleware {
+function guardPages({ isWithin, configuration: { issuer } }: ProviderOptions): Middleware {
+  const path = pathOfIssuer(issuer);
   return async (ctx, next) => {
     setSecurityHeaders(ctx);
     await next();
     if (ctx.oidc === undefined || isWithin(ctx.req)) return;
     leadOnAfterForm(ctx);
     allowFormTargets(ctx);
+    if (ctx.response.is("html") && typeof ctx.body === "string") ctx.body = placePage(ctx.body, path);
   };
 }
 
