@@ -1,13 +1,16 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { installClients } from "./interop/install.ts";
-import { WEB_TRIALS } from "./interop/trials.ts";
+import { PAGE_TRIALS, SERVICE_TRIALS, WEB_TRIALS } from "./interop/trials.ts";
+import { tryService } from "./interop/try-service.ts";
 import { tryWebApp } from "./interop/try-web-app.ts";
-import { startWorld, type World } from "./interop/world.ts";
+import { startWorld, versionOf, type World } from "./interop/world.ts";
 
 let world: World | undefined;
 before(async () => {
   installClients();
-  world = await startWorld(WEB_TRIALS);
+  world = await startWorld([...WEB_TRIALS, ...SERVICE_TRIALS]);
 });
 after(() => world?.stop());
 
@@ -16,4 +19,20 @@ describe("an app that we did not write", () => {
     it(`signs in, calls, ${trial.noRefresh === undefined ? "refreshes, " : ""}signs out and is refused at once: ${trial.name}`, () =>
       tryWebApp(world!, trial));
   }
+});
+
+describe("a resource server that we did not write", () => {
+  for (const trial of SERVICE_TRIALS) {
+    it(`takes our access tokens, and refuses those for another API: ${trial.name}`, () =>
+      tryService(world!, trial));
+  }
+});
+
+describe("the table of the last whole run", () => {
+  it("has every client in the version that is installed, and none that failed", () => {
+    const table = readFileSync(new URL("../docs/reference/interop.md", import.meta.url), "utf8");
+    for (const trial of [...WEB_TRIALS, ...SERVICE_TRIALS, ...PAGE_TRIALS])
+      assert.ok(table.includes(`| ${trial.name} | ${versionOf(trial)} |`), trial.name);
+    assert.doesNotMatch(table, /failed/);
+  });
 });

@@ -1,24 +1,41 @@
 /** `npm run interop -- [NAME...]`: see tools/usage/interop.txt. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { launchChromium } from "@portcullis/testing/end-to-end";
+import type { Browser } from "playwright-core";
 import { installClients } from "./install.ts";
 import { type Outcome, tableOf } from "./table.ts";
-import { WEB_TRIALS, type WebTrial } from "./trials.ts";
-import { type Step, tryWebApp } from "./try-web-app.ts";
-import { INTEROP, startWorld, versionOf, type World } from "./world.ts";
+import { PAGE_TRIALS, SERVICE_TRIALS, type Step, type Trial, WEB_TRIALS } from "./trials.ts";
+import { tryPage } from "./try-page.ts";
+import { tryService } from "./try-service.ts";
+import { tryWebApp } from "./try-web-app.ts";
+import { INTEROP, startWorld, versionOf } from "./world.ts";
 
 const names = process.argv.slice(2);
-const isWanted = ({ name }: { readonly name: string }): boolean =>
+const isWanted = ({ name }: Trial): boolean =>
   names.length === 0 || names.some((wanted) => name.toLowerCase().includes(wanted.toLowerCase()));
 const webTrials = WEB_TRIALS.filter(isWanted);
-if (webTrials.length === 0) throw new Error(`no client is called ${names.join(" or ")}`);
+const pageTrials = PAGE_TRIALS.filter(isWanted);
+const serviceTrials = SERVICE_TRIALS.filter(isWanted);
+const trials = [...webTrials, ...pageTrials, ...serviceTrials];
+if (trials.length === 0) throw new Error(`no client is called ${names.join(" or ")}`);
 
 installClients();
-const world = await startWorld(webTrials);
+const world = await startWorld(trials);
 const outcomes: Outcome[] = [];
+let chromium: Browser | undefined;
 try {
-  for (const trial of webTrials) outcomes.push(await outcomeOf(world, trial));
+  for (const trial of webTrials)
+    outcomes.push(await outcomeOf(trial, (passed) => tryWebApp(world, trial, passed)));
+  for (const trial of serviceTrials)
+    outcomes.push(await outcomeOf(trial, (passed) => tryService(world, trial, passed)));
+  for (const trial of pageTrials) {
+    chromium ??= await launchChromium();
+    const tried = { world, chromium, trial };
+    outcomes.push(await outcomeOf(trial, (passed) => tryPage(tried, passed)));
+  }
 } finally {
+  await chromium?.close();
   await world.stop();
 }
 if (names.length === 0) writeFileSync(join(INTEROP, "../docs/reference/interop.md"), tableOf(outcomes));
@@ -26,9 +43,12 @@ const failed = outcomes.filter(({ failure }) => failure !== undefined);
 say(`${outcomes.length - failed.length} of ${outcomes.length} clients work.`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-async function outcomeOf(world: World, trial: WebTrial): Promise<Outcome> {
+async function outcomeOf(
+  trial: Trial,
+  attempt: (passed: (step: Step) => void) => Promise<void>,
+): Promise<Outcome> {
   const passed: Step[] = [];
-  const failure = await tryWebApp(world, trial, (step) => passed.push(step)).then(
+  const failure = await attempt((step) => passed.push(step)).then(
     () => undefined,
     (error: unknown) => error,
   );

@@ -13,9 +13,10 @@ export function tableOf(outcomes: readonly Outcome[]): string {
 
 Written by \`npm run interop\`, which runs each client as it comes from its registry, with a small app around it as its own documentation has it
 (\`interop/\`): it signs a user in, calls an API through the gateway, refreshes, and signs out. Then the access token that it had a moment ago
-must be refused by the gateway and by a service with our guard, with the reason \`logged_out\`. \`npm test\` runs those that need no browser.
+must be refused by the gateway and by a service with our guard, with the reason \`logged_out\`. Pages run in Chromium. A resource server that
+verifies tokens by itself sees no revocation: put it behind the gateway. \`npm test\` runs all that need no Chromium.
 
-| client | version | passed | the app in Portcullis has | its own settings |
+| client | version | passed | in Portcullis | its own settings |
 |---|---|---|---|---|
 ${outcomes.map(rowOf).join("\n")}
 
@@ -27,7 +28,9 @@ ${outcomes.map(rowOf).join("\n")}
 function rowOf({ trial, version, passed, failure }: Outcome): string {
   const steps = [...passed, ...(failure === undefined ? [] : ["**then it failed**"])];
   const refresh = trial.noRefresh === undefined ? "" : `; no refresh: ${trial.noRefresh}`;
-  const ours = Object.entries(trial.ours).map(([name, value]) => `\`${name}: ${value}\``);
+  const ours = Object.entries(trial.ours).map(
+    ([name, value]) => `\`${name}: ${JSON.stringify(value).replaceAll('"', "")}\``,
+  );
   const cells = [trial.name, version, steps.join(", ") + refresh, listed(ours), listed(trial.theirs)];
   return `| ${cells.join(" | ")} |`;
 }

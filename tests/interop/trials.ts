@@ -3,12 +3,31 @@
  * `interop/package.json`.
  */
 
-/** Settings of an app, as in the authorization server's configuration. */
-interface AppSettings {
+export type Step =
+  | "sign in"
+  | "sign in by popup"
+  | "call"
+  | "refresh"
+  | "silent renew"
+  | "renew by prompt=none"
+  | "sign out"
+  | "refused at once"
+  | "takes our token"
+  | "refuses another API's";
+
+/** Settings of an app or an API, as in the authorization server's configuration. */
+interface Settings {
   readonly defaultApi?: string;
   readonly requirePkce?: boolean;
   readonly userinfoWithApiToken?: boolean;
   readonly idTokenAlgorithm?: string;
+  readonly algorithm?: string;
+  readonly grantTypes?: readonly string[];
+}
+
+/** A setting that makes a trial short, and is none that the client needs. */
+interface ForTheTrial {
+  readonly accessTokenTtlSeconds?: number;
 }
 
 export interface Trial {
@@ -18,7 +37,7 @@ export interface Trial {
   /** Below `interop/`. */
   readonly program: string;
   /** What an operator sets for it beside what every app has. */
-  readonly ours: AppSettings;
+  readonly ours: Settings;
   /** What its own configuration needs beyond issuer, client and scope, in a word each. */
   readonly theirs: readonly string[];
 }
@@ -31,9 +50,31 @@ export interface WebTrial extends Trial {
   readonly isSignInByForm?: boolean;
 }
 
+/** An app in a browser alone, without a secret. */
+export interface PageTrial extends Trial {
+  /** Below `interop/pages`. */
+  readonly page: string;
+  readonly hasPopup: boolean;
+  /** How it gets its next token. */
+  readonly renewal: Step;
+  readonly forTheTrial?: ForTheTrial;
+}
+
+/** A resource server that verifies access tokens by itself. It sees no revocations. */
+export interface ServiceTrial extends Trial {
+  readonly isService: true;
+  /** Of the API that it is. */
+  readonly audience: string;
+}
+
 export const ORDERS = "https://orders.portcullis.example";
-/** Of a second API, for resource servers that know RS256 alone. */
-export const RS256_API = "https://rs256.portcullis.example";
+/** For resource servers that know RS256 alone. */
+export const RS256_API = {
+  identifier: "https://rs256.portcullis.example",
+  name: "Orders, by RS256",
+  algorithm: "RS256",
+  scopes: { "orders.read": "See your orders" },
+} as const;
 
 /** A library that sends no `resource` gets a token for the app's default API, and asks userinfo with it. */
 const ONE_TOKEN = { defaultApi: ORDERS, userinfoWithApiToken: true } as const;
@@ -87,5 +128,52 @@ export const WEB_TRIALS: readonly WebTrial[] = [
     callbackPath: "/api/auth/callback/portcullis",
     ours: ONE_TOKEN,
     theirs: [],
+  },
+];
+
+export const PAGE_TRIALS: readonly PageTrial[] = [
+  {
+    name: "oidc-client-ts",
+    npmPackage: "oidc-client-ts",
+    program: "pages/serve.mjs",
+    page: "oidc-client-ts.html",
+    ours: { defaultApi: ORDERS },
+    theirs: [],
+    hasPopup: true,
+    renewal: "silent renew",
+    // It renews a minute before the end.
+    forTheTrial: { accessTokenTtlSeconds: 64 },
+  },
+  {
+    name: "keycloak-js (any OpenID provider)",
+    npmPackage: "keycloak-js",
+    program: "pages/serve.mjs",
+    page: "keycloak-js.html",
+    // It takes a refresh token for a JWT, and ours are none.
+    ours: { defaultApi: ORDERS, grantTypes: ["authorization_code"] },
+    theirs: ["`oidcProvider`", "`checkLoginIframe: false`"],
+    hasPopup: false,
+    renewal: "renew by prompt=none",
+  },
+];
+
+export const SERVICE_TRIALS: readonly ServiceTrial[] = [
+  {
+    name: "express-oauth2-jwt-bearer",
+    npmPackage: "express-oauth2-jwt-bearer",
+    program: "services/express-oauth2-jwt-bearer.mjs",
+    isService: true,
+    audience: ORDERS,
+    ours: {},
+    theirs: [],
+  },
+  {
+    name: "@okta/jwt-verifier",
+    npmPackage: "@okta/jwt-verifier",
+    program: "services/okta-jwt-verifier.mjs",
+    isService: true,
+    audience: RS256_API.identifier,
+    ours: { algorithm: "RS256" },
+    theirs: ["`jwksUri`"],
   },
 ];

@@ -10,7 +10,7 @@ import {
   passPages,
   type SignIn,
 } from "@portcullis/testing/end-to-end";
-import type { WebTrial } from "./trials.ts";
+import type { Step, WebTrial } from "./trials.ts";
 import type { World } from "./world.ts";
 
 /** What an app says of itself at `/`. */
@@ -18,8 +18,6 @@ interface Shown {
   readonly name: string | null;
   readonly accessToken: string | null;
 }
-
-export type Step = "sign in" | "call" | "refresh" | "sign out" | "refused at once";
 
 /** Goes through the steps one after the other, and tells each that has passed. */
 export async function tryWebApp(

@@ -7,14 +7,21 @@ import {
   reconfigureIssuer,
   type ServerProcess,
   type Stack,
+  type StackInfo,
   startProcess,
+  startSecondGateway,
   startStack,
   until,
 } from "@portcullis/testing/end-to-end";
 import { freePortBlock } from "@portcullis/testing/ports";
-import { ORDERS, type Trial, type WebTrial } from "./trials.ts";
+import { ORDERS, type PageTrial, RS256_API, type ServiceTrial, type Trial, type WebTrial } from "./trials.ts";
 
 export const INTEROP = join(dirname(fileURLToPath(import.meta.url)), "../../interop");
+
+type AppTrial = WebTrial | PageTrial;
+type AnyTrial = AppTrial | ServiceTrial;
+const isPage = (trial: AnyTrial): trial is PageTrial => "page" in trial;
+const isApp = (trial: AnyTrial): trial is AppTrial => !("isService" in trial);
 
 export interface TrialApp {
   readonly clientId: string;
@@ -26,68 +33,100 @@ export interface World {
   readonly stack: Stack;
   appOf(trial: Trial): TrialApp;
   /** Starts the program of a trial, and resolves when it answers. */
-  start(trial: Trial): Promise<ServerProcess>;
+  start(trial: AnyTrial): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startWorld(trials: readonly WebTrial[]): Promise<World> {
+export async function startWorld(trials: readonly AnyTrial[]): Promise<World> {
   const firstPort = await freePortBlock(trials.length);
   const apps = new Map(trials.map((trial, at) => [trial.name, appAt(trial, firstPort + at)]));
   const stack = await startStack();
+  const world = new RunningWorld(stack, apps);
   try {
-    await reconfigureIssuer(stack, ({ clients }) => {
-      for (const trial of trials) clients.push(registrationOf(trial, apps.get(trial.name)!));
+    await reconfigureIssuer(stack, ({ clients, resources }) => {
+      resources.push(RS256_API);
+      clients.push(callerOf(stack.info));
+      for (const trial of trials.filter(isApp)) clients.push(registrationOf(trial, apps.get(trial.name)!));
     });
+    if (trials.some(isPage)) await world.openGatewayToPages();
   } catch (error) {
-    await stack.stop();
+    await world.stop();
     throw error;
   }
-  return new RunningWorld(stack, apps);
+  return world;
 }
 
-const appAt = ({ program }: Trial, port: number): TrialApp => ({
-  clientId: `${parse(program).name}-app`,
-  secret: `a secret of ${program} that is long enough`,
-  baseUrl: `http://127.0.0.1:${port}`,
-});
+const appAt = (trial: AnyTrial, port: number): TrialApp => {
+  const name = parse(isPage(trial) ? trial.page : trial.program).name;
+  return {
+    clientId: `${name}-app`,
+    secret: `a secret of ${name} that is long enough`,
+    baseUrl: `http://127.0.0.1:${port}`,
+  };
+};
 
-const registrationOf = ({ name, callbackPath, ours }: WebTrial, { clientId, secret, baseUrl }: TrialApp) => ({
-  clientId,
-  name,
-  clientSecret: secret,
-  redirectUris: [baseUrl + callbackPath],
-  postLogoutRedirectUris: [`${baseUrl}/`, baseUrl],
-  grantTypes: ["authorization_code", "refresh_token"],
-  resources: { [ORDERS]: ["orders.read"] },
-  ...ours,
+function registrationOf(trial: AppTrial, { clientId, secret, baseUrl }: TrialApp) {
+  return {
+    clientId,
+    name: trial.name,
+    redirectUris: [isPage(trial) ? `${baseUrl}/` : baseUrl + trial.callbackPath],
+    postLogoutRedirectUris: [`${baseUrl}/`, baseUrl],
+    grantTypes: ["authorization_code", "refresh_token"],
+    resources: { [ORDERS]: ["orders.read"] },
+    ...trial.ours,
+    ...(isPage(trial) ? trial.forTheTrial : { clientSecret: secret }),
+  };
+}
+
+/** Of the resource servers: an app that may ask for tokens for all of them. */
+export const CALLER = "caller-of-services";
+
+const callerOf = ({ clients: { web } }: StackInfo) => ({
+  clientId: CALLER,
+  name: "Caller of services",
+  redirectUris: web.redirectUris,
+  grantTypes: ["authorization_code"],
+  resources: { [ORDERS]: ["orders.read"], [RS256_API.identifier]: ["orders.read"] },
 });
 
 class RunningWorld implements World {
   readonly stack: Stack;
   readonly #apps: ReadonlyMap<string, TrialApp>;
   readonly #programs: ServerProcess[] = [];
+  #gateway: string;
 
   constructor(stack: Stack, apps: ReadonlyMap<string, TrialApp>) {
     this.stack = stack;
     this.#apps = apps;
+    this.#gateway = stack.info.gateway;
+  }
+
+  /** Pages of other origins may call a gateway only if its operator has named them. */
+  async openGatewayToPages(): Promise<void> {
+    const origins = [...this.#apps.values()].map(({ baseUrl }) => baseUrl);
+    const gateway = await startSecondGateway(this.stack, ({ cors }) => void cors.origins.push(...origins));
+    this.#programs.push(gateway.server);
+    await until(() => gateway.isReady(), { what: "the gateway for pages to be ready" });
+    this.#gateway = gateway.url;
   }
 
   appOf({ name }: Trial): TrialApp {
     return this.#apps.get(name)!;
   }
 
-  async start(trial: Trial): Promise<ServerProcess> {
-    const { info } = this.stack;
+  async start(trial: AnyTrial): Promise<void> {
+    const { issuer, routes } = this.stack.info;
     const { clientId, secret, baseUrl } = this.appOf(trial);
     const program = startProcess([process.execPath, join(INTEROP, trial.program)], {
       cwd: INTEROP,
       env: {
         ...process.env,
-        ISSUER: info.issuer,
+        ISSUER: issuer,
         CLIENT_ID: clientId,
-        CLIENT_SECRET: secret,
         BASE_URL: baseUrl,
-        ORDERS_URL: info.gateway + info.routes.orders,
+        ORDERS_URL: this.#gateway + routes.orders,
+        ...(isPage(trial) ? { PAGE: trial.page } : { CLIENT_SECRET: secret }),
+        ...(isApp(trial) ? {} : { AUDIENCE: trial.audience }),
       },
     });
     this.#programs.push(program);
@@ -96,7 +135,6 @@ class RunningWorld implements World {
     });
     died.catch(() => undefined);
     await Promise.race([until(() => answers(baseUrl), { what: `${trial.name} to answer` }), died]);
-    return program;
   }
 
   async stop(): Promise<void> {

@@ -13,6 +13,7 @@ export interface GatewayConfiguration {
   management: { host: string; port: number };
   verifier: { clientId: string; name?: string };
   transactionToken: { issuer?: string };
+  cors: { origins: string[] };
   routes: {
     name: string;
     path: string;
@@ -24,6 +25,7 @@ export interface GatewayConfiguration {
 /** As much of the authorization server's configuration as tests change. */
 export interface IssuerConfiguration {
   clients: { clientId: string; name: string; optionalScopes?: string[] }[];
+  resources: { identifier: string; name: string; scopes: Record<string, string> }[];
   users: { username: string; name: string; email: string; password: string }[];
 }
 
