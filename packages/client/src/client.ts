@@ -6,7 +6,7 @@ import { type EndedSession, endedSessionOf } from "./ended-session.ts";
 import { clientError } from "./errors.ts";
 import { type ClientEvent, type Listener, Listeners } from "./events.ts";
 import { type ClientOptions, resolveSettings, type Settings } from "./options.ts";
-import { Refresher, reasonOfRefusal } from "./refresh.ts";
+import { endingIn, Refresher } from "./refresh.ts";
 import { type Session, SessionKeeper, type User } from "./session.ts";
 import { grantOf, SessionEvents } from "./session-events.ts";
 import { createSignInUrl, isSilent, type SignInOptions } from "./sign-in.ts";
@@ -87,7 +87,7 @@ class PortcullisClient implements Client {
     this.#tabs = new Tabs(environment.openChannel(prefix), (message) => this.#hear(message));
     this.#refresher = new Refresher(settings, this.#server, this.#keeper, {
       onRefreshed: (session) => this.#announceRefresh(session),
-      onEnded: (_session, refused) => this.#end(endedEvent(reasonOfRefusal(refused))),
+      onEnded: (_session, refused) => this.#end({ type: "session-ended", ...endingIn(refused) }),
     });
     this.#events = new SessionEvents({
       settings,
@@ -201,7 +201,7 @@ class PortcullisClient implements Client {
   #hearFromIssuer(session: Session, { reason, ...more }: EndedSession): void {
     const grant = grantOf(session);
     if (reason !== undefined) this.#forceLogout(session, { reason, ...more }, grant);
-    else if (this.#keeper.current?.id === session.id) this.#end(endedEvent(undefined));
+    else if (this.#keeper.current?.id === session.id) this.#end({ type: "session-ended" });
   }
 
   /** A call sent before a new sign-in may be refused after it: that ends nothing. */
@@ -288,8 +288,3 @@ const sidOf = ({ user: { sid } }: Session) => (typeof sid === "string" ? { sid }
 /** Whether a sign-out in another tab was of the same tokens, or of others below the same session at the issuer. */
 const isOver = (current: Session, { sessionId, sid }: MessageOf<"signed-out">): boolean =>
   sessionId === current.id || (sid !== undefined && sid === current.user.sid);
-
-const endedEvent = (reason: Reason | undefined): ClientEvent => ({
-  type: "session-ended",
-  ...(reason === undefined ? {} : { reason }),
-});

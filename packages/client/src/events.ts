@@ -10,7 +10,7 @@ export type ClientEvent =
   /** The user pressed "sign out", here or in another tab. */
   | { readonly type: "signed-out"; readonly fromOtherTab: boolean }
   /** The refresh token no longer works: it ran out, or the session was ended while nothing was called. */
-  | { readonly type: "session-ended"; readonly reason?: Reason }
+  | ({ readonly type: "session-ended" } & EndedSession)
   /** The session was ended, and the issuer or a service has said so: say why, and offer to sign in again. */
   | ForcedLogout;
 

@@ -1,7 +1,7 @@
 import * as oauth from "oauth4webapi";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { resourceParameter } from "./callback.ts";
-import { reasonOf } from "./denial.ts";
+import { type EndedSession, endedSessionOf } from "./ended-session.ts";
 import { clientError } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import type { Session, SessionKeeper } from "./session.ts";
@@ -97,7 +97,5 @@ export class Refresher {
 const ENDINGS: ReadonlySet<string> = new Set(["invalid_grant", "access_denied"]);
 
 /** Some servers say why beside the error. */
-export function reasonOfRefusal(refused: oauth.ResponseBodyError | undefined) {
-  const reason = refused?.cause?.reason;
-  return reason === undefined ? undefined : reasonOf(reason);
-}
+export const endingIn = (refused: oauth.ResponseBodyError | undefined): EndedSession =>
+  endedSessionOf(refused?.cause);

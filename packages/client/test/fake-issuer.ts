@@ -19,6 +19,8 @@ export class FakeIssuer {
   beforeToken: () => Promise<void> | void = () => {};
   /** Why a dead refresh token is refused, if the server says so. */
   refusalReason: Reason | undefined;
+  /** What it says besides. */
+  refusalDetails: object = {};
   refusal: "invalid_grant" | "access_denied" = "invalid_grant";
   /** Answers instead of the server, to play an outage. */
   outage: (() => Response) | undefined;
@@ -122,7 +124,10 @@ export class FakeIssuer {
     const family = body.get("grant_type") === "refresh_token" ? this.#refreshed(body) : this.#redeemed(body);
     if (family === undefined) {
       const reason = this.refusalReason;
-      return Response.json({ error: this.refusal, ...(reason && { reason }) }, { status: 400 });
+      return Response.json(
+        { error: this.refusal, ...(reason && { reason }), ...this.refusalDetails },
+        { status: 400 },
+      );
     }
     family.refreshToken = randomUUID();
     const accessToken = `${family.id}.${randomUUID()}`;

@@ -127,6 +127,20 @@ test("a refresh token that no longer works ends the session, with the reason if 
   await assert.rejects(tab.call(), code("not_signed_in"));
 });
 
+test("a session that was replaced while nobody listened is told at the refresh, and by what", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  browser.issuer.endSessions();
+  browser.issuer.refusalReason = "replaced";
+  const replacedBy = { device: "Safari on iPhone", at: "2026-11-30T12:00:00.000Z" };
+  browser.issuer.refusalDetails = { replacedBy };
+  browser.clock.advance(MINUTE);
+  await assert.rejects(tab.call(), code("session_ended"));
+  assert.deepEqual(tab.eventsOf("session-ended"), [
+    { type: "session-ended", reason: "replaced", replacedBy },
+  ]);
+});
+
 test("a user who is banned from the API finds the session ended, with that reason", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();

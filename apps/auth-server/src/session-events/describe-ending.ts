@@ -1,12 +1,11 @@
-/** What an app is told of why its session ended: the same as at a refresh (oidc/tokens/grant-handlers.ts), in members. */
+/** What an app is told of why its session ended: the same as at a refresh (oidc/tokens/tell-why.ts). */
 import type { Reason, ReplacedBy, SessionEnded } from "@portcullis/protocol";
 import type { Client } from "oidc-provider";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
 import type { Bans } from "../bans/bans.ts";
 import { isWhole, timeOf } from "../bans/standing-bans.ts";
 import type { AppInSession } from "../oidc/index.ts";
-import { deviceOf } from "../sessions/device.ts";
-import { type Replacement, replacementOfGrant } from "../sessions/session-limit.ts";
+import { replacementOfGrant, toldReplacement } from "../sessions/session-limit.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface EndingSources {
@@ -34,15 +33,8 @@ async function replacedByOf(
   const by = await replacementOfGrant(storage.read, { sid, gid });
   if (by === undefined) return {};
   const client = await findClient(clientId);
-  return { replacedBy: toldOf(by, client?.[FIRST_PARTY] === true) };
+  return { replacedBy: toldReplacement(by, client?.[FIRST_PARTY] === true) };
 }
-
-/** Where the user is now is none of the business of somebody else's app. */
-const toldOf = ({ userAgent, at, address }: Replacement, isFirstParty: boolean): ReplacedBy => ({
-  device: deviceOf(userAgent).name,
-  at: timeOf(at),
-  ...(isFirstParty && address !== null ? { address } : {}),
-});
 
 async function banOf(
   { bans }: EndingSources,

@@ -3,14 +3,14 @@
  * any number of sign-ins at once, at any server, each sees those before it. The sign-in page asks beforehand, to say so in time;
  * what it is told may be out of date when the session is opened, and then this here counts.
  */
-import type { Clock, DeviceType } from "@portcullis/protocol";
+import type { Clock, DeviceType, ReplacedBy } from "@portcullis/protocol";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Room } from "../sign-in/choose-session.ts";
 import type { Database } from "../storage/database.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { SessionsTable } from "../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
-import { deviceNameOf, type NamedDevice } from "./device.ts";
+import { deviceNameOf, deviceOf, type NamedDevice } from "./device.ts";
 import { sessionsError } from "./errors.ts";
 import { isLive } from "./live-sessions.ts";
 import type { Policies, SessionLimit } from "./policies.ts";
@@ -191,3 +191,13 @@ export async function replacementOfGrant(
     .where("old.uid", "=", sid)
     .executeTakeFirst();
 }
+
+/** What an app hears of it. Where the user is now is none of the business of somebody else's app. */
+export const toldReplacement = (
+  { userAgent, at, address }: Replacement,
+  isFirstParty: boolean,
+): ReplacedBy => ({
+  device: deviceOf(userAgent).name,
+  at: new Date(at * 1000).toISOString(),
+  ...(isFirstParty && address !== null ? { address } : {}),
+});

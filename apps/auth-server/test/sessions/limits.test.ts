@@ -1,7 +1,7 @@
 /** How many sessions there may be: what a sign-in beyond that does, and who is told what. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { PolicySettings } from "@portcullis/protocol";
+import type { PolicySettings, SessionEnded } from "@portcullis/protocol";
 import { json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import {
   assertRefused,
@@ -63,9 +63,17 @@ describe("a limit that replaces the oldest", () => {
     await signInLater(PHONE);
     const refused = await refresh(server.issuer, first.refresh_token);
     assertRefused(refused, "invalid_grant");
-    const { error_description: told } = json<{ error_description: string }>(refused);
-    assert.match(told, /^replaced: .*Safari on iPhone/);
-    assert.doesNotMatch(told, /127\.0\.0\.1/, "an app of somebody else's does not hear where the user is");
+    const {
+      error_description: told,
+      reason,
+      replacedBy,
+    } = json<Record<string, string> & SessionEnded>(refused);
+    assert.match(told!, /^replaced: .*Safari on iPhone/);
+    assert.deepEqual(
+      [reason, replacedBy?.device, replacedBy?.address],
+      ["replaced", "Safari on iPhone", undefined],
+    );
+    assert.doesNotMatch(told!, /127\.0\.0\.1/, "an app of somebody else's does not hear where the user is");
     const page = await first.browser.open(`${server.issuer}/account`);
     assert.equal(page.forms[0]!.hasPassword, true);
     assert.match(page.body, /Safari on iPhone from 127\.0\.0\.1/);

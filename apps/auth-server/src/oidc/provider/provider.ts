@@ -14,10 +14,10 @@ import { pathOfIssuer, placePage } from "../../pages/below-issuer.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
-import { tellOfBan } from "../tokens/banned-error.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { tellWhy } from "../tokens/tell-why.ts";
 import { introspectableApis } from "../tokens/token-policy.ts";
 import { refreshAppKeys } from "./app-keys.ts";
 import { openToApps } from "./cors.ts";
@@ -153,7 +153,7 @@ function logErrors(provider: Provider, operatorLog: Log): void {
       operatorLog[levelOfFailure(error)]({ event: "server_error", route: ctx.oidc?.route, error });
   });
   provider.on("grant.error", (ctx, error) => {
-    tellOfBan(ctx, error);
+    tellWhy(ctx, error);
     if (!(error instanceof errors.OIDCProviderError)) return;
     operatorLog.info({
       event: "token_refused",

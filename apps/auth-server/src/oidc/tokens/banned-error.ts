@@ -1,15 +1,7 @@
 /** How an app is told that its user is banned: it may tell the user why a token is refused, and until when. */
-import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import { errors } from "oidc-provider";
 import { endTextOf, isWhole, type StandingBan, timeOf } from "../../bans/standing-bans.ts";
-
-/** Members beside the standard ones (RFC 6749, section 5.2), whose texts are ASCII and in English. */
-interface Told {
-  readonly reason: "banned";
-  /** What the user is told, as the operator wrote it. */
-  readonly message?: string;
-  /** ISO 8601. Absent: until it is lifted. */
-  readonly until?: string;
-}
+import type { Told } from "./tell-why.ts";
 
 /**
  * A ban from everything ends the grant, `invalid_grant`. One from an API leaves it good for other APIs, so that clients must not
@@ -31,9 +23,3 @@ const toldOf = ({ message, until }: StandingBan): Told => ({
   ...(message === undefined ? {} : { message }),
   ...(until === undefined ? {} : { until: timeOf(until) }),
 });
-
-/** After the library has made its own answer, which has room for the standard members alone. */
-export function tellOfBan(ctx: KoaContextWithOIDC, error: Error): void {
-  if (error instanceof BannedError && ctx.response.is("json"))
-    ctx.body = { ...(ctx.body as object), ...error.told };
-}

@@ -6,8 +6,7 @@ import { ownerOfToken } from "../../bans/banned-tokens.ts";
 import type { Bans } from "../../bans/bans.ts";
 import { isWhole, timeOf } from "../../bans/standing-bans.ts";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
-import { deviceOf } from "../../sessions/device.ts";
-import { replacementOf } from "../../sessions/session-limit.ts";
+import { replacementOf, toldReplacement } from "../../sessions/session-limit.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Endings } from "../endings/endings.ts";
 import type { GrantStore } from "../state/grant-store.ts";
@@ -20,6 +19,7 @@ import { givenOidcScopes } from "./given-scopes.ts";
 import type { IssuingPhase } from "./issuing-phase.ts";
 import { type GrantHandler, withRefreshGrace } from "./refresh-grace.ts";
 import type { RenewSignature } from "./renew-signature.ts";
+import { ReplacedError } from "./replaced-error.ts";
 
 export interface TokenRulesOptions {
   readonly storage: Storage;
@@ -83,7 +83,7 @@ function tellingWhyItIsOver(options: TokenRulesOptions, handler: GrantHandler): 
       const { refresh_token: token } = ctx.oidc.params as { refresh_token?: unknown };
       if (error instanceof errors.InvalidGrant && typeof token === "string") {
         await tellOfStandingBan(options, token);
-        await describeReplacement(options.storage, ctx, { error, token });
+        await tellOfReplacement(options.storage, ctx, token);
         await describeEndOfConsent(options, { error, token });
       }
       throw error;
@@ -98,19 +98,14 @@ async function tellOfStandingBan({ storage, bans }: TokenRulesOptions, token: st
   if (ban !== undefined) throw new BannedError(ban);
 }
 
-/**
- * A session that a newer one took the place of has ended with its refresh tokens: whoever comes with one hears what it was. An app of
- * somebody else's hears of the device alone: where the user is is none of its business.
- */
-async function describeReplacement(
+/** A session that a newer one took the place of has ended with its refresh tokens: whoever comes with one hears what it was. */
+async function tellOfReplacement(
   storage: Storage,
   { oidc: { client } }: KoaContextWithOIDC,
-  { error, token }: Refused,
+  token: string,
 ): Promise<void> {
   const by = await replacementOf(storage.read, hashOfSecret("RefreshToken", token));
-  if (by === undefined) return;
-  const from = client?.[FIRST_PARTY] === true && by.address !== null ? ` from ${by.address}` : "";
-  error.error_description = `replaced: the user has signed in on another device (${deviceOf(by.userAgent).name}${from})`;
+  if (by !== undefined) throw new ReplacedError(toldReplacement(by, client?.[FIRST_PARTY] === true));
 }
 
 /** A consent that was given for a time is over by itself: nothing in the log says so, since no access token outlives it. */
