@@ -37,6 +37,7 @@ export interface OutboxCounters {
 
 /** Also what nobody woke it for: a retry that is due, what another server left, what a bulk ending brings. */
 const LOOK_MS = 1000;
+const GATHERING_MS = 10;
 /** Longer than a try may take. Clocks of servers may differ by the skew on top of it. */
 const CLAIM_MS = 30_000;
 const MAX_ERROR_CHARACTERS = 300;
@@ -50,6 +51,7 @@ export class Outbox {
   readonly #closing = new AbortController();
   readonly #settled = new Set<() => void>();
   #stop: () => Promise<void> = async () => undefined;
+  #cancelWaking: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #isAsked = false;
   #isUnreadable = false;
@@ -64,10 +66,11 @@ export class Outbox {
     const { storage, clock } = this.#options;
     if (storage.dialect === "sqlite") await storage.write((transaction) => forgetClaims(transaction, clock));
     // Whatever ends has its record in the log.
-    const unsubscribe = storage.log.subscribe(() => this.wake());
+    const unsubscribe = storage.log.subscribe(() => this.#wakeSoon());
     const stop = every(LOOK_MS, () => this.wake());
     this.#stop = async () => {
       unsubscribe();
+      this.#cancelWaking?.();
       await stop();
     };
     this.wake();
@@ -75,6 +78,14 @@ export class Outbox {
 
   wake(): void {
     void this.#look();
+  }
+
+  /** Thousands of records a second are no reason to look as often. */
+  #wakeSoon(): void {
+    this.#cancelWaking ??= this.#options.setTimer(() => {
+      this.#cancelWaking = undefined;
+      this.wake();
+    }, GATHERING_MS);
   }
 
   /** Resolves once all that was due has been tried. */
