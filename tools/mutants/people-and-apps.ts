@@ -156,6 +156,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
   },
   {
+    name: "session-of-an-app-without-the-app",
+    says: "a session that an app had for itself stays on the user's page, and counts, when nobody can come into it",
+    file: "apps/auth-server/src/oidc/state/clear-grants.ts",
+    edits: [[`if (options.sessionsEnd !== true)`, `if (options.sessionsEnd === false)`]],
+    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+  },
+  {
     name: "auth-session-for-another-app",
     says: "another app goes on with the sign-in that an app began, by its auth_session",
     file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",

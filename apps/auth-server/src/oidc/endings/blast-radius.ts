@@ -108,7 +108,7 @@ class Counting {
       users: await this.#users(selection),
       sessions: this.#endsSessions(selection)
         ? await this.#rowsIn(this.#liveSessions(selection).select("uid"))
-        : 0,
+        : await this.#sessionsOfApps(selection),
       clients: new Set(rows.map(({ client_id }) => client_id)),
       tokens: await this.#tokens(selection),
     };
@@ -129,6 +129,7 @@ class Counting {
         clients.add(row.client_id);
       }
       tokens = totalOf(tokens, await this.#tokens(part));
+      if (!this.#endsSessions(selection)) sessions += await this.#sessionsOfApps(part);
     }
     if (!this.#endsSessions(selection)) return { users: users.size, sessions, clients, tokens };
     for await (const range of this.#rangesOf("oidc_sessions", this.#db.selectFrom("oidc_sessions"))) {
@@ -144,6 +145,16 @@ class Counting {
   /** `stale` ends no session: its next refresh brings what is current. */
   #endsSessions({ endsSessions = false }: Selection): boolean {
     return endsSessions && this.#mode === "kill";
+  }
+
+  /** Those that apps have for themselves, which end with their grants (state/clear-grants.ts). */
+  async #sessionsOfApps(selection: Part): Promise<number> {
+    const { grant, client, audience } = selection;
+    const endsGrants = this.#mode === "kill" && audience === undefined && (grant ?? client) !== undefined;
+    if (!endsGrants) return 0;
+    const above = this.#grants(selection).select("session_uid");
+    const ofApps = this.#liveSessions({}).where("of_app", "is not", null).where("uid", "in", above);
+    return this.#rowsIn(ofApps.select("uid"));
   }
 
   async #users(selection: Selection): Promise<number> {

@@ -2,7 +2,6 @@
 import type { Clock, Reason } from "@portcullis/protocol";
 import { type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Storage } from "../../storage/storage.ts";
-import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
 import { requestState } from "../request-state.ts";
 import { lineageIn } from "./lineage.ts";
 
@@ -30,8 +29,6 @@ export function createEndings(options: { storage: Storage; clock: Clock }): Endi
     async endGrant(grantId, cause) {
       const reason = cause ?? reasonOf(Provider.ctx);
       const appended = await storage.write(async (transaction) => {
-        const session = await sessionOfAppWith(transaction, grantId);
-        if (session !== undefined) return endSessionOfApp(transaction, session, { clock, reason });
         const isEnding = await lineageIn(transaction, clock).endGrant(grantId);
         return isEnding
           ? transaction.append([{ scope: "grant", mode: "kill", reason, key: grantId }])
@@ -41,33 +38,6 @@ export function createEndings(options: { storage: Storage; clock: Clock }): Endi
       return appended?.seq;
     },
   };
-}
-
-interface SessionOfApp {
-  readonly uid: string;
-  readonly account_id: string | null;
-}
-
-/** The session that the grant's app has for itself: nobody comes into it any more without the grant. */
-const sessionOfAppWith = ({ db }: WriteTransaction, grantId: string): Promise<SessionOfApp | undefined> =>
-  db
-    .selectFrom("oidc_grants")
-    .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
-    .select(["oidc_sessions.uid", "oidc_sessions.account_id"])
-    .where("oidc_grants.id", "=", grantId)
-    .whereRef("oidc_sessions.of_app", "=", "oidc_grants.client_id")
-    .executeTakeFirst();
-
-async function endSessionOfApp(
-  transaction: WriteTransaction,
-  { uid, account_id: actor }: SessionOfApp,
-  { clock, reason }: { readonly clock: Clock; readonly reason: Reason },
-): Promise<Appended | undefined> {
-  const isEnding = await lineageIn(transaction, clock).endSession(uid);
-  if (!isEnding) return undefined;
-  return transaction.append([
-    { scope: "session", mode: "kill", reason, key: uid, ...(actor === null ? {} : { actor }) },
-  ]);
 }
 
 /** For the receipt of the request, if one is under way. */

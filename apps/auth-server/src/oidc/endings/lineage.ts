@@ -13,7 +13,7 @@ import { markEnded } from "../../sessions/bulk-endings.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
-import { clearGrants } from "../state/clear-grants.ts";
+import { type ClearingOptions, clearGrants } from "../state/clear-grants.ts";
 import { lockAll } from "../state/lock-parents.ts";
 
 interface Ending extends Lineage {
@@ -188,7 +188,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
   // is deleted with the others, or comes later, and finds its parent ended.
   async function endTheseSessions(chosen: ReturnType<typeof sessions>): Promise<number> {
     await lockAll(transaction, chosen.orderBy("uid"));
-    await endGrants(grants().where("session_uid", "in", chosen));
+    await endGrants(grants().where("session_uid", "in", chosen), { ...noting, sessionsEnd: true });
     await db.deleteFrom("oidc_artefacts").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("oidc_session_ids").where("session_uid", "in", chosen).execute();
     await db.deleteFrom("account_form_tokens").where("session_uid", "in", chosen).execute();
@@ -201,13 +201,21 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
     return Number(numUpdatedRows);
   }
 
-  async function endGrants(chosen: ReturnType<typeof grants>): Promise<number> {
+  /** Sessions that apps have for themselves end with them, and so are locked first. */
+  async function endGrantsAlone(chosen: ReturnType<typeof grants>): Promise<number> {
+    const above = db.selectFrom("oidc_grants").select("session_uid").where("id", "in", chosen);
+    const ofApps = sessions().where("of_app", "is not", null).where("uid", "in", above);
+    await lockAll(transaction, ofApps.orderBy("uid"));
+    return endGrants(chosen, noting);
+  }
+
+  async function endGrants(chosen: ReturnType<typeof grants>, clearing: ClearingOptions): Promise<number> {
     await lockAll(transaction, chosen.orderBy("id"));
-    if (!transaction.holdsProcess) return clearGrants(transaction, chosen, noting);
+    if (!transaction.holdsProcess) return clearGrants(transaction, chosen, clearing);
     const some = chosen.limit(MAX_ENDED_AT_ONCE);
     return inSteps(
       async () => (await some.execute()).map(({ id }) => id),
-      (ids) => clearGrants(transaction, ids, noting),
+      (ids) => clearGrants(transaction, ids, clearing),
     );
   }
 
@@ -236,7 +244,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
   return {
     endSession: async (uid) => (await endSessions(sessions().where("uid", "=", uid))) > 0,
     endSessions: (uids) => endSessions(sessions().where("uid", "in", uids)),
-    endGrant: async (id) => (await endGrants(grants().where("id", "=", id))) > 0,
+    endGrant: async (id) => (await endGrantsAlone(grants().where("id", "=", id))) > 0,
     async endSubject(accountId) {
       await endSessions(sessions().where("account_id", "=", accountId));
       await db.deleteFrom("oidc_artefacts").where("account_id", "=", accountId).execute();
@@ -244,7 +252,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
     async endClient(clientId) {
       const ofClient = grants().where("client_id", "=", clientId);
       const isBulk = !(await areFew(ofClient.limit(MAX_ENDED_AT_ONCE + 1)));
-      if (!isBulk) await endGrants(ofClient);
+      if (!isBulk) await endGrantsAlone(ofClient);
       await endWithoutGrant(sql`client_id = ${clientId}`);
       return isBulk ? mark("client", clientId) : "all";
     },
@@ -252,7 +260,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
     async endSubjectClient({ subject, client }) {
       const consents = db.deleteFrom("oidc_consents").where("account_id", "=", subject);
       await consents.where("client_id", "=", client).execute();
-      await endGrants(grants().where("account_id", "=", subject).where("client_id", "=", client));
+      await endGrantsAlone(grants().where("account_id", "=", subject).where("client_id", "=", client));
     },
     async endEverything() {
       // Ended ones too: nobody looks for those that live among 300,000.

@@ -8,18 +8,35 @@ import { countDeleted } from "../../storage/count-deleted.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
+export interface ClearingOptions extends NotingOptions {
+  /** Whether the caller ends their sessions, too. */
+  readonly sessionsEnd?: boolean;
+}
+
 /** Gives how many there were. */
 export async function clearGrants(
   transaction: WriteTransaction,
   chosen: GrantIds,
-  options: NotingOptions,
+  options: ClearingOptions,
 ): Promise<number> {
   const { db } = transaction;
   await remember(transaction, chosen, wholeSeconds(options.clock));
   await noteEndedGrants(transaction, chosen, options);
+  if (options.sessionsEnd !== true) await endSessionsOfApps(transaction, chosen, wholeSeconds(options.clock));
   await db.deleteFrom("oidc_artefacts").where("grant_id", "in", chosen).execute();
   await db.deleteFrom("oidc_refresh_successors").where("grant_id", "in", chosen).execute();
   return countDeleted(db.deleteFrom("oidc_grants").where("id", "in", chosen));
+}
+
+/** A session that an app has for itself: nobody comes into it any more without its grant. It needs no record, since nothing else hangs below it. */
+async function endSessionsOfApps({ db }: WriteTransaction, chosen: GrantIds, now: number): Promise<void> {
+  await db
+    .updateTable("oidc_sessions")
+    .set({ ended_at: now, payload: "{}" })
+    .where("of_app", "is not", null)
+    .where("ended_at", "is", null)
+    .where("uid", "in", db.selectFrom("oidc_grants").select("session_uid").where("id", "in", chosen))
+    .execute();
 }
 
 async function remember({ db }: WriteTransaction, chosen: GrantIds, now: number): Promise<void> {

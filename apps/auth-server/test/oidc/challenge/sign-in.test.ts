@@ -383,6 +383,50 @@ describe("the session of a sign-in by JSON", () => {
     assert.equal((await sessionsOf(id)).length, 0);
   });
 
+  it("ends with whatever ends the app's access: a replay, the app that is left or disabled, one that comes into another session", async () => {
+    const ways: Record<string, (held: { refresh_token: string; username: string }) => Promise<unknown>> = {
+      replay: async ({ refresh_token }) => {
+        const again = { client_id: "shop" };
+        const { refresh_token: next } = ok(await refresh(server.issuer, refresh_token, again));
+        ok(await refresh(server.issuer, next, again));
+        assertRefused(await refresh(server.issuer, refresh_token, again), "invalid_grant");
+      },
+      left: ({ username }) =>
+        ask(server, ["DELETE", `users/${username}/consents/shop`], { scope: "users.write" }),
+      disabled: async () => {
+        await ask(server, ["POST", "apps/shop/disable"]);
+        await ask(server, ["POST", "apps/shop/enable"]);
+      },
+    };
+    for (const [username, end] of Object.entries(ways)) {
+      const { id } = await newUser(username);
+      const radius = async () => {
+        const { body } = await ask(server, ["POST", "apps/shop/disable?dryRun=true"]);
+        return body.ends.sessions as number;
+      };
+      const before = await radius();
+      const { access_token, refresh_token } = await new JsonApp(server).signIn({
+        username,
+        password: ALICE.password,
+      });
+      assert.equal((await sessionsOf(id)).length, 1, username);
+      assert.equal(await radius(), before + 1, "and a dry run says so");
+      await end({ refresh_token, username });
+      assert.notEqual(verdictOf(server, access_token), "allow", username);
+      assert.equal((await sessionsOf(id)).length, 0, username);
+    }
+    const { id } = await newUser("mover");
+    const own = { username: "mover", password: ALICE.password };
+    await changePolicy(server, { sessionLimit: { max: 1, per: "app", overflow: "replaceOldest" } });
+    const first = await new JsonApp(server).signIn(own);
+    const second = await new JsonApp(server).signIn(own);
+    assert.equal(verdictOf(server, first.access_token), "replaced");
+    assert.deepEqual(
+      (await sessionsOf(id)).map(({ uid }) => uid),
+      [claimsOf(second.access_token).sid],
+    );
+  });
+
   it("of a browser lives on when an app gives its tokens back, as before", async () => {
     const { id } = await newUser("browsing");
     const own = { username: "browsing", password: ALICE.password };
