@@ -14,6 +14,7 @@ import { pathOfIssuer, placePage } from "../../pages/below-issuer.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
 import { requestState } from "../request-state.ts";
+import { nameUsersInIntrospection } from "../tokens/introspected-username.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
@@ -50,6 +51,7 @@ export function createProvider(options: ProviderOptions): Provider {
   addReceipts(provider, options.receipts);
   provider.use(sampleHorizon(options));
   provider.use(tellIntrospectableApis);
+  nameUsersInIntrospection(provider, options.users);
   answerForJwts(provider, options);
   logErrors(provider, options.operatorLog);
   return provider;

@@ -13,6 +13,14 @@ export interface TokenOwner {
   readonly audience: string | readonly string[] | undefined;
 }
 
+/**
+ * Whether it may hear whose token it introspects: as the service that was given it, or flagged for all. The app that the token was
+ * issued to learns of its user what the user gave it, and introspects its own tokens without that.
+ */
+export const mayLearnUsername = (client: Client, owner: TokenOwner): boolean =>
+  mayIntrospect(client, owner) &&
+  (owner.clientId !== client.clientId || client[INTROSPECTS_ANY_TOKEN] === true);
+
 /** RFC 7009, section 2.1: only the client that the token was issued to, and it is told when it is not. */
 export const mayRevoke = (client: Client, { clientId }: TokenOwner): boolean => clientId === client.clientId;
 

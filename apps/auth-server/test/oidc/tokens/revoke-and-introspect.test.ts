@@ -263,6 +263,21 @@ describe("introspecting a JWT access token (RFC 7662)", () => {
     assert.equal(refused.headers[INTROSPECTS_HEADER], undefined);
   });
 
+  it("names the user to who may see it, and neither to the app that has it nor of an app itself", async () => {
+    const { access_token } = await signIn(server);
+    for (const client of ["orders", "auditor"]) {
+      assert.equal((await introspect(server.issuer, client, access_token)).username, "alice", client);
+    }
+    const body = form({ token: access_token, client_id: "web" });
+    const byItself = json<Record<string, unknown>>(await exchange(`${server.issuer}/introspect`, { body }));
+    assert.deepEqual([byItself.active, byItself.username], [true, undefined]);
+    const own = await machineToken(server.issuer, "service", RESOURCE, "orders.read");
+    assert.equal("username" in (await introspect(server.issuer, "orders", own)), false);
+    const opaque = await signIn(server, { parameters: { client_id: "web", scope: "openid", resource: "" } });
+    const ofOpaque = await introspect(server.issuer, "auditor", opaque.access_token);
+    assert.deepEqual([ofOpaque.active, ofOpaque.username], [true, "alice"]);
+  });
+
   it("says nothing of it to others", async () => {
     const { access_token } = await signIn(server);
     assert.deepEqual(await introspect(server.issuer, "billing", access_token), { active: false });

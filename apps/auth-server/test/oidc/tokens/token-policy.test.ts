@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Client } from "oidc-provider";
 import { CLIENT_RESOURCES, INTROSPECTS_ANY_TOKEN } from "../../../src/apps/app-settings.ts";
-import { mayIntrospect, mayRevoke } from "../../../src/oidc/tokens/token-policy.ts";
+import { mayIntrospect, mayLearnUsername, mayRevoke } from "../../../src/oidc/tokens/token-policy.ts";
 
 const ORDERS = "https://orders.example";
 
@@ -56,5 +56,15 @@ describe("a token", () => {
   it("may be introspected by a client that is flagged for all", () => {
     assert.equal(mayIntrospect(client({ isFlagged: true }), elsewhere), true);
     assert.equal(mayIntrospect(client({ isFlagged: true }), forNobody), true);
+  });
+
+  it("names its user to a service that was given it, and not to the app that has it", () => {
+    assert.deepEqual(
+      [forOrders, own, elsewhere, forNobody].map((token) => mayLearnUsername(client(), token)),
+      [true, false, false, false],
+    );
+    assert.equal(mayLearnUsername(client({ isPublic: true, isFlagged: true }), forOrders), false);
+    assert.equal(mayLearnUsername(client({ isFlagged: true }), own), true);
+    assert.equal(mayLearnUsername(client({ isFlagged: true }), forNobody), true);
   });
 });
