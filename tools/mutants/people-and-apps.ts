@@ -41,6 +41,20 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/keys/keys-of-algorithms.test.ts"],
   },
   {
+    name: "one-of-two-names",
+    says: "of two clients that a request names, one is passed over, and the request is the other's",
+    file: "apps/auth-server/src/oidc/provider/public-basic.ts",
+    edits: [[`parameters.client_id !== publicClientId)`, `parameters.client_id === undefined)`]],
+    tests: ["apps/auth-server/test/oidc/provider/lenient-clients.test.ts"],
+  },
+  {
+    name: "username-for-the-app",
+    says: "an app without the scope profile learns its user's name by introspecting its own token",
+    file: "apps/auth-server/src/oidc/tokens/token-policy.ts",
+    edits: [[`(owner.clientId !== client.clientId || client[INTROSPECTS_ANY_TOKEN] === true);`, `true;`]],
+    tests: ["apps/auth-server/test/oidc/tokens/token-policy.test.ts"],
+  },
+  {
     name: "withdrawn-key-of-an-app",
     says: "a key that an app has withdrawn at its jwksUri is good for as long as somebody signs with it",
     file: "apps/auth-server/src/oidc/provider/app-keys.ts",

@@ -11,6 +11,8 @@ export interface RequestState {
   revocationSeq?: number;
   /** The library's refusal to revoke a token, or to tell of it. By tokens/jwt-endpoints.ts. */
   refusal?: Error;
+  /** The public client that the request names in a header of its own. By provider/public-basic.ts. */
+  publicClientId?: string;
   /** What went wrong inside of the library, which answers 500 whatever it was. By provider/provider.ts. */
   failure?: Error;
   /** The API that was last looked up for it, whose claims its tokens have. By provider/library-configuration.ts. */

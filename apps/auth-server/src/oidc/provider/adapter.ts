@@ -3,6 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import { hasCode } from "@portcullis/protocol";
 import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
+import type { Apis } from "../../apis/apis.ts";
 import type { Clients } from "../../apps/clients.ts";
 import type { Users } from "../../people/users.ts";
 import { oidcError } from "../errors.ts";
@@ -13,12 +14,14 @@ import { type InteractionCache, interactionAdapter } from "../state/interaction-
 import type { SessionPayload, SessionStore } from "../state/session-store.ts";
 import { assertReuse } from "../tokens/refresh-grace.ts";
 import type { FindUserinfoToken } from "../tokens/userinfo-tokens.ts";
+import { settleResources } from "./settle-resources.ts";
 
 export interface Stores {
   readonly artefacts: ArtefactStore;
   readonly sessions: SessionStore;
   readonly grants: GrantStore;
   readonly clients: Clients;
+  readonly apis: Pick<Apis, "named">;
   readonly users: Users;
   /** Default: interactions are in SQL, like everything else. */
   readonly interactions?: InteractionCache | undefined;
@@ -51,7 +54,7 @@ export function createAdapter(stores: Stores): (model: string) => Adapter {
     Session: sessionAdapter(stores),
     Grant: grantAdapter(stores),
     AccessToken: accessTokenAdapter(stores),
-    Client: { find: async (id) => (await stores.clients.find(id)) as AdapterPayload | undefined },
+    Client: clientAdapter(stores),
   };
   if (stores.interactions !== undefined) {
     special.Interaction = interactionAdapter(stores.artefacts, stores.interactions, stores.maxStoredBytes);
@@ -113,6 +116,18 @@ function grantAdapter({ grants, endGrant }: Stores): AdapterMethods {
   return {
     find: async (id) => (await grants.find(id)) as AdapterPayload | undefined,
     destroy: async (id) => void (await endGrant(id)),
+  };
+}
+
+function clientAdapter({ clients, apis }: Stores): AdapterMethods {
+  return {
+    async find(id) {
+      const client = await clients.find(id);
+      if (client !== undefined && Provider.ctx?.oidc !== undefined) {
+        await settleResources(Provider.ctx, { client, apis });
+      }
+      return client as AdapterPayload | undefined;
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import {
   PortcullisError,
 } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { Clients } from "../../apps/clients.ts";
 import { pathOfIssuer, placePage } from "../../pages/below-issuer.ts";
 import { ROUTES } from "../../paths.ts";
 import type { Receipts } from "../../revocations/index.ts";
@@ -26,10 +27,12 @@ import { answerByForm } from "./form-post.ts";
 import { type LibraryConfigurationOptions, libraryConfiguration } from "./library-configuration.ts";
 import { allowFormTargets, leadOnAfterForm, setSecurityHeaders } from "./library-pages.ts";
 import { adaptModels, type ModelOptions } from "./models.ts";
+import { acceptPublicBasic } from "./public-basic.ts";
 
 export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
   readonly receipts: Receipts;
   readonly operatorLog: Log;
+  readonly clients: Pick<Clients, "find">;
   /** Resolves once this server's verdicts count what any server on the database has committed. */
   readonly catchUp: () => Promise<unknown>;
   /** Whether the request comes from this server itself (library-within.ts): no browser, which a page could lead on. */
@@ -53,6 +56,7 @@ export function createProvider(options: ProviderOptions): Provider {
   provider.use(tellIntrospectableApis);
   nameUsersInIntrospection(provider, options.users);
   answerForJwts(provider, options);
+  acceptPublicBasic(provider, options.clients);
   logErrors(provider, options.operatorLog);
   return provider;
 }
