@@ -122,9 +122,17 @@ async function passOverEmpty(ctx: KoaContextWithOIDC, grant: Grant): Promise<voi
   if (emptyClaims.length > 0) grant.rejectOIDCClaims(emptyClaims);
 }
 
-/** A claim that a granted scope gives is granted, by whatever parameter it is asked for: nobody is asked about it again. */
+/**
+ * A claim that a granted scope of this very request gives is told by that: nobody is asked about it again. A scope that was granted
+ * before, and is not asked for now, tells nothing now.
+ */
 function passOverTold(ctx: KoaContextWithOIDC, grant: Grant): void {
-  const told = claimsOfScopes(askedFor(ctx).claims, allowedIn(grant).scopes);
+  const { scopes, claims } = askedFor(ctx);
+  const granted = allowedIn(grant).scopes;
+  const told = claimsOfScopes(
+    claims,
+    scopes.filter((scope) => granted.includes(scope)),
+  );
   if (told.length > 0) grant.addOIDCClaims(told);
 }
 

@@ -168,6 +168,17 @@ describe("the parameter claims", () => {
     assert.equal(told.idToken.email, "alice@example.com");
   });
 
+  it("is asked about where its scope was granted before, and is not asked for now", async () => {
+    const { browser } = await signedIn({ scope: "openid email" });
+    const claims = asClaims({ userinfo: { email: null } });
+    const attempt = begin(server.issuer, withoutResource({ scope: "openid", claims }));
+    const page = await browser.open(attempt.url, isEnd);
+    assert.match(page.body, /See your email/);
+    const { url } = await browser.submit(page, page.forms[0]!, { isEnd });
+    const { userinfo } = await toldTo(ok(await redeem(server.issuer, attempt, url)));
+    assert.equal(userinfo.email, "alice@example.com");
+  });
+
   it("brings nothing that the user has declined", async () => {
     const claims = asClaims({ userinfo: { email: null, phone_number: null }, id_token: { email: null } });
     const scope = "openid profile email";
