@@ -17,6 +17,7 @@ import {
 const CHECKS: Readonly<Record<CandidateName, number>> = {
   makeHeader: 100_000,
   seen: 50_000,
+  opaque: 50_000,
   firstSeen: TOKENS,
   bareVerify: TOKENS,
   jose: TOKENS,
@@ -85,6 +86,7 @@ function print(results: readonly Result[]): void {
         algorithm,
         {
           "guard, seen": show(figures.seen),
+          "guard, opaque and kept": show(figures.opaque),
           "guard, first seen": show(figures.firstSeen),
           "crypto.verify": show(figures.bareVerify),
           "jose.jwtVerify": show(figures.jose),

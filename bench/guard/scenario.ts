@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from "node:crypto";
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Guard } from "@portcullis/guard";
-import { encodeRecords, type RevocationRecord, type Scope } from "@portcullis/protocol";
+import { encodeOpaqueToken, encodeRecords, type RevocationRecord, type Scope } from "@portcullis/protocol";
 import { createKeySpace, RevocationIndex, type RevocationView } from "@portcullis/revocation";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 
@@ -21,7 +21,7 @@ export type Candidate = (count: number) => void | Promise<void>;
 export interface Scenario {
   readonly candidates: Readonly<Record<CandidateName, Candidate>>;
 }
-export type CandidateName = "makeHeader" | "seen" | "firstSeen" | "bareVerify" | "jose";
+export type CandidateName = "makeHeader" | "seen" | "opaque" | "firstSeen" | "bareVerify" | "jose";
 
 /** The index as a replica holds it, always fresh: only the guard's own work is measured. */
 export function revocationsOf(): RevocationView {
@@ -69,10 +69,46 @@ export function scenarioOf(algorithm: Algorithm, revocations: RevocationView): S
     candidates: {
       makeHeader: (count) => makeHeaders(headers, count),
       seen: (count) => authenticate(guard, headers, count),
+      opaque: opaqueTokens(keys, revocations),
       firstSeen: (count) => authenticate(forgetful, headers, count),
       bareVerify: bareVerifier(algorithm, publicKey, tokens),
       jose: joseVerifier(algorithm, jwk, headers),
     },
+  };
+}
+
+/** Tokens that the issuer was asked about before. Its answers are kept for as long as it runs: what a question costs is no work of the guard's. */
+function opaqueTokens(keys: ReturnType<typeof localKeySource>, revocations: RevocationView): Candidate {
+  const guard = createGuard({
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    keys,
+    revocations,
+    introspect: async () => ({ claims: answer(), introspects: "any" }),
+    clock: { wallMs: () => Date.now(), monotonicMs: () => 0 },
+  });
+  const headers = Array.from({ length: TOKENS }, () =>
+    Buffer.from(`Bearer ${encodeOpaqueToken("key", randomBytes(32))}`, "latin1"),
+  );
+  return async (count) => {
+    for (const header of headers) await guard.authenticate(header.toString("latin1"));
+    authenticate(guard, headers, count);
+  };
+}
+
+function answer() {
+  const now = Math.floor(Date.now() / 1000);
+  const id = () => randomBytes(16).toString("base64url");
+  return {
+    ...{
+      active: true,
+      token_type: "Bearer",
+      iss: ISSUER,
+      aud: [AUDIENCE],
+      sub: "nightly",
+      client_id: "nightly",
+    },
+    ...{ scope: "orders.read orders.write", iat: now, exp: now + LIFETIME_SECONDS, jti: id(), rv: 5_000_000 },
   };
 }
 
