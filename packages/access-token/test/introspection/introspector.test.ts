@@ -67,6 +67,9 @@ const codeOf = async (work: () => unknown): Promise<string> => {
   return "none";
 };
 
+/** What waits for an answer that no test gives would wait for ever. */
+const limit = { timeout: 20_000 };
+
 test("an opaque token is what its issuer says, and is answered at once from then on", async () => {
   const { introspector, world, active, questions } = asked();
   world.automatic = () => active({ name: "nightly report" });
@@ -231,36 +234,44 @@ test("whoever may not ask about the API gets 503 and never 401, and nothing is k
   assert.equal(questions.length, 2);
 });
 
-test("an issuer that fails is asked no more for a while, then by one question, then by all", async () => {
-  const { introspector, questions, clock, active, log } = asked();
-  for (let at = 0; at < 5; at++) {
-    const asking = codeOf(() => introspector.entryOf(newToken()));
-    questions[at]!.fail(new Error("down"));
-    assert.equal(await asking, "introspection_unavailable");
-  }
-  assert.equal(await codeOf(() => introspector.entryOf(newToken())), "introspection_unavailable");
-  assert.deepEqual([questions.length, introspector.counters.turnedAway], [5, 1]);
+test(
+  "an issuer that fails is asked no more for a while, then by one question, then by all",
+  limit,
+  async () => {
+    const { introspector, questions, clock, active, log } = asked();
+    for (let at = 0; at < 5; at++) {
+      const asking = codeOf(() => introspector.entryOf(newToken()));
+      questions[at]!.fail(new Error("down"));
+      assert.equal(await asking, "introspection_unavailable");
+    }
+    assert.equal(await codeOf(() => introspector.entryOf(newToken())), "introspection_unavailable");
+    assert.deepEqual([questions.length, introspector.counters.turnedAway], [5, 1]);
 
-  clock.advance(500);
-  const [probe, other] = [newToken(), newToken()];
-  const probing = introspector.entryOf(probe);
-  assert.equal(await codeOf(() => introspector.entryOf(other)), "introspection_unavailable");
-  assert.equal(questions.length, 6);
-  questions[5]!.fail(new Error("still down"));
-  assert.equal(await codeOf(() => probing), "introspection_unavailable");
-  clock.advance(999);
-  assert.equal(await codeOf(() => introspector.entryOf(other)), "introspection_unavailable", "twice as long");
-  assert.equal(questions.length, 6);
+    clock.advance(500);
+    const [probe, other] = [newToken(), newToken()];
+    const probing = introspector.entryOf(probe);
+    assert.equal(await codeOf(() => introspector.entryOf(other)), "introspection_unavailable");
+    assert.equal(questions.length, 6);
+    questions[5]!.fail(new Error("still down"));
+    assert.equal(await codeOf(() => probing), "introspection_unavailable");
+    clock.advance(999);
+    assert.equal(
+      await codeOf(() => introspector.entryOf(other)),
+      "introspection_unavailable",
+      "twice as long",
+    );
+    assert.equal(questions.length, 6);
 
-  clock.advance(1);
-  const again = introspector.entryOf(probe);
-  questions[6]!.answer(active());
-  await again;
-  const late = introspector.entryOf(other);
-  questions[7]!.answer(active());
-  await late;
-  assert.deepEqual(log.told, ["warn introspection_failed", "info introspection_recovered"]);
-});
+    clock.advance(1);
+    const again = introspector.entryOf(probe);
+    questions[6]!.answer(active());
+    await again;
+    const late = introspector.entryOf(other);
+    questions[7]!.answer(active());
+    await late;
+    assert.deepEqual(log.told, ["warn introspection_failed", "info introspection_recovered"]);
+  },
+);
 
 test("a secret that is wrong is told of at the first question, once, and never with a token", async () => {
   const { introspector, questions, log } = asked();
@@ -282,15 +293,19 @@ test("an issuer that is silent is given up after the time limit", async () => {
   assert.equal(await asking, "introspection_unavailable");
 });
 
-test("what an open breaker finds waiting is turned away at once, not after a time limit each", async () => {
-  const { introspector, clock, questions } = asked({ maxUnderWay: 5 });
-  const all = Array.from({ length: 50 }, () => codeOf(() => introspector.entryOf(newToken())));
-  await nextTurn();
-  clock.advance(3_000);
-  const turnedAway = await Promise.all(all.slice(9));
-  assert.deepEqual(new Set(turnedAway), new Set(["introspection_unavailable"]));
-  assert.equal(questions.length, 9, "five, and those that began while four had failed");
-});
+test(
+  "what an open breaker finds waiting is turned away at once, not after a time limit each",
+  limit,
+  async () => {
+    const { introspector, clock, questions } = asked({ maxUnderWay: 5 });
+    const all = Array.from({ length: 50 }, () => codeOf(() => introspector.entryOf(newToken())));
+    await nextTurn();
+    clock.advance(3_000);
+    const turnedAway = await Promise.all(all.slice(9));
+    assert.deepEqual(new Set(turnedAway), new Set(["introspection_unavailable"]));
+    assert.equal(questions.length, 9, "five, and those that began while four had failed");
+  },
+);
 
 test("no more questions are under way, and no more wait, than may", async () => {
   const { introspector, questions, active, world } = asked({ maxUnderWay: 2, maxWaiting: 3 });

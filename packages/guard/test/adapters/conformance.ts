@@ -1,11 +1,13 @@
 /** What every adapter must do, over real HTTP. To add an adapter: make a `serve` for it, and run this with it. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { newIdentifier } from "@portcullis/testing";
+import { encodeOpaqueToken } from "@portcullis/protocol";
+import { AUDIENCE, newIdentifier } from "@portcullis/testing";
 import type { Guard, Principal, Requirements } from "../../src/index.ts";
-import { guardedApi } from "../guarded-api.ts";
+import { guardedApi, ISSUER } from "../guarded-api.ts";
 
 /** A route's handler: what it answers, after it has done whatever the test wants to happen meanwhile. */
 export interface TestRoute {
@@ -52,6 +54,37 @@ export function adapterConformance(name: string, serve: Serve): void {
     }
   }
   const whoAmI: TestRoute = { path: "/me", answer: (principal) => ({ body: `hello ${principal?.subject}` }) };
+
+  test(`${name}: a token of a script has its kind, and passes from the addresses that it is bound to alone`, async () => {
+    const ranges = new Map<string, string>();
+    const api = guardedApi({
+      introspect: async (token) => saying({ allowed_addresses: [ranges.get(token)] }),
+    });
+    const saying = (members: object) => {
+      const now = api.clock.seconds;
+      const claims = {
+        ...{ active: true, token_type: "Bearer", iss: ISSUER, aud: [AUDIENCE], sub: "nightly" },
+        ...{ client_id: "nightly", scope: "", iat: now, exp: now + 300, jti: newIdentifier(), rv: 0 },
+      };
+      return { claims: { ...claims, ...members }, introspects: "any" as const };
+    };
+    const route: TestRoute = { path: "/me", answer: (principal) => ({ body: `${principal?.kind}` }) };
+    const server = await serve(api.guard, [route]);
+    const agent = new Agent();
+    const askFrom = async (range: string) => {
+      const token = encodeOpaqueToken("key", randomBytes(32));
+      ranges.set(token, range);
+      const { status, body } = await get(server.port, agent, "/me", `Bearer ${token}`);
+      return status === 200 ? body : status;
+    };
+    try {
+      assert.equal(await askFrom("127.0.0.0/8"), "api_key");
+      assert.equal(await askFrom("192.0.2.0/24"), 403);
+    } finally {
+      agent.destroy();
+      await server.close();
+    }
+  });
 
   test(`${name}: an allowed request reaches the handler with its principal`, () =>
     run(async (api, ask) => {

@@ -48,6 +48,26 @@ function send(response: ServerResponse, { status = 200, headers = {}, body, betw
 
 adapterConformance("node", serve);
 
+test("node: the address of the client is the one that clientAddress gives, where proxies stand in front", async () => {
+  const seen: (string | undefined)[] = [];
+  const api = guardedApi();
+  const guard: Guard = {
+    counters: api.guard.counters,
+    authenticate: (authorization, requirements, caller) => {
+      seen.push(caller?.address);
+      return api.guard.authenticate(authorization, requirements);
+    },
+  };
+  const clientAddress = ({ headers }: IncomingMessage) => String(headers["x-real-ip"]);
+  const server = await listen(guarded({ guard, clientAddress }, () => {}));
+  try {
+    await fetch(`http://127.0.0.1:${server.port}/`, { headers: { "x-real-ip": "192.0.2.9" } });
+    assert.deepEqual(seen, ["192.0.2.9"]);
+  } finally {
+    await server.close();
+  }
+});
+
 const WAYS: readonly (readonly [what: string, respond: (response: ServerResponse) => unknown])[] = [
   ["writeHead and end", (response) => response.writeHead(200, { "content-length": 6 }).end("secret")],
   ["flushHeaders, then end", (response) => [response.flushHeaders(), response.end("secret")]],
