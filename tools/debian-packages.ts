@@ -8,10 +8,15 @@ import { delimiter, join } from "node:path";
 
 /** By name: the program that must be there, and the package that brings it. */
 const PROGRAMS = {
+  apache2: { file: "apache2", debianPackage: "apache2" },
   chromium: { file: "chromium", debianPackage: "chromium" },
   haproxy: { file: "haproxy", debianPackage: "haproxy" },
   iptables: { file: "iptables", debianPackage: "iptables" },
   libfaketime: { file: "faketime/libfaketimeMT.so.1", debianPackage: "libfaketime" },
+  "mod-auth-openidc": {
+    file: "apache2/modules/mod_auth_openidc.so",
+    debianPackage: "libapache2-mod-auth-openidc",
+  },
   nginx: { file: "nginx", debianPackage: "nginx" },
   openssl: { file: "openssl", debianPackage: "openssl" },
   postgresql: { file: "postgres", debianPackage: "postgresql" },
@@ -46,6 +51,7 @@ function isInstalled(program: Program): boolean {
     "/usr/sbin",
     "/usr/bin",
     ...postgresFolders(),
+    "/usr/lib",
     ...sharedObjectFolders(),
   ];
   return folders.some((folder) => existsSync(join(folder, PROGRAMS[program].file)));

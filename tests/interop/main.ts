@@ -5,7 +5,7 @@ import { launchChromium } from "@portcullis/testing/end-to-end";
 import type { Browser } from "playwright-core";
 import { installClients } from "./install.ts";
 import { type Outcome, tableOf } from "./table.ts";
-import { PAGE_TRIALS, SERVICE_TRIALS, type Step, type Trial, WEB_TRIALS } from "./trials.ts";
+import { DEBIAN_TRIALS, PAGE_TRIALS, SERVICE_TRIALS, type Step, type Trial, WEB_TRIALS } from "./trials.ts";
 import { tryPage } from "./try-page.ts";
 import { tryService } from "./try-service.ts";
 import { tryWebApp } from "./try-web-app.ts";
@@ -14,7 +14,7 @@ import { INTEROP, startWorld, versionOf } from "./world.ts";
 const names = process.argv.slice(2);
 const isWanted = ({ name }: Trial): boolean =>
   names.length === 0 || names.some((wanted) => name.toLowerCase().includes(wanted.toLowerCase()));
-const webTrials = WEB_TRIALS.filter(isWanted);
+const webTrials = [...WEB_TRIALS, ...DEBIAN_TRIALS].filter(isWanted);
 const pageTrials = PAGE_TRIALS.filter(isWanted);
 const serviceTrials = SERVICE_TRIALS.filter(isWanted);
 const trials = [...webTrials, ...pageTrials, ...serviceTrials];

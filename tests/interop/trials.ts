@@ -12,6 +12,7 @@ export type Step =
   | "renew by prompt=none"
   | "sign out"
   | "refused at once"
+  | "signed out by back-channel"
   | "takes our token"
   | "refuses another API's";
 
@@ -32,8 +33,8 @@ interface ForTheTrial {
 
 export interface Trial {
   readonly name: string;
-  /** Where its version stands, below `interop/node_modules`. */
-  readonly npmPackage: string;
+  /** Where its version stands. */
+  readonly from: { readonly npm: string } | { readonly debian: string };
   /** Below `interop/`. */
   readonly program: string;
   /** What an operator sets for it beside what every app has. */
@@ -47,7 +48,8 @@ export interface WebTrial extends Trial {
   readonly callbackPath: string;
   /** Absent if the library does not refresh; then why. */
   readonly noRefresh?: string;
-  readonly isSignInByForm?: boolean;
+  /** Where it takes logout tokens (OpenID Connect Back-Channel Logout 1.0). */
+  readonly logoutPath?: string;
 }
 
 /** An app in a browser alone, without a secret. */
@@ -82,7 +84,7 @@ const ONE_TOKEN = { defaultApi: ORDERS, userinfoWithApiToken: true } as const;
 export const WEB_TRIALS: readonly WebTrial[] = [
   {
     name: "openid-client 6",
-    npmPackage: "openid-client-6",
+    from: { npm: "openid-client-6" },
     program: "clients/openid-client-6.mjs",
     callbackPath: "/callback",
     ours: ONE_TOKEN,
@@ -90,7 +92,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "openid-client 5",
-    npmPackage: "openid-client-5",
+    from: { npm: "openid-client-5" },
     program: "clients/openid-client-5.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, idTokenAlgorithm: "RS256" },
@@ -98,7 +100,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "passport-openidconnect",
-    npmPackage: "passport-openidconnect",
+    from: { npm: "passport-openidconnect" },
     program: "clients/passport-openidconnect.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, requirePkce: false },
@@ -107,7 +109,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "express-openid-connect",
-    npmPackage: "express-openid-connect",
+    from: { npm: "express-openid-connect" },
     program: "clients/express-openid-connect.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, idTokenAlgorithm: "RS256" },
@@ -115,7 +117,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "Auth.js 5 (@auth/express)",
-    npmPackage: "@auth/express",
+    from: { npm: "@auth/express" },
     program: "clients/auth-js.mjs",
     callbackPath: "/auth/callback/portcullis",
     ours: ONE_TOKEN,
@@ -123,7 +125,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "better-auth (genericOAuth)",
-    npmPackage: "better-auth",
+    from: { npm: "better-auth" },
     program: "clients/better-auth.mjs",
     callbackPath: "/api/auth/callback/portcullis",
     ours: ONE_TOKEN,
@@ -131,10 +133,23 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
 ];
 
+/** They need more than Node. */
+export const DEBIAN_TRIALS: readonly WebTrial[] = [
+  {
+    name: "mod_auth_openidc",
+    from: { debian: "libapache2-mod-auth-openidc" },
+    program: "clients/mod-auth-openidc.mjs",
+    callbackPath: "/callback",
+    logoutPath: "/callback?logout=backchannel",
+    ours: { ...ONE_TOKEN, requirePkce: false },
+    theirs: [],
+  },
+];
+
 export const PAGE_TRIALS: readonly PageTrial[] = [
   {
     name: "oidc-client-ts",
-    npmPackage: "oidc-client-ts",
+    from: { npm: "oidc-client-ts" },
     program: "pages/serve.mjs",
     page: "oidc-client-ts.html",
     ours: { defaultApi: ORDERS },
@@ -146,7 +161,7 @@ export const PAGE_TRIALS: readonly PageTrial[] = [
   },
   {
     name: "keycloak-js (any OpenID provider)",
-    npmPackage: "keycloak-js",
+    from: { npm: "keycloak-js" },
     program: "pages/serve.mjs",
     page: "keycloak-js.html",
     // It takes a refresh token for a JWT, and ours are none.
@@ -160,7 +175,7 @@ export const PAGE_TRIALS: readonly PageTrial[] = [
 export const SERVICE_TRIALS: readonly ServiceTrial[] = [
   {
     name: "express-oauth2-jwt-bearer",
-    npmPackage: "express-oauth2-jwt-bearer",
+    from: { npm: "express-oauth2-jwt-bearer" },
     program: "services/express-oauth2-jwt-bearer.mjs",
     isService: true,
     audience: ORDERS,
@@ -169,7 +184,7 @@ export const SERVICE_TRIALS: readonly ServiceTrial[] = [
   },
   {
     name: "@okta/jwt-verifier",
-    npmPackage: "@okta/jwt-verifier",
+    from: { npm: "@okta/jwt-verifier" },
     program: "services/okta-jwt-verifier.mjs",
     isService: true,
     audience: RS256_API.identifier,

@@ -1,4 +1,5 @@
 /** The stack that `npm start` runs, with an app for each trial, and the programs of the trials beside it. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,7 +44,12 @@ export async function startWorld(trials: readonly AnyTrial[]): Promise<World> {
   const stack = await startStack();
   const world = new RunningWorld(stack, apps);
   try {
-    await reconfigureIssuer(stack, ({ clients, resources }) => {
+    await reconfigureIssuer(stack, (configuration) => {
+      const { clients, resources } = configuration;
+      // Logout tokens go to programs of this machine.
+      configuration.outgoing = {
+        privateTargets: [...apps.values()].map(({ baseUrl }) => new URL(baseUrl).host),
+      };
       resources.push(RS256_API);
       clients.push(callerOf(stack.info));
       for (const trial of trials.filter(isApp)) clients.push(registrationOf(trial, apps.get(trial.name)!));
@@ -74,6 +80,9 @@ function registrationOf(trial: AppTrial, { clientId, secret, baseUrl }: TrialApp
     grantTypes: ["authorization_code", "refresh_token"],
     resources: { [ORDERS]: ["orders.read"] },
     ...trial.ours,
+    ...(!isPage(trial) && trial.logoutPath !== undefined
+      ? { backchannelLogoutUri: baseUrl + trial.logoutPath }
+      : {}),
     ...(isPage(trial) ? trial.forTheTrial : { clientSecret: secret }),
   };
 }
@@ -150,7 +159,10 @@ const answers = (url: string): Promise<boolean> =>
   );
 
 /** Of an installed library. */
-export function versionOf({ npmPackage }: Trial): string {
-  const text = readFileSync(join(INTEROP, "node_modules", npmPackage, "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+export function versionOf({ from }: Trial): string {
+  if ("npm" in from) {
+    const text = readFileSync(join(INTEROP, "node_modules", from.npm, "package.json"), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  }
+  return execFileSync("dpkg-query", ["-W", `-f=\${Version}`, from.debian], { encoding: "utf8" });
 }

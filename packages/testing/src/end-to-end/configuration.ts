@@ -26,6 +26,7 @@ export interface GatewayConfiguration {
 export interface IssuerConfiguration {
   clients: { clientId: string; name: string; optionalScopes?: string[] }[];
   resources: { identifier: string; name: string; scopes: Record<string, string> }[];
+  outgoing?: { privateTargets: string[] };
   users: { username: string; name: string; email: string; password: string }[];
 }
 
