@@ -3,9 +3,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "@portcullis/testing/end-to-end";
 import type { Browser } from "playwright-core";
-import { installClients } from "./install.ts";
+import { installClients, installPythonClients } from "./install.ts";
 import { type Outcome, tableOf } from "./table.ts";
-import { DEBIAN_TRIALS, PAGE_TRIALS, SERVICE_TRIALS, type Step, type Trial, WEB_TRIALS } from "./trials.ts";
+import {
+  OTHER_WEB_TRIALS,
+  PAGE_TRIALS,
+  SERVICE_TRIALS,
+  type Step,
+  type Trial,
+  WEB_TRIALS,
+} from "./trials.ts";
 import { tryPage } from "./try-page.ts";
 import { tryService } from "./try-service.ts";
 import { tryWebApp } from "./try-web-app.ts";
@@ -14,13 +21,14 @@ import { INTEROP, startWorld, versionOf } from "./world.ts";
 const names = process.argv.slice(2);
 const isWanted = ({ name }: Trial): boolean =>
   names.length === 0 || names.some((wanted) => name.toLowerCase().includes(wanted.toLowerCase()));
-const webTrials = [...WEB_TRIALS, ...DEBIAN_TRIALS].filter(isWanted);
+const webTrials = [...WEB_TRIALS, ...OTHER_WEB_TRIALS].filter(isWanted);
 const pageTrials = PAGE_TRIALS.filter(isWanted);
 const serviceTrials = SERVICE_TRIALS.filter(isWanted);
 const trials = [...webTrials, ...pageTrials, ...serviceTrials];
 if (trials.length === 0) throw new Error(`no client is called ${names.join(" or ")}`);
 
 installClients();
+if (trials.some(({ from }) => "python" in from)) installPythonClients();
 const world = await startWorld(trials);
 const outcomes: Outcome[] = [];
 let chromium: Browser | undefined;

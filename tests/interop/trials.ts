@@ -34,7 +34,7 @@ interface ForTheTrial {
 export interface Trial {
   readonly name: string;
   /** Where its version stands. */
-  readonly from: { readonly npm: string } | { readonly debian: string };
+  readonly from: { readonly npm: string } | { readonly debian: string } | { readonly python: string };
   /** Below `interop/`. */
   readonly program: string;
   /** What an operator sets for it beside what every app has. */
@@ -133,8 +133,16 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
 ];
 
-/** They need more than Node. */
-export const DEBIAN_TRIALS: readonly WebTrial[] = [
+/** They need more than Node: see tools/interop.ts and install.ts. */
+export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
+  {
+    name: "Authlib (Flask)",
+    from: { python: "Authlib" },
+    program: "clients/authlib_app.py",
+    callbackPath: "/callback",
+    ours: ONE_TOKEN,
+    theirs: ['`code_challenge_method: "S256"`'],
+  },
   {
     name: "mod_auth_openidc",
     from: { debian: "libapache2-mod-auth-openidc" },

@@ -19,6 +19,9 @@ import { ORDERS, type PageTrial, RS256_API, type ServiceTrial, type Trial, type 
 
 export const INTEROP = join(dirname(fileURLToPath(import.meta.url)), "../../interop");
 
+/** A virtual environment of what `requirements.txt` names. */
+export const PYTHON = join(INTEROP, ".python");
+
 type AppTrial = WebTrial | PageTrial;
 type AnyTrial = AppTrial | ServiceTrial;
 const isPage = (trial: AnyTrial): trial is PageTrial => "page" in trial;
@@ -126,7 +129,7 @@ class RunningWorld implements World {
   async start(trial: AnyTrial): Promise<void> {
     const { issuer, routes } = this.stack.info;
     const { clientId, secret, baseUrl } = this.appOf(trial);
-    const program = startProcess([process.execPath, join(INTEROP, trial.program)], {
+    const program = startProcess([interpreterOf(trial), join(INTEROP, trial.program)], {
       cwd: INTEROP,
       env: {
         ...process.env,
@@ -152,6 +155,9 @@ class RunningWorld implements World {
   }
 }
 
+const interpreterOf = ({ program }: Trial): string =>
+  program.endsWith(".py") ? join(PYTHON, "bin", "python") : process.execPath;
+
 const answers = (url: string): Promise<boolean> =>
   exchange(url).then(
     () => true,
@@ -163,6 +169,10 @@ export function versionOf({ from }: Trial): string {
   if ("npm" in from) {
     const text = readFileSync(join(INTEROP, "node_modules", from.npm, "package.json"), "utf8");
     return (JSON.parse(text) as { version: string }).version;
+  }
+  if ("python" in from) {
+    const pinned = readFileSync(join(INTEROP, "requirements.txt"), "utf8").split("\n");
+    return pinned.find((line) => line.startsWith(`${from.python}==`))!.split("==")[1]!;
   }
   return execFileSync("dpkg-query", ["-W", `-f=\${Version}`, from.debian], { encoding: "utf8" });
 }
