@@ -5,6 +5,7 @@ import type { BlastRadius, Receipt } from "@portcullis/protocol";
 import { type Exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import { claimsOf, refresh } from "../apps/auth-server/test/oidc/app.ts";
+import { type Listening, listen } from "../apps/auth-server/test/session-events/listen.ts";
 import { ACTS, type Act, ENDS_NOTHING, type Ending, type OneMore, PAGE_ACTS } from "./endings/acts.ts";
 import {
   answered,
@@ -53,6 +54,33 @@ async function assertTold({ server, party }: World, cast: Cast, names: Names, ac
   assert.deepEqual(party.refused, []);
 }
 
+type Streams = Readonly<Record<Member, Listening>>;
+
+/** Each app listens, at the server of the verifiers. */
+async function listenAll({ server }: World, cast: Cast): Promise<Streams> {
+  const opened = MEMBERS.map(async (member) => {
+    const stream = await listen({ at: server.issuer, token: cast[member].id_token });
+    assert.equal(stream.status, 200, member);
+    return [member, stream] as const;
+  });
+  return Object.fromEntries(await Promise.all(opened)) as unknown as Streams;
+}
+
+/** The same apps hear of it, at once, and why. */
+async function assertHeard(streams: Streams, act: Ending) {
+  for (const member of MEMBERS.filter((one) => isTold(one, act)))
+    assert.equal((await streams[member].ended)?.reason, act.reason, member);
+}
+
+/** At the end of all: whoever was to hear nothing has heard nothing. A stream may have been cut, with the key of its ID token. */
+async function assertNobodyElseHeard(streams: Streams, act: Ending) {
+  for (const member of MEMBERS.filter((one) => !isTold(one, act))) {
+    const heard = await Promise.race([streams[member].ended, Promise.resolve(undefined)]);
+    assert.equal(heard, undefined, member);
+  }
+  for (const member of MEMBERS) streams[member].close();
+}
+
 const refreshOf = (world: World, member: Member, cast: Cast, names: Names): Promise<Exchange> =>
   answered(() => refresh(world.actsAt, cast[member].refresh_token, { client_id: appOf(member, names) }));
 
@@ -88,6 +116,7 @@ async function prove(world: World, act: Act, names: Names) {
   await act.prepare?.(world, names);
   const cast = await world.castOf(names);
   const more = await act.alsoEnds?.(cast, names, world);
+  const streams = await listenAll(world, cast);
   const nothing = { ends: [], reason: act.reason };
   await assertVerdicts(world, cast, names, nothing);
   await assertOneMore(world, more, "allow");
@@ -108,12 +137,14 @@ async function prove(world: World, act: Act, names: Names) {
   await assertVerdicts(world, cast, names, act);
   await assertOneMore(world, more, act.reason);
   await assertTold(world, cast, names, act);
+  await assertHeard(streams, act);
   const told = MEMBERS.filter((member) => isTold(member, act)).map((member) => appOf(member, names));
   assert.deepEqual(
     recipients,
     [...new Set(told)].toSorted().map((recipient) => ({ recipient, outcome: "delivered" })),
   );
   await assertRefreshes(world, cast, names, act);
+  await assertNobodyElseHeard(streams, act);
   const shown = await world.call(world.server.issuer, {
     method: "GET",
     path: `/revocations/${seq}`,
@@ -163,6 +194,7 @@ function battery(start: () => Promise<World>) {
       const names = namesOf(Object.keys(ACTS).length + at);
       await act.prepare?.(world, names);
       const cast = await world.castOf(names);
+      const streams = await listenAll(world, cast);
       await act.act(cast, names, world);
       const head = world.server.server.storage.log.head();
       await world.call(world.server.issuer, {
@@ -172,7 +204,9 @@ function battery(start: () => Promise<World>) {
       });
       await assertVerdicts(world, cast, names, act);
       await assertTold(world, cast, names, act);
+      await assertHeard(streams, act);
       await assertRefreshes(world, cast, names, act);
+      await assertNobodyElseHeard(streams, act);
     });
   }
 }
