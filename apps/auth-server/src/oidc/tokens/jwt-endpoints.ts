@@ -3,6 +3,7 @@
  * after it has authenticated the client and checked the request: this middleware, around the library, takes over
  * from that very refusal. Any other error stays what it is.
  */
+import type { InactiveToken } from "@portcullis/protocol";
 import { errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
 import type { Configuration } from "../../config/load.ts";
 import type { LocalRevocations, Revoker } from "../../revocations/index.ts";
@@ -71,11 +72,20 @@ async function seqOfEnding(token: OwnToken, { local, head, revoker }: JwtEndpoin
 
 async function introspect(ctx: KoaContextWithOIDC, { verify, local }: JwtEndpointOptions): Promise<void> {
   const token = await verify(tokenOf(ctx));
-  const isActive =
-    token !== undefined &&
-    mayIntrospect(ctx.oidc.client!, ownerOf(token)) &&
-    verdictOf(local, token.claims, token) === "allow";
-  answer(ctx, 200, isActive ? { ...token.claims, active: true, token_type: "Bearer" } : { active: false });
+  const isTold = token !== undefined && mayIntrospect(ctx.oidc.client!, ownerOf(token));
+  answer(ctx, 200, isTold ? answerAbout(token, local) : INACTIVE);
+}
+
+const INACTIVE: InactiveToken = { active: false };
+
+/**
+ * Returns what is told of a token that the client may ask about. A verifier that has lost the log asks here, and its caller is to learn why the
+ * token is dead all the same. Of claims that have only changed nothing is told: its holder refreshes it.
+ */
+function answerAbout(token: OwnToken, local: LocalRevocations): object {
+  const verdict = local.verdict(local.coordinatesOf(token.claims, token));
+  if (verdict.outcome === "allow") return { ...token.claims, active: true, token_type: "Bearer" };
+  return verdict.outcome === "killed" ? { active: false, reason: verdict.reason } : INACTIVE;
 }
 
 const ownerOf = ({ claims }: OwnToken): TokenOwner => ({ clientId: claims.client_id, audience: claims.aud });

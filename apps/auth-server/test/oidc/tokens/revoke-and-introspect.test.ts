@@ -292,8 +292,16 @@ describe("introspecting a JWT access token (RFC 7662)", () => {
       const { access_token, claims } = await signIn(server);
       const answer = await revokeByApi(server, { scope, key: claims[claim], mode: "kill", reason: "kicked" });
       assert.equal(answer.status, 200, answer.body);
-      assert.equal((await introspect(server.issuer, "orders", access_token)).active, false, scope);
+      const dead = { active: false, reason: "kicked" };
+      assert.deepEqual(await introspect(server.issuer, "orders", access_token), dead, scope);
+      assert.deepEqual(await introspect(server.issuer, "billing", access_token), { active: false }, scope);
     }
+  });
+
+  it("tells no reason of a token that is only stale: its holder refreshes it", async () => {
+    const { access_token, claims } = await signIn(server);
+    await revokeByApi(server, { scope: "session", key: claims.sid, mode: "stale" });
+    assert.deepEqual(await introspect(server.issuer, "orders", access_token), { active: false });
   });
 
   it("says inactive for what is expired, forged, or another kind of token", async () => {
