@@ -386,12 +386,13 @@ async function compose(
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
+    // Before expired sessions go with their grants: of those that a bulk ending has ended, apps are told as they are taken away.
+    await endings.clear();
     await pruneOidc({
       storage,
       times,
       more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune, deliveries.prune],
     });
-    await endings.clear();
     await clientSecrets.storeUses();
     await ring.tidy();
   };

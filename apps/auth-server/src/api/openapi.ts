@@ -74,8 +74,8 @@ const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES],
   "apis.write": "Create, change, disable and delete APIs.",
   "sessions.read": "See who is signed in, where and on what.",
   "sessions.write": "End sessions, and name devices.",
-  "config.read": "See the policies.",
-  "config.write": "Change the policies.",
+  "config.read": "See the policies, and what apps could not be told.",
+  "config.write": "Change the policies, and try deliveries again or give them up.",
 };
 
 const TAG_WORDS = {

@@ -307,6 +307,22 @@ describe("more than can be ended at once", () => {
     await call("POST", "/apps/web/enable");
   });
 
+  it("loses no app where the server was away until the sessions had long expired", async () => {
+    const alice = await signIn(server);
+    await copyGrants(alice, 3, "late");
+    const { read, write } = server.server.storage;
+    const seq = server.server.storage.log.head() + 1;
+    await write(async ({ db }) => {
+      await db.insertInto("oidc_bulk_endings").values({ scope: "client", key: "web", seq }).execute();
+      const sessions = db.updateTable("oidc_sessions").set({ expires_at: 1 });
+      await sessions.where("uid", "like", "late-%").execute();
+    });
+    await server.prune();
+    const { rows } = await sql<{ number: number }>`select count(*) as number from outbox
+      where seq = ${seq} and session_uid like 'late-%'`.execute(read);
+    assert.equal(Number(rows[0]!.number), 3);
+  });
+
   it("loses no app where a policy ends more sessions than have records of their own", async () => {
     const alice = await signIn(server);
     await copyGrants(alice, 1001, "old");
