@@ -3,6 +3,43 @@ import type { Mutant } from "./mutant.ts";
 
 export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
+    name: "post-taken-where-it-comes",
+    says: "a form of another site is answered without the session's cookie, and who is signed in is taken for nobody",
+    file: "apps/auth-server/src/limits/lead-posts-on.ts",
+    edits: [["parameters}`, 303)", "parameters}`, 307)"]],
+    tests: ["apps/auth-server/test/oidc/provider/posted-requests.test.ts"],
+  },
+  {
+    name: "another-user-at-userinfo",
+    says: "an app that has named a user gets an answer about another",
+    file: "apps/auth-server/src/oidc/provider/requested-claims.ts",
+    edits: [["sub.value !== ctx.oidc.session?.accountId", "sub.value === null"]],
+    tests: ["apps/auth-server/test/oidc/provider/claims.test.ts"],
+  },
+  {
+    name: "essential-acr-that-nobody-has",
+    says: "an app that cannot do without a stronger sign-in gets a code for a weak one",
+    file: "apps/auth-server/src/oidc/provider/requested-claims.ts",
+    edits: [["throw unmet();", "return unmet() === undefined;"]],
+    tests: ["apps/auth-server/test/oidc/provider/claims.test.ts"],
+  },
+  {
+    name: "own-api-twin-below-the-path",
+    says: "somebody makes an API whose tokens look like those for the server's own, below the issuer's path",
+    file: "apps/auth-server/src/config/own-api.ts",
+    edits: [["segments[above.length]", "segments[0]"]],
+    tests: ["apps/auth-server/test/config/configuration.test.ts"],
+  },
+  {
+    name: "served-outside-of-the-issuer",
+    says: "a server below a path answers for the whole host",
+    file: "apps/auth-server/src/pages/below-issuer.ts",
+    edits: [
+      ["return HEALTH.test(target) ? target : NOWHERE;", "return HEALTH.test(NOWHERE) ? NOWHERE : target;"],
+    ],
+    tests: ["tests/issuer-with-path.test.ts"],
+  },
+  {
     name: "authorize-then-sample",
     says: "the horizon is sampled after the checks: a revocation in between is behind it and seen by nobody",
     file: "apps/auth-server/src/oidc/tokens/issuing-phase.ts",

@@ -136,7 +136,7 @@ export const clientSchema = z.strictObject({
     .array(scopeToken)
     .default([])
     .describe(
-      "Scopes that it can do without: `profile`, `email`, and those of its `resources`. A user may untick them on the consent page, and the app then gets the rest.",
+      "Scopes that it can do without: `profile`, `email`, `address`, `phone`, and those of its `resources`. A user may untick them on the consent page, and the app then gets the rest.",
     ),
   introspectsAnyToken: z
     .boolean()

@@ -29,7 +29,9 @@ export function openUserinfo(ctx: KoaContextWithOIDC, { issuer, payload }: ForUs
   payload.scope = [...scopes, payload.scope || []].flat().join(" ");
   const { claims } = entities.AuthorizationCode ?? entities.RefreshToken ?? {};
   const asked = Object.keys((claims as { userinfo?: object } | undefined)?.userinfo ?? {});
-  if (asked.length > 0) payload[ASKED_CLAIMS] = asked;
+  // Names that mean nothing here are not among those that were granted: an app must not make its tokens longer than verifiers take.
+  const granted = entities.Grant?.getOIDCClaimsFiltered(new Set(asked)) ?? [];
+  if (granted.length > 0) payload[ASKED_CLAIMS] = [...granted];
 }
 
 export interface UserinfoTokenSources {
