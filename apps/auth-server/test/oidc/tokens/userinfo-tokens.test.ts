@@ -231,7 +231,7 @@ describe("a token with both audiences is dead everywhere at once", () => {
       await end(tokens);
       assert.notEqual(verdictOf(server, tokens.access_token), "allow");
       assertDead(await ask(tokens.access_token));
-      assert.deepEqual(await introspect(server.issuer, "orders", tokens.access_token), { active: false });
+      assert.equal((await introspect(server.issuer, "orders", tokens.access_token)).active, false);
     });
   }
 
