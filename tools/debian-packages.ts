@@ -18,9 +18,14 @@ const PROGRAMS = {
     debianPackage: "libapache2-mod-auth-openidc",
   },
   nginx: { file: "nginx", debianPackage: "nginx" },
+  omniauth: {
+    file: "doc/ruby-omniauth-openid-connect",
+    debianPackage: "ruby-omniauth-openid-connect",
+  },
   openssl: { file: "openssl", debianPackage: "openssl" },
   postgresql: { file: "postgres", debianPackage: "postgresql" },
   "redis-server": { file: "redis-server", debianPackage: "redis-server" },
+  webrick: { file: "doc/ruby-webrick", debianPackage: "ruby-webrick" },
   wrk: { file: "wrk", debianPackage: "wrk" },
 } as const;
 export type Program = keyof typeof PROGRAMS;
@@ -52,6 +57,8 @@ function isInstalled(program: Program): boolean {
     "/usr/bin",
     ...postgresFolders(),
     "/usr/lib",
+    // Of what is a library, and nothing to run: its documentation is there when it is.
+    "/usr/share",
     ...sharedObjectFolders(),
   ];
   return folders.some((folder) => existsSync(join(folder, PROGRAMS[program].file)));

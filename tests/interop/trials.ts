@@ -144,6 +144,15 @@ export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
     theirs: ['`code_challenge_method: "S256"`'],
   },
   {
+    name: "OmniAuth (openid_connect strategy)",
+    from: { debian: "ruby-omniauth-openid-connect" },
+    program: "clients/omniauth_app.rb",
+    callbackPath: "/auth/openid_connect/callback",
+    ours: { ...ONE_TOKEN, requirePkce: false },
+    theirs: ["`jwks_uri`"],
+    noRefresh: "the library has none",
+  },
+  {
     name: "mod_auth_openidc",
     from: { debian: "libapache2-mod-auth-openidc" },
     program: "clients/mod-auth-openidc.mjs",

@@ -155,8 +155,10 @@ class RunningWorld implements World {
   }
 }
 
-const interpreterOf = ({ program }: Trial): string =>
-  program.endsWith(".py") ? join(PYTHON, "bin", "python") : process.execPath;
+function interpreterOf({ program }: Trial): string {
+  if (program.endsWith(".py")) return join(PYTHON, "bin", "python");
+  return program.endsWith(".rb") ? "/usr/bin/ruby" : process.execPath;
+}
 
 const answers = (url: string): Promise<boolean> =>
   exchange(url).then(
