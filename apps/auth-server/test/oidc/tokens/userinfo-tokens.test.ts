@@ -126,6 +126,16 @@ describe("a token for an API of an app that has one token for everything", () =>
     ]);
   });
 
+  it("gets what was asked for by name, after a refresh too", async () => {
+    const claims = JSON.stringify({ userinfo: { email: null } });
+    const tokens = await enter({ scope: "openid orders.read", claims });
+    const again = ok(await refresh(server.issuer, tokens.refresh_token, { client_id: "one-token" }));
+    for (const { access_token } of [tokens, again]) {
+      const told = json(await ask(access_token));
+      assert.deepEqual(told, { sub: tokens.claims.sub, email: "alice@example.com" });
+    }
+  });
+
   it("holds of the claims that were asked for by name those that were granted, and no others", async () => {
     const claims = JSON.stringify({ userinfo: { nickname: null, ["x".repeat(2000)]: null } });
     const { access_token } = await enter({ claims });
