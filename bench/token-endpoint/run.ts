@@ -4,7 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CANDIDATES } from "./candidates.ts";
-import { CONNECTIONS, TOKENS_PER_WINDOW, TokenServer } from "./token-server.ts";
+import { CONNECTIONS, GRANTS, type Grant, TOKENS_PER_WINDOW, TokenServer } from "./token-server.ts";
 
 const WARM_UP_ROUNDS = 3;
 
@@ -29,13 +29,16 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** CPU microseconds a token, one a window. */
-async function measure(): Promise<ReadonlyMap<string, number[]>> {
-  const windows = new Map(servers.map(({ name }) => [name as string, [] as number[]]));
+/** CPU microseconds a token of each grant, one a window. */
+async function measure(): Promise<ReadonlyMap<Grant, ReadonlyMap<string, number[]>>> {
+  const windowsOf = () => new Map(servers.map(({ name }) => [name as string, [] as number[]]));
+  const windows = new Map(GRANTS.map((grant) => [grant, windowsOf()]));
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    for (const server of servers) {
-      const microseconds = await server.window();
-      if (round >= 0) windows.get(server.name)!.push(microseconds);
+    for (const grant of GRANTS) {
+      for (const server of servers) {
+        const microseconds = await server.window(grant);
+        if (round >= 0) windows.get(grant)!.get(server.name)!.push(microseconds);
+      }
     }
   }
   return windows;
@@ -46,15 +49,21 @@ function figureOf(windows: readonly number[]): Figure {
   return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]! };
 }
 
-function report(measured: ReadonlyMap<string, number[]>): void {
-  const figures = Object.fromEntries([...measured].map(([name, windows]) => [name, figureOf(windows)]));
-  const ratio = figures.portcullis!.min / figures["bare oidc-provider"]!.min;
-  console.log("CPU microseconds a client-credentials token: minimum (median) of the windows\n");
-  for (const [name, { min, median }] of Object.entries(figures)) {
-    console.log(`${name.padEnd(20)} ${min.toFixed(0)} (${median.toFixed(0)})`);
+function report(measured: ReadonlyMap<Grant, ReadonlyMap<string, number[]>>): void {
+  const results = Object.fromEntries(
+    [...measured].map(([grant, windows]) => {
+      const figures = Object.fromEntries([...windows].map(([name, all]) => [name, figureOf(all)]));
+      return [grant, { figures, ratio: figures.portcullis!.min / figures["bare oidc-provider"]!.min }];
+    }),
+  );
+  for (const [grant, { figures, ratio }] of Object.entries(results)) {
+    console.log(`CPU microseconds a token, ${grant}: minimum (median) of the windows\n`);
+    for (const [name, { min, median }] of Object.entries(figures)) {
+      console.log(`${name.padEnd(20)} ${min.toFixed(0)} (${median.toFixed(0)})`);
+    }
+    console.log(`${"ratio".padEnd(20)} ${ratio.toFixed(2)}\n`);
   }
-  console.log(`${"ratio".padEnd(20)} ${ratio.toFixed(2)}`);
-  if (values.json !== undefined) writeReport(values.json, { figures, ratio });
+  if (values.json !== undefined) writeReport(values.json, results);
 }
 
 function writeReport(file: string, results: object): void {

@@ -5,11 +5,14 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { type CandidateName, CLIENT, RESOURCE, SCOPE } from "./candidates.ts";
+import { APP, type CandidateName, CLIENT, RESOURCE, SCOPE } from "./candidates.ts";
 
 export const CONNECTIONS = 8;
 export const TOKENS_PER_WINDOW = 1000;
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+export const GRANTS = ["client credentials", "refresh"] as const;
+export type Grant = (typeof GRANTS)[number];
 
 export interface TokenServerOptions {
   readonly name: CandidateName;
@@ -23,6 +26,8 @@ export class TokenServer {
   readonly #process: ChildProcess;
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  /** The newest of each grant: a connection refreshes its own. */
+  readonly #refreshTokens: string[] = [];
 
   static async start({ name, dataDirectory, tree = REPOSITORY }: TokenServerOptions): Promise<TokenServer> {
     const child = fork(join(tree, "bench/token-endpoint/candidates.ts"), [name, dataDirectory], {
@@ -41,11 +46,12 @@ export class TokenServer {
   }
 
   /** CPU microseconds a token, over a window of 1,000. */
-  async window(): Promise<number> {
+  async window(grant: Grant = "client credentials"): Promise<number> {
+    if (grant === "refresh") await this.#signIn();
     const before = await this.#cpu();
     let left = TOKENS_PER_WINDOW;
-    const ask = async () => {
-      while (left-- > 0) await this.#askForToken();
+    const ask = async (_: unknown, connection: number) => {
+      while (left-- > 0) await (grant === "refresh" ? this.#refresh(connection) : this.#askForToken());
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, ask));
     return ((await this.#cpu()) - before) / TOKENS_PER_WINDOW;
@@ -62,20 +68,40 @@ export class TokenServer {
     return cpu.user + cpu.system;
   }
 
+  /** Once, and outside of what is counted. */
+  async #signIn(): Promise<void> {
+    while (this.#refreshTokens.length < CONNECTIONS) {
+      this.#process.send("refresh token");
+      const [{ refreshToken }] = (await once(this.#process, "message")) as [{ refreshToken: string }];
+      this.#refreshTokens.push(refreshToken);
+    }
+  }
+
   async #askForToken(): Promise<void> {
+    const form = { grant_type: "client_credentials", resource: RESOURCE, scope: SCOPE };
+    await this.#post(form, `${CLIENT.id}:${CLIENT.secret}`);
+  }
+
+  async #refresh(connection: number): Promise<void> {
+    const refresh_token = this.#refreshTokens[connection]!;
+    const answer = await this.#post({ grant_type: "refresh_token", client_id: APP.id, refresh_token });
+    this.#refreshTokens[connection] = answer.refresh_token!;
+  }
+
+  async #post(form: Record<string, string>, auth?: string): Promise<{ readonly refresh_token?: string }> {
     const sent = request(`${this.#url}/token`, {
       agent: this.#agent,
       method: "POST",
-      auth: `${CLIENT.id}:${CLIENT.secret}`,
+      ...(auth === undefined ? {} : { auth }),
       headers: { "content-type": "application/x-www-form-urlencoded" },
     });
-    const form = { grant_type: "client_credentials", resource: RESOURCE, scope: SCOPE };
     sent.end(String(new URLSearchParams(form)));
     const [response] = await once(sent, "response");
-    const { access_token } = (await json(response)) as { access_token?: string };
-    if (response.statusCode !== 200 || access_token?.split(".").length !== 3) {
+    const answer = (await json(response)) as { access_token?: string; refresh_token?: string };
+    if (response.statusCode !== 200 || answer.access_token?.split(".").length !== 3) {
       throw new Error(`no access token: ${response.statusCode}`);
     }
+    return answer;
   }
 }
 
