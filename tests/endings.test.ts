@@ -6,7 +6,15 @@ import { type Exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import { claimsOf, refresh } from "../apps/auth-server/test/oidc/app.ts";
 import { type Listening, listen } from "../apps/auth-server/test/session-events/listen.ts";
-import { ACTS, type Act, ENDS_NOTHING, type Ending, type OneMore, PAGE_ACTS } from "./endings/acts.ts";
+import {
+  ACTS,
+  type Act,
+  ENDS_NOTHING,
+  type Ending,
+  type OneMore,
+  PAGE_ACTS,
+  type ScriptOwner,
+} from "./endings/acts.ts";
 import {
   answered,
   type Cast,
@@ -14,6 +22,7 @@ import {
   type Member,
   type Names,
   namesOf,
+  scriptTokenOf,
   startWorld,
   type World,
 } from "./endings/world.ts";
@@ -111,21 +120,41 @@ function assertAtLeast({ users, sessions, apps, tokens }: BlastRadius, act: Act)
   assert.equal(typeof sessions, "number");
 }
 
+type ScriptTokens = readonly (OneMore & { readonly owner: ScriptOwner })[];
+
+/** Of whoever has some, where the act says what becomes of them. */
+async function scriptTokensFor(world: World, act: Ending, names: Names): Promise<ScriptTokens> {
+  if (act.endsTokensOf === undefined) return [];
+  const [victim, app] = [`users/${names.victim}`, `apps/${names.app}`] as const;
+  return [
+    { owner: "victim", audience: names.orders, ...(await scriptTokenOf(world, victim, names)) },
+    { owner: "app", audience: names.orders, ...(await scriptTokenOf(world, app, names)) },
+  ];
+}
+
+async function assertScriptTokens(world: World, tokens: ScriptTokens, { endsTokensOf = [], reason }: Ending) {
+  for (const more of tokens)
+    await assertOneMore(world, more, endsTokensOf.includes(more.owner) ? reason : "allow");
+}
+
 /** The act is tried, done, and proved. */
 async function prove(world: World, act: Act, names: Names) {
   await act.prepare?.(world, names);
   const cast = await world.castOf(names);
   const more = await act.alsoEnds?.(cast, names, world);
   const streams = await listenAll(world, cast);
+  const scripts = await scriptTokensFor(world, act, names);
   const nothing = { ends: [], reason: act.reason };
   await assertVerdicts(world, cast, names, nothing);
   await assertOneMore(world, more, "allow");
-  const asked = await act.does(cast, names, world);
+  await assertScriptTokens(world, scripts, nothing);
+  const asked = await act.does(cast, names, world, more);
   const tried = await world.call(world.actsAt, { ...asked, path: `${asked.path}?dryRun=true` });
   assert.equal(tried.status, 200, tried.body);
   assertAtLeast(json<{ ends: BlastRadius }>(tried).ends, act);
   await assertVerdicts(world, cast, names, nothing);
   await assertOneMore(world, more, "allow");
+  await assertScriptTokens(world, scripts, nothing);
 
   const done = await world.call(world.actsAt, { ...asked, headers: { prefer: "wait=25" } });
   assert.equal(done.status, 200, done.body);
@@ -143,6 +172,7 @@ async function prove(world: World, act: Act, names: Names) {
     recipients,
     [...new Set(told)].toSorted().map((recipient) => ({ recipient, outcome: "delivered" })),
   );
+  await assertScriptTokens(world, scripts, act);
   await assertRefreshes(world, cast, names, act);
   await assertNobodyElseHeard(streams, act);
   const shown = await world.call(world.server.issuer, {
@@ -190,11 +220,12 @@ function battery(start: () => Promise<World>) {
   }
 
   for (const [at, [name, act]] of Object.entries(PAGE_ACTS).entries()) {
-    it(`${name} ends ${act.ends.join(", ")}, and nothing else`, async () => {
+    it(`${name} ends ${act.ends.join(", ") || "no session"}, and nothing else`, async () => {
       const names = namesOf(Object.keys(ACTS).length + at);
       await act.prepare?.(world, names);
       const cast = await world.castOf(names);
       const streams = await listenAll(world, cast);
+      const scripts = await scriptTokensFor(world, act, names);
       await act.act(cast, names, world);
       const head = world.server.server.storage.log.head();
       await world.call(world.server.issuer, {
@@ -205,6 +236,7 @@ function battery(start: () => Promise<World>) {
       await assertVerdicts(world, cast, names, act);
       await assertTold(world, cast, names, act);
       await assertHeard(streams, act);
+      await assertScriptTokens(world, scripts, act);
       await assertRefreshes(world, cast, names, act);
       await assertNobodyElseHeard(streams, act);
     });

@@ -40,7 +40,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["apis"],
     ["apps", "oidc/errors.ts", "oidc/request-state.ts"],
     ["outbox"],
-    ["sessions"],
+    ["sessions", "tokens"],
     ["oidc/state"],
     ["oidc/endings"],
     ["oidc/tokens"],

@@ -16,11 +16,17 @@ import {
   credentialsOf,
   type Member,
   type Names,
+  scriptTokenOf,
   type World,
 } from "./world.ts";
 
+/** Whose tokens for scripts, at the API of orders. */
+export type ScriptOwner = "victim" | "app";
+
 /** What is ended, by which reason. */
 export interface Ending {
+  /** Whose tokens for scripts end with it, for good; of whom it does not name they live on. Undefined: they are not asked about. */
+  readonly endsTokensOf?: readonly ScriptOwner[];
   readonly ends: readonly Member[];
   readonly reason: Reason;
   /** Whose refresh still brings a token that passes, though its access token is dead. */
@@ -36,7 +42,7 @@ export interface Act extends Ending {
   readonly operation?: string;
   /** Made before the cast's tokens are proved alive. */
   readonly prepare?: (world: World, names: Names) => Promise<void>;
-  readonly does: (cast: Cast, names: Names, world: World) => Promise<Asked> | Asked;
+  readonly does: (cast: Cast, names: Names, world: World, more?: OneMore) => Promise<Asked> | Asked;
   /** `stale`: the app refreshes, and goes on. Default: `kill`. */
   readonly mode?: "stale";
   /** One more token that ends with it, which no refresh brings back. */
@@ -44,6 +50,8 @@ export interface Act extends Ending {
 }
 
 export interface OneMore {
+  /** A token for scripts of this id. */
+  readonly id?: string;
   readonly token: string;
   readonly audience: string;
 }
@@ -71,6 +79,34 @@ const encoded = encodeURIComponent;
 async function done(world: World, asked: Asked): Promise<void> {
   const { status, body } = await world.call(world.actsAt, asked);
   assert.equal(status, 200, body);
+}
+
+/** Ends the token, or puts another in its place at once. */
+function scriptTokenAct(of: "users" | "apps", method: "DELETE" | "POST"): Act {
+  const ownerOf = ({ victim, app }: Names) =>
+    of === "users" ? (`users/${victim}` as const) : (`apps/${app}` as const);
+  return {
+    ends: [],
+    reason: method === "DELETE" ? "revoked" : "replaced",
+    alsoEnds: async (_cast, names, world) => ({
+      ...(await scriptTokenOf(world, ownerOf(names), names)),
+      audience: names.orders,
+    }),
+    async does(_cast, names, world, more) {
+      const { id } = more ?? (await scriptTokenOf(world, ownerOf(names), names));
+      return api(method, `${ownerOf(names)}/tokens/${id}${method === "POST" ? "/rotate" : ""}`);
+    },
+  };
+}
+
+function ownScriptTokenAct(method: "DELETE" | "POST"): Act {
+  return {
+    ...scriptTokenAct("users", method),
+    async does(cast, names, world, more) {
+      const { id } = more ?? (await scriptTokenOf(world, `users/${names.victim}`, names));
+      return byOwner(world, cast, [method, `/tokens/${id}${method === "POST" ? "/rotate" : ""}`]);
+    },
+  };
 }
 
 /** By operation. */
@@ -110,28 +146,33 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "revoked",
   },
   disableUser: {
+    endsTokensOf: ["victim"],
     does: (_cast, { victim }) => api("POST", `users/${victim}/disable`),
     ends: ofVictim,
     reason: "user_disabled",
   },
   deleteUser: {
+    endsTokensOf: ["victim"],
     does: (_cast, { victim }) => api("DELETE", `users/${victim}`),
     ends: ofVictim,
     reason: "account_deleted",
   },
   setPassword: {
+    endsTokensOf: ["victim"],
     does: (_cast, { victim }) =>
       api("POST", `users/${victim}/password`, { password: "another horse battery staple" }),
     ends: ofVictim,
     reason: "password_changed",
   },
   banUser: {
+    endsTokensOf: ["victim"],
     does: (_cast, { victim }) => api("POST", `users/${victim}/bans`, { scope: "all", reason: "spam" }),
     ends: ofVictim,
     reason: "banned",
   },
   /** For the other API, the victim's tokens go on. */
   "banUser from one API": {
+    endsTokensOf: ["victim"],
     operation: "banUser",
     does: (_cast, { victim, orders }) =>
       api("POST", `users/${victim}/bans`, { scope: { api: orders }, reason: "spam" }),
@@ -140,6 +181,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "banned",
   },
   "banUser from one permission": {
+    endsTokensOf: [],
     operation: "banUser",
     does: (_cast, { victim, orders }) =>
       api("POST", `users/${victim}/bans`, {
@@ -168,16 +210,19 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "consent_withdrawn",
   },
   disableApp: {
+    endsTokensOf: ["app"],
     does: (_cast, { app }) => api("POST", `apps/${app}/disable`),
     ends: ofApp,
     reason: "client_disabled",
   },
   deleteApp: {
+    endsTokensOf: ["app"],
     does: (_cast, { app }) => api("DELETE", `apps/${app}`),
     ends: ofApp,
     reason: "client_disabled",
   },
   changeApp: {
+    endsTokensOf: [],
     does: (_cast, { app, orders }) => api("PATCH", `apps/${app}`, { apis: { [orders]: ["things.read"] } }),
     ends: ofApp,
     reason: "claims_changed",
@@ -196,12 +241,14 @@ export const ACTS: Readonly<Record<string, Act>> = {
     brings: (claims) => assert.equal("department" in claims, false),
   },
   disableApi: {
+    endsTokensOf: ["victim", "app"],
     does: (_cast, { orders }) => api("POST", `apis/${encoded(orders)}/disable`),
     ends: ofApp,
     keepsGrants: true,
     reason: "revoked",
   },
   deleteApi: {
+    endsTokensOf: ["victim", "app"],
     does: (_cast, { orders }) => api("DELETE", `apis/${encoded(orders)}`),
     ends: ofApp,
     keepsGrants: true,
@@ -229,6 +276,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "kicked",
   },
   endOwnSessions: {
+    endsTokensOf: [],
     does: (cast, _names, world) => byOwner(world, cast, ["POST", "/sessions/end", { others: true }]),
     ends: ["laptop", "other"],
     reason: "kicked",
@@ -240,6 +288,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "logged_out",
   },
   changeOwnPassword: {
+    endsTokensOf: [],
     does(cast, { victim }, world) {
       const passwords = {
         currentPassword: credentialsOf(victim).password,
@@ -251,6 +300,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "password_changed",
   },
   deleteAccount: {
+    endsTokensOf: ["victim"],
     does: (cast, _names, world) => byOwner(world, cast, ["DELETE", ""]),
     ends: ofVictim,
     reason: "account_deleted",
@@ -275,7 +325,14 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "claims_changed",
     mode: "stale",
   },
+  endUserToken: scriptTokenAct("users", "DELETE"),
+  endAppToken: scriptTokenAct("apps", "DELETE"),
+  rotateUserToken: scriptTokenAct("users", "POST"),
+  rotateAppToken: scriptTokenAct("apps", "POST"),
+  endOwnToken: ownScriptTokenAct("DELETE"),
+  rotateOwnToken: ownScriptTokenAct("POST"),
   retireKey: {
+    endsTokensOf: [],
     async does(_cast, _names, { server }) {
       const { kid } = await server.server.ring.signingNow();
       return api("POST", `keys/${encoded(kid)}/retire`);
@@ -298,6 +355,7 @@ export const ENDS_NOTHING: readonly string[] = [
   `POST ${ROUTES.userinfo}`,
   "POST /setup/{token}",
   "POST /account/name-device",
+  "POST /account/tokens",
 ];
 
 /** What people and apps do without the API: at pages, and at endpoints of the standards. It has no dry run, and no receipt of its own. */
@@ -412,6 +470,7 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
     reason: "logged_out",
   },
   "all devices on the account page": {
+    endsTokensOf: ["victim"],
     route: "POST /account/sign-out-everywhere",
     act: async ({ phone }, _names, world) =>
       send(phone.browser, await accountOf(phone, world), "/account/sign-out-everywhere"),
@@ -438,6 +497,7 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
     reason: "password_changed",
   },
   "an account that is deleted on its page": {
+    endsTokensOf: ["victim"],
     route: "POST /account/delete",
     async act({ phone: { browser } }, { victim }, { server }) {
       const page = await browser.open(`${server.issuer}/account/delete`);
@@ -446,6 +506,17 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
     },
     ends: ofVictim,
     reason: "account_deleted",
+  },
+  "a token for scripts that is ended on its page": {
+    route: "POST /account/tokens/end",
+    endsTokensOf: ["victim"],
+    async act({ phone: { browser } }, _names, { server }) {
+      const page = await browser.open(`${server.issuer}/account/tokens`);
+      const ended = await send(browser, page, "/account/tokens/end");
+      assert.match(ended.body, /has ended\./);
+    },
+    ends: [],
+    reason: "revoked",
   },
   "an app that loses its consent on the account page": {
     route: "POST /account/withdraw",
@@ -489,6 +560,7 @@ export const PAGE_ACTS: Readonly<Record<string, PageAct>> = {
     reason: "password_changed",
   },
   "a password that must be changed at the next sign-in": {
+    endsTokensOf: ["victim"],
     route: "POST /account/sign-in",
     async act(_cast, { victim }, world) {
       await done(world, api("PATCH", `users/${victim}`, { mustChangePassword: true }));

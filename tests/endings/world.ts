@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
-import { API_SCOPES, systemClock, systemTimer } from "@portcullis/protocol";
+import { API_SCOPES, looksLikeOpaqueToken, systemClock, systemTimer } from "@portcullis/protocol";
 import { RecordedLog } from "@portcullis/testing";
 import { type Exchange, exchange, until } from "@portcullis/testing/end-to-end";
 import { accountApp, forAccount } from "../../apps/auth-server/test/account/account-client.ts";
@@ -73,6 +73,19 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** Makes a token for scripts for the API of orders, of the victim or of the app. */
+export async function scriptTokenOf(
+  { call, actsAt }: World,
+  owner: `users/${string}` | `apps/${string}`,
+  { orders }: Names,
+): Promise<{ readonly id: string; readonly token: string }> {
+  const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+  const body = { name: owner, api: orders, permissions: ["things.read"], expiresAt };
+  const made = await call(actsAt, { method: "POST", path: `/api/v1/${owner}/tokens`, body });
+  assert.equal(made.status, 201, made.body);
+  return JSON.parse(made.body);
+}
+
 export interface Asked {
   readonly method: string;
   readonly path: string;
@@ -133,6 +146,10 @@ export async function startWorld(acts: number, { database, issuerPath }: WorldOp
       return account.access_token;
     },
     async verdicts(token, audience) {
+      if (looksLikeOpaqueToken(token)) {
+        const said = await decided(() => askIssuer(server, token));
+        return [said, said];
+      }
       const atGateway = await decided(() => askGateway(gateway, token, audiences.indexOf(audience)));
       return [atGateway, await decided(() => askGuard(guard, token, audience))];
     },
@@ -150,14 +167,18 @@ type Document = Parameters<NonNullable<NonNullable<Parameters<typeof startServer
 /** `logoutOrigin`: where its apps are told of logouts. Default: nowhere. */
 export function seed(document: Document, all: readonly Names[], logoutOrigin?: string): void {
   const { clients, resources, users, issuer } = document;
+  const verifier = clients.find(({ clientId }) => clientId === "orders")!;
   clients.find(({ clientId }) => clientId === "admin")!.resources[`${issuer}/api`] =
     Object.values(API_SCOPES);
   clients.push(accountApp(issuer) as never);
-  clients.find(({ clientId }) => clientId === "orders")!.resources[`${issuer}/api`] = ["revocations.read"];
+  verifier.resources[`${issuer}/api`] = ["revocations.read"];
   for (const { victim, bystander, app, otherApp, orders, billing } of all) {
     const scopes = { "things.read": "Read your things", "things.write": "Change your things" };
     const claims = { department: "attributes.department", full_name: "name" };
-    resources.push({ identifier: orders, name: "Orders", scopes, claims } as never);
+    const personalTokenPermissions = ["things.read"];
+    resources.push({ identifier: orders, name: "Orders", scopes, claims, personalTokenPermissions } as never);
+    // It is asked about tokens for scripts by whoever verifies them for this API.
+    verifier.resources[orders] = ["things.read"];
     resources.push({ identifier: billing, name: "Billing", scopes } as never);
     for (const username of [victim, bystander])
       users.push({ username, password: PASSWORD, name: username } as never);
@@ -255,6 +276,17 @@ export const answered = (ask: () => Promise<Exchange>): Promise<Exchange> =>
   );
 
 const PATIENCE_MS = 60_000;
+
+/** Of a token for scripts, as its verifier is told. */
+async function askIssuer({ issuer }: ServerUnderTest, token: string): Promise<string | undefined> {
+  const answer = await exchange(`${issuer}/introspect`, {
+    body: new URLSearchParams({ token }),
+    headers: { authorization: basicOf("orders") },
+  });
+  if (answer.status !== 200) return undefined;
+  const { active, reason } = JSON.parse(answer.body) as { active: boolean; reason?: string };
+  return active ? "allow" : (reason ?? "unknown");
+}
 
 async function askGuard(guard: ConnectedGuard, token: string, audience: string): Promise<string | undefined> {
   const decision = await guard.authenticate(`Bearer ${token}`, { audience });

@@ -4,11 +4,13 @@ import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log } from "@portc
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { BrowserSessions, type LiveSession } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
+import type { OwnTokens } from "./account/own-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
 import { ACCOUNT_API_PATH, accountApiRoutes } from "./api/account/account-api.ts";
 import { createDeleteOwnAccount } from "./api/account/delete-own-account.ts";
 import { accountDescription } from "./api/account/openapi.ts";
+import { tokenChoicesOf, tokenPolicyNow } from "./api/account/own-tokens.ts";
 import { apisRoutes } from "./api/apis/apis-routes.ts";
 import { appsRoutes } from "./api/apps/apps-routes.ts";
 import { bansRoutes } from "./api/bans/bans-routes.ts";
@@ -22,6 +24,8 @@ import { apiDescription } from "./api/openapi.ts";
 import { policiesRoutes } from "./api/policies/policies-routes.ts";
 import { rolesRoutes } from "./api/roles-routes.ts";
 import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
+import { administeredTokensRoutes } from "./api/tokens/administered-tokens.ts";
+import { endToken, makeToken, userAsOwner } from "./api/tokens/token-acts.ts";
 import { usersRoutes } from "./api/users/users-routes.ts";
 import type { Apis } from "./apis/apis.ts";
 import type { ClientSecrets } from "./apps/client-secrets.ts";
@@ -53,6 +57,7 @@ import type { People } from "./people/compose.ts";
 import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.ts";
 import type { Invitations } from "./roles/invitations.ts";
 import { forgetRoles, type Roles } from "./roles/roles.ts";
+import { createSealed } from "./secrets/seal.ts";
 import { type SessionEventsOptions, sessionEventRoutes } from "./session-events/routes.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
 import { type NamedSession, nameDevice } from "./sessions/name-device.ts";
@@ -61,10 +66,12 @@ import { SessionLister } from "./sessions/session-list.ts";
 import { setupRoutes } from "./setup/routes.ts";
 import type { SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
+import { signInError } from "./sign-in/errors.ts";
 import type { StillHas } from "./sign-in/own-password.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { StoredTimes } from "./storage/stored-time.ts";
+import { forgetTokens, MAX_TOKENS_PER_OWNER, type ScriptTokens } from "./tokens/script-tokens.ts";
 
 export type ClientAddressOf = (request: FastifyRequest) => string;
 
@@ -86,6 +93,7 @@ interface Mounted {
   readonly oidc: Oidc;
   readonly apis: Apis;
   readonly policies: Policies;
+  readonly scriptTokens: ScriptTokens;
   readonly clientSecrets: ClientSecrets;
   readonly deliveries: Deliveries;
   readonly outgoing: Pick<Outgoing, "problemOf">;
@@ -203,12 +211,27 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
       apis: parts.apis,
       storage,
       blastRadiusOf,
+      endBelow,
       endOutlived,
       forgetApi: createForgetApi({ dialect: storage.dialect, clearSoon: parts.clearSoon }),
       offer: offerOf(ring),
       maxAccessTokenLifetimeSeconds,
       revoker,
       receipts,
+    }),
+    administeredTokensRoutes({
+      scriptTokens: parts.scriptTokens,
+      users: people.users,
+      clients: oidc.clients,
+      apis,
+      bans,
+      policies: parts.policies,
+      storage,
+      clock,
+      blastRadiusOf,
+      revoker,
+      receipts,
+      authority,
     }),
     rolesRoutes({ users: people.users, roles, storage, authority, blastRadiusOf, receipts }),
   ];
@@ -249,8 +272,7 @@ function mountAccountApi(app: FastifyInstance, parts: Mounted): void {
     clients: oidc.clients,
     ownPassword: parts.signingIn.ownPassword,
     deleteOwnAccount: deleteOwnAccountOf(parts),
-    storage,
-    clock,
+    ...tokenActsOf(parts),
     blastRadiusOf: parts.blastRadiusOf,
     revoker: revocations.revoker,
     receipts: revocations.receipts,
@@ -289,7 +311,7 @@ const deleteOwnAccountOf = ({ people: { users }, storage, endBelow }: Mounted) =
   createDeleteOwnAccount({ users, storage, endBelow, forget: FORGET_USER });
 
 /** What other rooms keep of a user. */
-const FORGET_USER = [forgetConsents, forgetRoles] as const;
+const FORGET_USER = [forgetConsents, forgetRoles, forgetTokens] as const;
 
 /** What all pages have in common. */
 interface PageParts {
@@ -423,12 +445,47 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
     revoker: revocations.revoker,
     receipts: revocations.receipts,
     ownPassword: parts.signingIn.ownPassword,
+    ownTokens: ownTokensOf(parts),
+    sealed: createSealed(forms.tokenFor("what a page shows once"), randomBytes),
+    clock,
     async deleteAccount(sub: string, stillHas: StillHas) {
       return (await deleteOwnAccountOf(parts)(sub, { stillHas })).seq;
     },
     endOthers: ({ uid, accountId }: LiveSession) => endOthersOf(parts, { uid, accountId }),
     nameDevice: (session: NamedSession, name: string | null) =>
       storage.write((transaction) => nameDevice(transaction, session, name)),
+  };
+}
+
+const tokenActsOf = ({ scriptTokens, apis, bans, policies, storage, clock }: Mounted) => ({
+  scriptTokens,
+  apis,
+  bans,
+  policies,
+  storage,
+  clock,
+});
+
+/** What the account page does with tokens: the same as the account API. */
+function ownTokensOf(parts: Mounted): OwnTokens {
+  const { people, revocations, scriptTokens } = parts;
+  const acts = tokenActsOf(parts);
+  const ownerOf = (sub: string) => ({ kind: "personal", ownerId: sub }) as const;
+  return {
+    list: (sub) => scriptTokens.list({ ...ownerOf(sub), active: true }, undefined, MAX_TOKENS_PER_OWNER),
+    choices: (sub) => tokenChoicesOf(acts, sub),
+    policy: () => tokenPolicyNow(acts),
+    make: (sub, wanted, stillHas) =>
+      makeToken(acts, {
+        wanted,
+        actor: sub,
+        async lockOwner(transaction) {
+          const user = await people.users.findRow(transaction, sub);
+          if (!(await stillHas(transaction))) throw signInError("wrong_password");
+          return userAsOwner(transaction, acts, user);
+        },
+      }),
+    end: (sub, id) => endToken(acts, revocations.revoker, { owner: ownerOf(sub), id, actor: sub }),
   };
 }
 

@@ -64,6 +64,8 @@ import { composeSignIn } from "./sign-in/compose.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import type { DatabaseOptions, Storage } from "./storage/storage.ts";
 import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
+import { LastUsed } from "./tokens/last-used.ts";
+import { ScriptTokens } from "./tokens/script-tokens.ts";
 
 export interface AuthServerOptions {
   readonly configuration: Configuration;
@@ -189,6 +191,7 @@ async function compose(
     ring,
   );
   const { apis, clients, clientSecrets, users, roles, bans, policies, lastSeen, limits } = rows;
+  const { scriptTokens, tokensLastUsed } = rows;
   const signHead = createSignHead({
     issuer,
     incarnation: () => storage.log.incarnation,
@@ -315,6 +318,8 @@ async function compose(
     clientSecrets,
     policies,
     lastSeen,
+    scriptTokens,
+    tokensLastUsed,
     limits,
     outgoing,
     addressOf: (request) => clientAddresses.of(request),
@@ -377,6 +382,7 @@ async function compose(
     oidc,
     apis,
     policies,
+    scriptTokens,
     clientSecrets,
     deliveries,
     outgoing,
@@ -386,12 +392,20 @@ async function compose(
   const prune = async () => {
     // First: what fails below must not keep a visit from being stored.
     await lastSeen.store();
+    await tokensLastUsed.store();
     // Before expired sessions go with their grants: of those that a bulk ending has ended, apps are told as they are taken away.
     await endings.clear();
     await pruneOidc({
       storage,
       times,
-      more: [signingIn.guesses.prune, knownPlaces.prune, bans.tidy, idempotencyKeys.prune, deliveries.prune],
+      more: [
+        signingIn.guesses.prune,
+        knownPlaces.prune,
+        bans.tidy,
+        scriptTokens.prune,
+        idempotencyKeys.prune,
+        deliveries.prune,
+      ],
     });
     await clientSecrets.storeUses();
     await ring.tidy();
@@ -456,14 +470,33 @@ async function openRows(
   const policies = await Policies.open({ storage, clock, endAll });
   const lastSeen = new LastSeen({ storage, clock });
   const limits = new SessionLimits({ clock, policies, endAll });
+  const scriptTokens = new ScriptTokens({ storage, clock, times, randomBytes });
+  const tokensLastUsed = new LastUsed({ storage, clock });
   // After the app has closed: its last requests are visits too.
   started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));
-  return { apis, clients, clientSecrets, users, roles, bans, policies, lastSeen, limits };
+  started.defer(() => storeTokenUsesAtTheEnd(tokensLastUsed, operatorLog));
+  return {
+    apis,
+    clients,
+    clientSecrets,
+    users,
+    roles,
+    bans,
+    policies,
+    lastSeen,
+    limits,
+    scriptTokens,
+    tokensLastUsed,
+  };
 }
 
 /** Dates of last use alone: not worth a failure to close. */
 const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<void> =>
   secrets.storeUses().catch((error: unknown) => operatorLog.warn({ event: "secret_uses_not_stored", error }));
+
+/** The same of tokens for scripts. */
+const storeTokenUsesAtTheEnd = (lastUsed: LastUsed, operatorLog: Log): Promise<void> =>
+  lastUsed.store().catch((error: unknown) => operatorLog.warn({ event: "token_uses_not_stored", error }));
 
 /** A session may be idle for longer than that: nobody is signed out by it. */
 const storeSeenAtTheEnd = (lastSeen: LastSeen, operatorLog: Log): Promise<void> =>

@@ -297,6 +297,13 @@ export const claimsSchema = z
     (claims) => Object.keys(claims).length <= MAX_CLAIMS_PER_API,
     `must be ${MAX_CLAIMS_PER_API} claims at most`,
   );
+const PERSONAL_TOKEN_PERMISSIONS_WORDS =
+  "Permissions that users may have in personal tokens for it, by which their scripts call it. Empty: there are no such tokens.";
+export const personalTokenPermissionsSchema = z
+  .array(scope)
+  .max(500)
+  .default([])
+  .describe(PERSONAL_TOKEN_PERMISSIONS_WORDS);
 export const CLAIMS_WORDS =
   "Claims of its access tokens about the user, and what each is: `username`, `name`, `email`, or an attribute, as in `attributes.plan.tier`.";
 
@@ -309,6 +316,7 @@ export const apiSettingsSchema = z.strictObject({
   accessTokenTtlSeconds: lifetime.default(300).describe("Lifetime of its access tokens."),
   algorithm: algorithm.describe("Algorithm that signs its access tokens."),
   claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
+  personalTokenPermissions: personalTokenPermissionsSchema,
   ...sessionTimesShape,
 });
 export type ApiSettingsInput = z.output<typeof apiSettingsSchema>;

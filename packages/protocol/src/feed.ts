@@ -137,6 +137,10 @@ export const API_SCOPES = {
   /** See what holds for everybody, such as how long sessions live. */
   readConfig: "config.read",
   writeConfig: "config.write",
+  /** See the tokens for scripts that users and apps have. */
+  readTokens: "tokens.read",
+  /** Make them for others, and end them. */
+  writeTokens: "tokens.write",
 } as const;
 
 /** Scopes of the account API, by which people see and change what is their own. */

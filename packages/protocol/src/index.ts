@@ -25,6 +25,7 @@ export * from "./reasons.ts";
 export * from "./receipt.ts";
 export * from "./records.ts";
 export * from "./scopes.ts";
+export * from "./script-tokens.ts";
 export * from "./session-events.ts";
 export * from "./sessions.ts";
 export * from "./signed-head.ts";

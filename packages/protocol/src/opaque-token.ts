@@ -78,6 +78,12 @@ function crc32(text: string): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
+/**
+ * Header of a question about a token (`POST /introspect`): the address of whoever has used it, which its owner is shown as that of the last use.
+ * A verifier may leave it out.
+ */
+export const CLIENT_ADDRESS_HEADER = "portcullis-client-address";
+
 /** `client_id` of every personal token: it was issued to its owner, through no app. No app can have this client id. */
 export const PERSONAL_TOKEN_CLIENT = "portcullis-personal-token";
 

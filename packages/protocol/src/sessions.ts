@@ -96,6 +96,17 @@ const limitOverflow = z
 export const appSessionLimitSchema = z.strictObject({ max: limitMax, overflow: limitOverflow });
 export type AppSessionLimit = z.infer<typeof appSessionLimitSchema>;
 
+/** Of personal tokens and API keys. It counts for those that are made from then on. */
+const tokenPolicySchema = z.strictObject({
+  maxLifetimeSeconds: z
+    .int()
+    .min(60, "Must be at least 60 (one minute).")
+    .max(3650 * DAY_SECONDS, "Must be at most 315360000 (ten years).")
+    .describe("How far off the end of one may be that is made now."),
+  mayLackExpiry: z.boolean().default(false).describe("Whether one may be made that has no end."),
+});
+export type TokenPolicy = z.output<typeof tokenPolicySchema>;
+
 export const policySettingsSchema = z.strictObject({
   idleSeconds: lifetime.describe("How long a session lives without a visit and without a refresh."),
   absoluteSeconds: lifetime.describe(
@@ -113,6 +124,9 @@ export const policySettingsSchema = z.strictObject({
     })
     .optional()
     .describe("Absent: as many sessions as there are."),
+  tokens: tokenPolicySchema
+    .optional()
+    .describe("Tokens for scripts. Absent: each has an end, within a year of when it was made."),
 });
 export type PolicySettings = z.infer<typeof policySettingsSchema>;
 

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   deviceNameSchema,
   formatReceiptHeader,
   hasCode,
@@ -27,8 +28,10 @@ import { isSameOrigin } from "../pages/same-origin.ts";
 import { securityHeaders } from "../pages/security-headers.ts";
 import { signInPage } from "../pages/sign-in-page.ts";
 import { type SignedOutPage, signedOutPage } from "../pages/sign-out-pages.ts";
+import { END_TOKEN_PATH, TOKENS_PATH, type TokenForm, tokensPage } from "../pages/tokens-page.ts";
 import { displayNameOf, labelOf, type User, type Users } from "../people/users.ts";
 import type { Receipts, RevokeCommand, Revoker } from "../revocations/index.ts";
+import type { Sealed } from "../secrets/seal.ts";
 import { deviceNameOf } from "../sessions/device.ts";
 import type { Ended } from "../sessions/end-sessions.ts";
 import type { NamedSession } from "../sessions/name-device.ts";
@@ -50,6 +53,14 @@ import type { SignIn } from "../sign-in/sign-in-machine.ts";
 import type { BrowserSessions, LiveSession } from "./browser-session.ts";
 import type { OneTimeFormTokens } from "./form-tokens.ts";
 import { changedText, type DeleteAccount, problemOfTypedIn, type Refused, refusedBy } from "./own-account.ts";
+import {
+  type OwnTokens,
+  offeredDays,
+  refusedToken,
+  shownChoices,
+  shownTokens,
+  wantedOf,
+} from "./own-tokens.ts";
 import type { SignInCookie } from "./sign-in-cookie.ts";
 
 export interface AccountOptions {
@@ -72,6 +83,10 @@ export interface AccountOptions {
   readonly receipts: Receipts;
   readonly ownPassword: OwnPassword;
   readonly deleteAccount: DeleteAccount;
+  readonly ownTokens: OwnTokens;
+  /** For what a browser keeps for a minute. */
+  readonly sealed: Sealed;
+  readonly clock: Pick<Clock, "wallMs">;
   /** Ends all other sessions of the visitor. */
   readonly endOthers: (visitor: LiveSession) => Promise<Ended>;
   /** Gives whether there is such a session of the user. */
@@ -113,7 +128,11 @@ export function accountRoutes(options: AccountOptions) {
     // Where an error of a form has left the browser: asked for again, there is something to see.
     for (const [path, pageOf] of Object.entries(OWN_PAGES))
       app.get(path, (request, reply) => showOwn(options, { request, reply }, { path, pageOf }));
-    const leading = Object.keys(ACTIONS).filter((path) => !Object.hasOwn(OWN_PAGES, path));
+    app.get(TOKENS_PATH, (request, reply) => showTokens(options, { request, reply }));
+    app.get(END_TOKEN_PATH, async (_request, reply) => leadTo(reply, TOKENS_PATH));
+    const leading = Object.keys(ACTIONS).filter(
+      (path) => !Object.hasOwn(OWN_PAGES, path) && !path.startsWith(TOKENS_PATH),
+    );
     for (const path of [SIGN_IN_PATH, ...leading])
       app.get(path, async (_request, reply) => leadTo(reply, ACCOUNT_PATH));
   };
@@ -142,7 +161,14 @@ async function replacedNotice({ browser }: AccountOptions, exchange: Exchange): 
 /** Where to look, and what to say there. */
 interface Done {
   readonly path: string;
-  readonly notice: Outcome | SignedOutPage | Refused;
+  readonly notice: Outcome | SignedOutPage | Refused | TokensNotice;
+}
+
+/** What the page of tokens says of the form that was sent. */
+interface TokensNotice extends TokenForm {
+  readonly done?: string;
+  /** Of one that was made: its text travels through the browser, which must not keep it for others to read. */
+  readonly made?: { readonly name: string; readonly sealed: string };
 }
 
 type Action = (options: AccountOptions, exchange: Exchange, visitor: Visitor) => Promise<Done>;
@@ -153,6 +179,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "/account/sign-out-everywhere": signOutEverywhere,
   "/account/sign-out-others": signOutOthers,
   "/account/name-device": renameDevice,
+  [TOKENS_PATH]: makeOwnToken,
+  [END_TOKEN_PATH]: endOwnToken,
   [PASSWORD_PATH]: changePassword,
   [DELETE_PATH]: deleteAccount,
 };
@@ -460,6 +488,63 @@ async function deleteAccount(options: AccountOptions, exchange: Exchange, visito
   }
 }
 
+async function showTokens(options: AccountOptions, exchange: Exchange): Promise<FastifyReply> {
+  const visitor = await visitorOf(options, exchange);
+  if (visitor === undefined) return leadTo(exchange.reply, ACCOUNT_PATH);
+  const { made, done, ...form } = options.notices.take<TokensNotice>(exchange, TOKENS_PATH) ?? {};
+  const text = made && options.sealed.open(made.sealed);
+  const [tokens, choices, policy] = await Promise.all([
+    options.ownTokens.list(visitor.accountId),
+    options.ownTokens.choices(visitor.accountId),
+    options.ownTokens.policy(),
+  ]);
+  const known = await options.apis.named([...new Set(tokens.map(({ api }) => api))]);
+  const markup = tokensPage({
+    ...form,
+    username: labelOf(visitor.user),
+    formToken: await options.formTokens.make(visitor.uid),
+    tokens: shownTokens(tokens, known),
+    choices: shownChoices(choices),
+    offeredDays: offeredDays(policy),
+    made: text === undefined ? undefined : { name: made!.name, text },
+    done,
+  });
+  exchange.reply.headers(securityHeaders({ scripts: "'self'" }));
+  return exchange.reply.type("text/html; charset=utf-8").send(markup);
+}
+
+const onTokensPage = (notice: TokensNotice): Done => ({ path: TOKENS_PATH, notice });
+
+/** With the password: to type it in is a fresh sign-in, and whoever found the device unlocked does not have it. */
+async function makeOwnToken(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  const text = (name: string) => fieldOf(exchange, name) ?? "";
+  const chosen = fieldsOf(exchange, "permission");
+  const typedIn = { name: text("name"), days: text("days"), addresses: text("addresses") };
+  const refused = (why: TokenForm): Done => onTokensPage({ ...typedIn, chosen, ...why });
+  const asked = wantedOf({ ...typedIn, choices: chosen }, options.clock.wallMs());
+  if ("problems" in asked) return refused({ problems: asked.problems });
+  const password = text("password");
+  if (password === "") return refused({ problems: { password: "Enter your password." } });
+  const { accountId, uid: sid } = visitor;
+  try {
+    const stillHas = await options.ownPassword.check({ accountId, sid, password });
+    const made = await options.ownTokens.make(accountId, asked.wanted, stillHas);
+    return onTokensPage({ made: { name: made.token.name, sealed: options.sealed.seal(made.text) } });
+  } catch (error) {
+    return refused(refusedToken(error));
+  }
+}
+
+async function endOwnToken(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
+  try {
+    const { name, seq } = await options.ownTokens.end(visitor.accountId, fieldOf(exchange, "token") ?? "");
+    return onTokensPage({ done: saying(`${name} has ended.`, await receiptOf(options, exchange, seq)) });
+  } catch (error) {
+    if (!hasCode(error, "unknown_token")) throw error;
+    return onTokensPage({ problem: "There is no such token any more." });
+  }
+}
+
 function signedOut({ browser }: AccountOptions, exchange: Exchange, notice: SignedOutPage): Done {
   browser.forget(exchange);
   return { path: SIGNED_OUT_PATH, notice };
@@ -492,6 +577,12 @@ async function receiptOf({ receipts }: AccountOptions, { reply }: Exchange, seq:
 function fieldOf({ request }: Exchange, name: string): string | undefined {
   const value = (request.body as Record<string, unknown>)[name];
   return typeof value === "string" ? value : undefined;
+}
+
+/** Of boxes of one name, those that are ticked. */
+function fieldsOf({ request }: Exchange, name: string): string[] {
+  const value = (request.body as Record<string, unknown>)[name];
+  return [value].flat().filter((text) => typeof text === "string");
 }
 
 function send(reply: FastifyReply, markup: string, status = 200): FastifyReply {

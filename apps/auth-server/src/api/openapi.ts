@@ -14,6 +14,7 @@ import {
   leaseResponseSchema,
   revocationAnswerSchema,
   revocationRequestSchema,
+  scriptTokenSchema,
   userSchema,
   userStateSchema,
 } from "@portcullis/protocol";
@@ -53,6 +54,7 @@ function documentOptions({ issuer, apiResource, routes }: ApiDescriptionOptions)
       UserState: userStateSchema,
       Ban: banSchema,
       AppState: appStateSchema,
+      Token: scriptTokenSchema,
     },
     routes: routes(),
   };
@@ -76,6 +78,8 @@ const SCOPE_WORDS: Readonly<Record<(typeof API_SCOPES)[keyof typeof API_SCOPES],
   "sessions.write": "End sessions, and name devices.",
   "config.read": "See the policies, and what apps could not be told.",
   "config.write": "Change the policies, and try deliveries again or give them up.",
+  "tokens.read": "See the tokens for scripts that users and apps have.",
+  "tokens.write": "Make tokens for scripts of users and apps, rotate and end them.",
 };
 
 const TAG_WORDS = {
@@ -90,6 +94,7 @@ const TAG_WORDS = {
   Deliveries: "What is told to apps afterwards: what did not arrive, tried again or given up.",
   Policies: "How long sessions live, and how many there may be.",
   Apps: "Apps (clients): what each may do, its secrets, and whether it is let in.",
+  Tokens: "Tokens for scripts: personal tokens of users, and API keys of apps.",
   APIs: "APIs (resources): their permissions, and how long their tokens live.",
   ...DESCRIPTION_TAG,
 } as const;

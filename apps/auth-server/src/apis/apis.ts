@@ -23,6 +23,8 @@ export interface ApiSettings {
   readonly algorithm: SigningAlgorithm;
   /** Claim to where its value comes from. */
   readonly claims: Readonly<Record<string, string>>;
+  /** Permissions that users may have in personal tokens for it. */
+  readonly personalTokenPermissions: readonly string[];
   /** Of an app that has access to it, in a session. Undefined: as the policy says. */
   readonly sessionIdleSeconds?: number | undefined;
   readonly sessionAbsoluteSeconds?: number | undefined;
@@ -48,6 +50,9 @@ export interface ApiFilter {
   readonly name?: string | undefined;
   readonly enabled?: boolean | undefined;
 }
+
+/** On one page, to choose from. */
+const MAX_APIS_TO_CHOOSE = 200;
 
 export class Apis {
   readonly #storage: Storage;
@@ -125,6 +130,20 @@ export class Apis {
       .where("identifier", "in", identifiers)
       .execute();
     return rows.map(sessionTimesOfRow);
+  }
+
+  /** Those that users may have personal tokens for, by their names. */
+  async takingPersonalTokens(): Promise<Api[]> {
+    const rows = await this.#storage.read
+      .selectFrom("apis")
+      .selectAll()
+      .where("personal_token_permissions", "!=", "[]")
+      .where("disabled_at", "is", null)
+      .orderBy("name_key")
+      .orderBy("identifier")
+      .limit(MAX_APIS_TO_CHOOSE)
+      .execute();
+    return rows.map(apiOf);
   }
 
   /** In a transaction, and locked there: the permissions that an app is given must not be taken away meanwhile. */
@@ -240,6 +259,7 @@ export const apiOf = (row: ApiRow): Api => ({
   accessTokenTtlSeconds: row.access_token_ttl_seconds,
   algorithm: row.algorithm,
   claims: JSON.parse(row.claims),
+  personalTokenPermissions: JSON.parse(row.personal_token_permissions),
   ...sessionTimesOfRow(row),
   enabled: row.disabled_at === null,
   origin: row.origin,
@@ -257,6 +277,7 @@ const columnsOf = (api: ApiSettings) => ({
   access_token_ttl_seconds: api.accessTokenTtlSeconds,
   algorithm: api.algorithm,
   claims: JSON.stringify(api.claims),
+  personal_token_permissions: JSON.stringify(api.personalTokenPermissions),
   session_idle_seconds: api.sessionIdleSeconds ?? null,
   session_absolute_seconds: api.sessionAbsoluteSeconds ?? null,
 });
@@ -284,6 +305,7 @@ export const apiSettingsOf = (resource: ResourceConfiguration): ApiSettings => (
   accessTokenTtlSeconds: resource.accessTokenTtlSeconds,
   algorithm: resource.algorithm,
   claims: resource.claims,
+  personalTokenPermissions: resource.personalTokenPermissions,
   ...sessionTimesOf(resource),
 });
 

@@ -60,6 +60,7 @@ const FIELDS = [
   "accessTokenTtlSeconds",
   "algorithm",
   "claims",
+  "personalTokenPermissions",
   "sessionIdleSeconds",
   "sessionAbsoluteSeconds",
 ] as const;

@@ -180,6 +180,18 @@ export function sessionTimesProblems(of: {
   return [problemAt("sessionIdleSeconds", message)];
 }
 
+/** What the API has not, nobody can have in a token for it. */
+export function personalTokenProblems(api: {
+  readonly personalTokenPermissions: readonly string[];
+  readonly permissions: Readonly<Record<string, unknown>>;
+}): Problem[] {
+  return api.personalTokenPermissions.flatMap((word, at) => {
+    if (Object.hasOwn(api.permissions, word)) return [];
+    const message = `found ${JSON.stringify(word)}, which is no permission of the API; add it there, or take it out here`;
+    return [{ path: ["personalTokenPermissions", at], message }];
+  });
+}
+
 /** As much of an API as an app's permissions there are checked with. */
 export interface KnownApi {
   readonly identifier: string;

@@ -15,6 +15,7 @@ import {
   grantTypeProblems,
   jsonSignInProblems,
   optionalScopeProblems,
+  personalTokenProblems,
   pkceProblems,
   redirectUriProblems,
   refreshLifetimeProblems,
@@ -105,6 +106,13 @@ export const RULES: readonly Rule<ConfigurationFile>[] = [
   {
     reads: ["resources[].sessionIdleSeconds", "resources[].sessionAbsoluteSeconds"],
     check: ({ resources }, at) => inResource(at, sessionTimesProblems(resources[at]!)),
+  },
+  {
+    reads: ["resources[].personalTokenPermissions", "resources[].scopes"],
+    check({ resources }, at) {
+      const { personalTokenPermissions, scopes: permissions } = resources[at]!;
+      return inResource(at, personalTokenProblems({ personalTokenPermissions, permissions }));
+    },
   },
   {
     reads: ["clients[].resources", ...RESOURCES],

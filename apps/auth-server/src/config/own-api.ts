@@ -64,6 +64,8 @@ export function accountApi(issuer: string): ResourceConfiguration {
     accessTokenTtlSeconds: 300,
     algorithm: "ES256",
     claims: {},
+    // Nothing that is made once and lies in a file administers, or changes an account.
+    personalTokenPermissions: [],
   };
 }
 
@@ -90,9 +92,13 @@ export function ownApi(issuer: string): ResourceConfiguration {
       [API_SCOPES.writeSessions]: "End sessions of anybody",
       [API_SCOPES.readConfig]: "See the policy for sessions, and what apps could not be told",
       [API_SCOPES.writeConfig]: "Change the policy for sessions, and tell apps again",
+      [API_SCOPES.readTokens]: "See the tokens for scripts of users and apps",
+      [API_SCOPES.writeTokens]: "Make tokens for scripts of users and apps, and end them",
     },
     accessTokenTtlSeconds: 300,
     algorithm: "ES256",
     claims: {},
+    // Nothing that is made once and lies in a file administers, or changes an account.
+    personalTokenPermissions: [],
   };
 }

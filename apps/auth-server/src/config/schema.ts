@@ -13,6 +13,7 @@ import {
   GRANT_TYPES,
   newApiIdentifierSchema,
   permissionsSchema,
+  personalTokenPermissionsSchema,
   SHOWN_NAME,
   SHOWN_NAME_WORDS,
   SIGNING_ALGORITHMS,
@@ -66,6 +67,7 @@ export const resourceSchema = z.strictObject({
     .describe("Lifetime of its access tokens, at most `maxAccessTokenLifetimeSeconds`."),
   algorithm: signingAlgorithm.describe("Algorithm that signs its access tokens."),
   claims: claimsSchema.default({}).describe(CLAIMS_WORDS),
+  personalTokenPermissions: personalTokenPermissionsSchema,
   ...sessionTimesShape,
 });
 

@@ -20,6 +20,8 @@ import type { Policies } from "../sessions/policies.ts";
 import type { SessionLimits } from "../sessions/session-limit.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
+import type { LastUsed } from "../tokens/last-used.ts";
+import type { ScriptTokens } from "../tokens/script-tokens.ts";
 import { type AuthSessions, createAuthSessions } from "./challenge/auth-sessions.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
@@ -73,6 +75,8 @@ export interface OidcOptions {
   readonly clientSecrets: ClientSecrets;
   readonly policies: Policies;
   readonly lastSeen: LastSeen;
+  readonly scriptTokens: ScriptTokens;
+  readonly tokensLastUsed: LastUsed;
   readonly limits: SessionLimits;
   readonly outgoing: Outgoing;
   readonly addressOf: (request: IncomingMessage) => string;
@@ -199,6 +203,16 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       catchUp: () => storage.log.refresh(),
       isWithin: (request) => library.addressOf(request) !== undefined,
       operatorLog,
+      ofScripts: {
+        scriptTokens: options.scriptTokens,
+        lastUsed: options.tokensLastUsed,
+        rights: { users, clients, bans: options.bans, apis },
+        revoker,
+        local,
+        head: () => storage.log.head(),
+        issuer,
+        now: () => wholeSeconds(clock),
+      },
       wrapGrantHandler: withTokenRules({
         storage,
         successors,

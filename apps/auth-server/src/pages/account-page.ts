@@ -61,12 +61,15 @@ ${
 <section aria-labelledby="apps"><h2 id="apps">Apps with access</h2>
 ${content.apps.length === 0 ? html`<p class="note">No app has access to your account.</p>` : html`<ul class="rows">${content.apps.map((app) => appRow(app, formToken))}</ul>`}
 </section>
+<section aria-labelledby="tokens"><h2 id="tokens">Tokens for scripts</h2>
+<p><a href="/account/tokens">See and make tokens</a></p>
+</section>
 <section aria-labelledby="account"><h2 id="account">Password and account</h2>
 <p><a href="/account/password">Change your password</a></p>
 <p><a href="/account/delete">Delete your account</a></p>
 </section>
 <section aria-labelledby="everywhere"><h2 id="everywhere">Everywhere</h2>
-<p>Signs you out on every device and of every app, at once. Use it if you lost a device or do not recognize one above.</p>
+<p>Signs you out on every device and of every app, and ends your tokens for scripts, at once. Use it if you lost a device or do not recognize one above.</p>
 <form method="post" action="/account/sign-out-everywhere">
 <input type="hidden" name="form" value="${formToken}">
 <button type="submit" class="danger">Sign out everywhere</button>

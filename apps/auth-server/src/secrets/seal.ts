@@ -12,6 +12,24 @@ export function seal(secret: string, plaintext: string, randomBytes: RandomBytes
   return Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]);
 }
 
+/** Texts that leave this server for a while, and that whoever keeps them must not read. */
+export interface Sealed {
+  seal(text: string): string;
+  /** Undefined for what was not sealed with this secret. */
+  open(sealed: string): string | undefined;
+}
+
+export const createSealed = (secret: string, randomBytes: RandomBytes): Sealed => ({
+  seal: (text) => Buffer.from(seal(secret, text, randomBytes)).toString("base64url"),
+  open(sealed) {
+    try {
+      return unseal(secret, Buffer.from(sealed, "base64url"));
+    } catch {
+      return undefined;
+    }
+  },
+});
+
 /** Throws when the secret is another one or the bytes were changed. */
 export function unseal(secret: string, sealed: Uint8Array): string {
   const decipher = createDecipheriv("aes-256-gcm", keyOf(secret), sealed.subarray(0, NONCE_BYTES));

@@ -1,5 +1,5 @@
-/** How long sessions live, and how many there may be: one policy, `default`, until organizations have their own. */
-import type { Clock, PolicySettings } from "@portcullis/protocol";
+/** How long sessions live, how many there may be, and how long tokens for scripts may live: one policy, `default`, until organizations have their own. */
+import type { Clock, PolicySettings, TokenPolicy } from "@portcullis/protocol";
 import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -111,14 +111,22 @@ function policyOf(row: Selectable<PoliciesTable>): Policy {
     idleSeconds: row.idle_seconds,
     absoluteSeconds: row.absolute_seconds,
     sessionLimit,
+    tokens: tokenPolicyOf(row),
     revision: row.revision,
   };
 }
 
-const columnsOf = ({ idleSeconds, absoluteSeconds, sessionLimit }: PolicySettings) => ({
+const tokenPolicyOf = (row: Selectable<PoliciesTable>): TokenPolicy | undefined =>
+  row.tokens_max_seconds === null
+    ? undefined
+    : { maxLifetimeSeconds: row.tokens_max_seconds, mayLackExpiry: row.tokens_may_lack_expiry === 1 };
+
+const columnsOf = ({ idleSeconds, absoluteSeconds, sessionLimit, tokens }: PolicySettings) => ({
   idle_seconds: idleSeconds,
   absolute_seconds: absoluteSeconds,
   limit_max: sessionLimit?.max ?? null,
   limit_per: sessionLimit?.per ?? null,
   limit_overflow: sessionLimit?.overflow ?? null,
+  tokens_max_seconds: tokens?.maxLifetimeSeconds ?? null,
+  tokens_may_lack_expiry: tokens === undefined ? null : tokens.mayLackExpiry ? (1 as const) : (0 as const),
 });

@@ -10,6 +10,7 @@ import type { RevocationTables } from "./tables/revocations.ts";
 import type { RoleTables } from "./tables/roles.ts";
 import type { SessionPolicyTables } from "./tables/sessions.ts";
 import type { SpaceTables } from "./tables/space.ts";
+import type { TokenTables } from "./tables/tokens.ts";
 
 /** All tables: each feature describes its own in a file of `tables` and is added to the list here. */
 export interface Database
@@ -22,6 +23,7 @@ export interface Database
     AppTables,
     BanTables,
     SpaceTables,
+    TokenTables,
     RoleTables,
     ApiTables,
     OutboxTables {}

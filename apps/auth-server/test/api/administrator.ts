@@ -31,7 +31,7 @@ export interface Asking {
   readonly at?: string;
 }
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface ApiAnswer {
   readonly status: number;

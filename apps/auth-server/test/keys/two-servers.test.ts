@@ -234,7 +234,13 @@ describe("an algorithm that one server begins to offer", () => {
     const { ring, oidc, apis, storage } = server.server;
     await ring.offer("EdDSA");
     await storage.write(async (transaction) => {
-      const settings = { name: "RSA", permissions: { read: "Read" }, accessTokenTtlSeconds: 60, claims: {} };
+      const settings = {
+        name: "RSA",
+        permissions: { read: "Read" },
+        accessTokenTtlSeconds: 60,
+        claims: {},
+        personalTokenPermissions: [],
+      };
       await apis.insert(transaction, { ...settings, identifier: api, origin: "api", algorithm: "RS256" });
       const [web, service] = [
         await oidc.clients.lock(transaction, "web"),

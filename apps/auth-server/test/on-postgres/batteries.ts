@@ -25,6 +25,9 @@ export const BATTERIES = {
     "consents/consents-api",
     "sessions/lifetimes",
     "sessions/limits",
+    "tokens/endings",
+    "tokens/own-tokens",
+    "tokens/script-tokens",
   ],
   "signing-in-and-out": [
     "oidc/interaction/auth-time",

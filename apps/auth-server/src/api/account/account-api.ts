@@ -15,6 +15,7 @@ import { type KnownDevicesRoutesOptions, knownDevicesRoutes } from "./known-devi
 import { type OwnConsentsRoutesOptions, ownConsentsRoutes } from "./own-consents.ts";
 import { type OwnPasswordRouteOptions, ownPasswordRoute } from "./own-password.ts";
 import { type OwnSessionsRoutesOptions, ownSessionsRoutes } from "./own-sessions.ts";
+import { type OwnTokensRoutesOptions, ownTokensRoutes } from "./own-tokens.ts";
 import { type ProfileRoutesOptions, profileRoutes } from "./profile.ts";
 
 export const ACCOUNT_API_PATH = "/account/v1";
@@ -24,6 +25,7 @@ export interface AccountApiOptions
     OwnSessionsRoutesOptions,
     OwnConsentsRoutesOptions,
     OwnPasswordRouteOptions,
+    OwnTokensRoutesOptions,
     KnownDevicesRoutesOptions {
   /** Who calls, by a token for this API. */
   readonly authenticate: Authenticate;
@@ -37,6 +39,7 @@ const routesOf = (options: AccountApiOptions): readonly DeclaredRoute[] => [
   ...ownSessionsRoutes(options),
   ...ownConsentsRoutes(options),
   ownPasswordRoute(options),
+  ...ownTokensRoutes(options),
   ...knownDevicesRoutes(options),
 ];
 

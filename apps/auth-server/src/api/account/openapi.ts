@@ -11,6 +11,7 @@ import {
   accountSchema,
   knownDeviceSchema,
   ownSessionSchema,
+  scriptTokenSchema,
   userStateSchema,
 } from "@portcullis/protocol";
 import { ROUTES } from "../../paths.ts";
@@ -45,6 +46,7 @@ function documentOptions({ issuer, accountResource, routes }: AccountDescription
     schemas: {
       Account: accountSchema,
       Session: ownSessionSchema,
+      Token: scriptTokenSchema,
       KnownDevice: knownDeviceSchema,
       UserState: userStateSchema,
     },
@@ -62,6 +64,7 @@ const TAG_WORDS = {
   Account: "Who the person is, the password, and the end of it all.",
   Sessions: "Where the person is signed in: see it, name it, end it.",
   "Apps with access": "Which apps may act for the person, and how that is taken away.",
+  Tokens: "Personal tokens, by which the person's scripts call APIs.",
   "Known devices": "By which devices the person is known at the sign-in.",
   ...DESCRIPTION_TAG,
 } as const;

@@ -71,6 +71,7 @@ const EXAMPLE_API: ShownApi = {
   accessTokenTtlSeconds: 300,
   algorithm: "ES256",
   claims: {},
+  personalTokenPermissions: ["orders.read"],
   enabled: true,
   origin: "api",
   revision: 1,

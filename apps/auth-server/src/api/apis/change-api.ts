@@ -18,10 +18,10 @@ import type { z } from "zod";
 import { type Api, type ApiSettings, type Apis, sessionTimesOf } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
-import { sessionTimesProblems } from "../../config/app-rules.ts";
+import { personalTokenProblems, sessionTimesProblems } from "../../config/app-rules.ts";
 import { problemOfApiIdentifier } from "../../config/own-api.ts";
 import type { EndOutlived, ForgetApi } from "../../oidc/index.ts";
-import type { Revoker } from "../../revocations/index.ts";
+import type { EndBelow, Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Appended, WriteTransaction } from "../../storage/write-transaction.ts";
 
@@ -29,6 +29,8 @@ export interface ApiActs {
   readonly apis: Apis;
   readonly storage: Storage;
   readonly revoker: Pick<Revoker, "seqOf">;
+  /** Ends the tokens for scripts that are for it. */
+  readonly endBelow: EndBelow;
   /** Takes what users have allowed there out of consents and grants. */
   readonly forgetApi: ForgetApi;
   /** Ends what apps with access to it hold of sessions for too long by its new times. */
@@ -56,6 +58,7 @@ export const settingsOf = (api: ApiSettings) => ({
   accessTokenTtlSeconds: api.accessTokenTtlSeconds,
   algorithm: api.algorithm,
   claims: api.claims,
+  personalTokenPermissions: api.personalTokenPermissions,
   ...sessionTimesOf(api),
 });
 
@@ -67,7 +70,7 @@ export async function makeApi(
   const { apis, storage } = acts;
   if (apis.builtIn(identifier) !== undefined) throw exists(identifier);
   assertIdentifier(apis, identifier);
-  assertLifetimes(acts, wanted);
+  assertSettings(acts, wanted);
   const api = await storage.write(async (transaction) => {
     const isNew = await apis.insert(transaction, { ...settingsOf(wanted), identifier, origin: "api" });
     if (!isNew) throw exists(identifier);
@@ -86,14 +89,14 @@ const exists = (identifier: string) =>
     text: `identifier: found ${JSON.stringify(identifier)}, and there is an API of this identifier. Nothing was changed.`,
   });
 
-function assertLifetimes({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, api: ApiSettings): void {
+function assertSettings({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, api: ApiSettings): void {
   const { accessTokenTtlSeconds: seconds } = api;
   const ofToken = checkAccessTokenLifetime({ field: "accessTokenTtlSeconds", seconds, maxSeconds });
-  const ofSession = sessionTimesProblems(api).map(({ path, message }) => ({
+  const others = [...sessionTimesProblems(api), ...personalTokenProblems(api)].map(({ path, message }) => ({
     field: path.join("."),
     message,
   }));
-  const problems = [...(ofToken === undefined ? [] : [ofToken]), ...ofSession];
+  const problems = [...(ofToken === undefined ? [] : [ofToken]), ...others];
   if (problems.length > 0) throw new ProblemsError(problems);
 }
 
@@ -106,8 +109,9 @@ export async function changeApi(
   const { api, appended } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
-    const after = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
-    assertLifetimes(acts, after);
+    const wanted = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
+    const after = withoutLost(before, wanted, patch);
+    assertSettings(acts, after);
     if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
     await apis.update(transaction, before, after);
     const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
@@ -122,6 +126,15 @@ export async function changeApi(
   return { api, seq: appended?.seq };
 }
 
+/** A permission that the API has no more is in no personal token either, unless the patch itself asks for that. */
+function withoutLost(before: Api, settings: ApiSettings, patch: unknown): ApiSettings {
+  if (Object.hasOwn(patch as object, "personalTokenPermissions")) return settings;
+  const isLost = (word: string) =>
+    Object.hasOwn(before.permissions, word) && !Object.hasOwn(settings.permissions, word);
+  const personalTokenPermissions = settings.personalTokenPermissions.filter((word) => !isLost(word));
+  return { ...settings, personalTokenPermissions };
+}
+
 const timesOf = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: ApiSettings) => ({
   idleSeconds: sessionIdleSeconds,
   absoluteSeconds: sessionAbsoluteSeconds,
@@ -129,11 +142,12 @@ const timesOf = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: ApiSettings) =>
 
 /** A claim of another source counts as taken away: tokens of before say something else. */
 const takesAway = (before: ApiSettings, after: ApiSettings): boolean =>
+  before.personalTokenPermissions.some((word) => !after.personalTokenPermissions.includes(word)) ||
   Object.keys(before.permissions).some((scope) => !Object.hasOwn(after.permissions, scope)) ||
   Object.entries(before.claims).some(([claim, source]) => after.claims[claim] !== source);
 
 export async function deleteApi(
-  { apis, storage, forgetApi }: ApiActs,
+  { apis, storage, forgetApi, endBelow }: ApiActs,
   { identifier, caller, ifMatch }: AskedOfApi,
 ): Promise<ApiChange> {
   const { api, appended } = await storage.write(async (transaction) => {
@@ -142,19 +156,25 @@ export async function deleteApi(
     await apis.delete(transaction, api, actorOf(caller));
     // Whoever gets this identifier later is another API, perhaps, and users have allowed nothing there.
     await forgetApi(transaction, identifier);
-    return { api, appended: endTokens(transaction, { identifier, caller, note: "deleted" }) };
+    const ending = { identifier, caller, note: "deleted" };
+    return { api, appended: await endTokens(transaction, { endBelow }, ending) };
   });
   return { api, seq: appended.seq };
 }
 
-function endTokens(transaction: WriteTransaction, { identifier, caller, note }: AskedOfApi): Appended {
+async function endTokens(
+  transaction: WriteTransaction,
+  { endBelow }: Pick<ApiActs, "endBelow">,
+  { identifier, caller, note }: AskedOfApi,
+): Promise<Appended> {
   const target = { scope: "audience", key: identifier, mode: "kill", reason: "revoked" } as const;
+  await endBelow(transaction, target);
   return transaction.append([{ ...target, actor: actorOf(caller), ...(note === undefined ? {} : { note }) }]);
 }
 
 /** `changed` is false when it was so before; of a disabled one the receipt is repeated. */
 export async function setApiEnabled(
-  { apis, storage, revoker }: ApiActs,
+  { apis, storage, revoker, endBelow }: ApiActs,
   asked: AskedOfApi,
   enabled: boolean,
 ): Promise<ApiChange & { readonly changed: boolean }> {
@@ -163,7 +183,7 @@ export async function setApiEnabled(
     const api = await apis.lock(transaction, identifier);
     if (api.enabled === enabled) return { api };
     await apis.setEnabled(transaction, identifier, enabled);
-    return { api, appended: enabled ? undefined : endTokens(transaction, asked) };
+    return { api, appended: enabled ? undefined : await endTokens(transaction, { endBelow }, asked) };
   });
   const changed = api.enabled !== enabled;
   const isRepeated = !enabled && appended === undefined;

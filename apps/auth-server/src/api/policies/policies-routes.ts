@@ -58,7 +58,7 @@ const readRoute = ({ policies, storage }: PoliciesRoutesOptions) =>
     ...COMMON,
     operationId: "readPolicy",
     method: "GET",
-    summary: "Read how long sessions live, and how many there may be",
+    summary: "Read how long sessions live, how many there may be, and how long tokens for scripts may live",
     scope: API_SCOPES.readConfig,
     parameters: { path },
     answers: ANSWERS,
@@ -71,9 +71,9 @@ const changeRoute = (options: PoliciesRoutesOptions) =>
     ...COMMON,
     operationId: "changePolicy",
     method: "PATCH",
-    summary: "Change how long sessions live, and how many there may be",
+    summary: "Change how long sessions live, how many there may be, and how long tokens for scripts may live",
     description:
-      "Shorter times count at once: sessions that are over by them end, with the reason `revoked`. Longer ones bring nothing back that has run out. A limit counts for the sign-ins that follow: it ends no session by itself.",
+      "Shorter times count at once: sessions that are over by them end, with the reason `revoked`. Longer ones bring nothing back that has run out. A limit counts for the sign-ins that follow: it ends no session by itself. What it says of tokens for scripts counts for those that are made from then on.",
     scope: API_SCOPES.writeConfig,
     parameters: { path, headers: z.object(IF_MATCH) },
     body: {
@@ -140,20 +140,22 @@ const changePolicy = (
 
 /** Throws `ProblemsError` for what is wrong in the whole, as for what is wrong in the patch. */
 function settingsAfter(before: Policy, patch: object): PolicySettings {
-  const { idleSeconds, absoluteSeconds, sessionLimit } = before;
-  const whole = { idleSeconds, absoluteSeconds, ...(sessionLimit === undefined ? {} : { sessionLimit }) };
+  const whole = settingsOf(before);
   const after = checkInput(policySettingsSchema, applyMergePatch(whole, patch));
   if (after.idleSeconds <= after.absoluteSeconds) return after;
   const message = `Found ${after.idleSeconds}, and absoluteSeconds is ${after.absoluteSeconds}: a session cannot be idle for longer than it lives.`;
   throw new ProblemsError([{ field: "idleSeconds", message }]);
 }
 
-function answerOf({ name, idleSeconds, absoluteSeconds, sessionLimit, revision }: Policy) {
-  const body: PolicyEntry = {
-    name,
-    idleSeconds,
-    absoluteSeconds,
-    ...(sessionLimit === undefined ? {} : { sessionLimit }),
-  };
+const settingsOf = ({ idleSeconds, absoluteSeconds, sessionLimit, tokens }: Policy): PolicySettings => ({
+  idleSeconds,
+  absoluteSeconds,
+  ...(sessionLimit === undefined ? {} : { sessionLimit }),
+  ...(tokens === undefined ? {} : { tokens }),
+});
+
+function answerOf(policy: Policy) {
+  const { name, revision } = policy;
+  const body: PolicyEntry = { name, ...settingsOf(policy) };
   return { status: 200 as const, headers: etagOf(revision), body };
 }

@@ -4,10 +4,10 @@
  * other issuers.
  *
  * Access tokens for users are JWTs, and not kept either. But each was answered together with a code or a refresh token that was spent for
- * it, and those rows say when: as many as were spent within the longest life of a token may be alive.
+ * it, and those rows say when: as many as were spent within the longest life of a token may be alive. Tokens for scripts have rows.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { BlastRadius, Clock, Mode } from "@portcullis/protocol";
+import type { BlastRadius, Clock, Mode, OpaqueTokenKind } from "@portcullis/protocol";
 import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { type BlastRadiusOf, NOTHING } from "../../revocations/index.ts";
 import { IS_GRANT_OF_BULK_ENDING, IS_SESSION_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
@@ -15,6 +15,7 @@ import { containing } from "../../storage/containing.ts";
 import type { Database } from "../../storage/database.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
+import { IS_CUT_OFF } from "../../tokens/end-tokens.ts";
 import { MAX_SPENT_CODES_PER_GRANT } from "../state/spent-codes.ts";
 import { EVERY_APP, type Reached, reachedBy, type Selection } from "./lineage.ts";
 
@@ -104,13 +105,17 @@ class Counting {
 
   async #countAtOnce(selection: Selection): Promise<Counts> {
     const rows = await this.#grants(selection).select("client_id").distinct().execute();
+    const keys = await this.#scriptTokens(selection, "key").select("owner_id").distinct().execute();
     return {
       users: await this.#users(selection),
       sessions: this.#endsSessions(selection)
         ? await this.#rowsIn(this.#liveSessions(selection).select("uid"))
         : await this.#sessionsOfApps(selection),
-      clients: new Set(rows.map(({ client_id }) => client_id)),
-      tokens: await this.#tokens(selection),
+      clients: new Set([...rows.map(({ client_id }) => client_id), ...keys.map(({ owner_id }) => owner_id)]),
+      tokens: totalOf(
+        await this.#tokens(selection),
+        await this.#rowsIn(this.#scriptTokens(selection).select("id")),
+      ),
     };
   }
 
@@ -130,6 +135,13 @@ class Counting {
       }
       tokens = totalOf(tokens, await this.#tokens(part));
       if (!this.#endsSessions(selection)) sessions += await this.#sessionsOfApps(part);
+    }
+    for await (const range of this.#rangesOf("script_tokens", this.#scriptTokens(selection))) {
+      const rows = await this.#scriptTokens({ ...selection, range })
+        .select(["kind", "owner_id"])
+        .execute();
+      for (const row of rows) (row.kind === "key" ? clients : users).add(row.owner_id);
+      tokens = totalOf(tokens, rows.length);
     }
     if (!this.#endsSessions(selection)) return { users: users.size, sessions, clients, tokens };
     for await (const range of this.#rangesOf("oidc_sessions", this.#db.selectFrom("oidc_sessions"))) {
@@ -158,8 +170,10 @@ class Counting {
   }
 
   async #users(selection: Selection): Promise<number> {
-    const ofGrants = this.#grants(selection).select("account_id");
-    if (!this.#endsSessions(selection)) return this.#rowsIn(ofGrants.distinct());
+    const ofGrants = this.#grants(selection)
+      .select("account_id")
+      .union(this.#scriptTokens(selection, "personal").select("owner_id as account_id"));
+    if (!this.#endsSessions(selection)) return this.#rowsIn(ofGrants);
     const signedIn = this.#liveSessions(selection).select((eb) =>
       eb.ref("account_id").$notNull().as("account_id"),
     );
@@ -208,7 +222,7 @@ class Counting {
   }
 
   /** With a turn of the event loop between. */
-  async *#rangesOf(table: "oidc_grants" | "oidc_sessions", rows: RowsOf): AsyncGenerator<Range> {
+  async *#rangesOf(table: Ranged, rows: RowsOf): AsyncGenerator<Range> {
     const rowid = sql<number>`${sql.table(table)}.rowid`;
     for (let after = 0; ; ) {
       const some = rows
@@ -235,6 +249,22 @@ class Counting {
     if (client !== undefined) query = query.where("client_id", "=", client);
     if (range !== undefined) query = query.where(within("oidc_grants", range));
     return audience === undefined ? query : query.where(isFor(audience));
+  }
+
+  /** That are ended: what is only stale makes verifiers ask anew, and the token works on. */
+  #scriptTokens({ sessions, grant, subject, client, audience, range }: Part, kind?: OpaqueTokenKind) {
+    let query = this.#db
+      .selectFrom("script_tokens")
+      .where("ended_at", "is", null)
+      .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", this.#liveAfter)]))
+      .where(sql<boolean>`not ${IS_CUT_OFF}`);
+    const reachesNone = this.#mode !== "kill" || sessions !== undefined || grant !== undefined;
+    if (reachesNone) query = query.where(sql<boolean>`1 = 0`);
+    if (subject !== undefined) query = query.where("owner_id", "=", subject);
+    if (client !== undefined) query = query.where("owner_id", "=", client).where("kind", "=", "key");
+    if (kind !== undefined) query = query.where("kind", "=", kind);
+    if (range !== undefined) query = query.where(within("script_tokens", range));
+    return audience === undefined ? query : query.where("api", "=", audience);
   }
 
   #liveSessions({ sessions, subject, range }: Part) {
@@ -291,7 +321,8 @@ const isFor = (audience: string) =>
   sql<boolean>`(${containing("oidc_grants.payload", audience)} or exists (select 1 from oidc_artefacts
     where oidc_artefacts.grant_id = oidc_grants.id and ${containing("oidc_artefacts.payload", audience)}))`;
 
-type RowsOf = SelectQueryBuilder<Database, "oidc_grants" | "oidc_sessions", object>;
+type Ranged = "oidc_grants" | "oidc_sessions" | "script_tokens";
+type RowsOf = SelectQueryBuilder<Database, Ranged, object>;
 
-const within = (table: "oidc_grants" | "oidc_sessions", { after, upTo }: Range) =>
+const within = (table: Ranged, { after, upTo }: Range) =>
   sql<boolean>`${sql.table(table)}.rowid > ${after} and ${sql.table(table)}.rowid <= ${upTo}`;

@@ -48,8 +48,7 @@ const FINDERS: Readonly<Record<Exclude<Scope, PairScope | "issuer">, Find>> = {
   key: findKey,
   audience: findAudience,
   organization: async (_looking, key) => notThere("organization", key),
-  /** Access tokens are not kept: nobody knows which there are. */
-  token: async (_looking, key) => unknowable("token", key),
+  token: findToken,
   "dpop-key": async (_looking, key) => unknowable("dpop-key", key),
 };
 
@@ -172,6 +171,24 @@ async function findPair(looking: Looking, scope: PairScope, key: PairKey): Promi
   return other.unknown === undefined
     ? there(pairKeyOf(scope, user.key as string, other.key as string))
     : other;
+}
+
+/** Of access tokens no row is kept, and nobody knows which there are; of tokens for scripts each has its row. */
+async function findToken({ transaction }: Looking, key: string): Promise<FoundTarget> {
+  const { db, lockRows } = transaction;
+  const query = db.selectFrom("script_tokens").selectAll().where("id", "=", key);
+  const row = await lockRows(query).executeTakeFirst();
+  if (row === undefined) return unknowable("token", key);
+  if (row.ended_at === null) return there(key);
+  const { owner_id: owner, api: audience } = row;
+  const ofOwner = { scope: row.kind === "key" ? "client" : "subject", key: owner } as const;
+  const reachedBy = [
+    { scope: "token", key } as const,
+    { scope: "subject-audience", key: { subject: owner, audience } } as const,
+    ofOwner,
+    { scope: "issuer", key: undefined } as const,
+  ];
+  return { key, state: "ended", reachedBy };
 }
 
 async function findKey({ transaction }: Looking, key: string): Promise<FoundTarget> {

@@ -1,5 +1,6 @@
 /**
- * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens; consent -> grant. A
+ * What ends with what: user -> session -> grant -> codes, refresh tokens, opaque access tokens; consent -> grant; user or app -> tokens for
+ * scripts, for which an API that is cut off ends them, too. A
  * consent outlives sessions and grants, and ends by its withdrawal alone. JWT access tokens end through the log. Ending happens in
  * the transaction that appends the revocation: neither holds without the other. Where there may be hundreds of thousands of rows, the
  * transaction marks that they are dead (sessions/bulk-endings.ts), and they are taken away afterwards (clear-endings.ts).
@@ -13,12 +14,17 @@ import { markEnded } from "../../sessions/bulk-endings.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
+import { cutTokensOff, endTokens, type TokenSelection } from "../../tokens/end-tokens.ts";
 import { type ClearingOptions, clearGrants } from "../state/clear-grants.ts";
 import { lockAll } from "../state/lock-parents.ts";
 
 interface Ending extends Lineage {
   /** Makes a successor, and retires the key, if it is one of ours. */
   retireKey(kid: string): Promise<void>;
+  /** Tokens for scripts. */
+  endTokens(selection: TokenSelection): Promise<void>;
+  /** All that are for this API; undefined: all that there are. */
+  cutTokensOff(api: string | undefined): void;
 }
 
 type End = (ending: Ending, key: RevocationTarget["key"]) => Promise<unknown>;
@@ -60,31 +66,54 @@ const BELOW: Readonly<Record<Scope, Below>> = {
   grant: { end: (ending, key) => ending.endGrant(text(key)), reaches: (key) => ({ grant: text(key) }) },
   /** A client that acts for itself is the subject of its tokens. */
   subject: {
-    end: (ending, key) => ending.endSubject(text(key)),
+    async end(ending, key) {
+      await ending.endSubject(text(key));
+      await ending.endTokens({ ownerId: text(key) });
+    },
     reaches: (key) => ({ subject: text(key), endsSessions: true, ownTokensOf: text(key) }),
   },
   client: {
-    end: (ending, key) => ending.endClient(text(key)),
+    async end(ending, key) {
+      await ending.endTokens({ ownerId: text(key), kind: "key" });
+      return ending.endClient(text(key));
+    },
     reaches: (key) => ({ client: text(key), ownTokensOf: text(key) }),
   },
   "subject-client": {
-    end: (ending, key) => ending.endSubjectClient(key as { subject: string; client: string }),
+    async end(ending, key) {
+      const { subject, client } = key as { subject: string; client: string };
+      await ending.endSubjectClient({ subject, client });
+      // A key is of its app, which is the subject of it.
+      if (subject === client) await ending.endTokens({ ownerId: client, kind: "key" });
+    },
     reaches: (key) => pair(key),
   },
   issuer: {
-    end: (ending) => ending.endEverything(),
+    end(ending) {
+      ending.cutTokensOff(undefined);
+      return ending.endEverything();
+    },
     reaches: () => ({ endsSessions: true, ownTokensOf: EVERY_APP }),
   },
-  /** One access token, and nothing that was made from it. */
-  token: { end: nothing, reaches: () => ({ atMost: { users: 1, sessions: 0, apps: 1, tokens: 1 } }) },
+  /** One access token, and nothing that was made from it; or one for scripts. */
+  token: {
+    end: (ending, key) => ending.endTokens({ id: text(key) }),
+    reaches: () => ({ atMost: { users: 1, sessions: 0, apps: 1, tokens: 1 } }),
+  },
   /** Tokens for one API: their sessions reach other APIs too. */
   audience: {
-    end: nothing,
+    end: async (ending, key) => ending.cutTokensOff(text(key)),
     reaches: (key) => ({ audience: text(key), ownTokensOf: EVERY_APP }),
   },
   organization: { end: nothing, reaches: () => ({ atMost: UNCOUNTED }) },
   /** The user's tokens for one API, or in one organization: the grant is for others too, and a refresh for them goes on. */
-  "subject-audience": { end: nothing, reaches: (key) => pair(key) },
+  "subject-audience": {
+    end(ending, key) {
+      const { subject, audience } = key as { subject: string; audience: string };
+      return ending.endTokens({ ownerId: subject, api: audience });
+    },
+    reaches: (key) => pair(key),
+  },
   /** No row says which organization a grant is for: all of the user's, at most. */
   "subject-organization": { end: nothing, reaches: (key) => pair(key) },
   /** Nothing is kept of who holds which key. */
@@ -121,7 +150,13 @@ export function createEndBelow({ clock, retireKey, clearSoon }: EndBelowOptions)
   return async (transaction, { scope, key, mode, reason, actor }) => {
     if (mode !== "kill" || transaction.isTrial) return;
     const retire = (kid: string) => retireKey(transaction, { kid, reason, actor });
-    const ending = { ...lineageIn(transaction, clock), retireKey: retire };
+    const by = { reason, now: wholeSeconds(clock) };
+    const ending: Ending = {
+      ...lineageIn(transaction, clock),
+      retireKey: retire,
+      endTokens: (selection) => endTokens(transaction, selection, by),
+      cutTokensOff: (api) => cutTokensOff(transaction, api, by),
+    };
     if ((await BELOW[scope].end(ending, key)) === IN_BULK) transaction.afterCommit(clearSoon);
   };
 }

@@ -19,6 +19,7 @@ import { nameUsersInIntrospection } from "../tokens/introspected-username.ts";
 import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.ts";
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
+import { answerForScriptTokens, type ScriptTokenEndpointOptions } from "../tokens/script-token-endpoints.ts";
 import { tellWhy } from "../tokens/tell-why.ts";
 import { introspectableApis } from "../tokens/token-policy.ts";
 import { refreshAppKeys } from "./app-keys.ts";
@@ -30,6 +31,7 @@ import { adaptModels, type ModelOptions } from "./models.ts";
 import { acceptPublicBasic } from "./public-basic.ts";
 
 export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptions, JwtEndpointOptions {
+  readonly ofScripts: ScriptTokenEndpointOptions;
   readonly receipts: Receipts;
   readonly operatorLog: Log;
   readonly clients: Pick<Clients, "find">;
@@ -57,6 +59,7 @@ export function createProvider(options: ProviderOptions): Provider {
   nameUsersInIntrospection(provider, options.users);
   answerForJwts(provider, options);
   acceptPublicBasic(provider, options.clients);
+  answerForScriptTokens(provider, options.ofScripts);
   logErrors(provider, options.operatorLog);
   return provider;
 }

@@ -30,6 +30,7 @@ import { giveUuidsOnce } from "./0032-one-user-a-uuid.ts";
 import { addUserProfiles } from "./0033-user-profiles.ts";
 import { addOutbox } from "./0035-outbox.ts";
 import { addSessionsOfApps } from "./0037-sessions-of-apps.ts";
+import { addScriptTokens } from "./0038-script-tokens.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -59,4 +60,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0033-user-profiles": addUserProfiles,
   "0035-outbox": addOutbox,
   "0037-sessions-of-apps": addSessionsOfApps,
+  "0038-script-tokens": addScriptTokens,
 };

@@ -77,6 +77,8 @@ export interface ApisTable {
   permission_editions: Generated<string>;
   /** JSON: claim to where its value comes from. */
   claims: string;
+  /** JSON: permissions that users may have in personal tokens for it. */
+  personal_token_permissions: Generated<string>;
   /** How long an app that has access to it may be unused in a session. Null: as the policy says, as the next. */
   session_idle_seconds: number | null;
   /** How long such an app may go on in a session after the sign-in. */

@@ -15,6 +15,9 @@ export interface PoliciesTable {
   limit_max: number | null;
   limit_per: "user" | "deviceType" | "app" | null;
   limit_overflow: "replaceOldest" | "refuse" | "ask" | null;
+  /** How far off the end of a new token for scripts may be; null, with the next: as without a policy. */
+  tokens_max_seconds: number | null;
+  tokens_may_lack_expiry: 0 | 1 | null;
   /** From 1; grows with each change. */
   revision: number;
   /** Seconds; null: as it was made. */

@@ -216,6 +216,7 @@ describe("an API that is deleted when more rows have to be looked through than a
     name: "Maps",
     permissions: {},
     claims: {},
+    personalTokenPermissions: [],
     algorithm: "ES256",
   } as const;
 

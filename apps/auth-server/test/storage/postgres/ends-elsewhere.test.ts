@@ -237,7 +237,12 @@ test("what would show that a change of a user makes no token stale waits for the
     { users, storage: left },
     { username: "alice", name: "Alice", password: "a password of alice" },
   );
-  const settings = { name: "API", permissions: { read: "Read" }, accessTokenTtlSeconds: 60 };
+  const settings = {
+    name: "API",
+    permissions: { read: "Read" },
+    personalTokenPermissions: [],
+    accessTokenTtlSeconds: 60,
+  };
   const api = {
     ...settings,
     algorithm: "ES256",
