@@ -22,6 +22,7 @@ import { addRevocationsWatch } from "./commands/revocations-watch.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addRoles } from "./commands/roles.ts";
 import { addSessions } from "./commands/sessions.ts";
+import { addTokens } from "./commands/tokens.ts";
 import { addUsers } from "./commands/users.ts";
 import { addVerifiers } from "./commands/verifiers.ts";
 import { addWhoami } from "./commands/whoami.ts";
@@ -86,6 +87,7 @@ export function createProgram(cli: Cli): Command {
   addSessions(program, cli);
   addBans(program, cli);
   addConsents(program, cli);
+  addTokens(program, cli);
   addPolicies(program, cli);
   addDeliveries(program, cli);
   const apps = program

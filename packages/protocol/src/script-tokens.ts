@@ -23,9 +23,15 @@ const futureTime = z.iso.datetime({
   error: "must be a time of RFC 3339, as in 2027-01-31T12:00:00Z",
 });
 
-const addressRange = z.union([z.cidrv4(), z.cidrv6()], {
-  error: "must be a CIDR range, as in 203.0.113.0/24 or 2001:db8::/32",
-});
+const cidr = z.union([z.cidrv4(), z.cidrv6()]);
+const MAX_CIDR_CHARACTERS = 49;
+const addressRange = z
+  .string()
+  .max(MAX_CIDR_CHARACTERS)
+  .refine(
+    (text) => cidr.safeParse(text).success,
+    "must be a CIDR range, as in 203.0.113.0/24 or 2001:db8::/32",
+  );
 
 export const scriptTokenSchema = z.object({
   id: z.string().describe("The `jti` of its claims. It names the token, and opens nothing."),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
@@ -75,6 +76,11 @@ test("is found by the scanners' pattern wherever it stands, whole and alone", ()
   for (const other of [`${text}x`, `x${text}`, text.slice(0, -1), text.replace("key", "abc")]) {
     assert.doesNotMatch(other, new RegExp(OPAQUE_TOKEN_PATTERN), other);
   }
+});
+
+test("has in its documentation the pattern that scanners are told of", () => {
+  const page = new URL("../../../docs/reference/tokens.md", import.meta.url);
+  assert.ok(readFileSync(page, "utf8").includes(`\n${OPAQUE_TOKEN_PATTERN}\n`));
 });
 
 test("refuses a secret of another length", () => {

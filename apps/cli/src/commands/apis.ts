@@ -109,6 +109,7 @@ const apiText = (api: Api): string =>
     ...Object.fromEntries(
       Object.entries(api.permissions).map(([scope, says]) => [`- ${visible(scope)}`, says]),
     ),
+    "personal tokens": api.personalTokenPermissions.join(" "),
     claims: Object.entries(api.claims)
       .map(([claim, source]) => `${claim}=${source}`)
       .join(" "),
@@ -125,6 +126,7 @@ interface SettingOptions {
   readonly removePermission?: string[];
   readonly claim?: Record<string, string>;
   readonly removeClaim?: string[];
+  readonly personalTokenPermission?: string[];
   readonly ttl?: number;
   readonly sessionIdle?: number;
   readonly sessionAbsolute?: number;
@@ -138,6 +140,11 @@ const withSettings = (command: Command): Command =>
       "--claim <name=source>",
       "a claim of its tokens: username, name, email or attributes.NAME",
       collectNamed,
+    )
+    .option(
+      "--personal-token-permission <scope>",
+      "a permission that users may have in tokens for scripts; all of them are given anew",
+      collect,
     )
     .option("--ttl <seconds>", "lifetime of its access tokens", parseSeconds)
     .option(
@@ -154,6 +161,7 @@ const settingsFrom = (options: SettingOptions) => ({
   name: options.name,
   permissions: patchOf(options.permission, options.removePermission),
   claims: patchOf(options.claim, options.removeClaim),
+  personalTokenPermissions: options.personalTokenPermission,
   accessTokenTtlSeconds: options.ttl,
   sessionIdleSeconds: options.sessionIdle,
   sessionAbsoluteSeconds: options.sessionAbsolute,
@@ -209,7 +217,11 @@ function addUpdate(parent: Command, cli: Cli): void {
   withSettings(command)
     .option("--remove-permission <scope>", "a permission that is no more", collect)
     .option("--remove-claim <name>", "a claim that its tokens have no more", collect)
-    .option("--unset <setting>", "sessionIdleSeconds or sessionAbsoluteSeconds", collect)
+    .option(
+      "--unset <setting>",
+      "sessionIdleSeconds, sessionAbsoluteSeconds or personalTokenPermissions",
+      collect,
+    )
     .option(...WAIT, parseWait, DEFAULT_WAIT_SECONDS);
   addEndingOptions(command, { asks: true })
     .addHelpText(

@@ -1,4 +1,4 @@
-/** `policies show` and `policies set`: how long sessions live, and how many there may be. */
+/** `policies show` and `policies set`: how long sessions and tokens for scripts live, and how many sessions there may be. */
 import { changedPolicySchema, policySchema, policySettingsSchema } from "@portcullis/protocol";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
@@ -17,18 +17,20 @@ const POLICY = ["--policy <name>", "which policy", "default"] as const;
 export function addPolicies(program: Command, cli: Cli): void {
   const policies = program
     .command("policies")
-    .description("see and change how long sessions live, and how many there may be")
+    .description(
+      "see and change how long sessions and tokens for scripts live, and how many sessions there may be",
+    )
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);
   policies
     .command("show")
-    .description("show how long sessions live, and how many there may be")
+    .description("show how long sessions and tokens for scripts live, and how many sessions there may be")
     .option(...POLICY)
     .addHelpText("after", SHOW_HELP)
     .action(acting(cli, show));
   const setting = policies
     .command("set")
-    .description("change how long sessions live, and how many there may be")
+    .description("change how long sessions and tokens for scripts live, and how many sessions there may be")
     .argument("[settings...]", "SETTING=VALUE, as in idleSeconds=3600", collectSettings)
     .option("--unset <setting>", "a setting that is to be no more, such as sessionLimit", collect)
     .option(...POLICY)
