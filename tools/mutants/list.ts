@@ -7,6 +7,7 @@ import { LOG_MUTANTS } from "./log-and-keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { PEOPLE_MUTANTS } from "./people-and-apps.ts";
 import { PROCESS_MUTANTS } from "./processes.ts";
+import { TOKEN_MUTANTS } from "./tokens.ts";
 import { VERIFIER_MUTANTS } from "./verifiers.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -14,5 +15,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...INTROSPECTION_MUTANTS,
   ...LOG_MUTANTS,
   ...PEOPLE_MUTANTS,
+  ...TOKEN_MUTANTS,
   ...PROCESS_MUTANTS,
 ];

@@ -166,7 +166,7 @@ export function rotateToken(acts: TokenActs, rotation: Rotation): Promise<Rotate
     async (transaction) => {
       const owner = await rotation.lockOwner(transaction);
       const before = await scriptTokens.find(transaction.db, { ...owner, id });
-      if (!scriptTokens.isLive(before) || before.rotatedTo !== null) throw tokensError("token_over");
+      if (!scriptTokens.isLive(before)) throw tokensError("token_over");
       const now = wholeSeconds(clock);
       const wanted = await successorOf(transaction, acts, { owner, before, rotation, now });
       const latest = now + overlapSeconds;
