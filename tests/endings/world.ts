@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
-import { API_SCOPES, looksLikeOpaqueToken, systemClock, systemTimer } from "@portcullis/protocol";
+import { API_SCOPES, systemClock, systemTimer } from "@portcullis/protocol";
 import { RecordedLog } from "@portcullis/testing";
 import { type Exchange, exchange, until } from "@portcullis/testing/end-to-end";
 import { accountApp, forAccount } from "../../apps/auth-server/test/account/account-client.ts";
@@ -146,10 +146,6 @@ export async function startWorld(acts: number, { database, issuerPath }: WorldOp
       return account.access_token;
     },
     async verdicts(token, audience) {
-      if (looksLikeOpaqueToken(token)) {
-        const said = await decided(() => askIssuer(server, token));
-        return [said, said];
-      }
       const atGateway = await decided(() => askGateway(gateway, token, audiences.indexOf(audience)));
       return [atGateway, await decided(() => askGuard(guard, token, audience))];
     },
@@ -276,17 +272,6 @@ export const answered = (ask: () => Promise<Exchange>): Promise<Exchange> =>
   );
 
 const PATIENCE_MS = 60_000;
-
-/** Of a token for scripts, as its verifier is told. */
-async function askIssuer({ issuer }: ServerUnderTest, token: string): Promise<string | undefined> {
-  const answer = await exchange(`${issuer}/introspect`, {
-    body: new URLSearchParams({ token }),
-    headers: { authorization: basicOf("orders") },
-  });
-  if (answer.status !== 200) return undefined;
-  const { active, reason } = JSON.parse(answer.body) as { active: boolean; reason?: string };
-  return active ? "allow" : (reason ?? "unknown");
-}
 
 async function askGuard(guard: ConnectedGuard, token: string, audience: string): Promise<string | undefined> {
   const decision = await guard.authenticate(`Bearer ${token}`, { audience });

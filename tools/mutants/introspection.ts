@@ -14,8 +14,8 @@ export const INTROSPECTION_MUTANTS: readonly Mutant[] = [
     file: STEPS,
     edits: [
       [
-        `  const isLast = !isOpaque(request) || verdict.scope === "token";\n`,
-        `  if (isOpaque(request)) return undefined;\n  const isLast = !isOpaque(request) || verdict.scope === "token";\n`,
+        `  const isLast = !isOpaque(request) || (verdict.scope === "token" && verdict.outcome === "killed");\n`,
+        `  if (isOpaque(request)) return undefined;\n  const isLast = !isOpaque(request) || (verdict.scope === "token" && verdict.outcome === "killed");\n`,
       ],
     ],
     tests: [OPAQUE_TOKENS],

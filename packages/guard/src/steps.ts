@@ -222,12 +222,13 @@ function isPlainBearer({ entry }: Case, { realm }: StepContext): Denied {
 
 /**
  * What is kept of an opaque token is as old as its question. A record that came since makes it worthless, and the token itself may be as good as before
- * (its owner has another role, or has signed out of a browser): so the issuer is asked again, except where the record names the token.
+ * (its owner has lost another permission): so the issuer is asked again, except where the record ends the very token.
  */
 function isNotRevokedSinceAsked(request: Case, context: StepContext): Denied | Promise<Denied> {
   const verdict = verdictOn(request, context);
   if (verdict.outcome === "allow") return undefined;
-  const isLast = !isOpaque(request) || verdict.scope === "token";
+  // A token that was rotated with an overlap is stale by its own name: it ends earlier than the answer says.
+  const isLast = !isOpaque(request) || (verdict.scope === "token" && verdict.outcome === "killed");
   return isLast ? denyVerdict(verdict, context.realm) : askedAgain(request, context, verdict);
 }
 

@@ -116,6 +116,18 @@ test("a token that outlives what covered its answer passes again, after one ques
   assert.equal(asked.length, 2);
 });
 
+test("a token that was rotated with an overlap is asked about anew, and passes until its new end", async () => {
+  const { authenticate, issue, change, asked, revocations, clock } = asking();
+  const jti = newIdentifier();
+  const token = issue({ jti });
+  assert.equal(codeOf(await authenticate(token)), "allow");
+  revocations.revoke("token", jti, "claims_changed", "stale");
+  change(token, { rv: 101, exp: Math.floor(clock.seconds) + 60 });
+  assert.equal(codeOf(await authenticate(token)), "allow");
+  assert.equal(codeOf(await authenticate(token)), "allow");
+  assert.equal(asked.length, 2);
+});
+
 test("changed claims are asked for anew: a permission that is gone is gone at once", async () => {
   const { authenticate, issue, change, revocations } = asking();
   const token = issue();
