@@ -38,6 +38,11 @@ export const INVALID_SESSION = refusal(
   "auth_session is unknown, used or too old: begin the sign-in anew",
 );
 
+export const NOT_STORED: ChallengeAnswer = {
+  ...refusal("temporarily_unavailable", "this could not be stored; try again shortly", 503),
+  headers: { "retry-after": "1" },
+};
+
 export const BUSY_RETRY_SECONDS = 5;
 
 /** Nobody who is refused learns whether the user exists. */

@@ -29,6 +29,7 @@ import {
   INVALID_SESSION,
   insufficient,
   type NextStep,
+  NOT_STORED,
   nextOf,
   refusal,
 } from "./challenge-answers.ts";
@@ -164,7 +165,9 @@ const push =
     const kept = await provider.PushedAuthorizationRequest.find(
       requestUri.slice(requestUri.lastIndexOf(":") + 1),
     );
-    const { iss: clientId, prompt, id_token_hint: hint } = decodeJwt<KeptRequest>(kept!.request);
+    // Others have pushed so many meanwhile that it had to make way.
+    if (kept === undefined) return NOT_STORED;
+    const { iss: clientId, prompt, id_token_hint: hint } = decodeJwt<KeptRequest>(kept.request);
     // The library has verified it.
     const expectedUser = hint === undefined ? undefined : decodeJwt(hint).sub;
     const expiresIn = Number(body.expires_in);
@@ -317,10 +320,7 @@ const giveCode =
     if ("again" in opened) return goOn(options, challenge, askAnew(opened.again));
     if ("needsPage" in opened) return redirectToWeb(challenge);
     if ("error" in opened) return refusal(opened.error, opened.description ?? "the request was refused");
-    return {
-      ...refusal("temporarily_unavailable", "this could not be stored; try again shortly", 503),
-      headers: { "retry-after": "1" },
-    };
+    return NOT_STORED;
   };
 
 /** As the library does: who asks is not known yet, and the answer to the request itself says who may read it. */

@@ -54,7 +54,7 @@ describe("at a server that has too much to do", () => {
 });
 
 /** The endpoint alone: the request is in order, and no password can be looked at. */
-function endpointThatIsBusy() {
+function endpointThatIsBusy({ keepsRequests = true } = {}) {
   const client = {
     clientId: "shop",
     redirectUris: [],
@@ -62,7 +62,9 @@ function endpointThatIsBusy() {
     portcullis_json_sign_in: true,
   };
   const request = new UnsecuredJWT({}).setIssuer("shop").encode();
-  const provider = { PushedAuthorizationRequest: { find: async () => ({ request }) } };
+  const provider = {
+    PushedAuthorizationRequest: { find: async () => (keepsRequests ? { request } : undefined) },
+  };
   const { artefacts } = artefactsInMemory();
   const app = Fastify();
   const routes = challengeRoutes({
@@ -119,6 +121,14 @@ function artefactsInMemory() {
   };
   return { artefacts: artefacts as unknown as Parameters<typeof createAuthSessions>[0]["artefacts"] };
 }
+
+describe("whoever's request had to make way for those of others", () => {
+  it("is told to come again", async () => {
+    const send = endpointThatIsBusy({ keepsRequests: false });
+    const { status, body, headers } = await send({ ...ALICE, code_challenge: "a".repeat(43) });
+    assert.deepEqual([status, body.error, headers["retry-after"]], [503, "temporarily_unavailable", "1"]);
+  });
+});
 
 describe("whoever is sent away while passwords cannot be looked at", () => {
   it("hears when to come again, and takes the same step then with the auth_session of the answer", async () => {
