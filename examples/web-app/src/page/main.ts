@@ -16,6 +16,7 @@ import {
 } from "./statuses.ts";
 
 const EVERY_MS = 1_000;
+const MAX_CALLS_WITH_DEAD_TOKEN = 10;
 
 class Page {
   readonly #config: PageConfig;
@@ -82,15 +83,26 @@ class Page {
     this.#log.add(call);
   }
 
-  /** The issuer has told before any call was refused: one more, with the token of before, shows what the API says of it. */
+  /**
+   * The issuer has told before any call was refused: more of them, with the token of before, show what the API says of it. The notice may
+   * be here some milliseconds before the verifier has heard.
+   */
   #showThatItIsDead(): void {
     const [token, isOver] = [this.#lastToken, this.#client.user === undefined];
     if (!isOver || this.#paused || this.#calling || token === "" || this.#lastStatus === 401) return;
     this.#lastToken = "";
+    void this.#callUntilRefused(token, MAX_CALLS_WITH_DEAD_TOKEN);
+  }
+
+  async #callUntilRefused(token: string, callsLeft: number): Promise<void> {
     const headers = { authorization: `Bearer ${token}` };
-    this.#callBy((url, init) => fetch(url, { ...init, headers })).catch((error: unknown) =>
-      this.#log.add({ at: new Date(), tookMs: 0, said: messageOf(error) }),
-    );
+    try {
+      await this.#callBy((url, init) => fetch(url, { ...init, headers }));
+    } catch (error) {
+      this.#log.add({ at: new Date(), tookMs: 0, said: messageOf(error) });
+    }
+    if (this.#lastStatus !== 401 && callsLeft > 1 && this.#client.user === undefined)
+      setTimeout(() => void this.#callUntilRefused(token, callsLeft - 1), EVERY_MS);
   }
 
   /** The notice of the client has changed the view already when the session is over. */
