@@ -61,7 +61,7 @@ export interface GuardOptions {
    * Asks the issuer about a token: `introspectionOf` of `@portcullis/issuer` gives one that does. Default: nobody is asked, so that opaque
    * tokens are refused as malformed, and routes cannot say `online`.
    */
-  readonly introspect?: ((token: string) => Promise<IntrospectionAnswer>) | undefined;
+  readonly introspect?: ((token: string, clientAddress?: string) => Promise<IntrospectionAnswer>) | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
   /** Told of tokens that only this machine's clock is against, and when the issuer cannot be asked about tokens. Never a token. */

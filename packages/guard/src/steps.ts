@@ -171,7 +171,7 @@ function takeOpaqueToken(request: Case, context: StepContext): Denied | Promise<
 
 function askAbout(request: Case, context: StepContext): Denied | Promise<Denied> {
   try {
-    const entry = context.introspector!.entryOf(request.bearerToken);
+    const entry = context.introspector!.entryOf(request.bearerToken, false, request.caller?.address);
     if (entry instanceof Promise) return entryWhenAnswered(request, context, entry);
     request.entry = entry;
     return undefined;
@@ -183,7 +183,7 @@ function askAbout(request: Case, context: StepContext): Denied | Promise<Denied>
 /** Only a question that begins now, or later, will do. */
 function askAnew(request: Case, context: StepContext): Promise<Denied> {
   const asked = async () => {
-    const entry = await context.introspector!.entryOf(request.bearerToken, true);
+    const entry = await context.introspector!.entryOf(request.bearerToken, true, request.caller?.address);
     request.confirmedAtMs = entry.askedAtMs;
     return entry;
   };

@@ -198,6 +198,19 @@ test("without the right to ask about the API a token is 503, never 401", async (
   assert.equal(codeOf(await authenticate(token)), "introspection_not_allowed");
 });
 
+test("the issuer is told from where a token was used", async () => {
+  const told: (string | undefined)[] = [];
+  const { authenticate, issue } = asking({
+    introspect: async (_token, clientAddress) => {
+      told.push(clientAddress);
+      return { claims: { active: false }, introspects: "any" };
+    },
+  });
+  await authenticate(issue(), {}, "192.0.2.7");
+  await authenticate(issue());
+  assert.deepEqual(told, ["192.0.2.7", undefined]);
+});
+
 test("a token that is bound to addresses passes from them alone, and from nowhere that is not known", async () => {
   const { authenticate, issue } = asking();
   const token = issue({ allowed_addresses: ["192.0.2.0/24", "2001:db8::/32"] });

@@ -1,5 +1,6 @@
 /** What an issuer says of a token (RFC 7662), asked with the client that the verifier has for the feed. */
 import {
+  CLIENT_ADDRESS_HEADER,
   INTROSPECTS_HEADER,
   type IntrospectableApis,
   type JsonObject,
@@ -25,26 +26,24 @@ export interface IntrospectionAnswer {
 }
 
 /**
- * Returns the function that asks about one token, each time anew. It rejects with an `IssuerError`, whose text never has the token:
+ * Returns the function that asks about one token, each time anew. `clientAddress` is whose use of it led to the question: its owner is shown it as
+ * that of the last use. It rejects with an `IssuerError`, whose text never has the token:
  * `client_not_accepted` for a client or secret that is wrong, `introspection_refused` for one that may not ask at all.
  */
 export function introspectionOf(
   settings: IntrospectionSettings,
-): (token: string) => Promise<IntrospectionAnswer> {
+): (token: string, clientAddress?: string) => Promise<IntrospectionAnswer> {
   const { clientId, clientSecret, discovered } = settings;
   const client: oauth.Client = { client_id: clientId };
   const authentication = oauth.ClientSecretBasic(clientSecret);
-  return async (token) => {
+  return async (token, clientAddress) => {
     const metadata = await discovered();
     // Before the secret and the token go there.
     endpointOf(metadata, "introspection_endpoint");
-    const response = await oauth.introspectionRequest(
-      metadata,
-      client,
-      authentication,
-      token,
-      requestOptions(settings),
-    );
+    const response = await oauth.introspectionRequest(metadata, client, authentication, token, {
+      ...requestOptions(settings),
+      headers: addressHeader(clientAddress),
+    });
     if (response.status === 401) throw notAccepted(settings);
     if (response.status === 403) throw refused(settings, "403");
     const introspects = parseIntrospects(response.headers.get(INTROSPECTS_HEADER));
@@ -56,6 +55,9 @@ export function introspectionOf(
     }
   };
 }
+
+const addressHeader = (clientAddress: string | undefined): Record<string, string> =>
+  clientAddress === undefined ? {} : { [CLIENT_ADDRESS_HEADER]: clientAddress };
 
 const notAccepted = ({ issuer, clientId }: IntrospectionSettings) =>
   issuerError("client_not_accepted", {

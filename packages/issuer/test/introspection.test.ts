@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { CLIENT_ADDRESS_HEADER } from "@portcullis/protocol";
 import { FakeIssuer } from "@portcullis/testing";
 import { discoverIssuer, type IntrospectionSettings, introspectionOf } from "../src/index.ts";
 import { type Answer, answerAt, IMPATIENT_MS, json, MISBEHAVIOURS, STALLS } from "./misbehaving-issuer.ts";
@@ -32,17 +33,20 @@ test("it asks with the client's secret, and says what the issuer says", async ()
     asked.push({
       method: request.method,
       authorization: request.headers.authorization,
+      from: request.headers[CLIENT_ADDRESS_HEADER],
       form: Object.fromEntries(new URLSearchParams(text)),
     });
     response.setHeader("portcullis-introspects", "https://a.example urn:b");
     json({ active: true, sub: "user-1" })(response);
     return true;
   });
-  assert.deepEqual(await asking()("a token"), {
+  assert.deepEqual(await asking()("a token", "192.0.2.7"), {
     claims: { active: true, sub: "user-1" },
     introspects: ["https://a.example", "urn:b"],
   });
-  assert.deepEqual(asked, [{ method: "POST", authorization: BASIC, form: { token: "a token" } }]);
+  assert.deepEqual(asked, [
+    { method: "POST", authorization: BASIC, from: "192.0.2.7", form: { token: "a token" } },
+  ]);
 });
 
 for (const [value, introspects] of [

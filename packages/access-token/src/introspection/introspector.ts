@@ -21,7 +21,7 @@ import { KeptAnswers, tokenHashOf } from "./kept-answers.ts";
 export interface IntrospectorOptions<Mark = undefined>
   extends Pick<AccessTokenVerifierOptions, "issuer" | "audience" | "clockSkewSeconds" | "isRefusedByClock"> {
   /** Asks the issuer about one token, in bounded time: `introspectionOf` of `@portcullis/issuer` gives one that does. */
-  readonly ask: (token: string) => Promise<IntrospectionAnswer>;
+  readonly ask: (token: string, clientAddress?: string) => Promise<IntrospectionAnswer>;
   /** Computed once an answer and kept beside it. What it throws is an answer that cannot be used. */
   readonly prepare?: ((token: IntrospectedAccessToken) => Mark) | undefined;
   /** Default: the system's. */
@@ -68,9 +68,13 @@ export interface IntrospectionCounters {
 export interface Introspector<Mark = undefined> {
   /**
    * Returns what an opaque token is, synchronously where a good answer is kept. `anew`: only an answer to a question that begins after the
-   * call will do. Throws or rejects with an `AccessTokenError`: `malformed_token` for a text that was never a token, without asking.
+   * call will do. `clientAddress`: of whoever brought it, for its owner to see. Throws or rejects with an `AccessTokenError`: `malformed_token` for a text that was never a token, without asking.
    */
-  entryOf(token: string, anew?: boolean): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>>;
+  entryOf(
+    token: string,
+    anew?: boolean,
+    clientAddress?: string,
+  ): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>>;
   /**
    * Resolves with when the issuer was asked, once it has said that this JWT is good; it is asked after the call. Nothing is kept
    * of a good answer.
@@ -128,7 +132,11 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     return this.#clock.monotonicMs();
   }
 
-  entryOf(token: string, anew = false): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>> {
+  entryOf(
+    token: string,
+    anew = false,
+    clientAddress?: string,
+  ): IntrospectedEntry<Mark> | Promise<IntrospectedEntry<Mark>> {
     const hash = tokenHashOf(token);
     const kept = this.#good.get(hash, this.nowMs());
     if (kept !== undefined && !anew) {
@@ -138,7 +146,7 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     }
     this.#refuseKnownBad(hash);
     this.#refuseMalformed(token);
-    const ask = (askedAtMs: number) => this.#askAboutOpaque(token, hash, askedAtMs);
+    const ask = (askedAtMs: number) => this.#askAboutOpaque(token, { hash, clientAddress, askedAtMs });
     return this.#fly(hash, ask, anew) as Promise<IntrospectedEntry<Mark>>;
   }
 
@@ -177,10 +185,13 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
 
   async #askAboutOpaque(
     token: string,
-    hash: string,
-    askedAtMs: number,
+    {
+      hash,
+      clientAddress,
+      askedAtMs,
+    }: { readonly hash: string; readonly clientAddress: string | undefined; readonly askedAtMs: number },
   ): Promise<Outcome<IntrospectedEntry<Mark>>> {
-    const answer = await this.#asked(token);
+    const answer = await this.#asked(token, clientAddress);
     return this.#judged(hash, () => {
       const judged = judgeOpaque(token, answer, this.#expected);
       const entry = { token: judged, mark: this.#markOf(judged), askedAtMs };
@@ -200,9 +211,9 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     });
   }
 
-  async #asked(token: string): Promise<IntrospectionAnswer> {
+  async #asked(token: string, clientAddress?: string): Promise<IntrospectionAnswer> {
     try {
-      return await this.#options.ask(token);
+      return await this.#options.ask(token, clientAddress);
     } catch (error) {
       this.counters.failed++;
       throw error;
