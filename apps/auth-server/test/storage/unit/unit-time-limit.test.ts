@@ -10,8 +10,8 @@ import { migrateToLatest } from "../../../src/storage/sqlite/migrate.ts";
 import { GroupCommit } from "../../../src/storage/unit/group-commit.ts";
 import { draft, storageOptions, temporaryFile } from "../temporary-storage.ts";
 
-/** A unit has 20 ms. `holdsProcess`: as SQLite's connection says, or otherwise, as PostgreSQL's does. */
-async function openCommits(t: TestContext, { holdsProcess = true } = {}) {
+/** A unit has `unitTimeLimitMs`. `holdsProcess`: as SQLite's connection says, or otherwise, as PostgreSQL's does. */
+async function openCommits(t: TestContext, { holdsProcess = true, unitTimeLimitMs = 20 } = {}) {
   const file = temporaryFile(t);
   prepareDataFile(file);
   const writer = openWriter(file);
@@ -22,7 +22,7 @@ async function openCommits(t: TestContext, { holdsProcess = true } = {}) {
   const log = await SqlRevocationLog.open(options);
   const counters = { units: 0, commits: 0, failedCommits: 0 };
   const connections = [{ ...sqliteGroupConnection(writer), holdsProcess }];
-  return { counters, commits: new GroupCommit({ connections, log, counters, unitTimeLimitMs: 20 }) };
+  return { counters, commits: new GroupCommit({ connections, log, counters, unitTimeLimitMs }) };
 }
 
 test("a unit that waits for something foreign is undone, and the others go on", async (t) => {
@@ -40,7 +40,9 @@ test("a unit that waits for something foreign is undone, and the others go on", 
 for (const holdsProcess of [true, false]) {
   const where = holdsProcess ? "a statement holds the process" : "no statement does";
   test(`a unit that goes on from step to step has the time for each of them, and others get their turn between, where ${where}`, async (t) => {
-    const { commits } = await openCommits(t, { holdsProcess });
+    // Longer than a busy machine keeps a process waiting between two steps.
+    const unitTimeLimitMs = 500;
+    const { commits } = await openCommits(t, { holdsProcess, unitTimeLimitMs });
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     t.after(() => clearInterval(timer));
@@ -48,7 +50,7 @@ for (const holdsProcess of [true, false]) {
     const steps = await commits.write(async (transaction) => {
       assert.equal(transaction.holdsProcess, holdsProcess);
       let steps = 0;
-      for (; performance.now() - began < 100; steps++) await transaction.nextStep();
+      for (; performance.now() - began < 1.5 * unitTimeLimitMs; steps++) await transaction.nextStep();
       return steps;
     });
     assert.ok(steps > 1 && turns > 1, `${steps} steps, ${turns} turns`);
