@@ -10,7 +10,7 @@ import {
   operationsOf,
   undescribedRoutes,
 } from "@portcullis/testing/openapi";
-import { ROUTES } from "../../src/paths.ts";
+import { AUTHORIZATION_CHALLENGE_PATH, ROUTES, SESSION_EVENTS_PATH } from "../../src/paths.ts";
 import { machineToken } from "../oidc/app.ts";
 import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
@@ -19,7 +19,10 @@ import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts"
  * metadata of RFC 8414), health. Whoever adds a line says in the review why a caller needs no description of it.
  */
 const NO_API: readonly RegExp[] = [
-  ...Object.values(ROUTES).map((path) => new RegExp(`^${path}(/.*)?$`)),
+  // What apps call by a standard, or as docs/reference says it.
+  ...[...Object.values(ROUTES), AUTHORIZATION_CHALLENGE_PATH, SESSION_EVENTS_PATH].map(
+    (path) => new RegExp(`^${path}(/.*)?$`),
+  ),
   /^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/,
   /^\/$/,
   /^\/(interaction|setup)(\/.*)?$/,
