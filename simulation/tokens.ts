@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign } from "node:crypto";
-import { encodeIdentifier, type RevocableClaims, type Scope } from "@portcullis/protocol";
+import { encodeIdentifier, type RevocableClaims, type Scope, userinfoAudienceOf } from "@portcullis/protocol";
 import type { RevocationKey } from "@portcullis/revocation";
 import { LIFETIME_SECONDS } from "./server/data-file.ts";
 import type { SeededRandom } from "./world/seeded-random.ts";
@@ -7,7 +7,8 @@ import type { SeededRandom } from "./world/seeded-random.ts";
 export const ISSUER = "https://issuer.example";
 export const AUDIENCE = "https://api.example";
 /** That some tokens are for beside it. */
-const OTHER_AUDIENCES = ["https://stock.example", "https://payments.example"];
+/** What a token may be for besides, and nothing else. */
+const USERINFO = userinfoAudienceOf(ISSUER);
 
 /** Not a secret: a fixed seed, so that a run's tokens are the same every time. */
 const PRIVATE_KEY = createPrivateKey({
@@ -62,7 +63,7 @@ export function issueToken(options: {
   const iat = Math.floor(options.nowMs / 1000);
   const claims: TokenClaims = {
     iss: ISSUER,
-    aud: random.chance(0.3) ? [AUDIENCE, random.pick(OTHER_AUDIENCES)] : AUDIENCE,
+    aud: random.chance(0.3) ? [AUDIENCE, USERINFO] : AUDIENCE,
     iat,
     exp: iat + LIFETIME_SECONDS,
     jti: identifier(),

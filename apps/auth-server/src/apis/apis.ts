@@ -59,6 +59,7 @@ export class Apis {
   readonly #clock: Clock;
   /** Compiled once, with the identifier as its parameter: every token request asks it. */
   readonly #byIdentifier: ReturnType<typeof compileByIdentifier>;
+  readonly issuer: string;
   /** The server's own, for whoever administers. */
   readonly own: Api;
   /** The server's own, for people about themselves. */
@@ -67,6 +68,7 @@ export class Apis {
   constructor(options: { storage: Storage; clock: Clock; issuer: string }) {
     this.#storage = options.storage;
     this.#clock = options.clock;
+    this.issuer = options.issuer;
     this.#byIdentifier = compileByIdentifier(options.storage.read);
     this.own = builtIn(ownApi(options.issuer));
     this.account = builtIn(accountApi(options.issuer));

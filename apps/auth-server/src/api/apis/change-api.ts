@@ -79,8 +79,8 @@ export async function makeApi(
   return { api };
 }
 
-function assertIdentifier({ own }: Pick<Apis, "own">, identifier: string): void {
-  const message = problemOfApiIdentifier(identifier, own.identifier);
+function assertIdentifier({ issuer }: Pick<Apis, "issuer">, identifier: string): void {
+  const message = problemOfApiIdentifier(identifier, issuer);
   if (message !== undefined) throw new ProblemsError([{ field: "identifier", message }]);
 }
 

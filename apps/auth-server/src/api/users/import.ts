@@ -27,6 +27,7 @@ import { z } from "zod";
 import { peopleError } from "../../people/errors.ts";
 import { insertCredentials } from "../../people/imported-credentials.ts";
 import { problemOfHash } from "../../people/password-hash.ts";
+import { foldedName, usernameKey } from "../../people/username.ts";
 import { fieldsOf, namedWithSub, type User, type Users } from "../../people/users.ts";
 import { EXAMPLE_SID, OUTAGES } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -126,7 +127,7 @@ async function importAll(options: ImportOptions, { upload, response, refusalNow 
       // Lines may come for as long as a request lasts, and the token ends meanwhile.
       const refusal = await refusalNow();
       if (refusal !== undefined) return void response.end(`${JSON.stringify(refused(lines[0]!, refusal))}\n`);
-      const results = await Promise.all(lines.map((line) => importLine(options, line)));
+      const results = await importLines(options, lines);
       await write(response, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
     }
     response.end();
@@ -191,13 +192,49 @@ async function* inSteps(arriving: AsyncGenerator<Line[]>): AsyncGenerator<Line[]
   }
 }
 
-async function importLine(options: ImportOptions, { number, bytes }: Line): Promise<UserImportResult> {
+/**
+ * Lines that want one name are stored one after the other, so that the first in the file has it: units of other lines run side by side
+ * on PostgreSQL.
+ */
+function importLines(options: ImportOptions, lines: readonly Line[]): Promise<UserImportResult[]> {
+  const latest = new Map<string, Promise<unknown>>();
+  const importing = lines.map((line) => {
+    const read = attempt(() => readLine(line.bytes));
+    const names = "user" in read ? namesIn(read.user) : [];
+    const before = names.flatMap((name) => latest.get(name) ?? []);
+    const result = Promise.all(before).then(() => importLine(options, line.number, read));
+    for (const name of names) latest.set(name, result);
+    return result;
+  });
+  return Promise.all(importing);
+}
+
+type Read = { readonly user: ImportedUser } | { readonly error: unknown };
+
+function attempt(read: () => ImportedUser): Read {
   try {
-    const user = readLine(bytes);
-    const { sub, isNew } = await options.storage.write((transaction) => store(transaction, options, user));
-    return { line: number, result: isNew ? "created" : "unchanged", sub };
+    return { user: read() };
   } catch (error) {
-    return { line: number, result: "failed", ...failureOf(error, options) };
+    return { error };
+  }
+}
+
+/** What no other user may have, as it is looked up. */
+const namesIn = ({ sub, username, email }: ImportedUser): string[] => [
+  ...(sub === undefined ? [] : [`sub ${sub.toLowerCase()}`]),
+  ...(username === undefined ? [] : [`username ${usernameKey(username)}`]),
+  ...(email === undefined ? [] : [`email ${foldedName(email)}`]),
+];
+
+/** Never rejects. */
+async function importLine(options: ImportOptions, line: number, read: Read): Promise<UserImportResult> {
+  try {
+    if ("error" in read) throw read.error;
+    const { user } = read;
+    const { sub, isNew } = await options.storage.write((transaction) => store(transaction, options, user));
+    return { line, result: isNew ? "created" : "unchanged", sub };
+  } catch (error) {
+    return { line, result: "failed", ...failureOf(error, options) };
   }
 }
 
