@@ -1,5 +1,6 @@
 /** The acts of the battery of endings, and revocations of the scopes that no route of its own has. */
 import { ACTS, type Act, type Ending, PAGE_ACTS, type PageAct } from "../endings/acts.ts";
+import { scriptTokenOf } from "../endings/world.ts";
 import { REQUESTS, type Request } from "./requests.ts";
 
 export interface RacedAct extends Ending, Pick<Act, "prepare" | "mode"> {
@@ -52,9 +53,15 @@ const REVOCATIONS: Readonly<Record<string, RacedAct>> = {
 };
 
 /** What a race has to know of an act beside what the battery says. */
-const MORE: Readonly<Record<string, Pick<RacedAct, "keepsSession" | "against">>> = {
+const MORE: Readonly<Record<string, Pick<RacedAct, "keepsSession" | "against" | "prepare">>> = {
   withdrawConsent: { keepsSession: true },
   withdrawOwnConsent: { keepsSession: true },
+  // The battery has one of the victim's in every row.
+  "a token for scripts that is ended on its page": {
+    async prepare(world, names) {
+      await scriptTokenOf(world, `users/${names.victim}`, names);
+    },
+  },
   "an app of the operator's that is left on the account page": { keepsSession: true },
   // The app asks the person, so that no code comes of itself.
   "leaving one app on its sign-out page": { against: ["refresh", "sign-in"] },

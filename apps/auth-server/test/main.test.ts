@@ -154,7 +154,7 @@ describe("the program", () => {
 
   it("names every problem of the configuration, one a line", async () => {
     const { errors, exited } = await start({
-      issuer: "http://127.0.0.1:1/x",
+      issuer: "http://127.0.0.1:1/x/",
       listen: { port: -1 },
       colour: 1,
     });
