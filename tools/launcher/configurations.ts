@@ -125,11 +125,12 @@ cors:
   origins: [${value(addresses.webApp)}]
 drainSeconds: 5
 routes:
-  # Reading needs one scope and writing another: the service asks for the right one.
+  # Reading needs one scope and writing another: the service asks for the right one, and so it gets every token, those for scripts too.
   - name: orders
     path: ${value(ROUTES.orders)}
     upstream: ${value(addresses.service)}
     methods: [GET, HEAD, POST]
+    forwardAuthorization: all
     freshness: { policy: closed, maxAgeSeconds: 5 }
   # An outage of the authorization server does not hide the prices.
   - name: catalogue

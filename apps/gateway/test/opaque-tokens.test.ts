@@ -39,6 +39,17 @@ test("a service learns who calls by the transaction token, and never sees the to
   assert.equal(introspection.asked.length, 1);
 });
 
+test("a service with a guard of its own gets it where the route says so", async () => {
+  await using world = await start({
+    routes: [
+      `- { name: guarded, path: /guarded, upstream: "$upstream", audience: "https://orders.example", forwardAuthorization: all }`,
+    ],
+  });
+  const token = world.introspection.issue();
+  const answer = await world.get("/guarded", token);
+  assert.deepEqual(valuesOf(JSON.parse(answer.body).rawHeaders, "authorization"), [`Bearer ${token}`]);
+});
+
 test("a JWT still goes on to the service, as the route says", async () => {
   await using world = await start();
   const { gateway } = world;

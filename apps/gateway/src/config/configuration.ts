@@ -77,5 +77,6 @@ export interface Route {
   /** Undefined: public, no token is asked for. */
   readonly requirements: Requirements | undefined;
   readonly methods: ReadonlySet<string>;
-  readonly forwardAuthorization: boolean;
+  /** `true`: of JWTs alone. */
+  readonly forwardAuthorization: boolean | "all";
 }

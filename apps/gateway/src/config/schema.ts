@@ -68,9 +68,11 @@ const route = z.strictObject({
     .optional()
     .describe(`Methods that the route accepts. Default: ${METHODS.join(", ")}.`),
   forwardAuthorization: z
-    .boolean()
+    .union([z.boolean(), z.literal("all")])
     .default(true)
-    .describe("Whether the service gets the access token as well as the transaction token."),
+    .describe(
+      "Whether the service gets the access token as well as the transaction token. `true`: a JWT, and never a token for scripts, which lives for months and which the service could use elsewhere. `all`: those as well, for a service with a guard of its own.",
+    ),
 });
 
 const verifier = z.strictObject({

@@ -10,8 +10,9 @@ import type { Field } from "../headers/field-kind.ts";
 export function stripHeaders(fieldNamed: (spelling: string) => Field): Step {
   return (exchange: Exchange) => {
     const raw = exchange.fields;
+    const { forwardAuthorization } = exchange.route!;
     const keepsAuthorization =
-      exchange.route!.forwardAuthorization && !bringsOpaqueToken(exchange.authorization);
+      forwardAuthorization === "all" || (forwardAuthorization && !bringsOpaqueToken(exchange.authorization));
     const forwarded: string[] = [];
     for (let at = 0; at < raw.length; at += 2) {
       const field = fieldNamed(raw[at]!);
@@ -27,8 +28,8 @@ export function stripHeaders(fieldNamed: (spelling: string) => Field): Step {
 const OPAQUE_TOKEN = new RegExp(`^\\S+\\s+${OPAQUE_TOKEN_PREFIX}`);
 
 /**
- * A token for scripts lives for months, and is good for whoever has it: no service gets to see it, on public routes neither. What a service
- * needs to know is in the transaction token.
+ * A token for scripts lives for months, and is good for whoever has it: no service gets to see it, on public routes neither, unless
+ * the route says so. What a service needs to know is in the transaction token.
  */
 const bringsOpaqueToken = (authorization: string | undefined): boolean =>
   authorization !== undefined && OPAQUE_TOKEN.test(authorization);
