@@ -38,6 +38,11 @@ const listed = (values: readonly unknown[]): string => values.map((value) => `\`
 
 function valueText({ shape, isSecret }: Setting): string {
   if (isSecret) return "secret text";
+  return textOf(shape);
+}
+
+function textOf(shape: SettingShape): string {
+  if (shape.anyOf !== undefined) return shape.anyOf.map(textOf).join(" or ");
   if (shape.enum !== undefined) return listed(shape.enum);
   if (shape.const !== undefined) return `\`${shape.const}\``;
   if (shape.properties !== undefined || shape.oneOf !== undefined) return "settings";

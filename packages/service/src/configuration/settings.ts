@@ -18,6 +18,8 @@ export interface SettingShape {
   readonly additionalProperties?: SettingShape | boolean;
   readonly required?: readonly string[];
   readonly oneOf?: readonly SettingShape[];
+  /** One value or another, of which none has settings of its own. */
+  readonly anyOf?: readonly SettingShape[];
   readonly default?: unknown;
   readonly description?: string;
   readonly [SECRET]?: boolean;
