@@ -50,6 +50,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["account", "api", "session-events", "setup", "sign-out", "redis"],
     ["limits", "management"],
     ["health.ts", "app.ts"],
+    ["mount-apis.ts"],
     ["mounts.ts"],
     ["server.ts"],
     ["process.ts", "index.ts"],

@@ -1,129 +1,39 @@
-/** The mount list of the authorization server: each line names what a feature gets. */
-import { type MountedRoute, OPENAPI_PATH, OPENAPI_PREFIX } from "@portcullis/http-api";
-import { type Clock, encodeIdentifier, IDENTIFIER_BYTES, type Log } from "@portcullis/protocol";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import type { FastifyInstance } from "fastify";
 import { BrowserSessions, type LiveSession } from "./account/browser-session.ts";
 import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import type { OwnTokens } from "./account/own-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
-import { ACCOUNT_API_PATH, accountApiRoutes } from "./api/account/account-api.ts";
-import { createDeleteOwnAccount } from "./api/account/delete-own-account.ts";
-import { accountDescription } from "./api/account/openapi.ts";
 import { tokenChoicesOf, tokenPolicyNow } from "./api/account/own-tokens.ts";
-import { apisRoutes } from "./api/apis/apis-routes.ts";
-import { appsRoutes } from "./api/apps/apps-routes.ts";
-import { bansRoutes } from "./api/bans/bans-routes.ts";
-import { consentsRoutes } from "./api/consents/consents-routes.ts";
-import { deliveriesRoutes } from "./api/deliveries/deliveries-routes.ts";
-import { apiDescriptionRoutes, referenceStylesheet } from "./api/describe-api.ts";
-import type { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
-import { keysRoutes } from "./api/keys-routes.ts";
-import { API_PATH, apiRoutes, repeatable } from "./api/mount-api.ts";
-import { apiDescription } from "./api/openapi.ts";
-import { policiesRoutes } from "./api/policies/policies-routes.ts";
-import { rolesRoutes } from "./api/roles-routes.ts";
-import { sessionsRoutes } from "./api/sessions/sessions-routes.ts";
-import { administeredTokensRoutes } from "./api/tokens/administered-tokens.ts";
 import { endToken, makeToken, userAsOwner } from "./api/tokens/token-acts.ts";
-import { usersRoutes } from "./api/users/users-routes.ts";
-import type { Apis } from "./apis/apis.ts";
-import type { ClientSecrets } from "./apps/client-secrets.ts";
-import type { Bans } from "./bans/bans.ts";
-import type { Configuration } from "./config/load.ts";
 import { healthRoutes } from "./health.ts";
-import type { KeyRing, OfferAlgorithm } from "./keys/key-ring.ts";
 import { leadPostsOn } from "./limits/lead-posts-on.ts";
+import { appAccessOf, deleteOwnAccountOf, type Mounted, mountApis, tokenActsOf } from "./mount-apis.ts";
 import {
-  authenticateApi,
   challengeRoutes,
-  createAppAccess,
   createEndSessions as createEndAllOf,
-  createEndOutlived,
-  createEndUnasked,
-  createForgetApi,
-  forgetConsents,
   interactionRoutes,
   libraryRoutes,
-  type Oidc,
   verifyOwnIdTokens,
 } from "./oidc/index.ts";
-import type { Deliveries } from "./outbox/index.ts";
-import type { Outgoing } from "./outgoing/index.ts";
 import { mountAssets } from "./pages/assets.ts";
 import { type CookiesOf as NoticeCookiesOf, Notices } from "./pages/notices.ts";
-import { POSTED_PATHS, REVOCATIONS_PATH } from "./paths.ts";
-import type { People } from "./people/compose.ts";
-import type { BlastRadiusOf, EndBelow, Revocations } from "./revocations/index.ts";
-import type { Invitations } from "./roles/invitations.ts";
-import { forgetRoles, type Roles } from "./roles/roles.ts";
+import { POSTED_PATHS } from "./paths.ts";
 import { createSealed } from "./secrets/seal.ts";
-import { type SessionEventsOptions, sessionEventRoutes } from "./session-events/routes.ts";
+import { sessionEventRoutes } from "./session-events/routes.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
 import { type NamedSession, nameDevice } from "./sessions/name-device.ts";
-import type { Policies } from "./sessions/policies.ts";
-import { SessionLister } from "./sessions/session-list.ts";
 import { setupRoutes } from "./setup/routes.ts";
-import type { SigningIn } from "./sign-in/compose.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signInError } from "./sign-in/errors.ts";
 import type { StillHas } from "./sign-in/own-password.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
-import type { Storage } from "./storage/storage.ts";
-import type { StoredTimes } from "./storage/stored-time.ts";
-import { forgetTokens, MAX_TOKENS_PER_OWNER, type ScriptTokens } from "./tokens/script-tokens.ts";
-
-export type ClientAddressOf = (request: FastifyRequest) => string;
-
-/** What the features are made of. */
-interface Mounted {
-  readonly configuration: Configuration;
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly times: StoredTimes;
-  readonly randomBytes: (size: number) => Uint8Array;
-  readonly operatorLog: Log;
-  readonly routes: readonly MountedRoute[];
-  readonly revocations: Revocations;
-  readonly people: People;
-  readonly roles: Roles;
-  readonly bans: Bans;
-  readonly invitations: Invitations;
-  readonly signingIn: SigningIn;
-  readonly oidc: Oidc;
-  readonly apis: Apis;
-  readonly policies: Policies;
-  readonly scriptTokens: ScriptTokens;
-  readonly clientSecrets: ClientSecrets;
-  readonly deliveries: Deliveries;
-  readonly outgoing: Pick<Outgoing, "problemOf">;
-  readonly clientAddressOf: ClientAddressOf;
-  readonly ring: KeyRing;
-  readonly endBelow: EndBelow;
-  readonly clearSoon: () => void;
-  readonly blastRadiusOf: BlastRadiusOf;
-  readonly idempotencyKeys: SqlIdempotencyKeys;
-  readonly sessionEvents: Pick<SessionEventsOptions, "streams" | "describe" | "takePlace">;
-}
+import { MAX_TOKENS_PER_OWNER } from "./tokens/script-tokens.ts";
 
 /** The mount list: every path of this server is below one of these lines. */
 export function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const {
-    revocations,
-    people,
-    roles,
-    bans,
-    apis,
-    oidc,
-    ring,
-    endBelow,
-    blastRadiusOf,
-    idempotencyKeys,
-    configuration,
-    storage,
-    clock,
-    operatorLog,
-  } = parts;
+  const { oidc, configuration, storage } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(leadPostsOn({ paths: POSTED_PATHS, maxUrlLength: configuration.limits.requestBytes }));
@@ -135,183 +45,8 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(sessionEventRoutes(sessionEventOptions(parts)));
   void app.register(healthRoutes({ storage }));
   void app.register(mountAssets);
-  const authenticate = authenticateFor(parts, configuration.apiResource);
-  const repeating = { idempotencyKeys, repeatable };
-  revocations.mount(app, { path: REVOCATIONS_PATH, authenticate, repeating });
-  const { revoker, receipts } = revocations;
-  const authority = { clients: oidc.clients, apiResource: configuration.apiResource };
-  const { maxAccessTokenLifetimeSeconds } = configuration;
-  const endOutlived = createEndOutlived({ clock });
-  const features = [
-    keysRoutes({ ring, revoker, receipts }),
-    deliveriesRoutes({ deliveries: parts.deliveries }),
-    policiesRoutes({ policies: parts.policies, storage, blastRadiusOf, receipts }),
-    sessionsRoutes({
-      sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
-      endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),
-      users: people.users,
-      storage,
-      clock,
-      blastRadiusOf,
-      revoker,
-      receipts,
-      authority,
-    }),
-    usersRoutes({
-      users: people.users,
-      roles,
-      bans,
-      storage,
-      endBelow,
-      blastRadiusOf,
-      revoker,
-      receipts,
-      guesses: parts.signingIn.guesses,
-      hashInTurn: parts.signingIn.hashInTurn,
-      log: operatorLog,
-      forget: FORGET_USER,
-      authority,
-    }),
-    consentsRoutes({
-      appAccess: appAccessOf(parts),
-      clients: oidc.clients,
-      users: people.users,
-      storage,
-      blastRadiusOf,
-      receipts,
-    }),
-    bansRoutes({
-      bans,
-      users: people.users,
-      apis,
-      storage,
-      endBelow,
-      blastRadiusOf,
-      authority,
-      receipts,
-      clock,
-    }),
-    appsRoutes({
-      clients: oidc.clients,
-      secrets: parts.clientSecrets,
-      apis: parts.apis,
-      storage,
-      blastRadiusOf,
-      endBelow,
-      endUnasked: createEndUnasked({ clock, endBelow }),
-      endOutlived,
-      offer: offerOf(ring),
-      randomBytes: parts.randomBytes,
-      maxAccessTokenLifetimeSeconds,
-      problemOfTarget: parts.outgoing.problemOf,
-      revoker,
-      receipts,
-    }),
-    apisRoutes({
-      apis: parts.apis,
-      storage,
-      blastRadiusOf,
-      endBelow,
-      endOutlived,
-      forgetApi: createForgetApi({ dialect: storage.dialect, clearSoon: parts.clearSoon }),
-      offer: offerOf(ring),
-      maxAccessTokenLifetimeSeconds,
-      revoker,
-      receipts,
-    }),
-    administeredTokensRoutes({
-      scriptTokens: parts.scriptTokens,
-      users: people.users,
-      clients: oidc.clients,
-      apis,
-      bans,
-      policies: parts.policies,
-      storage,
-      clock,
-      blastRadiusOf,
-      revoker,
-      receipts,
-      authority,
-    }),
-    rolesRoutes({ users: people.users, roles, storage, authority, blastRadiusOf, receipts }),
-  ];
-  void app.register(apiRoutes({ authenticate, log: operatorLog, idempotencyKeys }, features), {
-    prefix: API_PATH,
-  });
-  const { issuer, apiResource } = configuration;
-  const routes = () => parts.routes.filter(({ path }) => !isOfAccountApi(path));
-  const description = apiDescription({ issuer, apiResource, routes });
-  const at = {
-    mount: OPENAPI_PREFIX,
-    document: OPENAPI_PATH,
-    reference: `${OPENAPI_PREFIX}/reference`,
-  };
-  const described = { description, at, authenticate, log: operatorLog };
-  void app.register(apiDescriptionRoutes(described));
-  void app.register(referenceStylesheet);
-  mountAccountApi(app, parts);
+  mountApis(app, parts);
 }
-
-/** What people do to their own accounts, through apps of the operator's own. */
-function mountAccountApi(app: FastifyInstance, parts: Mounted): void {
-  const { people, oidc, revocations, configuration, storage, clock, times, endBelow } = parts;
-  const { issuer, accountResource } = configuration;
-  const authenticate = authenticateFor(parts, accountResource);
-  const log = parts.operatorLog;
-  const routes = accountApiRoutes({
-    authenticate,
-    log,
-    idempotencyKeys: parts.idempotencyKeys,
-    // As the library counts `max_age`: by whole seconds.
-    isFresh: (signedInAt, seconds) => times.isWithin(signedInAt * 1000, (seconds + 1) * 1000),
-    users: people.users,
-    knownPlaces: people.knownPlaces,
-    sessions: new SessionLister({ storage, clock, policies: parts.policies, clients: oidc.clients }),
-    endSessions: createEndSessions({ clock, endBelow, endAll: createEndAllOf(clock) }),
-    appAccess: appAccessOf(parts),
-    clients: oidc.clients,
-    ownPassword: parts.signingIn.ownPassword,
-    deleteOwnAccount: deleteOwnAccountOf(parts),
-    ...tokenActsOf(parts),
-    blastRadiusOf: parts.blastRadiusOf,
-    revoker: revocations.revoker,
-    receipts: revocations.receipts,
-  });
-  void app.register(routes, { prefix: ACCOUNT_API_PATH });
-  const description = accountDescription({
-    issuer,
-    accountResource,
-    routes: () => parts.routes.filter(({ path }) => isOfAccountApi(path)),
-  });
-  const document = `${ACCOUNT}/openapi.json`;
-  const at = { mount: document, document, reference: `${ACCOUNT}/reference` };
-  void app.register(apiDescriptionRoutes({ description, at, authenticate, log }));
-}
-
-/** Pages stand below it as well: they are not declared, and so not described. */
-const ACCOUNT = "/account";
-const isOfAccountApi = (path: string): boolean => path.startsWith(`${ACCOUNT}/`);
-
-/** Who calls one of the server's own APIs. */
-const authenticateFor = (
-  { configuration: { issuer }, ring, revocations, storage, oidc, clock }: Mounted,
-  audience: string,
-) =>
-  authenticateApi({
-    issuer,
-    audience,
-    keys: () => ring.state().publicKeys,
-    local: revocations.local,
-    catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
-    access: oidc.ownApi,
-    clock,
-  });
-
-const deleteOwnAccountOf = ({ people: { users }, storage, endBelow }: Mounted) =>
-  createDeleteOwnAccount({ users, storage, endBelow, forget: FORGET_USER });
-
-/** What other rooms keep of a user. */
-const FORGET_USER = [forgetConsents, forgetRoles, forgetTokens] as const;
 
 /** What all pages have in common. */
 interface PageParts {
@@ -457,15 +192,6 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
   };
 }
 
-const tokenActsOf = ({ scriptTokens, apis, bans, policies, storage, clock }: Mounted) => ({
-  scriptTokens,
-  apis,
-  bans,
-  policies,
-  storage,
-  clock,
-});
-
 /** What the account page does with tokens: the same as the account API. */
 function ownTokensOf(parts: Mounted): OwnTokens {
   const { people, revocations, scriptTokens } = parts;
@@ -498,11 +224,3 @@ function endOthersOf({ storage, people, clock, endBelow }: Mounted, { uid, accou
     return endSessions(transaction, { accountId, which: { others: uid }, ...by });
   });
 }
-
-const appAccessOf = ({ oidc: { consents, grants }, apis, storage, endBelow }: Mounted) =>
-  createAppAccess({ consents, grants, apis, storage, endBelow });
-
-export const offerOf =
-  (ring: KeyRing): OfferAlgorithm =>
-  (algorithm) =>
-    ring.offer(algorithm);

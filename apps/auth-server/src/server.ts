@@ -22,7 +22,8 @@ import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import { OpenStreams } from "./limits/open-streams.ts";
 import { RequestCounters } from "./management/request-counters.ts";
-import { type ClientAddressOf, mountAll, offerOf } from "./mounts.ts";
+import { type ClientAddressOf, offerOf } from "./mount-apis.ts";
+import { mountAll } from "./mounts.ts";
 import {
   ClearEndings,
   composeOidc,
