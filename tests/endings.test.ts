@@ -6,15 +6,8 @@ import { type Exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
 import { claimsOf, refresh } from "../apps/auth-server/test/oidc/app.ts";
 import { type Listening, listen } from "../apps/auth-server/test/session-events/listen.ts";
-import {
-  ACTS,
-  type Act,
-  ENDS_NOTHING,
-  type Ending,
-  type OneMore,
-  PAGE_ACTS,
-  type ScriptOwner,
-} from "./endings/acts.ts";
+import { ACTS, type Act, ENDS_NOTHING, type Ending, type OneMore, type ScriptOwner } from "./endings/acts.ts";
+import { PAGE_ACTS } from "./endings/page-acts.ts";
 import {
   answered,
   type Cast,

@@ -1,5 +1,6 @@
 /** The acts of the battery of endings, and revocations of the scopes that no route of its own has. */
-import { ACTS, type Act, type Ending, PAGE_ACTS, type PageAct } from "../endings/acts.ts";
+import { ACTS, type Act, type Ending } from "../endings/acts.ts";
+import { PAGE_ACTS, type PageAct } from "../endings/page-acts.ts";
 import { scriptTokenOf } from "../endings/world.ts";
 import { REQUESTS, type Request } from "./requests.ts";
 
