@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { whenClosed } from "@portcullis/http-api";
 import type { SetTimer } from "@portcullis/protocol";
 
 /** Bytes that wait for one verifier at most. It comes back, and goes on from its cursor. */
@@ -60,8 +61,7 @@ export class EventStream {
 
   /** Runs at once when the verifier left before: it would be counted as one for ever. */
   onClose(listener: () => void): void {
-    if (this.#options.response.closed) listener();
-    else this.#options.response.once("close", listener);
+    whenClosed(this.#options.response, listener);
   }
 
   end(bytes?: Uint8Array): void {

@@ -43,3 +43,4 @@ export { type Problem, ProblemsError } from "./problems.ts";
 export { refuseMethodsBut, refuseUnknownPaths } from "./refuse-elsewhere.ts";
 export { MAX_PARAMETER_CHARACTERS, refuseMalformedPaths, routedUrlOf } from "./refuse-malformed-paths.ts";
 export { RetryLaterError } from "./retry-later.ts";
+export { whenClosed } from "./when-closed.ts";

@@ -32,6 +32,7 @@ import { undeclaredPreconditions } from "./preconditions.ts";
 import { type Problem, ProblemsError } from "./problems.ts";
 import { readJsonOnly, refuseOtherTypes } from "./read-json-only.ts";
 import { refuseOtherMethods, refuseUnknownPaths, urlOf } from "./refuse-elsewhere.ts";
+import { whenClosed } from "./when-closed.ts";
 
 export interface MountOptions extends ErrorHandlerOptions {
   /** Every route with a scope authenticates before its body is read. */
@@ -207,7 +208,7 @@ function headersOf(schema: z.ZodObject, { headers }: FastifyRequest): Record<str
 
 function goneOf(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  reply.raw.once("close", () => controller.abort());
+  whenClosed(reply.raw, () => controller.abort());
   return controller.signal;
 }
 

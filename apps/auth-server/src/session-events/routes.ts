@@ -1,5 +1,5 @@
 /** `GET /session/events`: who may listen to a session, in the order in which it is asked. */
-import { refuseMethodsBut } from "@portcullis/http-api";
+import { refuseMethodsBut, whenClosed } from "@portcullis/http-api";
 import type { PortcullisError } from "@portcullis/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Client } from "oidc-provider";
@@ -68,7 +68,7 @@ async function listen(
   reply.header("retry-after", RETRY_AFTER_SECONDS);
   const giveBack = options.takePlace({ session, client, address: options.clientAddressOf(request) });
   reply.hijack();
-  reply.raw.once("close", giveBack);
+  whenClosed(reply.raw, giveBack);
   for (const [name, value] of Object.entries(corsOf(request))) reply.raw.setHeader(name, value);
   options.streams.open(reply.raw, app);
   return reply;

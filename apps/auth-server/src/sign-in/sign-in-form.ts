@@ -1,4 +1,5 @@
 /** The sign-in form, wherever it is shown: what was typed in, and what to say about it. */
+import { whenClosed } from "@portcullis/http-api";
 import { hasCode } from "@portcullis/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { textOfBan } from "../bans/standing-bans.ts";
@@ -77,7 +78,7 @@ export async function signInThrough(
 /** Aborted when the client leaves. Fastify's own signal hears nothing once the body has been read. */
 export function leavingOf({ raw }: FastifyReply): AbortSignal {
   const leaving = new AbortController();
-  raw.once("close", () => leaving.abort());
+  whenClosed(raw, () => leaving.abort());
   return leaving.signal;
 }
 
