@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { assertRefused, claimsOf, ok, refresh, signIn } from "../apps/auth-server/test/oidc/app.ts";
 import { JsonApp, startForJson } from "../apps/auth-server/test/oidc/challenge/json-app.ts";
-import { AFTER_LOGOUT, moveIssuer } from "../apps/auth-server/test/oidc/server-under-test.ts";
+import { AFTER_LOGOUT, moveIssuer, REDIRECT_URI } from "../apps/auth-server/test/oidc/server-under-test.ts";
 import { EXIT } from "../apps/cli/src/index.ts";
 import { runCommand, secretOf } from "../apps/cli/test/cli-under-test.ts";
 import { credentialsOf, namesOf, startWorld, type World } from "./endings/world.ts";
@@ -44,6 +44,22 @@ describe("an issuer with a path", () => {
       assert.deepEqual(await world.verdicts(token, NAMES.orders), ["logged_out", "logged_out"]);
     assertRefused(await refresh(issuer, refreshed.refresh_token, own), "invalid_grant");
     assert.deepEqual(await world.verdicts(bystander.access_token, NAMES.orders), ["allow", "allow"]);
+  });
+
+  it("leads on below it from the page that tells the apps of a sign-out", async () => {
+    const { phone } = await world.castOf(NAMES);
+    const frontchannelLogoutUri = new URL("/signed-out", REDIRECT_URI).href;
+    const changed = await world.call(issuer, {
+      method: "PATCH",
+      path: `/api/v1/apps/${NAMES.app}`,
+      body: { frontchannelLogoutUri },
+    });
+    assert.equal(changed.status, 200, changed.body);
+    const page = await phone.browser.open(`${issuer}/logout`);
+    const ended = await phone.browser.submit(page, page.forms[0]!);
+    assert.ok(ended.trail.some(({ body }) => body.includes("<iframe")));
+    assert.equal(ended.url.href, `${issuer}/logout/success`);
+    assert.match(ended.body, /<h1>Signed out<\/h1>/);
   });
 
   it("is found by both ways of discovery, and says nothing of places elsewhere", async () => {

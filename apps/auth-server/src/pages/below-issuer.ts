@@ -71,8 +71,11 @@ const isOwnPath = (location: string): boolean => /^\/(?!\/)/.test(location);
 const placed = (own: string, path: string): string => (own === "/" ? path : path + own);
 
 /**
- * Links, forms and files of a page. What a page shows of others has no quotation mark of its own (html.ts), so that only what our
+ * Links, forms and files of a page, and where it leads on to. What a page shows of others has no quotation mark of its own (html.ts), so that only what our
  * templates wrote is found.
  */
 export const placePage = (markup: string, path: string): string =>
-  path === "" ? markup : markup.replace(/ (href|action|src)="\/(?!\/)/g, (_, name) => ` ${name}="${path}/`);
+  path === "" ? markup : markup.replace(PATH_IN_PAGE, (_, before) => `${before}${path}/`);
+
+/** The last is of a page that leads on by itself. */
+const PATH_IN_PAGE = /( (?:href|action|src)="| content="0; url=)\/(?!\/)/g;
