@@ -11,6 +11,7 @@ import { oidcError } from "../errors.ts";
 interface KeyStore {
   stale(): boolean;
   refresh(): Promise<void>;
+  freshUntil?: number | undefined;
 }
 
 interface KeyedClient {
@@ -42,6 +43,8 @@ export function refreshAppKeys(provider: Provider, clock: Pick<Clock, "monotonic
       await store.refresh();
     } catch (cause) {
       failures.set(store, now);
+      // The library has counted an answer as fresh before it found out that it is no key set: the keys of before would be good on.
+      store.freshUntil = undefined;
       throw oidcError("app_keys_unavailable", { cause });
     }
   };

@@ -29,7 +29,12 @@ const KEYS = {
 };
 
 /** What the app publishes itself, and what becomes of who asks for it. */
-const published = { keys: [KEYS.es256.jwk], status: 200, asked: 0, headers: {} as Record<string, string> };
+const published = {
+  keys: [KEYS.es256.jwk] as unknown,
+  status: 200,
+  asked: 0,
+  headers: {} as Record<string, string>,
+};
 const keyServer = createServer((_request, response) => {
   published.asked++;
   response.writeHead(published.status, published.headers).end(JSON.stringify({ keys: published.keys }));
@@ -268,6 +273,20 @@ describe("an app that publishes its keys", () => {
     }
     assert.equal(published.asked, 1);
     published.status = 200;
+    server.advance(5_001);
+    ok(await enter(KEYS.es256));
+  });
+
+  it("is told to come again as well when what it publishes is no key set, and the keys of before count no longer", async () => {
+    for (const keys of ["none", [KEYS.es256.jwk, { kty: "oct", k: "c2VjcmV0" }]]) {
+      server.advance(61_000);
+      published.keys = keys;
+      for (let request = 0; request < 2; request++) {
+        const answer = await enter(KEYS.es256);
+        assert.deepEqual([answer.status, json(answer).error], [503, "temporarily_unavailable"], answer.body);
+      }
+    }
+    published.keys = [KEYS.es256.jwk];
     server.advance(5_001);
     ok(await enter(KEYS.es256));
   });
