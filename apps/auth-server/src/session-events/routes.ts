@@ -62,6 +62,8 @@ async function listen(
   if (app === undefined) return refuse(reply, sessionEventsError("id_token_refused"));
   await requireOrigin(options, request, app);
   const standing = await options.streams.standingOf(app);
+  // Another server has retired the key, and this one has heard of it just now.
+  if (standing === "unproved") return refuse(reply, sessionEventsError("id_token_refused"));
   if (!standing.stands) return tellOfEnding(reply, await options.describe(app, standing.reason));
   const { sid: session, clientId: client } = app;
   // Of a refusal: what is taken over below has headers of its own.

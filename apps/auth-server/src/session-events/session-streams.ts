@@ -43,7 +43,9 @@ interface OpenStream {
 /** What is to be said of a session at this moment. */
 export type Standing =
   | { readonly stands: true }
-  | { readonly stands: false; readonly reason: Reason | undefined };
+  | { readonly stands: false; readonly reason: Reason | undefined }
+  /** Whoever made the ID token may have stolen its key: it says nothing of any session. */
+  | "unproved";
 
 /** All streams are judged no more often than that, however fast the log grows: a millisecond for some thousands. */
 const JUDGE_INTERVAL_MS = 20;
@@ -74,7 +76,8 @@ export class SessionStreams {
   async standingOf(app: AppInSession): Promise<Standing> {
     await this.#options.log.refresh();
     const verdict = this.#verdict(this.#coordinatesOf(app));
-    if (verdict.outcome === "killed") return { stands: false, reason: verdict.reason };
+    if (verdict.outcome === "killed")
+      return verdict.scope === "key" ? "unproved" : { stands: false, reason: verdict.reason };
     const ongoing = await this.#options.ongoingGrants([app.gid]);
     return ongoing.has(app.gid) ? { stands: true } : { stands: false, reason: undefined };
   }
@@ -129,7 +132,7 @@ export class SessionStreams {
   #judge(opened: OpenStream): void {
     const verdict = this.#verdict(opened.at);
     if (verdict.outcome !== "killed") return;
-    // Whoever made the ID token may have stolen the key. The app comes back with one of the next key, and hears what else there is.
+    // As above. The app comes back with an ID token of the next key, and hears what else there is.
     if (verdict.scope === "key") this.#cut(opened);
     else void this.#end(opened, verdict.reason);
   }

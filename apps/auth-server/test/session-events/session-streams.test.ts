@@ -116,6 +116,13 @@ describe("open streams", () => {
     streams.close();
   });
 
+  it("are not begun, and no session is said to be over, where the key of the ID token was retired meanwhile", async () => {
+    const { streams, at } = world();
+    at.verdict = killed("key_retired", "key");
+    assert.equal(await streams.standingOf(APP), "unproved");
+    streams.close();
+  });
+
   it("are judged once for all that came within some milliseconds", async () => {
     const { streams, append, open, clock, asked } = world();
     const response = open();
