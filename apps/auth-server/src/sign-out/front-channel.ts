@@ -26,14 +26,18 @@ export interface AppsInSessions {
   readonly findClient: (clientId: string) => Promise<Client | undefined>;
 }
 
-/** Of a session that goes on: once it has ended, nothing says who was in it. Those without such a page are left out. */
+/**
+ * Returns those who were told before, and whom to tell of a session that goes on: once it has ended, nothing says who was in it. Those
+ * without such a page are left out.
+ */
 export async function appsToTell(
   { clientsIn, findClient }: AppsInSessions,
   sid: string,
+  before: readonly ToldApp[] = [],
 ): Promise<readonly ToldApp[]> {
-  const told: ToldApp[] = [];
+  const told = [...before];
   for (const clientId of (await clientsIn(sid)).toSorted()) {
-    if (told.length === MAX_APPS) break;
+    if (told.length >= MAX_APPS) break;
     if (addressOf(await findClient(clientId)) !== undefined) told.push({ clientId, sid });
   }
   return told;

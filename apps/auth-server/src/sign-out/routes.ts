@@ -208,12 +208,12 @@ async function requestOfLibrary(
 async function endSessions(options: SignOutOptions, request: SignOutRequest): Promise<EndedAt> {
   const { sessions, grants, findClient, endings, head } = options;
   const inSessions = { clientsIn: (uid: string) => grants.clientsIn(uid), findClient };
-  const told: ToldApp[] = [];
+  let told: readonly ToldApp[] = [];
   let last: number | undefined;
   for (const uid of new Set([request.session, request.hinted])) {
     const live = uid === undefined ? undefined : await sessions.findLive(uid);
     if (live === undefined || live.account_id !== request.subject) continue;
-    told.push(...(await appsToTell(inSessions, live.uid)));
+    told = await appsToTell(inSessions, live.uid, told);
     last = (await endings.endSession({ uid: live.uid, accountId: live.account_id ?? undefined })) ?? last;
   }
   return { seq: last ?? head(), told };

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { FRONTCHANNEL_LOGOUT_URI } from "../../src/apps/app-settings.ts";
+import { appsToTell } from "../../src/sign-out/front-channel.ts";
 import { ask, done, startAdministered } from "../api/administrator.ts";
 import { refresh, type SignedIn, signIn, verdictOf } from "../oidc/app.ts";
 import { AFTER_LOGOUT, ALICE, type ServerUnderTest } from "../oidc/server-under-test.ts";
@@ -161,6 +163,15 @@ describe("a sign-out", () => {
 });
 
 describe("the page that tells the apps", () => {
+  it("is about thirty at most, however many sessions end: its address would be too long for a proxy", async () => {
+    const apps = {
+      clientsIn: async (sid: string) => Array.from({ length: 20 }, (_, app) => `${sid}-${app}`),
+      findClient: async () => ({ [FRONTCHANNEL_LOGOUT_URI]: SHOP }) as never,
+    };
+    const told = await appsToTell(apps, "b", await appsToTell(apps, "a"));
+    assert.deepEqual([told.length, told.filter(({ sid }) => sid === "a").length], [30, 20]);
+  });
+
   it("leads nowhere, and frames nothing, that this server has not written itself", async () => {
     const telling = { apps: [{ clientId: "web", sid: "x" }], leadTo: "https://evil.example/" };
     const request = Buffer.from(JSON.stringify(telling)).toString("base64url");
