@@ -77,8 +77,8 @@ export const INTROSPECTION_MUTANTS: readonly Mutant[] = [
     file: STEPS,
     edits: [
       [
-        `(wanted.policy === "online" && hasIssuersWord(request, context))`,
-        `hasIssuersWord(request, context)`,
+        `(wanted.policy === "online" && isCarriedByAnswer(request, freshness.ageMs, context))`,
+        `isCarriedByAnswer(request, freshness.ageMs, context)`,
       ],
     ],
     tests: [OPAQUE_TOKENS, ONLINE],
@@ -89,8 +89,8 @@ export const INTROSPECTION_MUTANTS: readonly Mutant[] = [
     file: STEPS,
     edits: [
       [
-        "introspector.nowMs() - confirmedAtMs <= WORD_LASTS_MS;",
-        "introspector.nowMs() - confirmedAtMs <= WORD_LASTS_MS * 1000;",
+        "nowMs() - request.confirmedAtMs <= WORD_LASTS_MS;",
+        "nowMs() - request.confirmedAtMs <= WORD_LASTS_MS * 1000;",
       ],
     ],
     tests: [ONLINE],

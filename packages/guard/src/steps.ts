@@ -330,7 +330,7 @@ function confirmedAt(wallSeconds: number, request: Case, context: StepContext): 
   const wanted = policyOf(request, context);
   const confirmed =
     isYoung(freshness.ageMs, wanted, revocations.leaseMs) ||
-    (wanted.policy === "online" && hasIssuersWord(request, context));
+    (wanted.policy === "online" && isCarriedByAnswer(request, freshness.ageMs, context));
   request.unconfirmed = !confirmed;
   return confirmed || wanted.policy === "open" ? undefined : deny(realm, "replica_too_old");
 }
@@ -350,9 +350,15 @@ const isYoung = (ageMs: number, { policy, maxAgeMs }: Freshness, leaseMs: number
 /** How long the issuer's word carries a request on to its end. It is no lease: a receipt does not wait for it (decision 0064). */
 const WORD_LASTS_MS = 5_000;
 
-/** Of this request alone: another with the same token has to be asked about for itself. */
-const hasIssuersWord = ({ confirmedAtMs }: Case, { introspector }: StepContext): boolean =>
-  introspector !== undefined && introspector.nowMs() - confirmedAtMs <= WORD_LASTS_MS;
+/**
+ * Of this request alone: another with the same token has to be asked about for itself. With a limit of 0 the replica lets nobody in, but within its lease
+ * it carries on who was asked about: whatever ends the token reaches it. Else each long answer of such a route would end after five seconds.
+ */
+function isCarriedByAnswer(request: Case, ageMs: number, context: StepContext): boolean {
+  if (Number.isNaN(request.confirmedAtMs)) return false;
+  const isWithinLease = policyOf(request, context).maxAgeMs === 0 && ageMs <= context.revocations.leaseMs;
+  return isWithinLease || context.introspector!.nowMs() - request.confirmedAtMs <= WORD_LASTS_MS;
+}
 
 /** The detail of these errors is the reason. */
 function denyEnded({ detail }: PortcullisError, realm: string): DenyDecision {

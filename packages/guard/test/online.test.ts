@@ -155,6 +155,23 @@ test("a request under way ends with the issuer's word, unless the replica is fre
   }
 });
 
+test("with 0 a request goes on for as long as the list is fresh, and ends with a record as any other", async () => {
+  const api = online({ policy: "online", maxAgeMs: 0 });
+  const { guard, bearer, revocations, clock } = api;
+  const decision = await guard.authenticate(bearer());
+  assert.ok(decision.outcome === "allow");
+  const ended: string[] = [];
+  const following = decision.follow({ end: (denial) => ended.push(denial.code) });
+  revocations.ageMs = revocations.leaseMs;
+  clock.advance(60_000);
+  assert.ok(following.stands());
+  assert.equal(codeOf(decision.recheck()), "allow");
+  revocations.ageMs = revocations.leaseMs + 1;
+  assert.equal(codeOf(decision.recheck()), "replica_too_old");
+  assert.equal(following.stands(), false);
+  assert.deepEqual(ended, ["replica_too_old"]);
+});
+
 test("an opaque token is asked about anew where the replica cannot confirm what is kept of it", async () => {
   const { guard, asked, world, revocations, clock } = online();
   const token = encodeOpaqueToken("key", randomBytes(32));
