@@ -72,6 +72,13 @@ export const INTROSPECTION_MUTANTS: readonly Mutant[] = [
     tests: [INTROSPECTOR],
   },
   {
+    name: "late-answer",
+    says: "an answer that came after its question was given up takes the place of a newer one, that the token is dead",
+    file: "packages/access-token/src/introspection/introspector.ts",
+    edits: [["if (question.isGivenUp) throw", "if (question.askedAtMs < 0) throw"]],
+    tests: [INTROSPECTOR],
+  },
+  {
     name: "word-on-closed-routes",
     says: "a closed route lets in without a lease whoever the issuer was asked about for another reason",
     file: STEPS,

@@ -1,6 +1,6 @@
 /**
- * Questions under way: one at a time for each token, however many wait for its answer, and a bounded number altogether. Nobody who stops
- * waiting stops a question: the others still want the answer.
+ * Questions under way: one at a time for each token, however many wait for its answer, and a bounded number altogether, each in its turn. Nobody
+ * who stops waiting stops a question: the others still want the answer.
  */
 import type { Clock, SetTimer } from "@portcullis/protocol";
 import { accessTokenError } from "../errors.ts";
@@ -14,10 +14,19 @@ interface FlightsOptions {
   readonly maxUnderWay: number;
   /** Questions that wait for their turn. */
   readonly maxWaiting: number;
-  /** For one question. */
+  /** For one question, and for waiting for its turn. */
   readonly timeLimitMs: number;
   readonly onTurnedAway: () => void;
 }
+
+export interface Question {
+  /** When it began, monotonic. */
+  readonly askedAtMs: number;
+  /** Nobody waits for it any more, and a later one may have been answered: what comes now says nothing. */
+  readonly isGivenUp: boolean;
+}
+
+type Ask<Answer> = (question: Question) => Promise<Answer>;
 
 export class Flights<Answer> {
   readonly #options: FlightsOptions;
@@ -34,7 +43,7 @@ export class Flights<Answer> {
    * under way is no use then: what happened since it began is not in its answer. All who come so meanwhile share the next one. Rejects with
    * `introspection_unavailable` or `introspection_busy`.
    */
-  fly(hash: string, ask: (askedAtMs: number) => Promise<Answer>, anew: boolean): Promise<Answer> {
+  fly(hash: string, ask: Ask<Answer>, anew: boolean): Promise<Answer> {
     const current = this.#byToken.get(hash);
     if (current === undefined) return this.#line(new Flight(hash, ask)).answer;
     if (!(anew && current.hasBegun)) return current.answer;
@@ -52,6 +61,7 @@ export class Flights<Answer> {
       this.#turnAway(flight, accessTokenError("introspection_busy"));
     } else {
       this.#byToken.set(flight.hash, flight);
+      flight.linedUpAtMs = this.#options.clock.monotonicMs();
       this.#waiting.push(flight);
     }
     return flight;
@@ -66,7 +76,8 @@ export class Flights<Answer> {
     }
     this.#underWay++;
     flight.hasBegun = true;
-    this.#inTime(flight.ask(clock.monotonicMs())).then(
+    flight.askedAtMs = clock.monotonicMs();
+    this.#inTime(flight).then(
       (answer) => {
         breaker.succeeded();
         this.#landed(flight);
@@ -82,11 +93,21 @@ export class Flights<Answer> {
 
   #landed(flight: Flight<Answer>): void {
     this.#underWay--;
+    this.#byToken.delete(flight.hash);
+    this.#startThoseThatWait();
     this.#over(flight);
-    while (this.#underWay < this.#options.maxUnderWay) {
+  }
+
+  #startThoseThatWait(): void {
+    const { maxUnderWay, timeLimitMs, clock } = this.#options;
+    while (this.#underWay < maxUnderWay) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#start(next);
+      if (clock.monotonicMs() - next.linedUpAtMs <= timeLimitMs) this.#start(next);
+      else {
+        this.#over(next);
+        this.#turnAway(next, accessTokenError("introspection_busy"));
+      }
     }
   }
 
@@ -101,29 +122,35 @@ export class Flights<Answer> {
     flight.reject(error);
   }
 
-  #inTime(answer: Promise<Answer>): Promise<Answer> {
+  #inTime(flight: Flight<Answer>): Promise<Answer> {
     const { setTimer, timeLimitMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`The issuer has not answered within ${timeLimitMs / 1000} s.`));
-      const cancel = setTimer(late, timeLimitMs);
-      answer.then(resolve, reject).finally(cancel);
+      const giveUp = () => {
+        flight.isGivenUp = true;
+        reject(new Error(`The issuer has not answered within ${timeLimitMs / 1000} s.`));
+      };
+      const cancel = setTimer(giveUp, timeLimitMs);
+      flight.ask(flight).then(resolve, reject).finally(cancel);
     });
   }
 }
 
 /** One question, with whoever waits for its answer. */
-class Flight<Answer> {
+class Flight<Answer> implements Question {
   readonly hash: string;
-  readonly ask: (askedAtMs: number) => Promise<Answer>;
+  readonly ask: Ask<Answer>;
   readonly answer: Promise<Answer>;
   /** Of those who need an answer that is younger than this one's. */
   next: Flight<Answer> | undefined;
   /** While it waits for its turn it is younger than whoever comes. */
   hasBegun = false;
+  askedAtMs = Number.NaN;
+  linedUpAtMs = Number.NaN;
+  isGivenUp = false;
   resolve = (_answer: Answer): void => {};
   reject = (_error: unknown): void => {};
 
-  constructor(hash: string, ask: (askedAtMs: number) => Promise<Answer>) {
+  constructor(hash: string, ask: Ask<Answer>) {
     this.hash = hash;
     this.ask = ask;
     this.answer = new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ import { type AccessTokenError, accessTokenError, isAccessTokenError } from "../
 import { audienceSet, timesCheckOf } from "../expectations.ts";
 import type { AccessTokenVerifierOptions } from "../verifier-types.ts";
 import { Breaker } from "./breaker.ts";
-import { Flights } from "./flights.ts";
+import { Flights, type Question } from "./flights.ts";
 import { type Expected, type IntrospectionAnswer, judgeJwt, judgeOpaque } from "./judge-answer.ts";
 import { KeptAnswers, tokenHashOf } from "./kept-answers.ts";
 
@@ -146,14 +146,14 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     }
     this.#refuseKnownBad(hash);
     this.#refuseMalformed(token);
-    const ask = (askedAtMs: number) => this.#askAboutOpaque(token, { hash, clientAddress, askedAtMs });
+    const ask = (question: Question) => this.#askAboutOpaque(token, { hash, clientAddress, question });
     return this.#fly(hash, ask, anew) as Promise<IntrospectedEntry<Mark>>;
   }
 
   async confirm(token: VerifiedAccessToken, text: string): Promise<number> {
     const hash = tokenHashOf(text);
     this.#refuseKnownBad(hash);
-    const ask = (askedAtMs: number) => this.#askAboutJwt(token, { text, hash, askedAtMs });
+    const ask = (question: Question) => this.#askAboutJwt(token, { text, hash, question });
     return (await this.#fly(hash, ask, true)) as number;
   }
 
@@ -175,7 +175,7 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
 
   async #fly(
     hash: string,
-    ask: (askedAtMs: number) => Promise<Outcome<IntrospectedEntry<Mark> | number>>,
+    ask: (question: Question) => Promise<Outcome<IntrospectedEntry<Mark> | number>>,
     anew: boolean,
   ): Promise<IntrospectedEntry<Mark> | number> {
     const outcome = await this.#flights.fly(hash, ask, anew);
@@ -188,10 +188,11 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
     {
       hash,
       clientAddress,
-      askedAtMs,
-    }: { readonly hash: string; readonly clientAddress: string | undefined; readonly askedAtMs: number },
+      question,
+    }: { readonly hash: string; readonly clientAddress: string | undefined; readonly question: Question },
   ): Promise<Outcome<IntrospectedEntry<Mark>>> {
-    const answer = await this.#asked(token, clientAddress);
+    const answer = await this.#asked(token, { clientAddress, question });
+    const { askedAtMs } = question;
     return this.#judged(hash, () => {
       const judged = judgeOpaque(token, answer, this.#expected);
       const entry = { token: judged, mark: this.#markOf(judged), askedAtMs };
@@ -202,18 +203,24 @@ class CoalescingIntrospector<Mark> implements Introspector<Mark> {
 
   async #askAboutJwt(
     token: VerifiedAccessToken,
-    { text, hash, askedAtMs }: { readonly text: string; readonly hash: string; readonly askedAtMs: number },
+    { text, hash, question }: { readonly text: string; readonly hash: string; readonly question: Question },
   ): Promise<Outcome<number>> {
-    const answer = await this.#asked(text);
+    const answer = await this.#asked(text, { question });
     return this.#judged(hash, () => {
       judgeJwt(token, answer, this.#expected);
-      return askedAtMs;
+      return question.askedAtMs;
     });
   }
 
-  async #asked(token: string, clientAddress?: string): Promise<IntrospectionAnswer> {
+  /** An answer that comes too late is dropped: a later question may have been told that the token is dead. */
+  async #asked(
+    token: string,
+    { clientAddress, question }: { readonly clientAddress?: string | undefined; readonly question: Question },
+  ): Promise<IntrospectionAnswer> {
     try {
-      return await this.#options.ask(token, clientAddress);
+      const answer = await this.#options.ask(token, clientAddress);
+      if (question.isGivenUp) throw new Error("The issuer has answered too late.");
+      return answer;
     } catch (error) {
       this.counters.failed++;
       throw error;

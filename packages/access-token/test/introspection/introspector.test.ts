@@ -293,6 +293,23 @@ test("an issuer that is silent is given up after the time limit", async () => {
   assert.equal(await asking, "introspection_unavailable");
 });
 
+test("an answer that comes after its question was given up says nothing any more", async () => {
+  const { introspector, questions, clock, active } = asked();
+  const token = newToken();
+  const early = codeOf(() => introspector.entryOf(token));
+  await nextTurn();
+  clock.advance(3_000);
+  assert.equal(await early, "introspection_unavailable");
+  const late = codeOf(() => introspector.entryOf(token));
+  questions[1]!.answer(inactive({ reason: "revoked" }));
+  assert.equal(await late, "inactive_token");
+  questions[0]!.answer(active());
+  await nextTurn();
+  assert.equal(await codeOf(() => introspector.entryOf(token)), "inactive_token");
+  assert.equal(questions.length, 2);
+  assert.deepEqual([introspector.counters.active, introspector.counters.failed], [0, 1]);
+});
+
 test(
   "what an open breaker finds waiting is turned away at once, not after a time limit each",
   limit,
@@ -318,6 +335,36 @@ test("no more questions are under way, and no more wait, than may", async () => 
   questions[1]!.answer(active());
   assert.deepEqual(await Promise.all(all.slice(0, 5)), ["none", "none", "none", "none", "none"]);
   assert.equal(questions.length, 5);
+});
+
+test("a token that is always asked about anew takes no turn of those that wait", async () => {
+  const { introspector, questions, active } = asked({ maxUnderWay: 1 });
+  const [busy, other] = [newToken(), newToken()];
+  void introspector.entryOf(busy, true);
+  const waiting = introspector.entryOf(other);
+  void introspector.entryOf(busy, true);
+  questions[0]!.answer(active());
+  await nextTurn();
+  assert.equal(questions[1]?.token, other);
+  questions[1]!.answer(active());
+  await waiting;
+  assert.equal(questions[2]?.token, busy);
+});
+
+test("what has waited for its turn for longer than a question may take is turned away", async () => {
+  const { introspector, questions, active, clock } = asked({ maxUnderWay: 1 });
+  const tokens = [newToken(), newToken(), newToken(), newToken()];
+  const [first, second, third] = tokens.slice(0, 3).map((token) => codeOf(() => introspector.entryOf(token)));
+  clock.advance(2_000);
+  questions[0]!.answer(active());
+  assert.equal(await first, "none");
+  const fourth = codeOf(() => introspector.entryOf(tokens[3]!));
+  clock.advance(2_000);
+  questions[1]!.answer(active());
+  assert.deepEqual(await Promise.all([second, third]), ["none", "introspection_busy"]);
+  assert.deepEqual([questions[2]!.token, introspector.counters.turnedAway], [tokens[3], 1]);
+  questions[2]!.answer(active());
+  assert.equal(await fourth, "none");
 });
 
 test("an answer to a question of before is none for who needs one from now, and all such share the next", async () => {
