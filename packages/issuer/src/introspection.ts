@@ -1,4 +1,5 @@
 /** What an issuer says of a token (RFC 7662), asked with the client that the verifier has for the feed. */
+import { isIP } from "node:net";
 import {
   CLIENT_ADDRESS_HEADER,
   INTROSPECTS_HEADER,
@@ -56,8 +57,15 @@ export function introspectionOf(
   };
 }
 
-const addressHeader = (clientAddress: string | undefined): Record<string, string> =>
-  clientAddress === undefined ? {} : { [CLIENT_ADDRESS_HEADER]: clientAddress };
+/**
+ * Nothing but an address goes along. Some frameworks take whatever a client writes into `X-Forwarded-For` for its address: a long text there would
+ * make the issuer refuse the question, and a few such failures make the verifier ask nothing at all for a while, for anybody.
+ */
+function addressHeader(clientAddress: string | undefined): Record<string, string> {
+  // Without the zone, which means something on that machine alone and may be of any length (RFC 4007, section 11).
+  const address = clientAddress?.split("%", 1)[0];
+  return address === undefined || isIP(address) === 0 ? {} : { [CLIENT_ADDRESS_HEADER]: address };
+}
 
 const notAccepted = ({ issuer, clientId }: IntrospectionSettings) =>
   issuerError("client_not_accepted", {

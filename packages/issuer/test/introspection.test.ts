@@ -49,6 +49,24 @@ test("it asks with the client's secret, and says what the issuer says", async ()
   ]);
 });
 
+for (const [what, address, sent] of [
+  ["a text", "x".repeat(20_000), undefined],
+  ["an address with a zone that is a text", `fe80::1%${"x".repeat(20_000)}`, "fe80::1"],
+  ["what is no value of a header", "192.0.2.7\r\nx: y", undefined],
+] as const) {
+  test(`${what} in the place of an address spoils no question`, async () => {
+    const asked: unknown[] = [];
+    issuer.routes.push(async (request, response) => {
+      if (request.url !== "/introspect") return false;
+      asked.push(request.headers[CLIENT_ADDRESS_HEADER]);
+      json({ active: false })(response);
+      return true;
+    });
+    assert.deepEqual((await asking()("a token", address)).claims, { active: false });
+    assert.deepEqual(asked, [sent]);
+  });
+}
+
 for (const [value, introspects] of [
   ["any", "any"],
   ["none", []],
