@@ -56,7 +56,10 @@ export class LastUsed {
   }
 }
 
-/** Locked in the order in which everybody locks: the statement itself has none. */
+/**
+ * Locked in the order in which everybody locks: the statement itself has none. Of a user who was deleted since the token was used nothing is
+ * stored: of that user nothing is kept.
+ */
 async function storeUses(
   { db, lockRows }: WriteTransaction,
   noted: readonly (readonly [id: string, use: Noted])[],
@@ -76,5 +79,8 @@ async function storeUses(
     update script_tokens
     set last_used_at = ${of("at")}, last_used_address = ${of("address")}, last_used_via = ${of("via")}
     where id in (select used.id from used)
-      and (last_used_at is null or last_used_at < ${of("at")})`.execute(db);
+      and (last_used_at is null or last_used_at < ${of("at")})
+      and (kind <> 'personal' or exists (select 1 from users where users.id = script_tokens.owner_id))`.execute(
+    db,
+  );
 }

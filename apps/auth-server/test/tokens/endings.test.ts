@@ -2,13 +2,22 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import {
+  CLIENT_ADDRESS_HEADER,
   type CreatedScriptToken,
   type IntrospectedToken,
   introspectedTokenSchema,
 } from "@portcullis/protocol";
+import { exchange } from "@portcullis/testing/end-to-end";
 import { ask, done } from "../api/administrator.ts";
-import { revokeByApi } from "../oidc/app.ts";
-import { ALICE, BOB, OTHER_RESOURCE, RESOURCE, type ServerUnderTest } from "../oidc/server-under-test.ts";
+import { form, revokeByApi } from "../oidc/app.ts";
+import {
+  ALICE,
+  BOB,
+  basicOf,
+  OTHER_RESOURCE,
+  RESOURCE,
+  type ServerUnderTest,
+} from "../oidc/server-under-test.ts";
 import { asked, askTokens, makeTokenOf, startWithTokens, verdict } from "./tokens-under-test.ts";
 
 let server: ServerUnderTest;
@@ -84,7 +93,13 @@ describe("of a user, each token ends for good", () => {
 
   it("who is deleted, and nothing else is kept of them", async () => {
     const two = await twoOf("users/deleted");
+    await exchange(`${server.issuer}/introspect`, {
+      body: form({ token: two.here.token }),
+      headers: { authorization: basicOf("orders"), [CLIENT_ADDRESS_HEADER]: "203.0.113.9" },
+    });
     await done(server, ["DELETE", "users/deleted"]);
+    // What was noted of the last use meanwhile is stored now.
+    await server.server.prune();
     await ends(two, "account_deleted");
     const rows = server.server.storage.read.selectFrom("script_tokens").selectAll();
     const row = await rows.where("id", "=", two.here.id).executeTakeFirstOrThrow();
