@@ -3,6 +3,7 @@
  * section 2.2). A service reads `sub` alone, so no app may have a name that is, was or may become that of a user (RFC 9700, section 4.15).
  */
 import { z } from "zod";
+import { PERSONAL_TOKEN_CLIENT } from "./opaque-token.ts";
 
 const OURS = /^[\w-]{22}$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -27,4 +28,9 @@ export const clientIdSchema = z
     (text) => !isShapedLikeSub(text),
     "looks like the sub of a user (22 characters of base64url, or a UUID): make it longer or shorter",
   )
-  .refine((text) => !isDotSegment(text), "is a step of a path: take another name");
+  .refine((text) => !isDotSegment(text), "is a step of a path: take another name")
+  // An app may ask about its own tokens: one of this name could about everybody's.
+  .refine(
+    (text) => text !== PERSONAL_TOKEN_CLIENT,
+    "is what personal tokens have in place of an app: take another name",
+  );

@@ -157,6 +157,12 @@ describe("the configuration", () => {
     }
   });
 
+  it("takes no name of an app that personal tokens have in place of one: it could ask about all of them", () => {
+    const clientId = "portcullis-personal-token";
+    const problems = problemsOf(({ clients }) => Object.assign(clients[0]!, { clientId }));
+    assert.match(problems, /clients\[0\]\.clientId: .*personal tokens/);
+  });
+
   it("names every problem at once, each with its path", () => {
     const problems = problemsOf((document) => {
       document.listen.port = 70_000;
