@@ -16,7 +16,7 @@ export interface GuardedOptions {
   readonly requirements?: Requirements | undefined;
   /**
    * Gives the address of the client, where proxies that are trusted stand in front. Default: the other end of the connection. It is
-   * asked for tokens that may come from some addresses alone.
+   * called for each request. Tokens that may come from some addresses alone are judged by it, and their owners are shown it.
    */
   readonly clientAddress?: ((request: IncomingMessage) => string | undefined) | undefined;
 }
