@@ -132,7 +132,7 @@ describe("an issuer with a path", () => {
     };
     assert.match((await runCommand("users list victim", { env })).out, /victim-0/);
     const { jti } = bystander.claims;
-    const { code, err } = await runCommand(`revoke token ${jti} --wait 10`, { env });
+    const { code, err } = await runCommand(["revoke", "token", "--wait", "10", "--", jti], { env });
     assert.equal(code, EXIT.ok, err);
     const [atGateway, atGuard] = await world.verdicts(bystander.access_token, NAMES.orders);
     assert.equal(atGateway, atGuard);

@@ -100,9 +100,9 @@ test("an app's secrets change hands without a gap", async (t) => {
       { grant_type: "client_credentials", resource: RESOURCE },
       { authorization: `Basic ${Buffer.from(`${app.clientId}:${secret}`).toString("base64")}` },
     );
-  const listed = await cli.run(`apps secrets list ${app.clientId}`);
+  const listed = await cli.run(["apps", "secrets", "list", "--", app.clientId]);
   const [, first] = listed.out.split("\n");
-  const added = await cli.run(`apps secrets add ${app.clientId}`);
+  const added = await cli.run(["apps", "secrets", "add", "--", app.clientId]);
   const next = /^(pcl_secret_\S+)$/m.exec(added.out)![1]!;
   for (const secret of [app.clientSecret!, next]) ok(await askWith(secret));
   const removed = await cli.run(["apps", "secrets", "remove", "--", app.clientId, first!.split(" ")[0]!]);

@@ -13,7 +13,7 @@ test("a user is banned by any name for a time, with a receipt, listed, and let i
   const dry = await cli.run("bans add alice --reason spam --dry-run");
   assert.match(dry.out, /^Nothing was changed\. It would end at most 1 session and .* of 1 user in /);
   const { code, out, err } = await cli.run(
-    "bans add alice@example.com --reason spam_mail --message Write_to_us. --for 7d",
+    "bans add alice@example.com --reason 'spam mail' --message 'Write to us.' --for 7d",
   );
   assert.deepEqual([code, err], [EXIT.ok, ""]);
   const [, id] =

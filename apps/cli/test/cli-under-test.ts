@@ -70,7 +70,7 @@ function giveScopes({ clients, issuer }: Document): void {
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }
 
-/** A text is split at spaces, and "_" stands for a space within an argument; ids have one, and go in a list. */
+/** A text is split at spaces, but for those within single quotes. A random ID may begin with "-": it goes in a list, after "--". */
 export async function runCommand(args: string | readonly string[], options: RunOptions = {}): Promise<Ended> {
   const ended = { out: "", err: "" };
   const { onOut, onErr, ...io } = options;
@@ -96,7 +96,7 @@ export async function runCommand(args: string | readonly string[], options: RunO
 }
 
 const argumentsOf = (text: string): string[] =>
-  text === "" ? [] : text.split(" ").map((part) => part.replaceAll("_", " "));
+  Array.from(text.matchAll(/'([^']*)'|\S+/g), ([part, quoted]) => quoted ?? part);
 
 async function startVerifier(t: TestContext, server: ServerUnderTest, name: string): Promise<ConnectedGuard> {
   const guard = connect({

@@ -15,7 +15,7 @@ test("a declared loss is asked about, voids what was issued, and is in the log w
   assert.deepEqual([declined.code, declined.err], [EXIT.error, "Nothing was changed.\n"]);
   assert.equal(log.incarnation, incarnation);
 
-  const done = await cli.run("log declare-loss --note restored_the_backup", { ask: async () => "yes" });
+  const done = await cli.run("log declare-loss --note 'restored the backup'", { ask: async () => "yes" });
   assert.deepEqual([done.code, done.err], [EXIT.ok, ""]);
   assert.match(done.out, /^A new log has begun \(\S+, head 11001\)\.\nEverybody has to sign in again/);
   assert.notEqual(log.incarnation, incarnation);

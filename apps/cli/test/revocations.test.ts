@@ -17,7 +17,7 @@ const appendSubjects = (cli: CliUnderTest, ...keys: string[]) =>
 
 test("revocations are listed for people, and what others wrote cannot touch the terminal", async (t) => {
   const cli = await cliUnderTest(t);
-  await cli.run("revoke subject alice --note \u001b[31mred\u0007\nline --foreign");
+  await cli.run("revoke subject alice --note '\u001b[31mred\u0007\nline' --foreign");
   await cli.run("revoke subject-client --subject alice --client web --mode stale --foreign");
   const { code, out, err } = await cli.run("revocations list");
   assert.deepEqual([code, err], [EXIT.ok, ""]);
@@ -80,7 +80,6 @@ test("what was revoked of a user is found by every name of the user", async (t) 
   const cli = await cliUnderTest(t);
   assert.equal((await cli.run("users disable alice")).code, EXIT.ok);
   assert.equal((await cli.run("revoke subject-client --subject alice --client web")).code, EXIT.ok);
-  // A list, since a random sub may have the "_" that a text takes for a space.
   const found = async (...filters: string[]) =>
     seqsOf((await cli.run(["revocations", "list", ...filters, "--json"])).out);
   const { key } = JSON.parse((await cli.run("revocations show 1 --json")).out).revocation;
@@ -172,7 +171,7 @@ test("who has revoked is shown by name", async (t) => {
 test("one revocation is shown with how far it has got", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
-  await cli.run("revoke subject alice --note lost_phone --foreign");
+  await cli.run("revoke subject alice --note 'lost phone' --foreign");
   const { code, out } = await cli.run("revocations show 1 --wait 10");
   assert.equal(code, EXIT.ok);
   for (const line of [

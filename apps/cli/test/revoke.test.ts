@@ -9,7 +9,7 @@ import { cliUnderTest, runCommand } from "./cli-under-test.ts";
 test("a revocation that a verifier enforces says so and ends well", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.verifier("gateway-1");
-  const { code, out, err } = await cli.run("revoke subject alice --reason kicked --note sent_spam");
+  const { code, out, err } = await cli.run("revoke subject alice --reason kicked --note 'sent spam'");
   assert.deepEqual([code, err], [EXIT.ok, ""]);
   assert.match(out, /^Revoked \(seq 1\)\. Enforced by 1 of 1 verifier after \d+ ms\.\n/);
   assert.match(out, /^alice is the user with the sub [\w-]{22}\.$/m);
@@ -285,7 +285,7 @@ test("what is not there is an error that says what was found and what to do", as
     ["revoke subject nobody", /Found "nobody", and no user has that sub/],
     ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here/],
     ["revoke session nosuch", /key: Found "nosuch", which is not a session ID of this server\. Give the sid/],
-    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A_", /key: Found "Vt8Vt7mGQf2bqfYkq0hZ0A ".*22 characters/],
+    ["revoke session 'Vt8Vt7mGQf2bqfYkq0hZ0A '", /key: Found "Vt8Vt7mGQf2bqfYkq0hZ0A ".*22 characters/],
     ["revoke client WEB --yes", /Found "WEB", and there is no such client/],
   ];
   for (const [command, expected] of unknown) {

@@ -10,7 +10,7 @@ test("a token of an app is made and printed once, listed, rotated with an overla
   await cli.verifier("gateway-1");
   const active = async (token: string) => (await introspect(cli.server.issuer, "orders", token)).active;
   const made = await cli.run(
-    `tokens create Nightly_export --app service --api ${RESOURCE} --permission orders.read --address 203.0.113.0/24 --days 30`,
+    `tokens create 'Nightly export' --app service --api ${RESOURCE} --permission orders.read --address 203.0.113.0/24 --days 30`,
   );
   assert.deepEqual([made.code, made.err], [EXIT.ok, ""]);
   const [, id, token] =
