@@ -197,7 +197,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     says: "of fifty requests with one auth_session, fifty take the step",
     file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",
     edits: [[`  ["take the step: once", takeStep(options)],\n`, ""]],
-    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+    tests: ["apps/auth-server/test/oidc/challenge/steps.test.ts"],
   },
   {
     name: "json-for-everybody",
@@ -211,14 +211,14 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     says: "a session that an app had for itself stays on the user's page, and counts, when nobody can come into it",
     file: "apps/auth-server/src/oidc/state/clear-grants.ts",
     edits: [[`if (options.sessionsEnd !== true)`, `if (options.sessionsEnd === false)`]],
-    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+    tests: ["apps/auth-server/test/oidc/challenge/session.test.ts"],
   },
   {
     name: "auth-session-for-another-app",
     says: "another app goes on with the sign-in that an app began, by its auth_session",
     file: "apps/auth-server/src/oidc/challenge/challenge-routes.ts",
     edits: [[`return isItsOwn ? undefined : INVALID_SESSION;`, `return isItsOwn ? undefined : undefined;`]],
-    tests: ["apps/auth-server/test/oidc/challenge/sign-in.test.ts"],
+    tests: ["apps/auth-server/test/oidc/challenge/steps.test.ts"],
   },
   {
     name: "app-signs-out-alone",

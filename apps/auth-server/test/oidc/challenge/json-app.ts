@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type Exchange, exchange, json } from "@portcullis/testing/end-to-end";
 import { startAdministered } from "../../api/administrator.ts";
+import { makeUser } from "../../people/make-user.ts";
 import { ok, type TokenAnswer, token } from "../app.ts";
 import { ALICE, basicOf, REDIRECT_URI, RESOURCE, type ServerUnderTest } from "../server-under-test.ts";
 
@@ -39,6 +40,11 @@ export const startForJson = (change: Change = () => undefined): Promise<ServerUn
     });
     change(document);
   });
+
+export const newUser = ({ server }: ServerUnderTest, username: string, password = ALICE.password) =>
+  makeUser({ users: server.people.users, storage: server.storage }, { username, name: username, password });
+
+export const sessionsOf = ({ server }: ServerUnderTest, sub: string) => server.oidc.sessions.devicesOf(sub);
 
 export type Fields = Readonly<Record<string, string | undefined>>;
 
@@ -87,9 +93,9 @@ export class JsonApp {
     return this.#options.clientId ?? "shop";
   }
 
-  /** The first request of a sign-in. */
-  begin(fields: Fields = {}): Promise<Answered> {
-    return this.send({
+  /** The first request of a sign-in; undefined leaves one of its usual parameters out. */
+  begin(fields: Fields = {}, headers: Record<string, string> = {}): Promise<Answered> {
+    const all = {
       client_id: this.clientId,
       response_type: "code",
       scope: "openid profile orders.read",
@@ -98,7 +104,8 @@ export class JsonApp {
       code_challenge_method: "S256",
       ...this.#options.asks,
       ...fields,
-    });
+    };
+    return this.send(all, headers);
   }
 
   goOn({ body }: Answered, fields: Fields): Promise<Answered> {
@@ -161,5 +168,7 @@ export const asking = (step: string, parameters: readonly string[], problem?: st
   parameters,
   problem,
 });
+
+export const REFUSED = asking("password", ["username", "password"], "wrong_credentials");
 
 export const errorOf = ({ status, body }: Answered) => [status, body.error];
