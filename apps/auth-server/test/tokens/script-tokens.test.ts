@@ -30,6 +30,20 @@ before(async () => {
 after(() => server.stop());
 
 const subOf = async (name: string): Promise<string> => (await done(server, ["GET", `users/${name}`])).sub;
+
+/** All that the database holds, as one text; bytes as the characters that they may be. */
+async function everyRow({ server: { storage } }: ServerUnderTest): Promise<string> {
+  const texts = [];
+  for (const { name } of await storage.read.introspection.getTables())
+    for (const row of await storage.read
+      .selectFrom(name as "script_tokens")
+      .selectAll()
+      .execute())
+      for (const value of Object.values(row))
+        texts.push(value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value));
+  return texts.join("\n");
+}
+
 const madeUp = () => encodeOpaqueToken("personal", crypto.getRandomValues(new Uint8Array(32)));
 
 describe("a personal token", () => {
@@ -391,7 +405,10 @@ describe("rotating a token", () => {
 describe("what is kept", () => {
   it("is listed page by page, the newest first, by whether it works", async () => {
     const made = [];
-    for (let at = 0; at < 3; at++) made.push((await makeTokenOf(server, "apps/shrinking2")).id);
+    for (let at = 0; at < 3; at++) {
+      made.unshift((await makeTokenOf(server, "apps/shrinking2")).id);
+      server.advance(1000);
+    }
     await done(server, ["DELETE", `apps/shrinking2/tokens/${made[1]}`], { scope: "tokens.write" });
     const idsOf = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
     const page = (query: string) =>
@@ -399,10 +416,10 @@ describe("what is kept", () => {
     const first = await page("limit=2&total=true");
     const second = await page(`limit=2&cursor=${first.next}`);
     assert.equal(first.total, 3);
-    assert.deepEqual([...idsOf(first), ...idsOf(second)].toSorted(), made.toSorted());
+    assert.deepEqual([...idsOf(first), ...idsOf(second)], made);
     assert.equal(second.next, undefined);
     assert.deepEqual(idsOf(await page("active=false")), [made[1]]);
-    assert.deepEqual(idsOf(await page("active=true")).toSorted(), [made[0], made[2]].toSorted());
+    assert.deepEqual(idsOf(await page("active=true")), [made[0], made[2]]);
   });
 
   it("says when and where a token was used last, in one write for many questions", async () => {
@@ -428,13 +445,13 @@ describe("what is kept", () => {
     await introspect(server.issuer, "auditor", `${token}x`);
     const { body } = await askTokens(server, ["POST", `users/alice/tokens/${id}/rotate`], {});
     await revokeAs(server.issuer, "orders", body.token);
-    const rows = await server.server.storage.read.selectFrom("script_tokens").selectAll().execute();
+    const rows = await everyRow(server);
     for (const text of [token, body.token]) {
       const secret = text.split("_")[2]!;
       assert.equal(server.log.join("").includes(secret), false);
-      assert.equal(JSON.stringify(rows).includes(secret), false);
+      assert.equal(rows.includes(secret), false);
     }
-    assert.match(JSON.stringify(rows), new RegExp(id));
+    for (const there of [id, body.id]) assert.ok(rows.includes(there));
   });
 
   it("goes ninety days after its end", async () => {
