@@ -75,11 +75,11 @@ export interface World {
 
 /** Makes a token for scripts for the API of orders, of the victim or of the app. */
 export async function scriptTokenOf(
-  { call, actsAt }: World,
+  { call, actsAt, server }: World,
   owner: `users/${string}` | `apps/${string}`,
   { orders }: Names,
 ): Promise<{ readonly id: string; readonly token: string }> {
-  const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+  const expiresAt = new Date(server.nowMs() + 86_400_000).toISOString();
   const body = { name: owner, api: orders, permissions: ["things.read"], expiresAt };
   const made = await call(actsAt, { method: "POST", path: `/api/v1/${owner}/tokens`, body });
   assert.equal(made.status, 201, made.body);
