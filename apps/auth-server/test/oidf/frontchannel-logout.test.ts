@@ -26,7 +26,7 @@ it("oidcc-frontchannel-logout-discovery-endpoint-verification: discovery says th
   assert.equal(found.end_session_endpoint, `${server.issuer}/logout`);
 });
 
-it("oidcc-frontchannel-rp-initiated-logout: the page of the app is loaded with iss and sid, then the browser goes back, and is signed in no more", async () => {
+it("oidcc-frontchannel-rp-initiated-logout: the browser is given a frame with the page of the app, iss and sid, goes back with state, and is signed in no more", async () => {
   const device = await signIn(server);
   const url = new URL("/logout", server.issuer);
   const asked = {
