@@ -67,16 +67,24 @@ export interface ServiceTrial extends Trial {
   readonly isService: true;
   /** Of the API that it is. */
   readonly audience: string;
+  /** Another API, whose tokens are signed with the same algorithm: nothing but the audience tells them apart. */
+  readonly another: string;
 }
 
 export const ORDERS = "https://orders.portcullis.example";
+const SCOPES = { "orders.read": "See your orders" } as const;
+/** Of which no resource server is tried: each must refuse their tokens. */
+const BILLING = { identifier: "https://billing.portcullis.example", name: "Billing", scopes: SCOPES };
+const BY_RS256 = { algorithm: "RS256", scopes: SCOPES } as const;
 /** For resource servers that know RS256 alone. */
-export const RS256_API = {
-  identifier: "https://rs256.portcullis.example",
-  name: "Orders, by RS256",
-  algorithm: "RS256",
-  scopes: { "orders.read": "See your orders" },
-} as const;
+const RS256_API = { identifier: "https://rs256.portcullis.example", name: "Orders, by RS256", ...BY_RS256 };
+const RS256_BILLING = {
+  identifier: "https://rs256-billing.portcullis.example",
+  name: "Billing, by RS256",
+  ...BY_RS256,
+};
+/** Beside the one that the stack has. */
+export const APIS = [BILLING, RS256_API, RS256_BILLING] as const;
 
 /** A library that sends no `resource` gets a token for the app's default API, and asks userinfo with it. */
 const ONE_TOKEN = { defaultApi: ORDERS, userinfoWithApiToken: true } as const;
@@ -196,6 +204,7 @@ export const SERVICE_TRIALS: readonly ServiceTrial[] = [
     program: "services/express-oauth2-jwt-bearer.mjs",
     isService: true,
     audience: ORDERS,
+    another: BILLING.identifier,
     ours: {},
     theirs: [],
   },
@@ -205,6 +214,7 @@ export const SERVICE_TRIALS: readonly ServiceTrial[] = [
     program: "services/okta-jwt-verifier.mjs",
     isService: true,
     audience: RS256_API.identifier,
+    another: RS256_BILLING.identifier,
     ours: { algorithm: "RS256" },
     theirs: ["`jwksUri`"],
   },

@@ -15,7 +15,7 @@ import {
   until,
 } from "@portcullis/testing/end-to-end";
 import { freePortBlock } from "@portcullis/testing/ports";
-import { ORDERS, type PageTrial, RS256_API, type ServiceTrial, type Trial, type WebTrial } from "./trials.ts";
+import { APIS, ORDERS, type PageTrial, type ServiceTrial, type Trial, type WebTrial } from "./trials.ts";
 
 export const INTEROP = join(dirname(fileURLToPath(import.meta.url)), "../../interop");
 
@@ -53,7 +53,7 @@ export async function startWorld(trials: readonly AnyTrial[]): Promise<World> {
       configuration.outgoing = {
         privateTargets: [...apps.values()].map(({ baseUrl }) => new URL(baseUrl).host),
       };
-      resources.push(RS256_API);
+      resources.push(...APIS);
       clients.push(callerOf(stack.info));
       for (const trial of trials.filter(isApp)) clients.push(registrationOf(trial, apps.get(trial.name)!));
     });
@@ -98,7 +98,9 @@ const callerOf = ({ clients: { web } }: StackInfo) => ({
   name: "Caller of services",
   redirectUris: web.redirectUris,
   grantTypes: ["authorization_code"],
-  resources: { [ORDERS]: ["orders.read"], [RS256_API.identifier]: ["orders.read"] },
+  resources: Object.fromEntries(
+    [ORDERS, ...APIS.map(({ identifier }) => identifier)].map((api) => [api, ["orders.read"]]),
+  ),
 });
 
 class RunningWorld implements World {
