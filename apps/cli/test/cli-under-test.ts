@@ -35,8 +35,16 @@ export interface CliUnderTest {
 export const secretOf = (client: string): string => `${client}-secret-0123456789abcdef`;
 
 /** The command, in this process, against a real server with clients for every combination of scopes. */
-export async function cliUnderTest(t: TestContext): Promise<CliUnderTest> {
-  const server = await startServer({ change: giveScopes });
+export async function cliUnderTest(
+  t: TestContext,
+  change: (document: Document) => void = () => undefined,
+): Promise<CliUnderTest> {
+  const server = await startServer({
+    change(document) {
+      giveScopes(document);
+      change(document);
+    },
+  });
   t.after(() => server.stop());
   const env = {
     PORTCULLIS_ISSUER: server.issuer,

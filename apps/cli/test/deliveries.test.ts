@@ -4,12 +4,20 @@ import { signIn } from "../../auth-server/test/oidc/app.ts";
 import { EXIT } from "../src/index.ts";
 import { cliUnderTest } from "./cli-under-test.ts";
 
+/** Nobody listens there, and no name server has to say so. */
+const NOBODY = "127.0.0.1:1";
+
 test("an operator sees what an app could not be told, has it tried again, and gives it up", async (t) => {
-  const cli = await cliUnderTest(t);
+  const cli = await cliUnderTest(t, (document) =>
+    Object.assign(document, { outgoing: { privateTargets: [NOBODY] } }),
+  );
   const { server } = cli.server;
-  const set = await cli.run("apps update web --backchannel-logout-uri https://app.invalid/logout");
+  const set = await cli.run(`apps update web --backchannel-logout-uri https://${NOBODY}/logout`);
   assert.equal(set.code, EXIT.ok, set.err);
-  assert.match((await cli.run("apps show web")).out, /^told of logouts at +https:\/\/app\.invalid\/logout$/m);
+  assert.match(
+    (await cli.run("apps show web")).out,
+    /^told of logouts at +https:\/\/127\.0\.0\.1:1\/logout$/m,
+  );
   const { claims } = await signIn(cli.server);
   const ended = await cli.run(["sessions", "end", claims.sid, "--yes"]);
   assert.match(ended.out, /^To be told: web\.$/m, ended.err);
