@@ -33,8 +33,9 @@ const PAGES: Readonly<Record<string, string>> = {
   </script>`,
 };
 
-/** An app that answers never. */
-const hanging = serve(() => undefined);
+/** What an app was asked for that never answers. */
+const unanswered: string[] = [];
+const hanging = serve((path) => void unanswered.push(path));
 
 let stack: Stack;
 let chromium: Browser;
@@ -147,6 +148,7 @@ describe("a sign-out that tells the apps in the browser", () => {
       await other.waitForURL(`${redirectUri}?*`);
       const before = framed.length;
       await signOut(page);
+      assert.deepEqual(unanswered, ["/front-channel"]);
       assert.equal(framed.length, before + 1, "the others are told");
     });
   });
