@@ -7,7 +7,11 @@ export interface Exchange {
   readonly body: string;
   /** `performance.now()` before the request was written. */
   readonly sentAt: number;
-  /** `performance.now()` when the head of the answer arrived: the answer had started by then. */
+  /**
+   * `performance.now()` when the head of the answer was read: the answer had started by then. Whatever is sent later comes after it.
+   * Of two answers on two sockets it does not tell which was sent first: a process that was busy reads the sockets in the order of
+   * its kernel's list, in which one that has just been connected may stand before one that had its bytes long ago.
+   */
   readonly answeredAt: number;
 }
 
@@ -20,9 +24,8 @@ export interface ExchangeOptions {
 }
 
 /**
- * One HTTP exchange over `node:http`, and not over `fetch`: answers of many sockets are then seen in the order in
- * which they reached this process, and header values go out exactly as written. No agent means a connection of its
- * own: a server that was killed and started again is never met through a dead kept-alive socket.
+ * One HTTP exchange over `node:http`, and not over `fetch`: header values go out exactly as written. No agent means a
+ * connection of its own: a server that was killed and started again is never met through a dead kept-alive socket.
  */
 export async function exchange(url: string | URL, options: ExchangeOptions = {}): Promise<Exchange> {
   const body = options.body?.toString();
@@ -54,7 +57,7 @@ export const json = <T = Record<string, unknown>>(answer: Exchange): T => JSON.p
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** `WWW-Authenticate: Bearer a="b", c="d"` as an object; undefined if there is no Bearer challenge. */
-export function challengeOf(answer: Exchange): Record<string, string> | undefined {
+export function challengeOf(answer: Pick<Exchange, "headers">): Record<string, string> | undefined {
   const header = answer.headers["www-authenticate"];
   if (header === undefined || !/^Bearer\b/i.test(header)) return undefined;
   const parameters = header.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g);

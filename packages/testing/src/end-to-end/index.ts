@@ -3,6 +3,7 @@ export * from "./browser.ts";
 export * from "./configuration.ts";
 export * from "./device.ts";
 export * from "./exchange.ts";
+export * from "./held-call.ts";
 export * from "./html.ts";
 export * from "./load.ts";
 export * from "./page-checks.ts";
