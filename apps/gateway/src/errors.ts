@@ -43,7 +43,7 @@ export const catalogue = {
     text: "Access tokens in the query string are not accepted; use Authorization.",
   },
   malformed_request: { status: 400, text: "The request is not well-formed HTTP/1.1." },
-  upgrade_not_supported: { status: 501, text: "Upgrading the connection (WebSocket, h2c) is not supported." },
+  upgrade_not_supported: { status: 501, text: "Upgrading the connection (WebSocket) is not supported." },
   method_not_allowed: { status: 405, text: "This method is not accepted here." },
   request_timeout: { status: 408, text: "The request did not arrive in time." },
   client_too_slow: {

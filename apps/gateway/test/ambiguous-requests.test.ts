@@ -112,13 +112,14 @@ const FIELDS: readonly (readonly [what: string, fields: readonly string[], statu
       "protected_connection_option",
     ],
     ["Upgrade: websocket", ["Connection: Upgrade", "Upgrade: websocket"], 501, "upgrade_not_supported"],
+    ["Upgrade without Connection", ["Upgrade: websocket"], 501, "upgrade_not_supported"],
+    ["an offer of HTTP/2 and WebSocket", ["Upgrade: h2c, websocket"], 501, "upgrade_not_supported"],
     [
-      "Upgrade: h2c",
-      ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA"],
+      "WebSocket, then an offer of HTTP/2",
+      ["Upgrade: websocket", "Upgrade: h2c"],
       501,
       "upgrade_not_supported",
     ],
-    ["Upgrade without Connection", ["Upgrade: h2c"], 501, "upgrade_not_supported"],
     ["another expectation", ["Expect: 200-ok"], 417, "expectation_failed"],
     ["101 headers", Array.from({ length: 100 }, (_, at) => `X-${at}: y`), 431, "headers_too_large"],
     ["headers of 20 KB", [`X-Long: ${"y".repeat(20_000)}`], 431, "headers_too_large"],
@@ -135,6 +136,22 @@ test("a Host that is none, a list, an address with a user, or has a path is refu
   }
   await assertRefused("GET /public HTTP/1.1\r\n\r\n", 400, "malformed_host");
   await assertRefused("GET /public HTTP/1.0\r\n\r\n", 400, "malformed_host");
+});
+
+test("an offer of HTTP/2 is ignored: answered in HTTP/1.1, not passed on, and what follows is looked at", async () => {
+  const offer = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA"];
+  const before = gateway.upstream.bytes.length;
+  const client = await RawClient.connect(gateway.gateway.url);
+  client.send(requestText("GET /public HTTP/1.1", offer));
+  assert.equal((await client.response()).status, 200);
+  client.send(requestText("POST /public HTTP/1.1", [...offer, "Content-Length: 4"], "body"));
+  const taken = await client.response();
+  assert.equal(taken.status, 200, taken.body);
+  assert.equal(taken.json().body, "body");
+  assert.doesNotMatch(gateway.upstream.bytes.slice(before), /upgrade|h2c|http2-settings/i);
+  client.send(requestText("GET /public//orders HTTP/1.1", offer));
+  assert.equal((await client.response()).json().error, "empty_segment");
+  client.close();
 });
 
 test("TRACE, CONNECT and unknown methods are refused", async () => {

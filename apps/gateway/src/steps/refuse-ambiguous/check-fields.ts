@@ -79,13 +79,17 @@ function readField(exchange: Exchange, seen: Seen, field: Field, value: string):
       seen.expect = value;
       return undefined;
     case "upgrade":
-      seen.upgrade = value;
+      seen.upgrade = listed(seen.upgrade, value);
       return undefined;
     default:
-      seen.connection = seen.connection === undefined ? value : `${seen.connection},${value}`;
+      seen.connection = listed(seen.connection, value);
       return undefined;
   }
 }
+
+/** Several fields of a name whose value is a list (RFC 9110, section 5.3). */
+const listed = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before},${value}`;
 
 const twice = (name: string): Answer => refuse("duplicate_header", { found: `more than one ${name}` });
 
@@ -144,9 +148,17 @@ function checkConnection(
 }
 
 function checkSwitches(seen: Seen): Answer | undefined {
-  if (seen.upgrade !== undefined) return refuse("upgrade_not_supported", { found: quote(seen.upgrade) });
+  if (seen.upgrade !== undefined && !isOfferOfHttp2(seen.upgrade))
+    return refuse("upgrade_not_supported", { found: quote(seen.upgrade) });
   if (seen.expect !== undefined && seen.expect.toLowerCase() !== "100-continue") {
     return refuse("expectation_failed", { found: quote(seen.expect) });
   }
   return undefined;
 }
+
+/**
+ * Whether a client would rather speak HTTP/2, and is content with HTTP/1.1: a server may ignore that (RFC 9110, section 7.8).
+ * HttpClient of Java offers it in each first request without TLS. It stops here: a service that took it would
+ * answer requests which this gateway has not looked at.
+ */
+const isOfferOfHttp2 = (upgrade: string): boolean => upgrade.toLowerCase() === "h2c";
