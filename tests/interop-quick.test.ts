@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { installClients } from "./interop/install.ts";
-import { PAGE_TRIALS, SERVICE_TRIALS, WEB_TRIALS } from "./interop/trials.ts";
+import {
+  OTHER_SERVICE_TRIALS,
+  OTHER_WEB_TRIALS,
+  PAGE_TRIALS,
+  SERVICE_TRIALS,
+  WEB_TRIALS,
+} from "./interop/trials.ts";
 import { tryService } from "./interop/try-service.ts";
 import { tryWebApp } from "./interop/try-web-app.ts";
 import { startWorld, versionOf, type World } from "./interop/world.ts";
@@ -43,6 +49,8 @@ describe("the table of the last whole run", { skip: missing ?? false }, () => {
     const table = readFileSync(new URL("../docs/reference/interop.md", import.meta.url), "utf8");
     for (const trial of [...WEB_TRIALS, ...SERVICE_TRIALS, ...PAGE_TRIALS])
       assert.ok(table.includes(`| ${trial.name} | ${versionOf(trial)} |`), trial.name);
+    for (const { name } of [...OTHER_WEB_TRIALS, ...OTHER_SERVICE_TRIALS])
+      assert.ok(table.includes(`| ${name} |`), name);
     assert.doesNotMatch(table, /failed/);
   });
 });

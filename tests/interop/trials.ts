@@ -31,10 +31,18 @@ interface ForTheTrial {
   readonly accessTokenTtlSeconds?: number;
 }
 
+export type Registry = "npm" | "debian" | "python" | "go" | "maven";
+
+/** The registry that a library is from, and its name there. */
+export interface Source {
+  readonly registry: Registry;
+  readonly package: string;
+}
+
 export interface Trial {
   readonly name: string;
   /** Where its version stands. */
-  readonly from: { readonly npm: string } | { readonly debian: string } | { readonly python: string };
+  readonly from: Source;
   /** Below `interop/`. */
   readonly program: string;
   /** What an operator sets for it beside what every app has. */
@@ -92,7 +100,7 @@ const ONE_TOKEN = { defaultApi: ORDERS, userinfoWithApiToken: true } as const;
 export const WEB_TRIALS: readonly WebTrial[] = [
   {
     name: "openid-client 6",
-    from: { npm: "openid-client-6" },
+    from: { registry: "npm", package: "openid-client-6" },
     program: "clients/openid-client-6.mjs",
     callbackPath: "/callback",
     ours: ONE_TOKEN,
@@ -100,7 +108,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "openid-client 5",
-    from: { npm: "openid-client-5" },
+    from: { registry: "npm", package: "openid-client-5" },
     program: "clients/openid-client-5.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, idTokenAlgorithm: "RS256" },
@@ -108,7 +116,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "passport-openidconnect",
-    from: { npm: "passport-openidconnect" },
+    from: { registry: "npm", package: "passport-openidconnect" },
     program: "clients/passport-openidconnect.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, requirePkce: false },
@@ -117,7 +125,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "express-openid-connect",
-    from: { npm: "express-openid-connect" },
+    from: { registry: "npm", package: "express-openid-connect" },
     program: "clients/express-openid-connect.mjs",
     callbackPath: "/callback",
     ours: { ...ONE_TOKEN, idTokenAlgorithm: "RS256" },
@@ -125,7 +133,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "Auth.js 5 (@auth/express)",
-    from: { npm: "@auth/express" },
+    from: { registry: "npm", package: "@auth/express" },
     program: "clients/auth-js.mjs",
     callbackPath: "/auth/callback/portcullis",
     ours: ONE_TOKEN,
@@ -133,7 +141,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "better-auth (genericOAuth)",
-    from: { npm: "better-auth" },
+    from: { registry: "npm", package: "better-auth" },
     program: "clients/better-auth.mjs",
     callbackPath: "/api/auth/callback/portcullis",
     ours: ONE_TOKEN,
@@ -145,7 +153,7 @@ export const WEB_TRIALS: readonly WebTrial[] = [
 export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
   {
     name: "Authlib (Flask)",
-    from: { python: "Authlib" },
+    from: { registry: "python", package: "Authlib" },
     program: "clients/authlib_app.py",
     callbackPath: "/callback",
     ours: ONE_TOKEN,
@@ -153,7 +161,7 @@ export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "OmniAuth (openid_connect strategy)",
-    from: { debian: "ruby-omniauth-openid-connect" },
+    from: { registry: "debian", package: "ruby-omniauth-openid-connect" },
     program: "clients/omniauth_app.rb",
     callbackPath: "/auth/openid_connect/callback",
     ours: { ...ONE_TOKEN, requirePkce: false },
@@ -162,11 +170,36 @@ export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
   },
   {
     name: "mod_auth_openidc",
-    from: { debian: "libapache2-mod-auth-openidc" },
+    from: { registry: "debian", package: "libapache2-mod-auth-openidc" },
     program: "clients/mod-auth-openidc.mjs",
     callbackPath: "/callback",
     logoutPath: "/callback?logout=backchannel",
     ours: { ...ONE_TOKEN, requirePkce: false },
+    theirs: [],
+  },
+  {
+    name: "oauth2-proxy",
+    from: { registry: "go", package: "github.com/oauth2-proxy/oauth2-proxy/v7" },
+    program: "clients/oauth2-proxy.mjs",
+    callbackPath: "/oauth2/callback",
+    ours: ONE_TOKEN,
+    theirs: ["`code-challenge-method: S256`"],
+  },
+  {
+    name: "go-oidc, golang.org/x/oauth2",
+    from: { registry: "go", package: "github.com/coreos/go-oidc/v3" },
+    program: "go/.bin/relying-party",
+    callbackPath: "/callback",
+    ours: ONE_TOKEN,
+    theirs: ["`S256ChallengeOption`"],
+  },
+  {
+    name: "Spring Security (Boot's oauth2-client starter)",
+    from: { registry: "maven", package: "spring-boot-starter-parent" },
+    program: "java/target/interop-0.0.0-client.jar",
+    callbackPath: "/login/oauth2/code/portcullis",
+    logoutPath: "/logout/connect/back-channel/portcullis",
+    ours: { ...ONE_TOKEN, idTokenAlgorithm: "RS256" },
     theirs: [],
   },
 ];
@@ -174,7 +207,7 @@ export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
 export const PAGE_TRIALS: readonly PageTrial[] = [
   {
     name: "oidc-client-ts",
-    from: { npm: "oidc-client-ts" },
+    from: { registry: "npm", package: "oidc-client-ts" },
     program: "pages/serve.mjs",
     page: "oidc-client-ts.html",
     ours: { defaultApi: ORDERS },
@@ -186,7 +219,7 @@ export const PAGE_TRIALS: readonly PageTrial[] = [
   },
   {
     name: "keycloak-js (any OpenID provider)",
-    from: { npm: "keycloak-js" },
+    from: { registry: "npm", package: "keycloak-js" },
     program: "pages/serve.mjs",
     page: "keycloak-js.html",
     // It takes a refresh token for a JWT, and ours are none.
@@ -200,7 +233,7 @@ export const PAGE_TRIALS: readonly PageTrial[] = [
 export const SERVICE_TRIALS: readonly ServiceTrial[] = [
   {
     name: "express-oauth2-jwt-bearer",
-    from: { npm: "express-oauth2-jwt-bearer" },
+    from: { registry: "npm", package: "express-oauth2-jwt-bearer" },
     program: "services/express-oauth2-jwt-bearer.mjs",
     isService: true,
     audience: ORDERS,
@@ -210,12 +243,46 @@ export const SERVICE_TRIALS: readonly ServiceTrial[] = [
   },
   {
     name: "@okta/jwt-verifier",
-    from: { npm: "@okta/jwt-verifier" },
+    from: { registry: "npm", package: "@okta/jwt-verifier" },
     program: "services/okta-jwt-verifier.mjs",
     isService: true,
     audience: RS256_API.identifier,
     another: RS256_BILLING.identifier,
     ours: { algorithm: "RS256" },
     theirs: ["`jwksUri`"],
+  },
+  {
+    name: "jose (createRemoteJWKSet)",
+    from: { registry: "npm", package: "jose" },
+    program: "services/jose.mjs",
+    isService: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: ["`typ: at+jwt`"],
+  },
+];
+
+/** They need more than Node, as `OTHER_WEB_TRIALS` do. */
+export const OTHER_SERVICE_TRIALS: readonly ServiceTrial[] = [
+  {
+    name: "Authlib (ResourceProtector, RFC 9068)",
+    from: { registry: "python", package: "Authlib" },
+    program: "services/authlib_service.py",
+    isService: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: [],
+  },
+  {
+    name: "Spring Security (Boot's oauth2-resource-server starter)",
+    from: { registry: "maven", package: "spring-boot-starter-parent" },
+    program: "java/target/interop-0.0.0-service.jar",
+    isService: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: ["`validateType(false)`", '`JwtTypeValidator("at+jwt")`'],
   },
 ];

@@ -16,7 +16,7 @@ export async function tryService(
   const ask = (token: string) => exchange(baseUrl, { headers: bearer(token) });
   const { accessToken, claims } = await tokenFor(world, trial.audience);
   const taken = await ask(accessToken);
-  assert.equal(taken.status, 200, taken.body);
+  assert.equal(taken.status, 200, `${taken.headers["www-authenticate"]} ${taken.body}`);
   assert.equal(JSON.parse(taken.body).subject, claims.sub);
   assert.equal((await ask(accessToken.slice(0, -4))).status, 401);
   passed("takes our token");

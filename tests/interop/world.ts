@@ -1,7 +1,7 @@
 /** The stack that `npm start` runs, with an app for each trial, and the programs of the trials beside it. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { dirname, join, parse } from "node:path";
+import { dirname, extname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   exchange,
@@ -21,6 +21,9 @@ export const INTEROP = join(dirname(fileURLToPath(import.meta.url)), "../../inte
 
 /** A virtual environment of what `requirements.txt` names. */
 export const PYTHON = join(INTEROP, ".python");
+
+/** The longest time that a program may take to answer: one in Java needs seconds of a whole processor. */
+const START_MS = 60_000;
 
 type AppTrial = WebTrial | PageTrial;
 type AnyTrial = AppTrial | ServiceTrial;
@@ -131,7 +134,7 @@ class RunningWorld implements World {
   async start(trial: AnyTrial): Promise<void> {
     const { issuer, routes } = this.stack.info;
     const { clientId, secret, baseUrl } = this.appOf(trial);
-    const program = startProcess([interpreterOf(trial), join(INTEROP, trial.program)], {
+    const program = startProcess(commandOf(trial), {
       cwd: INTEROP,
       env: {
         ...process.env,
@@ -148,7 +151,8 @@ class RunningWorld implements World {
       throw new Error(`${trial.name} ended (${code ?? signal}):\n${program.errors()}`);
     });
     died.catch(() => undefined);
-    await Promise.race([until(() => answers(baseUrl), { what: `${trial.name} to answer` }), died]);
+    const isUp = until(() => answers(baseUrl), { what: `${trial.name} to answer`, withinMs: START_MS });
+    await Promise.race([isUp, died]);
   }
 
   async stop(): Promise<void> {
@@ -157,9 +161,20 @@ class RunningWorld implements World {
   }
 }
 
-function interpreterOf({ program }: Trial): string {
-  if (program.endsWith(".py")) return join(PYTHON, "bin", "python");
-  return program.endsWith(".rb") ? "/usr/bin/ruby" : process.execPath;
+function commandOf({ program }: Trial): readonly string[] {
+  const file = join(INTEROP, program);
+  switch (extname(program)) {
+    case ".py":
+      return [join(PYTHON, "bin", "python"), file];
+    case ".rb":
+      return ["/usr/bin/ruby", file];
+    case ".jar":
+      return ["java", "-jar", file];
+    case ".mjs":
+      return [process.execPath, file];
+    default:
+      return [file];
+  }
 }
 
 const answers = (url: string): Promise<boolean> =>
@@ -170,13 +185,26 @@ const answers = (url: string): Promise<boolean> =>
 
 /** Of an installed library. */
 export function versionOf({ from }: Trial): string {
-  if ("npm" in from) {
-    const text = readFileSync(join(INTEROP, "node_modules", from.npm, "package.json"), "utf8");
-    return (JSON.parse(text) as { version: string }).version;
+  switch (from.registry) {
+    case "npm": {
+      const text = readNamed(`node_modules/${from.package}/package.json`);
+      return (JSON.parse(text) as { version: string }).version;
+    }
+    case "python":
+      return pinned("requirements.txt", `${from.package}==`);
+    case "go":
+      return pinned("go/go.mod", `${from.package} v`);
+    case "maven":
+      return pinned("java/pom.xml", `<artifactId>${from.package}</artifactId>\n    <version>`);
+    case "debian":
+      return execFileSync("dpkg-query", ["-W", `-f=\${Version}`, from.package], { encoding: "utf8" });
   }
-  if ("python" in from) {
-    const pinned = readFileSync(join(INTEROP, "requirements.txt"), "utf8").split("\n");
-    return pinned.find((line) => line.startsWith(`${from.python}==`))!.split("==")[1]!;
-  }
-  return execFileSync("dpkg-query", ["-W", `-f=\${Version}`, from.debian], { encoding: "utf8" });
 }
+
+/** What stands after a text in a file of pinned versions. */
+function pinned(file: string, before: string): string {
+  const [, after] = readNamed(file).split(before);
+  return after!.match(/^[\w.+-]+/)![0];
+}
+
+const readNamed = (file: string): string => readFileSync(join(INTEROP, file), "utf8");
