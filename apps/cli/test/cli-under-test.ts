@@ -78,7 +78,7 @@ function giveScopes({ clients, issuer }: Document): void {
   clients.find(({ clientId }) => clientId === "auditor")!.resources[api] = ["revocations.inspect"];
 }
 
-/** A text is split at spaces, but for those within single quotes. A random ID may begin with "-": it goes in a list, after "--". */
+/** A text is split at spaces, but for those within single quotes. A random ID may begin with "-": it goes after "--", or the call throws. */
 export async function runCommand(args: string | readonly string[], options: RunOptions = {}): Promise<Ended> {
   const ended = { out: "", err: "" };
   const { onOut, onErr, ...io } = options;
@@ -88,7 +88,9 @@ export async function runCommand(args: string | readonly string[], options: RunO
       listener?.(text);
     },
   });
-  const code = await run(typeof args === "string" ? argumentsOf(args) : args, {
+  const words = typeof args === "string" ? argumentsOf(args) : args;
+  refuseBareIds(words);
+  const code = await run(words, {
     stdout: writer("out", onOut),
     stderr: writer("err", onErr),
     env: {},
@@ -105,6 +107,15 @@ export async function runCommand(args: string | readonly string[], options: RunO
 
 const argumentsOf = (text: string): string[] =>
   Array.from(text.matchAll(/'([^']*)'|\S+/g), ([part, quoted]) => quoted ?? part);
+
+const RANDOM_ID = /^(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w-]{21,43}$/;
+
+/** One ID in 64 begins with "-" and would be read as an option: a test that forgets it fails each time, and not now and then. */
+function refuseBareIds(words: readonly string[]): void {
+  const end = words.indexOf("--");
+  const bare = words.slice(0, end < 0 ? undefined : end).find((word) => RANDOM_ID.test(word));
+  if (bare !== undefined) throw new Error(`The ID ${bare} stands before "--": ${words.join(" ")}`);
+}
 
 async function startVerifier(t: TestContext, server: ServerUnderTest, name: string): Promise<ConnectedGuard> {
   const guard = connect({

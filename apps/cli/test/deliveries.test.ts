@@ -19,7 +19,7 @@ test("an operator sees what an app could not be told, has it tried again, and gi
     /^told of logouts at +https:\/\/127\.0\.0\.1:1\/logout$/m,
   );
   const { claims } = await signIn(cli.server);
-  const ended = await cli.run(["sessions", "end", claims.sid, "--yes"]);
+  const ended = await cli.run(["sessions", "end", "--yes", "--", claims.sid]);
   assert.match(ended.out, /^To be told: web\.$/m, ended.err);
   for (let tries = 1; tries < 6; tries++) {
     cli.server.advance(45 * 60_000);
@@ -28,7 +28,7 @@ test("an operator sees what an app could not be told, has it tried again, and gi
   const listed = await cli.run("deliveries list");
   assert.match(listed.out, /^ID +APP +USER +STATE +TRIES +SINCE +LAST ERROR/);
   assert.match(listed.out, new RegExp(`^${claims.gid} +web .* dead +6 .* target_unreachable`, "m"));
-  const replayed = await cli.run(["deliveries", "replay", claims.gid]);
+  const replayed = await cli.run(["deliveries", "replay", "--", claims.gid]);
   assert.deepEqual([replayed.code, replayed.out], [EXIT.ok, `Tried again: ${claims.gid}, for web.\n`]);
   await server.outbox.deliverDue();
   const pending = JSON.parse((await cli.run("deliveries list --state pending --recipient web --json")).out);
@@ -36,10 +36,10 @@ test("an operator sees what an app could not be told, has it tried again, and gi
     pending.items.map(({ id, attempts }: { id: string; attempts: number }) => [id, attempts]),
     [[claims.gid, 1]],
   );
-  const again = await cli.run(["deliveries", "replay", claims.gid, "--json"]);
+  const again = await cli.run(["deliveries", "replay", "--json", "--", claims.gid]);
   assert.equal(again.code, EXIT.error);
   assert.match(again.err, /is pending: only one that is dead can be tried again/);
-  const dropped = await cli.run(["deliveries", "drop", claims.gid]);
+  const dropped = await cli.run(["deliveries", "drop", "--", claims.gid]);
   assert.equal(dropped.out, `Dropped: ${claims.gid}, for web.\n`);
   assert.equal((await cli.run("deliveries drop nothing --json")).code, EXIT.error);
 });

@@ -27,11 +27,11 @@ test("keys are listed, rotated and retired, and the command that retires the key
   assert.match(table, new RegExp(`${next} +ES256 +next`));
   assert.match(table, new RegExp(`${first!.kid} +ES256 +retiring`));
 
-  const retired = await cli.run(["keys", "retire", kid, "--yes", "--note", "leaked"]);
+  const retired = await cli.run(["keys", "retire", "--yes", "--note", "leaked", "--", kid]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^Retired \(seq 1\)\. Enforced/);
   assert.match(retired.out, new RegExp(`^${next} signs ES256 tokens from now on\\. Published since 20`, "m"));
-  const again = await cli.run(["keys", "retire", kid, "--yes", "--json"]);
+  const again = await cli.run(["keys", "retire", "--yes", "--json", "--", kid]);
   assert.equal(revocationAnswerSchema.parse(JSON.parse(again.out)).repeated, true);
   assert.deepEqual(
     (await keys()).map(({ status }) => status),
@@ -82,7 +82,7 @@ test("keys of another algorithm are made by a rotation, before anything uses it,
     "RS256 active",
     "RS256 next",
   ]);
-  const retired = await cli.run(["keys", "retire", /^\S+/.exec(out)![0], "--yes"]);
+  const retired = await cli.run(["keys", "retire", "--yes", "--", /^\S+/.exec(out)![0]]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   assert.match(retired.out, /^\S{43} signs RS256 tokens from now on\./m);
   const wrong = await cli.run("keys rotate --algorithm HS256");
@@ -100,7 +100,7 @@ test("retiring a key that did not sign says nothing of the one that does", async
     ["next", "retiring"],
   );
   for (const { kid, status } of others) {
-    const { code, out, err } = await cli.run(["keys", "retire", kid, "--yes"]);
+    const { code, out, err } = await cli.run(["keys", "retire", "--yes", "--", kid]);
     assert.deepEqual([code, err], [EXIT.ok, ""], status);
     assert.match(out, /^Retired \(seq \d\)\. Enforced/);
     assert.doesNotMatch(out, /from now on|Warning/, status);
@@ -120,10 +120,10 @@ test("a key that is not there is an error, and one that is is asked about first"
   assert.equal(refused.code, EXIT.usage);
   assert.match(refused.err, /every token that was signed with the key any.*add --yes/s);
   const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
-  const denied = await cli.run(["keys", "retire", active.kid], { ask: async () => "no" });
+  const denied = await cli.run(["keys", "retire", "--", active.kid], { ask: async () => "no" });
   assert.deepEqual([denied.code, denied.err], [EXIT.error, "Nothing was changed.\n"]);
   assert.equal(
-    (await cli.run(["revoke", "key", active.kid])).code,
+    (await cli.run(["revoke", "key", "--", active.kid])).code,
     EXIT.usage,
     "no less than by its own verb",
   );
@@ -134,11 +134,11 @@ test("a verifier goes on when the key of its own token, and of the heads that it
   const cli = await cliUnderTest(t);
   const guard = await cli.verifier("orders");
   const [active] = JSON.parse((await cli.run("keys list --json")).out).items;
-  const retired = await cli.run(["keys", "retire", active.kid, "--yes", "--wait", "20", "--json"]);
+  const retired = await cli.run(["keys", "retire", "--yes", "--wait", "20", "--json", "--", active.kid]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   const { acked } = JSON.parse(retired.out);
   assert.equal(acked, 1, "it has acknowledged, and not only lost its lease");
-  const revoked = await cli.run("revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --foreign --wait 20 --json");
+  const revoked = await cli.run("revoke session --foreign --wait 20 --json -- Vt8Vt7mGQf2bqfYkq0hZ0A");
   assert.equal(JSON.parse(revoked.out).acked, 1, revoked.err);
   assert.equal(guard.replica.state, "live");
 });
@@ -157,7 +157,7 @@ test("a guard takes what a next key signs after its promotion without asking for
   assert.equal(fetches(), before);
 
   const stolen = await stealKey(cli.server, "next");
-  const retired = await cli.run(["keys", "retire", stolen.kid, "--yes", "--wait", "20", "--json"]);
+  const retired = await cli.run(["keys", "retire", "--yes", "--wait", "20", "--json", "--", stolen.kid]);
   assert.equal(retired.code, EXIT.ok, retired.err);
   const forged = await forge(stolen, {
     issuer: cli.server.issuer,

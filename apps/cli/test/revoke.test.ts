@@ -35,7 +35,7 @@ test("machines are given the receipt as it is", async (t) => {
   const cli = await cliUnderTest(t);
   await cli.lease({ replica: "gateway-1", applied: 0 });
   const { code, out } = await cli.run(
-    "--json revoke session Vt8Vt7mGQf2bqfYkq0hZ0A --foreign --mode stale --wait 0",
+    "--json revoke session --foreign --mode stale --wait 0 -- Vt8Vt7mGQf2bqfYkq0hZ0A",
   );
   assert.equal(code, EXIT.pending);
   const { laggards, key, known } = revocationAnswerSchema.parse(JSON.parse(out));
@@ -173,7 +173,7 @@ test("what is wrong with a command line is said before anybody is asked", async 
 
 test("how to put a value that begins with - is said where something began with it, and nowhere else", async () => {
   const advice = /Put a value that begins with - at the end, after --\./;
-  const { err } = await runCommand(["revoke", "session", "-t8Vt7mGQf2bqfYkq0hZ0A"]);
+  const { err } = await runCommand(["revoke", "session", "-short"]);
   assert.match(err, advice);
   for (const command of ["revoke planet", "revokes", "verifiers more"])
     assert.doesNotMatch((await runCommand(command)).err, advice, command);
@@ -283,7 +283,7 @@ test("what is not there is an error that says what was found and what to do", as
   const cli = await cliUnderTest(t);
   const unknown: readonly (readonly [string, RegExp])[] = [
     ["revoke subject nobody", /Found "nobody", and no user has that sub/],
-    ["revoke session Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here/],
+    ["revoke session -- Vt8Vt7mGQf2bqfYkq0hZ0A", /no such session here/],
     ["revoke session nosuch", /key: Found "nosuch", which is not a session ID of this server\. Give the sid/],
     ["revoke session 'Vt8Vt7mGQf2bqfYkq0hZ0A '", /key: Found "Vt8Vt7mGQf2bqfYkq0hZ0A ".*22 characters/],
     ["revoke client WEB --yes", /Found "WEB", and there is no such client/],
@@ -308,7 +308,7 @@ test("what has ended already says so, with the place of the record that ended it
 
 test("a jti is taken, and it is said that nobody knows whether there is such a token", async (t) => {
   const cli = await cliUnderTest(t);
-  const { code, out } = await cli.run("revoke token Vt8Vt7mGQf2bqfYkq0hZ0A");
+  const { code, out } = await cli.run("revoke token -- Vt8Vt7mGQf2bqfYkq0hZ0A");
   assert.equal(code, EXIT.ok);
   assert.match(out, /The server cannot know whether this token exists/);
 });
