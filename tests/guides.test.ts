@@ -281,7 +281,6 @@ async function logIn(line: string, env: Environment, account: Record<string, str
 const addressOf = (program: ServerProcess): Promise<string> =>
   until(async () => /^ {2}(http\S+)$/m.exec(program.errors())?.[1], {
     what: "the address to sign in at",
-    withinMs: 60_000,
   });
 
 for (const way of ["the link in the log", "the environment"] as const) {
@@ -305,7 +304,6 @@ for (const way of ["the link in the log", "the environment"] as const) {
     });
     await until(async () => (server.errors().includes('"event":"ready"') ? true : undefined), {
       what: "the server to be ready",
-      withinMs: 60_000,
     });
     const link = /"link":"([^"]+)"/.exec(server.errors())?.[1];
     if (way === "the link in the log") {
@@ -365,7 +363,7 @@ test("an employee who left is banned and then ended everywhere as the guide has 
   });
   started.push(server);
   const isReady = () => (server.errors().includes('"event":"ready"') ? true : undefined);
-  await until(async () => isReady(), { what: "the server to be ready", withinMs: 60_000 });
+  await until(async () => isReady(), { what: "the server to be ready" });
   assert.match(server.errors(), /"event":"administrator_made"/);
   const env = { ...process.env, XDG_CONFIG_HOME: folder };
   const guided = (name: string) => bash(here(name), env);

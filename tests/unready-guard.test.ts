@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, mock, test } from "node:test";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
+import { TIME_LIMIT } from "@portcullis/testing";
 import {
   RESOURCE,
   type ServerUnderTest,
   startServer,
 } from "../apps/auth-server/test/oidc/server-under-test.ts";
 
-const limit = { timeout: 60_000 };
 const secretOf = (client: string): string => `${client}-secret-0123456789abcdef`;
 
 let server: ServerUnderTest;
@@ -99,7 +99,7 @@ const MISTAKES: readonly Mistake[] = [
 ];
 
 for (const { what, options, says } of MISTAKES) {
-  test(`${what} is told with what to do, and to whoever waits`, limit, async () => {
+  test(`${what} is told with what to do, and to whoever waits`, TIME_LIMIT, async () => {
     const guard = connected(options());
     const giveUp = new AbortController();
     const ready = guard.whenReady(giveUp.signal);
@@ -119,7 +119,7 @@ for (const { what, options, says } of MISTAKES) {
 
 test(
   "the client that the line tells to register is one with which the guard becomes ready",
-  limit,
+  TIME_LIMIT,
   async () => {
     connected({ clientSecret: "wrong" });
     const line = await spoken.next();
@@ -129,18 +129,25 @@ test(
   },
 );
 
-test("a server that is started after the guard ends the trouble, and the guard says so", limit, async () => {
-  const later = await startServer();
-  try {
-    later.server.app.server.closeAllConnections();
-    await later.server.close();
-    const guard = connected({ issuer: later.issuer });
-    assert.match(await spoken.next(), /refuses the connection\. Is the authorization server running there\?/);
-    await later.startAgain();
-    await guard.whenReady();
-    assert.match(await spoken.next(), /^portcullis guard "orders-1": It works again/);
-    await guard.close();
-  } finally {
-    await later.stop();
-  }
-});
+test(
+  "a server that is started after the guard ends the trouble, and the guard says so",
+  TIME_LIMIT,
+  async () => {
+    const later = await startServer();
+    try {
+      later.server.app.server.closeAllConnections();
+      await later.server.close();
+      const guard = connected({ issuer: later.issuer });
+      assert.match(
+        await spoken.next(),
+        /refuses the connection\. Is the authorization server running there\?/,
+      );
+      await later.startAgain();
+      await guard.whenReady();
+      assert.match(await spoken.next(), /^portcullis guard "orders-1": It works again/);
+      await guard.close();
+    } finally {
+      await later.stop();
+    }
+  },
+);

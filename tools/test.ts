@@ -30,6 +30,9 @@ const LONGEST = [
 /** They stop processes for seconds and look at leases: they have the machine for themselves. */
 const ALONE = ["faults/test/smoke", "tests/outage", "tests/paused-gateway", "tests/revocations"];
 
+/** Longer than any file takes on a busy machine: one that hangs is named, and does not hold the run for ever. */
+const FILE_TIME_LIMIT_MS = 600_000;
+
 const isOf = (names: readonly string[]) => (path: string) => names.some((name) => path.includes(`${name}.`));
 const placeOf = (path: string): number => {
   const place = LONGEST.findIndex((name) => path.includes(`${name}.`));
@@ -68,6 +71,7 @@ async function runTests(files: readonly string[], concurrency: number): Promise<
     cwd: root,
     concurrency,
     execArgv: ["--conditions=@portcullis/source"],
+    timeout: FILE_TIME_LIMIT_MS,
   });
   events.on("test:summary", ({ file, success, duration_ms }) => {
     if (file === undefined) isSuccess = success;

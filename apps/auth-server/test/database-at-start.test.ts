@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { TIME_LIMIT } from "@portcullis/testing";
 import { freePort } from "@portcullis/testing/ports";
 import { type PostgresServer, startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const limit = { timeout: 120_000 };
 
 let directory: string;
 let postgres: PostgresServer;
@@ -73,7 +73,7 @@ async function saysInOneLine(url: string, says: RegExp): Promise<void> {
   assert.notEqual(code, 0);
 }
 
-test("a database that is down is named with host, port and cause", limit, async () => {
+test("a database that is down is named with host, port and cause", TIME_LIMIT, async () => {
   const port = await freePort();
   await saysInOneLine(
     `postgres://portcullis:the-right-one@127.0.0.1:${port}/portcullis`,
@@ -83,14 +83,14 @@ test("a database that is down is named with host, port and cause", limit, async 
   );
 });
 
-test("a host that is not known is named", limit, async () => {
+test("a host that is not known is named", TIME_LIMIT, async () => {
   await saysInOneLine(
     "postgres://portcullis:the-right-one@nowhere.invalid:5432/portcullis",
     /PostgreSQL at nowhere\.invalid:5432 .*(ENOTFOUND|EAI_AGAIN)/,
   );
 });
 
-test("a port where something else listens is told apart", limit, async (t) => {
+test("a port where something else listens is told apart", TIME_LIMIT, async (t) => {
   const { server, port } = await listening();
   t.after(() => server.close());
   await saysInOneLine(
@@ -99,35 +99,35 @@ test("a port where something else listens is told apart", limit, async (t) => {
   );
 });
 
-test("a wrong password is told with the user, and without the password", limit, async () => {
+test("a wrong password is told with the user, and without the password", TIME_LIMIT, async () => {
   await saysInOneLine(
     `postgres://portcullis:a-wrong-one@127.0.0.1:${postgres.port}/portcullis`,
     /does not accept the password of the user portcullis \(28P01\)\./,
   );
 });
 
-test("no password where one is wanted is told", limit, async () => {
+test("no password where one is wanted is told", TIME_LIMIT, async () => {
   await saysInOneLine(
     `postgres://portcullis@127.0.0.1:${postgres.port}/portcullis`,
     /wants a password, and none is given\./,
   );
 });
 
-test("a user who may not come in is told where that is decided", limit, async () => {
+test("a user who may not come in is told where that is decided", TIME_LIMIT, async () => {
   await saysInOneLine(
     `postgres://stranger:the-right-one@127.0.0.1:${postgres.port}/portcullis`,
     /does not let the user stranger in \(28000\)\. See its pg_hba\.conf\./,
   );
 });
 
-test("a database that does not exist is named", limit, async () => {
+test("a database that does not exist is named", TIME_LIMIT, async () => {
   await saysInOneLine(
     `postgres://postgres@127.0.0.1:${postgres.port}/portcullsi`,
     /has no database portcullsi \(3D000\)\. Create it first\./,
   );
 });
 
-test("with the right password it starts", limit, async () => {
+test("with the right password it starts", TIME_LIMIT, async () => {
   const { code, lines } = await endOf(
     `postgres://portcullis:the-right-one@127.0.0.1:${postgres.port}/portcullis`,
   );

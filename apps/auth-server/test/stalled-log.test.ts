@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { TIME_LIMIT } from "@portcullis/testing";
 import { freePort } from "@portcullis/testing/ports";
 import { StalledLog } from "@portcullis/testing/stalled-log";
 
@@ -14,22 +15,24 @@ const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const REQUESTS = 7_000;
 const IN_FLIGHT = 20;
 
-test("with a log that nobody reads, it answers on, and says how many lines it dropped when it is read", {
-  timeout: 120_000,
-}, async (t) => {
-  using log = new StalledLog();
-  const { child, url } = await start(t, log.writeEnd);
-  // Each leaves a line of 110 bytes: more than the pipe and the buffer hold.
-  await askOften(`${url}/nowhere`);
-  assert.equal((await fetch(`${url}/health/live`)).status, 200);
+test(
+  "with a log that nobody reads, it answers on, and says how many lines it dropped when it is read",
+  TIME_LIMIT,
+  async (t) => {
+    using log = new StalledLog();
+    const { child, url } = await start(t, log.writeEnd);
+    // Each leaves a line of 110 bytes: more than the pipe and the buffer hold.
+    await askOften(`${url}/nowhere`);
+    assert.equal((await fetch(`${url}/health/live`)).status, 200);
 
-  const lines = await log.readUntil((line) => line.includes('"event":"log_lines_dropped"'));
-  assert.ok(JSON.parse(lines.at(-1)!).lines > 100);
-  assert.ok(lines.length > 1_000, "what there was room for is there");
+    const lines = await log.readUntil((line) => line.includes('"event":"log_lines_dropped"'));
+    assert.ok(JSON.parse(lines.at(-1)!).lines > 100);
+    assert.ok(lines.length > 1_000, "what there was room for is there");
 
-  child.kill("SIGTERM");
-  assert.deepEqual(await once(child, "exit"), [0, null]);
-});
+    child.kill("SIGTERM");
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+  },
+);
 
 async function start(t: { after(work: () => Promise<void>): void }, standardError: number) {
   const directory = await mkdtemp(join(tmpdir(), "portcullis-stalled-log-"));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
 import { API_SCOPES, type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
+import { patienceSignal } from "@portcullis/testing";
 import {
   RESOURCE,
   type ServerUnderTest,
@@ -126,7 +127,7 @@ async function startVerifier(t: TestContext, server: ServerUnderTest, name: stri
     name,
   });
   t.after(() => guard.close());
-  await guard.whenReady(AbortSignal.timeout(10_000));
+  await guard.whenReady(patienceSignal());
   return guard;
 }
 

@@ -19,7 +19,10 @@ test("the role is given, listed, tried out and taken with a receipt, and the las
   assert.equal(last.code, EXIT.error);
   assert.match(last.err, /last administrator/);
   const { sub } = userSchema.parse(JSON.parse((await cli.run("users show bob --json")).out));
-  assert.equal((await cli.run(["roles", "give", "--", sub, "administrator"])).out, "Given: administrator, bob.\n");
+  assert.equal(
+    (await cli.run(["roles", "give", "--", sub, "administrator"])).out,
+    "Given: administrator, bob.\n",
+  );
   const tried = await cli.run("roles take alice administrator --dry-run");
   assert.match(tried.out, /^Nothing was changed\. It would end at most /);
   assert.equal((await cli.run("roles list alice")).out, "administrator\n");

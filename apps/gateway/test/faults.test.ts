@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeIssuer } from "@portcullis/testing";
+import { FakeIssuer, TIME_LIMIT } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { EchoUpstream } from "./support/echo-upstream.ts";
 import { FeedServer } from "./support/feed-server.ts";
@@ -8,7 +8,6 @@ import { GatewayProcess, processYaml } from "./support/gateway-process.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { requestText } from "./support/test-gateway.ts";
 
-const limit = { timeout: 60_000 };
 const INJECTED = `
   process.on("SIGUSR2", () => { throw new Error("an injected fault"); });
   process.on("SIGHUP", () => { void Promise.reject(new Error("an injected rejection")); });
@@ -16,7 +15,7 @@ const INJECTED = `
 
 test(
   "a fault that nobody caught: logged, no new requests, those under way finished, exit with 1",
-  limit,
+  TIME_LIMIT,
   async () => {
     await using world = await start();
     const { gateway, url } = world;
@@ -41,7 +40,7 @@ test(
   },
 );
 
-test("a rejection that nobody handled is one", limit, async () => {
+test("a rejection that nobody handled is one", TIME_LIMIT, async () => {
   await using world = await start();
   world.gateway.child.kill("SIGHUP");
   assert.deepEqual(await world.gateway.exited, { code: 1, signal: null });
@@ -49,7 +48,7 @@ test("a rejection that nobody handled is one", limit, async () => {
   assert.deepEqual([fatal.origin, fatal.error.text], ["unhandledRejection", "an injected rejection"]);
 });
 
-test("a second fault, while the first is drained, ends it at once", limit, async () => {
+test("a second fault, while the first is drained, ends it at once", TIME_LIMIT, async () => {
   await using world = await start();
   const { gateway } = world;
   const { client } = await world.underWay();
@@ -63,12 +62,16 @@ test("a second fault, while the first is drained, ends it at once", limit, async
   assert.equal(gateway.errors.match(/"event":"fatal"/g)!.length, 2);
 });
 
-test("a request that hangs does not keep a faulty process for longer than the bound", limit, async () => {
-  await using world = await start("drainSeconds: 600");
-  await world.underWay();
-  world.gateway.child.kill("SIGUSR2");
-  assert.deepEqual(await world.gateway.exited, { code: 1, signal: null });
-});
+test(
+  "a request that hangs does not keep a faulty process for longer than the bound",
+  TIME_LIMIT,
+  async () => {
+    await using world = await start("drainSeconds: 600");
+    await world.underWay();
+    world.gateway.child.kill("SIGUSR2");
+    assert.deepEqual(await world.gateway.exited, { code: 1, signal: null });
+  },
+);
 
 const DRAIN_AFTER_FAULT_MS = 5_000;
 

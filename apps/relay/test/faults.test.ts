@@ -3,18 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ConnectedGuard } from "@portcullis/guard";
-import { RecordedLog } from "@portcullis/testing";
+import { RecordedLog, TIME_LIMIT } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { freePort } from "@portcullis/testing/ports";
 import { RelayProcess } from "./support/relay-process.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
 import { startWorld, type World } from "./support/world.ts";
 
-const limit = { timeout: 60_000 };
-
 test(
   "a verifier that is cut off from the relay holds the receipt until its lease has ended",
-  limit,
+  TIME_LIMIT,
   async (t) => {
     const world = await startWorld(t);
     const relay = await world.relay();
@@ -45,7 +43,7 @@ test(
   },
 );
 
-test("a relay that is killed is waited for until nobody below it allows any more", limit, async (t) => {
+test("a relay that is killed is waited for until nobody below it allows any more", TIME_LIMIT, async (t) => {
   const world = await startWorld(t);
   await using relay = new RelayProcess({}, "--config", await world.relayFile({ leaseMs: 3000 }));
   const { url, endpoint } = await relay.ready();
@@ -65,7 +63,7 @@ test("a relay that is killed is waited for until nobody below it allows any more
 
 test(
   "verifiers go on with a relay that was restarted: by their cursor, or by a snapshot",
-  limit,
+  TIME_LIMIT,
   async (t) => {
     const world = await startWorld(t);
     const port = await freePort();
@@ -96,7 +94,7 @@ test(
   },
 );
 
-test("as a process: it says when it is ready, and on SIGTERM lets go", limit, async (t) => {
+test("as a process: it says when it is ready, and on SIGTERM lets go", TIME_LIMIT, async (t) => {
   const world = await startWorld(t);
   await using relay = new RelayProcess({}, "--config", await world.relayFile());
   const { url } = await relay.ready();
@@ -121,7 +119,7 @@ test("as a process: it says when it is ready, and on SIGTERM lets go", limit, as
 
 test(
   "as a process: a relay that the issuer does not accept says so once, with what to do",
-  limit,
+  TIME_LIMIT,
   async (t) => {
     const world = await startWorld(t);
     await using relay = new RelayProcess(

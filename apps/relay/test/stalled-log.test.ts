@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TIME_LIMIT } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { StalledLog } from "@portcullis/testing/stalled-log";
 import { RelayProcess } from "./support/relay-process.ts";
 import { startWorld } from "./support/world.ts";
 
-const limit = { timeout: 60_000 };
-
-test("with a log that takes not one line, the relay starts, serves and stops", limit, async (t) => {
+test("with a log that takes not one line, the relay starts, serves and stops", TIME_LIMIT, async (t) => {
   const world = await startWorld(t);
   using log = new StalledLog();
   log.fill();
@@ -25,7 +24,7 @@ test("with a log that takes not one line, the relay starts, serves and stops", l
   assert.deepEqual(await relay.exited, { code: 0, signal: null });
 });
 
-test("a fault that nobody caught is logged, and ends the relay with 1", limit, async (t) => {
+test("a fault that nobody caught is logged, and ends the relay with 1", TIME_LIMIT, async (t) => {
   const world = await startWorld(t);
   const injected = 'process.on("SIGUSR2", () => { throw new Error("an injected fault"); });';
   await using relay = new RelayProcess({ injected }, "--config", await world.relayFile());

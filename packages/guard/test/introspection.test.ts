@@ -4,7 +4,15 @@ import type { ServerResponse } from "node:http";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { LogEvent } from "@portcullis/protocol";
 import { createKeySpace } from "@portcullis/revocation";
-import { AUDIENCE, FakeFeed, FakeIntrospection, FakeIssuer, logTo, VERIFIER } from "@portcullis/testing";
+import {
+  AUDIENCE,
+  FakeFeed,
+  FakeIntrospection,
+  FakeIssuer,
+  logTo,
+  TIME_LIMIT,
+  VERIFIER,
+} from "@portcullis/testing";
 import { type ConnectedGuard, connect, type Decision } from "../src/index.ts";
 
 let issuer: FakeIssuer;
@@ -32,7 +40,6 @@ beforeEach(async () => {
 });
 afterEach(() => guard.close());
 
-const limit = { timeout: 30_000 };
 const codeOf = (decision: Decision): string =>
   decision.outcome === "allow" ? "allow" : [decision.code, decision.body.reason].filter(Boolean).join(" ");
 const ask = async (token: string): Promise<string> => codeOf(await guard.authenticate(`Bearer ${token}`));
@@ -50,7 +57,7 @@ function applied(seq: number): Promise<void> {
   });
 }
 
-test("a thousand requests at once with one token are one question, and then none", limit, async () => {
+test("a thousand requests at once with one token are one question, and then none", TIME_LIMIT, async () => {
   const token = introspection.issue();
   const all = await Promise.all(Array.from({ length: 1000 }, () => ask(token)));
   assert.deepEqual(new Set(all), new Set(["allow"]));
@@ -58,7 +65,7 @@ test("a thousand requests at once with one token are one question, and then none
   assert.deepEqual(introspection.asked, [token]);
 });
 
-test("a token that is ended while it is kept dies with the feed, and nobody asks", limit, async () => {
+test("a token that is ended while it is kept dies with the feed, and nobody asks", TIME_LIMIT, async () => {
   const token = introspection.issue();
   assert.equal(await ask(token), "allow");
   const seq = feed.revoke({ scope: "token", key: introspection.idOf(token), reason: "revoked" });
@@ -67,7 +74,7 @@ test("a token that is ended while it is kept dies with the feed, and nobody asks
   assert.equal(introspection.asked.length, 1);
 });
 
-test("a ban ends what is kept of its owner's tokens, with its reason", limit, async () => {
+test("a ban ends what is kept of its owner's tokens, with its reason", TIME_LIMIT, async () => {
   const token = introspection.issue({ sub: "user-banned" });
   assert.equal(await ask(token), "allow");
   introspection.end(token);
@@ -98,7 +105,7 @@ function writeOn(response: ServerResponse): void {
 }
 
 for (const [what, misbehave] of MISBEHAVIOURS) {
-  test(`${what} is 503, is told with what to do, and harms no token that is kept`, limit, async () => {
+  test(`${what} is 503, is told with what to do, and harms no token that is kept`, TIME_LIMIT, async () => {
     const [kept, other] = [introspection.issue(), introspection.issue()];
     assert.equal(await ask(kept), "allow");
     introspection.misbehave = misbehave;
@@ -120,15 +127,19 @@ for (const [what, misbehave] of MISBEHAVIOURS) {
   });
 }
 
-test("an issuer that stands still costs nobody more than the time limit, and recovers", limit, async () => {
-  const token = introspection.issue();
-  introspection.hold();
-  assert.equal(await ask(token), "introspection_unavailable");
-  introspection.release();
-  assert.equal(await ask(token), "allow");
-});
+test(
+  "an issuer that stands still costs nobody more than the time TIME_LIMIT, and recovers",
+  TIME_LIMIT,
+  async () => {
+    const token = introspection.issue();
+    introspection.hold();
+    assert.equal(await ask(token), "introspection_unavailable");
+    introspection.release();
+    assert.equal(await ask(token), "allow");
+  },
+);
 
-test("who may not ask about the API is told so, once, and its tokens are 503", limit, async () => {
+test("who may not ask about the API is told so, once, and its tokens are 503", TIME_LIMIT, async () => {
   introspection.introspects = "https://other.example";
   assert.deepEqual(await guard.apisNotIntrospected(), [AUDIENCE]);
   const token = introspection.issue();
@@ -146,7 +157,7 @@ test("who may not ask about the API is told so, once, and its tokens are 503", l
   assert.equal(await ask(token), "inactive_token");
 });
 
-test("ten thousand different texts that are no tokens reach no issuer", limit, async () => {
+test("ten thousand different texts that are no tokens reach no issuer", TIME_LIMIT, async () => {
   const before = introspection.asked.length;
   const token = introspection.issue();
   for (let at = 0; at < 10_000; at++) {
@@ -160,7 +171,7 @@ test("ten thousand different texts that are no tokens reach no issuer", limit, a
 
 test(
   "an online route asks about a JWT when the lease is lost, and refuses a dead one then",
-  limit,
+  TIME_LIMIT,
   async () => {
     const requirements = { freshness: { policy: "online", maxAgeMs: 0 } } as const;
     const token = issuer.mint();

@@ -10,6 +10,7 @@ import {
   newIdentifier,
   RecordedLog,
   sendJson,
+  TIME_LIMIT,
   VERIFIER,
 } from "@portcullis/testing";
 import { type ConnectedGuard, type ConnectOptions, connect } from "../src/index.ts";
@@ -54,8 +55,6 @@ function connected(options: Partial<ConnectOptions> = {}): ConnectedGuard {
   guards.push(guard);
   return guard;
 }
-
-const limit = { timeout: 30_000 };
 
 /** Waits for what happens on another socket, by looking again whenever this process has worked. */
 async function until(condition: () => boolean): Promise<void> {
@@ -110,7 +109,7 @@ function answer(work: (response: Parameters<typeof sendJson>[0]) => unknown): vo
 }
 
 for (const [what, misbehave, says] of MISBEHAVIOURS) {
-  test(`an issuer that ${what} is told of once, on the console`, limit, async () => {
+  test(`an issuer that ${what} is told of once, on the console`, TIME_LIMIT, async () => {
     await misbehave();
     connected();
     const line = await onlyLine();
@@ -122,7 +121,7 @@ for (const [what, misbehave, says] of MISBEHAVIOURS) {
 
 test(
   "a secret that is wrong is told of with the client, the issuer and the lines that register it",
-  limit,
+  TIME_LIMIT,
   async () => {
     connected({ clientSecret: "wrong-secret" });
     const line = await onlyLine();
@@ -138,7 +137,7 @@ test(
 
 test(
   "with a log it is told there, as a warning with its parts, and the console hears nothing",
-  limit,
+  TIME_LIMIT,
   async () => {
     const log = new RecordedLog();
     connected({ clientSecret: "wrong-secret", log });
@@ -158,7 +157,7 @@ test(
   },
 );
 
-test("another cause is told too, and so is the end of it", limit, async () => {
+test("another cause is told too, and so is the end of it", TIME_LIMIT, async () => {
   await issuer.stop();
   const refuse = { is: true };
   issuer.routes.unshift(({ url }, response) => {
@@ -179,7 +178,7 @@ test("another cause is told too, and so is the end of it", limit, async () => {
 
 test(
   "a guard that was ready tells when its lease has run out, and when it has one again",
-  limit,
+  TIME_LIMIT,
   async () => {
     const guard = connected({ leaseMs: 1000 });
     await guard.whenReady();
@@ -193,14 +192,14 @@ test(
   },
 );
 
-test("a list that is too long for the guard is told of", limit, async () => {
+test("a list that is too long for the guard is told of", TIME_LIMIT, async () => {
   for (const sub of ["a", "b", "c"]) feed.revoke({ scope: "subject", key: sub, reason: "banned" });
   connected({ maxRevocations: 2 });
   await until(() => lines.length > 0);
   assert.match(lines[0]!, /larger than this verifier may hold.* Raise maxRevocations/);
 });
 
-test("who gives up waiting is told what was in the way", limit, async () => {
+test("who gives up waiting is told what was in the way", TIME_LIMIT, async () => {
   const guard = connected({ clientSecret: "wrong-secret" });
   const giveUp = new AbortController();
   const ready = guard.whenReady(giveUp.signal);
@@ -218,7 +217,7 @@ test("who gives up waiting is told what was in the way", limit, async () => {
   });
 });
 
-test("who gives up while nothing is wrong is told so", limit, async () => {
+test("who gives up while nothing is wrong is told so", TIME_LIMIT, async () => {
   answer(() => {});
   const guard = connected();
   await assert.rejects(guard.whenReady(AbortSignal.abort(new Error("at once"))), {
@@ -227,7 +226,7 @@ test("who gives up while nothing is wrong is told so", limit, async () => {
   });
 });
 
-test("whoever waits when the guard is closed is told that it was closed", limit, async () => {
+test("whoever waits when the guard is closed is told that it was closed", TIME_LIMIT, async () => {
   answer(() => {});
   const guard = connected();
   const ready = guard.whenReady();
@@ -347,7 +346,7 @@ test("keys that cannot be renewed are a warning of their own", () => {
   );
 });
 
-test("a log that is told everything is told no secret and no token", limit, async () => {
+test("a log that is told everything is told no secret and no token", TIME_LIMIT, async () => {
   const log = new RecordedLog();
   feed.forgetTokens();
   const guard = connected({ log });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createKeySpace } from "@portcullis/revocation";
-import { FakeFeed, FakeIssuer, VERIFIER } from "@portcullis/testing";
+import { FakeFeed, FakeIssuer, TIME_LIMIT, VERIFIER } from "@portcullis/testing";
 import { freePort } from "@portcullis/testing/ports";
 import { DENIALS } from "../src/index.ts";
 
@@ -18,7 +18,7 @@ test("the README lists every code there is, with its status and error, and no ot
   assert.deepEqual(listed.sort(), actual.sort());
 });
 
-test("the README's example runs, and guards", { timeout: 30_000 }, async () => {
+test("the README's example runs, and guards", TIME_LIMIT, async () => {
   await using issuer = await FakeIssuer.start();
   new FakeFeed(issuer, createKeySpace);
   const port = await freePort();

@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { createKeySpace } from "@portcullis/revocation";
-import { FakeFeed, FakeIssuer, VERIFIER } from "@portcullis/testing";
+import { FakeFeed, FakeIssuer, TIME_LIMIT, VERIFIER } from "@portcullis/testing";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
-test("the README's example runs, and gets a token", { timeout: 60_000 }, async () => {
+test("the README's example runs, and gets a token", TIME_LIMIT, async () => {
   await using issuer = await FakeIssuer.start();
   const feed = new FakeFeed(issuer, createKeySpace);
   const code = /```js\n(.*?)```/s.exec(readme)![1]!;

@@ -46,11 +46,11 @@ test("both deliver at the same time, and each session is told once", async () =>
   const ended = await revokeByApi(server, { scope: "subject", key: claims.sub });
   assert.ok([200, 202].includes(ended.status), ended.body);
   // Four at a time are told by one server.
-  await until(() => held.length === 8, { what: "tries of both servers", withinMs: 30_000 });
+  await until(() => held.length === 8, { what: "tries of both servers" });
   party.answer("/web", (response) => response.writeHead(200).end());
   for (const response of held) response.writeHead(200).end();
   for (const at of [server.server, server.serverAt(other)]) await at.outbox.deliverDue();
-  await until(() => party.received.length >= sids.length, { what: "all of them", withinMs: 30_000 });
+  await until(() => party.received.length >= sids.length, { what: "all of them" });
   for (const at of [server.server, server.serverAt(other)]) await at.outbox.deliverDue();
   assert.deepEqual(party.received.map(({ token }) => token.sid).toSorted(), sids.toSorted());
   const rows = await server.server.storage.read.selectFrom("outbox").select(["state", "attempts"]).execute();

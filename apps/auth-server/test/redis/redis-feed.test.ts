@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { CHAIN_START, encodeBase64url, encodeRecords, extendChain, systemClock } from "@portcullis/protocol";
 import { createReplica, type Replica } from "@portcullis/revocation";
 import { redisFeed, type SourceChange } from "@portcullis/revocation/redis";
-import { logTo } from "@portcullis/testing";
+import { logTo, patienceSignal } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { startRedisCluster, startRedisSentinel } from "@portcullis/testing/servers";
 import { createClient, createCluster, createSentinel } from "@redis/client";
@@ -78,7 +78,7 @@ async function follow(
   replica.start();
   t.after(() => replica.close());
   const source = () => sources.at(-1)?.source;
-  await replica.whenReady(AbortSignal.timeout(10_000));
+  await replica.whenReady(patienceSignal());
   return {
     ...{ ...keys, log, http, replica, sources, source, events },
     untilSource: (wanted) => until(() => source() === wanted, { what: `the stream from ${wanted}` }),

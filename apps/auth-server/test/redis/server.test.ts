@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { connect } from "@portcullis/guard";
 import { encodeIdentifier, receiptSchema } from "@portcullis/protocol";
 import { redisFeed, type SourceChange } from "@portcullis/revocation/redis";
+import { patienceSignal } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { type RedisServer, startRedis } from "@portcullis/testing/servers";
 import { createClient } from "@redis/client";
@@ -63,7 +64,7 @@ test("a verifier that reads Redis enforces what the server revokes, whatever bec
   const server = await serverOn(t, redis);
   await endSession(server);
   const { guard, source } = verifierOf(t, server, redis);
-  await guard.whenReady(AbortSignal.timeout(10_000));
+  await guard.whenReady(patienceSignal());
   await until(() => source() === "redis", { what: "the stream out of Redis" });
   assert.deepEqual(await stateAfter(endSession(server)), "enforced");
 
@@ -76,7 +77,7 @@ test("a verifier that reads Redis enforces what the server revokes, whatever bec
   await redis.kill();
   assert.deepEqual(await stateAfter(endSession(server)), "enforced");
   await redis.restart();
-  await until(() => source() === "redis", { what: "the stream out of Redis again", withinMs: 30_000 });
+  await until(() => source() === "redis", { what: "the stream out of Redis again" });
   assert.deepEqual(await stateAfter(endSession(server)), "enforced");
 });
 

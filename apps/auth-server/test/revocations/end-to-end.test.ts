@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import test, { type TestContext } from "node:test";
 import { encodeIdentifier, type RevocableClaims } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
+import { patienceSignal } from "@portcullis/testing";
 import { draft, oneTo } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations } from "./revocations-server.ts";
 
@@ -34,7 +35,7 @@ async function startReplicas(t: TestContext, server: RevocationsServer, count: n
   );
   t.after(() => Promise.all(replicas.map((replica) => replica.close())));
   for (const replica of replicas) replica.start();
-  await Promise.all(replicas.map((replica) => replica.whenReady(AbortSignal.timeout(20_000))));
+  await Promise.all(replicas.map((replica) => replica.whenReady(patienceSignal())));
   return replicas;
 }
 

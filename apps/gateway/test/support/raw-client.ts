@@ -9,7 +9,7 @@ export interface RawResponse {
   json(): { error: string; error_description: string; [member: string]: unknown };
 }
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 /** A client that sends exactly the bytes it is given, which no HTTP library would. */
 export class RawClient {

@@ -152,7 +152,7 @@ function connectGuard(
     issuer: issuer.issuer,
     clientId: "gateway",
     clientSecret: "a-verifiers-secret",
-    timeoutMs: 3_000,
+    timeoutMs: 60_000,
     discovered: () => discoverIssuer({ issuer: issuer.issuer }),
   });
   const guard = createGuard({

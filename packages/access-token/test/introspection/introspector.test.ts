@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { encodeOpaqueToken, type JsonObject, PERSONAL_TOKEN_CLIENT } from "@portcullis/protocol";
-import { FrozenClock, newIdentifier, RecordedLog } from "@portcullis/testing";
+import { FrozenClock, newIdentifier, RecordedLog, TIME_LIMIT } from "@portcullis/testing";
 import {
   createIntrospector,
   type IntrospectionAnswer,
@@ -68,7 +68,6 @@ const codeOf = async (work: () => unknown): Promise<string> => {
 };
 
 /** What waits for an answer that no test gives would wait for ever. */
-const limit = { timeout: 20_000 };
 
 test("an opaque token is what its issuer says, and is answered at once from then on", async () => {
   const { introspector, world, active, questions } = asked();
@@ -236,7 +235,7 @@ test("whoever may not ask about the API gets 503 and never 401, and nothing is k
 
 test(
   "an issuer that fails is asked no more for a while, then by one question, then by all",
-  limit,
+  TIME_LIMIT,
   async () => {
     const { introspector, questions, clock, active, log } = asked();
     for (let at = 0; at < 5; at++) {
@@ -312,7 +311,7 @@ test("an answer that comes after its question was given up says nothing any more
 
 test(
   "what an open breaker finds waiting is turned away at once, not after a time limit each",
-  limit,
+  TIME_LIMIT,
   async () => {
     const { introspector, clock, questions } = asked({ maxUnderWay: 5 });
     const all = Array.from({ length: 50 }, () => codeOf(() => introspector.entryOf(newToken())));

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { TIME_LIMIT } from "@portcullis/testing";
 import { valid } from "../configuration/a-configuration.ts";
 
 const PROGRAM = fileURLToPath(new URL("./program.ts", import.meta.url));
-const limit = { timeout: 60_000 };
 const directory = mkdtempSync(join(tmpdir(), "portcullis-process-"));
 let running: ChildProcess | undefined;
 afterEach(() => void running?.kill("SIGKILL"));
@@ -46,7 +46,7 @@ const eventsOf = async (errors: Promise<string>) =>
     .split("\n")
     .map((line) => JSON.parse(line) as { event: string; [detail: string]: unknown });
 
-test("--help explains itself, --version says which it is", limit, async () => {
+test("--help explains itself, --version says which it is", TIME_LIMIT, async () => {
   const help = run({ parameters: ["--help"] });
   assert.equal(await help.exited, 0);
   for (const part of [
@@ -63,7 +63,7 @@ test("--help explains itself, --version says which it is", limit, async () => {
   assert.match(await version.output, /^program \d+\.\d+\.\d+\n$/);
 });
 
-test("--check starts nothing: one line and 0, or every problem and 1", limit, async () => {
+test("--check starts nothing: one line and 0, or every problem and 1", TIME_LIMIT, async () => {
   const sound = run({ parameters: ["--check", "--config", file()] });
   assert.equal(await sound.exited, 0);
   assert.equal(await sound.output, "program: the configuration is valid\n");
@@ -75,7 +75,7 @@ test("--check starts nothing: one line and 0, or every problem and 1", limit, as
   );
 });
 
-test("called wrongly, it says so in one line and without a stack", limit, async () => {
+test("called wrongly, it says so in one line and without a stack", TIME_LIMIT, async () => {
   for (const [parameters, expected] of [
     [[], /^program: found no settings; name their file with --config FILE/],
     [["--colour"], /^program: Unknown option '--colour'; --help lists/],
@@ -89,7 +89,7 @@ test("called wrongly, it says so in one line and without a stack", limit, async 
   }
 });
 
-test("it listens, tells its parent and its log where, and stops when it is told", limit, async () => {
+test("it listens, tells its parent and its log where, and stops when it is told", TIME_LIMIT, async () => {
   const { child, ready, exited, errors } = run({ parameters: ["--config", file()] });
   const { management, ...message } = await ready;
   assert.deepEqual(message, { type: "ready", url: "https://login.example" });
@@ -107,7 +107,7 @@ test("it listens, tells its parent and its log where, and stops when it is told"
 
 test(
   "the file may be named in the environment, and everything may be said there; the log names what was taken",
-  limit,
+  TIME_LIMIT,
   async () => {
     const environment = {
       PORTCULLIS_CONFIG: file(),
@@ -131,28 +131,32 @@ const OF_THE_COMMAND = {
   PORTCULLIS_CLIENT_SECRET: "correct horse",
 };
 
-test("started where variables say otherwise than its file, it warns of each, by name", limit, async () => {
-  const path = file();
-  const environment = { ...OF_THE_COMMAND, PORTCULLIS_VERIFIER_CLIENT_SECRET: "battery staple" };
-  const { ready, child, errors } = run({ parameters: ["--config", path], environment });
-  await ready;
-  child.kill("SIGTERM");
-  const warnings = (await eventsOf(errors)).filter(({ event }) => event === "setting_overridden");
-  assert.deepEqual(
-    warnings.map(({ level, setting, variable, file: of }) => [level, setting, variable, of]),
-    [
-      ["warn", "issuer", "PORTCULLIS_ISSUER", path],
-      ["warn", "verifier.clientSecret", "PORTCULLIS_VERIFIER_CLIENT_SECRET", path],
-    ],
-  );
-  assert.equal(
-    warnings[0]!.text,
-    `PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
-  );
-  assert.doesNotMatch(await errors, /correct horse|battery staple|s3cret-s3cret/);
-});
+test(
+  "started where variables say otherwise than its file, it warns of each, by name",
+  TIME_LIMIT,
+  async () => {
+    const path = file();
+    const environment = { ...OF_THE_COMMAND, PORTCULLIS_VERIFIER_CLIENT_SECRET: "battery staple" };
+    const { ready, child, errors } = run({ parameters: ["--config", path], environment });
+    await ready;
+    child.kill("SIGTERM");
+    const warnings = (await eventsOf(errors)).filter(({ event }) => event === "setting_overridden");
+    assert.deepEqual(
+      warnings.map(({ level, setting, variable, file: of }) => [level, setting, variable, of]),
+      [
+        ["warn", "issuer", "PORTCULLIS_ISSUER", path],
+        ["warn", "verifier.clientSecret", "PORTCULLIS_VERIFIER_CLIENT_SECRET", path],
+      ],
+    );
+    assert.equal(
+      warnings[0]!.text,
+      `PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
+    );
+    assert.doesNotMatch(await errors, /correct horse|battery staple|s3cret-s3cret/);
+  },
+);
 
-test("--check warns of it, too, and the configuration is valid all the same", limit, async () => {
+test("--check warns of it, too, and the configuration is valid all the same", TIME_LIMIT, async () => {
   const path = file();
   const { exited, output, errors } = run({
     parameters: ["--check", "--config", path],
@@ -166,20 +170,24 @@ test("--check warns of it, too, and the configuration is valid all the same", li
   );
 });
 
-test("--check warns before the problems, and of a misspelt variable as a start does", limit, async () => {
-  const path = file({ colour: 1 }, "problem.yaml");
-  const environment = { PORTCULLIS_ISSUER: "https://elsewhere.example", PORTCULLIS_LISTEN_PROT: "1" };
-  const { exited, errors } = run({ parameters: ["--check", "--config", path], environment });
-  assert.equal(await exited, 1);
-  assert.deepEqual((await errors).trim().split("\n"), [
-    `program: PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
-    "program: PORTCULLIS_LISTEN_PROT is no setting; did you mean PORTCULLIS_LISTEN_PORT?",
-    `program: ${path} has a problem:`,
-    "  colour: is not a setting; remove it",
-  ]);
-});
+test(
+  "--check warns before the problems, and of a misspelt variable as a start does",
+  TIME_LIMIT,
+  async () => {
+    const path = file({ colour: 1 }, "problem.yaml");
+    const environment = { PORTCULLIS_ISSUER: "https://elsewhere.example", PORTCULLIS_LISTEN_PROT: "1" };
+    const { exited, errors } = run({ parameters: ["--check", "--config", path], environment });
+    assert.equal(await exited, 1);
+    assert.deepEqual((await errors).trim().split("\n"), [
+      `program: PORTCULLIS_ISSUER of the environment is in force, and not what ${path} says of issuer`,
+      "program: PORTCULLIS_LISTEN_PROT is no setting; did you mean PORTCULLIS_LISTEN_PORT?",
+      `program: ${path} has a problem:`,
+      "  colour: is not a setting; remove it",
+    ]);
+  },
+);
 
-test("a secret of the environment is in no line", limit, async () => {
+test("a secret of the environment is in no line", TIME_LIMIT, async () => {
   const environment = { PORTCULLIS_VERIFIER_CLIENT_SECRET: "correct horse" };
   const { ready, child, errors } = run({ parameters: ["--config", file()], environment });
   await ready;
@@ -187,14 +195,14 @@ test("a secret of the environment is in no line", limit, async () => {
   assert.doesNotMatch(await errors, /correct horse/);
 });
 
-test("it stops when its parent is gone", limit, async () => {
+test("it stops when its parent is gone", TIME_LIMIT, async () => {
   const { child, ready, exited } = run({ parameters: ["--config", file()] });
   await ready;
   child.disconnect();
   assert.equal(await exited, 0);
 });
 
-test("failing to stop, it says so and exits with 1", limit, async () => {
+test("failing to stop, it says so and exits with 1", TIME_LIMIT, async () => {
   const { child, ready, exited, errors } = run({ parameters: ["--config", file(), "--stop-badly"] });
   await ready;
   child.kill("SIGTERM");
@@ -206,7 +214,7 @@ test("failing to stop, it says so and exits with 1", limit, async () => {
   );
 });
 
-test("a fault of ours at the start is a line with its place, and 1", limit, async () => {
+test("a fault of ours at the start is a line with its place, and 1", TIME_LIMIT, async () => {
   const { exited, errors } = run({ parameters: ["--config", file({ audience: "a bug" }, "bug.yaml")] });
   assert.equal(await exited, 1);
   const [failed] = await eventsOf(errors);

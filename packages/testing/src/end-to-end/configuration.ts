@@ -88,8 +88,6 @@ export async function reconfigureIssuer(
     async () => (await exchange(`${stack.info.issuer}/.well-known/openid-configuration`)).status === 200,
     {
       what: "the authorization server to answer with its new configuration",
-      // Twice what the launcher waits for a start: the machine may be busy with other things.
-      withinMs: 60_000,
     },
   );
   await Promise.race([answers, died]);

@@ -1,5 +1,6 @@
 import { type Agent, type IncomingHttpHeaders, request } from "node:http";
 import { text } from "node:stream/consumers";
+import { PATIENCE_MS } from "../patience.ts";
 
 export interface Exchange {
   readonly status: number;
@@ -34,7 +35,7 @@ export async function exchange(url: string | URL, options: ExchangeOptions = {})
   const outgoing = request(url, {
     method: options.method ?? (body === undefined ? "GET" : "POST"),
     agent: options.agent ?? false,
-    signal: AbortSignal.timeout(options.timeoutMs ?? 35_000),
+    signal: AbortSignal.timeout(options.timeoutMs ?? PATIENCE_MS),
     headers: {
       ...(form && { "content-type": "application/x-www-form-urlencoded" }),
       ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }),

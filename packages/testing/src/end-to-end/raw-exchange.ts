@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { PATIENCE_MS } from "../patience.ts";
 
 /**
  * The status of the first answer to a request written byte by byte: for what no HTTP client would send. Undefined if
@@ -11,7 +12,7 @@ export async function rawStatus(
 ): Promise<number | undefined> {
   const { hostname, port, pathname, host } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });
-  socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer from ${url} in 10 s`)));
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error(`no answer from ${url}`)));
   const lines = Object.entries({ host, connection: "close", ...headers }).map(
     ([name, value]) => `${name}: ${value}`,
   );

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { PATIENCE_MS } from "../patience.ts";
 
 export interface Patience {
   /** What is waited for, in words: the message when it does not come. */
@@ -13,7 +14,7 @@ export interface Patience {
  */
 export async function until<T>(
   question: () => Promise<T | undefined | false> | T | undefined | false,
-  { what, withinMs = 15_000, everyMs = 20 }: Patience,
+  { what, withinMs = PATIENCE_MS, everyMs = 20 }: Patience,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   let lastError: unknown;

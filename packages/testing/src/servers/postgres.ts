@@ -6,6 +6,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { PATIENCE_MS } from "../patience.ts";
 import { freePort } from "../ports.ts";
 
 export interface PostgresOptions {
@@ -35,8 +36,6 @@ export interface PostgresServer {
 
 const READY = "database system is ready to accept connections";
 const DEBIAN_FOLDER = "/usr/lib/postgresql";
-/** Rounds of recovery may take long on a busy machine. */
-const START_MS = 60_000;
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const dataFolder = makeDataFolder(options.parentFolder ?? tmpdir());
@@ -115,7 +114,7 @@ function readiness(child: ChildProcess): Promise<void> {
       child.kill("SIGKILL");
       reject(new Error(`PostgreSQL ${why}: ${said}`));
     };
-    const timer = setTimeout(() => fail(`was not ready within ${START_MS} ms`), START_MS);
+    const timer = setTimeout(() => fail(`was not ready within ${PATIENCE_MS} ms`), PATIENCE_MS);
     const onExit = () => {
       clearTimeout(timer);
       fail("did not start");

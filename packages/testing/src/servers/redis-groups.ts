@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProcess } from "../end-to-end/server-process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { freePort, freePortBlock } from "../ports.ts";
 import { type RedisServer, sendCommand, startRedis, untilAnswers } from "./redis.ts";
 
@@ -103,7 +104,7 @@ async function allOrNone(starting: readonly Promise<RedisServer>[]): Promise<rea
 }
 
 async function untilWhole({ port }: RedisServer): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const info = await sendCommand(port, ["CLUSTER", "INFO"]);
     if (info.includes("cluster_state:ok") && info.includes("cluster_known_nodes:3")) return;

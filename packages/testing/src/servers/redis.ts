@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerProcess, startProcess } from "../end-to-end/server-process.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { freePort } from "../ports.ts";
 
 export interface RedisOptions {
@@ -33,8 +34,6 @@ export interface RedisServer {
   pause(): void;
   resume(): void;
 }
-
-const START_MS = 10_000;
 
 /** A throw-away `redis-server` on a free port of the loopback address. Killed at the end of the test process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
@@ -99,7 +98,7 @@ async function start(command: readonly string[], port: number): Promise<ServerPr
 
 /** `PONG`, and not yet `LOADING`. */
 export async function untilAnswers(port: number, running: ServerProcess): Promise<void> {
-  const deadline = performance.now() + START_MS;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const reply = await sendCommand(port, ["PING"]).catch((error: Error) => error.message);
     if (reply.startsWith("+PONG")) return;

@@ -6,6 +6,7 @@ import test, { type TestContext } from "node:test";
 import { createSignedHeadVerifier, localKeySource } from "@portcullis/access-token";
 import { encodeIdentifier, type RevocableClaims, systemClock } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
+import { patienceSignal } from "@portcullis/testing";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { publicKeysOf } from "../../../src/keys/signing-key.ts";
 import { createSignHead } from "../../../src/revocations/rollback/sign-head.ts";
@@ -49,7 +50,7 @@ async function replicaOf(t: TestContext, server: RevocationsServer, name = "r"):
   const replica = createReplica({ feed, name, leaseMs: 1000, verifyHead });
   t.after(() => replica.close());
   replica.start();
-  await replica.whenReady(AbortSignal.timeout(10_000));
+  await replica.whenReady(patienceSignal());
   return replica;
 }
 
