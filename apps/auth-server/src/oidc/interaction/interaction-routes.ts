@@ -42,7 +42,7 @@ import { claimsOf } from "../provider/account-claims.ts";
 import { CHOOSE_SESSION, chosenIn, NO_ROOM_FOR_APP, type RoomForApp } from "../provider/app-limit-prompt.ts";
 import { extendGrant } from "../provider/extend-grant.ts";
 import { SESSION_LIMIT } from "../provider/interaction-rules.ts";
-import { SUBJECT_OF_USERINFO } from "../provider/requested-claims.ts";
+import { REQUESTED_SUBJECT } from "../provider/requested-claims.ts";
 import { SELECT_ACCOUNT } from "../provider/select-account.ts";
 import { isNothing, NOTHING, without } from "../state/allowed.ts";
 import type { Consent, Consents } from "../state/consents.ts";
@@ -170,7 +170,7 @@ function signInFormOf({ notices }: InteractionOptions, exchange: Exchange): Sign
 const isOtherAccount = ({ prompt: { reasons }, lastSubmission }: Interaction): boolean =>
   lastSubmission?.login !== undefined && NAMING_SUBJECT.some((reason) => reasons.includes(reason));
 
-const NAMING_SUBJECT = ["id_token_hint", "claims_id_token_sub_value", SUBJECT_OF_USERINFO];
+const NAMING_SUBJECT = ["id_token_hint", REQUESTED_SUBJECT];
 
 const loginHintOf = ({ params }: Interaction): string | undefined =>
   typeof params.login_hint === "string" ? params.login_hint.slice(0, 128) : undefined;

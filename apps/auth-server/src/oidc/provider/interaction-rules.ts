@@ -8,7 +8,7 @@ import { type OwnApiAccess, ownApiRefusal } from "../tokens/own-api-access.ts";
 import { appLimitPrompt, type RoomForApp } from "./app-limit-prompt.ts";
 import type { NeedsFreshSignIn } from "./fresh-sign-in.ts";
 import type { OpenSignIn } from "./open-sign-in.ts";
-import { askForEssentialAcr, askForSubjectOfUserinfo } from "./requested-claims.ts";
+import { askForEssentialAcr, askForRequestedSubject } from "./requested-claims.ts";
 import { askForOtherAccount, SELECT_ACCOUNT, selectAccountPrompt } from "./select-account.ts";
 
 const { Check, Prompt, base } = interactionPolicy;
@@ -23,9 +23,10 @@ export interface InteractionRules {
 export function interactionRules({ ownApi, openSignIn, roomForApp, needsFreshSignIn }: InteractionRules) {
   const policy = base();
   const { checks } = policy.get("login")!;
-  for (const reason of ["essential_acr", "essential_acrs"]) checks.remove(reason);
+  for (const reason of ["essential_acr", "essential_acrs", "claims_id_token_sub_value"])
+    checks.remove(reason);
   checks.add(askForEssentialAcr());
-  checks.add(askForSubjectOfUserinfo());
+  checks.add(askForRequestedSubject());
   checks.add(askForOtherAccount());
   checks.add(askAgainWithoutRoom(openSignIn));
   checks.add(askForFreshSignIn(needsFreshSignIn));

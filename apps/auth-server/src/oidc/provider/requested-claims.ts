@@ -24,17 +24,34 @@ export function claimsOfUserIn(parameter: unknown): string[] {
   return [...new Set(names)];
 }
 
-/** Refuses a claim that is asked for by anything else than null or an object (section 5.5.1): the library would stumble over it. */
+/** Far below what makes a parser or a copy run out of stack, and far above any claim that there is. */
+const MAX_DEPTH = 8;
+
+/**
+ * Refuses a claim that is asked for by anything else than null or an object (section 5.5.1), and one that is nested without end: the library
+ * would stumble over both.
+ */
 export function assertRequests({ userinfo, id_token }: ClaimsParameter): void {
-  for (const [name, value] of [userinfo, id_token].flatMap((claims) => Object.entries(claims ?? {})))
-    if (!isRequest(value)) throw new errors.InvalidRequest(`claims: ${name} should be null or an object`);
+  for (const [name, value] of [userinfo, id_token].flatMap((claims) => Object.entries(claims ?? {}))) {
+    if (!isRequest(value)) refuse(`claims: ${name} should be null or an object`);
+    if (!isWithin(MAX_DEPTH, value)) refuse(`claims: ${name} is nested more than ${MAX_DEPTH} levels deep`);
+  }
+}
+
+const isWithin = (depth: number, value: unknown): boolean =>
+  typeof value !== "object" ||
+  value === null ||
+  (depth > 0 && Object.values(value).every((part) => isWithin(depth - 1, part)));
+
+function refuse(description: string): never {
+  throw new errors.InvalidRequest(description);
 }
 
 const isRequest = (value: unknown): boolean =>
   value === null || (typeof value === "object" && !Array.isArray(value));
 
 interface OfParameter {
-  readonly id_token?: { readonly acr?: RequestedClaim | null };
+  readonly id_token?: { readonly acr?: RequestedClaim | null; readonly sub?: RequestedClaim | null };
   readonly userinfo?: { readonly sub?: RequestedClaim | null };
 }
 
@@ -46,19 +63,38 @@ interface RequestedClaim {
 
 const parameterOf = ({ oidc }: KoaContextWithOIDC): OfParameter => oidc.claims as OfParameter;
 
-export const SUBJECT_OF_USERINFO = "claims_userinfo_sub_value";
+export const REQUESTED_SUBJECT = "requested_subject";
 
-/** As the library asks for the `sub` of an ID token: an answer about another user is none, wherever it would be read. */
-export const askForSubjectOfUserinfo = () =>
+/**
+ * An answer about another user is none, wherever it would be read. The library looks at the `value` for an ID token alone; this is in
+ * place of that, for `values` and UserInfo as well.
+ */
+export const askForRequestedSubject = () =>
   new Check(
-    SUBJECT_OF_USERINFO,
+    REQUESTED_SUBJECT,
     "requested subject could not be obtained",
     "login_required",
     (ctx: KoaContextWithOIDC) => {
-      const { sub } = parameterOf(ctx).userinfo ?? {};
-      return sub?.value !== undefined && sub.value !== ctx.oidc.session?.accountId;
+      const { id_token, userinfo } = parameterOf(ctx);
+      return [id_token?.sub, userinfo?.sub].some((sub) => isOther(sub, ctx.oidc.session?.accountId));
     },
   );
+
+function isOther(requested: RequestedClaim | null | undefined, subject: string | undefined): boolean {
+  const wanted = valuesOf("sub", requested);
+  return wanted !== undefined && !wanted.includes(subject);
+}
+
+/** Returns the values of which one is wanted; undefined where any is as good. */
+function valuesOf(
+  name: string,
+  requested: RequestedClaim | null | undefined,
+): readonly unknown[] | undefined {
+  const { value, values } = requested ?? {};
+  if (value !== undefined) return [value];
+  if (values === undefined || Array.isArray(values)) return values;
+  return refuse(`claims: values of ${name} should be a list`);
+}
 
 /**
  * An `acr` that the app cannot do without (section 5.5.1.1). The library would ask for a sign-in again and again; one that no
@@ -70,20 +106,13 @@ export const askForEssentialAcr = () =>
     "requested ACR could not be obtained",
     "login_required",
     (ctx: KoaContextWithOIDC) => {
-      const wanted = essentialAcr(parameterOf(ctx).id_token?.acr ?? {});
+      const { acr } = parameterOf(ctx).id_token ?? {};
+      const wanted = acr?.essential === true ? valuesOf("acr", acr) : undefined;
       if (wanted === undefined || wanted.includes(ctx.oidc.acr)) return false;
       if (!wanted.includes(ONE_FACTOR)) throw unmet();
       return true;
     },
   );
-
-function essentialAcr({ essential, value, values }: RequestedClaim): readonly unknown[] | undefined {
-  if (essential !== true) return undefined;
-  if (value !== undefined) return [value];
-  if (values === undefined) return undefined;
-  if (Array.isArray(values)) return values;
-  throw new errors.InvalidRequest("invalid claims.id_token.acr.values type");
-}
 
 const unmet = () =>
   new errors.CustomOIDCProviderError(

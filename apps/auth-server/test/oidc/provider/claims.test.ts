@@ -196,8 +196,9 @@ describe("the parameter claims", () => {
   it("with the sub of another user is answered with an error, or with a sign-in as that user", async () => {
     const { browser } = await signedIn({ scope: "openid" });
     const sub = (await server.server.people.users.findByName(BOB.username))!.id;
-    for (const member of ["id_token", "userinfo"]) {
-      const claims = asClaims({ [member]: { sub: { value: sub } } });
+    for (const claims of ["id_token", "userinfo"].flatMap((member) =>
+      [{ value: sub }, { values: [sub] }].map((wanted) => asClaims({ [member]: { sub: wanted } })),
+    )) {
       const parameters = { scope: "openid", claims };
       const silent = begin(server.issuer, withoutResource({ ...parameters, prompt: "none" }));
       const { url } = await browser.open(silent.url, isEnd);
@@ -233,11 +234,25 @@ describe("the parameter claims", () => {
   });
 
   it("that is no such object is refused", async () => {
-    for (const claims of ["{", "[]", "{}", '{"userinfo":[]}', '{"id_token":{"sub":"x"}}']) {
+    const nested = (levels: number) =>
+      `{"userinfo":{"x":${'{"x":'.repeat(levels)}null${"}".repeat(levels)}}}`;
+    const wrong = [
+      "{",
+      "[]",
+      "{}",
+      '{"userinfo":[]}',
+      '{"id_token":{"sub":"x"}}',
+      '{"id_token":{"sub":{"values":"x"}}}',
+    ];
+    for (const claims of [...wrong, nested(10)]) {
       const { url } = begin(server.issuer, withoutResource({ scope: "openid", claims }));
       const page = await new PlainBrowser().open(url, isEnd);
       assert.equal(page.url.searchParams.get("error"), "invalid_request", claims);
     }
+    const { url } = begin(server.issuer, withoutResource({ scope: "openid", claims: nested(2500) }));
+    const ahead = await exchange(`${server.issuer}/par`, { body: url.searchParams });
+    assert.equal(ahead.status, 400, ahead.body);
+    assert.equal(json<{ error: string }>(ahead).error, "invalid_request");
   });
 });
 
