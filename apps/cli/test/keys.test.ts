@@ -62,7 +62,7 @@ test("a rotation says which key signs, and warns when verifiers of others may no
   const { out } = await cli.run("keys rotate");
   assert.match(
     out,
-    /^\S{43} signs ES256 tokens from now on\. Published since .*\nWarning: It was published only \d+ seconds? ago: /,
+    /^\S{43} signs ES256 tokens from now on\. Published since .*\nWarning: The key was published only \d+ seconds? ago: /,
   );
   assert.match(out, /\n\S{43} is the next key\. See all keys: portcullis keys list\n$/);
   cli.server.advance(KEY_KNOWN_AFTER_SECONDS * 1000);
@@ -74,7 +74,7 @@ test("a rotation says which key signs, and warns when verifiers of others may no
 test("keys of another algorithm are made by a rotation, before anything uses it, and rotate by themselves", async (t) => {
   const cli = await cliUnderTest(t);
   const { out } = await cli.run("keys rotate --algorithm RS256");
-  assert.match(out, /^\S{43} signs RS256 tokens from now on\. .*\nWarning: It was published only /);
+  assert.match(out, /^\S{43} signs RS256 tokens from now on\. .*\nWarning: The key was published only /);
   const { items } = keyListSchema.parse(JSON.parse((await cli.run("keys list --json")).out));
   assert.deepEqual(items.map(({ algorithm, status }) => `${algorithm} ${status}`).toSorted(), [
     "ES256 active",

@@ -19,7 +19,7 @@ export function signingNow(
 }
 
 const recentlyPublished = (age: number): string =>
-  `It was published only ${ageText(age)} ago: verifiers of others may refuse its tokens until they fetch the keys again. Keep a key next for ${KEY_KNOWN_AFTER_SECONDS / 60} minutes before it signs.`;
+  `The key was published only ${ageText(age)} ago: verifiers of others may refuse its tokens until they fetch the keys again. Keep a key next for ${KEY_KNOWN_AFTER_SECONDS / 60} minutes before it signs.`;
 
 /** Whole minutes, and seconds below the first of them. */
 function ageText(age: number): string {
