@@ -34,6 +34,8 @@ export function answerForJwts(provider: Provider, options: JwtEndpointOptions): 
   provider.on("introspection.error", remember);
   provider.use(async (ctx, next) => {
     await next();
+    // Clients that read each answer as JSON; and it says of no token which kind it is.
+    if (ctx.body === "") ctx.type = "json";
     if (!(requestState(ctx).refusal instanceof errors.UnsupportedTokenType)) return;
     const answer = ANSWERS[(ctx as KoaContextWithOIDC).oidc.route];
     await answer?.(ctx as KoaContextWithOIDC, options);
@@ -95,5 +97,5 @@ const tokenOf = (ctx: KoaContextWithOIDC): string => (ctx.oidc.params as { token
 function answer(ctx: KoaContextWithOIDC, status: number, body: string | object): void {
   ctx.body = body;
   ctx.status = status;
-  if (body !== "") ctx.type = "json";
+  ctx.type = "json";
 }

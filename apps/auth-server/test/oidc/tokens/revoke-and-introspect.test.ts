@@ -51,6 +51,18 @@ describe("revoking one access token again and again", () => {
     assert.equal(server.server.storage.log.head(), before + 1);
   });
 
+  it("answers with the same type for each kind of token, and for none", async () => {
+    const { access_token, refresh_token } = await signIn(server);
+    for (const value of [access_token, refresh_token, "pcl_pat_no", "no token"]) {
+      const { status, headers, body } = await revokeToken(server.issuer, value);
+      assert.deepEqual(
+        [status, headers["content-type"], body],
+        [200, "application/json; charset=utf-8", ""],
+        value,
+      );
+    }
+  });
+
   it("ends a token that is only stale", async () => {
     const { access_token, claims } = await signIn(server);
     await revokeByApi(server, { scope: "session", key: claims.sid, mode: "stale" });
