@@ -13,8 +13,15 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "another-user-at-userinfo",
     says: "an app that has named a user gets an answer about another",
     file: "apps/auth-server/src/oidc/provider/requested-claims.ts",
-    edits: [["sub.value !== ctx.oidc.session?.accountId", "sub.value === null"]],
+    edits: [["!wanted.includes(subject)", "wanted.length === 0"]],
     tests: ["apps/auth-server/test/oidc/provider/claims.test.ts"],
+  },
+  {
+    name: "any-token-as-hint",
+    says: "a logout token, which lies in the logs of an app, signs its user out without a question",
+    file: "apps/auth-server/src/oidc/tokens/own-id-token.ts",
+    edits: [["boolean => typ === undefined", "boolean => typ !== null"]],
+    tests: ["apps/auth-server/test/sign-out/logout.test.ts"],
   },
   {
     name: "essential-acr-that-nobody-has",
@@ -160,7 +167,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/oidc/tokens/own-id-token.ts",
     edits: [
       [
-        `return protectedHeader.typ === undefined ? appIn(payload, protectedHeader.kid!) : undefined;`,
+        `return isIdTokenHeader(protectedHeader) ? appIn(payload, protectedHeader.kid!) : undefined;`,
         `return appIn(payload, protectedHeader.kid!);`,
       ],
     ],

@@ -23,6 +23,11 @@ export type { InteractionCache } from "./state/interaction-adapter.ts";
 export { pruneOidc } from "./state/prune.ts";
 export type { SessionPayload, SessionStore } from "./state/session-store.ts";
 export { authenticateApi } from "./tokens/api-authentication.ts";
-export { type AppInSession, type VerifyIdToken, verifyOwnIdTokens } from "./tokens/own-id-token.ts";
+export {
+  type AppInSession,
+  isIdTokenHeader,
+  type VerifyIdToken,
+  verifyOwnIdTokens,
+} from "./tokens/own-id-token.ts";
 export { rememberReceipt } from "./tokens/receipts.ts";
 export type { SessionLifetimes } from "./tokens/session-lifetimes.ts";

@@ -4,6 +4,7 @@ import { SIGNING_ALGORITHMS } from "@portcullis/protocol";
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
 import type { Client } from "oidc-provider";
 import { FIRST_PARTY } from "../apps/app-settings.ts";
+import { isIdTokenHeader } from "../oidc/index.ts";
 import type { FormTokens } from "../secrets/form-tokens.ts";
 import { signOutError } from "./errors.ts";
 
@@ -95,7 +96,7 @@ async function isOurs({ issuer, keys }: RequestReader, audience: string, token: 
   const beforeAnyExpiry = new Date(0);
   const options = { issuer, audience, algorithms: [...SIGNING_ALGORITHMS], currentDate: beforeAnyExpiry };
   return jwtVerify(token, createLocalJWKSet(await keys()), options).then(
-    () => true,
+    ({ protectedHeader }) => isIdTokenHeader(protectedHeader),
     (error: unknown) => {
       if (error instanceof errors.JOSEError) return false;
       throw error;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { importJWK, SignJWT } from "jose";
 import {
   assertRefused,
   begin,
@@ -203,6 +204,23 @@ describe("logging out of an app whose tokens have ended already", () => {
     await byApp(device);
     assert.match((await device.browser.open(logoutUrl(device, BACK), isBye)).body, /<h1>Sign out\?/);
     assert.equal(verdictOf(server, other.access_token), "allow");
+  });
+
+  it("asks with a token as a hint that is no ID token, though it is signed for the app and names the session", async () => {
+    const device = await signIn(server);
+    await byApp(device);
+    const key = await server.server.ring.signing("ES256");
+    const { sub, sid } = device.claims;
+    const logoutToken = await new SignJWT({ iss: server.issuer, sub, sid, aud: "web" })
+      .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "logout+jwt" })
+      .setIssuedAt()
+      .setExpirationTime("2m")
+      .sign(await importJWK(key, key.alg));
+    const page = await device.browser.open(logoutUrl({ ...device, id_token: logoutToken }, BACK), isBye);
+    assert.match(page.body, /<h1>Sign out\?/);
+    const silent = begin(server.issuer, { prompt: "none", id_token_hint: logoutToken });
+    const { searchParams } = (await device.browser.open(silent.url, isEnd)).url;
+    assert.equal(searchParams.get("error"), "invalid_request");
   });
 
   it("asks without a hint, and with one of a session that has ended, and ends nothing before the answer", async () => {

@@ -1,12 +1,13 @@
 /** Where the library's model classes are made to fit: our identifiers, and one way to end a session. */
 import { SIGNING_ALGORITHMS } from "@portcullis/protocol";
 import { decodeProtectedHeader } from "jose";
-import type { KoaContextWithOIDC, Provider } from "oidc-provider";
+import { errors, type KoaContextWithOIDC, type Provider } from "oidc-provider";
 import { matchingSecret } from "../../apps/client-secrets.ts";
 import { newIdentifier, type RandomBytes } from "../../secrets/identifiers.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
 import { requestState } from "../request-state.ts";
 import { NO_SIGN_IN } from "../state/session-store.ts";
+import { isIdTokenHeader } from "../tokens/own-id-token.ts";
 
 export interface ModelOptions {
   readonly times: StoredTimes;
@@ -178,7 +179,10 @@ function verifyHints(provider: Provider): void {
   const IdToken = provider.IdToken as unknown as { validate: Validate };
   const original = IdToken.validate;
   IdToken.validate = async (jwt, { clientId, idTokenSignedResponseAlg: today }) => {
-    const { alg } = decodeProtectedHeader(jwt);
+    const header = decodeProtectedHeader(jwt);
+    if (!isIdTokenHeader(header))
+      throw new errors.InvalidRequest("id_token_hint is another token than an ID token");
+    const { alg } = header;
     const isOurs = (SIGNING_ALGORITHMS as readonly (string | undefined)[]).includes(alg);
     return original.call(IdToken, jwt, { clientId, idTokenSignedResponseAlg: isOurs ? alg! : today });
   };

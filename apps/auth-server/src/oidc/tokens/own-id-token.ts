@@ -7,6 +7,9 @@ import { type JWK, errors as joseErrors, jwtVerify } from "jose";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { localKeySet } from "./own-token.ts";
 
+/** All that this server signs besides says in `typ` what it is (RFC 8725, section 3.11): a logout token has the same claims. */
+export const isIdTokenHeader = ({ typ }: { readonly typ?: unknown }): boolean => typ === undefined;
+
 /** The app's part of the session that an ID token names. */
 export interface AppInSession {
   readonly clientId: string;
@@ -37,8 +40,7 @@ export function verifyOwnIdTokens(options: {
         requiredClaims: ["sub", "aud", "sid", "gid", "rv", "exp", "iat"],
         currentDate: new Date(wholeSeconds(clock) * 1000),
       });
-      // All that this server signs besides says in `typ` what it is (RFC 8725, section 3.11).
-      return protectedHeader.typ === undefined ? appIn(payload, protectedHeader.kid!) : undefined;
+      return isIdTokenHeader(protectedHeader) ? appIn(payload, protectedHeader.kid!) : undefined;
     } catch (error) {
       if (error instanceof joseErrors.JOSEError) return undefined;
       throw error;
