@@ -257,7 +257,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: "expired-secret-accepted",
     says: "a client secret is good after its time",
     file: "apps/auth-server/src/apps/clients.ts",
-    edits: [[`eb("expires_at", ">", 0)`, `eb("expires_at", ">=", 0), eb("expires_at", "<", 0)`]],
+    edits: [[`eb("expires_at", ">", now)`, `eb("expires_at", ">", now), eb("expires_at", "<=", now)`]],
     tests: ["apps/auth-server/test/apps/secrets.test.ts"],
   },
   {
@@ -357,7 +357,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
         "",
       ],
       [
-        `return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;`,
+        `return (await ACTIVE_USER.first(db, { id, now })) !== undefined;`,
         `return (await lockRows(activeUsers(db, now).where("users.id", "=", id)).executeTakeFirst()) !== undefined;`,
       ],
     ],

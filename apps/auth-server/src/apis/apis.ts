@@ -6,6 +6,7 @@ import type { Clock, SigningAlgorithm } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import { accountApi, ownApi } from "../config/own-api.ts";
 import type { ResourceConfiguration } from "../config/schema.ts";
+import { compiledQuery } from "../storage/compiled-query.ts";
 import { shareRows } from "../storage/share-rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -57,8 +58,6 @@ const MAX_APIS_TO_CHOOSE = 200;
 export class Apis {
   readonly #storage: Storage;
   readonly #clock: Clock;
-  /** Compiled once, with the identifier as its parameter: every token request asks it. */
-  readonly #byIdentifier: ReturnType<typeof compileByIdentifier>;
   readonly issuer: string;
   /** The server's own, for whoever administers. */
   readonly own: Api;
@@ -69,7 +68,6 @@ export class Apis {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.issuer = options.issuer;
-    this.#byIdentifier = compileByIdentifier(options.storage.read);
     this.own = builtIn(ownApi(options.issuer));
     this.account = builtIn(accountApi(options.issuer));
   }
@@ -88,9 +86,8 @@ export class Apis {
   async find(identifier: string): Promise<Api | undefined> {
     const builtIn = this.builtIn(identifier);
     if (builtIn !== undefined) return builtIn;
-    const query = { ...this.#byIdentifier, parameters: [identifier] };
-    const { rows } = await this.#storage.read.executeQuery<ApiRow>(query);
-    return rows[0] && apiOf(rows[0]);
+    const row = await BY_IDENTIFIER.first(this.#storage.read, { identifier });
+    return row && apiOf(row);
   }
 
   /** A page of those that the filter lets through, by identifier; the server's own are not among them. */
@@ -323,8 +320,9 @@ const builtIn = (resource: ResourceConfiguration): Api => ({
   permissionEditions: {},
 });
 
-const compileByIdentifier = (read: Storage["read"]) =>
-  read.selectFrom("apis").selectAll().where("identifier", "=", "").compile();
+const BY_IDENTIFIER = compiledQuery((db, { identifier }: { readonly identifier: string }) =>
+  db.selectFrom("apis").selectAll().where("identifier", "=", identifier),
+);
 
 /** One more than that of the API of this identifier that was deleted last. */
 async function nextEdition(db: WriteTransaction["db"], identifier: string): Promise<number> {

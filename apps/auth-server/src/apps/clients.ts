@@ -3,9 +3,10 @@
  * request of a client reads its row: what one server changes is so at every other with the next request.
  */
 import { type AppSessionLimit, type Clock, COMMAND_CLIENT_ID } from "@portcullis/protocol";
-import type { CompiledQuery, Kysely, Selectable } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import { beginsWith, nameKeyOf } from "../apis/name-key.ts";
 import type { EndBelow } from "../revocations/index.ts";
+import { compiledQuery } from "../storage/compiled-query.ts";
 import { containing } from "../storage/containing.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -49,22 +50,19 @@ export interface AppFilter {
 
 export class Clients {
   readonly #storage: Storage;
-  /** Compiled once: every request of a client asks both. */
-  readonly #queries: ReturnType<typeof compileQueries>;
   readonly #clock: Clock;
   readonly #issuer: string;
 
   constructor(options: { storage: Storage; clock: Clock; issuer: string }) {
     this.#storage = options.storage;
-    this.#queries = compileQueries(options.storage.read);
     this.#clock = options.clock;
     this.#issuer = options.issuer;
   }
 
   /** What the library is told of an app that is enabled, with the secrets that hold at this moment. */
   async find(clientId: string): Promise<ClientMetadata | undefined> {
-    const parameters = [wholeSeconds(this.#clock), clientId];
-    const { rows } = await this.#ask(this.#queries.withSecrets, parameters);
+    const now = wholeSeconds(this.#clock);
+    const rows = await WITH_SECRETS.all(this.#storage.read, { clientId, now });
     const [first] = rows;
     if (first === undefined) return undefined;
     const secrets = rows.flatMap(({ secret_id: id, secret_hash: hash }) =>
@@ -77,11 +75,7 @@ export class Clients {
   }
 
   async isEnabled(clientId: string): Promise<boolean> {
-    return (await this.#ask(this.#queries.isEnabled, [clientId])).rows.length > 0;
-  }
-
-  #ask<Row>(query: CompiledQuery<Row>, parameters: readonly unknown[]) {
-    return this.#storage.read.executeQuery<Row>({ ...query, parameters });
+    return (await ENABLED.first(this.#storage.read, { clientId })) !== undefined;
   }
 
   /** Of its settings, as they stand in the transaction. */
@@ -289,25 +283,33 @@ export async function endClient(
   return transaction.append([{ ...target, ...by }]);
 }
 
-function compileQueries(read: Storage["read"]) {
-  const withSecrets = read
+interface AppAtTime {
+  readonly clientId: string;
+  /** Seconds. */
+  readonly now: number;
+}
+
+const WITH_SECRETS = compiledQuery((db, { clientId, now }: AppAtTime) =>
+  db
     .selectFrom("oidc_clients")
     .leftJoin("client_secrets", (join) =>
       join
         .onRef("client_secrets.client_id", "=", "oidc_clients.client_id")
-        .on((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", 0)])),
+        .on((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", now)])),
     )
     .select(["name", "type", "settings", "client_secrets.id as secret_id", "client_secrets.secret_hash"])
-    .where("oidc_clients.client_id", "=", "")
+    .where("oidc_clients.client_id", "=", clientId)
     .where("disabled_at", "is", null)
-    .orderBy("client_secrets.id");
-  const isEnabled = read
+    .orderBy("client_secrets.id"),
+);
+
+const ENABLED = compiledQuery((db, { clientId }: Pick<AppAtTime, "clientId">) =>
+  db
     .selectFrom("oidc_clients")
     .select("client_id")
-    .where("client_id", "=", "")
-    .where("disabled_at", "is", null);
-  return { withSecrets: withSecrets.compile(), isEnabled: isEnabled.compile() };
-}
+    .where("client_id", "=", clientId)
+    .where("disabled_at", "is", null),
+);
 
 /** Throws `built_in_app`. */
 function assertNotBuiltIn(clientId: string): void {

@@ -1,5 +1,6 @@
 /** Which bans stand at a moment: the one place that says so, for a sign-in, a token and whoever asks what a user may do. */
 import type { ExpressionBuilder, Kysely } from "kysely";
+import { compiledQuery } from "../storage/compiled-query.ts";
 import type { Database } from "../storage/database.ts";
 
 export interface StandingBan {
@@ -53,14 +54,17 @@ export async function standingBans(
   db: Kysely<Database>,
   { userId, now }: Asked,
 ): Promise<readonly StandingBan[]> {
-  const rows = await db
+  const rows = await STANDING_BANS.all(db, { userId, now });
+  return rows.map(standingOf).toSorted((one, other) => endOf(other) - endOf(one));
+}
+
+const STANDING_BANS = compiledQuery((db, { userId, now }: Asked) =>
+  db
     .selectFrom("bans")
     .select(["bans.api", "bans.permission", "bans.message", "bans.until"])
     .where("bans.user_id", "=", userId)
-    .where(stands(now))
-    .execute();
-  return rows.map(standingOf).toSorted((one, other) => endOf(other) - endOf(one));
-}
+    .where(stands(now)),
+);
 
 const standingOf = (row: {
   readonly api: string | null;

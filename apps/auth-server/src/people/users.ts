@@ -10,6 +10,7 @@ import {
 import { type Kysely, type Selectable, sql } from "kysely";
 import { isBanned } from "../bans/standing-bans.ts";
 import { hashOfSecret } from "../secrets/identifiers.ts";
+import { compiledQuery } from "../storage/compiled-query.ts";
 import type { Database } from "../storage/database.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
@@ -82,7 +83,7 @@ export class Users {
   /** Users who may not sign in are not found. */
   findActive(id: string): Promise<User | undefined> {
     const { storage, clock } = this.#options;
-    return activeUsers(storage.read, wholeSeconds(clock)).where("users.id", "=", id).executeTakeFirst();
+    return ACTIVE_USER.first(storage.read, { id, now: wholeSeconds(clock) });
   }
 
   /** By what people sign in with: a username, or a verified e-mail address. The username counts where both are somebody's. */
@@ -268,6 +269,10 @@ const activeUsers = (db: Kysely<Database>, now: number) =>
     .where("users.disabled_at", "is", null)
     .where((eb) => eb.not(isBanned(now)(eb)));
 
+const ACTIVE_USER = compiledQuery((db, { id, now }: { readonly id: string; readonly now: number }) =>
+  activeUsers(db, now).where("users.id", "=", id),
+);
+
 /**
  * Whether the user may sign in; locked, so that of a sign-in and a disabling or a ban one comes first: what is stored for somebody
  * who signs in is stored after this, in the same transaction. Before all that hangs below the user. `now`: seconds.
@@ -279,7 +284,7 @@ export async function lockActive(
 ): Promise<boolean> {
   await lockUser({ db, lockRows }, id);
   // A statement of its own: the one that has waited for the lock does not see the ban that it has waited for.
-  return (await activeUsers(db, now).where("users.id", "=", id).executeTakeFirst()) !== undefined;
+  return (await ACTIVE_USER.first(db, { id, now })) !== undefined;
 }
 
 /** Names the password that a user has, and tells nothing of it: it goes with a sign-in from the factor to the session. */

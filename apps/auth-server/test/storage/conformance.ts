@@ -9,6 +9,7 @@ import { sql } from "kysely";
 import { spend } from "../../src/oidc/state/spend.ts";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { createGuessLimit } from "../../src/sign-in/guess-limit.ts";
+import { compiledQuery } from "../../src/storage/compiled-query.ts";
 import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
@@ -145,6 +146,48 @@ export function storageConformance(driver: Driver): void {
         hasCode(error, "statement_refused"),
       );
     }
+  });
+
+  test("a compiled query takes the values of each call", async (t) => {
+    const storage = await open(t);
+    const named = compiledQuery((db, { name }: { readonly name: string }) =>
+      db.selectFrom("replicas").select("name").where("name", "=", name),
+    );
+    await storage.write(async (transaction) => {
+      await addReplica(transaction, "one");
+      await addReplica(transaction, "other");
+      assert.equal((await named.all(transaction.db, { name: "one" })).length, 1);
+    });
+    assert.equal((await named.first(storage.read, { name: "other" }))?.name, "other");
+    assert.equal(await named.first(storage.read, { name: "third" }), undefined);
+  });
+
+  test("a compiled query says how many rows it has changed, and is refused once its unit is over", async (t) => {
+    const storage = await open(t);
+    const forget = compiledQuery((db, { name }: { readonly name: string }) =>
+      db.deleteFrom("replicas").where("name", "=", name),
+    );
+    let over: WriteTransaction | undefined;
+    await storage.write(async (transaction) => {
+      over = transaction;
+      await addReplica(transaction, "one");
+      assert.equal(await forget.changed(transaction.db, { name: "other" }), 0n);
+      assert.equal(await forget.changed(transaction.db, { name: "one" }), 1n);
+    });
+    await assert.rejects(forget.changed(over!.db, { name: "one" }), (error) =>
+      hasCode(error, "transaction_over"),
+    );
+  });
+
+  test("a compiled query that computes with a value is refused, and keeps no first value for all calls", async (t) => {
+    const storage = await open(t);
+    const older = compiledQuery((db, { now }: { readonly now: number }) =>
+      db
+        .selectFrom("oidc_sessions")
+        .select("uid")
+        .where("expires_at", "<", now - 60),
+    );
+    await assert.rejects(older.all(storage.read, { now: 100 }), TypeError);
   });
 
   test("the reading connection cannot write", async (t) => {

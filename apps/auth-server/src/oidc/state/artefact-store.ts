@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { type AdapterPayload, errors } from "oidc-provider";
 import { hashOfSecret } from "../../secrets/identifiers.ts";
 import { IS_BELOW_BULK_ENDING } from "../../sessions/bulk-endings.ts";
+import { compiledQuery } from "../../storage/compiled-query.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
@@ -44,6 +45,31 @@ interface SaveArtefact {
 
 type ArtefactRow = Omit<ArtefactsTable, "consumed_at">;
 
+const FIND = compiledQuery((db, { idHash, now }: { readonly idHash: Uint8Array; readonly now: number }) =>
+  db
+    .selectFrom("oidc_artefacts")
+    .select(["payload", "consumed_at"])
+    .where("id_hash", "=", idHash)
+    .where("expires_at", ">", now)
+    .where(sql<boolean>`not ${IS_BELOW_BULK_ENDING}`),
+);
+
+const SAVE = compiledQuery((db, row: ArtefactRow) => {
+  const change = {
+    model: row.model,
+    payload: row.payload,
+    grant_id: row.grant_id,
+    session_uid: row.session_uid,
+    account_id: row.account_id,
+    client_id: row.client_id,
+    expires_at: row.expires_at,
+  };
+  return db
+    .insertInto("oidc_artefacts")
+    .values({ id_hash: row.id_hash, ...change })
+    .onConflict((conflict) => conflict.column("id_hash").doUpdateSet(change));
+});
+
 export class ArtefactStore {
   readonly #options: ArtefactStoreOptions;
 
@@ -52,13 +78,9 @@ export class ArtefactStore {
   }
 
   async find(model: string, id: string): Promise<AdapterPayload | undefined> {
-    const row = await this.#options.storage.read
-      .selectFrom("oidc_artefacts")
-      .select(["payload", "consumed_at"])
-      .where("id_hash", "=", hashOfSecret(model, id))
-      .where("expires_at", ">", wholeSeconds(this.#options.clock))
-      .where(sql<boolean>`not ${IS_BELOW_BULK_ENDING}`)
-      .executeTakeFirst();
+    const { storage, clock } = this.#options;
+    const idHash = hashOfSecret(model, id);
+    const row = await FIND.first(storage.read, { idHash, now: wholeSeconds(clock) });
     if (row === undefined) return undefined;
     const payload: AdapterPayload = { ...JSON.parse(row.payload), jti: id };
     if (row.consumed_at !== null) payload.consumed = row.consumed_at;
@@ -91,12 +113,7 @@ export class ArtefactStore {
       // The grant ended while this was being made: what is made now must not outlive it.
       throw oidcError("parent_ended");
     }
-    const { id_hash: _id, ...change } = row;
-    await transaction.db
-      .insertInto("oidc_artefacts")
-      .values(row)
-      .onConflict((conflict) => conflict.column("id_hash").doUpdateSet(change))
-      .execute();
+    await SAVE.changed(transaction.db, row);
   }
 
   async #hasLiveGrant(transaction: WriteTransaction, grantId: string | null): Promise<boolean> {

@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { lockUser } from "../../people/users.ts";
 import { HORIZON_NOW, IS_SESSION_OF_BULK_ENDING } from "../../sessions/bulk-endings.ts";
 import { isGrantOngoing, isLive } from "../../sessions/live-sessions.ts";
+import { compiledLockingQuery, compiledQuery } from "../../storage/compiled-query.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -90,15 +91,7 @@ export class GrantStore {
 
   /** Without what its user has declined since, in whatever session. */
   async find(id: string): Promise<GrantPayload | undefined> {
-    const row = await this.#live(this.#storage.read)
-      .leftJoin("oidc_consents", (join) =>
-        join
-          .onRef("oidc_consents.account_id", "=", "oidc_grants.account_id")
-          .onRef("oidc_consents.client_id", "=", "oidc_grants.client_id"),
-      )
-      .select("oidc_consents.declined")
-      .where("oidc_grants.id", "=", id)
-      .executeTakeFirst();
+    const row = await FIND.first(this.#storage.read, { id, now: wholeSeconds(this.#clock) });
     if (row === undefined) return undefined;
     const payload = payloadOf(row);
     return row.declined === null ? payload : rejecting(payload, JSON.parse(row.declined) as Allowed);
@@ -121,8 +114,7 @@ export class GrantStore {
    */
   async isLive(transaction: WriteTransaction, id: string): Promise<boolean> {
     await lockSessionOf(transaction, id);
-    const grant = this.#live(transaction.db).where("oidc_grants.id", "=", id);
-    return (await transaction.lockRows(grant).executeTakeFirst()) !== undefined;
+    return (await LOCK_LIVE.first(transaction, { id, now: wholeSeconds(this.#clock) })) !== undefined;
   }
 
   /** Of these, those that go on, and whose sessions do. No use of a session: it may become idle meanwhile. */
@@ -163,17 +155,7 @@ export class GrantStore {
   }
 
   #live(db: Storage["read"]) {
-    return db
-      .selectFrom("oidc_grants")
-      .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
-      .select([
-        "oidc_grants.id",
-        "oidc_grants.payload",
-        "oidc_grants.expires_at as until",
-        "oidc_sessions.expires_at",
-      ])
-      .where(isLive(wholeSeconds(this.#clock)))
-      .where(isGrantOngoing(wholeSeconds(this.#clock)));
+    return liveGrants(db, wholeSeconds(this.#clock));
   }
 
   /** What the user has just answered: remembered for the sessions that follow, and added to the grant with what was before. */
@@ -340,6 +322,41 @@ export class GrantStore {
     }));
   }
 }
+
+/** `now`: seconds. */
+const liveGrants = (db: Storage["read"], now: number) =>
+  db
+    .selectFrom("oidc_grants")
+    .innerJoin("oidc_sessions", "oidc_sessions.uid", "oidc_grants.session_uid")
+    .select([
+      "oidc_grants.id",
+      "oidc_grants.payload",
+      "oidc_grants.expires_at as until",
+      "oidc_sessions.expires_at",
+    ])
+    .where(isLive(now))
+    .where(isGrantOngoing(now));
+
+interface OfGrant {
+  readonly id: string;
+  /** Seconds. */
+  readonly now: number;
+}
+
+const FIND = compiledQuery((db, { id, now }: OfGrant) =>
+  liveGrants(db, now)
+    .leftJoin("oidc_consents", (join) =>
+      join
+        .onRef("oidc_consents.account_id", "=", "oidc_grants.account_id")
+        .onRef("oidc_consents.client_id", "=", "oidc_grants.client_id"),
+    )
+    .select("oidc_consents.declined")
+    .where("oidc_grants.id", "=", id),
+);
+
+const LOCK_LIVE = compiledLockingQuery(({ db, lockRows }, { id, now }: OfGrant) =>
+  lockRows(liveGrants(db, now).where("oidc_grants.id", "=", id)),
+);
 
 interface Answered {
   readonly existing: GrantPayload | undefined;

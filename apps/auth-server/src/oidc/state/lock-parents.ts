@@ -4,34 +4,63 @@
  * and nothing to lock.
  */
 import type { Kysely, SelectQueryBuilder } from "kysely";
+import { compiledLockingQuery } from "../../storage/compiled-query.ts";
 import type { Database } from "../../storage/database.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
-export async function lockSessionOf({ db, lockRows }: WriteTransaction, grantId: string): Promise<void> {
-  const parent = db.selectFrom("oidc_grants").select("session_uid").where("id", "=", grantId);
-  await lockAll({ db, lockRows }, sessionsIn(db).where("uid", "=", parent));
+export async function lockSessionOf(transaction: WriteTransaction, grantId: string): Promise<void> {
+  await SESSION_OF_GRANT.all(transaction, { grantId });
 }
 
 /** Of a code or refresh token that is to be spent. */
-export async function lockParentsOf({ db, lockRows }: WriteTransaction, idHash: Uint8Array): Promise<void> {
-  const artefact = db.selectFrom("oidc_artefacts").where("id_hash", "=", idHash);
-  const session = sessionsIn(db).where("uid", "=", artefact.select("session_uid"));
-  const grant = db.selectFrom("oidc_grants").select("id").where("id", "=", artefact.select("grant_id"));
-  await lockAll({ db, lockRows }, session);
-  await lockAll({ db, lockRows }, grant);
+export async function lockParentsOf(transaction: WriteTransaction, idHash: Uint8Array): Promise<void> {
+  await SESSION_OF_ARTEFACT.all(transaction, { idHash });
+  await GRANT_OF_ARTEFACT.all(transaction, { idHash });
 }
 
 const sessionsIn = (db: Kysely<Database>) => db.selectFrom("oidc_sessions").select("uid");
+const artefactIn = (db: Kysely<Database>, { idHash }: { readonly idHash: Uint8Array }) =>
+  db.selectFrom("oidc_artefacts").where("id_hash", "=", idHash);
+
+const SESSION_OF_GRANT = lockingAll((db, { grantId }: { readonly grantId: string }) =>
+  sessionsIn(db).where(
+    "uid",
+    "=",
+    db.selectFrom("oidc_grants").select("session_uid").where("id", "=", grantId),
+  ),
+);
+
+const SESSION_OF_ARTEFACT = lockingAll((db, of: { readonly idHash: Uint8Array }) =>
+  sessionsIn(db).where("uid", "=", artefactIn(db, of).select("session_uid")),
+);
+
+const GRANT_OF_ARTEFACT = lockingAll((db, of: { readonly idHash: Uint8Array }) =>
+  db.selectFrom("oidc_grants").select("id").where("id", "=", artefactIn(db, of).select("grant_id")),
+);
+
+/** As `lockAll`, for what every refresh asks. */
+function lockingAll<Values extends object, TB extends keyof Database, O>(
+  queryOf: (db: Kysely<Database>, values: Values) => SelectQueryBuilder<Database, TB, O>,
+) {
+  return compiledLockingQuery(({ db, lockRows }, values: Values) =>
+    countingLocked({ db, lockRows }, queryOf(db, values)),
+  );
+}
 
 /** Locks without fetching: there may be a hundred thousand. The caller orders them, as everybody does. */
 export async function lockAll<TB extends keyof Database, O>(
-  { db, lockRows }: Pick<WriteTransaction, "db" | "lockRows">,
+  transaction: Pick<WriteTransaction, "db" | "lockRows">,
   query: SelectQueryBuilder<Database, TB, O>,
 ): Promise<void> {
+  await countingLocked(transaction, query)?.execute();
+}
+
+/** Undefined where there is nothing to lock. */
+function countingLocked<TB extends keyof Database, O>(
+  { db, lockRows }: Pick<WriteTransaction, "db" | "lockRows">,
+  query: SelectQueryBuilder<Database, TB, O>,
+) {
   const locking = lockRows(query);
-  if (locking === query) return;
-  await db
-    .selectFrom(locking.as("locked"))
-    .select(({ fn }) => fn.countAll().as("count"))
-    .execute();
+  if (locking === query) return undefined;
+  return db.selectFrom(locking.as("locked")).select(({ fn }) => fn.countAll().as("count"));
 }

@@ -6,10 +6,13 @@
 
 import { createHash } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
+import type { Insertable } from "kysely";
 import { hashOfSecret, type RandomBytes } from "../../secrets/identifiers.ts";
 import { seal, unseal } from "../../secrets/seal.ts";
+import { compiledQuery } from "../../storage/compiled-query.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { StoredTimes } from "../../storage/stored-time.ts";
+import type { OidcTables } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
 export const REFRESH_GRACE_MS = 10_000;
@@ -64,12 +67,10 @@ export class RefreshSuccessors {
    */
   async find(request: RefreshRequest): Promise<Successor | undefined> {
     const { storage, times } = this.#options;
-    const row = await storage.read
-      .selectFrom("oidc_refresh_successors")
-      .select(["request_hash", "sealed", "spent_at"])
-      .where("spent_hash", "=", hashOfToken(request.token))
-      .where("client_id", "=", request.clientId)
-      .executeTakeFirst();
+    const row = await FIND.first(storage.read, {
+      spentHash: hashOfToken(request.token),
+      clientId: request.clientId,
+    });
     if (row === undefined || !times.isWithin(row.spent_at, REFRESH_GRACE_MS)) return undefined;
     return {
       isOfSameRequest: Buffer.from(row.request_hash).equals(hashOfRequest(request)),
@@ -82,21 +83,49 @@ export class RefreshSuccessors {
   async keep({ db }: WriteTransaction, request: RefreshRequest, answer: RefreshAnswer): Promise<void> {
     const { clock, randomBytes } = this.#options;
     const spentHash = hashOfToken(request.token);
-    await db.deleteFrom("oidc_refresh_successors").where("successor_hash", "=", spentHash).execute();
-    await db
-      .insertInto("oidc_refresh_successors")
-      .values({
-        spent_hash: spentHash,
-        successor_hash: hashOfToken(answer.body.refresh_token),
-        grant_id: answer.grantId,
-        client_id: request.clientId,
-        request_hash: hashOfRequest(request),
-        sealed: seal(request.token, JSON.stringify(answer), randomBytes),
-        spent_at: clock.wallMs(),
-      })
-      .execute();
+    await FORGET_BEFORE.changed(db, { spentHash });
+    await KEEP.changed(db, {
+      spent_hash: spentHash,
+      successor_hash: hashOfToken(answer.body.refresh_token),
+      grant_id: answer.grantId,
+      client_id: request.clientId,
+      request_hash: hashOfRequest(request),
+      sealed: seal(request.token, JSON.stringify(answer), randomBytes),
+      spent_at: clock.wallMs(),
+    });
   }
 }
+
+interface OfClient {
+  readonly spentHash: Uint8Array;
+  readonly clientId: string;
+}
+
+const FIND = compiledQuery((db, { spentHash, clientId }: OfClient) =>
+  db
+    .selectFrom("oidc_refresh_successors")
+    .select(["request_hash", "sealed", "spent_at"])
+    .where("spent_hash", "=", spentHash)
+    .where("client_id", "=", clientId),
+);
+
+const FORGET_BEFORE = compiledQuery((db, { spentHash }: Pick<OfClient, "spentHash">) =>
+  db.deleteFrom("oidc_refresh_successors").where("successor_hash", "=", spentHash),
+);
+
+type SuccessorRow = Insertable<OidcTables["oidc_refresh_successors"]>;
+
+const KEEP = compiledQuery((db, row: SuccessorRow) =>
+  db.insertInto("oidc_refresh_successors").values({
+    spent_hash: row.spent_hash,
+    successor_hash: row.successor_hash,
+    grant_id: row.grant_id,
+    client_id: row.client_id,
+    request_hash: row.request_hash,
+    sealed: row.sealed,
+    spent_at: row.spent_at,
+  }),
+);
 
 const hashOfToken = (token: string): Uint8Array => hashOfSecret("RefreshToken", token);
 

@@ -20,6 +20,7 @@ import type { LastSeen } from "../../sessions/last-seen.ts";
 import { ENDS_AT, isLive } from "../../sessions/live-sessions.ts";
 import type { Policies } from "../../sessions/policies.ts";
 import { type Replacement, replacementOf, type SessionLimits } from "../../sessions/session-limit.ts";
+import { compiledQuery } from "../../storage/compiled-query.ts";
 import type { RowCap } from "../../storage/space/row-cap.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type StoredTimes, wholeSeconds } from "../../storage/stored-time.ts";
@@ -156,23 +157,12 @@ export class SessionStore {
   }
 
   async findLive(uid: string): Promise<LiveRow | undefined> {
-    return this.#storage.read
-      .selectFrom("oidc_sessions")
-      .selectAll()
-      .select(ENDS_AT.as("ends_at"))
-      .where("uid", "=", uid)
-      .where(isLive(wholeSeconds(this.#clock)))
-      .executeTakeFirst();
+    return FIND_LIVE.first(this.#storage.read, { uid, now: wholeSeconds(this.#clock) });
   }
 
   async #payloadOf(row: SessionRow, id: string | undefined): Promise<SessionPayload> {
     const payload = JSON.parse(row.payload) as SessionPayload;
-    const grants = await this.#storage.read
-      .selectFrom("oidc_grants")
-      .select(["client_id", "id"])
-      .where("session_uid", "=", row.uid)
-      .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`)
-      .execute();
+    const grants = await GRANTS_BELOW.all(this.#storage.read, { uid: row.uid });
     const authorizations: NonNullable<SessionPayload["authorizations"]> = {};
     for (const { client_id, id: grantId } of grants) {
       authorizations[client_id] = { ...payload.authorizations?.[client_id], grantId };
@@ -343,6 +333,23 @@ export class SessionStore {
       .execute();
   }
 }
+
+const FIND_LIVE = compiledQuery((db, { uid, now }: { readonly uid: string; readonly now: number }) =>
+  db
+    .selectFrom("oidc_sessions")
+    .selectAll()
+    .select(ENDS_AT.as("ends_at"))
+    .where("uid", "=", uid)
+    .where(isLive(now)),
+);
+
+const GRANTS_BELOW = compiledQuery((db, { uid }: { readonly uid: string }) =>
+  db
+    .selectFrom("oidc_grants")
+    .select(["client_id", "id"])
+    .where("session_uid", "=", uid)
+    .where(sql<boolean>`not ${IS_GRANT_OF_BULK_ENDING}`),
+);
 
 const NEW_SESSION = {
   user_agent: null,
