@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { PATIENCE_MS } from "../patience.ts";
 import { freePortBlock } from "../ports.ts";
 import { exchange } from "./exchange.ts";
 import {
@@ -79,7 +80,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     nodeCommand("tools/start.ts", "--json", "--data", dataDirectory, "--port-base", String(portBase)),
     { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] },
   );
-  const info = await firstLine(launcher);
+  const info = await firstLine(launcher).catch(async (error: unknown) => {
+    // What is left behind would keep the test's process alive for ever, and nobody would read why.
+    await launcher.stop();
+    if (options.dataDirectory === undefined) await rm(dataDirectory, { recursive: true, force: true });
+    throw error;
+  });
   for (const pid of Object.values(info.pids)) adopt(pid);
   return new RunningStack({
     launcher,
@@ -105,9 +111,10 @@ async function firstLine(launcher: ServerProcess): Promise<StackInfo> {
   const line = new Promise<string>((resolve) => {
     createInterface({ input: launcher.child.stdout! }).once("line", resolve);
   });
-  const late = AbortSignal.timeout(60_000);
+  // Longer than the launcher itself waits for its parts, whose end of log is worth more than this.
+  const late = AbortSignal.timeout(2 * PATIENCE_MS);
   const tooLate = new Promise<never>((_, reject) => {
-    late.addEventListener("abort", () => reject(new Error(`no line of JSON in 60 s:\n${launcher.errors()}`)));
+    late.addEventListener("abort", () => reject(new Error(`no line of JSON:\n${launcher.errors()}`)));
   });
   return JSON.parse(await Promise.race([line, died, tooLate])) as StackInfo;
 }
