@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ensurePrograms } from "./debian-packages.ts";
 import { root } from "./workspace.ts";
 
-ensurePrograms(["apache2", "chromium", "mod-auth-openidc", "omniauth", "webrick"]);
+ensurePrograms(["apache2", "chromium", "haproxy", "mod-auth-openidc", "omniauth", "webrick"]);
 const flags = ["--conditions=@portcullis/source", join(root, "tests", "interop", "main.ts")];
 const { status, signal } = spawnSync(process.execPath, [...flags, ...process.argv.slice(2)], {
   stdio: "inherit",

@@ -14,7 +14,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
 Written by \`npm run interop\`, which runs each client as it comes from its registry, with a small app around it as its own documentation has it
 (\`interop/\`): it signs a user in, calls an API through the gateway, refreshes, and signs out. Then the access token that it had a moment ago
 must be refused by the gateway and by a service with our guard, with the reason \`logged_out\`. Pages run in Chromium. A resource server that
-verifies tokens by itself sees no revocation: put it behind the gateway. \`npm test\` runs those that need Node alone.
+verifies tokens by itself sees no revocation: put it behind the gateway, or let it introspect, as one below does. \`npm test\` runs those that need Node alone.
 
 | client | version | passed | in Portcullis | its own settings |
 |---|---|---|---|---|

@@ -58,6 +58,8 @@ export interface WebTrial extends Trial {
   readonly noRefresh?: string;
   /** Where it takes logout tokens (OpenID Connect Back-Channel Logout 1.0). */
   readonly logoutPath?: string;
+  /** Where it publishes its keys, if it signs assertions in place of a secret (RFC 7523). */
+  readonly keysPath?: string;
 }
 
 /** An app in a browser alone, without a secret. */
@@ -70,13 +72,14 @@ export interface PageTrial extends Trial {
   readonly forTheTrial?: ForTheTrial;
 }
 
-/** A resource server that verifies access tokens by itself. It sees no revocations. */
+/** A resource server that verifies access tokens by itself: it sees no revocations, unless it asks (RFC 7662). */
 export interface ServiceTrial extends Trial {
   readonly isService: true;
   /** Of the API that it is. */
   readonly audience: string;
   /** Another API, whose tokens are signed with the same algorithm: nothing but the audience tells them apart. */
   readonly another: string;
+  readonly introspects?: true;
 }
 
 export const ORDERS = "https://orders.portcullis.example";
@@ -103,6 +106,15 @@ export const WEB_TRIALS: readonly WebTrial[] = [
     from: { registry: "npm", package: "openid-client-6" },
     program: "clients/openid-client-6.mjs",
     callbackPath: "/callback",
+    ours: ONE_TOKEN,
+    theirs: [],
+  },
+  {
+    name: "openid-client 6, private_key_jwt",
+    from: { registry: "npm", package: "openid-client-6" },
+    program: "clients/openid-client-6-private-key-jwt.mjs",
+    callbackPath: "/callback",
+    keysPath: "/jwks.json",
     ours: ONE_TOKEN,
     theirs: [],
   },
@@ -158,6 +170,22 @@ export const OTHER_WEB_TRIALS: readonly WebTrial[] = [
     callbackPath: "/callback",
     ours: ONE_TOKEN,
     theirs: ['`code_challenge_method: "S256"`'],
+  },
+  {
+    name: "requests-oauthlib (Flask)",
+    from: { registry: "python", package: "requests-oauthlib" },
+    program: "clients/requests_oauthlib_app.py",
+    callbackPath: "/callback",
+    ours: ONE_TOKEN,
+    theirs: ['`pkce="S256"`'],
+  },
+  {
+    name: "python-social-auth (Django)",
+    from: { registry: "python", package: "social-auth-core" },
+    program: "clients/python_social_auth_app.py",
+    callbackPath: "/complete/oidc/",
+    ours: { ...ONE_TOKEN, requirePkce: false, idTokenAlgorithm: "RS256" },
+    theirs: [],
   },
   {
     name: "OmniAuth (openid_connect strategy)",
@@ -261,6 +289,16 @@ export const SERVICE_TRIALS: readonly ServiceTrial[] = [
     ours: {},
     theirs: ["`typ: at+jwt`"],
   },
+  {
+    name: "@fastify/jwt with get-jwks",
+    from: { registry: "npm", package: "@fastify/jwt" },
+    program: "services/fastify-jwt.mjs",
+    isService: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: ["`providerDiscovery: true`", "`checkTyp: at+jwt`"],
+  },
 ];
 
 /** They need more than Node, as `OTHER_WEB_TRIALS` do. */
@@ -274,6 +312,27 @@ export const OTHER_SERVICE_TRIALS: readonly ServiceTrial[] = [
     another: BILLING.identifier,
     ours: {},
     theirs: [],
+  },
+  {
+    name: "mod_auth_openidc (AuthType oauth20, introspection)",
+    from: { registry: "debian", package: "libapache2-mod-auth-openidc" },
+    program: "services/mod-auth-openidc-oauth20.mjs",
+    isService: true,
+    introspects: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: ["`OIDCOAuthTokenIntrospectionInterval -1`"],
+  },
+  {
+    name: "HAProxy (jwt_verify)",
+    from: { registry: "debian", package: "haproxy" },
+    program: "services/haproxy.mjs",
+    isService: true,
+    audience: ORDERS,
+    another: BILLING.identifier,
+    ours: {},
+    theirs: ["our key in a file, made anew at each rotation"],
   },
   {
     name: "Spring Security (Boot's oauth2-resource-server starter)",

@@ -58,7 +58,7 @@ export async function startWorld(trials: readonly AnyTrial[]): Promise<World> {
       };
       resources.push(...APIS);
       clients.push(callerOf(stack.info));
-      for (const trial of trials.filter(isApp)) clients.push(registrationOf(trial, apps.get(trial.name)!));
+      for (const trial of trials) clients.push(...registrationsOf(trial, apps.get(trial.name)!));
     });
     if (trials.some(isPage)) await world.openGatewayToPages();
   } catch (error) {
@@ -77,6 +77,15 @@ const appAt = (trial: AnyTrial, port: number): TrialApp => {
   };
 };
 
+/** As what a trial is known to the issuer; nothing if it asks the issuer for its keys alone. */
+function registrationsOf(trial: AnyTrial, app: TrialApp) {
+  if (isApp(trial)) return [registrationOf(trial, app)];
+  if (trial.introspects === undefined) return [];
+  const resources = { [trial.audience]: ["orders.read"] };
+  const { clientId, secret: clientSecret } = app;
+  return [{ clientId, name: trial.name, clientSecret, grantTypes: ["client_credentials"], resources }];
+}
+
 function registrationOf(trial: AppTrial, { clientId, secret, baseUrl }: TrialApp) {
   return {
     clientId,
@@ -89,9 +98,12 @@ function registrationOf(trial: AppTrial, { clientId, secret, baseUrl }: TrialApp
     ...(!isPage(trial) && trial.logoutPath !== undefined
       ? { backchannelLogoutUri: baseUrl + trial.logoutPath }
       : {}),
-    ...(isPage(trial) ? trial.forTheTrial : { clientSecret: secret }),
+    ...(isPage(trial) ? trial.forTheTrial : authenticationOf(trial, { secret, baseUrl })),
   };
 }
+
+const authenticationOf = ({ keysPath }: WebTrial, { secret, baseUrl }: Omit<TrialApp, "clientId">) =>
+  keysPath === undefined ? { clientSecret: secret } : { jwksUri: baseUrl + keysPath };
 
 /** Of the resource servers: an app that may ask for tokens for all of them. */
 export const CALLER = "caller-of-services";
