@@ -1,4 +1,5 @@
 /** What the page `/account/tokens` does: a person sees, makes and ends personal tokens. */
+import { isIP } from "node:net";
 import { ProblemsError, RetryLaterError } from "@portcullis/http-api";
 import { hasCode, type NewScriptToken, newScriptTokenSchema, type TokenPolicy } from "@portcullis/protocol";
 import type { Api } from "../apis/apis.ts";
@@ -74,6 +75,10 @@ export interface TypedToken {
   readonly addresses: string;
 }
 
+/** A person who means one machine writes its address, and no range. */
+const rangeOf = (text: string): string =>
+  isIP(text) === 0 ? text : `${text}/${isIP(text) === 4 ? 32 : 128}`;
+
 /** Returns what is asked for, or what there is to say of it. `now`: milliseconds. */
 export function wantedOf(
   { name, choices, days, addresses }: TypedToken,
@@ -84,7 +89,10 @@ export function wantedOf(
   if (api === undefined) return { problems: { permissions: "Choose what the token may do." } };
   if (others.length > 0)
     return { problems: { permissions: "A token is for one service. Choose permissions of one alone." } };
-  const ranges = addresses.split(/[\s,]+/).filter((text) => text !== "");
+  const ranges = addresses
+    .split(/[\s,]+/)
+    .filter((text) => text !== "")
+    .map(rangeOf);
   const seconds = Number(days) * DAY_SECONDS;
   const parsed = newScriptTokenSchema.safeParse({
     name,
@@ -100,7 +108,10 @@ export function wantedOf(
     problems: {
       ...(wrong.has("name") ? { name: "Give it a name of at most 100 characters, on one line." } : {}),
       ...(wrong.has("allowedAddresses")
-        ? { addresses: "Give at most 20 ranges such as 203.0.113.0/24, with spaces between them." }
+        ? {
+            addresses:
+              "Give at most 20 addresses or ranges such as 203.0.113.0/24, with spaces between them.",
+          }
         : {}),
       ...(wrong.has("permissions") || wrong.has("api")
         ? { permissions: "Choose what the token may do." }

@@ -43,7 +43,7 @@ export function deleteAccountPage({ username, formToken, fields = {}, problem }:
   return page({
     title: "Delete your account",
     main: html`<h1>Delete your account?</h1>
-<p>The account ${named(username)} is deleted for good. You are signed out on every device, and no app has access any more. Nobody can undo this.</p>
+<p>The account ${named(username)} is deleted for good. You are signed out on every device, no app has access any more, and your tokens for scripts stop working. Nobody can undo this.</p>
 ${alert(problem)}
 <form method="post" action="${DELETE_PATH}" novalidate>
 <input type="hidden" name="form" value="${formToken}">

@@ -116,8 +116,8 @@ ${choices.map((api) => apiChoices(api, content))}
 ${lifeChoices(content)}
 ${problemOf("days", problems.days)}
 <div class="field">
-<label for="addresses">Only from these addresses (optional)</label>
-<input id="addresses" name="addresses" type="text" value="${addresses}" placeholder="203.0.113.0/24" autocomplete="off" spellcheck="false"${invalid("addresses", problems.addresses)}>
+<label for="addresses">Only from these addresses or ranges, with spaces between them (optional)</label>
+<input id="addresses" name="addresses" type="text" value="${addresses}" placeholder="203.0.113.7 198.51.100.0/24" autocomplete="off" spellcheck="false"${invalid("addresses", problems.addresses)}>
 ${problemOf("addresses", problems.addresses)}
 </div>
 ${field({ name: "password", label: "Your password", problem: problems.password, type: "password", focus: problems.password !== undefined })}

@@ -121,13 +121,19 @@ describe("on the account page", () => {
   });
 
   it("a token is made with the password, shown once, and ended, without a script", async () => {
-    const made = await make({ password: ALICE.password, addresses: "203.0.113.0/24" });
+    const made = await make({
+      password: ALICE.password,
+      addresses: "203.0.113.7, 198.51.100.0/24 2001:db8::1",
+    });
     assert.equal(made.url.pathname, "/account/tokens");
     const text = /value="(pcl_pat_[0-9A-Za-z_]+)"/.exec(made.body)?.[1];
     assert.ok(text, made.body);
     assert.match(made.body, /role="status">Backup is made\./);
     const { allowed_addresses, name } = await asked(server, text);
-    assert.deepEqual([allowed_addresses, name], [["203.0.113.0/24"], "Backup"]);
+    assert.deepEqual(
+      [allowed_addresses, name],
+      [["203.0.113.7/32", "198.51.100.0/24", "2001:db8::1/128"], "Backup"],
+    );
     const again = await open();
     assert.equal(again.body.includes(text), false, "a reload shows it no more");
     assert.match(again.body, /<strong>Backup<\/strong>[\s\S]*never used/);
