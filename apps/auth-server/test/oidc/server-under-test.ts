@@ -132,6 +132,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
 
 /** Set by on-postgres, which runs these tests again on PostgreSQL. */
 const POSTGRES = process.env.PORTCULLIS_TEST_POSTGRES;
+export const isOnPostgres = POSTGRES !== undefined;
 
 async function databaseOf(): Promise<{ database?: { kind: "postgres"; url: string; poolSize: number } }> {
   if (POSTGRES === undefined) return {};
