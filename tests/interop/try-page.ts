@@ -1,4 +1,5 @@
 /** What every app that runs in a browser alone must be able to do, in Chromium. */
+import { RECEIPT_HEADER } from "@portcullis/protocol";
 import { fillLogin } from "@portcullis/testing/end-to-end";
 import type { Browser, Page } from "playwright-core";
 import type { PageTrial, Step } from "./trials.ts";
@@ -38,9 +39,9 @@ export async function tryPage(
     await renew(page);
     passed(trial.renewal);
     const token = await accessTokenOf(page);
-    await signOut(page);
+    const isEnforced = await signOut(page);
     passed("sign out");
-    await refusedAtOnce(world, token);
+    await refusedAtOnce(world, token, isEnforced);
     passed("refused at once");
   } catch (cause) {
     throw new Error(`${cause}\nat ${page.url()}, where the browser said:\n${said.join("\n")}`, { cause });
@@ -101,11 +102,15 @@ async function renew(page: Page): Promise<void> {
   await call(page);
 }
 
-async function signOut(page: Page): Promise<void> {
+/** Returns whether the receipt says `enforced`. */
+async function signOut(page: Page): Promise<boolean> {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign out?" }).waitFor();
+  const answered = page.waitForResponse((response) => RECEIPT_HEADER in response.headers());
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  const receipt = (await answered).headers()[RECEIPT_HEADER]!;
   await nobodyIsSignedIn(page);
+  return receipt.includes("state=enforced");
 }
 
 const accessTokenOf = (page: Page): Promise<string> =>
