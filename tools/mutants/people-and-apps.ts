@@ -99,6 +99,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/oidc/tokens/token-policy.test.ts"],
   },
   {
+    name: "two-apps-one-name",
+    says: "an app uses up what another app calls its assertions, and so keeps it out",
+    file: "apps/auth-server/src/oidc/provider/models.ts",
+    edits: [["issuer.length", "0 * 0"]],
+    tests: ["apps/auth-server/test/oidc/provider/private-key-jwt.test.ts"],
+  },
+  {
     name: "withdrawn-key-of-an-app",
     says: "a key that an app has withdrawn at its jwksUri is good for as long as somebody signs with it",
     file: "apps/auth-server/src/oidc/provider/app-keys.ts",

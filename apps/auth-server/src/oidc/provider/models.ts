@@ -31,6 +31,7 @@ export function adaptModels(provider: Provider, options: ModelOptions): void {
   compareHashedSecrets(provider, options);
   compareRedirectUris(provider);
   verifyHints(provider);
+  partReplays(provider);
 }
 
 /** A class of the library, as far as its declarations leave out what is changed here. */
@@ -186,6 +187,20 @@ function verifyHints(provider: Provider): void {
     const isOurs = (SIGNING_ALGORITHMS as readonly (string | undefined)[]).includes(alg);
     return original.call(IdToken, jwt, { clientId, idTokenSignedResponseAlg: isOurs ? alg! : today });
   };
+}
+
+/**
+ * What is shown once (an assertion, RFC 7523, section 3) is remembered by who shows it and by its name. The library joins the two
+ * without a mark between them: the app `web-2` with `first` would spend what the app `web` calls `-2first`, and one app could so
+ * refuse another's assertions. With its length before it a name ends where it ends. A time may have a fraction (RFC 7519, section 2),
+ * and our rows have whole seconds: rounded up, a row outlives what it remembers.
+ */
+function partReplays(provider: Provider): void {
+  type Unique = (issuer: string, name: string, expiresAt: number) => Promise<boolean>;
+  const ReplayDetection = provider.ReplayDetection as unknown as { unique: Unique };
+  const original = ReplayDetection.unique;
+  ReplayDetection.unique = (issuer, name, expiresAt) =>
+    original.call(ReplayDetection, `${issuer.length}:${issuer}`, name, Math.ceil(expiresAt));
 }
 
 interface RedirectUris {

@@ -55,6 +55,8 @@ before(async () => {
       const jwks = { keys: [KEYS.es256, KEYS.rs256, KEYS.eddsa].map(({ jwk }) => jwk) };
       const more = [
         { ...service, clientId: "signer", jwks },
+        // Its name goes on where that of the other ends.
+        { ...service, clientId: "signer-2", jwks },
         { ...service, clientId: "publisher", jwksUri: `http://127.0.0.1:${port}/jwks` },
         { ...web, clientId: "signing-web", jwks },
       ];
@@ -212,6 +214,23 @@ describe("an app that signs with a key of its own", () => {
     assert.deepEqual([accepted!.length, refused!.length], [1, 49]);
     for (const answer of refused!) assertNotAccepted(answer);
     assertNotAccepted(await token(server.issuer, fields));
+  });
+
+  it("is not held up by an app whose name begins like its own, whatever the two call their assertions", async () => {
+    ok(await authenticate({ clientId: "signer-2", claims: { jti: "first" } }));
+    ok(await authenticate({ clientId: "signer", claims: { jti: "-2first" } }));
+    for (const [clientId, jti] of [
+      ["signer-2", "first"],
+      ["signer", "-2first"],
+    ] as const) {
+      assertNotAccepted(await authenticate({ clientId, claims: { jti } }), `${clientId}: ${jti}`);
+    }
+  });
+
+  it("may say to a part of a second when its assertion ends, and is believed once all the same", async () => {
+    const claims = { jti: `jti-${++names}`, exp: nowSeconds() + 60.5 };
+    ok(await authenticate({ claims }));
+    assertNotAccepted(await authenticate({ claims }));
   });
 
   it("introspects, revokes, and sends requests ahead", async () => {
