@@ -4,12 +4,15 @@ import { after, before, describe, it } from "node:test";
 import type { BlastRadius, Receipt } from "@portcullis/protocol";
 import { type Exchange, json } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
+import { BELOW_A_GRANT } from "../apps/auth-server/src/oidc/state/artefact-store.ts";
 import { claimsOf, refresh } from "../apps/auth-server/test/oidc/app.ts";
 import { type Listening, listen } from "../apps/auth-server/test/session-events/listen.ts";
 import { ACTS, type Act, ENDS_NOTHING, type Ending, type OneMore, type ScriptOwner } from "./endings/acts.ts";
+import { assertKinds, endsGrant, holdAll, KINDS, PROVED_ELSEWHERE } from "./endings/kinds.ts";
 import { PAGE_ACTS } from "./endings/page-acts.ts";
 import {
   answered,
+  appOf,
   type Cast,
   MEMBERS,
   type Member,
@@ -23,7 +26,6 @@ import {
 const COUNT = Object.keys(ACTS).length + Object.keys(PAGE_ACTS).length;
 
 const audienceOf = (member: Member, { orders, billing }: Names) => (member === "other" ? billing : orders);
-const appOf = (member: Member, { app, otherApp }: Names) => (member === "other" ? otherApp : app);
 
 /** Who is refused, and why, at both. */
 async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<Ending, "ends" | "reason">) {
@@ -34,8 +36,8 @@ async function assertVerdicts(world: World, cast: Cast, names: Names, act: Pick<
   }
 }
 
-const isTold = (member: Member, { ends, goesOn = [], keepsGrants }: Ending): boolean =>
-  ends.includes(member) && !goesOn.includes(member) && keepsGrants !== true;
+/** The apps whose part of a session is over are told. */
+const isTold = (member: Member, ending: Ending): boolean => endsGrant(ending, member);
 
 /** Exactly the apps whose part of a session is over have a delivery, which is named as the grant, and each of them arrives. */
 async function assertTold({ server, party }: World, cast: Cast, names: Names, act: Ending) {
@@ -135,10 +137,12 @@ async function prove(world: World, act: Act, names: Names) {
   await act.prepare?.(world, names);
   const cast = await world.castOf(names);
   const more = await act.alsoEnds?.(cast, names, world);
+  const holdings = await holdAll(world, cast, names);
   const streams = await listenAll(world, cast);
   const scripts = await scriptTokensFor(world, act, names);
   const nothing = { ends: [], reason: act.reason };
   await assertVerdicts(world, cast, names, nothing);
+  await assertKinds({ world, cast, holdings }, act, "before");
   await assertOneMore(world, more, "allow");
   await assertScriptTokens(world, scripts, nothing);
   const asked = await act.does(cast, names, world, more);
@@ -158,6 +162,7 @@ async function prove(world: World, act: Act, names: Names) {
   // The receipt is true at this very moment, at whichever server it was given.
   await assertVerdicts(world, cast, names, act);
   await assertOneMore(world, more, act.reason);
+  await assertKinds({ world, cast, holdings }, act, "after");
   await assertTold(world, cast, names, act);
   await assertHeard(streams, act);
   const told = MEMBERS.filter((member) => isTold(member, act)).map((member) => appOf(member, names));
@@ -199,6 +204,14 @@ function battery(start: () => Promise<World>) {
     assert.deepEqual(there.toSorted(), [...new Set([...posts, ...ENDS_NOTHING])].toSorted());
   });
 
+  it("has a line for every kind of token that is kept below a grant", () => {
+    const proved = Object.values(KINDS).flatMap(({ model }) => model ?? []);
+    assert.deepEqual(
+      [...BELOW_A_GRANT].toSorted(),
+      [...new Set([...proved, ...PROVED_ELSEWHERE])].toSorted(),
+    );
+  });
+
   it("knows every route with a receipt to be declared so", () => {
     for (const { declaration } of world.server.server.routes) {
       const { route } = declaration ?? {};
@@ -217,6 +230,7 @@ function battery(start: () => Promise<World>) {
       const names = namesOf(Object.keys(ACTS).length + at);
       await act.prepare?.(world, names);
       const cast = await world.castOf(names);
+      const holdings = await holdAll(world, cast, names);
       const streams = await listenAll(world, cast);
       const scripts = await scriptTokensFor(world, act, names);
       await act.act(cast, names, world);
@@ -227,6 +241,7 @@ function battery(start: () => Promise<World>) {
         headers: { prefer: "wait=25" },
       });
       await assertVerdicts(world, cast, names, act);
+      await assertKinds({ world, cast, holdings }, act, "after");
       await assertTold(world, cast, names, act);
       await assertHeard(streams, act);
       await assertScriptTokens(world, scripts, act);

@@ -27,6 +27,8 @@ export interface Ending {
   readonly reason: Reason;
   /** Whose refresh still brings a token that passes, though its access token is dead. */
   readonly goesOn?: readonly Member[];
+  /** Its record names no API, so that opaque access tokens are claims of before, too: the refresh is due for them as well. */
+  readonly endsOpaque?: true;
   /** What the apps hold of the session lives on, for other APIs: they are not told that it is over. */
   readonly keepsGrants?: true;
   /** The claims of the token that a refresh brings to one of those. */
@@ -188,7 +190,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     reason: "claims_changed",
     mode: "stale",
     goesOn: ["phone", "laptop"],
-    brings: ({ scope }) => assert.equal(scope, "things.read"),
+    brings: ({ scope }) => assert.equal(scope, "openid things.read"),
   },
   updateUser: {
     prepare: (world, { victim }) =>
@@ -223,6 +225,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
     ends: ofApp,
     reason: "claims_changed",
     mode: "stale",
+    endsOpaque: true,
     goesOn: ofApp,
   },
   "changeApi, a claim of it": {

@@ -57,6 +57,8 @@ export interface Cast {
 export type Member = keyof Cast;
 export const MEMBERS: readonly Member[] = ["phone", "laptop", "other", "bystander"];
 
+export const appOf = (member: Member, { app, otherApp }: Names) => (member === "other" ? otherApp : app);
+
 export interface World {
   readonly server: ServerUnderTest;
   /** Where the apps are told that a session is over: each at a path of its `client_id`. */
@@ -113,6 +115,9 @@ export async function startWorld(acts: number, { database, issuerPath }: WorldOp
     change(document) {
       if (issuerPath !== undefined) moveIssuer(document, issuerPath);
       seed(document, all, party.origin);
+      const apps = document.clients.filter(({ clientId }) => all.some(({ app }) => app === clientId));
+      // Their tokens are for an API and UserInfo. Those of the other apps are for an API alone.
+      for (const app of apps) Object.assign(app, { userinfoWithApiToken: true });
       Object.assign(document, { outgoing: { privateTargets: [new URL(party.origin).host] } });
       if (database !== undefined) Object.assign(document, { database });
     },
@@ -291,11 +296,13 @@ async function castOf(server: ServerUnderTest, names: Names): Promise<Cast> {
   const victim = credentialsOf(names.victim);
   const orders = { client_id: names.app, resource: names.orders, scope: "openid things.read things.write" };
   const billing = { client_id: names.otherApp, resource: names.billing, scope: "openid things.read" };
-  const phone = await signIn(server, { credentials: victim, parameters: orders });
-  const laptop = await signIn(server, { credentials: victim, parameters: orders });
+  const credentials = credentialsOf(names.bystander);
+  const [phone, laptop, bystander] = await Promise.all([
+    signIn(server, { credentials: victim, parameters: orders }),
+    signIn(server, { credentials: victim, parameters: orders }),
+    signIn(server, { credentials, parameters: orders }),
+  ]);
   const { browser } = laptop;
   const other = await signIn(server, { browser, credentials: victim, parameters: billing });
-  const credentials = credentialsOf(names.bystander);
-  const bystander = await signIn(server, { credentials, parameters: orders });
   return { phone, laptop, other, bystander };
 }
