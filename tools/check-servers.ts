@@ -1,6 +1,7 @@
 /**
  * What the product's own processes may not do by themselves, since one of them would forget what it takes: a server whose
- * sockets outlive a reset, and a log that a stalled reader cannot hold up, come from packages/service.
+ * sockets outlive a reset, and a log that a stalled reader cannot hold up, come from packages/service; a grant ends where its app
+ * is told of it.
  */
 import { repository, type Tree } from "./workspace.ts";
 
@@ -26,6 +27,12 @@ const RULES: readonly Rule[] = [
     found: /\bprocess\.stderr\b|\bconsole\.\w+\(|\bpino\.destination\(/,
     says: "writes to standard error by itself; write to openStandardError() of @portcullis/service, which waits for nobody",
     home: /^packages\/service\/src\/log\/|^packages\/guard\/src\/console-log\.ts$/,
+  },
+  {
+    found: /\bdeleteFrom\(\s*["'`]oidc_grants\b|\bdelete\s+from\s+["'`]?oidc_grants\b/i,
+    says: "deletes grants by itself; use clearGrants (oidc/state/clear-grants.ts), which remembers them and tells their apps",
+    // And where sessions go that ran out by themselves long ago: of those nobody is told.
+    home: /^apps\/auth-server\/src\/oidc\/state\/(?:clear-grants|prune)\.ts$/,
   },
 ];
 

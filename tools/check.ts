@@ -14,7 +14,7 @@ const CHECKS: Record<string, () => string[]> = {
   "types, also of mutants": () => [...mistypes()],
   "lint and format": () => runTool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
   "import direction": () => checkImports(),
-  "servers and logs": () => checkServers(),
+  "servers, logs, ends of grants": () => checkServers(),
   mutants: () => [...unfitMutants()],
   documentation: () => checkDocs(),
   "references of settings": () => checkConfigurationReferences(),

@@ -19,6 +19,16 @@ const COMPLAINTS: Record<string, { path: string; text: string; complaint: RegExp
     text: 'process.stderr.write("a line\\n");',
     complaint: /^apps\/relay\/src\/a\.ts: writes to standard error by itself/,
   },
+  "grants that are deleted where nobody tells their apps": {
+    path: "apps/auth-server/src/sessions/a.ts",
+    text: 'await db\n  .deleteFrom("oidc_grants")\n  .where("id", "=", id)\n  .execute();',
+    complaint: /^apps\/auth-server\/src\/sessions\/a\.ts: deletes grants by itself/,
+  },
+  "grants that are deleted in plain SQL": {
+    path: "apps/auth-server/src/names/a.ts",
+    text: "await sql`DELETE FROM oidc_grants where id = 7`.execute(db);",
+    complaint: /^apps\/auth-server\/src\/names\/a\.ts: deletes grants by itself/,
+  },
 };
 
 for (const [what, { path, text, complaint }] of Object.entries(COMPLAINTS)) {
@@ -33,6 +43,9 @@ test("has nothing against servers from packages/service, and those of tests", (t
   const files = {
     "apps/gateway/src/a.ts": 'import { createHttpServer } from "@portcullis/service";\ncreateHttpServer({});',
     "apps/relay/src/a.ts": "const app = Fastify({\n  serverFactory: fastifyServer,\n  logger: false,\n});",
+    "apps/auth-server/src/oidc/state/clear-grants.ts": 'db.deleteFrom("oidc_grants");',
+    "apps/auth-server/src/sessions/a.ts":
+      'db.selectFrom("oidc_grants"); db.deleteFrom("oidc_grants_of_others");',
     "apps/relay/test/a.ts": 'import { createServer } from "node:net";\nconst app = Fastify();',
     "packages/testing/src/a.ts": 'import { createServer } from "node:net";',
   };

@@ -132,7 +132,8 @@ const sessionsIn = ({ db }: WriteTransaction) => db.selectFrom("oidc_sessions").
 
 /**
  * Found by their time, and then put into the order in which everybody locks. Asked for in that order at once, SQLite would read all
- * 300,000 sessions by their ids, and hold up the process for a second.
+ * 300,000 sessions by their ids, and hold up the process for a second. Their grants go here, and not by clear-grants.ts: the sessions ran
+ * out by themselves, of which no app is told.
  */
 async function removeSessions(
   { db, lockRows }: WriteTransaction,
