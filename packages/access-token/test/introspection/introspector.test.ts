@@ -185,6 +185,27 @@ test("a token of another API is refused as one", async () => {
   assert.equal(await codeOf(() => introspector.entryOf(newToken())), "wrong_audience");
 });
 
+test("a list of audiences may have the issuer's UserInfo endpoint beside the API, and nothing else", async () => {
+  const { introspector, world, active } = asked();
+  const userinfo = `${ISSUER}/userinfo`;
+  for (const aud of [[API], [API, userinfo], [userinfo, API]]) {
+    world.automatic = () => active({ aud });
+    assert.deepEqual((await introspector.entryOf(newToken())).token.audience, aud);
+  }
+  for (const aud of [
+    [API, "https://other.example"],
+    ["https://other.example", API],
+    ["https://other.example", userinfo],
+    [API, API],
+    [userinfo],
+    [API, "https://other-issuer.example/userinfo"],
+    [API, userinfo, "https://other.example"],
+  ]) {
+    world.automatic = () => active({ aud });
+    assert.equal(await codeOf(() => introspector.entryOf(newToken())), "wrong_audience", aud.join(" "));
+  }
+});
+
 for (const [what, changes] of [
   ["another issuer", { iss: "https://other.example" }],
   ["no horizon", { rv: undefined }],
