@@ -344,4 +344,14 @@ export const OTHER_SERVICE_TRIALS: readonly ServiceTrial[] = [
     ours: {},
     theirs: ["`validateType(false)`", '`JwtTypeValidator("at+jwt")`'],
   },
+  {
+    name: "Spring Security (Boot's oauth2-resource-server starter), RS256",
+    from: { registry: "maven", package: "spring-boot-starter-parent" },
+    program: "java/target/interop-0.0.0-service.jar",
+    isService: true,
+    audience: RS256_API.identifier,
+    another: RS256_BILLING.identifier,
+    ours: { algorithm: "RS256" },
+    theirs: ["`validateType(false)`", '`JwtTypeValidator("at+jwt")`'],
+  },
 ];
