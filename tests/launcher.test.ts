@@ -274,12 +274,17 @@ describe("npm start", () => {
   });
 
   it("starts nothing more once it is told to stop", async () => {
-    const data = await newDirectory();
-    const launcher = launch("--data", data, "--port-base", String(await freePortBlock(PORTS)));
-    await until(() => launcher.errors().includes("Starting"), { what: "the start", everyMs: 1 });
-    launcher.child.kill("SIGTERM");
-    assert.deepEqual(await launcher.exited, { code: 0, signal: null });
-    assert.deepEqual(await readdir(join(data, "logs")), ["authServer.log"]);
+    let started: string[] = [];
+    // More than once: a machine that kept this process waiting has let the launcher start all before it was told.
+    for (let round = 0; round < 5 && started.length !== 1; round++) {
+      const data = await newDirectory();
+      const launcher = launch("--data", data, "--port-base", String(await freePortBlock(PORTS)));
+      await until(() => launcher.errors().includes("Starting"), { what: "the start", everyMs: 1 });
+      launcher.child.kill("SIGTERM");
+      assert.deepEqual(await launcher.exited, { code: 0, signal: null });
+      started = await readdir(join(data, "logs"));
+    }
+    assert.deepEqual(started, ["authServer.log"]);
   });
 
   it("ends a server that is stopped and does not answer", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
-import { FakeIssuer, sendJson } from "@portcullis/testing";
+import { FakeIssuer, PATIENCE_MS, sendJson } from "@portcullis/testing";
 import { EchoUpstream } from "./support/echo-upstream.ts";
 import { FeedServer } from "./support/feed-server.ts";
 import { GatewayProcess, processYaml } from "./support/gateway-process.ts";
@@ -13,7 +13,7 @@ const UNUSED = { issuer: "http://127.0.0.1:1", upstream: "http://127.0.0.1:1" };
 
 /** Asks until the answer has this status: what is waited for announces itself no other way. */
 async function untilStatus(url: string, status: number): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = (await fetch(url)).status;
     if (found === status) return;

@@ -49,9 +49,9 @@ async function placesOf(gateway: TestGateway, origin: string) {
   return { connections, waiting, busy, total: connections + waiting + busy };
 }
 
-/** Asks again and again, some 20 s at the most, until what is asked for is so. */
+/** Asks again and again, a minute at the most, until what is asked for is so. */
 async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 1200; round++) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

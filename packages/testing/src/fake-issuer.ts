@@ -13,6 +13,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { type Clock, SIGNED_HEAD_TYPE, systemClock, wallSecondsOf } from "@portcullis/protocol";
 import { generateSigningKey, type SigningAlgorithm, type SigningKey, signJwt } from "./fake-issuer-keys.ts";
+import { freePort } from "./ports.ts";
 
 export interface FakeIssuerOptions {
   readonly alg?: SigningAlgorithm;
@@ -49,7 +50,8 @@ export class FakeIssuer {
 
   static async start(options: FakeIssuerOptions = {}): Promise<FakeIssuer> {
     const server = createServer();
-    const port = await listen(server, 0);
+    // Not of the ephemeral range: while it is stopped, an outgoing connection of any process could take its port.
+    const port = await listen(server, await freePort());
     return new FakeIssuer(server, port, options);
   }
 
