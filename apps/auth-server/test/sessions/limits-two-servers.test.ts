@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { encodeIdentifier, hasCode, type PolicySettings, systemClock } from "@portcullis/protocol";
+import { until } from "@portcullis/testing/end-to-end";
 import { startPostgres } from "@portcullis/testing/servers";
+import { sql } from "kysely";
+import pg from "pg";
 import { createEndSessions } from "../../src/oidc/endings/lineage.ts";
 import { AppLimits } from "../../src/oidc/state/app-limit.ts";
 import { Consents } from "../../src/oidc/state/consents.ts";
@@ -27,6 +30,7 @@ const clock = systemClock;
 const times = createStoredTimes({ clock, clockSkewSeconds: 5 });
 const newId = (): string => encodeIdentifier(randomBytes(16));
 
+let url: string;
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let servers: readonly {
   storage: Storage;
@@ -36,7 +40,7 @@ let servers: readonly {
 }[];
 before(async () => {
   postgres = await startPostgres({ fsync: false });
-  const url = await postgres.createDatabase();
+  url = await postgres.createDatabase();
   const open = async () => {
     const storage = await openStorage({
       ...storageOptions(""),
@@ -204,4 +208,62 @@ test("an app comes into as many sessions as it may, of 200 at once at two server
 test("an app leaves its oldest sessions, of 200 at once at two servers", async () => {
   const expected = { joined: SIGN_INS, live: MAX, replaced: SIGN_INS - MAX };
   assert.deepEqual(await appJoinsAtOnce("replaceOldest"), expected);
+});
+
+/** As an ending does: the session, and then what hangs below it. */
+async function endingOf(url: string, uid: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const lock = (query: string) => client.query(`${query} = $1 for update`, [uid]);
+  await client.query("begin");
+  await lock("select uid from oidc_sessions where uid");
+  return {
+    lockGrants: () => lock("select id from oidc_grants where session_uid"),
+    async stop() {
+      await client.query("rollback");
+      await client.end();
+    },
+  };
+}
+
+test("an app that makes room waits for an ending of a session that makes it, and holds nothing of what the ending needs", async () => {
+  const [{ storage, sessions, grants }] = servers as [(typeof servers)[0]];
+  const { accountId, passwordMark } = await limited("dave", { per: "app", overflow: "replaceOldest" });
+  let extended = 0;
+  const join = async (ofApp: string | undefined) => {
+    const uid = newId();
+    const payload = { uid, accountId, signInId: newId() };
+    await sessions.save({ id: newId(), payload, ttlSeconds: 1000, passwordMark, ofApp });
+    const owner = { sessionUid: uid, accountId, clientId: "mail" };
+    const extend = async () => {
+      extended++;
+      return { ...owner, jti: newId(), exp: 0 };
+    };
+    return { uid, opened: grants.open(owner, ALLOWED, extend) };
+  };
+  const oldest = await join("mail");
+  await oldest.opened;
+  // The times of grants are whole seconds: of the same second the oldest is the one with the least id.
+  await storage.write(async ({ db }) => {
+    const grant = db.updateTable("oidc_grants").set({ created_at: 1 });
+    await grant.where("session_uid", "=", oldest.uid).execute();
+  });
+  for (let at = 1; at < MAX; at++) await (await join("mail")).opened;
+  extended = 0;
+  const ending = await endingOf(url, oldest.uid);
+  const { opened } = await join(undefined);
+  const waiting = sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`;
+  try {
+    await until(async () => (await waiting.execute(storage.read)).rows[0]!.count > 0, {
+      what: "the app to wait for the ending",
+      withinMs: 60_000,
+      everyMs: 20,
+    });
+    await ending.lockGrants();
+  } finally {
+    await ending.stop();
+  }
+  assert.equal(typeof (await opened), "string");
+  assert.equal(extended, 1, "undone and tried again");
 });

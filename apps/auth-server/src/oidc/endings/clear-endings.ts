@@ -9,7 +9,7 @@ import type { Storage } from "../../storage/storage.ts";
 import type { BulkEndingsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { clearGrants } from "../state/clear-grants.ts";
-import { lockAll } from "../state/lock-parents.ts";
+import { lockAll, lockAppSessionsAbove } from "../state/lock-parents.ts";
 import { type ForgettingStep, forgettingSteps } from "./forget-api.ts";
 import { lineageIn } from "./lineage.ts";
 
@@ -124,6 +124,7 @@ const clearSomeGrants: Step = async (transaction, { scope, key, seq }, clock) =>
     .execute();
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return ids;
+  await lockAppSessionsAbove(transaction, ids);
   await lockAll(transaction, db.selectFrom("oidc_grants").select("id").where("id", "in", ids).orderBy("id"));
   await clearGrants(transaction, ids, { clock, seq });
   return ids;

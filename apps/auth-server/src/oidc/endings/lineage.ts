@@ -16,7 +16,7 @@ import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { cutTokensOff, endTokens, type TokenSelection } from "../../tokens/end-tokens.ts";
 import { type ClearingOptions, clearGrants } from "../state/clear-grants.ts";
-import { lockAll } from "../state/lock-parents.ts";
+import { lockAll, lockAppSessionsAbove } from "../state/lock-parents.ts";
 
 interface Ending extends Lineage {
   /** Makes a successor, and retires the key, if it is one of ours. */
@@ -238,9 +238,7 @@ export function lineageIn(transaction: WriteTransaction, clock: Clock, seq?: num
 
   /** Sessions that apps have for themselves end with them, and so are locked first. */
   async function endGrantsAlone(chosen: ReturnType<typeof grants>): Promise<number> {
-    const above = db.selectFrom("oidc_grants").select("session_uid").where("id", "in", chosen);
-    const ofApps = sessions().where("of_app", "is not", null).where("uid", "in", above);
-    await lockAll(transaction, ofApps.orderBy("uid"));
+    await lockAppSessionsAbove(transaction, chosen);
     return endGrants(chosen, noting);
   }
 

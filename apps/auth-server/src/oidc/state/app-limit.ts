@@ -15,6 +15,7 @@ import type { Database } from "../../storage/database.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { clearGrants } from "./clear-grants.ts";
+import { lockAll } from "./lock-parents.ts";
 
 /** The session that an app is to come into. */
 export interface Joining {
@@ -62,6 +63,21 @@ export class AppLimits {
     }));
     const excess = Math.max(0, sessions.length + 1 - limit.max);
     return { excess, isAsked: limit.overflow === "ask", sessions };
+  }
+
+  /**
+   * Called with the user's row locked, before any grant: the session that the app comes into, and those that it has for itself, which
+   * end with its grant in them when they make room. All at once, in the order in which everybody locks.
+   */
+  async lockSessions(transaction: WriteTransaction, joining: Joining): Promise<void> {
+    const { accountId, clientId, sessionUid } = joining;
+    const sessions = transaction.db
+      .selectFrom("oidc_sessions")
+      .select("uid")
+      .where("account_id", "=", accountId)
+      .where((eb) => eb.or([eb("uid", "=", sessionUid), eb("of_app", "=", clientId)]))
+      .where("ended_at", "is", null);
+    await lockAll(transaction, sessions.orderBy("uid"));
   }
 
   /** Called with the user's row locked, for a grant that is not there yet. Throws `session_limit_reached`. */

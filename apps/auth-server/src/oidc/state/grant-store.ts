@@ -73,14 +73,14 @@ export interface GrantStoreOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly consents: Consents;
-  readonly limits: Pick<AppLimits, "limitOf" | "makeRoom">;
+  readonly limits: Pick<AppLimits, "limitOf" | "lockSessions" | "makeRoom">;
 }
 
 export class GrantStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #consents: Consents;
-  readonly #limits: Pick<AppLimits, "limitOf" | "makeRoom">;
+  readonly #limits: Pick<AppLimits, "limitOf" | "lockSessions" | "makeRoom">;
 
   constructor(options: GrantStoreOptions) {
     this.#storage = options.storage;
@@ -238,7 +238,10 @@ export class GrantStore {
       async (transaction) => {
         const isLimited = (await this.#limits.limitOf(transaction.db, owner.clientId)) !== undefined;
         // Before the session: in the order in which everybody locks.
-        if (isLimited) await lockUser(transaction, owner.accountId);
+        if (isLimited) {
+          await lockUser(transaction, owner.accountId);
+          await this.#limits.lockSessions(transaction, owner);
+        }
         await this.#assertOwner(transaction, owner);
         const known = await this.#consents.lock(transaction, owner);
         const grant = this.#live(transaction.db)

@@ -1,9 +1,12 @@
 /**
- * The order in which rows are locked when several servers write: session, consent, grant, what hangs below. Everybody who changes
- * something below a session begins at the top, so that no two units wait for each other. On SQLite there is one writer,
- * and nothing to lock.
+ * The order in which rows are locked when several servers write: user, sessions by their ids, consent, grants by their ids, what hangs
+ * below. Everybody who changes something below a session begins at the top, so that no two units wait for each other. Whoever ends
+ * a grant may end the session above it, where an app has that for itself (clear-grants.ts), and locks it first. Units of one group share a
+ * transaction and what it has locked, so that two servers can meet all the same: one of them is undone whole and tried again, 50
+ * times at most, and then told `contended` (storage/unit/group-commit.ts). On SQLite there is one writer, and nothing to lock.
  */
 import type { Kysely, SelectQueryBuilder } from "kysely";
+import type { GrantIds } from "../../outbox/index.ts";
 import { compiledLockingQuery } from "../../storage/compiled-query.ts";
 import type { Database } from "../../storage/database.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
@@ -16,6 +19,13 @@ export async function lockSessionOf(transaction: WriteTransaction, grantId: stri
 export async function lockParentsOf(transaction: WriteTransaction, idHash: Uint8Array): Promise<void> {
   await SESSION_OF_ARTEFACT.all(transaction, { idHash });
   await GRANT_OF_ARTEFACT.all(transaction, { idHash });
+}
+
+/** Of grants that are to end: the sessions that apps have for themselves, which end with them. Before the grants. */
+export function lockAppSessionsAbove(transaction: WriteTransaction, grants: GrantIds): Promise<void> {
+  const above = transaction.db.selectFrom("oidc_grants").select("session_uid").where("id", "in", grants);
+  const ofApps = sessionsIn(transaction.db).where("of_app", "is not", null).where("uid", "in", above);
+  return lockAll(transaction, ofApps.orderBy("uid"));
 }
 
 const sessionsIn = (db: Kysely<Database>) => db.selectFrom("oidc_sessions").select("uid");

@@ -50,7 +50,7 @@ const grantsOf = (storage: Storage): GrantStore =>
     storage,
     clock: systemClock,
     consents: new Consents({ storage, clock: systemClock }),
-    limits: { limitOf: async () => undefined, async makeRoom() {} },
+    limits: { limitOf: async () => undefined, async lockSessions() {}, async makeRoom() {} },
   });
 
 const yesTo = (...scopes: string[]): Answer => ({
