@@ -49,6 +49,7 @@ function authServer({ addresses, demo, data }: Ingredients) {
         name: "Orders",
         scopes: { "orders.read": "See your orders", "orders.write": "Place orders for you" },
         accessTokenTtlSeconds: 300,
+        personalTokenPermissions: ["orders.read"],
       },
     ],
     clients: [

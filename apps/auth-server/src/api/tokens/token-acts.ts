@@ -106,7 +106,7 @@ function allowedOf(owner: LockedOwner, api: Api): readonly string[] {
   const permitted = owner.permitted(api);
   if ("permissions" in permitted) return permitted.permissions;
   throw tokensError("owner_kept_out", {
-    text: `${owner.kind === "key" ? "The app" : "The user"} may have no token for ${api.identifier}: ${WHY_NOT[permitted.reason] ?? permitted.reason}. Nothing was changed.`,
+    text: `${owner.kind === "key" ? "The app" : "The user"} may have no token for ${api.identifier}: ${whyNot(owner.kind, permitted.reason)}. Nothing was changed.`,
   });
 }
 
@@ -114,8 +114,16 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   banned: "the user is banned there",
   user_disabled: "the user is disabled",
   client_disabled: "the app is disabled",
-  revoked: "its personalTokenPermissions are empty, or the app is not configured for it",
 };
+
+/** Of an owner that nobody has ended there. */
+const NOT_ALLOWED: Readonly<Record<LockedOwner["kind"], string>> = {
+  personal: "its personalTokenPermissions are empty. Name there what users may have in a token",
+  key: "the app is not configured for it. Add it to the apis of the app",
+};
+
+const whyNot = (kind: LockedOwner["kind"], reason: string): string =>
+  reason === "revoked" ? NOT_ALLOWED[kind] : (WHY_NOT[reason] ?? reason);
 
 /** With the edition of each, of those that the owner may have. */
 function askedOf(api: Api, allowed: readonly string[], asked: readonly string[]): Record<string, number> {
