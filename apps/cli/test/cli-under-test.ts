@@ -106,6 +106,8 @@ export async function runCommand(args: string | readonly string[], options: RunO
   return { code, ...ended };
 }
 
+const LEASE_MS = 30_000;
+
 const argumentsOf = (text: string): string[] =>
   Array.from(text.matchAll(/'([^']*)'|\S+/g), ([part, quoted]) => quoted ?? part);
 
@@ -125,6 +127,8 @@ async function startVerifier(t: TestContext, server: ServerUnderTest, name: stri
     clientId: "orders",
     clientSecret: secretOf("orders"),
     name,
+    // Longer than a busy machine keeps this process from renewing it.
+    leaseMs: LEASE_MS,
   });
   t.after(() => guard.close());
   await guard.whenReady(patienceSignal());
@@ -136,7 +140,12 @@ async function lease(server: ServerUnderTest, request: Partial<LeaseRequest>): P
   const response = await fetch(`${server.issuer}/revocations/lease`, {
     method: "POST",
     headers: { authorization: await tokenOf(server), "content-type": "application/json" },
-    body: JSON.stringify({ incarnation: log.incarnation, applied: log.head(), leaseMs: 30_000, ...request }),
+    body: JSON.stringify({
+      incarnation: log.incarnation,
+      applied: log.head(),
+      leaseMs: LEASE_MS,
+      ...request,
+    }),
   });
   leaseResponseSchema.parse(await response.json());
 }
