@@ -8,7 +8,7 @@ import { sql } from "kysely";
 import { migrations } from "../../src/storage/migrations/index.ts";
 import { openStorage } from "../../src/storage/open-storage.ts";
 import { migrateToLatest } from "../../src/storage/sqlite/migrate.ts";
-import { wallClock } from "../clocks.ts";
+import { clockAt } from "../clocks.ts";
 import { draft, storageOptions, temporaryFile, temporaryStorage } from "./temporary-storage.ts";
 
 test("two databases have two incarnations and two hash keys", async (t) => {
@@ -146,7 +146,7 @@ test("revocations keep what the audit needs, and verifiers are not told of it", 
 test("a record is kept as long as a token that it covers can verify anywhere", async (t) => {
   const storage = await temporaryStorage(
     t,
-    wallClock(() => 1000.9),
+    clockAt(() => 1000.9),
   );
   await storage.write((transaction) =>
     transaction.append([

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { sql } from "kysely";
 import type { RevocationTarget } from "../../../src/revocations/index.ts";
-import { wallClock } from "../../clocks.ts";
+import { clockAt } from "../../clocks.ts";
 import { bearer, serveRevocations } from "../revocations-server.ts";
 
 const subject = { scope: "subject", key: "alice" };
@@ -112,7 +112,7 @@ test("who revoked is kept for the audit, as authenticated and not as claimed", a
 });
 
 test("the exp that a request claims does not decide for how long the record is kept", async (t) => {
-  const server = await serveRevocations(t, { clock: wallClock(() => 1000) });
+  const server = await serveRevocations(t, { clock: clockAt(() => 1000) });
   await server.revoke({ scope: "token", key: "jti", exp: 1001 });
   const [record] = await server.storage.log.read(0, 1);
   assert.deepEqual([record?.expiresAt, record?.tokenExpiresAt], [1310, undefined]);

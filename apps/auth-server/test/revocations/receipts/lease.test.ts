@@ -5,7 +5,7 @@ import { silentLog } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 import { sql } from "kysely";
 import { sqlLeaseHolderDirectory } from "../../../src/revocations/many-servers/sql-lease-holder-directory.ts";
-import { wallClock } from "../../clocks.ts";
+import { clockAt } from "../../clocks.ts";
 import { temporaryStorage } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
@@ -22,7 +22,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test("a lease answers with the head at the time it was received, and its length is capped", async (t) => {
-  const server = await serveRevocations(t, { clock: wallClock(() => 1000.5) });
+  const server = await serveRevocations(t, { clock: clockAt(() => 1000.5) });
   await server.revoke(subject);
   const { incarnation } = server.storage.log;
   assert.deepEqual(await server.lease("gateway", { applied: 0, leaseMs: 300_000 }), {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeBase64url, encodeRecords, type LiveDigest, LiveDigester } from "@portcullis/protocol";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
-import { wallClock } from "../../clocks.ts";
+import { clockAt } from "../../clocks.ts";
 import { withoutChain } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const NOW = 1_700_000_000;
 
 async function serverWithRevocations(t: test.TestContext, count: number): Promise<RevocationsServer> {
-  const server = await serveRevocations(t, { clock: wallClock(() => NOW) });
+  const server = await serveRevocations(t, { clock: clockAt(() => NOW) });
   for (let made = 0; made < count; made++) await server.revoke({ scope: "subject", key: `user-${made}` });
   return server;
 }
