@@ -41,7 +41,7 @@ for (const holdsProcess of [true, false]) {
   const where = holdsProcess ? "a statement holds the process" : "no statement does";
   test(`a unit that goes on from step to step has the time for each of them, and others get their turn between, where ${where}`, async (t) => {
     // Longer than a busy machine keeps a process waiting between two steps.
-    const unitTimeLimitMs = 500;
+    const unitTimeLimitMs = 1500;
     const { commits } = await openCommits(t, { holdsProcess, unitTimeLimitMs });
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
