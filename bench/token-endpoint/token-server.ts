@@ -54,7 +54,10 @@ export class TokenServer {
       while (left-- > 0) await (grant === "refresh" ? this.#refresh(connection) : this.#askForToken());
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, ask));
-    return ((await this.#cpu()) - before) / TOKENS_PER_WINDOW;
+    const microseconds = (await this.#cpu()) - before;
+    // The server closes what is idle for long, and on a busy machine the other windows take that long.
+    this.#agent.destroy();
+    return microseconds / TOKENS_PER_WINDOW;
   }
 
   stop(): void {
