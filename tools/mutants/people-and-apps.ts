@@ -24,6 +24,25 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/sign-out/logout.test.ts"],
   },
   {
+    name: "api-again-for-its-services",
+    says: "an API that was deleted and made again, with other permissions of the same names, is open to every service of before",
+    file: "apps/auth-server/src/api/apis/change-api.ts",
+    edits: [["    await withdrawFromApps(clients, transaction, { identifier });\n", ""]],
+    tests: ["apps/auth-server/test/apis/editions.test.ts"],
+  },
+  {
+    name: "permission-again-for-its-services",
+    says: "a permission that was removed comes back, with another meaning, to every service that had it",
+    file: "apps/auth-server/src/api/apis/change-api.ts",
+    edits: [
+      [
+        "if (permissions.length > 0) await withdrawFromApps",
+        "if (permissions.length < 0) await withdrawFromApps",
+      ],
+    ],
+    tests: ["apps/auth-server/test/apis/editions.test.ts"],
+  },
+  {
     name: "essential-acr-that-nobody-has",
     says: "an app that cannot do without a stronger sign-in gets a code for a weak one",
     file: "apps/auth-server/src/oidc/provider/requested-claims.ts",

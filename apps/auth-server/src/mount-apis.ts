@@ -176,6 +176,7 @@ export function mountApis(app: FastifyInstance, parts: Mounted): void {
     }),
     apisRoutes({
       apis: parts.apis,
+      clients: oidc.clients,
       storage,
       blastRadiusOf,
       endBelow,

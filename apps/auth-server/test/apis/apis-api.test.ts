@@ -245,11 +245,13 @@ describe("an API that is disabled or deleted", () => {
   });
 
   it("may come back under its name, and users are asked anew then", async () => {
-    const { identifier, parameters, path } = await createApi();
+    const { identifier, clientId, parameters, path } = await createApi();
     const device = await signIn(server, { parameters });
     await done(server, ["DELETE", path]);
     const permissions = { "maps.read": "See maps", "maps.write": "Burn maps" };
     await done(server, ["POST", "apis"], { body: { identifier, name: "Maps", permissions } });
+    const apis = { [identifier]: Object.keys(permissions) };
+    await done(server, ["PATCH", `apps/${clientId}`], { body: { apis } });
     assert.equal(verdictOf(server, device.access_token), "revoked");
     const page = await device.browser.open(begin(server.issuer, parameters).url, isEnd);
     assert.match(page.body, /Burn maps/);

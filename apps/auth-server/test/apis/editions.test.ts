@@ -15,6 +15,7 @@ import {
   redeem,
   refresh,
   signIn,
+  token,
 } from "../oidc/app.ts";
 import { REDIRECT_URI, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 
@@ -44,11 +45,34 @@ async function createApi(permissions: Record<string, string> = PERMISSIONS) {
     clientId,
     parameters,
     path,
-    async makeAgain() {
+    /** With the app, or without it. */
+    async makeAgain({ isGiven = true } = {}) {
       await done(server, ["DELETE", path]);
       await done(server, ["POST", "apis"], { body: api });
+      if (isGiven) await give(clientId, apis);
     },
   };
+}
+
+const give = (clientId: string, apis: Record<string, readonly string[]>) =>
+  done(server, ["PATCH", `apps/${clientId}`], { body: { apis } });
+
+/** A service, which has no users who could be asked. */
+async function createService(identifier: string, permissions: readonly string[]) {
+  const body = {
+    type: "service",
+    name: "Nightly",
+    apis: { [identifier]: permissions },
+    defaultApi: identifier,
+  };
+  const { clientId, clientSecret } = await done(server, ["POST", "apps"], { body });
+  const asks = () =>
+    token(
+      server.issuer,
+      { grant_type: "client_credentials", resource: identifier, scope: "maps.read maps.write" },
+      { authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
+    );
+  return { clientId, asks, scope: async () => claimsOf(ok(await asks()).access_token).scope };
 }
 
 async function visit(parameters: Record<string, string>, browser = new PlainBrowser()) {
@@ -98,6 +122,20 @@ describe("an API that is deleted and made again with the same identifier", () =>
     }
   });
 
+  it("is no app's before it is given to it", async () => {
+    const { clientId, parameters, makeAgain } = await createApi();
+    const service = await createService(parameters.resource, ["maps.read"]);
+    assert.equal(await service.scope(), "maps.read");
+    await makeAgain({ isGiven: false });
+    assertRefused(await service.asks(), "invalid_target");
+    for (const name of [clientId, service.clientId]) {
+      const { apis, defaultApi } = await done(server, ["GET", `apps/${name}`]);
+      assert.deepEqual([apis, defaultApi], [{}, undefined]);
+    }
+    await give(service.clientId, { [parameters.resource]: ["maps.write"] });
+    assert.equal(await service.scope(), "maps.write");
+  });
+
   it("is no part of what the user is told to have allowed", async () => {
     const { clientId, parameters, makeAgain } = await createApi();
     await signIn(server, { parameters });
@@ -121,11 +159,25 @@ describe("a permission that is removed and added again", () => {
   const without = { body: { permissions: { "maps.write": null } } };
   const withOther = { body: { permissions: { "maps.write": "Burn maps" } } };
 
+  it("is no app's before it is given to it", async () => {
+    const { clientId, parameters, path } = await createApi();
+    const service = await createService(parameters.resource, Object.keys(PERMISSIONS));
+    await done(server, ["PATCH", `apps/${clientId}`], { body: { optionalScopes: ["maps.write"] } });
+    await done(server, ["PATCH", path], without);
+    await done(server, ["PATCH", path], withOther);
+    assert.equal(await service.scope(), "maps.read");
+    const app = await done(server, ["GET", `apps/${clientId}`]);
+    assert.deepEqual([app.apis, app.optionalScopes], [{ [parameters.resource]: ["maps.read"] }, []]);
+    await give(service.clientId, { [parameters.resource]: Object.keys(PERMISSIONS) });
+    assert.equal(await service.scope(), "maps.read maps.write");
+  });
+
   it("is asked for with its new words, and is in no token before that", async () => {
     const { clientId, parameters, path } = await createApi();
     const device = await signIn(server, { parameters });
     await done(server, ["PATCH", path], without);
     await done(server, ["PATCH", path], withOther);
+    await give(clientId, { [parameters.resource]: Object.keys(PERMISSIONS) });
     const next = ok(await refresh(server.issuer, device.refresh_token, { client_id: clientId }));
     assert.equal(claimsOf(next.access_token).scope, "maps.read");
     const { browser, page, attempt } = await visit(parameters);
@@ -147,6 +199,7 @@ describe("a permission that is removed and added again", () => {
     assert.equal(claimsOf(tokens.access_token).scope, "maps.read");
     await done(server, ["PATCH", path], without);
     await done(server, ["PATCH", path], withOther);
+    await give(clientId, { [parameters.resource]: Object.keys(PERMISSIONS) });
     const { page } = await visit(parameters);
     assert.match(page.body, /Burn maps/);
   });

@@ -17,6 +17,8 @@ import { apiSettingsSchema, type newApiSchema } from "@portcullis/protocol";
 import type { z } from "zod";
 import { type Api, type ApiSettings, type Apis, sessionTimesOf } from "../../apis/apis.ts";
 import { apisError } from "../../apis/errors.ts";
+import type { Clients } from "../../apps/clients.ts";
+import { withdrawFromApps } from "../../apps/withdraw-permissions.ts";
 import { checkAccessTokenLifetime } from "../../config/access-token-lifetime.ts";
 import { personalTokenProblems, sessionTimesProblems } from "../../config/app-rules.ts";
 import { problemOfApiIdentifier } from "../../config/own-api.ts";
@@ -33,6 +35,7 @@ export interface ApiActs {
   readonly endBelow: EndBelow;
   /** Takes what users have allowed there out of consents and grants. */
   readonly forgetApi: ForgetApi;
+  readonly clients: Clients;
   /** Ends what apps with access to it hold of sessions for too long by its new times. */
   readonly endOutlived: EndOutlived;
   readonly maxAccessTokenLifetimeSeconds: number;
@@ -105,7 +108,7 @@ export async function changeApi(
   { identifier, caller, ifMatch }: AskedOfApi,
   patch: unknown,
 ): Promise<ApiChange> {
-  const { apis, storage, endOutlived } = acts;
+  const { apis, storage, clients, endOutlived } = acts;
   const { api, appended } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
@@ -114,6 +117,8 @@ export async function changeApi(
     assertSettings(acts, after);
     if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
     await apis.update(transaction, before, after);
+    const permissions = lostPermissions(before, after);
+    if (permissions.length > 0) await withdrawFromApps(clients, transaction, { identifier, permissions });
     const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
     const actor = actorOf(caller);
     const times = { before: timesOf(before), after: timesOf(after) };
@@ -129,11 +134,13 @@ export async function changeApi(
 /** A permission that the API has no more is in no personal token either, unless the patch itself asks for that. */
 function withoutLost(before: Api, settings: ApiSettings, patch: unknown): ApiSettings {
   if (Object.hasOwn(patch as object, "personalTokenPermissions")) return settings;
-  const isLost = (word: string) =>
-    Object.hasOwn(before.permissions, word) && !Object.hasOwn(settings.permissions, word);
-  const personalTokenPermissions = settings.personalTokenPermissions.filter((word) => !isLost(word));
+  const lost = lostPermissions(before, settings);
+  const personalTokenPermissions = settings.personalTokenPermissions.filter((word) => !lost.includes(word));
   return { ...settings, personalTokenPermissions };
 }
+
+const lostPermissions = (before: ApiSettings, after: ApiSettings): string[] =>
+  Object.keys(before.permissions).filter((word) => !Object.hasOwn(after.permissions, word));
 
 const timesOf = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: ApiSettings) => ({
   idleSeconds: sessionIdleSeconds,
@@ -143,18 +150,19 @@ const timesOf = ({ sessionIdleSeconds, sessionAbsoluteSeconds }: ApiSettings) =>
 /** A claim of another source counts as taken away: tokens of before say something else. */
 const takesAway = (before: ApiSettings, after: ApiSettings): boolean =>
   before.personalTokenPermissions.some((word) => !after.personalTokenPermissions.includes(word)) ||
-  Object.keys(before.permissions).some((scope) => !Object.hasOwn(after.permissions, scope)) ||
+  lostPermissions(before, after).length > 0 ||
   Object.entries(before.claims).some(([claim, source]) => after.claims[claim] !== source);
 
 export async function deleteApi(
-  { apis, storage, forgetApi, endBelow }: ApiActs,
+  { apis, storage, clients, forgetApi, endBelow }: ApiActs,
   { identifier, caller, ifMatch }: AskedOfApi,
 ): Promise<ApiChange> {
   const { api, appended } = await storage.write(async (transaction) => {
     const api = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, api.revision);
     await apis.delete(transaction, api, actorOf(caller));
-    // Whoever gets this identifier later is another API, perhaps, and users have allowed nothing there.
+    // Whoever gets this identifier later is another API, perhaps: no app was given it, and users have allowed nothing there.
+    await withdrawFromApps(clients, transaction, { identifier });
     await forgetApi(transaction, identifier);
     const ending = { identifier, caller, note: "deleted" };
     return { api, appended: await endTokens(transaction, { endBelow }, ending) };

@@ -17,6 +17,7 @@ import type { AppSettings, NamedSettings } from "../../apps/app-settings.ts";
 import type { ClientSecrets } from "../../apps/client-secrets.ts";
 import { type App, endClient } from "../../apps/clients.ts";
 import { appsError } from "../../apps/errors.ts";
+import { withoutLostChoices } from "../../apps/withdraw-permissions.ts";
 import type { EndOutlived, EndUnasked } from "../../oidc/index.ts";
 import type { EndBelow, Revoker } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -95,11 +96,11 @@ export async function changeApp(
   const { app, appended } = await storage.write(async (transaction) => {
     const before = await clients.lock(transaction, clientId);
     requireMatch(ifMatch, before.revision);
-    const settings = withoutLost(
-      before,
-      checkInput(appSettingsSchema, applyMergePatch(settingsOf(before), patch)),
-      patch,
-    );
+    const wanted = checkInput(appSettingsSchema, applyMergePatch(settingsOf(before), patch));
+    // Who names them is told of one that is lost, and not helped in silence.
+    const settings = Object.hasOwn(patch as object, "optionalScopes")
+      ? wanted
+      : withoutLostChoices(before, wanted);
     const { type, clientAuthentication } = before;
     const after: NamedSettings = { ...settings, type, clientAuthentication };
     assertMayGive(before, after);
@@ -115,18 +116,6 @@ export async function changeApp(
     return { app: await clients.lock(transaction, clientId), appended };
   });
   return { app, seq: newestOf(appended) };
-}
-
-/** A scope that the app may have no more cannot be declined either, unless the patch itself asks for that. */
-function withoutLost<Settings extends Pick<NamedSettings, "apis" | "optionalScopes">>(
-  before: App,
-  settings: Settings,
-  patch: unknown,
-): Settings {
-  if (Object.hasOwn(patch as object, "optionalScopes")) return settings;
-  const [had, has] = [before, settings].map(({ apis }) => new Set(Object.values(apis).flat()));
-  const isLost = (scope: string) => had!.has(scope) && !has!.has(scope);
-  return { ...settings, optionalScopes: settings.optionalScopes.filter((scope) => !isLost(scope)) };
 }
 
 const newestOf = (appended: readonly Appended[]): number | undefined =>
