@@ -90,8 +90,8 @@ test("a replica that is gone is waited for until its lease ends, one that said g
   const server = await serveRevocations(t);
   const [stays, leaves] = await startReplicas(t, server, 2);
   await leaves!.close();
-  await server.lease("gateway", { replica: "crashed", leaseMs: 700 });
-  const { state, leased, acked } = await server.receipt({ scope: "subject", key: "alice" }, "wait=10");
+  await server.lease("gateway", { replica: "crashed", leaseMs: 2500 });
+  const { state, leased, acked } = await server.receipt({ scope: "subject", key: "alice" }, "wait=20");
   assert.deepEqual({ state, leased, acked }, { state: "enforced", leased: 2, acked: 1 });
   assert.equal(stays!.state, "live");
 });

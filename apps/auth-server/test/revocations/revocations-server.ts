@@ -13,6 +13,7 @@ import {
   wallSecondsOf,
 } from "@portcullis/protocol";
 import { RecordedLog } from "@portcullis/testing";
+import { freePort } from "@portcullis/testing/ports";
 import Fastify from "fastify";
 import type { JWK } from "jose";
 import { publicKeysOf } from "../../src/keys/signing-key.ts";
@@ -88,7 +89,7 @@ export async function serveRevocations(
   });
   const app = Fastify();
   revocations.mount(app, { authenticate: authenticateByName(clock), path: "/revocations" });
-  await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+  await app.listen({ host: "127.0.0.1", port: options.port ?? (await freePort()) });
   const endpoint = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/revocations`;
 
   let closed = false;
