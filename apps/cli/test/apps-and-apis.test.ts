@@ -48,7 +48,7 @@ test("an API and an app are made, and a user signs in to it; both are changed an
   assert.doesNotMatch(shown.out, /maps\.write/);
 
   const renamed = await cli.run(["apps", "update", "maps", "--name", "Charts", "--unset", "defaultApi"]);
-  assert.equal(renamed.out, "Changed: maps, now at revision 2.\n", "a name ends nothing");
+  assert.equal(renamed.out, "Changed: maps, now at revision 3.\n", "a name ends nothing");
   const settings = appSchema.parse(asJson((await cli.run("apps show maps --json")).out));
   assert.deepEqual(
     [settings.name, settings.defaultApi, settings.redirectUris],

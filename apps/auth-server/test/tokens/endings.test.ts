@@ -293,8 +293,7 @@ describe("with an API, and with all there is", () => {
     const api = await done(server, ["GET", path], { scope: "apis.read" });
     const all = await endsAll(
       () => done(server, ["DELETE", path], { scope: "apis.write" }),
-      // No verifier has the API any more, and so none is told why.
-      ["active", undefined],
+      ["active", "revoked"],
     );
     const { identifier, name, permissions, personalTokenPermissions } = api;
     await post("apis", { identifier, name, permissions, personalTokenPermissions });

@@ -14,7 +14,7 @@ import {
   opaqueTokenKind,
   PERSONAL_TOKEN_CLIENT,
 } from "@portcullis/protocol";
-import type { KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { Client, KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { LocalRevocations, Revoker } from "../../revocations/index.ts";
 import type { LastUsed } from "../../tokens/last-used.ts";
 import { type Rights, type Standing, standingOf } from "../../tokens/rights.ts";
@@ -94,8 +94,9 @@ async function answerTo(
   const rv = options.head();
   const token = await found(text, options);
   const client = ctx.oidc.client!;
-  if (token === undefined || !mayIntrospect(client, { clientId: clientOf(token), audience: token.api }))
-    return UNKNOWN;
+  if (token === undefined) return UNKNOWN;
+  const isTold = mayIntrospect(client, { clientId: clientOf(token), audience: token.api });
+  if (!isTold && !(await isOver(token, client, options))) return UNKNOWN;
   if (token.ended !== undefined) return { active: false, reason: token.ended.reason };
   if (!options.scriptTokens.isLive(token)) return UNKNOWN;
   const standing = await standingOf(options.rights, token);
@@ -106,6 +107,19 @@ async function answerTo(
   options.lastUsed.note(token.id, { via: client.clientId, address: addressOf(ctx) });
   return claims;
 }
+
+/**
+ * An API that was deleted is no client's any more. Its verifiers would take the silence about its tokens for an outage, and answer 503 for
+ * tokens that are dead.
+ */
+const isOver = async (
+  token: StoredToken,
+  client: Client,
+  { rights }: Pick<ScriptTokenEndpointOptions, "rights">,
+): Promise<boolean> =>
+  token.ended !== undefined &&
+  client.clientAuthMethod !== "none" &&
+  (await rights.apis.findEnabled(token.api)) === undefined;
 
 /** Personal tokens were issued through no app. */
 const clientOf = ({ kind, ownerId }: StoredToken): string =>
