@@ -5,6 +5,7 @@ import { OneTimeFormTokens } from "./account/form-tokens.ts";
 import type { OwnTokens } from "./account/own-tokens.ts";
 import { accountRoutes } from "./account/routes.ts";
 import { SignInCookie } from "./account/sign-in-cookie.ts";
+import { SIGNED_OUT_PATH } from "./account/visit.ts";
 import { tokenChoicesOf, tokenPolicyNow } from "./api/account/own-tokens.ts";
 import { endToken, makeToken, userAsOwner } from "./api/tokens/token-acts.ts";
 import { healthRoutes } from "./health.ts";
@@ -28,6 +29,7 @@ import { setupRoutes } from "./setup/routes.ts";
 import { type CookiesOf, DeviceCookie } from "./sign-in/device-cookie.ts";
 import { signInError } from "./sign-in/errors.ts";
 import type { StillHas } from "./sign-in/own-password.ts";
+import { appsToTell, pathThroughApps } from "./sign-out/front-channel.ts";
 import { signOutRoutes } from "./sign-out/routes.ts";
 import { MAX_TOKENS_PER_OWNER } from "./tokens/script-tokens.ts";
 
@@ -187,6 +189,13 @@ function accountOptions(parts: Mounted, { deviceCookie, notices, browser }: Page
       return (await deleteOwnAccountOf(parts)(sub, { stillHas })).seq;
     },
     endOthers: ({ uid, accountId }: LiveSession) => endOthersOf(parts, { uid, accountId }),
+    async wayOutOf(sid: string) {
+      const { apps, untold } = await appsToTell(
+        { clientsIn: (uid) => oidc.grants.clientsIn(uid), findClient: oidc.findClient },
+        sid,
+      );
+      return pathThroughApps(forms, { apps, untold, leadTo: SIGNED_OUT_PATH });
+    },
     nameDevice: (session: NamedSession, name: string | null) =>
       storage.write((transaction) => nameDevice(transaction, session, name)),
   };

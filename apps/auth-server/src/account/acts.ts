@@ -63,9 +63,11 @@ async function signOutDevice(options: AccountOptions, exchange: Exchange, visito
   if (device === undefined) return onAccountPage({ problem: "This device is already signed out." });
   const isThis = device.uid === visitor.uid;
   const reason = isThis ? "logged_out" : "kicked";
+  const by = isThis ? await options.wayOutOf(visitor.uid) : undefined;
   const target = { scope: "session", key: device.uid, mode: "kill", reason } as const;
   const receipt = await revoke(options, exchange, visitor, target);
-  if (isThis) return signedOut(options, exchange, { ended: "session", delay: delayText(receipt) });
+  if (by !== undefined)
+    return signedOut(options, exchange, { ended: "session", delay: delayText(receipt), by });
   return onAccountPage({ done: saying(`${deviceNameOf(device)} is signed out.`, receipt) });
 }
 
@@ -91,13 +93,14 @@ async function signOutEverywhere(
   exchange: Exchange,
   visitor: Visitor,
 ): Promise<Done> {
+  const by = await options.wayOutOf(visitor.uid);
   const receipt = await revoke(options, exchange, visitor, {
     scope: "subject",
     key: visitor.accountId,
     mode: "kill",
     reason: "logged_out",
   });
-  return signedOut(options, exchange, { ended: "everywhere", delay: delayText(receipt) });
+  return signedOut(options, exchange, { ended: "everywhere", delay: delayText(receipt), by });
 }
 
 async function signOutOthers(options: AccountOptions, exchange: Exchange, visitor: Visitor): Promise<Done> {
@@ -151,8 +154,9 @@ async function deleteAccount(options: AccountOptions, exchange: Exchange, visito
   if (password === "") return refused({ fields: { password: "Enter your password." } });
   try {
     const stillHas = await options.ownPassword.check({ accountId, sid, password });
+    const by = await options.wayOutOf(sid);
     const receipt = await receiptOf(options, exchange, await options.deleteAccount(accountId, stillHas));
-    return signedOut(options, exchange, { ended: "account", delay: delayText(receipt) });
+    return signedOut(options, exchange, { ended: "account", delay: delayText(receipt), by });
   } catch (error) {
     return refused(refusedBy(error));
   }

@@ -96,9 +96,9 @@ async function showOwn(
 
 async function act(options: AccountOptions, exchange: Exchange, action: Action): Promise<FastifyReply> {
   assertFromOurPage(options, exchange);
-  const { path, notice } = await doneBy(options, exchange, action);
+  const { path, by = path, notice } = await doneBy(options, exchange, action);
   options.notices.leave(exchange, path, notice);
-  return leadTo(exchange.reply, path);
+  return leadTo(exchange.reply, by);
 }
 
 /** A page that is out of date does nothing, and says so on the one that is not. */

@@ -52,6 +52,11 @@ export interface AccountOptions {
   readonly clock: Pick<Clock, "wallMs">;
   /** Ends all other sessions of the visitor. */
   readonly endOthers: (visitor: LiveSession) => Promise<Ended>;
+  /**
+   * Where to lead whoever ends this session: by the pages of the apps in it (OpenID Connect Front-Channel Logout 1.0) to
+   * `SIGNED_OUT_PATH`. To be asked while it goes on. Only this browser has cookies of its apps: those of other devices are told by none.
+   */
+  readonly wayOutOf: (sid: string) => Promise<string>;
   /** Gives whether there is such a session of the user. */
   readonly nameDevice: (session: NamedSession, name: string | null) => Promise<boolean>;
 }
@@ -81,6 +86,8 @@ export interface Outcome {
 /** Where to look, and what to say there. */
 export interface Done {
   readonly path: string;
+  /** Where the browser goes first, if it is led on to `path` from there. */
+  readonly by?: string | undefined;
   readonly notice: Outcome | SignedOutPage | Refused | TokensNotice;
 }
 
@@ -112,9 +119,14 @@ export function assertFromOurPage({ issuer }: AccountOptions, { request }: Excha
 export const saying = (text: string, receipt: Receipt): string =>
   [text, delayText(receipt)].join(" ").trimEnd();
 
-export function signedOut({ browser }: AccountOptions, exchange: Exchange, notice: SignedOutPage): Done {
+/** `by`: from `wayOutOf`, asked before the session ended. */
+export function signedOut(
+  { browser }: AccountOptions,
+  exchange: Exchange,
+  { by, ...notice }: SignedOutPage & { readonly by: string },
+): Done {
   browser.forget(exchange);
-  return { path: SIGNED_OUT_PATH, notice };
+  return { path: SIGNED_OUT_PATH, by, notice };
 }
 
 /** The page that follows says what it means for the user; the header is for whoever is no person. */

@@ -128,20 +128,22 @@ function wayBack(content: CameFrom, how = ""): Content {
 export interface TellingAppsPage {
   /** Pages of the apps, which sign out there (OpenID Connect Front-Channel Logout 1.0). */
   readonly frames: readonly string[];
+  /** How many apps have such a page and are not told, since there are too many. Who reads it goes on by hand. */
+  readonly untold: number;
   readonly leadTo: string;
 }
 
 /**
  * The frames may keep cookies of their own site and run scripts, and may not lead this page elsewhere. Hidden ones are loaded all the
- * same. The browser goes on when the last has loaded; a script of ours sees to it that none is waited for too long.
+ * same. Unless there is something to read, the browser goes on when the last has loaded; a script of ours sees to it that none is waited for too long.
  */
-export function tellingAppsPage({ frames, leadTo }: TellingAppsPage): string {
+export function tellingAppsPage({ frames, untold, leadTo }: TellingAppsPage): string {
   return page({
     title: "Signing out",
-    refreshTo: leadTo,
-    script: "/assets/lead-on-in-time.js",
-    main: html`<h1>Signing out</h1>
-<p>You are signed out here. The apps that you used are being told.</p>
+    ...(untold > 0 ? {} : { refreshTo: leadTo, script: "/assets/lead-on-in-time.js" }),
+    main: html`<h1>${untold > 0 ? "Signed out" : "Signing out"}</h1>
+<p>You are signed out here. The apps that you used in this browser are being told.</p>
+${untold > 0 && html`<p>${untold === 1 ? "One app is" : `${untold} apps are`} not told, because you used so many. They can do nothing on your behalf any more, but may still show what they showed. Close this browser if others use it, too.</p>`}
 <p><a href="${leadTo}">Continue</a></p>
 ${frames.map(
   (address) =>

@@ -5,6 +5,9 @@
  */
 import type { Client } from "oidc-provider";
 import { FRONTCHANNEL_LOGOUT_SESSION_REQUIRED, FRONTCHANNEL_LOGOUT_URI } from "../apps/app-settings.ts";
+import { ROUTES } from "../paths.ts";
+import type { FormTokens } from "../secrets/form-tokens.ts";
+import { sealRequest } from "./sign-out-request.ts";
 
 /** Who is to be told of which session. In the address of a page of ours, so that nothing is kept of it. */
 export interface ToldApp {
@@ -12,11 +15,20 @@ export interface ToldApp {
   readonly sid: string;
 }
 
-/** What the page is about that loads the others. */
-export interface Telling {
+/** Whom a page of ours tells, and how many more would be told if its address were not too long for it. */
+export interface Told {
   readonly apps: readonly ToldApp[];
+  readonly untold: number;
+}
+
+/** What the page is about that loads the others. */
+export interface Telling extends Told {
   readonly leadTo: string;
 }
+
+export const NOBODY_TOLD: Told = { apps: [], untold: 0 };
+
+export const APPS_PATH = `${ROUTES.end_session}/apps`;
 
 /** More would be too long for an address, and a page that loads so many takes too long to load. */
 const MAX_APPS = 30;
@@ -33,14 +45,23 @@ export interface AppsInSessions {
 export async function appsToTell(
   { clientsIn, findClient }: AppsInSessions,
   sid: string,
-  before: readonly ToldApp[] = [],
-): Promise<readonly ToldApp[]> {
-  const told = [...before];
+  before: Told = NOBODY_TOLD,
+): Promise<Told> {
+  const apps = [...before.apps];
+  let { untold } = before;
   for (const clientId of (await clientsIn(sid)).toSorted()) {
-    if (told.length >= MAX_APPS) break;
-    if (addressOf(await findClient(clientId)) !== undefined) told.push({ clientId, sid });
+    if (addressOf(await findClient(clientId)) === undefined) continue;
+    if (apps.length < MAX_APPS) apps.push({ clientId, sid });
+    else untold++;
   }
-  return told;
+  return { apps, untold };
+}
+
+/** Returns the address of the page that tells them and leads on; it is all that is kept of it, so a reload ends nothing. */
+export function pathThroughApps(forms: FormTokens, telling: Telling): string {
+  if (telling.apps.length === 0) return telling.leadTo;
+  const { request, xsrf } = sealRequest(forms, "tell apps", telling);
+  return `${APPS_PATH}?${new URLSearchParams({ request, xsrf })}`;
 }
 
 /** As it is registered now; undefined for an app that has no such page any more. */

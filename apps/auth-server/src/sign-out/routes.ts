@@ -21,7 +21,15 @@ import type { FormTokens } from "../secrets/form-tokens.ts";
 import type { DeviceCookie } from "../sign-in/device-cookie.ts";
 import { type SignInForm, signInThrough } from "../sign-in/sign-in-form.ts";
 import type { SignIn } from "../sign-in/sign-in-machine.ts";
-import { appsToTell, frameOf, type Telling, type ToldApp } from "./front-channel.ts";
+import {
+  APPS_PATH,
+  appsToTell,
+  frameOf,
+  NOBODY_TOLD,
+  pathThroughApps,
+  type Telling,
+  type Told,
+} from "./front-channel.ts";
 import {
   fieldsOf,
   openRequest,
@@ -62,7 +70,6 @@ export interface SignOutOptions extends RequestReader {
 
 const CONFIRM_PATH = `${ROUTES.end_session}/confirm`;
 const SIGN_IN_PATH = `${ROUTES.end_session}/sign-in`;
-const APPS_PATH = `${ROUTES.end_session}/apps`;
 const SUCCESS_PATH = `${ROUTES.end_session}/success`;
 
 /** How long an answer waits, so that the page that follows can say what is enforced. */
@@ -208,7 +215,7 @@ async function requestOfLibrary(
 async function endSessions(options: SignOutOptions, request: SignOutRequest): Promise<EndedAt> {
   const { sessions, grants, findClient, endings, head } = options;
   const inSessions = { clientsIn: (uid: string) => grants.clientsIn(uid), findClient };
-  let told: readonly ToldApp[] = [];
+  let told = NOBODY_TOLD;
   let last: number | undefined;
   for (const uid of new Set([request.session, request.hinted])) {
     const live = uid === undefined ? undefined : await sessions.findLive(uid);
@@ -222,16 +229,16 @@ async function endSessions(options: SignOutOptions, request: SignOutRequest): Pr
 interface EndedAt {
   readonly seq: number;
   /** By a page of theirs. */
-  readonly told: readonly ToldApp[];
+  readonly told: Told;
 }
 
 /** The app that asks knows of it. */
 async function endGrant(options: SignOutOptions, { session, clientId }: SignOutRequest): Promise<EndedAt> {
   const { grants, endings, head } = options;
-  if (session === undefined || clientId === undefined) return { seq: head(), told: [] };
+  if (session === undefined || clientId === undefined) return { seq: head(), told: NOBODY_TOLD };
   const grantId = await grants.idFor(session, clientId);
   const seq = grantId === undefined ? undefined : await endings.endGrant(grantId, "logged_out");
-  return { seq: seq ?? head(), told: [] };
+  return { seq: seq ?? head(), told: NOBODY_TOLD };
 }
 
 async function signInAndEnd(options: SignOutOptions, exchange: Exchange): Promise<FastifyReply> {
@@ -281,17 +288,14 @@ async function answerEnded(
   reply.header(RECEIPT_HEADER, formatReceiptHeader(receipt));
   if ((await options.browser.find(exchange)) === undefined) options.browser.forget(exchange);
   keepReceipt(options, exchange, receipt);
-  if (told.length > 0)
-    return leadToApps(options, reply, { apps: told, leadTo: request.redirectTo ?? successPath });
+  if (told.apps.length > 0) {
+    const { apps, untold } = told;
+    const telling = { apps, untold, leadTo: request.redirectTo ?? successPath };
+    return leadTo(reply, pathThroughApps(options.forms, telling));
+  }
   return request.redirectTo === undefined
     ? leadTo(reply, successPath)
     : leadToApp(options, exchange, request);
-}
-
-/** By its address alone, so that a reload loads it again and ends nothing. */
-function leadToApps({ forms }: SignOutOptions, reply: FastifyReply, telling: Telling): FastifyReply {
-  const { request, xsrf } = sealRequest(forms, "tell apps", telling);
-  return leadTo(reply, `${APPS_PATH}?${new URLSearchParams({ request, xsrf })}`);
 }
 
 /** The page that loads those of the apps, and leads on. */
@@ -307,7 +311,7 @@ async function tellApps(options: SignOutOptions, { request, reply }: Exchange): 
   return reply
     .headers(securityHeaders(rules))
     .type("text/html; charset=utf-8")
-    .send(tellingAppsPage({ frames, leadTo: telling.leadTo }));
+    .send(tellingAppsPage({ frames, untold: telling.untold, leadTo: telling.leadTo }));
 }
 
 const originOf = (address: string): string => new URL(address).origin;

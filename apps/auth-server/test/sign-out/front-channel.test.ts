@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { FRONTCHANNEL_LOGOUT_URI } from "../../src/apps/app-settings.ts";
-import { appsToTell } from "../../src/sign-out/front-channel.ts";
+import { appsToTell, pathThroughApps } from "../../src/sign-out/front-channel.ts";
 import { ask, done, startAdministered } from "../api/administrator.ts";
 import { refresh, type SignedIn, signIn, verdictOf } from "../oidc/app.ts";
 import { AFTER_LOGOUT, ALICE, type ServerUnderTest } from "../oidc/server-under-test.ts";
@@ -162,6 +162,41 @@ describe("a sign-out", () => {
   });
 });
 
+describe("the account page", () => {
+  async function press(device: SignedIn, path: string, sid?: string): Promise<Page> {
+    const account = await device.browser.open(new URL("/account", server.issuer));
+    const form = account.forms.find(
+      ({ action, fields }) => action.endsWith(path) && (sid === undefined || fields.device === sid),
+    );
+    assert.ok(form, account.body);
+    return device.browser.submit(account, form);
+  }
+
+  const endings = {
+    "signing out of this browser": (device: SignedIn) => press(device, "/sign-out-device", device.claims.sid),
+    "signing out everywhere": (device: SignedIn) => press(device, "/sign-out-everywhere"),
+  };
+  for (const [what, end] of Object.entries(endings))
+    it(`loads the pages of the apps in this browser's session: ${what}`, async () => {
+      await inSession((await signIn(server)).browser, "bare");
+      const device = await signIn(server);
+      const page = await end(device);
+      const about = `iss=${encodeURIComponent(server.issuer)}&sid=${device.claims.sid}`;
+      assert.deepEqual(framesIn(page), [`${SHOP}&${about}`]);
+      assert.equal(page.url.pathname, "/account/signed-out");
+      assert.match(page.body, /<h1>Signed out<\/h1>/);
+      assert.equal(verdictOf(server, device.access_token), "logged_out");
+    });
+
+  it("loads none for a sign-out of another device, whose cookies it has not", async () => {
+    const [here, lost] = [await signIn(server), await signIn(server)];
+    const page = await press(here, "/sign-out-device", lost.claims.sid);
+    assert.deepEqual(framesIn(page), []);
+    assert.equal(page.url.pathname, "/account");
+    assert.equal(verdictOf(server, lost.access_token), "kicked");
+  });
+});
+
 describe("the page that tells the apps", () => {
   it("is about thirty at most, however many sessions end: its address would be too long for a proxy", async () => {
     const apps = {
@@ -169,7 +204,18 @@ describe("the page that tells the apps", () => {
       findClient: async () => ({ [FRONTCHANNEL_LOGOUT_URI]: SHOP }) as never,
     };
     const told = await appsToTell(apps, "b", await appsToTell(apps, "a"));
-    assert.deepEqual([told.length, told.filter(({ sid }) => sid === "a").length], [30, 20]);
+    assert.deepEqual([told.apps.length, told.apps.filter(({ sid }) => sid === "a").length], [30, 20]);
+    assert.equal(told.untold, 10);
+  });
+
+  it("says how many it does not tell, and stays until that is read", async () => {
+    const about = { apps: [{ clientId: "web", sid: "x" }], untold: 10, leadTo: "/account" };
+    const path = pathThroughApps(server.server.oidc.forms, about);
+    const { body } = await new PlainBrowser().request(`${server.issuer}${path}`);
+    assert.match(body, /10 apps are not told, because you used so many\./);
+    assert.match(body, /<a href="\/account">Continue<\/a>/);
+    assert.match(body, /<iframe /);
+    assert.doesNotMatch(body, /http-equiv="refresh"|<script/);
   });
 
   it("leads nowhere, and frames nothing, that this server has not written itself", async () => {
