@@ -22,6 +22,8 @@ export interface ChallengeRequest {
   /** The authorization request. */
   readonly asked: Pairs;
   readonly given: GivenByApp;
+  /** A name of `given` that came more than once. The library looks at all others. */
+  readonly repeated: string | undefined;
 }
 
 const OURS = ["auth_session", "username", "password", "new_password", "end_sessions", "device"];
@@ -45,6 +47,7 @@ export function readChallengeRequest({ body, headers }: FastifyRequest): Challen
       endSessions: (text("end_sessions") ?? "").split(" ").filter((sid) => sid !== ""),
       device: text("device"),
     },
+    repeated: OURS.find((name) => pairs.filter(([known]) => known === name).length > 1),
   };
 }
 

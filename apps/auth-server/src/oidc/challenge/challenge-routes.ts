@@ -78,6 +78,7 @@ type ChallengeStep = (
 const challengeSteps = (
   options: ChallengeOptions,
 ): readonly (readonly [what: string, step: ChallengeStep])[] => [
+  ["no parameter of ours twice", refuseRepeated],
   ["resume: the sign-in that the app goes on with", resume(options)],
   ["push: who asks and for what, by all that the library checks", push(options)],
   ["only an app that may, and only its own sign-in", assertMay],
@@ -125,6 +126,12 @@ async function beginChallenge(
     signedIn: undefined,
   };
 }
+
+/** RFC 6749, section 3.1, in the words that the library has for its own. */
+const refuseRepeated: ChallengeStep = ({ read: { repeated } }) =>
+  repeated === undefined
+    ? undefined
+    : refusal("invalid_request", `'${repeated}' parameter must not be provided twice`);
 
 const resume =
   ({ authSessions, randomBytes }: ChallengeOptions): ChallengeStep =>

@@ -1,6 +1,7 @@
 /** The steps of a sign-in by JSON: who gets on to the next one, by what, and how often. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
+import { exchange } from "@portcullis/testing/end-to-end";
 import { ask } from "../../api/administrator.ts";
 import { setMustChange } from "../../people/make-user.ts";
 import { ok } from "../app.ts";
@@ -23,6 +24,22 @@ before(async () => {
 });
 after(() => server.stop());
 afterEach(() => server.freezeClock(undefined));
+
+it("refuses a parameter that comes twice, whichever it is, and signs nobody in", async () => {
+  for (const name of ["username", "password", "auth_session", "device", "client_id", "scope"]) {
+    const body = new URLSearchParams({
+      client_id: "shop",
+      scope: "openid",
+      code_challenge: "x".repeat(43),
+      ...ALICE,
+    });
+    for (const value of ["bob", "carol"]) body.append(name, value);
+    const { status, body: text } = await exchange(`${server.issuer}/authorize-challenge`, { body });
+    const { error, error_description } = JSON.parse(text);
+    assert.deepEqual([status, error], [400, "invalid_request"], text);
+    assert.equal(error_description, `'${name}' parameter must not be provided twice`);
+  }
+});
 
 describe("whoever may not sign in", () => {
   it("gets one answer, whether there is such a user, whether the user is disabled, whatever the e-mail address is", async () => {
