@@ -39,6 +39,14 @@ before(async () => {
 });
 after(() => Promise.all([stack.stop(), chromium.close()]));
 
+/** As a person does who gives a script a token. */
+async function askForToken(page: Page, { password }: { readonly password: string }): Promise<void> {
+  await page.getByLabel("Name").fill("Nightly export");
+  await page.getByRole("checkbox", { name: "See your orders" }).check();
+  await page.getByLabel("Your password").fill(password);
+  await page.getByRole("button", { name: "Make token" }).click();
+}
+
 /** Each way leads a fresh browser to one page of the authorization server. */
 const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>> = {
   login: async (context) => open(context, (await party.begin()).url.href),
@@ -88,6 +96,32 @@ const WAYS: Readonly<Record<string, (context: BrowserContext) => Promise<Page>>>
     await page.getByLabel("New password again").fill("a brand new battery staple");
     await page.getByRole("button", { name: "Change password" }).click();
     await page.getByText("This is not your password.").waitFor();
+    return page;
+  },
+  "account-tokens": async (context) => {
+    await signedIn(context);
+    return open(context, `${stack.info.issuer}/account/tokens`);
+  },
+  "account-tokens-refused": async (context) => {
+    await signedIn(context);
+    const page = await open(context, `${stack.info.issuer}/account/tokens`);
+    await askForToken(page, { password: "not the password" });
+    await page.getByText("This is not your password.").waitFor();
+    return page;
+  },
+  "account-token-made": async (context) => {
+    await signedIn(context);
+    const page = await open(context, `${stack.info.issuer}/account/tokens`);
+    await askForToken(page, stack.info.demo);
+    await page.getByRole("status").waitFor();
+    const text = page.locator('input[value^="pcl_pat_"]');
+    await text.focus();
+    await page.keyboard.press("ControlOrMeta+A");
+    const { selected, whole } = await text.evaluate((field: HTMLInputElement) => ({
+      selected: field.value.slice(field.selectionStart!, field.selectionEnd!),
+      whole: field.value,
+    }));
+    assert.equal(selected, whole, "it can be copied whole, however narrow the window is");
     return page;
   },
   "account-delete": async (context) => {
