@@ -85,19 +85,6 @@ describe("prompt=select_account", () => {
     assert.match(again.body, /already completed this step/);
   });
 
-  it("leads to one code, of fifty answers at once", async () => {
-    const { browser, claims } = await signIn(server);
-    const attempt = selecting();
-    const page = await browser.open(attempt.url, isEnd);
-    const pages = await Promise.all(
-      Array.from({ length: 50 }, () => press(browser.copy(), page, "continue")),
-    );
-    const codes = pages.flatMap(({ url }) => url.searchParams.get("code") ?? []);
-    assert.equal(codes.length, 1, pages.map(({ url }) => url.pathname).join());
-    const [callback] = pages.map(({ url }) => url).filter((url) => url.searchParams.has("code"));
-    assert.equal(await subOf(attempt, callback!), claims.sub);
-  });
-
   it("cannot be silent", async () => {
     const { browser } = await signIn(server);
     const { url } = await browser.open(selecting({ prompt: "none select_account" }).url, isEnd);
