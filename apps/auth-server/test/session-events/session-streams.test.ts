@@ -25,6 +25,7 @@ const killed = (reason: Reason, scope: "session" | "key" = "session"): Verdict =
 });
 
 class FakeResponse extends EventEmitter {
+  readonly req = { socket: { destroyed: false } };
   destroyed = false;
   writableEnded = false;
   closed = false;
