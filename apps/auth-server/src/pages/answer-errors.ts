@@ -31,12 +31,18 @@ export function answerErrors(app: FastifyInstance, operatorLog: Log): void {
   );
 }
 
+const UNREADABLE: Readonly<Record<number, string>> = {
+  413: "The request is too large. Send less.",
+  415: "The request cannot be read: it must be a form (Content-Type: application/x-www-form-urlencoded).",
+};
+
 function answerOf(error: FastifyError | PortcullisError): Answer {
   if (error instanceof PortcullisError)
     return { status: error.status, code: error.code, text: error.message };
   const status = error.statusCode ?? 500;
   // Only what the framework says of a malformed request may leave the server.
-  if (status < 500) return { status, code: "invalid_request", text: "The request cannot be read." };
+  if (status < 500)
+    return { status, code: "invalid_request", text: UNREADABLE[status] ?? "The request cannot be read." };
   return { status: 500, code: "server_error", text: "Something went wrong on our side. Try again shortly." };
 }
 

@@ -365,7 +365,7 @@ describe("rotating a token", () => {
     server.advance(601_000);
     assert.deepEqual(
       [await verdict(server, old.token), await verdict(server, body.token)],
-      [undefined, "active"],
+      ["replaced", "active"],
     );
   });
 

@@ -95,18 +95,21 @@ function failSafely(operatorLog: Log): Middleware {
     }
     // Inside of the library it became a 500, which says that trying again is of no use.
     const { failure } = requestState(ctx);
-    if (failure instanceof PortcullisError && failure.status === 503) answerUnavailable(ctx);
+    if (failure instanceof PortcullisError && failure.status === 503) answerUnavailable(ctx, failure.message);
   };
 }
 
-function answerUnavailable(ctx: KoaContextWithOIDC): void {
+function answerUnavailable(
+  ctx: KoaContextWithOIDC,
+  text = "This could not be stored. Try again shortly.",
+): void {
   const isPage = Boolean(ctx.response.is("html"));
   ctx.status = 503;
   ctx.set("Retry-After", "1");
   if (isPage) return;
   ctx.body = {
     error: "temporarily_unavailable",
-    error_description: "This could not be stored. Try again shortly.",
+    error_description: text,
   };
 }
 

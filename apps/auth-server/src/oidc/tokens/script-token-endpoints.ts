@@ -85,6 +85,8 @@ const found = async (text: string, { scriptTokens }: ScriptTokenEndpointOptions)
   opaqueTokenKind(text) === undefined ? undefined : scriptTokens.resolve(text);
 
 const UNKNOWN: InactiveToken = { active: false };
+/** Its time to work beside its successor is over. */
+const REPLACED: InactiveToken = { active: false, reason: "replaced" };
 
 async function answerTo(
   ctx: KoaContextWithOIDC,
@@ -98,7 +100,7 @@ async function answerTo(
   const isTold = mayIntrospect(client, { clientId: clientOf(token), audience: token.api });
   if (!isTold && !(await isOver(token, client, options))) return UNKNOWN;
   if (token.ended !== undefined) return { active: false, reason: token.ended.reason };
-  if (!options.scriptTokens.isLive(token)) return UNKNOWN;
+  if (!options.scriptTokens.isLive(token)) return token.rotatedTo === null ? UNKNOWN : REPLACED;
   const standing = await standingOf(options.rights, token);
   if ("reason" in standing) return { active: false, reason: standing.reason };
   const claims = claimsOf(token, standing, { ...options, rv });

@@ -41,6 +41,17 @@ it("refuses a parameter that comes twice, whichever it is, and signs nobody in",
   }
 });
 
+it("says what a request must be that it cannot read", async () => {
+  const url = `${server.issuer}/authorize-challenge`;
+  const headers = { "content-type": "application/json" };
+  const asJson = await exchange(url, { method: "POST", headers, body: "{}" });
+  assert.equal(asJson.status, 415);
+  assert.match(asJson.body, /it must be a form \(Content-Type: application\/x-www-form-urlencoded\)/);
+  const large = await exchange(url, { body: new URLSearchParams({ username: "a".repeat(9000) }) });
+  assert.equal(large.status, 413);
+  assert.match(large.body, /The request is too large/);
+});
+
 describe("whoever may not sign in", () => {
   it("gets one answer, whether there is such a user, whether the user is disabled, whatever the e-mail address is", async () => {
     await newUser(server, "gone");

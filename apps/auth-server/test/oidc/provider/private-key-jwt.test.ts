@@ -289,6 +289,7 @@ describe("an app that publishes its keys", () => {
     for (let request = 0; request < 3; request++) {
       const answer = await enter(KEYS.es256);
       assert.deepEqual([answer.status, json(answer).error], [503, "temporarily_unavailable"]);
+      assert.match(answer.body, /The app's keys cannot be fetched from its jwksUri/);
     }
     assert.equal(published.asked, 1);
     published.status = 200;
