@@ -36,8 +36,8 @@ export const newApiIdentifierSchema = apiIdentifierSchema.refine(
   "must be spelt as URLs are normalized: scheme and host in lower case, without a user, a default port or dots in the path",
 );
 
-/** An identifier without a path may go without the slash, too. */
-function isNormalizedUrl(text: string): boolean {
+/** Whether it is written as it is read. One without a path may go without the slash, too. */
+export function isNormalizedUrl(text: string): boolean {
   const url = URL.parse(text);
   // What is no URL at all is told by another rule.
   if (url === null) return true;

@@ -1,4 +1,4 @@
-import { isLoopback } from "@portcullis/protocol";
+import { isLoopback, isNormalizedUrl } from "@portcullis/protocol";
 
 /** Schemes that run or read something in the browser instead of going somewhere. */
 const DANGEROUS = new Set(["javascript:", "data:", "vbscript:", "file:", "blob:", "about:", "filesystem:"]);
@@ -26,8 +26,7 @@ function problemOfWebUri(uri: string, url: URL): string | undefined {
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     return "must be https; plain http is for loopback addresses only";
   }
-  const normal = url.pathname === "/" && url.search === "" ? [url.href, url.origin] : [url.href];
-  return normal.includes(uri) ? undefined : `must be written in its normal form, ${url.href}`;
+  return isNormalizedUrl(uri) ? undefined : `must be written in its normal form, ${url.href}`;
 }
 
 /** What the library refuses at `/authorize`, and every sign-in would end there. */

@@ -2,6 +2,7 @@
  * The targets in its own network that the operator lets this server ask. Everything else must be a public address behind https:
  * whoever may edit an app could else make the server ask what only the server can reach (CWE-918).
  */
+import { isNormalizedUrl } from "@portcullis/protocol";
 import { addressesIn, isPublicAddress, parseAddress, problemOfNetwork } from "@portcullis/service";
 import { z } from "zod";
 
@@ -89,6 +90,8 @@ export function problemOfTarget(text: string, targets: PrivateTargets): string |
   if (url === undefined || !/^https?:$/.test(url.protocol)) return "is no https URL";
   if (url.username !== "" || url.password !== "") return "has a user name or a password; leave it out";
   if (url.hash !== "") return "has a fragment; leave it out";
+  // An operator reads the one host, and this server would ask the other.
+  if (!isNormalizedUrl(text)) return `is not in its normal form, ${url.href}`;
   return problemOfHost(url, targets);
 }
 

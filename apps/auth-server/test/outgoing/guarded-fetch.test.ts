@@ -119,6 +119,13 @@ test("plain HTTP is not for public addresses, and no other scheme is for any", a
   await assert.rejects(fetch("https://user:secret@public.example/"), REFUSED);
   assert.deepEqual(lookedUp, []);
   assert.equal(problemOf("https://public.example/keys"), undefined);
+  assert.equal(problemOf("https://public.example"), undefined);
+  for (const url of [
+    "https://public.example\\@1.1.1.1/",
+    "https://Public.example/keys",
+    "https://public.example/a/../keys",
+  ])
+    assert.match(problemOf(url)!, /normal form, https:\/\/public\.example\//, url);
   assert.equal(problemOf("https://1.1.1.1/keys"), undefined);
 });
 
