@@ -187,6 +187,14 @@ test("an app that signs is made with a file of its keys, and says later where it
   assert.match((await cli.run("apps show bank")).out, /^authentication +private_key_jwt\nkeys +first$/m);
   assert.equal((await cli.run("apps update bank --jwks-uri https://bank.example/jwks")).code, EXIT.ok);
   assert.match((await cli.run("apps show bank")).out, /^keys +https:\/\/bank\.example\/jwks$/m);
+  const telling = ["--frontchannel-logout-uri", "https://bank.example/out"];
+  for (const [option, shown] of [
+    ["--no-frontchannel-logout-session", "no"],
+    ["--frontchannel-logout-session", "yes"],
+  ] as const) {
+    assert.equal((await cli.run(["apps", "update", "bank", ...telling, option])).code, EXIT.ok);
+    assert.match((await cli.run("apps show bank")).out, new RegExp(`^told with sid +${shown}$`, "m"));
+  }
   await writeFile(file, "no JSON");
   for (const wrong of [file, join(folder, "missing.json")]) {
     const { code, err } = await cli.run(["apps", "update", "bank", "--jwks", wrong]);

@@ -128,6 +128,8 @@ const appText = (app: App): string =>
     "ID tokens signed": app.idTokenAlgorithm,
     "told of logouts at": app.backchannelLogoutUri,
     "told in the browser": app.frontchannelLogoutUri,
+    "told with sid": app.frontchannelLogoutUri && (app.frontchannelLogoutSessionRequired ? "yes" : "no"),
+    "asks about any token": app.introspectsAnyToken ? "yes" : undefined,
     "sessions of a user": app.sessionLimit && `${app.sessionLimit.max} (${app.sessionLimit.overflow})`,
     created: dateTime(app.createdAt),
     changed: dateTime(app.changedAt),
