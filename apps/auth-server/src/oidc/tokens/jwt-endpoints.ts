@@ -34,8 +34,9 @@ export function answerForJwts(provider: Provider, options: JwtEndpointOptions): 
   provider.on("introspection.error", remember);
   provider.use(async (ctx, next) => {
     await next();
-    // Clients that read each answer as JSON; and it says of no token which kind it is.
-    if (ctx.body === "") ctx.type = "json";
+    const { oidc } = ctx as Partial<KoaContextWithOIDC>;
+    // For clients that read each answer as JSON; and it says of no token which kind it is.
+    if (oidc?.route === "revocation" && ctx.body === "") ctx.type = "json";
     if (!(requestState(ctx).refusal instanceof errors.UnsupportedTokenType)) return;
     const answer = ANSWERS[(ctx as KoaContextWithOIDC).oidc.route];
     await answer?.(ctx as KoaContextWithOIDC, options);
