@@ -59,8 +59,12 @@ class Place {
     this.name = name;
   }
 
-  /** What is computed of a place would stay in the text for ever. */
+  /** What is computed of a place would stay in the text for ever. To ask whether it is there, nothing can refuse: it always is. */
   [Symbol.toPrimitive](): never {
+    return this.toJSON();
+  }
+
+  toJSON(): never {
     throw new TypeError(`the value "${this.name}" of a compiled query was read: it can only be placed`);
   }
 }

@@ -85,6 +85,19 @@ describe("prompt=select_account", () => {
     assert.match(again.body, /already completed this step/);
   });
 
+  it("that is answered by fifty requests at once gives codes for that account alone, each good once", async () => {
+    const { browser, claims } = await signIn(server);
+    const attempt = selecting();
+    const page = await browser.open(attempt.url, isEnd);
+    const pages = await Promise.all(
+      Array.from({ length: 50 }, () => press(browser.copy(), page, "continue")),
+    );
+    const codes = pages.map(({ url }) => url).filter((url) => url.searchParams.has("code"));
+    assert.ok(codes.length > 0);
+    for (const callback of codes) assert.equal(await subOf(attempt, callback), claims.sub);
+    assert.equal((await redeem(server.issuer, attempt, codes[0]!)).status, 400);
+  });
+
   it("cannot be silent", async () => {
     const { browser } = await signIn(server);
     const { url } = await browser.open(selecting({ prompt: "none select_account" }).url, isEnd);
