@@ -6,23 +6,18 @@ import { type Clock, type Log, systemClock, systemTimer } from "@portcullis/prot
 import { type ClientAddresses, createClientAddresses } from "@portcullis/service";
 import type { FastifyInstance } from "fastify";
 import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
-import { Apis } from "./apis/apis.ts";
-import { seedApis } from "./apis/seed-apis.ts";
+import type { Apis } from "./apis/apis.ts";
 import { createApp } from "./app.ts";
 import { storedApiName } from "./apps/app-settings.ts";
-import { ClientSecrets } from "./apps/client-secrets.ts";
-import { Clients } from "./apps/clients.ts";
-import { ensureCommandApp } from "./apps/command-app.ts";
-import { seedApps } from "./apps/seed-apps.ts";
-import { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
+import type { Ground } from "./ground.ts";
 import { KeyRing } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import { OpenStreams } from "./limits/open-streams.ts";
 import { RequestCounters } from "./management/request-counters.ts";
-import { type ClientAddressOf, offerOf } from "./mount-apis.ts";
+import type { ClientAddressOf } from "./mount-apis.ts";
 import { mountAll } from "./mounts.ts";
 import {
   ClearEndings,
@@ -30,17 +25,16 @@ import {
   createBlastRadius,
   createEndSessions as createEndAllOf,
   createEndBelow,
-  createEndUntrueClaims,
   createFindTarget,
   type Oidc,
   type OidcTestHooks,
   pruneOidc,
   TARGET_ERRORS,
 } from "./oidc/index.ts";
+import { openRows } from "./open-rows.ts";
 import { createLogoutTokenSender, Deliveries, Outbox } from "./outbox/index.ts";
 import { openOutgoing, privateTargets } from "./outgoing/index.ts";
 import { composePeople, type People } from "./people/compose.ts";
-import { Users } from "./people/users.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
 import {
   createRecognizeHead,
@@ -50,23 +44,17 @@ import {
 } from "./revocations/index.ts";
 import { seedAdministrator } from "./roles/first-administrator.ts";
 import { Invitations } from "./roles/invitations.ts";
-import { keepAnAdministrator } from "./roles/keep-an-administrator.ts";
-import { Roles } from "./roles/roles.ts";
 import { loadCookieKeys } from "./secrets/cookie-keys.ts";
 import { describeEndings } from "./session-events/describe-ending.ts";
 import { SessionStreams } from "./session-events/session-streams.ts";
 import { deviceOf } from "./sessions/device.ts";
 import { createEndSessions } from "./sessions/end-sessions.ts";
-import { LastSeen } from "./sessions/last-seen.ts";
-import { Policies } from "./sessions/policies.ts";
-import { SessionLimits } from "./sessions/session-limit.ts";
+import type { Policies } from "./sessions/policies.ts";
 import { invite } from "./setup/invite.ts";
 import { composeSignIn } from "./sign-in/compose.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import type { DatabaseOptions, Storage } from "./storage/storage.ts";
-import { createStoredTimes, type StoredTimes } from "./storage/stored-time.ts";
-import { LastUsed } from "./tokens/last-used.ts";
-import { ScriptTokens } from "./tokens/script-tokens.ts";
+import { createStoredTimes } from "./storage/stored-time.ts";
 
 export interface AuthServerOptions {
   readonly configuration: Configuration;
@@ -149,18 +137,6 @@ function diskSpaceOf({ diskSpace }: Configuration) {
     refuseStrangersBelow: diskSpace.refuseStrangersBelowMiB * MEBIBYTE,
     alarmBelow: diskSpace.alarmBelowMiB * MEBIBYTE,
   };
-}
-
-/** What every part stands on. */
-interface Ground {
-  readonly configuration: Configuration;
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly times: StoredTimes;
-  readonly randomBytes: (size: number) => Uint8Array;
-  readonly operatorLog: Log;
-  /** How to close what has started, the last first: when the server closes, and when a later part fails to start. */
-  readonly started: AsyncDisposableStack;
 }
 
 /** The parts, each with the names of what it gets. The order matters where a line says so. */
@@ -437,74 +413,6 @@ async function compose(
     close: () => started.disposeAsync(),
   };
 }
-
-/** Everybody and everything that is administered, the file's seeds among them. */
-async function openRows(
-  { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
-  ring: KeyRing,
-) {
-  const apis = new Apis({ storage, clock, issuer: configuration.issuer });
-  const clients = new Clients({ storage, clock, issuer: configuration.issuer });
-  const clientSecrets = new ClientSecrets({ storage, clock, randomBytes });
-  started.defer(() => storeUsesAtTheEnd(clientSecrets, operatorLog));
-  const offer = offerOf(ring);
-  await seedApis({ apis, storage, file: ownApisLeftOut(configuration, apis), offer, operatorLog });
-  await ensureCommandApp({ clients, storage, ownApi: apis.own.identifier, operatorLog });
-  await seedApps({
-    clients,
-    secrets: clientSecrets,
-    storage,
-    file: configuration.clients,
-    offer,
-    operatorLog,
-  });
-  const users = new Users({
-    storage,
-    clock,
-    randomBytes,
-    endUntrue: createEndUntrueClaims({ apis, clients }),
-    keepAnAdministrator,
-  });
-  const roles = new Roles({ storage, clock });
-  const bans = new Bans({ storage, clock, times, randomBytes });
-  const endAll = createEndAllOf(clock);
-  const policies = await Policies.open({ storage, clock, endAll });
-  const lastSeen = new LastSeen({ storage, clock });
-  const limits = new SessionLimits({ clock, policies, endAll });
-  const scriptTokens = new ScriptTokens({ storage, clock, times, randomBytes });
-  const tokensLastUsed = new LastUsed({ storage, clock });
-  // After the app has closed: its last requests are visits too.
-  started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));
-  started.defer(() => storeTokenUsesAtTheEnd(tokensLastUsed, operatorLog));
-  return {
-    apis,
-    clients,
-    clientSecrets,
-    users,
-    roles,
-    bans,
-    policies,
-    lastSeen,
-    limits,
-    scriptTokens,
-    tokensLastUsed,
-  };
-}
-
-/** Dates of last use alone: not worth a failure to close. */
-const storeUsesAtTheEnd = (secrets: ClientSecrets, operatorLog: Log): Promise<void> =>
-  secrets.storeUses().catch((error: unknown) => operatorLog.warn({ event: "secret_uses_not_stored", error }));
-
-/** The same of tokens for scripts. */
-const storeTokenUsesAtTheEnd = (lastUsed: LastUsed, operatorLog: Log): Promise<void> =>
-  lastUsed.store().catch((error: unknown) => operatorLog.warn({ event: "token_uses_not_stored", error }));
-
-/** A session may be idle for longer than that: nobody is signed out by it. */
-const storeSeenAtTheEnd = (lastSeen: LastSeen, operatorLog: Log): Promise<void> =>
-  lastSeen.store().catch((error: unknown) => operatorLog.warn({ event: "last_seen_not_stored", error }));
-
-const ownApisLeftOut = ({ resources }: Configuration, apis: Apis) =>
-  resources.filter(({ identifier }) => apis.builtIn(identifier) === undefined);
 
 const sharedCountersOf = (
   { redis: settings }: Configuration,
