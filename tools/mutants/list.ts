@@ -2,6 +2,7 @@
  * Mistakes that would break the promise and still look right, each as a change of the source. The suite must fail
  * with every one of them: a test that cannot tell them from the truth proves nothing.
  */
+import { DOORS_MUTANTS } from "./doors.ts";
 import { INTROSPECTION_MUTANTS } from "./introspection.ts";
 import { LOG_MUTANTS } from "./log-and-keys.ts";
 import type { Mutant } from "./mutant.ts";
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...INTROSPECTION_MUTANTS,
   ...LOG_MUTANTS,
   ...PEOPLE_MUTANTS,
+  ...DOORS_MUTANTS,
   ...TOKEN_MUTANTS,
   ...PROCESS_MUTANTS,
 ];
