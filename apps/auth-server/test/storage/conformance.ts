@@ -188,6 +188,10 @@ export function storageConformance(driver: Driver): void {
         .where("expires_at", "<", now - 60),
     );
     await assert.rejects(older.all(storage.read, { now: 100 }), TypeError);
+    const written = compiledQuery((db, { payload }: { readonly payload: object }) =>
+      db.selectFrom("oidc_sessions").select("uid").where("payload", "=", JSON.stringify(payload)),
+    );
+    await assert.rejects(written.all(storage.read, { payload: {} }), TypeError);
   });
 
   test("the reading connection cannot write", async (t) => {
