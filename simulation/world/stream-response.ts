@@ -20,6 +20,11 @@ export class StreamResponse extends EventEmitter {
   /** Written, and not yet taken by the reader. */
   writableLength = 0;
 
+  /** Of the request: its connection, which goes with the stream. */
+  get req() {
+    return { socket: { destroyed: this.destroyed } };
+  }
+
   constructor(ports: StreamResponsePorts) {
     super();
     this.#ports = ports;
