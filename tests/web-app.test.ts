@@ -225,7 +225,14 @@ describe("the demo web app", () => {
   it("signs out from its own button, without a question while no other app uses the sign-in", async () => {
     const context = await chromium.newContext();
     const app = await signedInApp(context);
+    const offered = Promise.withResolvers<boolean>();
+    await context.route(`${stack.info.issuer}/revoke`, async (route) => {
+      await app.locator("#badge").getByText("Signing out", { exact: true }).waitFor();
+      offered.resolve(await app.getByRole("button", { name: /^Sign in/ }).isVisible());
+      await route.continue();
+    });
     await app.getByRole("button", { name: "Sign out" }).click();
+    assert.equal(await offered.promise, false, "no button leads away from a sign-out that is under way");
     await isSignedOut(app);
     await app.getByRole("button", { name: "Sign in" }).click();
     await app.getByLabel("Password", { exact: true }).waitFor();

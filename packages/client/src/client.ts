@@ -22,7 +22,7 @@ export interface Client {
    * reload. Throws `sign_in_refused`, `sign_in_not_started`, `response_refused`, `issuer_unreachable`.
    */
   start(options?: StartOptions): Promise<StartResult>;
-  /** Sends the page to the sign-in service. */
+  /** Sends the page to the sign-in service. While a sign-out is leading the page away, it leads nowhere. */
   signIn(options?: SignInOptions): Promise<void>;
   /**
    * Signs in with a form of the app's own, without a page of the issuer: for an app of the operator's own that is set so. Gives what
@@ -34,7 +34,7 @@ export interface Client {
    * Forgets the tokens in all tabs of this session, has the issuer revoke them, and leads on to its page, where the
    * user's session there ends too: at once, or if the user says so. Throws when the issuer could not be told.
    */
-  signOut(): Promise<void>;
+  signOut(): Promise<SignOutResult>;
   /** `fetch` with the access token, for `resourceServers` only; refreshes and retries as needed. */
   readonly fetch: typeof fetch;
   accessToken(): Promise<string>;
@@ -61,6 +61,11 @@ export interface StartResult {
   readonly returnTo?: string;
 }
 
+export interface SignOutResult {
+  /** The page is on its way to the issuer, which leads it back when the session has ended: until then there is nothing to offer. */
+  readonly leaving?: true;
+}
+
 /** A code in the page's address is taken out of it before this returns. */
 export function createClient(options: ClientOptions): Client {
   const settings = resolveSettings(options);
@@ -77,6 +82,7 @@ class PortcullisClient implements Client {
   readonly #tabs: Tabs;
   readonly #events: SessionEvents;
   #callback: string | undefined;
+  #signingOut: Promise<SignOutResult> | undefined;
 
   constructor(settings: Settings, callback: string | undefined) {
     const { environment, prefix } = settings;
@@ -133,6 +139,8 @@ class PortcullisClient implements Client {
 
   async signIn(options?: SignInOptions): Promise<void> {
     const page = this.#requirePage();
+    // If it overtook a sign-out, the session would still be there: the user would be signed in again, and asked nothing.
+    if (await this.#isLeaving()) return;
     page.navigate(await this.createSignInUrl(options), { replace: isSilent(options) });
   }
 
@@ -147,19 +155,34 @@ class PortcullisClient implements Client {
     return signInWithPassword({ settings: this.#settings, server: this.#server, begin }, given, earlier);
   }
 
-  async signOut(): Promise<void> {
+  async signOut(): Promise<SignOutResult> {
     const session = this.#keeper.current;
-    if (session === undefined) return;
+    if (session === undefined) return this.#signingOut ?? {};
     // Forgotten first: whatever happens to the requests below, no call goes out with these tokens again.
     this.#tabs.tell({ type: "signed-out", sessionId: session.id, ...sidOf(session) });
     this.#leave({ fromOtherTab: false });
-    // Then its tokens: at the page that follows, the user may change their mind, or close it, and this app is out of
-    // it all the same.
+    this.#signingOut = this.#endAtIssuer(session).finally(() => {
+      this.#signingOut = undefined;
+    });
+    return this.#signingOut;
+  }
+
+  /** Its tokens first: at the page that follows, the user may change their mind, or close it, and this app is out of it all the same. */
+  async #endAtIssuer(session: Session): Promise<SignOutResult> {
     const revoked = await outcomeOf(revokeTokens(this.#server, session));
     const { page } = this.#settings.environment;
     const url = await createSignOutUrl(this.#settings, this.#server, session);
-    if (url !== undefined && page !== undefined) page.navigate(url);
-    else if (revoked.error !== undefined) throw revoked.error;
+    if (url !== undefined && page !== undefined) {
+      page.navigate(url);
+      return { leaving: true };
+    }
+    if (revoked.error !== undefined) throw revoked.error;
+    return {};
+  }
+
+  async #isLeaving(): Promise<boolean> {
+    const outcome = await this.#signingOut?.catch((): SignOutResult => ({}));
+    return outcome?.leaving === true;
   }
 
   async accessToken(): Promise<string> {

@@ -1,6 +1,12 @@
 export { takeCallback } from "./callback.ts";
 export { type Challenge, parseChallenges } from "./challenge.ts";
-export { type Client, createClient, type StartOptions, type StartResult } from "./client.ts";
+export {
+  type Client,
+  createClient,
+  type SignOutResult,
+  type StartOptions,
+  type StartResult,
+} from "./client.ts";
 export { type Denial, readDenial } from "./denial.ts";
 export type { EndedSession } from "./ended-session.ts";
 export {

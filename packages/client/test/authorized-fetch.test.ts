@@ -178,6 +178,33 @@ test("signing out has the tokens revoked before the issuer's page asks anything,
   assert.equal(new URLSearchParams(await request!.text()).get("token"), refreshToken);
 });
 
+test("a sign-in that is asked for while the user is signed out does not overtake it", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  tab.page.visited.length = 0;
+  const [first, second] = [tab.client.signOut(), tab.client.signOut()];
+  await tab.client.signIn();
+  assert.deepEqual(await Promise.all([first, second]), [{ leaving: true }, { leaving: true }]);
+  assert.deepEqual(
+    tab.page.visited.map((url) => new URL(url).pathname),
+    ["/session/end"],
+  );
+  await tab.client.signIn();
+  assert.equal(tab.page.visited.length, 2, "a page that is shown again can sign in");
+});
+
+test("a sign-in that is asked for while the user is signed out goes on where there is no page to leave for", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.signedIn();
+  delete browser.issuer.metadata.end_session_endpoint;
+  const fresh = browser.open({ storage: tab.storage });
+  await fresh.client.start();
+  const out = fresh.client.signOut();
+  await fresh.client.signIn();
+  assert.deepEqual(await out, {});
+  assert.equal(fresh.page.visited.length, 1);
+});
+
 test("signing out goes on to the issuer's page though the tokens could not be revoked", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.signedIn();

@@ -16,7 +16,7 @@ export class FakeIssuer {
   readonly codes = new Map<string, { challenge: string; nonce: string }>();
   readonly dead = new Map<string, { mode: "kill" | "stale"; reason: Reason | string }>();
   /** Awaited before a token request is answered: lets a test act in the middle of one. */
-  beforeToken: () => Promise<void> | void = () => {};
+  beforeToken: () => unknown = () => {};
   /** Why a dead refresh token is refused, if the server says so. */
   refusalReason: Reason | undefined;
   /** What it says besides. */

@@ -11,6 +11,7 @@ import {
   notServed,
   SIGNED_OUT,
   SIGNED_OUT_ELSEWHERE,
+  SIGNING_OUT,
   served,
   sessionEnded,
 } from "./statuses.ts";
@@ -37,7 +38,7 @@ class Page {
     element("account").setAttribute("href", config.accountUrl);
     element("target").textContent = config.ordersPath;
     onPress("sign-in", () => this.#client.signIn());
-    onPress("sign-out", () => this.#client.signOut());
+    onPress("sign-out", () => this.#signOut());
     onPress("call-now", () => this.#call());
     onPress("pause", async () => this.#togglePause());
   }
@@ -53,6 +54,11 @@ class Page {
     showUser(user);
     await this.#call();
     setInterval(() => this.#tick(), EVERY_MS);
+  }
+
+  async #signOut(): Promise<void> {
+    const { leaving } = await this.#client.signOut();
+    if (!leaving) showStatus(SIGNED_OUT);
   }
 
   #tick(): void {
@@ -128,7 +134,7 @@ class Page {
 
   #statusAfter(event: ClientEvent): Status | undefined {
     if (event.type === "forced-logout") return forcedOut(event, this.#secondsLeft());
-    if (event.type === "signed-out") return event.fromOtherTab ? SIGNED_OUT_ELSEWHERE : SIGNED_OUT;
+    if (event.type === "signed-out") return event.fromOtherTab ? SIGNED_OUT_ELSEWHERE : SIGNING_OUT;
     if (event.type !== "session-ended") return undefined;
     return event.reason === undefined ? sessionEnded() : forcedOut(event, this.#secondsLeft());
   }
@@ -177,5 +183,10 @@ async function main(): Promise<void> {
   const response = await fetch("/config.json");
   await new Page((await response.json()) as PageConfig).start(callback);
 }
+
+// Going back may show the page as it was left, in the middle of a sign-out.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
 
 main().catch((error: unknown) => showStatus(failed(messageOf(error))));

@@ -12,6 +12,15 @@ export const SIGNED_OUT: Status = {
   signIn: "Sign in",
 };
 
+/** Until the browser is back from the issuer. No button: it would lead away from the sign-out. */
+export const SIGNING_OUT: Status = {
+  view: "signed-out",
+  tone: "wait",
+  badge: "Signing out",
+  title: "Signing you out",
+  text: "This app has forgotten your tokens. Your session ends next.",
+};
+
 export const SIGNED_OUT_ELSEWHERE: Status = {
   view: "signed-out",
   tone: "wait",
