@@ -1,18 +1,16 @@
 /** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
-import { createHash, randomBytes } from "node:crypto";
-import { closeSync, cpSync, existsSync, fsyncSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { freePort } from "@portcullis/testing/ports";
 import { startPostgres } from "@portcullis/testing/servers";
 import type { DatabaseOptions } from "../../apps/auth-server/src/storage/storage.ts";
 import { ADMIN, AUDIENCE, bearerOf } from "../processes/clients.ts";
-import type { PeopleServerOptions } from "../processes/people-part.ts";
 import { Part } from "../processes/start-part.ts";
 import { saveResult, spreadOf } from "../save-result.ts";
-import { postgresWriter, readLineage, seedPeople, sqliteWriter, usernameOf } from "./seed.ts";
+import { usernameOf } from "./seed.ts";
+import { seedServer, waitForDisk } from "./seed-server.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,10 +22,9 @@ const { values } = parseArgs({
   },
 });
 const users = Number(values.users);
+const SESSIONS_PER_USER = 3;
 const READS = 200;
 const ENDINGS = 100;
-const REDIRECT_URI = "http://127.0.0.1:9/callback";
-const PERSON = { username: "seed", password: "correct horse battery staple" };
 const API_SCOPE = [
   ...["users.read", "users.write", "sessions.read", "bans.write", "apps.write", "apis.write", "config.write"],
   "revocations.write",
@@ -72,7 +69,11 @@ async function measureDriver(driver: string, directory: string, database: Databa
   if (driver === "sqlite" && values.seeded !== undefined && existsSync(values.seeded))
     cpSync(values.seeded, directory, { recursive: true });
   else {
-    await seed(driver, database, options);
+    await seedServer({
+      database,
+      server: options,
+      people: { users, sessionsPerUser: SESSIONS_PER_USER, bigApp: "shop", otherApp: "mail" },
+    });
     if (driver === "sqlite" && values.seeded !== undefined)
       cpSync(directory, values.seeded, { recursive: true });
   }
@@ -83,59 +84,6 @@ async function measureDriver(driver: string, directory: string, database: Databa
   } finally {
     await server.stop();
   }
-}
-
-async function seed(driver: string, database: DatabaseOptions, options: PeopleServerOptions): Promise<void> {
-  const first = await Part.start("people", options);
-  await signIn(`http://127.0.0.1:${options.port}`);
-  await first.stop();
-  const began = performance.now();
-  const lineage = await readLineage(database, PERSON.username);
-  const writer =
-    database.kind === "sqlite" ? sqliteWriter(database.file) : await postgresWriter(database.url);
-  await seedPeople(writer, lineage, { users, bigApp: "shop", otherApp: "mail" });
-  await writer.close();
-  console.error(`${driver}: seeded in ${Math.round((performance.now() - began) / 1000)} s`);
-}
-
-/** What was seeded is not on disk yet: else the server's first write would wait for all of it, and be held by it. */
-function waitForDisk(file: string): void {
-  const opened = openSync(file, "r+");
-  fsyncSync(opened);
-  closeSync(opened);
-}
-
-/** Through the pages, as a person does: what it leaves in SQL is what is copied. */
-async function signIn(issuer: string): Promise<void> {
-  const verifier = randomBytes(32).toString("base64url");
-  const url = new URL("/authorize", issuer);
-  const parameters = {
-    client_id: "shop",
-    response_type: "code",
-    redirect_uri: REDIRECT_URI,
-    scope: "openid profile orders.read",
-    resource: AUDIENCE,
-    code_challenge: createHash("sha256").update(verifier).digest("base64url"),
-    code_challenge_method: "S256",
-  };
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  const isEnd = ({ href }: URL) => href.startsWith(REDIRECT_URI);
-  const browser = new PlainBrowser();
-  let page = await browser.open(url, isEnd);
-  while (!isEnd(page.url)) {
-    const form = page.forms[0];
-    if (form === undefined) throw new Error(`no form at ${page.url.pathname}: ${page.body}`);
-    page = await browser.submit(page, form, { fill: form.hasPassword ? PERSON : {}, isEnd });
-  }
-  const body = new URLSearchParams({
-    grant_type: "authorization_code",
-    client_id: "shop",
-    code: page.url.searchParams.get("code")!,
-    redirect_uri: REDIRECT_URI,
-    code_verifier: verifier,
-  });
-  const answer = await fetch(`${issuer}/token`, { method: "POST", body });
-  if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()}`);
 }
 
 interface Call {

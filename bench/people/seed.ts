@@ -26,13 +26,13 @@ export interface Lineage {
 
 export interface People {
   readonly users: number;
+  readonly sessionsPerUser: number;
   /** The first session of each user has a grant of this app; so has none else. */
   readonly bigApp: string;
   /** That of all sessions. */
   readonly otherApp: string;
 }
 
-const SESSIONS_PER_USER = 3;
 const USERS_PER_BATCH = 1000;
 
 export const newId = (): string => randomBytes(16).toString("base64url");
@@ -96,7 +96,8 @@ function* rowsOfUsers(
   for (let at = from; at < upTo; at++) yield* rowsOf(at, lineage, people);
 }
 
-function* rowsOf(at: number, lineage: Lineage, { bigApp, otherApp }: People): Generator<[string, Row]> {
+function* rowsOf(at: number, lineage: Lineage, people: People): Generator<[string, Row]> {
+  const { sessionsPerUser, bigApp, otherApp } = people;
   const sub = newId();
   const username = usernameOf(at);
   const email = `${username}@example.com`;
@@ -118,7 +119,7 @@ function* rowsOf(at: number, lineage: Lineage, { bigApp, otherApp }: People): Ge
     yield ["user_names", { name_key: key, user_id: sub }];
   for (const app of [bigApp, otherApp])
     yield ["oidc_consents", { ...lineage.oidc_consents, account_id: sub, client_id: app }];
-  for (let session = 0; session < SESSIONS_PER_USER; session++) {
+  for (let session = 0; session < sessionsPerUser; session++) {
     const sid = newId();
     yield ["oidc_sessions", copyOf(lineage, "oidc_sessions", { sub, sid })];
     yield ["oidc_session_ids", { ...lineage.oidc_session_ids, session_uid: sid, id_hash: randomBytes(32) }];

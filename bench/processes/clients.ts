@@ -1,6 +1,9 @@
 /** The clients that a benchmark's server knows. */
 export const ADMIN = { id: "admin", secret: "bench-secret-of-the-admin" };
 export const AUDIENCE = "https://orders.portcullis.example";
+export const REDIRECT_URI = "http://127.0.0.1:9/callback";
+/** The one person who signs in through the pages. */
+export const PERSON = { username: "seed", password: "correct horse battery staple" } as const;
 /** A client may have 500 streams and 500 leases. */
 const READER_CLIENTS = 4;
 export const MAX_STREAMS_PER_CLIENT = 500;

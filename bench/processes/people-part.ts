@@ -1,26 +1,29 @@
 /**
  * An authorization server with people, as a process. Answers `{ watch: true }`, and then `{ holds: true }` with how long the event
- * loop was held since: by the wall clock, which a busy machine makes longer, and in CPU of the thread, which nobody else does.
+ * loop was held since: by the wall clock, which a busy machine makes longer, and in CPU of the thread, which nobody else does; and
+ * with the longest collection of garbage, and the memory that the process has now.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
 import { createAuthServer, createLog, resolveConfiguration } from "@portcullis/auth-server";
 import { API_SCOPES } from "@portcullis/protocol";
-import { ADMIN, AUDIENCE } from "./clients.ts";
+import { ADMIN, AUDIENCE, PERSON, REDIRECT_URI } from "./clients.ts";
 
 export interface PeopleServerOptions {
   readonly port: number;
   readonly dataDirectory: string;
   /** As in the configuration file. */
   readonly database?: object;
+  /** Of the app `shop`, which has none by default. */
+  readonly backchannelLogoutUri?: string;
 }
 
 export const APPS = ["shop", "mail"] as const;
-export const REDIRECT_URI = "http://127.0.0.1:9/callback";
-export const PERSON = { username: "seed", password: "correct horse battery staple" } as const;
 /** Of a timer that only counts what it came late by. */
 const TICK_MS = 1;
 
-const { port, dataDirectory, database } = JSON.parse(process.argv[2]!) as PeopleServerOptions;
+const { port, dataDirectory, database, backchannelLogoutUri } = JSON.parse(
+  process.argv[2]!,
+) as PeopleServerOptions;
 const issuer = `http://127.0.0.1:${port}`;
 const operatorLog = createLog({
   name: "auth-server",
@@ -32,6 +35,9 @@ const server = await createAuthServer({
     listen: { host: "127.0.0.1", port },
     dataDirectory,
     ...(database === undefined ? {} : { database }),
+    ...(backchannelLogoutUri === undefined
+      ? {}
+      : { outgoing: { privateTargets: [new URL(backchannelLogoutUri).host] } }),
     resources: [{ identifier: AUDIENCE, name: "Orders", scopes: { "orders.read": "Read your orders" } }],
     clients: [
       {
@@ -47,6 +53,7 @@ const server = await createAuthServer({
         redirectUris: [REDIRECT_URI],
         grantTypes: ["authorization_code", "refresh_token"],
         resources: { [AUDIENCE]: ["orders.read"] },
+        ...(clientId === "shop" && backchannelLogoutUri !== undefined ? { backchannelLogoutUri } : {}),
       })),
     ],
     users: [{ ...PERSON, name: "Seed", email: "seed@example.com" }],
@@ -55,6 +62,10 @@ const server = await createAuthServer({
 });
 await server.listen();
 
+let longestGcMs = 0;
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) longestGcMs = Math.max(longestGcMs, duration);
+}).observe({ entryTypes: ["gc"] });
 const delay = monitorEventLoopDelay({ resolution: TICK_MS });
 delay.enable();
 let longestCpuMs = 0;
@@ -86,11 +97,16 @@ process.on("message", (question) => {
   if ("watch" in (question as object)) {
     delay.reset();
     longestCpuMs = 0;
+    longestGcMs = 0;
   }
   if ("cleared" in (question as object)) {
     void untilCleared();
     return;
   }
-  process.send!({ wallMs: Math.max(0, delay.max / 1e6), cpuMs: longestCpuMs });
+  process.send!({
+    wallMs: Math.max(0, delay.max / 1e6),
+    cpuMs: longestCpuMs,
+    rssBytes: process.memoryUsage.rss(),
+  });
 });
 process.send!({ issuer });

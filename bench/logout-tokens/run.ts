@@ -1,0 +1,163 @@
+/** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { parseArgs } from "node:util";
+import { freePort } from "@portcullis/testing/ports";
+import { startPostgres } from "@portcullis/testing/servers";
+import type { DatabaseOptions } from "../../apps/auth-server/src/storage/storage.ts";
+import { seedServer, waitForDisk } from "../people/seed-server.ts";
+import { signIn } from "../people/sign-in.ts";
+import { ADMIN, bearerOf } from "../processes/clients.ts";
+import { Part } from "../processes/start-part.ts";
+import { saveResult, spreadOf } from "../save-result.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    sessions: { type: "string", default: "100000" },
+    driver: { type: "string", multiple: true, default: ["sqlite", "postgres"] },
+  },
+});
+const sessions = Number(values.sessions);
+const SIGN_INS_BEFORE = 20;
+const PAUSE_MS = 500;
+const MIB = 2 ** 20;
+
+interface Watched {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly gcMs: number;
+  readonly rssBytes: number;
+}
+
+interface Party {
+  readonly uri: string;
+  /** Sessions that were told of, each once. */
+  readonly told: ReadonlySet<string>;
+  readonly requests: () => number;
+  stop(): void;
+}
+
+const results: object[] = [];
+for (const driver of values.driver) {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "portcullis-bench-"));
+  const postgres = driver === "postgres" ? await startPostgres() : undefined;
+  const party = await startParty();
+  try {
+    const database: DatabaseOptions =
+      postgres === undefined
+        ? { kind: "sqlite", file: join(dataDirectory, "auth-server.sqlite") }
+        : { kind: "postgres", url: await postgres.createDatabase(), poolSize: 16 };
+    const server = {
+      port: await freePort(),
+      dataDirectory,
+      backchannelLogoutUri: party.uri,
+      ...(database.kind === "postgres" ? { database } : {}),
+    };
+    const people = { users: sessions, sessionsPerUser: 1, bigApp: "shop", otherApp: "mail" };
+    await seedServer({ database, server, people });
+    if (database.kind === "sqlite") waitForDisk(database.file);
+    const part = await Part.start("people", server);
+    results.push({ driver, ...(await measure(part, `http://127.0.0.1:${server.port}`, party)) });
+    console.error(JSON.stringify(results.at(-1)));
+    await part.stop();
+  } finally {
+    party.stop();
+    await postgres?.stop();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
+}
+console.table(results);
+const method = `an app with ${sessions} sessions is disabled; sign-ins to another app one after the other until it was told of all; holds of the event loop by monitorEventLoopDelay (wall) and thread CPU time`;
+saveResult(values.json, { scenario: "logout-tokens", method, ...{ sessions, results } });
+
+/** An app that takes whatever it is sent, and keeps which sessions it was told of. */
+async function startParty(): Promise<Party> {
+  const told = new Set<string>();
+  let requests = 0;
+  const server: Server = createServer(async (request, response) => {
+    const token = new URLSearchParams(await text(request)).get("logout_token")!;
+    const payload = Buffer.from(token.split(".")[1]!, "base64url").toString();
+    requests++;
+    told.add((JSON.parse(payload) as { sid: string }).sid);
+    response.writeHead(200).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/logout`,
+    told,
+    requests: () => requests,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function measure(server: Part, issuer: string, party: Party): Promise<object> {
+  await signIn(issuer, "mail");
+  const before: number[] = [];
+  while (before.length < SIGN_INS_BEFORE) before.push(await timed(() => signIn(issuer, "mail")));
+  await server.ask({ watch: true });
+  const { rssBytes: rssBefore } = await server.ask<Watched>({ holds: true });
+  const began = performance.now();
+  await endApp(issuer);
+  const endedMs = performance.now() - began;
+  const meanwhile: number[] = [];
+  let rssMost = rssBefore;
+  // The seeded ones, and that of the person who was copied.
+  while (party.told.size < sessions + 1) {
+    meanwhile.push(await timed(() => signIn(issuer, "mail")));
+    const { rssBytes } = await server.ask<Watched>({ holds: true });
+    rssMost = Math.max(rssMost, rssBytes);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const { wallMs, cpuMs, gcMs } = await server.ask<Watched>({ holds: true });
+  return {
+    told: party.told.size,
+    toldTwice: party.requests() - party.told.size,
+    endedMs: rounded(endedMs),
+    seconds: rounded(seconds),
+    tokensASecond: Math.round(party.told.size / seconds),
+    signIns: meanwhile.length,
+    signInP50Ms: rounded(spreadOf(meanwhile).p50Ms),
+    signInP99Ms: rounded(spreadOf(meanwhile).p99Ms),
+    signInBeforeP50Ms: rounded(spreadOf(before).p50Ms),
+    signInBeforeP99Ms: rounded(spreadOf(before).p99Ms),
+    longestHoldWallMs: rounded(wallMs),
+    longestHoldCpuMs: rounded(cpuMs),
+    longestGcMs: rounded(gcMs),
+    rssBeforeMiB: Math.round(rssBefore / MIB),
+    rssMostMiB: Math.round(rssMost / MIB),
+  };
+}
+
+async function endApp(issuer: string): Promise<void> {
+  const answer = await fetch(`${issuer}/api/v1/apps/shop/disable`, {
+    method: "POST",
+    headers: {
+      authorization: await bearerOf(issuer, ADMIN, "apps.write"),
+      "content-type": "application/json",
+      prefer: "wait=0",
+    },
+    body: "{}",
+  });
+  const body = await answer.text();
+  if (!answer.ok) throw new Error(`disable: ${answer.status} ${body}`);
+}
+
+async function timed(act: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await act();
+  return performance.now() - began;
+}
+
+/** To one place. */
+function rounded(number: number): number {
+  return Math.round(number * 10) / 10;
+}
