@@ -299,6 +299,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/outbox/backchannel-logout.test.ts"],
   },
   {
+    name: "grants-of-deleted-apps-noted",
+    says: "whoever signs out has it noted for each grant of each deleted app, and waits for all of them",
+    file: "apps/auth-server/src/outbox/note-ended-grants.ts",
+    edits: [
+      ["sql<boolean>`(exists", "sql<boolean>`exists"],
+      ["is not null))`", "is not null)`"],
+    ],
+    tests: ["apps/auth-server/test/outbox/outbox.test.ts"],
+  },
+  {
     name: "policy-ends-untold",
     says: "a shorter policy ends thousands of sessions, and no app hears of it",
     file: "apps/auth-server/src/sessions/end-run-out.ts",

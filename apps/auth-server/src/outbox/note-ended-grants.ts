@@ -71,11 +71,14 @@ export async function noteEndedGrants(
   });
 }
 
-/** Also of an app that was deleted, in this unit or since: its part of the sessions has ended all the same. */
-const IS_TO_BE_TOLD = sql<boolean>`exists (select 1 from oidc_clients
+/**
+ * Also of an app that was deleted, in this unit or since: its part of the sessions has ended all the same. In brackets: it stands
+ * beside which grants were chosen, and an `or` without them notes the grants of all deleted apps, and reads all that there are.
+ */
+const IS_TO_BE_TOLD = sql<boolean>`(exists (select 1 from oidc_clients
     where oidc_clients.client_id = oidc_grants.client_id and oidc_clients.backchannel_logout is not null)
   or exists (select 1 from deleted_clients
-    where deleted_clients.client_id = oidc_grants.client_id and deleted_clients.backchannel_logout is not null)`;
+    where deleted_clients.client_id = oidc_grants.client_id and deleted_clients.backchannel_logout is not null))`;
 
 let lastPlaceholder = 0;
 

@@ -7,7 +7,7 @@ import { silentLog } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { KeyRing } from "../../src/keys/key-ring.ts";
-import { createLogoutTokenSender, type Delivery, Outbox } from "../../src/outbox/index.ts";
+import { createLogoutTokenSender, type Delivery, noteEndedGrants, Outbox } from "../../src/outbox/index.ts";
 import { MAX_TRIES, waitAfter } from "../../src/outbox/next-try.ts";
 import { openOutgoing, privateTargets } from "../../src/outgoing/index.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -179,6 +179,34 @@ test("a fault of this server is a try that failed, and says nothing of it to ope
   await outbox.deliverDue();
   const { state, last_error } = await rowOf(storage, "shop-0");
   assert.deepEqual([state, last_error], ["pending", "this server could not try it: see its log"]);
+});
+
+test("of an app that was deleted those grants are noted that end, and none that wait for their turn", async (t) => {
+  const { clock, storage } = await prepare(t);
+  const ids = ["ends", "waits", "waits-too"].map((id) => id.padEnd(22, "x"));
+  const grants = ids.map((id) => ({
+    id,
+    session_uid: id,
+    account_id: "alice",
+    client_id: "shop",
+    payload: "{}",
+    created_at: 0,
+  }));
+  const noted = await storage.write(async (transaction) => {
+    const { db } = transaction;
+    const left = { client_id: "shop", name: "Shop", deleted_at: 0, deleted_by: "admin" };
+    await db
+      .insertInto("deleted_clients")
+      .values({ ...left, backchannel_logout: "{}" })
+      .execute();
+    await db.insertInto("oidc_grants").values(grants).execute();
+    await noteEndedGrants(transaction, [ids[0]!], { clock, seq: 7 });
+    return db.selectFrom("outbox").select("id").execute();
+  });
+  assert.deepEqual(
+    noted.map(({ id }) => id),
+    [ids[0]],
+  );
 });
 
 test("tries are further and further apart, with chance, and all of them are within an hour", () => {
