@@ -1,4 +1,4 @@
-/** See README.md. Prints a table, and with `--json FILE` writes the same figures with method and machine. */
+/** See README.md. Prints the figures, and with `--json FILE` writes the same figures with method and machine. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { freePort } from "@portcullis/testing/ports";
 import { startPostgres } from "@portcullis/testing/servers";
 import type { DatabaseOptions } from "../../apps/auth-server/src/storage/storage.ts";
 import { seedServer, waitForDisk } from "../people/seed-server.ts";
-import { signIn } from "../people/sign-in.ts";
+import { revoke, signIn } from "../people/sign-in.ts";
 import { ADMIN, bearerOf } from "../processes/clients.ts";
 import { Part } from "../processes/start-part.ts";
 import { saveResult, spreadOf } from "../save-result.ts";
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 const sessions = Number(values.sessions);
-const SIGN_INS_BEFORE = 20;
+const ROUNDS_BEFORE = 20;
 const PAUSE_MS = 500;
 const MIB = 2 ** 20;
 
@@ -32,6 +32,7 @@ interface Watched {
   readonly cpuMs: number;
   readonly gcMs: number;
   readonly rssBytes: number;
+  readonly heapBytes: number;
 }
 
 interface Party {
@@ -63,7 +64,6 @@ for (const driver of values.driver) {
     if (database.kind === "sqlite") waitForDisk(database.file);
     const part = await Part.start("people", server);
     results.push({ driver, ...(await measure(part, `http://127.0.0.1:${server.port}`, party)) });
-    console.error(JSON.stringify(results.at(-1)));
     await part.stop();
   } finally {
     party.stop();
@@ -71,8 +71,8 @@ for (const driver of values.driver) {
     rmSync(dataDirectory, { recursive: true, force: true });
   }
 }
-console.table(results);
-const method = `an app with ${sessions} sessions is disabled; sign-ins to another app one after the other until it was told of all; holds of the event loop by monitorEventLoopDelay (wall) and thread CPU time`;
+console.log(JSON.stringify(results, null, 2));
+const method = `an app with ${sessions} sessions is disabled; until it was told of all, people sign in to another app and revoke its refresh token, one after the other; holds of the event loop by monitorEventLoopDelay (wall) and thread CPU time; heap after a collection of garbage, before and after`;
 saveResult(values.json, { scenario: "logout-tokens", method, ...{ sessions, results } });
 
 /** An app that takes whatever it is sent, and keeps which sessions it was told of. */
@@ -99,41 +99,65 @@ async function startParty(): Promise<Party> {
 }
 
 async function measure(server: Part, issuer: string, party: Party): Promise<object> {
-  await signIn(issuer, "mail");
-  const before: number[] = [];
-  while (before.length < SIGN_INS_BEFORE) before.push(await timed(() => signIn(issuer, "mail")));
+  await round(issuer);
+  const before: Round[] = [];
+  while (before.length < ROUNDS_BEFORE) before.push(await round(issuer));
+  const atFirst = await server.ask<Watched>({ collect: true });
   await server.ask({ watch: true });
-  const { rssBytes: rssBefore } = await server.ask<Watched>({ holds: true });
   const began = performance.now();
   await endApp(issuer);
   const endedMs = performance.now() - began;
-  const meanwhile: number[] = [];
-  let rssMost = rssBefore;
+  const meanwhile: Round[] = [];
+  let rssMost = atFirst.rssBytes;
   // The seeded ones, and that of the person who was copied.
   while (party.told.size < sessions + 1) {
-    meanwhile.push(await timed(() => signIn(issuer, "mail")));
+    meanwhile.push(await round(issuer));
     const { rssBytes } = await server.ask<Watched>({ holds: true });
     rssMost = Math.max(rssMost, rssBytes);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   const seconds = (performance.now() - began) / 1000;
-  const { wallMs, cpuMs, gcMs } = await server.ask<Watched>({ holds: true });
+  const held = await server.ask<Watched>({ holds: true });
+  const atLast = await server.ask<Watched>({ collect: true });
   return {
     told: party.told.size,
     toldTwice: party.requests() - party.told.size,
     endedMs: rounded(endedMs),
     seconds: rounded(seconds),
     tokensASecond: Math.round(party.told.size / seconds),
-    signIns: meanwhile.length,
-    signInP50Ms: rounded(spreadOf(meanwhile).p50Ms),
-    signInP99Ms: rounded(spreadOf(meanwhile).p99Ms),
-    signInBeforeP50Ms: rounded(spreadOf(before).p50Ms),
-    signInBeforeP99Ms: rounded(spreadOf(before).p99Ms),
-    longestHoldWallMs: rounded(wallMs),
-    longestHoldCpuMs: rounded(cpuMs),
-    longestGcMs: rounded(gcMs),
-    rssBeforeMiB: Math.round(rssBefore / MIB),
-    rssMostMiB: Math.round(rssMost / MIB),
+    longestHoldWallMs: rounded(held.wallMs),
+    longestHoldCpuMs: rounded(held.cpuMs),
+    longestGcMs: rounded(held.gcMs),
+    roundsMeanwhile: meanwhile.length,
+    before: spreadsOf(before),
+    meanwhile: spreadsOf(meanwhile),
+    rssMiB: { before: inMib(atFirst.rssBytes), most: inMib(rssMost), after: inMib(atLast.rssBytes) },
+    heapMiB: { before: inMib(atFirst.heapBytes), after: inMib(atLast.heapBytes) },
+  };
+}
+
+/** What others do at the same time: milliseconds. */
+interface Round {
+  readonly signInMs: number;
+  readonly revokeMs: number;
+}
+
+async function round(issuer: string): Promise<Round> {
+  const began = performance.now();
+  const tokens = await signIn(issuer, "mail");
+  const signedIn = performance.now();
+  await revoke(issuer, "mail", tokens);
+  return { signInMs: signedIn - began, revokeMs: performance.now() - signedIn };
+}
+
+function spreadsOf(rounds: readonly Round[]): object {
+  const signIns = spreadOf(rounds.map(({ signInMs }) => signInMs));
+  const revocations = spreadOf(rounds.map(({ revokeMs }) => revokeMs));
+  return {
+    signInP50Ms: rounded(signIns.p50Ms),
+    signInP99Ms: rounded(signIns.p99Ms),
+    revokeP50Ms: rounded(revocations.p50Ms),
+    revokeP99Ms: rounded(revocations.p99Ms),
   };
 }
 
@@ -151,13 +175,11 @@ async function endApp(issuer: string): Promise<void> {
   if (!answer.ok) throw new Error(`disable: ${answer.status} ${body}`);
 }
 
-async function timed(act: () => Promise<void>): Promise<number> {
-  const began = performance.now();
-  await act();
-  return performance.now() - began;
-}
-
 /** To one place. */
 function rounded(number: number): number {
   return Math.round(number * 10) / 10;
+}
+
+function inMib(bytes: number): number {
+  return Math.round(bytes / MIB);
 }

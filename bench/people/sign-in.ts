@@ -3,8 +3,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { PlainBrowser } from "@portcullis/testing/end-to-end";
 import { AUDIENCE, PERSON, REDIRECT_URI } from "../processes/clients.ts";
 
+export interface Tokens {
+  readonly access_token: string;
+  readonly refresh_token: string;
+}
+
 /** Resolves once the app has its tokens. */
-export async function signIn(issuer: string, client: string): Promise<void> {
+export async function signIn(issuer: string, client: string): Promise<Tokens> {
   const verifier = randomBytes(32).toString("base64url");
   const url = new URL("/authorize", issuer);
   const parameters = {
@@ -34,4 +39,12 @@ export async function signIn(issuer: string, client: string): Promise<void> {
   });
   const answer = await fetch(`${issuer}/token`, { method: "POST", body });
   if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Tokens;
+}
+
+/** Ends the app's part of the session (RFC 7009). */
+export async function revoke(issuer: string, client: string, tokens: Tokens): Promise<void> {
+  const body = new URLSearchParams({ client_id: client, token: tokens.refresh_token });
+  const answer = await fetch(`${issuer}/revoke`, { method: "POST", body });
+  if (!answer.ok) throw new Error(`not revoked: ${answer.status} ${await answer.text()}`);
 }

@@ -1,7 +1,7 @@
 /**
  * An authorization server with people, as a process. Answers `{ watch: true }`, and then `{ holds: true }` with how long the event
  * loop was held since: by the wall clock, which a busy machine makes longer, and in CPU of the thread, which nobody else does; and
- * with the longest collection of garbage, and the memory that the process has now.
+ * with the longest collection of garbage, and the memory that the process has now. `{ collect: true }` collects garbage before it answers.
  */
 import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
 import { createAuthServer, createLog, resolveConfiguration } from "@portcullis/auth-server";
@@ -103,10 +103,14 @@ process.on("message", (question) => {
     void untilCleared();
     return;
   }
+  if ("collect" in (question as object)) globalThis.gc!();
+  const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
   process.send!({
     wallMs: Math.max(0, delay.max / 1e6),
     cpuMs: longestCpuMs,
-    rssBytes: process.memoryUsage.rss(),
+    gcMs: longestGcMs,
+    rssBytes,
+    heapBytes,
   });
 });
 process.send!({ issuer });
