@@ -1,7 +1,8 @@
 /** The open streams by themselves: the order of asking and hearing, and what is done with who does not read. */
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
-import type { ServerResponse } from "node:http";
+import { EventEmitter, once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { type Reason, silentLog } from "@portcullis/protocol";
 import type { TokenCoordinates, Verdict } from "@portcullis/revocation";
@@ -29,14 +30,11 @@ class FakeResponse extends EventEmitter {
   destroyed = false;
   writableEnded = false;
   closed = false;
-  writableLength = 0;
   socket = null;
   text = "";
-  isRead = true;
   writeHead(): void {}
   write(bytes: string | Uint8Array): void {
     this.text += bytes;
-    if (!this.isRead) this.writableLength += bytes.length;
   }
   end(bytes: Uint8Array): void {
     this.text += bytes;
@@ -103,6 +101,22 @@ function world() {
   };
 }
 
+/** Resolves once the stream is open. */
+async function connected(server: Server): Promise<Socket> {
+  if (!server.listening) await once(server.listen(0, "127.0.0.1"), "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  await once(socket, "data");
+  return socket;
+}
+
+/** What the system takes for a connection that nobody reads is megabytes: as much, at once, as it would be in months of heartbeats. */
+function fill(socket: Socket): void {
+  const some = Buffer.alloc(2048);
+  while (socket.writableLength === 0) socket.write(some);
+}
+
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("open streams", () => {
@@ -163,14 +177,34 @@ describe("open streams", () => {
     streams.close();
   });
 
-  it("are cut when nobody reads them, and counted", async () => {
-    const { streams, open } = world();
-    const [slow, reading] = [open(), open()];
-    slow.isRead = false;
-    while (!slow.destroyed) await streams.beat();
-    assert.ok(slow.writableLength < 8192, "what waits for one is bounded");
-    assert.deepEqual([reading.destroyed, streams.size, streams.counters.cutSlow], [false, 1, 1]);
-    streams.close();
+  it("are cut when nobody reads them, with a few kilobytes that wait, and counted; others hear on", async (t) => {
+    const { streams } = world();
+    const responses: ServerResponse[] = [];
+    const server = createServer((_request, response) => {
+      responses.push(response);
+      streams.open(response, APP);
+    });
+    t.after(() => {
+      streams.close();
+      server.close();
+      server.closeAllConnections();
+    });
+    const [slow, reading] = [await connected(server), await connected(server)];
+    slow.pause();
+    let heard = 0;
+    reading.on("data", ({ length }) => {
+      heard += length;
+    });
+    fill(responses[0]!.socket!);
+    while (!responses[0]!.destroyed) {
+      await streams.beat();
+      assert.ok(responses[0]!.writableLength < 8192, "what waits for one is bounded");
+      await settled();
+    }
+    assert.deepEqual([responses[1]!.destroyed, streams.size, streams.counters.cutSlow], [false, 1, 1]);
+    const before = heard;
+    await streams.beat();
+    while (heard === before) await settled();
   });
 
   it("are all closed with the server, and none opens after that", () => {
