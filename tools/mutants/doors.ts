@@ -299,6 +299,20 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/outbox/backchannel-logout.test.ts"],
   },
   {
+    name: "grown-scope-not-asked-again",
+    says: "who let an app see a name is not asked before it sees a date of birth, since the scope is the same",
+    file: "apps/auth-server/src/oidc/state/allowed.ts",
+    edits: [["scopes: allowed.scopes.filter(isCurrent)", "scopes: allowed.scopes"]],
+    tests: ["apps/auth-server/test/oidc/provider/claims.test.ts"],
+  },
+  {
+    name: "grown-scope-tells-at-refresh",
+    says: "an app that was allowed a name gets a date of birth by its refresh token",
+    file: "apps/auth-server/src/oidc/state/grant-store.ts",
+    edits: [["claims: untoldIn(heldIn(payload))", "claims: []"]],
+    tests: ["apps/auth-server/test/oidc/provider/claims.test.ts"],
+  },
+  {
     name: "grants-of-deleted-apps-noted",
     says: "whoever signs out has it noted for each grant of each deleted app, and waits for all of them",
     file: "apps/auth-server/src/outbox/note-ended-grants.ts",

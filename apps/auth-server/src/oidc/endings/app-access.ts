@@ -3,7 +3,7 @@ import type { Reason } from "@portcullis/protocol";
 import type { Apis } from "../../apis/apis.ts";
 import type { EndBelow } from "../../revocations/index.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { currentOf, joined, without } from "../state/allowed.ts";
+import { joined, ofCurrentApis, without } from "../state/allowed.ts";
 import type { AllowedClient, Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 
@@ -73,7 +73,7 @@ async function asToday(apis: Pick<Apis, "named">, found: readonly AllowedClient[
   const known = await apis.named([...new Set(names)]);
   return found.map((access) => ({
     ...access,
-    allowed: currentOf(access.allowed, known),
-    declined: currentOf(access.declined, known),
+    allowed: ofCurrentApis(access.allowed, known),
+    declined: ofCurrentApis(access.declined, known),
   }));
 }

@@ -6,7 +6,16 @@ import { givesAnything } from "../provider/account-claims.ts";
 import { claimsOfScopes, optionalIn } from "../provider/optional-scopes.ts";
 import { OIDC_SCOPES, wordsOfClaim, wordsOfPermission, wordsOfScope } from "../provider/permission-words.ts";
 import { claimsOfUserIn } from "../provider/requested-claims.ts";
-import { type Allowed, currentOf, isNothing, joined, NOTHING, stamped, without } from "../state/allowed.ts";
+import {
+  type Allowed,
+  isNothing,
+  joined,
+  NOTHING,
+  ofCurrentApis,
+  stamped,
+  withCurrentScopes,
+  without,
+} from "../state/allowed.ts";
 import type { Answer } from "../state/grant-store.ts";
 
 /** What the library found missing in the grant. */
@@ -48,9 +57,9 @@ export function digestOf(question: ConsentQuestion): string {
     part.api,
     isOptional(question, part.part),
   ]);
-  const { editions } = stamped(shownOf(question), question.resources);
+  const { scopeEditions, editions } = asToday(shownOf(question), question);
   return createHash("sha256")
-    .update(JSON.stringify([parts, editions]))
+    .update(JSON.stringify([parts, scopeEditions, editions]))
     .digest("base64url")
     .slice(0, 22);
 }
@@ -141,7 +150,7 @@ const isOptional = ({ app }: ConsentQuestion, part: Allowed): boolean =>
 /** Ticked, unless the user has unticked it before. */
 const choiceOf = ({ declined, resources }: ConsentQuestion, at: number, part: Allowed) => ({
   name: choiceName(at),
-  isTicked: !isNothing(without(part, currentOf(declined, resources))),
+  isTicked: !isNothing(without(part, ofCurrentApis(declined, resources))),
 });
 
 const choiceName = (at: number): string => `allow-${at}`;
@@ -184,5 +193,9 @@ export function answerOf(question: ConsentQuestion, form: ConsentForm, now: numb
   };
 }
 
-const together = (parts: readonly Part[], { resources }: ConsentQuestion): Allowed =>
-  stamped(parts.map(({ part }) => part).reduce(joined, NOTHING), resources);
+const together = (parts: readonly Part[], question: ConsentQuestion): Allowed =>
+  asToday(parts.map(({ part }) => part).reduce(joined, NOTHING), question);
+
+/** With the APIs and scopes as they are while the page is shown. */
+const asToday = (allowed: Allowed, { resources }: Pick<ConsentQuestion, "resources">): Allowed =>
+  withCurrentScopes(stamped(allowed, resources));

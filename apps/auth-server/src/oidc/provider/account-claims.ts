@@ -1,30 +1,8 @@
-/** What apps are told of a user, scope by scope (OpenID Connect Core, section 5.4). */
+/** What apps are told of a user. Which scope tells what says state/claims-of-scopes.ts. */
 import type { UserProfile } from "@portcullis/protocol";
 import type { Account } from "oidc-provider";
 import { profileOf, type User, type Users } from "../../people/users.ts";
-
-export const CLAIMS_OF_SCOPE: Readonly<Record<string, readonly string[]>> = {
-  openid: ["sub"],
-  profile: [
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "updated_at",
-  ],
-  email: ["email", "email_verified"],
-  address: ["address"],
-  phone: ["phone_number", "phone_number_verified"],
-};
+import { CLAIMS_OF_SCOPE } from "../state/claims-of-scopes.ts";
 
 type Claim = string | boolean | number | Readonly<Record<string, string>>;
 

@@ -21,7 +21,9 @@ import {
   isWithin,
   joined,
   NOTHING,
+  ofCurrentApis,
   rejectedIn,
+  withCurrentScopes,
   without,
 } from "../state/allowed.ts";
 import type { Consents } from "../state/consents.ts";
@@ -186,12 +188,12 @@ async function unaskedFor(
   { owner, apis }: { readonly owner: GrantOwner; readonly apis: readonly EditionsOf[] },
 ): Promise<Unasked | undefined> {
   const { client } = ctx.oidc;
-  if (isFirstParty(client)) return { allowed: askedFor(ctx), declined: NOTHING };
+  if (isFirstParty(client)) return { allowed: withCurrentScopes(askedFor(ctx)), declined: NOTHING };
   const consent = await consents.find(owner);
   if (consent === undefined) return undefined;
   const { claims } = askedFor(ctx);
   // What the app cannot do without by now is asked for again.
-  const declined = optionalIn(currentOf(consent.declined, apis), optionalOf(client));
+  const declined = optionalIn(ofCurrentApis(consent.declined, apis), optionalOf(client));
   return {
     allowed: currentOf(consent.allowed, apis),
     declined: withClaims(declined, claims),

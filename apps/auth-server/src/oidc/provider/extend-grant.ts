@@ -1,11 +1,11 @@
 import type { Provider } from "oidc-provider";
 import {
   contentOf,
-  currentOf,
   type EditionsOf,
   heldIn,
   isNothing,
   joined,
+  ofCurrentApis,
   stamped,
 } from "../state/allowed.ts";
 import type { GrantContent, GrantOwner, GrantPayload } from "../state/grant-store.ts";
@@ -24,8 +24,8 @@ export async function extendGrant(
   { owner, existing, content, apis }: GrantExtension,
 ): Promise<GrantPayload> {
   const grant = new provider.Grant((existing ?? owner) as never) as unknown as SavedModel;
-  const before = currentOf(heldIn(existing ?? {}), apis);
-  const allowed = stamped(joined(before, currentOf(content.allowed, apis)), apis);
+  const before = ofCurrentApis(heldIn(existing ?? {}), apis);
+  const allowed = stamped(joined(before, ofCurrentApis(content.allowed, apis)), apis);
   grant.jti ??= grant.generateTokenId();
   const { payload } = await grant.getValueAndPayload();
   return {
@@ -33,6 +33,7 @@ export async function extendGrant(
     ...owner,
     ...contentOf(allowed),
     rejected: isNothing(content.rejected) ? undefined : contentOf(content.rejected),
+    scopeEditions: allowed.scopeEditions,
     editions: allowed.editions,
     once: isNothing(content.once) ? undefined : content.once,
     until: content.until,

@@ -34,6 +34,7 @@ import type { Users } from "../../people/users.ts";
 import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
 import { wholeSeconds } from "../../storage/stored-time.ts";
 import { requestState } from "../request-state.ts";
+import { CLAIMS_OF_SCOPE } from "../state/claims-of-scopes.ts";
 import type { Consents } from "../state/consents.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import type { SessionTimes } from "../state/outlived-grants.ts";
@@ -46,7 +47,7 @@ import { apiFor, asGranted, defaultResource, resourceServerOf } from "../tokens/
 import type { SessionLifetimes } from "../tokens/session-lifetimes.ts";
 import { mayIntrospect, mayRevoke, NOT_YOURS_TO_REVOKE, type TokenOwner } from "../tokens/token-policy.ts";
 import { openUserinfo } from "../tokens/userinfo-tokens.ts";
-import { accountOf, CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import { accountOf } from "./account-claims.ts";
 import { appKeysFrom, checkAssertion } from "./app-keys.ts";
 import type { RoomForApp } from "./app-limit-prompt.ts";
 import { isOriginOf } from "./app-origins.ts";

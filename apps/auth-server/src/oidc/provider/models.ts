@@ -126,7 +126,7 @@ function addMembers(Model: ModelClass, names: readonly string[]): void {
 /** The claim `gid` is the grant's id. A grant knows its session: the two live and end together. */
 function identifyGrants(provider: Provider, randomBytes: RandomBytes): void {
   const Grant = classOf(provider.Grant);
-  addMembers(Grant, ["sessionUid", "editions", "once", "until"]);
+  addMembers(Grant, ["sessionUid", "scopeEditions", "editions", "once", "until"]);
   Grant.prototype.generateTokenId = () => newIdentifier(randomBytes);
 }
 

@@ -1,6 +1,6 @@
 /** What of a request its user may decline, and have the rest. */
 import type { Allowed } from "../state/allowed.ts";
-import { CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import { CLAIMS_OF_SCOPE } from "../state/claims-of-scopes.ts";
 
 /** Returns the part that these optional scopes cover: the scopes themselves, and the claims that one of them gives. */
 export function optionalIn(asked: Allowed, names: readonly string[] = []): Allowed {

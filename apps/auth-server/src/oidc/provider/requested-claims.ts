@@ -1,7 +1,7 @@
 /** The request parameter `claims` (OpenID Connect Core 1.0, section 5.5): what of it the library leaves to others. */
 import { errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { ONE_FACTOR } from "../../sign-in/authentication-context.ts";
-import { CLAIMS_OF_SCOPE } from "./account-claims.ts";
+import { CLAIMS_OF_SCOPE } from "../state/claims-of-scopes.ts";
 
 const { Check } = interactionPolicy;
 

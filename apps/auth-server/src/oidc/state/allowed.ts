@@ -3,18 +3,26 @@
  *
  * An API that is deleted and made again is another API, and a permission that is removed and added again another permission: each is
  * of a later edition (apis/apis.ts). What was allowed to the edition of before counts for nothing.
+ *
+ * A scope of OpenID Connect that has come to tell more of a user is of a later edition, too (claims-of-scopes.ts): its user is asked
+ * again, and until then what was allowed tells what it told.
  */
 import type { Api } from "../../apis/apis.ts";
+import { claimsBeyond, editionOfScope } from "./claims-of-scopes.ts";
 
 export interface Allowed {
   /** Of the ID token and userinfo. */
   readonly scopes: readonly string[];
+  /** Of these scopes; those that are not named here are of edition 0. */
+  readonly scopeEditions?: ScopeEditions | undefined;
   readonly claims: readonly string[];
   /** Resource indicator to its scopes. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
   /** Of the APIs and permissions above; those that are not named here are of edition 0. */
   readonly editions?: Editions | undefined;
 }
+
+export type ScopeEditions = Readonly<Record<string, number>>;
 
 export type Editions = Readonly<Record<string, EditionsOfApi>>;
 
@@ -31,6 +39,7 @@ interface LibraryContent {
   readonly openid?: { readonly scope?: string; readonly claims?: readonly string[] };
   readonly resources?: Readonly<Record<string, string>>;
   readonly rejected?: Omit<LibraryContent, "rejected">;
+  readonly scopeEditions?: ScopeEditions;
   readonly editions?: Editions;
 }
 
@@ -40,12 +49,13 @@ export const allowedIn = (payload: object): Allowed => without(heldIn(payload), 
 export const rejectedIn = (payload: object): Allowed => heldIn((payload as LibraryContent).rejected ?? {});
 
 export function heldIn(payload: object): Allowed {
-  const { openid = {}, resources = {}, editions } = payload as LibraryContent;
+  const { openid = {}, resources = {}, scopeEditions, editions } = payload as LibraryContent;
   const entries = Object.entries(resources).map(([resource, text]) => [resource, wordsOf(text)] as const);
   return {
     scopes: wordsOf(openid.scope),
     claims: openid.claims ?? [],
     resources: Object.fromEntries(entries),
+    ...(scopeEditions === undefined ? {} : { scopeEditions }),
     ...(editions === undefined ? {} : { editions }),
   };
 }
@@ -67,6 +77,7 @@ export const isNothing = (allowed: Allowed): boolean => isWithin(allowed, NOTHIN
 export function isWithin(part: Allowed, whole: Allowed): boolean {
   return (
     isSubset(part.scopes, whole.scopes) &&
+    part.scopes.every((scope) => heldEdition(part, scope) <= heldEdition(whole, scope)) &&
     isSubset(part.claims, whole.claims) &&
     Object.entries(part.resources).every(([resource, scopes]) =>
       isSubset(scopes, whole.resources[resource] ?? []),
@@ -85,8 +96,10 @@ export function without(whole: Allowed, part: Allowed): Allowed {
   const resources = Object.entries(whole.resources).map(
     ([name, words]) => [name, difference(words, part.resources[name])] as const,
   );
+  const scopes = difference(whole.scopes, part.scopes);
   return {
-    scopes: difference(whole.scopes, part.scopes),
+    scopes,
+    ...editionsOfScopes(scopes, whole),
     claims: difference(whole.claims, part.claims),
     resources: Object.fromEntries(resources.filter(([, words]) => words.length > 0)),
     ...(whole.editions === undefined ? {} : { editions: whole.editions }),
@@ -108,8 +121,10 @@ export function joined(one: Allowed, other: Allowed): Allowed {
   ];
   const ofApis = names.map((name) => [name, joinedOfApi(name, one, other)] as const);
   const later = ofApis.filter(([, { editions }]) => !isFirst(editions));
+  const scopes = union(one.scopes, other.scopes);
   return {
-    scopes: union(one.scopes, other.scopes),
+    scopes,
+    ...editionsOfScopes(scopes, one, other),
     claims: union(one.claims, other.claims),
     resources: Object.fromEntries(
       ofApis.filter(([, { words }]) => words.length > 0).map(([name, { words }]) => [name, words]),
@@ -144,8 +159,17 @@ const union = (one: readonly string[] = [], other: readonly string[] = []): stri
 /** What an edition is told by. */
 export type EditionsOf = Pick<Api, "identifier" | "edition" | "permissionEditions">;
 
-/** Without what was allowed to another edition of one of these APIs, or of its permissions. */
+/** Without what was allowed to another edition of one of these APIs, of its permissions, or of a scope: what need not be asked again. */
 export function currentOf(allowed: Allowed, apis: readonly EditionsOf[]): Allowed {
+  const isCurrent = (scope: string) => heldEdition(allowed, scope) === editionOfScope(scope);
+  return { ...ofCurrentApis(allowed, apis), scopes: allowed.scopes.filter(isCurrent) };
+}
+
+/**
+ * As above, with all its scopes: a scope of an edition before gives what it gave. So it is, too, with what was declined: who lets an app
+ * have less does not let it have more.
+ */
+export function ofCurrentApis(allowed: Allowed, apis: readonly EditionsOf[]): Allowed {
   const resources = { ...allowed.resources };
   for (const api of apis) {
     const words = allowed.resources[api.identifier] ?? [];
@@ -183,4 +207,30 @@ export function stamped(allowed: Allowed, apis: readonly EditionsOf[]): Allowed 
     else editions[api.identifier] = ofThis;
   }
   return { ...allowed, editions: Object.keys(editions).length === 0 ? undefined : editions };
+}
+
+const heldEdition = ({ scopeEditions = {} }: Allowed, scope: string): number => scopeEditions[scope] ?? 0;
+
+/** Of those that the scopes name. The latest that somebody has allowed. */
+function editionsOfScopes(
+  scopes: readonly string[],
+  ...holding: readonly Allowed[]
+): Pick<Allowed, "scopeEditions"> {
+  const later = scopes
+    .map((scope) => [scope, Math.max(...holding.map((one) => heldEdition(one, scope)))] as const)
+    .filter(([, edition]) => edition > 0);
+  return later.length === 0 ? {} : { scopeEditions: Object.fromEntries(later) };
+}
+
+/** What was allowed at this moment, with the scopes as they are today. */
+export function withCurrentScopes(allowed: Allowed): Allowed {
+  const today = Object.fromEntries(allowed.scopes.map((scope) => [scope, editionOfScope(scope)]));
+  const { scopeEditions: _before, ...rest } = allowed;
+  return { ...rest, ...editionsOfScopes(allowed.scopes, { ...allowed, scopeEditions: today }) };
+}
+
+/** The claims that its scopes tell today and did not tell when they were allowed. Those that were allowed by their own names are not among them. */
+export function untoldIn(allowed: Allowed): string[] {
+  const beyond = allowed.scopes.flatMap((scope) => claimsBeyond(scope, heldEdition(allowed, scope)));
+  return difference(beyond, allowed.claims);
 }

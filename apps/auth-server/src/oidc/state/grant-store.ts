@@ -16,10 +16,14 @@ import {
   type Allowed,
   allowedIn,
   contentOf,
+  currentOf,
+  heldIn,
+  isNothing,
   joined,
   NOTHING,
   overlap,
   rejectedIn,
+  untoldIn,
   without,
 } from "./allowed.ts";
 import type { AppLimits, Joining } from "./app-limit.ts";
@@ -89,12 +93,13 @@ export class GrantStore {
     this.#limits = options.limits;
   }
 
-  /** Without what its user has declined since, in whatever session. */
+  /** Without what its user has declined since, in whatever session, and what a scope has come to tell since it was allowed. */
   async find(id: string): Promise<GrantPayload | undefined> {
     const row = await FIND.first(this.#storage.read, { id, now: wholeSeconds(this.#clock) });
     if (row === undefined) return undefined;
     const payload = payloadOf(row);
-    return row.declined === null ? payload : rejecting(payload, JSON.parse(row.declined) as Allowed);
+    const declined = row.declined === null ? NOTHING : (JSON.parse(row.declined) as Allowed);
+    return rejecting(payload, declined);
   }
 
   /** Whether it has run out by itself, and when: for whoever asks why a token of it is refused. */
@@ -176,7 +181,7 @@ export class GrantStore {
       return extend(existing, {
         allowed: consent.allowed,
         rejected: NOTHING,
-        once: without(without(existing?.once ?? NOTHING, consent.allowed), consent.declined),
+        once: without(onceBeside(existing, consent.allowed), consent.declined),
         until,
       });
     });
@@ -191,7 +196,7 @@ export class GrantStore {
     return {
       allowed: joined(remembered, allowed),
       rejected: joined(without(existing === undefined ? NOTHING : rejectedIn(existing), allowed), declined),
-      once: without(joined(without(existing?.once ?? NOTHING, declined), allowed), remembered),
+      once: without(joined(without(existing?.once ?? NOTHING, declined), allowed), ofToday(remembered)),
       until: known?.until,
     };
   }
@@ -386,14 +391,22 @@ function takesAway(
 const takenUp = (existing: GrantPayload | undefined, { allowed, until }: Consent): GrantContent => ({
   allowed,
   rejected: without(existing === undefined ? NOTHING : rejectedIn(existing), allowed),
-  once: without(existing?.once ?? NOTHING, allowed),
+  once: onceBeside(existing, allowed),
   until,
 });
 
+/** What is remembered is asked for no more. A scope that has come to tell more since is. */
+const ofToday = (remembered: Allowed): Allowed => currentOf(remembered, []);
+
+const onceBeside = (existing: GrantPayload | undefined, remembered: Allowed): Allowed =>
+  without(existing?.once ?? NOTHING, ofToday(remembered));
+
 /** What was allowed for this time comes after what was declined for longer. */
 function rejecting(payload: GrantPayload, declined: Allowed): GrantPayload {
-  const rejected = joined(rejectedIn(payload), without(declined, payload.once ?? NOTHING));
-  return { ...payload, rejected: contentOf(rejected) };
+  const untold = { ...NOTHING, claims: untoldIn(heldIn(payload)) };
+  const added = joined(without(declined, payload.once ?? NOTHING), untold);
+  if (isNothing(added)) return payload;
+  return { ...payload, rejected: contentOf(joined(rejectedIn(payload), added)) };
 }
 
 function payloadOf(row: {

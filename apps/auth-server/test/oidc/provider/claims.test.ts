@@ -2,8 +2,20 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { exchange, json, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { claimsBeyond } from "../../../src/oidc/state/claims-of-scopes.ts";
 import { callApi, startForScopes } from "../../api/call-api.ts";
-import { type Attempt, begin, claimsOf, isEnd, ok, passPages, pressFirst, redeem, signIn } from "../app.ts";
+import {
+  type Attempt,
+  begin,
+  claimsOf,
+  isEnd,
+  ok,
+  passPages,
+  pressFirst,
+  redeem,
+  refresh,
+  signIn,
+} from "../app.ts";
 import { ALICE, BOB, type ServerUnderTest } from "../server-under-test.ts";
 
 const PROFILE = {
@@ -38,6 +50,7 @@ before(async () => {
     change: ({ clients }) => {
       const web = clients.find(({ clientId }) => clientId === "web")!;
       clients.push({ ...web, clientId: "granular", optionalScopes: ["email", "phone"] } as never);
+      clients.push({ ...web, clientId: "own", firstParty: true } as never);
     },
   });
   const picture = "https://example.com/alice.png";
@@ -255,6 +268,100 @@ describe("the parameter claims", () => {
     assert.equal(json<{ error: string }>(ahead).error, "invalid_request");
   });
 });
+
+describe("a scope that has come to tell more since it was allowed", () => {
+  const scope = "openid profile";
+  const nameAlone = ({ idToken, userinfo }: Record<"idToken" | "userinfo", Told>) =>
+    [idToken, userinfo].map((told) => [told.name, told.given_name]);
+  const BEFORE = ["Alice Example", undefined];
+  const TODAY = ["Alice Example", "Alice"];
+
+  it("tells what it told, and more once its user was asked again", async () => {
+    const app = await signedIn({ scope });
+    await forgetEditions();
+    const refreshed = ok(await refresh(server.issuer, app.refresh_token));
+    assert.deepEqual(nameAlone(await toldTo(refreshed)), [BEFORE, BEFORE]);
+    const silent = begin(server.issuer, withoutResource({ scope, prompt: "none" }));
+    const { url: refused } = await app.browser.open(silent.url, isEnd);
+    assert.equal(refused.searchParams.get("error"), "consent_required");
+    const attempt = begin(server.issuer, withoutResource({ scope }));
+    const page = await app.browser.open(attempt.url, isEnd);
+    assert.match(page.body, /See your profile/);
+    const { url } = await app.browser.submit(page, page.forms[0]!, { isEnd });
+    assert.deepEqual(nameAlone(await toldTo(ok(await redeem(server.issuer, attempt, url)))), [TODAY, TODAY]);
+    const next = ok(await refresh(server.issuer, refreshed.refresh_token));
+    assert.deepEqual(nameAlone(await toldTo(next)), [TODAY, TODAY]);
+    const again = begin(server.issuer, withoutResource({ scope }));
+    assert.ok(
+      (await app.browser.open(again.url, isEnd)).url.searchParams.has("code"),
+      "and not asked for ever",
+    );
+  });
+
+  it("is asked about at each request where it was allowed for one time", async () => {
+    const { browser } = await signedIn({ scope });
+    await forgetEditions();
+    for (let time = 0; time < 2; time++) {
+      const page = await browser.open(begin(server.issuer, withoutResource({ scope })).url, isEnd);
+      assert.match(page.body, /See your profile/);
+      const { url } = await browser.submit(page, page.forms[0]!, { fill: { length: "once" }, isEnd });
+      assert.ok(url.searchParams.has("code"), url.href);
+    }
+  });
+
+  it("is asked about on the next device, and not where the app does not ask for it", async () => {
+    const app = await signedIn({ scope });
+    await forgetEditions();
+    const { page } = await asked({ scope });
+    assert.match(page.body, /See your profile/);
+    const less = begin(server.issuer, withoutResource({ scope: "openid" }));
+    assert.ok((await app.browser.open(less.url, isEnd)).url.searchParams.has("code"));
+    const refreshed = ok(await refresh(server.issuer, app.refresh_token));
+    assert.deepEqual(nameAlone(await toldTo(refreshed)), [BEFORE, BEFORE], "it goes on as it was");
+  });
+
+  it("tells it at the next sign-in to an app of the operator's own, whose users are not asked", async () => {
+    const own = { client_id: "own" };
+    const app = await signedIn({ ...own, scope });
+    await forgetEditions();
+    const refreshed = ok(await refresh(server.issuer, app.refresh_token, own));
+    assert.deepEqual(nameAlone(await toldTo(refreshed)), [BEFORE, BEFORE]);
+    const attempt = begin(server.issuer, withoutResource({ ...own, scope }));
+    const { url } = await app.browser.open(attempt.url, isEnd);
+    assert.deepEqual(nameAlone(await toldTo(ok(await redeem(server.issuer, attempt, url)))), [TODAY, TODAY]);
+  });
+
+  it("has an edition for each time, none of which changes", () => {
+    const told = ["given_name", "family_name", "middle_name", "nickname", "profile", "website", "gender"];
+    assert.deepEqual(claimsBeyond("profile", 0), [...told, "birthdate", "zoneinfo", "updated_at"]);
+    for (const name of ["openid", "email", "address", "phone"]) assert.deepEqual(claimsBeyond(name, 0), []);
+  });
+});
+
+/** As rows are of before there were editions of scopes. */
+const forgetEditions = () =>
+  server.server.storage.write(async ({ db }) => {
+    for (const { account_id, client_id, allowed } of await db
+      .selectFrom("oidc_consents")
+      .selectAll()
+      .execute())
+      await db
+        .updateTable("oidc_consents")
+        .set({ allowed: withoutEditions(allowed) })
+        .where((eb) => eb.and({ account_id, client_id }))
+        .execute();
+    for (const { id, payload } of await db.selectFrom("oidc_grants").selectAll().execute())
+      await db
+        .updateTable("oidc_grants")
+        .set({ payload: withoutEditions(payload) })
+        .where("id", "=", id)
+        .execute();
+  });
+
+function withoutEditions(text: string): string {
+  const { scopeEditions: _editions, ...rest } = JSON.parse(text);
+  return JSON.stringify(rest);
+}
 
 /** The consent page that is shown to a device that has just signed in. */
 async function asked(
