@@ -1,7 +1,7 @@
 /**
  * What the product's own processes may not do by themselves, since one of them would forget what it takes: a server whose
  * sockets outlive a reset, and a log that a stalled reader cannot hold up, come from packages/service; a grant ends where its app
- * is told of it.
+ * is told of it; nothing is deleted by one machine's clock.
  */
 import { repository, type Tree } from "./workspace.ts";
 
@@ -33,6 +33,18 @@ const RULES: readonly Rule[] = [
     says: "deletes grants by itself; use clearGrants (oidc/state/clear-grants.ts), which remembers them and tells their apps",
     // And where sessions go that ran out by themselves long ago: of those nobody is told.
     home: /^apps\/auth-server\/src\/oidc\/state\/(?:clear-grants|prune)\.ts$/,
+  },
+  {
+    found:
+      /^(?![\s\S]*\bPruneTime\b)(?=[\s\S]*\bdeleteFrom\()[\s\S]*\bwhere\(\s*["'`](?:\w+\.)?\w*(?:_at|until)["'`],\s*["'`]<=?["'`]/,
+    says: "deletes rows by their time and by a clock of its own; let it be a step of storage.pruning, by the PruneTime that it is given (storage/pruning.ts)",
+    // An app's expired secrets make way for a new one; a delivery goes when it is made; a life of tokens goes by the shared time.
+    home: /^apps\/auth-server\/src\/(?:apps\/client-secrets|outbox\/claims|storage\/log\/token-lifetimes)\.ts$/,
+  },
+  {
+    found: /\bnew PruneTime\(/,
+    says: "makes a time of deleting by itself; it is given by storage.pruning.run alone (storage/pruning.ts)",
+    home: /^apps\/auth-server\/src\/storage\/pruning\.ts$/,
   },
 ];
 

@@ -32,6 +32,7 @@ export const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = 
       "storage/compiled-query.ts",
       "storage/row-ranges.ts",
     ],
+    ["storage/pruning.ts"],
     ["storage/storage.ts"],
     ["storage/unit"],
     ["storage/sqlite", "storage/postgres"],

@@ -153,7 +153,9 @@ export class ServerLife {
   async #prune(): Promise<void> {
     const { storage } = this;
     try {
-      await pruneExpired({ storage });
+      await storage.pruning.run("log", async (time) => ({
+        revocations: await pruneExpired({ storage, time }),
+      }));
     } catch (error) {
       if (!(error instanceof PortcullisError)) throw error;
     }

@@ -190,4 +190,41 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     edits: [[`=> 2 * clockSkewSeconds;`, `=> clockSkewSeconds;`]],
     tests: ["apps/auth-server/test/revocations/verifiers/slow-verifier.test.ts"],
   },
+  {
+    name: "deleting-by-two-clocks-of-one-machine",
+    says: "a server that starts with a clock half an hour ahead deletes live revocations",
+    file: "apps/auth-server/src/storage/log/retention-clock.ts",
+    edits: [[`Math.min(...this.#clocks(), this.#explained())`, `Math.min(...this.#clocks())`]],
+    tests: ["apps/auth-server/test/storage/pruning.test.ts"],
+  },
+  {
+    name: "most-of-the-log-goes-unexplained",
+    says: "a server whose clock is ahead deletes the whole log within minutes of its start",
+    file: "apps/auth-server/src/storage/pruning.ts",
+    edits: [[`const MAX_SHARE_UNEXPLAINED = 0.5;`, `const MAX_SHARE_UNEXPLAINED = 1;`]],
+    tests: ["apps/auth-server/test/storage/pruning.test.ts"],
+  },
+  {
+    name: "start-with-another-clock-than-the-database",
+    says: "a server starts whose clock differs from the database's",
+    file: "apps/auth-server/src/storage/log/retention-clock.ts",
+    edits: [[`    refuseDifference(await secondsAhead(options), clockSkewSeconds);\n`, ``]],
+    tests: ["apps/auth-server/test/storage/pruning.test.ts"],
+  },
+  {
+    name: "start-before-what-the-database-has-seen",
+    says: "a server starts whose clock was set back, and takes tokens for alive whose revocations are gone",
+    file: "apps/auth-server/src/storage/log/retention-clock.ts",
+    edits: [[`    refuseEarlier(seen - wallSecondsOf(clock), clockSkewSeconds);\n`, ``]],
+    tests: ["apps/auth-server/test/storage/pruning.test.ts"],
+  },
+  {
+    name: "deleting-while-clocks-differ",
+    says: "a server goes on deleting while its clock and the database's differ",
+    file: "apps/auth-server/src/storage/pruning.ts",
+    edits: [
+      [`Math.abs(ahead) > this.#options.clockSkewSeconds`, `Math.abs(ahead) === Number.POSITIVE_INFINITY`],
+    ],
+    tests: ["apps/auth-server/test/storage/pruning.test.ts"],
+  },
 ];

@@ -24,6 +24,16 @@ const COMPLAINTS: Record<string, { path: string; text: string; complaint: RegExp
     text: 'await db\n  .deleteFrom("oidc_grants")\n  .where("id", "=", id)\n  .execute();',
     complaint: /^apps\/auth-server\/src\/sessions\/a\.ts: deletes grants by itself/,
   },
+  "rows that are deleted by a clock of their own": {
+    path: "apps/auth-server/src/names/a.ts",
+    text: 'const old = db.selectFrom("names").where("last_used_at", "<=", wholeSeconds(clock));\ndb.deleteFrom("names").where("id", "in", old);',
+    complaint: /^apps\/auth-server\/src\/names\/a\.ts: deletes rows by their time/,
+  },
+  "a time of deleting that nobody has confirmed": {
+    path: "apps/auth-server/src/names/a.ts",
+    text: "await prune(new PruneTime({ seconds: wholeSeconds(clock) }));",
+    complaint: /^apps\/auth-server\/src\/names\/a\.ts: makes a time of deleting/,
+  },
   "grants that are deleted in plain SQL": {
     path: "apps/auth-server/src/names/a.ts",
     text: "await sql`DELETE FROM oidc_grants where id = 7`.execute(db);",
@@ -43,6 +53,8 @@ test("has nothing against servers from packages/service, and those of tests", (t
   const files = {
     "apps/gateway/src/a.ts": 'import { createHttpServer } from "@portcullis/service";\ncreateHttpServer({});',
     "apps/relay/src/a.ts": "const app = Fastify({\n  serverFactory: fastifyServer,\n  logger: false,\n});",
+    "apps/auth-server/src/names/b.ts":
+      'prune = ({ db }, limit, time: PruneTime) => db.deleteFrom("names").where("last_used_at", "<=", time.seconds)',
     "apps/auth-server/src/oidc/state/clear-grants.ts": 'db.deleteFrom("oidc_grants");',
     "apps/auth-server/src/sessions/a.ts":
       'db.selectFrom("oidc_grants"); db.deleteFrom("oidc_grants_of_others");',

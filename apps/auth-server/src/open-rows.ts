@@ -22,7 +22,7 @@ import { LastUsed } from "./tokens/last-used.ts";
 import { ScriptTokens } from "./tokens/script-tokens.ts";
 
 export async function openRows(
-  { configuration, storage, clock, times, randomBytes, operatorLog, started }: Ground,
+  { configuration, storage, clock, randomBytes, operatorLog, started }: Omit<Ground, "times">,
   ring: KeyRing,
 ) {
   const apis = new Apis({ storage, clock, issuer: configuration.issuer });
@@ -48,12 +48,12 @@ export async function openRows(
     keepAnAdministrator,
   });
   const roles = new Roles({ storage, clock });
-  const bans = new Bans({ storage, clock, times, randomBytes });
+  const bans = new Bans({ storage, clock, randomBytes });
   const endAll = createEndAllOf(clock);
   const policies = await Policies.open({ storage, clock, endAll });
   const lastSeen = new LastSeen({ storage, clock });
   const limits = new SessionLimits({ clock, policies, endAll });
-  const scriptTokens = new ScriptTokens({ storage, clock, times, randomBytes });
+  const scriptTokens = new ScriptTokens({ storage, clock, randomBytes });
   const tokensLastUsed = new LastUsed({ storage, clock });
   // After the app has closed: its last requests are visits too.
   started.defer(() => storeSeenAtTheEnd(lastSeen, operatorLog));

@@ -61,6 +61,8 @@ export interface AuthServerOptions {
   readonly operatorLog: Log;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** See StorageOptions. */
+  readonly databaseClock?: () => Promise<number>;
   readonly randomBytes?: (size: number) => Uint8Array;
   /** For tests of the issuing phase alone. */
   readonly testHooks?: OidcTestHooks;
@@ -104,6 +106,7 @@ export async function createAuthServer(options: AuthServerOptions): Promise<Auth
     tokenLifetimeSeconds: maxAccessTokenLifetimeSeconds,
     clockSkewSeconds,
     clock,
+    databaseClock: options.databaseClock,
     randomBytes,
     diskSpace: diskSpaceOf(configuration),
     operatorLog,
@@ -163,10 +166,7 @@ async function compose(
     tokens: () => storage.log,
     storedNameOf: (audience) => storedApiName(audience, issuer),
   });
-  const rows = await openRows(
-    { configuration, storage, clock, times, randomBytes, operatorLog, started },
-    ring,
-  );
+  const rows = await openRows({ configuration, storage, clock, randomBytes, operatorLog, started }, ring);
   const { apis, clients, clientSecrets, users, roles, bans, policies, lastSeen, limits } = rows;
   const { scriptTokens, tokensLastUsed } = rows;
   const signHead = createSignHead({
@@ -320,7 +320,7 @@ async function compose(
   // Before the app, which would wait for their ends.
   started.defer(() => sessionStreams.close());
   const openStreams = new OpenStreams(requestLimits, () => requests.countRefused("sessionStreams"));
-  const deliveries = new Deliveries({ storage, clock, times, outbox });
+  const deliveries = new Deliveries({ storage, clock, outbox });
   const idempotencyKeys = new SqlIdempotencyKeys({
     storage,
     clock,
@@ -372,20 +372,22 @@ async function compose(
     await tokensLastUsed.store();
     // Before expired sessions go with their grants: of those that a bulk ending has ended, apps are told as they are taken away.
     await endings.clear();
-    await pruneOidc({
-      storage,
-      times,
-      more: [
-        signingIn.guesses.prune,
-        knownPlaces.prune,
-        bans.tidy,
-        scriptTokens.prune,
-        idempotencyKeys.prune,
-        deliveries.prune,
-      ],
-    });
     await clientSecrets.storeUses();
-    await ring.tidy();
+    await storage.pruning.run("state", async (time) => ({
+      ...(await pruneOidc({
+        storage,
+        time,
+        more: {
+          sign_in_attempts: signingIn.guesses.prune,
+          known_places: knownPlaces.prune,
+          bans: bans.tidy,
+          script_tokens: scriptTokens.prune,
+          idempotency_keys: idempotencyKeys.prune,
+          outbox: deliveries.prune,
+        },
+      })),
+      oidc_signing_keys: await ring.tidy(time),
+    }));
   };
   started.defer(pruneRegularly(prune, operatorLog));
   return {

@@ -10,6 +10,7 @@ import type { Clock, Log } from "@portcullis/protocol";
 import type { RandomBytes } from "../secrets/identifiers.ts";
 import { seal, unseal } from "../secrets/seal.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredTimes } from "../storage/stored-time.ts";
 import type { IdempotencyKeysTable } from "../storage/tables/api.ts";
@@ -121,8 +122,8 @@ export class SqlIdempotencyKeys implements IdempotencyKeys {
   }
 
   /** A step of pruning: what no server would look at any more. */
-  readonly prune = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
-    const over = this.#options.times.overForAllMs() - KEPT_MS;
+  readonly prune = async ({ db }: WriteTransaction, limit: number, time: PruneTime): Promise<number> => {
+    const over = time.overForAllMs - KEPT_MS;
     const old = db
       .selectFrom("idempotency_keys")
       .select("key_hash")

@@ -4,8 +4,9 @@ import type { Expression, ExpressionBuilder, Kysely, Selectable, SqlBool } from 
 import { type Names, namesOf } from "../names/names-of.ts";
 import { newIdentifier, type RandomBytes } from "../secrets/identifiers.ts";
 import type { Database } from "../storage/database.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
-import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { BansTable } from "../storage/tables/bans.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { bansError } from "./errors.ts";
@@ -14,7 +15,6 @@ import { type StandingBan, standingBans, stands, timeOf } from "./standing-bans.
 export interface BansOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  readonly times: Pick<StoredTimes, "overForAllMs">;
   readonly randomBytes: RandomBytes;
 }
 
@@ -51,13 +51,11 @@ export interface Lifting {
 export class Bans {
   readonly #storage: Storage;
   readonly #clock: Clock;
-  readonly #times: BansOptions["times"];
   readonly #randomBytes: RandomBytes;
 
-  constructor({ storage, clock, times, randomBytes }: BansOptions) {
+  constructor({ storage, clock, randomBytes }: BansOptions) {
     this.#storage = storage;
     this.#clock = clock;
-    this.#times = times;
     this.#randomBytes = randomBytes;
   }
 
@@ -111,12 +109,12 @@ export class Bans {
   }
 
   /** Marks what has come to its end. Nobody is let in by it. Gives the number of rows. */
-  readonly tidy = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
+  readonly tidy = async ({ db }: WriteTransaction, limit: number, time: PruneTime): Promise<number> => {
     const over = db
       .selectFrom("bans")
       .select("id")
       .where("is_over", "=", 0)
-      .where("until", "<=", Math.floor(this.#times.overForAllMs() / 1000))
+      .where("until", "<=", Math.floor(time.overForAllMs / 1000))
       .limit(limit);
     const { numUpdatedRows } = await db
       .updateTable("bans")

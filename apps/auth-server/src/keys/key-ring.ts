@@ -13,6 +13,7 @@ import {
 } from "@portcullis/protocol";
 import type { JWK } from "jose";
 import { coalesced } from "../storage/coalesced.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -221,22 +222,23 @@ export class KeyRing {
     return completeRing(transaction, { algorithm, at: this.#now(), maker: this.#maker });
   }
 
-  /** Retiring keys whose tokens have ended leave by themselves. Called now and then. */
-  async tidy(): Promise<void> {
+  /** Retiring keys whose tokens have ended leave by themselves. Called now and then; gives how many left. */
+  async tidy(time: PruneTime): Promise<number> {
     const { storage } = this.#options;
-    const now = storage.log.retention.earliest();
+    const now = time.seconds;
     const over = await storage.read
       .selectFrom("oidc_signing_keys")
       .select("kid")
       .where("status", "=", "retiring")
       .where("published_until", "<", now)
       .execute();
-    if (over.length === 0) return;
+    if (over.length === 0) return 0;
     await storage.write(async (transaction) => {
       await lockRing(transaction);
       for (const { kid } of over) await markRetired(transaction, { kid, reason: ROTATED, at: now });
     });
     await this.#reload();
+    return over.length;
   }
 
   async #letActiveRetire({ db }: WriteTransaction, algorithm: SigningAlgorithm): Promise<void> {

@@ -133,6 +133,20 @@ function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
     counter("storage_units_total", "Units of writing that were stored.", () => counters.units),
     counter("storage_commits_total", "Transactions that were committed.", () => counters.commits),
     counter("storage_failed_commits_total", "Transactions that failed.", () => counters.failedCommits),
+    {
+      ...counter("pruned_rows_total", "Rows deleted once they had ended, by their table.", () =>
+        [...storage.pruning.removed].map(([rows, value]) => ({ labels: { rows }, value })),
+      ),
+      labels: ["rows"],
+    },
+    counter(
+      "prunes_refused_total",
+      "Rounds of deleting that were refused, since what time it is was in doubt.",
+      () => storage.pruning.refused,
+    ),
+    gauge("time_unexplained_seconds", "Time that the clock says has passed, and that no server saw.", () =>
+      storage.log.retention.unexplained(),
+    ),
     gauge("storage_waiting", "Units of writing that wait for their turn.", () => storage.waiting),
     {
       ...gauge("storage_space", "Space that is left: ample, low or reserve.", () => [

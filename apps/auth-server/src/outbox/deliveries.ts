@@ -1,8 +1,8 @@
 /** What an operator sees and does of deliveries, and how long they stay. */
 import type { Clock, DeliveryState } from "@portcullis/protocol";
 import { countDeleted } from "../storage/count-deleted.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { StoredTimes } from "../storage/stored-time.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import type { Delivery } from "./delivery.ts";
 import { outboxError } from "./errors.ts";
@@ -17,7 +17,6 @@ const DEAD_KEPT_MS = 30 * 24 * HOUR_MS;
 export interface DeliveriesOptions {
   readonly storage: Pick<Storage, "read" | "write">;
   readonly clock: Clock;
-  readonly times: StoredTimes;
   readonly outbox: Pick<Outbox, "wake">;
 }
 
@@ -74,8 +73,8 @@ export class Deliveries {
   }
 
   /** For the regular tidying. Gives how many it found. */
-  readonly prune = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
-    const over = this.#options.times.overForAllMs();
+  readonly prune = async ({ db }: WriteTransaction, limit: number, time: PruneTime): Promise<number> => {
+    const over = time.overForAllMs;
     const old = db
       .selectFrom("outbox")
       .select("id")

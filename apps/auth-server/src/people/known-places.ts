@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
 import { countDeleted } from "../storage/count-deleted.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
 import { wholeSeconds } from "../storage/stored-time.ts";
 import type { KnownPlacesTable } from "../storage/tables/people.ts";
@@ -107,11 +108,11 @@ export class KnownPlaces {
   }
 
   /** Gives the number of rows that it forgot. */
-  readonly prune = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
+  readonly prune = async ({ db }: WriteTransaction, limit: number, time: PruneTime): Promise<number> => {
     const old = db
       .selectFrom("known_places")
       .select("place_hash")
-      .where("last_used_at", "<=", wholeSeconds(this.#clock) - PLACE_LIFE_SECONDS)
+      .where("last_used_at", "<=", Math.floor(time.overForAllMs / 1000) - PLACE_LIFE_SECONDS)
       .limit(limit);
     return countDeleted(db.deleteFrom("known_places").where("place_hash", "in", old));
   };

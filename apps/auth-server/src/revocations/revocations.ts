@@ -246,7 +246,9 @@ function startTimers(parts: {
   const prune = async () => {
     try {
       await renewStandingRefusals(storage);
-      await pruneExpired({ storage });
+      await storage.pruning.run("log", async (time) => ({
+        revocations: await pruneExpired({ storage, time }),
+      }));
     } catch (error) {
       operatorLog.warn({ event: "prune_failed", error });
     }

@@ -19,6 +19,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "@portcullis/protocol";
 import type { Standing } from "../people/known-places.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SignInAttemptsTable } from "../storage/tables/people.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
@@ -51,7 +52,7 @@ export interface GuessLimit {
   /** Forgets what was counted of the user, under these names (as `usernameKey` spells them). Gives the number of rows. */
   forget(transaction: WriteTransaction, user: Forgotten): Promise<number>;
   /** Gives the number of rows that it forgot. */
-  prune(transaction: WriteTransaction, limit: number): Promise<number>;
+  prune(transaction: WriteTransaction, limit: number, time: PruneTime): Promise<number>;
 }
 
 export interface Forgotten {
@@ -95,11 +96,11 @@ export function createGuessLimit({ storage, clock, clockSkewMs }: GuessLimitOpti
           .where("account_hash", "in", [...usernameKeys.map(accountHash), allNamesHash(id)])
           .where((eb) => eb.or([eb("failures", ">", 0), eb("blocked_until", ">", 0)])),
       ),
-    async prune({ db }, limit) {
+    async prune({ db }, limit, time) {
       const old = db
         .selectFrom("sign_in_attempts")
         .select("key_hash")
-        .where("updated_at", "<", clock.wallMs() - MEMORY_MS)
+        .where("updated_at", "<", time.overForAllMs - MEMORY_MS)
         .limit(limit);
       return countDeleted(db.deleteFrom("sign_in_attempts").where("key_hash", "in", old));
     },

@@ -2,6 +2,7 @@ import { type Clock, type Log, silentLog } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database, Dialect } from "./database.ts";
 import type { SqlRevocationLog } from "./log/sql-revocation-log.ts";
+import type { Pruning } from "./pruning.ts";
 import type { SpaceState } from "./space/room.ts";
 import type { Write } from "./write-transaction.ts";
 
@@ -11,6 +12,8 @@ export interface Storage {
   readonly read: Kysely<Database>;
   write: Write;
   readonly log: SqlRevocationLog;
+  /** The one way to delete what has ended. */
+  readonly pruning: Pruning;
   readonly counters: StorageCounters;
   /** Units of writing that wait for their turn. */
   readonly waiting: number;
@@ -71,6 +74,8 @@ export interface StorageOptions {
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
+  /** Milliseconds that the database's clock shows. Default: PostgreSQL's own; none with SQLite. For tests that move time. */
+  readonly databaseClock?: (() => Promise<number>) | undefined;
   readonly randomBytes: (size: number) => Uint8Array;
   /** With SQLite: default none, so that nothing is refused before the disk is full. */
   readonly diskSpace?: DiskRoomOptions | undefined;

@@ -15,8 +15,6 @@ export interface StoredTimes {
   isWithin(atMs: number, windowMs: number): boolean;
   /** Milliseconds, at least 0. */
   ageMs(atMs: number): number;
-  /** What has ended by this time has ended for every server, whatever its clock: it may be deleted. Milliseconds. */
-  overForAllMs(): number;
 }
 
 export interface StoredTimesOptions {
@@ -33,7 +31,6 @@ export function createStoredTimes(options: StoredTimesOptions): StoredTimes {
     isWithin: (atMs, windowMs) =>
       clocks().some((now) => now - atMs >= -skewMs && now - atMs < windowMs + skewMs),
     ageMs: (atMs) => Math.max(0, clock.wallMs() - atMs),
-    overForAllMs: () => Math.floor(Math.min(...clocks())) - skewMs,
   };
 }
 

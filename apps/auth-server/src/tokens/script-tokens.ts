@@ -18,8 +18,9 @@ import {
 import { newIdentifier, type RandomBytes } from "../secrets/identifiers.ts";
 import { countDeleted } from "../storage/count-deleted.ts";
 import type { Database } from "../storage/database.ts";
+import type { PruneTime } from "../storage/pruning.ts";
 import type { Storage } from "../storage/storage.ts";
-import { type StoredTimes, wholeSeconds } from "../storage/stored-time.ts";
+import { wholeSeconds } from "../storage/stored-time.ts";
 import type { ScriptTokensTable } from "../storage/tables/tokens.ts";
 import type { WriteTransaction } from "../storage/write-transaction.ts";
 import { CUT_AT, CUT_REASON, IS_CUT_OFF } from "./end-tokens.ts";
@@ -79,20 +80,17 @@ export interface Made {
 export interface ScriptTokensOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  readonly times: Pick<StoredTimes, "overForAllMs">;
   readonly randomBytes: RandomBytes;
 }
 
 export class ScriptTokens {
   readonly #storage: Storage;
   readonly #clock: Clock;
-  readonly #times: ScriptTokensOptions["times"];
   readonly #randomBytes: RandomBytes;
 
-  constructor({ storage, clock, times, randomBytes }: ScriptTokensOptions) {
+  constructor({ storage, clock, randomBytes }: ScriptTokensOptions) {
     this.#storage = storage;
     this.#clock = clock;
-    this.#times = times;
     this.#randomBytes = randomBytes;
   }
 
@@ -222,8 +220,8 @@ export class ScriptTokens {
   }
 
   /** A step of pruning: what was over long ago, for every server. Gives the number of rows. */
-  readonly prune = async ({ db }: WriteTransaction, limit: number): Promise<number> => {
-    const over = Math.floor(this.#times.overForAllMs() / 1000) - KEPT_SECONDS;
+  readonly prune = async ({ db }: WriteTransaction, limit: number, time: PruneTime): Promise<number> => {
+    const over = Math.floor(time.overForAllMs / 1000) - KEPT_SECONDS;
     const old = db
       .selectFrom("script_tokens")
       .select("id")

@@ -18,7 +18,12 @@ import { createStoredTimes } from "../../src/storage/stored-time.ts";
 import { clockAt } from "../clocks.ts";
 import { machineToken } from "../oidc/app.ts";
 import { type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
-import { CLOCK_SKEW_SECONDS, storageOptions, temporaryStorage } from "../storage/temporary-storage.ts";
+import {
+  CLOCK_SKEW_SECONDS,
+  pruneTimeAt,
+  storageOptions,
+  temporaryStorage,
+} from "../storage/temporary-storage.ts";
 
 const DAY_SECONDS = 24 * 60 * 60;
 const ANSWER = { status: 200, headers: {}, body: '{"secret":"shown once"}' };
@@ -91,9 +96,15 @@ test("an answer is repeated for a day, and then the key is free, and its row is 
   await keys.complete(aCall(), ANSWER);
   seconds.now += DAY_SECONDS - 1;
   assert.deepEqual(await keys.claim(aCall()), { state: "replay", answer: ANSWER });
-  assert.equal(await storage.write((transaction) => keys.prune(transaction, 10)), 0);
+  assert.equal(
+    await storage.write((transaction) => keys.prune(transaction, 10, pruneTimeAt(seconds.now))),
+    0,
+  );
   seconds.now += 2 * CLOCK_SKEW_SECONDS + 2;
-  assert.equal(await storage.write((transaction) => keys.prune(transaction, 10)), 1);
+  assert.equal(
+    await storage.write((transaction) => keys.prune(transaction, 10, pruneTimeAt(seconds.now))),
+    1,
+  );
   assert.deepEqual(await keys.claim(aCall()), { state: "fresh" });
 });
 

@@ -53,7 +53,9 @@ describe("a signing key that is revoked", () => {
     server.advance(TWO_DAYS_MS);
     await server.restart();
     const { storage } = server.server;
-    await pruneExpired({ storage });
+    await storage.pruning.run("log", async (time) => ({
+      revocations: await pruneExpired({ storage, time }),
+    }));
     server.advance(TWO_DAYS_MS);
     await server.restart();
 

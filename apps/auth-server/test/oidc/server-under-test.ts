@@ -81,6 +81,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerUn
         clock: { wallMs: nowMs },
       }),
       clock: { wallMs: nowMs, monotonicMs: () => performance.now() + passedMs },
+      databaseClock: async () => nowMs(),
       ...(options.testHooks === undefined ? {} : { testHooks: options.testHooks }),
       ...(options.openStorage === undefined ? {} : { openStorage: options.openStorage }),
     });

@@ -5,7 +5,7 @@ import { FeedHub } from "@portcullis/feed-server";
 import { formatCursor, systemTimer } from "@portcullis/protocol";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
 import { wallClock } from "../clocks.ts";
-import { draft, oneTo, withoutChain } from "../storage/temporary-storage.ts";
+import { draft, oneTo, pruneTimeAt, withoutChain } from "../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations, TOKEN_SECONDS } from "./revocations-server.ts";
 import { firstReset, openStream, readUntil } from "./stream-reader.ts";
 
@@ -105,10 +105,7 @@ test("a cursor of another incarnation, ahead of the log, or too old leads to a r
   now += 200;
   await append(server, 5);
   now += 111;
-  assert.equal(
-    await pruneExpired({ storage: server.storage, retention: { earliest: () => now }, rowsAStep: 2 }),
-    5,
-  );
+  assert.equal(await pruneExpired({ storage: server.storage, time: pruneTimeAt(now), rowsAStep: 2 }), 5);
   const { incarnation } = server.storage.log;
   for (const [at, reason] of [
     ["another:3", "other_incarnation"],

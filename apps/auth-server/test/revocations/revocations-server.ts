@@ -75,6 +75,7 @@ export async function serveRevocations(
   const storage = await openStorage({
     ...storageOptions(file, clock),
     ...(options.database === undefined ? {} : { database: options.database }),
+    ...(clock === systemClock ? {} : { databaseClock: async () => clock.wallMs() }),
   });
   const revocations = await createRevocations({
     storage,

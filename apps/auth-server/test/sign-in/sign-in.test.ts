@@ -15,6 +15,7 @@ import {
 import { wallClock } from "../clocks.ts";
 import { ALICE, BOB, type ServerUnderTest, startServer } from "../oidc/server-under-test.ts";
 import { makeUser } from "../people/make-user.ts";
+import { pruneTimeAt } from "../storage/temporary-storage.ts";
 
 let server: ServerUnderTest;
 let guesses: GuessLimit;
@@ -29,7 +30,7 @@ before(async () => {
   guesses = createGuessLimit({ storage, clock, clockSkewMs: 5000 });
   const knownPlaces = new KnownPlaces({ storage, clock });
   const { users } = people;
-  const bans = new Bans({ storage, clock, times: { overForAllMs: () => 0 }, randomBytes });
+  const bans = new Bans({ storage, clock, randomBytes });
   parts = {
     storage,
     users,
@@ -322,7 +323,7 @@ describe("a success", () => {
     assert.equal((await attempt({ address: here, deviceTokens })).outcome, "signed_in");
     now += 181 * 24 * 60 * 60_000;
     assert.equal(await standing(alice, here), "stranger");
-    await storage.write((transaction) => knownPlaces.prune(transaction, 1000));
+    await storage.write((transaction) => knownPlaces.prune(transaction, 1000, pruneTimeAt(now / 1000)));
     assert.deepEqual(await storage.read.selectFrom("known_places").select("kind").execute(), []);
   });
 

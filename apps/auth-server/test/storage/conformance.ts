@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import type { TestContext } from "node:test";
 import test from "node:test";
-import { CHAIN_START, encodeRecords, extendChain, hasCode } from "@portcullis/protocol";
+import { CHAIN_START, encodeRecords, extendChain, hasCode, systemClock } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { spend } from "../../src/oidc/state/spend.ts";
 import { pruneExpired } from "../../src/revocations/retention/prune.ts";
@@ -13,8 +13,8 @@ import { compiledQuery } from "../../src/storage/compiled-query.ts";
 import { SqlRevocationLog } from "../../src/storage/log/sql-revocation-log.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { WriteTransaction } from "../../src/storage/write-transaction.ts";
-import { wallClock } from "../clocks.ts";
-import { draft, oneTo, storageOptions, storedSeqs, withoutChain } from "./temporary-storage.ts";
+import { clockAt, wallClock } from "../clocks.ts";
+import { draft, oneTo, pruneTimeAt, storageOptions, storedSeqs, withoutChain } from "./temporary-storage.ts";
 
 /** Data, on which storages are opened, one after the other. They are closed when the test is over. */
 export interface TestData {
@@ -279,7 +279,7 @@ export function storageConformance(driver: Driver): void {
     await storage.write((transaction) => transaction.append([short, draft("alice"), short]));
     const [first] = await storage.log.read(0, 1);
     now = 1021;
-    assert.equal(await pruneExpired({ storage, retention: { earliest: () => now } }), 1);
+    assert.equal(await pruneExpired({ storage, time: pruneTimeAt(now) }), 1);
     assert.deepEqual(await storedSeqs(storage), [2, 3]);
     const anchor = await storage.read
       .selectFrom("revocation_state")
@@ -295,13 +295,17 @@ export function storageConformance(driver: Driver): void {
     let now = 1000;
     const storage = await open(t, { clock: wallClock(() => now) });
     await storage.write((transaction) => transaction.append([draft("known")]));
-    const away = await otherLog(storage, storage.read);
+    const away = await otherLog(
+      storage,
+      storage.read,
+      wallClock(() => now),
+    );
     const told: (number | string)[] = [];
     away.onIncarnation(() => told.push(`anew at ${away.head()}`));
     away.subscribe((records) => told.push(...records.map(({ seq }) => seq)));
     await storage.write((transaction) => transaction.append([draft("a"), draft("b")]));
     now = 1e6;
-    await pruneExpired({ storage, retention: { earliest: () => now } });
+    await pruneExpired({ storage, time: pruneTimeAt(now) });
     assert.deepEqual([await away.reload(), away.head(), away.oldestKept()], [3, 3, 4]);
     await storage.write((transaction) => transaction.append([draft("c")]));
     assert.equal(await away.reload(), 4);
@@ -349,7 +353,7 @@ export function storageConformance(driver: Driver): void {
 
   test("the longest token lifetime counts until the last of its tokens is gone", async (t) => {
     let now = 1000;
-    const data = await driver(t, { clock: wallClock(() => now) });
+    const data = await driver(t, { clock: clockAt(() => now) });
     const lifetimeOf = async (tokenLifetimeSeconds: number) => {
       const storage = await data.open({ tokenLifetimeSeconds });
       await storage.close();
@@ -357,7 +361,10 @@ export function storageConformance(driver: Driver): void {
     };
     assert.equal(await lifetimeOf(600), 600);
     assert.equal(await lifetimeOf(300), 600);
+    const running = await data.open({ tokenLifetimeSeconds: 300 });
     now = 1611;
+    await running.pruning.run("log", async () => ({}));
+    await running.close();
     assert.equal(await lifetimeOf(300), 300);
   });
 
@@ -412,14 +419,15 @@ export function storageConformance(driver: Driver): void {
 }
 
 /** As another server on the database has it, which hears of nothing until it reads. */
-const otherLog = (storage: Storage, read: Storage["read"]): Promise<SqlRevocationLog> =>
+const otherLog = (storage: Storage, read: Storage["read"], clock = systemClock): Promise<SqlRevocationLog> =>
   storage.write(({ db }) =>
     SqlRevocationLog.open({
       ...storageOptions("unused"),
       dialect: storage.dialect,
       read,
       write: db,
-      clock: wallClock(() => 1000),
+      clock,
+      databaseClock: async () => clock.wallMs(),
     }),
   );
 

@@ -66,14 +66,3 @@ describe("an age", () => {
     assert.equal(timesAt().times.ageMs(START - 50), 50);
   });
 });
-
-describe("what is over for all", () => {
-  it("is over by the slower of two clocks, and by one that is a skew behind it", () => {
-    const { times, step } = timesAt();
-    assert.equal(times.overForAllMs(), START - SKEW_MS);
-    step(3_600_000);
-    assert.equal(times.overForAllMs(), START - SKEW_MS, "set forward");
-    step(-7_200_000);
-    assert.equal(times.overForAllMs(), START - 3_600_000 - SKEW_MS, "set back");
-  });
-});

@@ -6,11 +6,16 @@ import type { TestContext } from "node:test";
 import type { ChainedRecord } from "@portcullis/feed-server";
 import { type Clock, type RevocationRecord, systemClock } from "@portcullis/protocol";
 import { openStorage } from "../../src/storage/open-storage.ts";
+import { PruneTime } from "../../src/storage/pruning.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import type { RevocationDraft } from "../../src/storage/write-transaction.ts";
 
 export const TOKEN_LIFETIME_SECONDS = 300;
 export const CLOCK_SKEW_SECONDS = 5;
+
+/** By which a test deletes as if all clocks agreed. Seconds. */
+export const pruneTimeAt = (seconds: number): PruneTime =>
+  new PruneTime({ seconds, clockSkewSeconds: CLOCK_SKEW_SECONDS, admits: () => true });
 
 /** A file in a directory that goes when the test is over. */
 export function temporaryFile(test: TestContext): string {
@@ -32,7 +37,9 @@ export function storageOptions(file: string, clock: Clock = systemClock): Storag
 /** Opens storages with what the test asks for, and closes them when it is over; a storage may be closed before. */
 export function closingStorages(test: TestContext, defaults: StorageOptions) {
   return async (options: Partial<StorageOptions> = {}): Promise<Storage> => {
-    const storage = await openStorage({ ...defaults, ...options });
+    const { clock } = { ...defaults, ...options };
+    const databaseClock = clock === systemClock ? undefined : async () => clock.wallMs();
+    const storage = await openStorage({ databaseClock, ...defaults, ...options });
     let closing: Promise<void> | undefined;
     const close = () => (closing ??= storage.close());
     test.after(close);

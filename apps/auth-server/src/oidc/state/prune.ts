@@ -5,8 +5,8 @@
 import { sql } from "kysely";
 import { LAST_SEEN_SLACK_SECONDS } from "../../sessions/live-sessions.ts";
 import { countDeleted } from "../../storage/count-deleted.ts";
+import type { Pruned, PruneTime } from "../../storage/pruning.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { StoredTimes } from "../../storage/stored-time.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { REFRESH_GRACE_MS } from "./refresh-successors.ts";
 
@@ -21,31 +21,37 @@ const SESSION_MARGIN_SECONDS = 60 * 60;
 const MARGIN_MS = 60_000;
 const KEPT_ANSWER_MS = REFRESH_GRACE_MS + MARGIN_MS;
 
-/** Deletes up to `limit` rows, and gives how many it found. */
-export type PruneStep = (transaction: WriteTransaction, limit: number) => Promise<number>;
+/** Deletes up to `limit` rows that had ended at this time, and gives how many it found. */
+export type PruneStep = (transaction: WriteTransaction, limit: number, time: PruneTime) => Promise<number>;
 
+/** Gives how many rows went of each table. `more`: by the name of the table. */
 export async function pruneOidc(options: {
   readonly storage: Storage;
-  readonly times: StoredTimes;
-  readonly more?: readonly PruneStep[];
-}): Promise<void> {
-  const { tokenLifetimeSeconds, clockSkewSeconds } = options.storage.log;
+  readonly time: PruneTime;
+  readonly more?: Readonly<Record<string, PruneStep>>;
+}): Promise<Pruned> {
+  const { storage, time, more = {} } = options;
+  const { tokenLifetimeSeconds, clockSkewSeconds } = storage.log;
   const marginSeconds = SESSION_MARGIN_SECONDS + tokenLifetimeSeconds + clockSkewSeconds;
-  const steps = stepsAt(options.times.overForAllMs(), {
+  const steps = stepsAt(time.overForAllMs, {
     session: marginSeconds,
     spentToken: tokenLifetimeSeconds + clockSkewSeconds,
   });
-  for (const step of [...steps, ...(options.more ?? [])]) {
-    await repeat(options.storage, step);
+  const pruned: Record<string, number> = {};
+  for (const [rows, step] of Object.entries({ ...steps, ...more })) {
+    pruned[rows] = await repeat(storage, step, time);
   }
+  return pruned;
 }
 
 /** Until nothing is left: anybody can make rows, by asking for a sign-in page, faster than one step a minute takes them. */
-async function repeat(storage: Storage, step: PruneStep): Promise<void> {
-  let count: number;
+async function repeat(storage: Storage, step: PruneStep, time: PruneTime): Promise<number> {
+  let [count, all] = [0, 0];
   do {
-    count = await storage.write((transaction) => step(transaction, ROWS_PER_STEP));
+    count = await storage.write((transaction) => step(transaction, ROWS_PER_STEP, time));
+    all += count;
   } while (count === ROWS_PER_STEP);
+  return all;
 }
 
 /** Seconds that something stays beyond its end. */
@@ -55,10 +61,10 @@ interface Margins {
   readonly spentToken: number;
 }
 
-function stepsAt(overMs: number, margins: Margins): PruneStep[] {
+function stepsAt(overMs: number, margins: Margins): Record<string, PruneStep> {
   const over = Math.floor(overMs / 1000);
-  return [
-    async ({ db }, limit) => {
+  return {
+    async oidc_artefacts({ db }, limit) {
       const old = db
         .selectFrom("oidc_artefacts")
         .select("id_hash")
@@ -73,7 +79,7 @@ function stepsAt(overMs: number, margins: Margins): PruneStep[] {
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_artefacts").where("id_hash", "in", old));
     },
-    async ({ db }, limit) => {
+    async oidc_refresh_successors({ db }, limit) {
       const old = db
         .selectFrom("oidc_refresh_successors")
         .select("spent_hash")
@@ -81,7 +87,7 @@ function stepsAt(overMs: number, margins: Margins): PruneStep[] {
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_refresh_successors").where("spent_hash", "in", old));
     },
-    async ({ db }, limit) => {
+    async oidc_session_ids({ db }, limit) {
       const old = db
         .selectFrom("oidc_session_ids")
         .select("id_hash")
@@ -89,7 +95,7 @@ function stepsAt(overMs: number, margins: Margins): PruneStep[] {
         .limit(limit);
       return countDeleted(db.deleteFrom("oidc_session_ids").where("id_hash", "in", old));
     },
-    async ({ db }, limit) => {
+    async account_form_tokens({ db }, limit) {
       const old = db
         .selectFrom("account_form_tokens")
         .select("token_hash")
@@ -97,7 +103,7 @@ function stepsAt(overMs: number, margins: Margins): PruneStep[] {
         .limit(limit);
       return countDeleted(db.deleteFrom("account_form_tokens").where("token_hash", "in", old));
     },
-    async ({ db }, limit) => {
+    async oidc_consents({ db }, limit) {
       const old = db
         .selectFrom("oidc_consents")
         .select(sql<string>`account_id || ' ' || client_id`.as("pair"))
@@ -106,9 +112,9 @@ function stepsAt(overMs: number, margins: Margins): PruneStep[] {
       const consents = db.deleteFrom("oidc_consents").where("expires_at", "<=", over);
       return countDeleted(consents.where(sql<string>`account_id || ' ' || client_id`, "in", old));
     },
-    (transaction, limit) => pruneSessions(transaction, over - margins.session, limit),
-    (transaction, limit) => pruneIdle(transaction, over - margins.session, limit),
-  ];
+    oidc_sessions: (transaction, limit) => pruneSessions(transaction, over - margins.session, limit),
+    idle_sessions: (transaction, limit) => pruneIdle(transaction, over - margins.session, limit),
+  };
 }
 
 const pruneSessions = (transaction: WriteTransaction, before: number, limit: number): Promise<number> =>

@@ -1,4 +1,4 @@
-import type { RetentionClock } from "../../storage/log/retention-clock.ts";
+import type { PruneTime } from "../../storage/pruning.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 
@@ -11,30 +11,31 @@ const ROWS_PER_STEP = 1000;
  */
 export async function pruneExpired(options: {
   readonly storage: Storage;
-  /** Default: that of the log. What ended before its earliest time has ended by every clock. */
-  readonly retention?: Pick<RetentionClock, "earliest">;
+  readonly time: PruneTime;
   readonly rowsAStep?: number;
 }): Promise<number> {
-  const { storage, retention = storage.log.retention, rowsAStep = ROWS_PER_STEP } = options;
+  const { storage, time, rowsAStep = ROWS_PER_STEP } = options;
   let pruned = 0;
   for (;;) {
-    const count = await pruneStep(storage, retention.earliest(), rowsAStep);
+    const count = await pruneStep(storage, time, rowsAStep);
     pruned += count;
     if (count < rowsAStep) return pruned;
   }
 }
 
-async function pruneStep(storage: Storage, earliest: number, rowsAStep: number): Promise<number> {
+async function pruneStep(storage: Storage, time: PruneTime, rowsAStep: number): Promise<number> {
   const rows = await storage.read
     .selectFrom("revocations")
     .select(["seq", "expires_at", "chain"])
     .orderBy("seq")
     .limit(rowsAStep)
     .execute();
-  const live = rows.findIndex((row) => row.expires_at >= Math.floor(earliest));
+  const live = rows.findIndex((row) => row.expires_at >= time.seconds);
   const expired = live === -1 ? rows : rows.slice(0, live);
   const last = expired.at(-1);
   if (last === undefined) return 0;
+  const kept = storage.log.head() - storage.log.oldestKept() + 1;
+  if (!time.admits({ removing: expired.length, kept })) return 0;
   await storage.write((transaction) => forget(transaction, last));
   storage.log.forgetBefore(last.seq + 1);
   return expired.length;

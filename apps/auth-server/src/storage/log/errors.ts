@@ -15,5 +15,7 @@ export const logError = errorsOf({
     status: 503,
     text: "The database seems to have been restored to an earlier state. Until that is resolved, no verifier may rely on it.",
   },
+  /** At start alone. */
+  clock_wrong: { status: 500, text: "This machine's clock cannot be right." },
   log_inconsistent: { status: 500, text: "The revocation log and its counter do not agree." },
 });

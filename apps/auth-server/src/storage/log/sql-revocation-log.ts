@@ -10,7 +10,7 @@ import { logError } from "./errors.ts";
 import { liveRecords } from "./live-records.ts";
 import { type CounterTransaction, chainAfter, type NewRow, type Placed, placeInLog } from "./log-counter.ts";
 import { createState, type LogState, type LogStatePosition, readPosition, readState } from "./log-state.ts";
-import { createRetentionClock, leewaySeconds, type RetentionClock } from "./retention-clock.ts";
+import { leewaySeconds, SharedTime } from "./retention-clock.ts";
 import { CHAINED_COLUMNS, chainedRecordOf, recordOf, rowOf } from "./revocation-row.ts";
 import { keepTokenLifetime, settleTokenLifetime } from "./token-lifetimes.ts";
 
@@ -22,6 +22,8 @@ export interface SqlRevocationLogOptions {
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
+  /** See StorageOptions. */
+  readonly databaseClock?: (() => Promise<number>) | undefined;
 }
 
 interface OpenOptions {
@@ -41,7 +43,7 @@ export class SqlRevocationLog implements ServedLog {
   readonly keySpace: KeySpace;
   readonly clockSkewSeconds: number;
   /** When a revocation may be forgotten. */
-  readonly retention: RetentionClock;
+  readonly retention: SharedTime;
   /** As `refresh`, but from SQL on either database: after something has changed the log's state by hand. */
   readonly reload: () => Promise<number>;
   readonly #options: SqlRevocationLogOptions;
@@ -54,21 +56,30 @@ export class SqlRevocationLog implements ServedLog {
   #oldestKept: number;
 
   static async open(options: SqlRevocationLogOptions & OpenOptions): Promise<SqlRevocationLog> {
+    const retention = await SharedTime.open(options);
     await createState(options);
-    const longestLifetimeSeconds = await settleTokenLifetime(options);
-    return new SqlRevocationLog(options, { ...(await readState(options.read)), longestLifetimeSeconds });
+    const { write, tokenLifetimeSeconds, clockSkewSeconds, randomBytes } = options;
+    const longestLifetimeSeconds = await settleTokenLifetime({
+      write,
+      tokenLifetimeSeconds,
+      clockSkewSeconds,
+      retention,
+      randomBytes,
+    });
+    const state = await readState(options.read);
+    return new SqlRevocationLog(options, { ...state, longestLifetimeSeconds, retention });
   }
 
   private constructor(
     options: SqlRevocationLogOptions,
-    state: LogState & { readonly longestLifetimeSeconds: number },
+    state: LogState & { readonly longestLifetimeSeconds: number; readonly retention: SharedTime },
   ) {
     this.#options = options;
     this.#tokenLifetimeSeconds = state.longestLifetimeSeconds;
     this.clockSkewSeconds = options.clockSkewSeconds;
     this.hashKey = state.hashKey;
     this.keySpace = createKeySpace(state.hashKey);
-    this.retention = createRetentionClock(options.clock);
+    this.retention = state.retention;
     this.reload = coalesced(() => this.#pull());
     this.#incarnation = state.incarnation;
     this.#head = state.head;
@@ -163,8 +174,8 @@ export class SqlRevocationLog implements ServedLog {
    * server, with another life in its configuration, takes it for the past otherwise.
    */
   async keepLifetime(write: Write, seconds: number): Promise<void> {
-    const { tokenLifetimeSeconds, clockSkewSeconds, clock } = this.#options;
-    const until = wholeSeconds(clock) + tokenLifetimeSeconds + leewaySeconds(clockSkewSeconds) + seconds;
+    const { tokenLifetimeSeconds, clockSkewSeconds } = this.#options;
+    const until = this.retention.latest() + tokenLifetimeSeconds + leewaySeconds(clockSkewSeconds) + seconds;
     await write(({ db }) => keepTokenLifetime(db, { seconds: tokenLifetimeSeconds, until }));
   }
 

@@ -4,11 +4,10 @@
  * here only when the last of the old ones has expired: a revocation must outlive them too. Lifetimes below the setting may be
  * edited up and down, and nothing here changes.
  */
-import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
+import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
-import { wholeSeconds } from "../stored-time.ts";
-import { leewaySeconds } from "./retention-clock.ts";
+import { leewaySeconds, type RetentionClock } from "./retention-clock.ts";
 
 export interface TokenLifetimeOptions {
   /** On the writing connection, before there is any other writer. */
@@ -16,7 +15,7 @@ export interface TokenLifetimeOptions {
   /** The setting, as configured now. */
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
-  readonly clock: Clock;
+  readonly retention: RetentionClock;
   readonly randomBytes: (size: number) => Uint8Array;
 }
 
@@ -54,15 +53,15 @@ export async function keepTokenLifetime(
 }
 
 async function retireOthers(options: TokenLifetimeOptions): Promise<void> {
-  const { write, tokenLifetimeSeconds, clockSkewSeconds } = options;
-  const now = wholeSeconds(options.clock);
+  const { write, tokenLifetimeSeconds, clockSkewSeconds, retention } = options;
+  const now = retention.latest();
   await write
     .updateTable("token_lifetimes")
     .set(({ eb }) => ({ until: eb("seconds", "+", now + leewaySeconds(clockSkewSeconds)) }))
     .where("seconds", "!=", tokenLifetimeSeconds)
     .where("until", "is", null)
     .execute();
-  await write.deleteFrom("token_lifetimes").where("until", "<", now).execute();
+  await write.deleteFrom("token_lifetimes").where("until", "<", retention.earliest()).execute();
 }
 
 async function longest(write: Kysely<Database>): Promise<number | undefined> {

@@ -31,6 +31,7 @@ import { addUserProfiles } from "./0033-user-profiles.ts";
 import { addOutbox } from "./0035-outbox.ts";
 import { addSessionsOfApps } from "./0037-sessions-of-apps.ts";
 import { addScriptTokens } from "./0038-script-tokens.ts";
+import { addPruneClock } from "./0039-prune-clock.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -61,4 +62,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0035-outbox": addOutbox,
   "0037-sessions-of-apps": addSessionsOfApps,
   "0038-script-tokens": addScriptTokens,
+  "0039-prune-clock": addPruneClock,
 };

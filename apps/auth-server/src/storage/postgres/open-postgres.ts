@@ -2,6 +2,7 @@ import { hasCode, type Log } from "@portcullis/protocol";
 import { sql } from "kysely";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
+import { Pruning } from "../pruning.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
 import { GroupCommit } from "../unit/group-commit.ts";
 import { WriteHealth } from "../unit/write-health.ts";
@@ -32,6 +33,7 @@ export async function openPostgres(
         tokenLifetimeSeconds: options.tokenLifetimeSeconds,
         clockSkewSeconds: options.clockSkewSeconds,
         clock: options.clock,
+        databaseClock: options.databaseClock,
         randomBytes: options.randomBytes,
       }),
     );
@@ -41,12 +43,19 @@ export async function openPostgres(
     const health = new WriteHealth(observersOf(options));
     const commits = new GroupCommit({ connections, log, counters, room, health });
     const write: Write = (work, how) => commits.write(work, how);
-    await warnOfUnsafeSettings(read, observersOf(options).operatorLog);
+    const { operatorLog } = observersOf(options);
+    await warnOfUnsafeSettings(read, operatorLog);
     return {
       dialect: "postgres",
       read,
       write,
       log,
+      pruning: new Pruning({
+        time: log.retention,
+        clockSkewSeconds: log.clockSkewSeconds,
+        write,
+        operatorLog,
+      }),
       counters,
       get waiting() {
         return commits.waiting;

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SqlRevocationLog } from "../log/sql-revocation-log.ts";
 import { migrations } from "../migrations/index.ts";
+import { Pruning } from "../pruning.ts";
 import { type Room, UNLIMITED } from "../space/room.ts";
 import { observersOf, type Storage, type StorageOptions } from "../storage.ts";
 import { GroupCommit } from "../unit/group-commit.ts";
@@ -49,11 +50,13 @@ async function openLocked(options: StorageOptions, { file, release, opened }: Lo
   const connections = [sqliteGroupConnection(writer)];
   const commits = new GroupCommit({ connections, log, counters, room, health });
   const write: Write = (work, how) => commits.write(work, how);
+  const { operatorLog } = observersOf(options);
   return {
     dialect: "sqlite",
     read,
     write,
     log,
+    pruning: new Pruning({ time: log.retention, clockSkewSeconds: log.clockSkewSeconds, write, operatorLog }),
     counters,
     get waiting() {
       return commits.waiting;
@@ -88,6 +91,7 @@ async function openLog(options: StorageOptions, file: string, writer: SqliteConn
       tokenLifetimeSeconds: options.tokenLifetimeSeconds,
       clockSkewSeconds: options.clockSkewSeconds,
       clock: options.clock,
+      databaseClock: options.databaseClock,
       randomBytes: options.randomBytes,
     });
     return { reader, read, log };

@@ -7,6 +7,7 @@ export interface RevocationTables {
   revocation_state: RevocationStateTable;
   replicas: ReplicasTable;
   token_lifetimes: TokenLifetimesTable;
+  prune_clock: PruneClockTable;
   standing_refusals: StandingRefusalsTable;
 }
 
@@ -74,6 +75,13 @@ export interface TokenLifetimesTable {
   seconds: number;
   /** Seconds; null for the one that is configured now. After it the last token of that life has expired. */
   until: number | null;
+}
+
+/** One row, once a server has started: how far the time has come by which servers delete (log/retention-clock.ts). */
+export interface PruneClockTable {
+  id: 1;
+  /** Only ever grows. */
+  seconds: number;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 import { sql } from "kysely";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { clockAt } from "../../clocks.ts";
-import { draft, oneTo } from "../../storage/temporary-storage.ts";
+import { draft, oneTo, pruneTimeAt } from "../../storage/temporary-storage.ts";
 import { bearer, type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const get = (server: RevocationsServer, path: string, client = "inspector", headers = {}) =>
@@ -219,7 +219,7 @@ test("what is not there and what is gone are told apart", async (t) => {
   await server.revoke({ scope: "subject", key: "alice" });
   assert.match(await saidOf(2), /newest is 1/);
   now += 400;
-  await pruneExpired({ storage: server.storage, retention: { earliest: () => now } });
+  await pruneExpired({ storage: server.storage, time: pruneTimeAt(now) });
   assert.match(await saidOf(1), /pruned/);
 });
 
@@ -281,7 +281,7 @@ test("where the old end is pruned a page begins with what is kept, and with the 
   const { chain } = await page(server, "?after=3");
   now += 400;
   await server.storage.write((transaction) => transaction.append(oneTo(2).map((at) => draft(`new${at}`))));
-  await pruneExpired({ storage: server.storage, retention: { earliest: () => now } });
+  await pruneExpired({ storage: server.storage, time: pruneTimeAt(now) });
   const kept = await page(server, "");
   assert.deepEqual([kept.after, kept.to, kept.oldestKept, kept.chainBefore], [3, 5, 4, chain]);
 });

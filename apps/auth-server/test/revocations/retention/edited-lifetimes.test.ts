@@ -56,6 +56,7 @@ describe("a lifetime of access tokens", () => {
     await started.restart();
     assert.equal(started.server.storage.log.tokenLifetimeSeconds, 3600);
     started.advance(3_620_000);
+    await started.prune();
     await started.restart();
     assert.equal(started.server.storage.log.tokenLifetimeSeconds, 300);
   });

@@ -11,7 +11,7 @@ import { type Clock, encodeIdentifier, systemClock, wallSecondsOf } from "@portc
 import { createReplica, httpFeed, type Replica } from "@portcullis/revocation";
 import { generateSigningKey, signJwt } from "@portcullis/testing";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
-import { CLOCK_SKEW_SECONDS, storedSeqs } from "../../storage/temporary-storage.ts";
+import { CLOCK_SKEW_SECONDS, pruneTimeAt, storedSeqs } from "../../storage/temporary-storage.ts";
 import { bearer, ISSUER, type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const AUDIENCE = "https://orders.example";
@@ -71,7 +71,7 @@ test("a gateway 320 s behind does not let in a token whose revocation was pruned
   const server = await serveRevocations(t, { clock: time });
   const { authorization } = await revokedToken(server, time, 300);
   time.pass(300 + 126);
-  await pruneExpired({ storage: server.storage, retention: { earliest: () => wallSecondsOf(time) } });
+  await pruneExpired({ storage: server.storage, time: pruneTimeAt(wallSecondsOf(time)) });
   assert.deepEqual(await storedSeqs(server.storage), []);
 
   let behindSeconds = 320;
@@ -105,7 +105,7 @@ test("a record lives for as long as any verifier whose clock is within the skew 
   const { authorization } = await revokedToken(server, time, 300);
   // Its own clock is within the skew behind, and the token within the skew past its end by that clock.
   time.pass(300 + 2 * CLOCK_SKEW_SECONDS - 3);
-  await pruneExpired({ storage: server.storage, retention: { earliest: () => wallSecondsOf(time) } });
+  await pruneExpired({ storage: server.storage, time: pruneTimeAt(wallSecondsOf(time)) });
   const { monotonicMs } = time;
   const behindSeconds = CLOCK_SKEW_SECONDS - 1;
   const verifier = await startVerifier(t, server, {

@@ -3,7 +3,7 @@ import test from "node:test";
 import { encodeBase64url, encodeRecords, type LiveDigest, LiveDigester } from "@portcullis/protocol";
 import { pruneExpired } from "../../../src/revocations/retention/prune.ts";
 import { clockAt } from "../../clocks.ts";
-import { withoutChain } from "../../storage/temporary-storage.ts";
+import { pruneTimeAt, withoutChain } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const NOW = 1_700_000_000;
@@ -66,7 +66,7 @@ test("a verifier that stands where the log was pruned is compared with the value
       .where("seq", "<=", 2)
       .execute();
   });
-  await pruneExpired({ storage: server.storage, retention: { earliest: () => NOW } });
+  await pruneExpired({ storage: server.storage, time: pruneTimeAt(NOW) });
   await server.lease("gateway", { replica: "there", applied: 2, chain });
   await server.lease("gateway", { replica: "elsewhere", applied: 2, chain: other });
   await server.lease("gateway", { replica: "before", applied: 1, chain: other });

@@ -160,7 +160,7 @@ async function aliceSigningIn({ madeAt, signsInAt }: Places) {
   });
   const passwordMark = passwordMarkOf((await users.findActive(id))!);
   const session = { id: "cookie", payload: { uid, accountId: id }, ttlSeconds: 1000, passwordMark };
-  return { id, users, times, sessions, session };
+  return { id, users, sessions, session };
 }
 
 test("a user who is disabled at another server while signing in gets no session", async (t) => {
@@ -183,9 +183,9 @@ test("a user who is disabled at another server while signing in gets no session"
 
 test("a user who is banned at another server while signing in gets no session", async (t) => {
   const [left, right] = await twoServers(t);
-  const { id, users, sessions, session, times } = await aliceSigningIn({ madeAt: left, signsInAt: right });
+  const { id, users, sessions, session } = await aliceSigningIn({ madeAt: left, signsInAt: right });
   const parts = { storage: left, clock: systemClock, randomBytes };
-  const bans = new Bans({ ...parts, times });
+  const bans = new Bans(parts);
   const forEver = { message: undefined, until: undefined };
   const request = { userId: id, scope: "all", reason: "spam", actor: "admin", ...forEver } as const;
   let opening: Promise<boolean> | undefined;

@@ -71,6 +71,22 @@ test("tokens that live longer at another server count at once, and nothing is st
   assert.equal(record!.expiresAt - record!.revokedAt, 610);
 });
 
+test("a server whose clock is half an hour ahead of the database's does not start, and changes nothing", async (t) => {
+  const open = opening(t, await createDatabase());
+  const right = await open();
+  for (const ahead of [1800, -1800]) {
+    const clock = { wallMs: () => Date.now() + ahead * 1000, monotonicMs: systemClock.monotonicMs };
+    // The database's own clock, and not one that a test has set.
+    const start = open({ clock, databaseClock: undefined, tokenLifetimeSeconds: 600 });
+    await assert.rejects(start, (error) => hasCode(error, "clock_wrong"));
+  }
+  const lifetimes = await right.read.selectFrom("token_lifetimes").select("seconds").execute();
+  assert.deepEqual(
+    lifetimes.map(({ seconds }) => seconds),
+    [300],
+  );
+});
+
 test("a listener hears other servers, and says when it is back after it was away", async (t) => {
   const [left, right] = await twoServers(t);
   const messages: string[] = [];
