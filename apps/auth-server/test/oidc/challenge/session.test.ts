@@ -9,6 +9,7 @@ import {
   begin,
   claimsOf,
   form,
+  isEnd,
   ok,
   passPages,
   pressFirst,
@@ -56,14 +57,33 @@ describe("where sessions are limited", () => {
     assert.deepEqual([status, body.error, body.reason], [403, "access_denied", "session_limit_reached"]);
   });
 
-  it("of the app, a page asks, and no session is left behind", async () => {
+  it("of the app, a page asks, and no session is left behind; the page ends one, and brings the tokens", async () => {
     const { id } = await newUser(server, "twice");
     const own = { username: "twice", password: ALICE.password };
     await changePolicy(server, { sessionLimit: { max: 1, per: "app", overflow: "ask" } });
-    await new JsonApp(server).signIn(own);
-    const { status, body } = await new JsonApp(server).begin({ ...own, redirect_uri: REDIRECT_URI });
-    assert.deepEqual([status, body.error], [400, "redirect_to_web"]);
+    const first = await new JsonApp(server).signIn(own);
+    const app = new JsonApp(server);
+    const led = await app.begin({ ...own, redirect_uri: REDIRECT_URI });
+    assert.deepEqual([led.status, led.body.error], [400, "redirect_to_web"]);
     assert.equal((await sessionsOf(server, id)).length, 1);
+    const url = new URL("/authorize", server.issuer);
+    url.search = form({ client_id: "shop", request_uri: led.body.request_uri }).toString();
+    const browser = new PlainBrowser();
+    const page = await pressFirst(browser, await browser.open(url, isEnd), own);
+    assert.equal(verdictOf(server, first.access_token), "allow", "nothing ends before it was chosen");
+    const [shown] = page.forms;
+    const chosen = { ticked: [["ends", claimsOf(first.access_token).sid]] as const, isEnd };
+    const { url: callback } = await browser.submit(page, shown!, chosen);
+    const code = callback.searchParams.get("code");
+    assert.ok(code, callback.href);
+    const answered = { ...led, body: { authorization_code: code } };
+    const tokens = ok(await app.redeem(answered, { redirect_uri: REDIRECT_URI }));
+    assert.equal(claimsOf(tokens.access_token).sub, id);
+    assert.equal(verdictOf(server, tokens.access_token), "allow");
+    assert.equal(verdictOf(server, first.access_token), "replaced");
+    const again = await new PlainBrowser().open(url, isEnd);
+    assert.equal(again.status, 400, "what was pushed is good once");
+    assert.match(again.body, /request_uri/);
   });
 });
 
