@@ -1,13 +1,25 @@
 /** An issuer below a path of a host that others are on too, with nothing in front that takes the path off. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
-import { assertRefused, claimsOf, ok, refresh, signIn } from "../apps/auth-server/test/oidc/app.ts";
+import { type ClientEvent, createClient, memoryStorage } from "@portcullis/client";
+import { connect } from "@portcullis/guard";
+import { type Receipt, silentLog } from "@portcullis/protocol";
+import { exchange, json, PlainBrowser, until } from "@portcullis/testing/end-to-end";
+import {
+  assertRefused,
+  claimsOf,
+  ok,
+  passPages,
+  refresh,
+  signIn,
+} from "../apps/auth-server/test/oidc/app.ts";
 import { JsonApp, startForJson } from "../apps/auth-server/test/oidc/challenge/json-app.ts";
 import { AFTER_LOGOUT, moveIssuer, REDIRECT_URI } from "../apps/auth-server/test/oidc/server-under-test.ts";
+import { listen } from "../apps/auth-server/test/session-events/listen.ts";
 import { EXIT } from "../apps/cli/src/index.ts";
 import { runCommand, secretOf } from "../apps/cli/test/cli-under-test.ts";
-import { credentialsOf, namesOf, startWorld, type World } from "./endings/world.ts";
+import { parseConfiguration, startRelay } from "../apps/relay/src/index.ts";
+import { credentialsOf, namesOf, startWorld, verdictOf, type World } from "./endings/world.ts";
 
 const PATH = "/sign/in";
 const NAMES = namesOf(0);
@@ -22,6 +34,16 @@ before(async () => {
   assert.equal(issuer, origin + PATH);
 });
 after(() => world.stop());
+
+const CREDENTIALS = credentialsOf(NAMES.victim);
+
+/** As an operator does, once all verifiers enforce it. */
+async function endSession(sid: string): Promise<Receipt> {
+  const path = `/api/v1/sessions/${sid}`;
+  const answer = await world.call(issuer, { method: "DELETE", path, headers: { prefer: "wait=10" } });
+  assert.equal(answer.status, 200, answer.body);
+  return json<{ readonly receipt: Receipt }>(answer).receipt;
+}
 
 /** Of a page: where its links, forms and files lead. */
 const targetsIn = (body: string): string[] =>
@@ -57,9 +79,95 @@ describe("an issuer with a path", () => {
     assert.equal(changed.status, 200, changed.body);
     const page = await phone.browser.open(`${issuer}/logout`);
     const ended = await phone.browser.submit(page, page.forms[0]!);
-    assert.ok(ended.trail.some(({ body }) => body.includes("<iframe")));
+    const frame = ended.trail
+      .map(({ body }) => /<iframe[^>]* src="([^"]+)"/.exec(body)?.[1])
+      .find((src) => src !== undefined);
+    const told = new URL((frame ?? "").replaceAll("&amp;", "&"));
+    assert.equal(told.origin + told.pathname, frontchannelLogoutUri);
+    assert.deepEqual(
+      [told.searchParams.get("iss"), told.searchParams.get("sid")],
+      [issuer, phone.claims.sid],
+    );
     assert.equal(ended.url.href, `${issuer}/logout/success`);
     assert.match(ended.body, /<h1>Signed out<\/h1>/);
+  });
+
+  it("names itself in logout tokens, and tells who listens, at the address that its metadata has", async () => {
+    const { phone } = await world.castOf(NAMES);
+    const metadata = json<Record<string, string>>(
+      await exchange(`${issuer}/.well-known/openid-configuration`),
+    );
+    assert.equal(metadata.portcullis_session_events_endpoint, `${issuer}/session/events`);
+    const stream = await listen({ at: issuer, token: phone.id_token });
+    assert.equal(stream.status, 200);
+    await endSession(phone.claims.sid);
+    assert.deepEqual(await stream.ended, { reason: "kicked" });
+    const [token] = await world.party.tokens(`/${NAMES.app}`, phone.claims.sid);
+    assert.deepEqual([token?.iss, token?.aud, token?.sub], [issuer, NAMES.app, phone.claims.sub]);
+    assert.deepEqual(world.party.refused, []);
+  });
+
+  it("is followed by a relay, and by a verifier below that, before the receipt says so", async (t) => {
+    const { phone, bystander } = await world.castOf(NAMES);
+    const as = { issuer, clientId: "orders", clientSecret: secretOf("orders") };
+    const listening = { listen: { host: "127.0.0.1", port: 0 } };
+    const configuration = parseConfiguration(JSON.stringify({ ...as, ...listening }), import.meta.dirname);
+    const relay = await startRelay({ configuration, log: silentLog });
+    await relay.whenReady();
+    const below = { audience: NAMES.orders, name: "below", feedEndpoint: relay.endpoint, log: silentLog };
+    const guard = connect({ ...as, ...below });
+    t.after(async () => {
+      // It gives its lease back: else the relay waits for the end of it.
+      await guard.close();
+      await relay.stop();
+    });
+    await guard.whenReady();
+    assert.equal(await verdictOf(guard, phone.access_token, NAMES.orders), "allow");
+    assert.equal((await endSession(phone.claims.sid)).state, "enforced");
+    assert.equal(await verdictOf(guard, phone.access_token, NAMES.orders), "kicked");
+    assert.equal(await verdictOf(guard, bystander.access_token, NAMES.orders), "allow");
+  });
+
+  it("serves the client of a page: sign-in, refresh, the notice of an ending, and the way out", async (t) => {
+    const browser = new PlainBrowser();
+    const visited: string[] = [];
+    const events: ClientEvent[] = [];
+    const page = { url: REDIRECT_URI, replaceUrl() {}, navigate: (url: string) => void visited.push(url) };
+    const client = createClient({
+      issuer,
+      clientId: NAMES.app,
+      redirectUri: REDIRECT_URI,
+      postLogoutRedirectUri: AFTER_LOGOUT,
+      scope: "openid things.read",
+      resource: NAMES.orders,
+      resourceServers: [],
+      // Each call for a token refreshes.
+      refreshBeforeExpiryMs: 86_400_000,
+      sessionEvents: true,
+      environment: { page, storage: memoryStorage(), sharedStorage: memoryStorage() },
+    });
+    t.after(() => client.close());
+    client.subscribe((event) => events.push(event));
+    const start = async () => {
+      const callback = await passPages(browser, new URL(await client.createSignInUrl()), CREDENTIALS);
+      return (await client.completeSignIn(callback.href)).user;
+    };
+    const { sub } = (await start())!;
+    const token = await client.accessToken();
+    const { iss, sid } = claimsOf(token) as ReturnType<typeof claimsOf> & { iss: string };
+    assert.equal(iss, issuer);
+    assert.ok(events.some(({ type }) => type === "refreshed"));
+    await until(() => world.server.server.sessionStreams.size > 0, { what: "a client that listens" });
+    await endSession(sid);
+    await until(() => events.some(({ type }) => type === "forced-logout"), { what: "the notice" });
+    assert.equal((await start())?.sub, sub);
+    assert.deepEqual(await client.signOut(), { leaving: true });
+    const [wayOut, ...others] = visited;
+    assert.deepEqual(others, []);
+    assert.ok(wayOut!.startsWith(`${issuer}/logout?`));
+    const isOut = ({ href }: URL) => href.startsWith(AFTER_LOGOUT);
+    const out = await browser.open(new URL(wayOut!), isOut);
+    assert.ok(isOut(out.url), out.url.href);
   });
 
   it("is found by both ways of discovery, and says nothing of places elsewhere", async () => {

@@ -152,7 +152,7 @@ export async function startWorld(acts: number, { database, issuerPath }: WorldOp
     },
     async verdicts(token, audience) {
       const atGateway = await decided(() => askGateway(gateway, token, audiences.indexOf(audience)));
-      return [atGateway, await decided(() => askGuard(guard, token, audience))];
+      return [atGateway, await verdictOf(guard, token, audience)];
     },
     async stop() {
       await guard.close();
@@ -277,6 +277,10 @@ export const answered = (ask: () => Promise<Exchange>): Promise<Exchange> =>
   );
 
 const PATIENCE_MS = 60_000;
+
+/** As `verdicts`, of one guard. */
+export const verdictOf = (guard: ConnectedGuard, token: string, audience: string): Promise<string> =>
+  decided(() => askGuard(guard, token, audience));
 
 async function askGuard(guard: ConnectedGuard, token: string, audience: string): Promise<string | undefined> {
   const decision = await guard.authenticate(`Bearer ${token}`, { audience });
