@@ -4,6 +4,7 @@
  */
 import { DOORS_MUTANTS } from "./doors.ts";
 import { INTROSPECTION_MUTANTS } from "./introspection.ts";
+import { LEASE_MUTANTS } from "./leases.ts";
 import { LOG_MUTANTS } from "./log-and-keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { PEOPLE_MUTANTS } from "./people-and-apps.ts";
@@ -13,6 +14,7 @@ import { VERIFIER_MUTANTS } from "./verifiers.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...VERIFIER_MUTANTS,
+  ...LEASE_MUTANTS,
   ...INTROSPECTION_MUTANTS,
   ...LOG_MUTANTS,
   ...PEOPLE_MUTANTS,

@@ -10,6 +10,7 @@ import type { Apis } from "./apis/apis.ts";
 import { createApp } from "./app.ts";
 import { storedApiName } from "./apps/app-settings.ts";
 import type { Configuration } from "./config/load.ts";
+import { leaseTermsOf } from "./config/verifiers-schema.ts";
 import type { Ground } from "./ground.ts";
 import { KeyRing } from "./keys/key-ring.ts";
 import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-interactions.ts";
@@ -229,6 +230,7 @@ async function compose(
     targetErrors: TARGET_ERRORS,
     signHead,
     recognizeHead: createRecognizeHead({ issuer, keys: () => ring.state().publicKeys }),
+    leaseTerms: leaseTermsOf(configuration.verifiers),
     maxLiveRevocations: configuration.maxLiveRevocations,
     recipientsOf: (seq, waitMs, signal) => outbox.recipientsOf(seq, waitMs, signal),
     operatorLog,

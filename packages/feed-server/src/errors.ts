@@ -13,5 +13,9 @@ export const feedError = errorsOf({
     status: 429,
     text: "This client already holds the maximum number of leases. Give back the leases of verifiers that no longer run.",
   },
+  lease_too_short: {
+    status: 400,
+    text: "leaseMs is less than the shortest lease that this server gives. Ask for a longer one, or for 0 to give it back.",
+  },
   too_many_streams: { status: 429, text: "This client already has the maximum number of streams open." },
 });

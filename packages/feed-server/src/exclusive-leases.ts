@@ -1,5 +1,5 @@
 import type { Log } from "@portcullis/protocol";
-import { countedFor, type Granting, type LeaseBook } from "./lease-book.ts";
+import { countedFor, type Entering, type Granting, type LeaseBook } from "./lease-book.ts";
 import type { KnownLeaseHolder, LeaseHolderDirectory } from "./lease-holder-directory.ts";
 import {
   keyOfLeaseHolder,
@@ -61,14 +61,14 @@ export class ExclusiveLeases implements LeaseBook {
     return this.#options.table.has(key);
   }
 
-  heldBy(clientId: string): number {
-    return this.#options.table.heldBy(clientId);
+  namesOf(clientId: string): number {
+    return this.#options.table.namesOf(clientId);
   }
 
   /** Nothing is gained by hearing of it before the grant, which comes at once. */
   acknowledge(): void {}
 
-  async enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
+  async enter<T>({ holder, leaseMs }: Entering, grant: () => Promise<T>): Promise<T> {
     const entering = { key: keyOfLeaseHolder(holder) };
     this.#entering.add(entering);
     try {

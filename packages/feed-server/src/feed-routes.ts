@@ -118,7 +118,10 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
         example: { incarnation: INCARNATION, head: 812, leaseMs: 5000 },
       },
     },
-    errors: [...feedError.definitions("other_incarnation", "ahead_of_head", "too_many_leases"), OUTAGE],
+    errors: [
+      ...feedError.definitions("lease_too_short", "other_incarnation", "ahead_of_head", "too_many_leases"),
+      OUTAGE,
+    ],
     async handle({ caller, body }) {
       const receivedAt = clock.monotonicMs();
       return {

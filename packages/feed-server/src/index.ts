@@ -7,7 +7,7 @@ export { FeedHub } from "./feed-hub.ts";
 export { type FeedRoutesOptions, feedRoutes } from "./feed-routes.ts";
 export { FeedStreams } from "./feed-streams.ts";
 export { HeadSigner, type SignHead } from "./head-signer.ts";
-export { countedFor, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
+export { countedFor, type Entering, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
 export { type AheadOfHead, LeaseDesk } from "./lease-desk.ts";
 export type { KnownLeaseHolder, LeaseHolderDirectory } from "./lease-holder-directory.ts";
 export {
@@ -20,6 +20,7 @@ export {
   type Leases,
   LeaseTable,
 } from "./lease-table.ts";
+export { DEFAULT_LEASE_TERMS, type LeaseTerms } from "./lease-terms.ts";
 export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
 export { Snapshots } from "./snapshots.ts";
 export { every } from "./timers.ts";

@@ -1,6 +1,6 @@
 import type { LeaseHolder, LeaseReport, Leases } from "./lease-table.ts";
 
-/** Longest lease there is, whatever is asked for: how long a receipt can be kept waiting by a dead verifier. */
+/** Longest lease that any server may be set to give. A server that cannot look up who holds leases counts with it. */
 export const LONGEST_LEASE_MS = 60_000;
 /**
  * What a lease counts for longer here than its verifier is told: one in a thousand. Two clocks that are slewed as fast
@@ -21,13 +21,22 @@ export interface Granting extends LeaseReport {
   readonly leaseMs: number;
 }
 
+/** Who is about to hold a lease. */
+export interface Entering {
+  readonly holder: LeaseHolder;
+  readonly leaseMs: number;
+  /** The head as it was read after the call had arrived, for a name that is new; for others any. */
+  readonly head: number;
+}
+
 /** Where a desk writes down whom it lets say "allow": for this process alone, or for all servers on one database. */
 export interface LeaseBook extends Leases {
   /** How many leases there are, about: those that ran out lately are among them. Asked at every call. */
   readonly count: number;
   has(key: string): boolean;
-  heldBy(clientId: string): number;
-  /** An acknowledgement of records that the log holds. It is true at once, whether a lease follows or not. */
+  /** How many names of the client are kept, whether their leases run or have run out lately. Each costs a place. */
+  namesOf(clientId: string): number;
+  /** An acknowledgement of records that the log holds, by a name that was admitted. It is true at once, whether a lease follows or not. */
   acknowledge(
     holder: LeaseHolder,
     position: { readonly incarnation: string; readonly applied: number },
@@ -36,7 +45,7 @@ export interface LeaseBook extends Leases {
    * Runs `grant` once everybody who may give a receipt will find the lease holder, with a lease of this length, and sees to
    * it that this stays so until it is over. The head that a grant names must be read within it.
    */
-  enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T>;
+  enter<T>(entering: Entering, grant: () => Promise<T>): Promise<T>;
   grant(holder: LeaseHolder, granting: Granting): void;
   /** Never rejects: a name that stays only makes receipts wait. */
   release(holder: LeaseHolder): Promise<void>;

@@ -3,16 +3,17 @@ import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
-import { type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
+import type { Entering, LeaseBook } from "./lease-book.ts";
 import { keyOfLeaseHolder, type LeaseHolder } from "./lease-table.ts";
+import { DEFAULT_LEASE_TERMS, grantedMs, type LeaseTerms } from "./lease-terms.ts";
+import { NameAllowance } from "./name-allowance.ts";
 import type { ServedLog } from "./served-log.ts";
-
-const MAX_LEASES_PER_CLIENT = 500;
 
 interface LeaseDeskOptions {
   readonly log: ServedLog;
   readonly leases: LeaseBook;
-  readonly leasesPerClient?: number | undefined;
+  /** Default: `DEFAULT_LEASE_TERMS`. */
+  readonly terms?: LeaseTerms | undefined;
   /** The clock that dates tokens and revocations: verifiers compare theirs with it. */
   readonly clock: Pick<Clock, "wallMs">;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
@@ -38,32 +39,39 @@ interface LeaseCall {
 /** Gives, renews and takes back leases: decides who gets one, and which head the answer names. */
 export class LeaseDesk {
   readonly #options: LeaseDeskOptions;
+  readonly #terms: LeaseTerms;
+  readonly #allowance: NameAllowance;
   /** New lease holders whose name is on its way to disk. They count already: many at once must not pass the limit. */
   readonly #entering = new Map<string, LeaseHolder>();
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
-    const { log, leasesPerClient, clock, onAheadOfHead, operatorLog, directory, table } = options;
+    const { log, terms, clock, onAheadOfHead, operatorLog, directory, table } = options;
     const leases = await ExclusiveLeases.open({ directory, table, operatorLog });
-    return new LeaseDesk({ log, leases, leasesPerClient, clock, onAheadOfHead, operatorLog });
+    return new LeaseDesk({ log, leases, terms, clock, onAheadOfHead, operatorLog });
   }
 
   constructor(options: LeaseDeskOptions) {
     this.#options = options;
+    this.#terms = options.terms ?? DEFAULT_LEASE_TERMS;
+    this.#allowance = new NameAllowance(this.#terms);
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
     const { leases, log, clock: ownClock } = this.#options;
     const holder = { clientId, name: request.replica };
     if (request.leaseMs === 0) return this.#release(holder);
+    const leaseMs = grantedMs(this.#terms, request.leaseMs);
     await this.#checkFollowsThisLog(holder, request);
-    leases.acknowledge(holder, request);
-    this.#checkAllowance(holder);
-    const leaseMs = Math.min(request.leaseMs, LONGEST_LEASE_MS);
-    return this.#enter(holder, leaseMs, async () => {
+    const isNew = !leases.has(keyOfLeaseHolder(holder));
+    // Before anything of the call counts: a name too many acknowledges nothing, however often it calls.
+    if (isNew) this.#admit(holder, receivedAt);
+    else leases.acknowledge(holder, request);
+    return this.#enter({ holder, leaseMs, isNew }, async () => {
       await log.refresh();
       // The log may have become another one meanwhile: what was applied of the former is no acknowledgement.
       if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
+      leases.acknowledge(holder, request);
       // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
       const head = log.head();
       const { applied, chain, live, clock } = request;
@@ -104,23 +112,27 @@ export class LeaseDesk {
     throw feedError("ahead_of_head");
   }
 
-  #checkAllowance(holder: LeaseHolder): void {
-    const { leases, leasesPerClient = MAX_LEASES_PER_CLIENT } = this.#options;
+  /** Throws `too_many_leases`. From here the name counts. */
+  #admit(holder: LeaseHolder, receivedAt: number): void {
     const key = keyOfLeaseHolder(holder);
-    if (leases.has(key) || this.#entering.has(key)) return;
+    if (this.#entering.has(key)) return;
     const entering = [...this.#entering.values()].filter(({ clientId }) => clientId === holder.clientId);
-    const count = leases.heldBy(holder.clientId) + entering.length;
-    if (count >= leasesPerClient) throw feedError("too_many_leases");
+    const taken = this.#options.leases.namesOf(holder.clientId) + entering.length;
+    this.#allowance.take(holder.clientId, { taken, now: receivedAt });
+    this.#entering.set(key, holder);
   }
 
-  async #enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
-    const { leases } = this.#options;
-    const key = keyOfLeaseHolder(holder);
-    if (!leases.has(key)) this.#entering.set(key, holder);
+  async #enter<T>(
+    { holder, leaseMs, isNew }: Omit<Entering, "head"> & { readonly isNew: boolean },
+    grant: () => Promise<T>,
+  ): Promise<T> {
+    const { leases, log } = this.#options;
     try {
-      return await leases.enter(holder, leaseMs, grant);
+      // Whoever comes now did not stand at what other servers have committed already.
+      if (isNew) await log.refresh();
+      return await leases.enter({ holder, leaseMs, head: log.head() }, grant);
     } finally {
-      this.#entering.delete(key);
+      this.#entering.delete(keyOfLeaseHolder(holder));
     }
   }
 }

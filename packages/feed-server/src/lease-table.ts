@@ -12,6 +12,8 @@ export const keyOfLeaseHolder = ({ clientId, name }: LeaseHolder): string => `${
 export interface Lease {
   readonly key: string;
   readonly holder: LeaseHolder;
+  /** The head when its holder came: it stood when later seqs were committed. */
+  readonly since: number;
   /** Its index holds every record up to this seq: so it said last. */
   readonly applied: number;
   /** For how long its last call counts here. */
@@ -52,6 +54,7 @@ interface Grant {
 }
 
 interface Entry extends Lease {
+  since: number;
   applied: number;
   leaseMs: number;
   calledAt: number | undefined;
@@ -105,14 +108,16 @@ export class LeaseTable implements Leases {
   presume(holder: LeaseHolder, leaseMs: number): void {
     const grants = [{ head: 0, endsAt: this.#clock.monotonicMs() + leaseMs }];
     const key = keyOfLeaseHolder(holder);
-    this.#entries.set(key, { ...newEntry(key, holder), leaseMs, grants });
+    this.#entries.set(key, { ...newEntry(key, holder, 0), leaseMs, grants });
   }
 
   /** `head`, the newest committed seq, must be read in the same turn. Counts from `receivedAt`. */
   grant(holder: LeaseHolder, terms: LeaseTerms): void {
     const key = keyOfLeaseHolder(holder);
-    const entry = this.#entries.get(key) ?? newEntry(key, holder);
+    const entry = this.#entries.get(key) ?? newEntry(key, holder, terms.head);
     this.#entries.set(key, entry);
+    // Its last lease ran out: who comes now did not stand in between.
+    if (endOf(entry.grants) <= this.#clock.monotonicMs()) entry.since = terms.head;
     // As it says, not the largest it ever said: a process that started anew may be behind its former self.
     entry.applied = terms.applied;
     entry.leaseMs = terms.leaseMs;
@@ -147,8 +152,9 @@ export class LeaseTable implements Leases {
     return [...this.#entries.values()].filter((entry) => endOf(entry.grants) > now);
   }
 
-  heldBy(clientId: string): number {
-    return this.held().filter((lease) => lease.holder.clientId === clientId).length;
+  /** How many names of the client are kept: those of leases that have run out and were not dropped yet are among them. */
+  namesOf(clientId: string): number {
+    return [...this.#entries.values()].filter(({ holder }) => holder.clientId === clientId).length;
   }
 
   /**
@@ -180,9 +186,9 @@ export class LeaseTable implements Leases {
   }
 }
 
-function newEntry(key: string, holder: LeaseHolder): Entry {
+function newEntry(key: string, holder: LeaseHolder, since: number): Entry {
   const silent = { calledAt: undefined, chain: undefined, live: undefined };
-  return { key, holder, applied: 0, leaseMs: 0, ...silent, grants: [] };
+  return { key, holder, since, applied: 0, leaseMs: 0, ...silent, grants: [] };
 }
 
 function endOf(grants: readonly Grant[]): number {

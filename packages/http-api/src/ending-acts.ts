@@ -4,7 +4,7 @@ import { z } from "zod";
 import { flag } from "./flag.ts";
 
 /** Longest that a request may ask to wait for its receipt. */
-const MAX_WAIT_SECONDS = 30;
+export const MAX_WAIT_SECONDS = 30;
 
 /** Query parameters, to be spread beside others. */
 export const DRY_RUN = {

@@ -14,6 +14,7 @@ export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-
 export {
   DRY_RUN,
   grantWait,
+  MAX_WAIT_SECONDS,
   PREFER_WAIT,
   PREFERENCE_APPLIED,
 } from "./ending-acts.ts";

@@ -85,7 +85,10 @@ export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 export const leaseResponseSchema = z.object({
   incarnation: z.string().min(1).describe("Of the log as it is now."),
   head: z.int().nonnegative().describe("The newest seq, read after the request arrived."),
-  leaseMs: z.int().nonnegative().describe("What was granted, at most what was asked for and at most 60,000."),
+  leaseMs: z
+    .int()
+    .nonnegative()
+    .describe("What was granted: at most what was asked for, and at most what the server gives."),
   /**
    * How old `head` already was when it was named, milliseconds: a relay adds its own age. The replica is fresh only
    * as of so much before it asked. Absent means 0.

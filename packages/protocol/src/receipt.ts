@@ -29,7 +29,9 @@ const common = {
   require: z
     .enum(["all", "quorum"])
     .optional()
-    .describe("What the call waits for: that all verifiers enforce it, or that more than half do."),
+    .describe(
+      "What the call waits for: that all verifiers enforce it, or that more than half of each client's do.",
+    ),
 };
 
 /** Returns the body of a scope whose key is a pair. */

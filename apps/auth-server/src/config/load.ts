@@ -22,6 +22,7 @@ import {
   type RedisConfiguration,
   type ResourceConfiguration,
   type UserConfiguration,
+  type VerifiersConfiguration,
 } from "./schema.ts";
 
 /** What everything else is given: parsed once, complete, frozen. */
@@ -36,6 +37,7 @@ export interface Configuration {
   readonly limits: LimitsConfiguration;
   readonly outgoing: OutgoingConfiguration;
   readonly diskSpace: DiskSpaceConfiguration;
+  readonly verifiers: VerifiersConfiguration;
   readonly maxLiveRevocations: number;
   readonly clockSkewSeconds: number;
   /** Those of the file, and the authorization server's own APIs. */

@@ -36,6 +36,7 @@ import {
   USERINFO_TOKEN_TTL_SECONDS,
 } from "./access-token-lifetime.ts";
 import { problemOfIssuer } from "./check-issuer.ts";
+import { verifiersSchema } from "./verifiers-schema.ts";
 
 export const DEFAULT_MANAGEMENT_PORT = 8410;
 const FIVE_MINUTES = 300;
@@ -384,6 +385,11 @@ export const configurationSchema = z.strictObject({
   diskSpace: diskSpace
     .prefault({})
     .describe("With SQLite only. On a small disk, smaller numbers apply: see Disk space below."),
+  verifiers: verifiersSchema
+    .prefault({})
+    .describe(
+      "What a verifier may take: leases are its right to let tokens pass, and receipts wait for them.",
+    ),
   maxLiveRevocations: z
     .int()
     .min(1000)
@@ -432,6 +438,7 @@ export type ResourceConfiguration = z.infer<typeof resourceSchema>;
 export type ClientConfiguration = z.infer<typeof clientSchema>;
 export type DatabaseConfiguration = z.infer<typeof databaseSchema>;
 export type DiskSpaceConfiguration = ConfigurationFile["diskSpace"];
+export type VerifiersConfiguration = ConfigurationFile["verifiers"];
 export type LimitsConfiguration = ConfigurationFile["limits"];
 export type OutgoingConfiguration = ConfigurationFile["outgoing"];
 export type RedisConfiguration = z.infer<typeof redisSchema>;

@@ -6,6 +6,7 @@ import {
   HeadSigner,
   type LeaseBook,
   LeaseDesk,
+  type LeaseTerms,
   type SignHead,
   Snapshots,
 } from "@portcullis/feed-server";
@@ -69,12 +70,13 @@ export interface RevocationsOptions {
   /** Private happenings, for the operator's log; never a token or key. */
   readonly operatorLog?: Log;
   readonly limits?: RevocationLimits;
+  /** Default: `DEFAULT_LEASE_TERMS`. */
+  readonly leaseTerms?: LeaseTerms | undefined;
   /** Default: ten million. */
   readonly maxLiveRevocations?: number;
 }
 
 export interface RevocationLimits {
-  readonly leasesPerClient?: number;
   readonly streamsPerClient?: number;
   /** Bytes that wait for one verifier before it is cut off. */
   readonly writableLimitBytes?: number;
@@ -142,7 +144,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const desk = new LeaseDesk({
     log,
     leases,
-    leasesPerClient: limits.leasesPerClient,
+    terms: options.leaseTerms,
     clock,
     onAheadOfHead: rollback.judge,
     operatorLog,

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import { DEFAULT_LEASE_TERMS, type LeaseTerms } from "@portcullis/feed-server";
 import type { Authenticate } from "@portcullis/http-api";
 import {
   type Clock,
@@ -58,6 +59,7 @@ export interface ServerOptions {
   readonly endBelow?: EndBelow;
   readonly findTarget?: FindTarget;
   readonly limits?: RevocationLimits;
+  readonly leaseTerms?: Partial<LeaseTerms>;
   /** Default: heads go out unsigned. */
   readonly signingKeys?: readonly JWK[];
 }
@@ -86,6 +88,7 @@ export async function serveRevocations(
     operatorLog,
     ...(options.signingKeys && headsOf(options.signingKeys, storage, clock)),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    leaseTerms: { ...DEFAULT_LEASE_TERMS, ...options.leaseTerms },
     ...(options.maxLiveRevocations === undefined ? {} : { maxLiveRevocations: options.maxLiveRevocations }),
   });
   const app = Fastify();

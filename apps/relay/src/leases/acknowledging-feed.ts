@@ -9,6 +9,8 @@ interface AcknowledgingFeedOptions {
   readonly setTimer: SetTimer;
 }
 
+/** The name of a proof holds a lease for so long, as the shortest may be that a server gives. */
+const PROOF_LEASE_MS = 5000;
 /** The age of a relay is added to that of everybody below it, so it asks more often than its lease needs. */
 const RENEWAL_MS = 200;
 /** What the replica does with an answer comes first. */
@@ -85,6 +87,6 @@ const isRolledBack = (answer: LeaseResponse, { incarnation, applied, leaseMs }: 
  * of its own, since it must acknowledge nothing for those below. What comes of it, the replica hears at its next call.
  */
 async function proveTo(feed: Feed, request: LeaseRequest, signal: AbortSignal): Promise<void> {
-  const claim = { ...request, replica: `${request.replica.slice(0, 90)}.proof`, leaseMs: 1 };
+  const claim = { ...request, replica: `${request.replica.slice(0, 90)}.proof`, leaseMs: PROOF_LEASE_MS };
   await feed.lease(claim, signal).catch(() => undefined);
 }

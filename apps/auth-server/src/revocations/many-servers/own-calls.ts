@@ -6,6 +6,8 @@ import type { RowReport } from "./shared-directory.ts";
 /** The last call of a lease holder to this server. */
 export interface Call {
   readonly holder: LeaseHolder;
+  /** The head when its holder came. */
+  readonly since: number;
   readonly leaseMs: number;
   /** Monotonic. */
   readonly receivedAt: number;
@@ -34,6 +36,11 @@ export class OwnCalls {
 
   get(key: string): Call | undefined {
     return this.#calls.get(key);
+  }
+
+  /** Those who called, and have not been forgotten: their rows are there. */
+  holders(): LeaseHolder[] {
+    return [...this.#calls.values()].map(({ holder }) => holder);
   }
 
   inForce(now: number): Call[] {

@@ -14,6 +14,8 @@ export interface RowReport {
 /** A lease holder as one server writes it down. */
 export interface RowChange {
   readonly holder: LeaseHolder;
+  /** The head when its holder came: of a row that is there already, that stays. */
+  readonly since: number;
   readonly leaseMs: number;
   readonly report: RowReport;
 }
@@ -21,6 +23,8 @@ export interface RowChange {
 /** A lease holder as all servers see it. */
 export interface DirectoryRow {
   readonly holder: LeaseHolder;
+  /** The head when its holder came. */
+  readonly since: number;
   /** Longest lease that it was granted. */
   readonly leaseMs: number;
   readonly report: RowReport | undefined;

@@ -1,5 +1,6 @@
 import {
   countedFor,
+  type Entering,
   type Granting,
   keyOfLeaseHolder,
   type Laggard,
@@ -137,25 +138,30 @@ export class SharedLeases implements LeaseBook {
     return this.#view.rows.has(key) || this.#calls.has(key);
   }
 
-  heldBy(clientId: string): number {
-    return this.held().filter(({ holder }) => holder.clientId === clientId).length;
+  namesOf(clientId: string): number {
+    const rows = [...this.#view.rows.values()].filter(({ holder }) => holder.clientId === clientId);
+    const here = this.#calls.holders().filter((holder) => holder.clientId === clientId);
+    return new Set([...rows.map(({ holder }) => holder), ...here].map(keyOfLeaseHolder)).size;
   }
 
   acknowledge(holder: LeaseHolder, { incarnation, applied }: Acknowledged): void {
     if (this.#hear(holder, incarnation, applied)) this.#announcer.announce(holder, incarnation, applied);
   }
 
-  async enter<T>(holder: LeaseHolder, leaseMs: number, grant: () => Promise<T>): Promise<T> {
-    if (!(await this.#isStored(holder, leaseMs))) await this.#writer.enter(this.#changeOf(holder, leaseMs));
+  async enter<T>(entering: Entering, grant: () => Promise<T>): Promise<T> {
+    const { holder, leaseMs } = entering;
+    if (!(await this.#isStored(holder, leaseMs))) await this.#writer.enter(this.#changeOf(entering));
     return grant();
   }
 
-  grant(holder: LeaseHolder, { applied, chain, live, clock, leaseMs, receivedAt }: Granting): void {
+  grant(holder: LeaseHolder, granting: Granting): void {
+    const { applied, chain, live, clock, leaseMs, receivedAt } = granting;
+    const since = this.#sinceOf(holder) ?? granting.head;
     const key = keyOfLeaseHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
     const report = { incarnation, applied, chain, live: newest };
-    this.#calls.note({ holder, leaseMs, receivedAt, report, clock });
+    this.#calls.note({ holder, since, leaseMs, receivedAt, report, clock });
   }
 
   async release(holder: LeaseHolder): Promise<void> {
@@ -198,9 +204,16 @@ export class SharedLeases implements LeaseBook {
     return isWritten && stored !== undefined && stored >= leaseMs;
   }
 
-  #changeOf(holder: LeaseHolder, leaseMs: number): RowChange {
+  #changeOf({ holder, leaseMs, head }: Entering): RowChange {
     const { applied, chain, live } = this.#leaseOf(holder);
-    return { holder, leaseMs, report: { incarnation: this.#options.log.incarnation, applied, chain, live } };
+    const report = { incarnation: this.#options.log.incarnation, applied, chain, live };
+    return { holder, since: this.#sinceOf(holder) ?? head, leaseMs, report };
+  }
+
+  /** The head when it came, if it is known here. */
+  #sinceOf(holder: LeaseHolder): number | undefined {
+    const key = keyOfLeaseHolder(holder);
+    return this.#view.rows.get(key)?.since ?? this.#calls.get(key)?.since;
   }
 
   async #writeCalls(): Promise<void> {
@@ -247,6 +260,8 @@ export class SharedLeases implements LeaseBook {
     return {
       key,
       holder,
+      // A name that is known only by what was said of it did not stand at anything.
+      since: this.#sinceOf(holder) ?? Number.POSITIVE_INFINITY,
       applied,
       leaseMs: Math.max(row?.leaseMs ?? 0, call?.leaseMs ?? 0),
       calledAt: latest(call?.receivedAt, row),

@@ -62,10 +62,10 @@ const FIRST_RENEWAL = sql`floor(random() * 1000000000)::bigint`;
  * log it says nothing, and the writer's is the one that counts.
  */
 const upsert = (changes: readonly RowChange[]): RawBuilder<unknown> => sql`
-  insert into replicas (client_id, name, lease_ms, incarnation, applied, renewal, chain, live)
-  select n.client_id, n.name, n.lease_ms, n.incarnation, n.applied, ${FIRST_RENEWAL}, n.chain, n.live
+  insert into replicas (client_id, name, since, lease_ms, incarnation, applied, renewal, chain, live)
+  select n.client_id, n.name, n.since, n.lease_ms, n.incarnation, n.applied, ${FIRST_RENEWAL}, n.chain, n.live
   from json_to_recordset(${JSON.stringify(changes.map(columnsOf))}::json)
-    as n(client_id text, name text, lease_ms integer, incarnation text, applied bigint, chain text, live text)
+    as n(client_id text, name text, since bigint, lease_ms integer, incarnation text, applied bigint, chain text, live text)
   order by n.client_id, n.name
   on conflict (client_id, name) do update set
     lease_ms = greatest(replicas.lease_ms, excluded.lease_ms),
@@ -84,11 +84,12 @@ const remove = (leave: DirectoryWrite["leave"]): RawBuilder<unknown> => sql`
   where replicas.client_id = n.client_id and replicas.name = n.name
     and (n.renewal is null or replicas.renewal = n.renewal)`;
 
-function columnsOf({ holder, leaseMs, report }: RowChange) {
+function columnsOf({ holder, since, leaseMs, report }: RowChange) {
   const { incarnation, applied, chain, live } = report;
   return {
     client_id: holder.clientId,
     name: holder.name,
+    since,
     lease_ms: leaseMs,
     incarnation,
     applied,
@@ -100,6 +101,7 @@ function columnsOf({ holder, leaseMs, report }: RowChange) {
 function directoryRowOf(row: Selectable<ReplicasTable>): DirectoryRow {
   return {
     holder: holderOf(row),
+    since: row.since,
     leaseMs: row.lease_ms,
     report: row.incarnation === null ? undefined : { ...reportOf(row), incarnation: row.incarnation },
     renewal: row.renewal,

@@ -28,6 +28,8 @@ export class ReceiptWait {
   readonly #startedAt: number;
   readonly #leased = new Set<string>();
   readonly #acked = new Set<string>();
+  /** Whose lease stood at the commit, and the client of each: what more than half means. */
+  readonly #stood = new Map<string, string>();
   /**
    * Who may still allow it, and until when. Nobody new comes in by a lease call: an answer from now on names a head
    * that is not before `seq`, and so gives no right until its verifier has applied `seq`.
@@ -63,7 +65,10 @@ export class ReceiptWait {
     const { leases } = this.#options;
     const laggards = leases.laggardsOf(this.#question.seq);
     for (const lease of leases.held()) this.#count(lease);
-    for (const { lease } of laggards) this.#leased.add(lease.key);
+    for (const { lease } of laggards) {
+      this.#leased.add(lease.key);
+      this.#note(lease);
+    }
     this.#laggards = new Map(
       laggards.map(({ lease, until }) => [lease.key, { name: lease.holder.name, until }]),
     );
@@ -71,7 +76,12 @@ export class ReceiptWait {
 
   #count(lease: Lease): void {
     this.#leased.add(lease.key);
+    this.#note(lease);
     if (lease.applied >= this.#question.seq) this.#acked.add(lease.key);
+  }
+
+  #note({ key, since, holder }: Lease): void {
+    if (since < this.#question.seq) this.#stood.set(key, holder.clientId);
   }
 
   #onChange(change: LeaseChange): void {
@@ -112,9 +122,17 @@ export class ReceiptWait {
     return this.#lastEnd() <= this.#options.clock.monotonicMs();
   }
 
+  /**
+   * More than half of each client's verifiers whose leases stood at the commit. Names that came since say nothing of those
+   * that may still allow it; and no client's names, however many, speak for another's.
+   */
   #hasQuorum(): boolean {
     if (this.#question.require !== "quorum" || this.#hasStrangers()) return false;
-    return this.#acked.size * 2 > this.#leased.size;
+    const margins = new Map<string, number>();
+    for (const [key, clientId] of this.#stood) {
+      margins.set(clientId, (margins.get(clientId) ?? 0) + (this.#acked.has(key) ? 1 : -1));
+    }
+    return [...margins.values()].every((margin) => margin > 0);
   }
 
   #hasStrangers(): boolean {

@@ -32,6 +32,7 @@ import { addOutbox } from "./0035-outbox.ts";
 import { addSessionsOfApps } from "./0037-sessions-of-apps.ts";
 import { addScriptTokens } from "./0038-script-tokens.ts";
 import { addPruneClock } from "./0039-prune-clock.ts";
+import { addLeasesOfVerifiers } from "./0040-leases-of-verifiers.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -63,4 +64,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0037-sessions-of-apps": addSessionsOfApps,
   "0038-script-tokens": addScriptTokens,
   "0039-prune-clock": addPruneClock,
+  "0040-leases-of-verifiers": addLeasesOfVerifiers,
 };

@@ -6,6 +6,7 @@ export interface RevocationTables {
   revocations: RevocationsTable;
   revocation_state: RevocationStateTable;
   replicas: ReplicasTable;
+  suspended_verifiers: SuspendedVerifiersTable;
   token_lifetimes: TokenLifetimesTable;
   prune_clock: PruneClockTable;
   standing_refusals: StandingRefusalsTable;
@@ -102,4 +103,22 @@ export interface ReplicasTable {
   /** What it reported last: the value of the chain at `applied`, and the JSON of its live digest. */
   chain: string | null;
   live: string | null;
+  /** The head of the log when it came: it stood when later seqs were committed. */
+  since: Generated<number>;
+  /** Base64url of the SHA-256 of what its process alone knows; null of a lease from before there were such secrets. */
+  secret_hash: string | null;
+  /** Where its last call came from. */
+  address: string | null;
+}
+
+/** Verifiers that get no lease, until an operator says otherwise. */
+export interface SuspendedVerifiersTable {
+  client_id: string;
+  name: string;
+  /** Seconds. */
+  suspended_at: number;
+  /** A client id or a subject. */
+  suspended_by: string;
+  /** Why, in words. */
+  note: string | null;
 }

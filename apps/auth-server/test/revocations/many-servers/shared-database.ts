@@ -46,12 +46,13 @@ export class SharedDatabase {
     return gone;
   }
 
-  #put({ holder, leaseMs, report }: RowChange): void {
+  #put({ holder, since, leaseMs, report }: RowChange): void {
     const key = keyOfLeaseHolder(holder);
     const row = this.rows.get(key);
     const isAhead = row?.report !== undefined && row.report.applied > report.applied;
     this.rows.set(key, {
       holder,
+      since: row?.since ?? since,
       leaseMs: Math.max(leaseMs, row?.leaseMs ?? 0),
       renewal: row === undefined ? Math.floor(this.#world.random() * 1e9) : row.renewal + 1,
       report: isAhead ? row.report : report,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { DEFAULT_LEASE_TERMS, LeaseDesk, type ServedLog } from "@portcullis/feed-server";
 import { type Receipt, silentLog } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 import type { Bus, BusMessage } from "../../../src/revocations/many-servers/bus.ts";
@@ -54,7 +55,7 @@ async function server(directory: Partial<SharedDirectory> = {}) {
     return database.head;
   };
   const grant = (leaseMs = 5000, applied = database.head) =>
-    leases.enter(holder, leaseMs, async () =>
+    leases.enter({ holder, leaseMs, head: database.head }, async () =>
       leases.grant(holder, { applied, head: database.head, receivedAt: clock.monotonicMs(), leaseMs }),
     );
   return { clock, database, leases, receipts, commit, grant, heard: (message: BusMessage) => heard(message) };
@@ -212,7 +213,7 @@ test("a reading that began before the commit does not show that nobody holds a l
   const sweeping = leases.sweep();
   await settled();
   const report = { incarnation: "log", applied: 0, chain: undefined, live: undefined };
-  database.write({ enter: [{ holder, leaseMs: 5000, report }], renew: [], leave: [] });
+  database.write({ enter: [{ holder, since: 0, leaseMs: 5000, report }], renew: [], leave: [] });
   const receipt = receipts.wait(commit(), 0);
   readings.shift()!();
   await sweeping;
@@ -224,7 +225,7 @@ test("a reading that began before the commit does not show that nobody holds a l
 test("a row that was renewed since it was looked at is not deleted", async () => {
   const database = new SharedDatabase(new World(1));
   const report = { incarnation: "log", applied: 0, chain: undefined, live: undefined };
-  const row = { holder, leaseMs: 5000, report };
+  const row = { holder, since: 0, leaseMs: 5000, report };
   database.write({ enter: [row], renew: [], leave: [] });
   const { clock, leases } = await server({
     all: async () => database.all(),
@@ -247,7 +248,8 @@ test("a lease given back late does not take the row of who is being granted one"
       return database.write(change);
     },
   });
-  void leases.enter({ ...holder, name: "other" }, 5000, async () => undefined);
+  const other = { ...holder, name: "other" };
+  void leases.enter({ holder: other, leaseMs: 5000, head: 0 }, async () => undefined);
   await settled();
   const granting = grant();
   await settled();
@@ -255,4 +257,46 @@ test("a lease given back late does not take the row of who is being granted one"
   gate.resolve();
   await Promise.all([granting, releasing]);
   assert.equal(database.rows.has("g1 gateway"), true);
+});
+
+test("a name too many acknowledges nothing, however often it calls", async () => {
+  const { clock, database, leases, receipts, commit, grant } = await server();
+  await grant();
+  const { incarnation } = database;
+  const log = {
+    incarnation,
+    head: () => database.head,
+    refresh: async () => database.head,
+    position: () => ({ seq: database.head, chain: new Uint8Array(32) }),
+  } as unknown as ServedLog;
+  const terms = { ...DEFAULT_LEASE_TERMS, namesPerClient: 1 };
+  const desk = new LeaseDesk({ log, leases, terms, clock, operatorLog: silentLog });
+  const applied = commit();
+  const receipt = receipts.wait(applied, 2000);
+  await settled();
+  for (let at = 0; at < 5; at++) {
+    const request = { replica: `invented-${at}`, incarnation, applied, leaseMs: 5000 };
+    const call = { clientId: holder.clientId, request, receivedAt: clock.monotonicMs() };
+    await assert.rejects(desk.call(call), { code: "too_many_leases" });
+  }
+  clock.advance(2000);
+  const { state, acked, leased, laggards } = await receipt;
+  assert.deepEqual(
+    { state, acked, leased, laggards },
+    { state: "pending", acked: 0, leased: 1, laggards: ["g1"] },
+  );
+  assert.deepEqual([...database.rows.keys()], ["g1 gateway"]);
+});
+
+test("names that came after the commit are no part of a quorum, at whichever server they came", async () => {
+  const { database, receipts, commit, grant } = await server();
+  await grant();
+  const seq = commit();
+  const report = { incarnation: "log", applied: seq, chain: undefined, live: undefined };
+  for (let at = 0; at < 5; at++) {
+    const row = { holder: { ...holder, name: `late-${at}` }, since: seq, leaseMs: 5000, report };
+    database.write({ enter: [row], renew: [], leave: [] });
+  }
+  const pending = await receipts.wait(seq, 0, undefined, "quorum");
+  assert.deepEqual([pending.state, pending.acked, pending.laggards], ["pending", 5, ["g1"]]);
 });

@@ -93,6 +93,7 @@ test("the directory keeps what was acknowledged most, and brings nobody back by 
   const holder = { clientId: "gateway", name: "g1" };
   const row = (applied: number, incarnation = "log", leaseMs = 5000) => ({
     holder,
+    since: applied,
     leaseMs,
     report: { incarnation, applied, chain: `chain ${applied}`, live: undefined },
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { LeaseDesk, LeaseTable } from "@portcullis/feed-server";
+import { DEFAULT_LEASE_TERMS, LeaseDesk, LeaseTable } from "@portcullis/feed-server";
 import { silentLog } from "@portcullis/protocol";
 import { FrozenClock } from "@portcullis/testing";
 import { sql } from "kysely";
@@ -28,7 +28,7 @@ test("a lease answers with the head at the time it was received, and its length 
   assert.deepEqual(await server.lease("gateway", { applied: 0, leaseMs: 300_000 }), {
     incarnation,
     head: 1,
-    leaseMs: 60_000,
+    leaseMs: 20_000,
     issuerTime: { earliestMs: 1_000_500, latestMs: 1_000_500 },
   });
 });
@@ -81,7 +81,7 @@ test("a new verifier gets no lease while its name cannot be stored", async (t) =
 });
 
 test("a client may hold a bounded number of leases, and renew those that it has", async (t) => {
-  const server = await serveRevocations(t, { limits: { leasesPerClient: 2 } });
+  const server = await serveRevocations(t, { leaseTerms: { namesPerClient: 2 } });
   for (const replica of ["a", "b"])
     assert.equal((await server.leaseCall("gateway", { replica })).status, 200);
   const third = await server.leaseCall("gateway", { replica: "c" });
@@ -91,6 +91,38 @@ test("a client may hold a bounded number of leases, and renew those that it has"
   assert.equal((await server.leaseCall("orders", { replica: "c" })).status, 200);
   await server.lease("gateway", { replica: "b", leaseMs: 0 });
   assert.equal((await server.leaseCall("gateway", { replica: "c" })).status, 200);
+});
+
+test("names that are given back at once are bounded too", async (t) => {
+  const clock = new FrozenClock();
+  const server = await serveRevocations(t, { clock, leaseTerms: { namesPerClient: 2 } });
+  const comeAndGo = async (replica: string) => {
+    const { status } = await server.leaseCall("gateway", { replica });
+    await server.lease("gateway", { replica, leaseMs: 0 });
+    return status;
+  };
+  const statuses: number[] = [];
+  for (const replica of ["a", "b", "c", "d", "e"]) statuses.push(await comeAndGo(replica));
+  assert.deepEqual(statuses, [200, 200, 200, 200, 429]);
+  clock.advance(10_000);
+  assert.equal(await comeAndGo("e"), 200);
+});
+
+test("the operator sets how many names a single client may use", async (t) => {
+  const server = await serveRevocations(t, { leaseTerms: { namesByClient: { gateway: 1 } } });
+  const statusOf = async (client: string, replica: string) =>
+    (await server.leaseCall(client, { replica })).status;
+  assert.deepEqual([await statusOf("gateway", "a"), await statusOf("gateway", "b")], [200, 429]);
+  assert.deepEqual([await statusOf("orders", "a"), await statusOf("orders", "b")], [200, 200]);
+});
+
+test("a lease that is shorter than the server gives is refused, and says so", async (t) => {
+  const server = await serveRevocations(t);
+  const refused = await server.leaseCall("gateway", { leaseMs: 1 });
+  const body = await refused.json();
+  assert.deepEqual([refused.status, body.error], [400, "lease_too_short"]);
+  assert.match(body.error_description, /leaseMs is 1\. The shortest .* is 500/);
+  assert.deepEqual(await storedReplicas(server), []);
 });
 
 test("one client cannot acknowledge for another", async (t) => {
@@ -153,7 +185,7 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
     log: server.log,
     directory: sqlLeaseHolderDirectory(server),
     table,
-    leasesPerClient: 3,
+    terms: { ...DEFAULT_LEASE_TERMS, namesPerClient: 3 },
     clock: { wallMs: () => 0 },
     operatorLog: silentLog,
   });
@@ -170,7 +202,7 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
     refused.map(({ reason }) => reason.code),
     Array(17).fill("too_many_leases"),
   );
-  assert.deepEqual([table.heldBy("gateway"), table.heldBy("orders")], [3, 1]);
+  assert.deepEqual([table.namesOf("gateway"), table.namesOf("orders")], [3, 1]);
 });
 
 test("the more verifiers there are, the less often each is to acknowledge", async (t) => {

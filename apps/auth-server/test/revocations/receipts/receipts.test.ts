@@ -16,11 +16,8 @@ function receipts() {
     return log.head;
   };
   const desk = createReceipts({ clock, leases, head: () => log.head, refresh, setTimer: clock.setTimer });
-  const grant = (name: string, applied: number, leaseMs = 5000) =>
-    leases.grant(
-      { clientId: "gateway", name },
-      { applied, head: log.head, receivedAt: clock.monotonicMs(), leaseMs },
-    );
+  const grant = (name: string, applied: number, leaseMs = 5000, clientId = "gateway") =>
+    leases.grant({ clientId, name }, { applied, head: log.head, receivedAt: clock.monotonicMs(), leaseMs });
   const commit = () => {
     log.head++;
     return log.head;
@@ -197,6 +194,30 @@ test("with a quorum it answers once more than half have acknowledged, and names 
     elapsedMs: 0,
   });
   assert.equal((await desk.wait(8, 0)).state, "pending");
+});
+
+test("names that came after the commit are no part of a quorum, however many", async () => {
+  const { desk, grant, commit } = receipts();
+  for (const name of ["a", "b", "c"]) grant(name, 7);
+  const receipt = desk.wait(commit(), 10_000, undefined, "quorum");
+  for (let at = 0; at < 20; at++) grant(`late-${at}`, 8);
+  grant("a", 8);
+  assert.equal(await answered(receipt), undefined);
+  grant("b", 8);
+  const { state, laggards } = (await answered(receipt))!;
+  assert.deepEqual([state, laggards], ["quorum", ["c"]]);
+});
+
+test("the verifiers of one client, however many, make no quorum of another client's", async () => {
+  const { desk, grant, commit } = receipts();
+  for (const name of ["a", "b"]) grant(name, 7, 5000, "gateway");
+  for (let at = 0; at < 20; at++) grant(`invented-${at}`, 7, 5000, "reporting");
+  const receipt = desk.wait(commit(), 10_000, undefined, "quorum");
+  for (let at = 0; at < 20; at++) grant(`invented-${at}`, 8, 5000, "reporting");
+  grant("a", 8);
+  assert.equal(await answered(receipt), undefined, "half of the gateways");
+  grant("b", 8);
+  assert.equal((await answered(receipt))?.state, "enforced");
 });
 
 test("when nobody is left who may allow it, that is said, though only a quorum was asked for", async () => {
