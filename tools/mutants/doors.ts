@@ -144,8 +144,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/oidc/tokens/userinfo-tokens.ts",
     edits: [
       [
-        `return verdictOf(local, token.claims, token) === "allow" ? payloadOf(token) : undefined;`,
-        `return verdictOf(local, token.claims, token) === undefined ? undefined : payloadOf(token);`,
+        `return token !== undefined && dead === undefined ? payloadOf(token) : undefined;`,
+        `return token !== undefined ? payloadOf(token) : undefined;`,
       ],
     ],
     tests: ["apps/auth-server/test/oidc/tokens/userinfo-tokens.test.ts"],
@@ -155,7 +155,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     says: "UserInfo answers with a token for an API whose app has not asked for that",
     file: "apps/auth-server/src/oidc/tokens/userinfo-tokens.ts",
     edits: [
-      [`if (token === undefined || !opensUserinfo(token, issuer)) return`, `if (token === undefined) return`],
+      [
+        `if (token !== undefined && !opensUserinfo(token, sources.issuer)) return undefined;`,
+        `void opensUserinfo;`,
+      ],
     ],
     tests: ["apps/auth-server/test/oidc/tokens/userinfo-tokens.test.ts"],
   },

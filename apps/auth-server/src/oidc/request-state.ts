@@ -2,7 +2,14 @@
  * What the parts that a request passes through tell each other, beside what the library carries itself. Each field is
  * written in one place, which is named at it; test/oidc/request-state.test.ts holds the sources to that.
  */
+import type { Mode, Reason } from "@portcullis/protocol";
 import type { Api } from "../apis/apis.ts";
+
+/** Why a token is refused, in the words of guards: it was revoked, or its claims have changed. */
+export interface DeadToken {
+  readonly reason: Reason;
+  readonly mode: Mode;
+}
 
 export interface RequestState {
   /** The head of the log as the token request arrived, before anything was checked. By provider/provider.ts. */
@@ -23,6 +30,8 @@ export interface RequestState {
   isBeyondSessionLimit?: boolean;
   /** The id that the session had until now. By provider/adapter.ts. */
   replacedSessionId?: string;
+  /** Why the access token that the request shows is dead, if that is known. By provider/adapter.ts. */
+  deadToken?: DeadToken;
   /** Whether another server has spent the refresh token meanwhile, with an answer. By tokens/refresh-grace.ts. */
   isSpentElsewhere?: () => Promise<boolean>;
 }

@@ -7,7 +7,7 @@ import type { Apis } from "../../apis/apis.ts";
 import type { Clients } from "../../apps/clients.ts";
 import type { Users } from "../../people/users.ts";
 import { oidcError } from "../errors.ts";
-import { requestState } from "../request-state.ts";
+import { type DeadToken, requestState } from "../request-state.ts";
 import type { ArtefactStore } from "../state/artefact-store.ts";
 import type { GrantStore } from "../state/grant-store.ts";
 import { type InteractionCache, interactionAdapter } from "../state/interaction-adapter.ts";
@@ -133,8 +133,16 @@ function clientAdapter({ clients, apis }: Stores): AdapterMethods {
 
 /** JWTs are in no table. The library looks one up for UserInfo alone: it refuses them elsewhere before it comes here. */
 function accessTokenAdapter({ artefacts, findUserinfoToken }: Stores): AdapterMethods {
-  const stored = artefactAdapter(artefacts, "AccessToken");
-  return { ...stored, find: (id) => (id.includes(".") ? findUserinfoToken(id) : stored.find!(id)) };
+  const tellDenial = (dead: DeadToken) => {
+    if (Provider.ctx) requestState(Provider.ctx).deadToken = dead;
+  };
+  return {
+    ...artefactAdapter(artefacts, "AccessToken"),
+    async find(id) {
+      if (id.includes(".")) return findUserinfoToken(id, tellDenial);
+      return isForScripts(id) ? undefined : artefacts.find("AccessToken", id, tellDenial);
+    },
+  };
 }
 
 /** Of the tokens and codes that the library makes up. One of them could begin as a token for scripts does. */

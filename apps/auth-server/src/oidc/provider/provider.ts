@@ -20,7 +20,7 @@ import { answerForJwts, type JwtEndpointOptions } from "../tokens/jwt-endpoints.
 import { addReceipts } from "../tokens/receipts.ts";
 import type { GrantHandler } from "../tokens/refresh-grace.ts";
 import { answerForScriptTokens, type ScriptTokenEndpointOptions } from "../tokens/script-token-endpoints.ts";
-import { tellWhy } from "../tokens/tell-why.ts";
+import { tellOfDeadToken, tellWhy } from "../tokens/tell-why.ts";
 import { introspectableApis } from "../tokens/token-policy.ts";
 import { refreshAppKeys } from "./app-keys.ts";
 import { openToApps } from "./cors.ts";
@@ -164,6 +164,7 @@ function logErrors(provider: Provider, operatorLog: Log): void {
     if (!hasCode(error, "storage_full"))
       operatorLog[levelOfFailure(error)]({ event: "server_error", route: ctx.oidc?.route, error });
   });
+  provider.on("userinfo.error", tellOfDeadToken);
   provider.on("grant.error", (ctx, error) => {
     tellWhy(ctx, error);
     if (!(error instanceof errors.OIDCProviderError)) return;

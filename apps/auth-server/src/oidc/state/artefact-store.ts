@@ -10,6 +10,7 @@ import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { ArtefactsTable } from "../../storage/tables/oidc.ts";
 import type { WriteTransaction } from "../../storage/write-transaction.ts";
 import { oidcError } from "../errors.ts";
+import type { DeadToken } from "../request-state.ts";
 import type { GrantStore } from "./grant-store.ts";
 import { LostRace } from "./lost-race.ts";
 import { ARTEFACTS_OF_STRANGERS, type RowsOfStrangers } from "./rows-of-strangers.ts";
@@ -23,8 +24,10 @@ export const BELOW_A_GRANT = new Set(["AuthorizationCode", "RefreshToken", "Acce
 /** A kind that is not named here is not kept: whoever adds one that strangers can make adds it to theirs, with its cap. */
 const KINDS = new Set([...BELOW_A_GRANT, ...ARTEFACTS_OF_STRANGERS, "ClientCredentials", "ReplayDetection"]);
 
-/** Whether an opaque access token is still good: asked each time one is looked up. */
-export type AllowsOpaqueToken = (payload: AdapterPayload) => boolean;
+/** Whether an opaque access token is still good: asked each time one is looked up. It tells why one is not. */
+export type AllowsOpaqueToken = (payload: AdapterPayload, tellDenial?: TellDenial) => boolean;
+
+export type TellDenial = (dead: DeadToken) => void;
 
 export interface ArtefactStoreOptions {
   readonly storage: Storage;
@@ -77,7 +80,7 @@ export class ArtefactStore {
     this.#options = options;
   }
 
-  async find(model: string, id: string): Promise<AdapterPayload | undefined> {
+  async find(model: string, id: string, tellDenial?: TellDenial): Promise<AdapterPayload | undefined> {
     const { storage, clock } = this.#options;
     const idHash = hashOfSecret(model, id);
     const row = await FIND.first(storage.read, { idHash, now: wholeSeconds(clock) });
@@ -85,7 +88,7 @@ export class ArtefactStore {
     const payload: AdapterPayload = { ...JSON.parse(row.payload), jti: id };
     if (row.consumed_at !== null) payload.consumed = row.consumed_at;
     const isAccessToken = model === "AccessToken" || model === "ClientCredentials";
-    return isAccessToken && !this.#options.allowsOpaqueToken(payload) ? undefined : payload;
+    return isAccessToken && !this.#options.allowsOpaqueToken(payload, tellDenial) ? undefined : payload;
   }
 
   async save(artefact: SaveArtefact): Promise<void> {

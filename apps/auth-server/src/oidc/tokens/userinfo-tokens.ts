@@ -4,11 +4,14 @@
  * as what is stored of an opaque token. It goes on as with any other: session, grant, user, scopes and claims are read as they are.
  */
 import { userinfoAudienceOf } from "@portcullis/protocol";
+import { decodeProtectedHeader } from "jose";
 import type { AdapterPayload, KoaContextWithOIDC } from "oidc-provider";
 import { USERINFO_WITH_API_TOKEN } from "../../apps/app-settings.ts";
 import type { LocalRevocations } from "../../revocations/index.ts";
+import type { DeadToken } from "../request-state.ts";
+import type { TellDenial } from "../state/artefact-store.ts";
 import { givenOidcScopes } from "./given-scopes.ts";
-import { verdictOf } from "./local-verdict.ts";
+import { denialOf, denialOfKey } from "./local-verdict.ts";
 import type { OwnToken, VerifyOwnToken } from "./own-token.ts";
 
 /** What the request asked to learn at UserInfo by name (OpenID Connect Core, section 5.5), in the token: it has no row. */
@@ -40,15 +43,34 @@ export interface UserinfoTokenSources {
   readonly local: LocalRevocations;
 }
 
-export type FindUserinfoToken = (jwt: string) => Promise<AdapterPayload | undefined>;
+export type FindUserinfoToken = (jwt: string, tellDenial: TellDenial) => Promise<AdapterPayload | undefined>;
 
-/** Returns what finds a JWT as the library finds an opaque token; undefined for one that is not for UserInfo, or is dead or stale. */
-export function userinfoTokens({ issuer, verify, local }: UserinfoTokenSources): FindUserinfoToken {
-  return async (jwt) => {
-    const token = await verify(jwt);
-    if (token === undefined || !opensUserinfo(token, issuer)) return undefined;
-    return verdictOf(local, token.claims, token) === "allow" ? payloadOf(token) : undefined;
+/**
+ * Returns what finds a JWT as the library finds an opaque token; undefined for one that is not for UserInfo, or is dead or stale. Of the
+ * last two it tells why.
+ */
+export function userinfoTokens(sources: UserinfoTokenSources): FindUserinfoToken {
+  return async (jwt, tellDenial) => {
+    const token = await sources.verify(jwt);
+    if (token !== undefined && !opensUserinfo(token, sources.issuer)) return undefined;
+    const dead = token === undefined ? deadByKey(sources, jwt) : denialOf(sources.local, token.claims, token);
+    if (dead !== undefined) tellDenial(dead);
+    return token !== undefined && dead === undefined ? payloadOf(token) : undefined;
   };
+}
+
+function deadByKey({ local }: UserinfoTokenSources, jwt: string): DeadToken | undefined {
+  const kid = kidOf(jwt);
+  return kid === undefined ? undefined : denialOfKey(local, kid);
+}
+
+/** What is no JWT names no key. */
+function kidOf(jwt: string): string | undefined {
+  try {
+    return decodeProtectedHeader(jwt).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 const opensUserinfo = ({ claims: { aud } }: OwnToken, issuer: string): boolean =>

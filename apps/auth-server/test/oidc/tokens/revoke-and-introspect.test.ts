@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { INTROSPECTS_HEADER } from "@portcullis/protocol";
-import { exchange, json } from "@portcullis/testing/end-to-end";
+import { challengeOf, exchange, json } from "@portcullis/testing/end-to-end";
 import { storageError } from "../../../src/storage/errors.ts";
 import {
   assertRefused,
@@ -341,7 +341,10 @@ describe("an opaque access token", () => {
     await server.server.storage.write((transaction) =>
       transaction.append([{ scope: "subject", key: sub, mode: "kill", reason: "banned" }]),
     );
-    assert.equal((await userinfo(access_token)).status, 401);
+    const refused = await userinfo(access_token);
+    assert.equal(refused.status, 401);
+    assert.equal(challengeOf(refused)?.reason, "banned");
+    assert.equal(json<Record<string, string>>(refused).reason, "banned");
     assert.equal((await introspect(server.issuer, "auditor", access_token)).active, false);
   });
 

@@ -6,7 +6,7 @@ import {
   createAccessTokenVerifier,
   localKeySource,
 } from "@portcullis/access-token";
-import { type Exchange, exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
+import { challengeOf, type Exchange, exchange, json, PlainBrowser } from "@portcullis/testing/end-to-end";
 import {
   begin,
   claimsOf,
@@ -64,9 +64,16 @@ const enter = (parameters: Record<string, string> = {}, credentials = ALICE) =>
 const ask = (accessToken: string, query = ""): Promise<Exchange> =>
   exchange(`${userinfo}${query}`, { headers: { authorization: `Bearer ${accessToken}` } });
 
-function assertDead(answer: Exchange): void {
+interface Told {
+  readonly reason?: string;
+  readonly mode?: string;
+}
+
+/** `told`: why, in header and body, as guards say it. Without it, nothing is told but that the token is no good. */
+function assertDead(answer: Exchange, { reason, mode }: Told = {}): void {
   assert.equal(answer.status, 401, answer.body);
-  assert.match(String(answer.headers["www-authenticate"]), /^Bearer .*error="invalid_token"/);
+  for (const told of [challengeOf(answer), json<Record<string, string>>(answer)])
+    assert.deepEqual([told?.error, told?.reason, told?.mode], ["invalid_token", reason, mode]);
 }
 
 async function verifierFor(audience: string): Promise<AccessTokenVerifier> {
@@ -214,7 +221,7 @@ describe("UserInfo stays closed", () => {
   });
 });
 
-/** What ends the token, and what it is said to have ended by. */
+/** What ends the token. */
 const ENDINGS: Readonly<Record<string, (tokens: SignedIn) => Promise<unknown>>> = {
   "the app gives it back": ({ access_token }) =>
     exchange(`${server.issuer}/revoke`, {
@@ -239,8 +246,10 @@ describe("a token with both audiences is dead everywhere at once", () => {
       const tokens = await enter();
       assert.equal((await ask(tokens.access_token)).status, 200);
       await end(tokens);
-      assert.notEqual(verdictOf(server, tokens.access_token), "allow");
-      assertDead(await ask(tokens.access_token));
+      const reason = verdictOf(server, tokens.access_token);
+      assert.notEqual(reason, "allow");
+      const mode = what === "its claims are stale" ? "stale" : "kill";
+      assertDead(await ask(tokens.access_token), { reason, mode });
       assert.equal((await introspect(server.issuer, "orders", tokens.access_token)).active, false);
     });
   }
@@ -249,6 +258,20 @@ describe("a token with both audiences is dead everywhere at once", () => {
     const tokens = await enter();
     const { endings } = server.server.oidc;
     await endings.endGrant(tokens.claims.gid);
-    assertDead(await ask(tokens.access_token));
+    assertDead(await ask(tokens.access_token), { reason: "revoked", mode: "kill" });
+  });
+
+  it("when its signing key was retired, and has left the list of keys", async () => {
+    const { access_token } = await enter();
+    const bearer = {
+      authorization: `Bearer ${await machineToken(server.issuer, "admin", `${server.issuer}/api`, "keys.write")}`,
+    };
+    const { kid } = JSON.parse(Buffer.from(access_token.split(".")[0]!, "base64url").toString());
+    const retired = await exchange(`${server.issuer}/api/v1/keys/${kid}/retire`, {
+      headers: { ...bearer, "content-type": "application/json" },
+      body: "{}",
+    });
+    assert.equal(retired.status, 200, retired.body);
+    assertDead(await ask(access_token), { reason: "key_retired", mode: "kill" });
   });
 });
