@@ -359,6 +359,30 @@ for (const [whose, of] of [
       assert.equal(await countOf(storage, "oidc_grants"), 1);
       assert.deepEqual((await end()).ended, []);
     });
+
+    it("lock sessions that apps have for themselves before any grant, as everybody does", async () => {
+      const { storage } = server.server;
+      const payload = JSON.stringify({ resources: { [RESOURCE]: "orders.read" } });
+      await seedGrants(storage, { clientId: "web", grants: 3, payload });
+      await makeOld([0, 1].map((at) => idOf("s", at)));
+      await storage.write(({ db }) => db.updateTable("oidc_sessions").set({ of_app: "web" }).execute());
+      const locked: string[] = [];
+      await storage.write(async (transaction) => {
+        const noting: WriteTransaction = {
+          ...transaction,
+          holdsProcess: false,
+          lockRows(query, ofTable) {
+            locked.push(/ from "(\w+)"/.exec(query.compile().sql)![1]!);
+            return transaction.lockRows(query, ofTable);
+          },
+        };
+        // Some have run out before, and some run out by the change: neither search comes after a lock of the other.
+        const [before, after] = [{ absoluteSeconds: 7200 }, { absoluteSeconds: 600 }];
+        await createEndOutlived({ clock: systemClock })(noting, { of, before, after, actor: "admin" });
+      });
+      assert.deepEqual(locked, ["oidc_sessions", "oidc_grants"]);
+      assert.equal(await countOf(storage, "oidc_grants"), 1);
+    });
   });
 }
 
