@@ -41,19 +41,40 @@ export async function recipientsOf(db: Kysely<Database>, seq: number): Promise<R
   };
 }
 
-const statesOf = (db: Kysely<Database>, seq: number) =>
-  db
-    .selectFrom("outbox")
-    .select([
-      "recipient",
-      "state",
-      sql<number>`max(case when state = 'pending' and (attempts = 0 or claim is not null) then 1 else 0 end)`.as(
-        "being_tried",
-      ),
-    ])
-    .where("seq", "=", seq)
-    .groupBy(["recipient", "state"])
-    .execute();
+interface StateOf {
+  readonly recipient: string;
+  readonly state: OutboxTable["state"];
+  readonly being_tried: number;
+}
+
+/**
+ * Which states there are, recipient by recipient. It goes from one to the next by the index: a receipt that a hundred thousand are told
+ * by is asked for each time that one of them was, and would hold the process of a server on SQLite.
+ */
+async function statesOf(db: Kysely<Database>, seq: number): Promise<readonly StateOf[]> {
+  const { rows } = await sql<StateOf>`with recursive known (recipient) as (
+      select min(recipient) from outbox where seq = ${seq}
+      union all
+      select (select min(outbox.recipient) from outbox
+        where outbox.seq = ${seq} and outbox.recipient > known.recipient)
+      from known where known.recipient is not null)
+    select known.recipient, states.state, case when states.state = 'pending' and (
+      exists (select 1 from outbox where outbox.seq = ${seq} and outbox.recipient = known.recipient
+        and outbox.state = 'pending' and outbox.attempts = 0)
+      or exists (select 1 from outbox where outbox.seq = ${seq} and outbox.recipient = known.recipient
+        and outbox.claim is not null)) then 1 else 0 end as being_tried
+    from known cross join (${STATES}) as states
+    where known.recipient is not null and exists (select 1 from outbox
+      where outbox.seq = ${seq} and outbox.recipient = known.recipient and outbox.state = states.state)`.execute(
+    db,
+  );
+  return rows;
+}
+
+const STATES = sql.join(
+  Object.keys(OUTCOMES).map((state) => sql`select ${sql.lit(state)} as state`),
+  sql` union all `,
+);
 
 /** Of a bulk ending whose grants have not all been looked at yet (oidc/endings/clear-endings.ts): whoever may be among them. */
 async function recipientsOfMark(db: Kysely<Database>, seq: number): Promise<readonly string[]> {

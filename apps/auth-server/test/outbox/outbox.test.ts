@@ -9,6 +9,7 @@ import { until } from "@portcullis/testing/end-to-end";
 import { KeyRing } from "../../src/keys/key-ring.ts";
 import { createLogoutTokenSender, type Delivery, noteEndedGrants, Outbox } from "../../src/outbox/index.ts";
 import { MAX_TRIES, waitAfter } from "../../src/outbox/next-try.ts";
+import { recipientsOf } from "../../src/outbox/recipients.ts";
 import { openOutgoing, privateTargets } from "../../src/outgoing/index.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { temporaryStorage } from "../storage/temporary-storage.ts";
@@ -207,6 +208,40 @@ test("of an app that was deleted those grants are noted that end, and none that 
     noted.map(({ id }) => id),
     [ids[0]],
   );
+});
+
+test("a receipt has the worst of what each is to be told, and waits for what was not tried or is being tried", async (t) => {
+  const { storage, clock } = await prepare(t);
+  await put(storage, clock, "elsewhere");
+  for (const recipient of ["told", "gone", "left", "waits"]) await put(storage, clock, recipient, 2);
+  const change = (id: string, to: object) =>
+    storage.write(({ db }) => db.updateTable("outbox").set(to).where("id", "=", id).execute());
+  await storage.write(({ db }) =>
+    db
+      .updateTable("outbox")
+      .set({ seq: 7, state: "delivered", attempts: 1 })
+      .where("recipient", "!=", "elsewhere")
+      .execute(),
+  );
+  await change("elsewhere-0", { seq: 8 });
+  await change("gone-1", { state: "dead" });
+  await change("left-0", { state: "unsupported" });
+  await change("waits-0", { state: "pending" });
+  const seen = async () => {
+    const { lines, isBeingTried } = await recipientsOf(storage.read, 7);
+    return {
+      ...Object.fromEntries(lines.map(({ recipient, outcome }) => [recipient, outcome])),
+      isBeingTried,
+    };
+  };
+  const expected = { told: "delivered", gone: "unavailable", left: "unsupported", waits: "pending" };
+  assert.deepEqual(await seen(), { ...expected, isBeingTried: false }, "it waits for another try");
+  await change("waits-0", { claim: "somebody" });
+  assert.deepEqual(await seen(), { ...expected, isBeingTried: true });
+  await change("waits-0", { claim: null, attempts: 0 });
+  assert.deepEqual(await seen(), { ...expected, isBeingTried: true });
+  const nobody = await recipientsOf(storage.read, 9);
+  assert.deepEqual(nobody, { lines: [], isBeingTried: false });
 });
 
 test("tries are further and further apart, with chance, and all of them are within an hour", () => {

@@ -33,6 +33,7 @@ import { addSessionsOfApps } from "./0037-sessions-of-apps.ts";
 import { addScriptTokens } from "./0038-script-tokens.ts";
 import { addPruneClock } from "./0039-prune-clock.ts";
 import { addLeasesOfVerifiers } from "./0040-leases-of-verifiers.ts";
+import { addReceiptsOfMany } from "./0041-receipts-of-many.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -65,4 +66,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0038-script-tokens": addScriptTokens,
   "0039-prune-clock": addPruneClock,
   "0040-leases-of-verifiers": addLeasesOfVerifiers,
+  "0041-receipts-of-many": addReceiptsOfMany,
 };
