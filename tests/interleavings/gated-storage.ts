@@ -48,7 +48,11 @@ export const gatedStorage =
         await point(racer, "written");
       }
     };
-    return withParts(storage, { read: storage.read.withPlugin(waitAfterReads(point)), write });
+    return withParts(storage, {
+      read: storage.read.withPlugin(waitAfterReads(point)),
+      readKept: storage.readKept.withPlugin(waitAfterReads(point)),
+      write,
+    });
   };
 
 /** Getters stay getters. */

@@ -191,6 +191,20 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     tests: ["apps/auth-server/test/revocations/verifiers/slow-verifier.test.ts"],
   },
   {
+    name: "heads-read-where-tokens-wait",
+    says: "while requests for tokens wait for a locked table, revoking and leases wait behind them",
+    file: "apps/auth-server/src/storage/postgres/open-postgres.ts",
+    edits: [[`const { read: readKept } = keptReader;`, `const readKept = read;`]],
+    tests: ["apps/auth-server/test/revocations/many-servers/two-servers.test.ts"],
+  },
+  {
+    name: "no-lane-of-its-own-for-revoking",
+    says: "revoking waits for issuing that hangs in every lane",
+    file: "apps/auth-server/src/storage/postgres/open-postgres.ts",
+    edits: [[`      kept: lanesOf(kept.lanes),\n`, ``]],
+    tests: ["apps/auth-server/test/storage/postgres/units.test.ts"],
+  },
+  {
     name: "deleting-by-two-clocks-of-one-machine",
     says: "a server that starts with a clock half an hour ahead deletes live revocations",
     file: "apps/auth-server/src/storage/log/retention-clock.ts",

@@ -292,11 +292,11 @@ export class KeyRing {
   }
 
   async #readIfChanged(): Promise<void> {
-    if ((await readRevision(this.#options.storage.read)) !== this.#rows.revision) await this.#reload();
+    if ((await readRevision(this.#options.storage.readKept)) !== this.#rows.revision) await this.#reload();
   }
 
   async #read(): Promise<void> {
-    const { read } = this.#options.storage;
+    const { readKept: read } = this.#options.storage;
     this.#rows = await readRing(read);
     await this.#markRefused();
     if (!this.#isWhole()) {
@@ -330,7 +330,7 @@ export class KeyRing {
   async #markRefused(): Promise<void> {
     const kids = this.#rows.keys.map(({ key }) => key.kid);
     if (kids.length === 0) return;
-    const refused = await this.#options.storage.read
+    const refused = await this.#options.storage.readKept
       .selectFrom("standing_refusals")
       .select("key_text")
       // A thumbprint of a DPoP key may be spelt like a kid, and refuses no key of ours.

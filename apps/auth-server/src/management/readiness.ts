@@ -25,6 +25,6 @@ export async function readinessOf(storage: Storage): Promise<ServerReadiness> {
 
 /** A server that reads but cannot write gives out tokens that nobody can revoke: it is not ready. */
 async function answers(storage: Storage): Promise<void> {
-  await sql`select 1`.execute(storage.read);
+  await sql`select 1`.execute(storage.readKept);
   await storage.checkWritable();
 }

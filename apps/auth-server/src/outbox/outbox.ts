@@ -16,7 +16,7 @@ import { MAX_TRIES, waitAfter } from "./next-try.ts";
 import { type Recipients, recipientsOf } from "./recipients.ts";
 
 export interface OutboxOptions {
-  readonly storage: Pick<Storage, "read" | "write" | "dialect"> & {
+  readonly storage: Pick<Storage, "read" | "readKept" | "write" | "dialect"> & {
     readonly log: Pick<Storage["log"], "subscribe">;
   };
   readonly send: Readonly<Record<OutboxTable["kind"], Send>>;
@@ -105,7 +105,7 @@ export class Outbox {
     const { storage, clock } = this.#options;
     const until = clock.monotonicMs() + waitMs;
     for (;;) {
-      const { lines, isBeingTried } = await recipientsOf(storage.read, seq);
+      const { lines, isBeingTried } = await recipientsOf(storage.readKept, seq);
       const leftMs = until - clock.monotonicMs();
       if (!isBeingTried || leftMs <= 0 || signal?.aborted === true || this.#closing.signal.aborted)
         return lines;

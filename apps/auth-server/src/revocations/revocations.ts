@@ -125,7 +125,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     limits = {},
     maxLiveRevocations = MAX_LIVE_REVOCATIONS,
   } = options;
-  const { log, read } = storage;
+  const { log, read, readKept } = storage;
   const setTimer = systemTimer;
 
   // Before anything is answered: while no server ran, the records of what is refused for good may have expired.
@@ -159,7 +159,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   });
   const revoker = createRevoker({
     write: storage.write,
-    read,
+    read: readKept,
     log,
     endBelow,
     blastRadiusOf,
@@ -192,7 +192,8 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     local,
     verifiers,
     rollback,
-    isRefusedForGood: (scope, key) => isRefusedForGood(read, { scope, key: log.keySpace.keyOf(scope, key) }),
+    isRefusedForGood: (scope, key) =>
+      isRefusedForGood(readKept, { scope, key: log.keySpace.keyOf(scope, key) }),
     counters: () => ({
       head: log.head(),
       openStreams: hub.size,

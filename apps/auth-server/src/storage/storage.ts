@@ -10,6 +10,11 @@ export interface Storage {
   readonly dialect: Dialect;
   /** Committed rows only. Outside of any transaction: two reads may see two states, the later never the older. */
   readonly read: Kysely<Database>;
+  /**
+   * The same on connections that no request for a token takes: for heads, leases, keys, revoking and readiness, and for nothing
+   * that reads much or may wait for a lock. With SQLite, `read`.
+   */
+  readonly readKept: Kysely<Database>;
   write: Write;
   readonly log: SqlRevocationLog;
   /** The one way to delete what has ended. */

@@ -425,6 +425,7 @@ const otherLog = (storage: Storage, read: Storage["read"], clock = systemClock):
       ...storageOptions("unused"),
       dialect: storage.dialect,
       read,
+      readKept: read,
       write: db,
       clock,
       databaseClock: async () => clock.wallMs(),

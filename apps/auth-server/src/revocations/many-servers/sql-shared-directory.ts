@@ -16,13 +16,13 @@ import type {
 type Execute = Parameters<RawBuilder<unknown>["execute"]>[0];
 
 /** The table `replicas` on PostgreSQL. */
-export function sqlSharedDirectory(storage: Pick<Storage, "read" | "write">): SharedDirectory {
+export function sqlSharedDirectory(storage: Pick<Storage, "readKept" | "write">): SharedDirectory {
   return {
     all: () =>
       orUnavailable(async () =>
-        (await storage.read.selectFrom("replicas").selectAll().execute()).map(directoryRowOf),
+        (await storage.readKept.selectFrom("replicas").selectAll().execute()).map(directoryRowOf),
       ),
-    find: (holders) => orUnavailable(() => find(storage.read, holders)),
+    find: (holders) => orUnavailable(() => find(storage.readKept, holders)),
     write: (change) => storage.write(({ db }) => write(db, change)),
   };
 }

@@ -19,6 +19,8 @@ const ROWS_PER_READ = 1000;
 export interface SqlRevocationLogOptions {
   readonly dialect: Dialect;
   readonly read: Kysely<Database>;
+  /** For where the log stands: see Storage. */
+  readonly readKept: Kysely<Database>;
   readonly tokenLifetimeSeconds: number;
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
@@ -114,8 +116,12 @@ export class SqlRevocationLog implements ServedLog {
     return this.#oldestKept;
   }
 
-  async read(after: number, limit: number): Promise<ChainedRecord[]> {
-    const rows = await this.#options.read
+  read(after: number, limit: number): Promise<ChainedRecord[]> {
+    return this.#readOn(this.#options.read, after, limit);
+  }
+
+  async #readOn(db: Kysely<Database>, after: number, limit: number): Promise<ChainedRecord[]> {
+    const rows = await db
       .selectFrom("revocations")
       .select(CHAINED_COLUMNS)
       .where("seq", ">", after)
@@ -187,7 +193,7 @@ export class SqlRevocationLog implements ServedLog {
   async #pull(): Promise<number> {
     // Own commits may be delivered while this reads: what it finds is never older than what was known before.
     const known = this.position();
-    const position = await readPosition(this.#options.read);
+    const position = await readPosition(this.#options.readKept);
     const { head } = position;
     if (position.incarnation !== this.#incarnation) await this.#enter(position);
     // Restored, or failed over to a copy that had not everything. Nobody may be called fresh by it.
@@ -196,7 +202,7 @@ export class SqlRevocationLog implements ServedLog {
       throw this.#rolledBack(`another record at ${head}`);
     }
     while (this.#head < head) {
-      const records = await this.read(this.#head, ROWS_PER_READ);
+      const records = await this.#readOn(this.#options.readKept, this.#head, ROWS_PER_READ);
       // Own commits may have been delivered while this was read.
       if (!this.#deliver(records) && this.#head < head) await this.#skipPruned(records);
     }
@@ -217,7 +223,7 @@ export class SqlRevocationLog implements ServedLog {
 
   /** This server was away for so long that what follows on its head has expired, and was pruned by others. */
   async #skipPruned(found: readonly ChainedRecord[]): Promise<void> {
-    const position = await readPosition(this.#options.read);
+    const position = await readPosition(this.#options.readKept);
     const isPruned = position.incarnation === this.#incarnation && position.anchor_seq > this.#head;
     if (!isPruned) throw this.#gap(found);
     this.#head = position.anchor_seq;
@@ -228,7 +234,7 @@ export class SqlRevocationLog implements ServedLog {
 
   /** What is known is kept if it is the beginning of what is there; otherwise everything is delivered anew. */
   async #enter(position: LogStatePosition): Promise<void> {
-    const [newest] = await this.read(this.#head - 1, 1);
+    const [newest] = await this.#readOn(this.#options.readKept, this.#head - 1, 1);
     const isContinued =
       this.#head === 0 || (newest?.seq === this.#head && sameBytes(newest.chain, this.#chain));
     if (!isContinued) {

@@ -54,6 +54,7 @@ async function openLocked(options: StorageOptions, { file, release, opened }: Lo
   return {
     dialect: "sqlite",
     read,
+    readKept: read,
     write,
     log,
     pruning: new Pruning({ time: log.retention, clockSkewSeconds: log.clockSkewSeconds, write, operatorLog }),
@@ -87,6 +88,7 @@ async function openLog(options: StorageOptions, file: string, writer: SqliteConn
     const log = await SqlRevocationLog.open({
       dialect: "sqlite",
       read,
+      readKept: read,
       write,
       tokenLifetimeSeconds: options.tokenLifetimeSeconds,
       clockSkewSeconds: options.clockSkewSeconds,

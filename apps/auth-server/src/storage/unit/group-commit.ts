@@ -18,10 +18,17 @@ const GROUP_LIMIT = 256;
 const UNIT_TIME_LIMIT_MS = 5000;
 /** Tries of a unit that others were in the way of. */
 const MAX_TRIES = 50;
+/** Of a unit of the server's own: after so many it waits for something that may last, and lets go of the lane that is kept. */
+const MAX_TRIES_ON_KEPT_LANE = 3;
 
 export interface GroupCommitOptions {
   /** Lanes: each runs one group at a time. */
   readonly connections: readonly GroupConnection[];
+  /**
+   * More of them, which no unit of a client or a stranger takes: revoking, leases and whether anything can be stored wait for no
+   * issuing, whatever that waits for. Default: none.
+   */
+  readonly kept?: readonly GroupConnection[];
   readonly log: SqlRevocationLog;
   readonly counters: { units: number; commits: number; failedCommits: number };
   readonly unitTimeLimitMs?: number;
@@ -40,6 +47,12 @@ interface QueuedUnit {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   tries: number;
+}
+
+/** Where a group takes its units from, and the one that it begins with. */
+interface Group {
+  readonly queue: QueuedUnit[];
+  readonly first: QueuedUnit;
 }
 
 /** A unit that ran, and how to tell its caller. Nobody is told before the commit. */
@@ -62,9 +75,14 @@ const currentUnit = new AsyncLocalStorage<Unit>();
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
-  readonly #queue: QueuedUnit[] = [];
+  /** Of the server itself, which go first and in groups of their own. Where no lane is kept, empty. */
+  readonly #own: QueuedUnit[] = [];
+  /** Of clients and strangers, and what has let go of the kept lane. */
+  readonly #others: QueuedUnit[] = [];
   readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
   readonly #idle: GroupConnection[];
+  readonly #idleKept: GroupConnection[];
+  readonly #kept: ReadonlySet<GroupConnection>;
   readonly #draining = new Set<Promise<void>>();
   readonly #gathering = new Gathering();
   readonly #room: Room;
@@ -73,12 +91,14 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options;
     this.#idle = [...options.connections];
+    this.#idleKept = [...(options.kept ?? [])];
+    this.#kept = new Set(options.kept);
     this.#room = options.room ?? UNLIMITED;
   }
 
   /** Units that wait for their turn. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#own.length + this.#others.length;
   }
 
   write<T>(
@@ -92,19 +112,21 @@ export class GroupCommit {
       this.#room.admit(onBehalfOf);
       const inContext = AsyncLocalStorage.snapshot();
       const told = { resolve: resolve as (value: unknown) => void, reject };
-      this.#queue.push({ work, onBehalfOf, inContext, ...told, tries: 0 });
-      this.#wakeLane();
+      const isOwn = onBehalfOf === undefined && this.#kept.size > 0;
+      (isOwn ? this.#own : this.#others).push({ work, onBehalfOf, inContext, ...told, tries: 0 });
+      this.#wakeLane(isOwn);
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#draining.size > 0) await Promise.all(this.#draining);
-    for (const connection of this.#options.connections) await connection.close();
+    for (const connection of [...this.#options.connections, ...this.#kept]) await connection.close();
   }
 
-  #wakeLane(): void {
-    const connection = this.#idle.shift();
+  #wakeLane(isOwn: boolean): void {
+    const kept = isOwn ? this.#idleKept.shift() : undefined;
+    const connection = kept ?? this.#idle.shift();
     if (connection === undefined) return;
     const drain = this.#outsideOfRequests(() => this.#drain(connection));
     this.#draining.add(drain);
@@ -119,18 +141,35 @@ export class GroupCommit {
         await nextTurn();
       } while (this.#gathering.isOn);
       // Taken before the transaction begins: another lane may be faster, and an empty one would be for nothing.
-      const first = this.#queue.shift();
-      if (first !== undefined) await this.#runGroup(connection, first);
-    } while (this.#queue.length > 0);
-    this.#idle.push(connection);
+      const queue = this.#queueFor(connection);
+      const first = queue.shift();
+      if (first !== undefined) await this.#runGroup(connection, { queue, first });
+    } while (this.#queueFor(connection).length > 0);
+    (this.#kept.has(connection) ? this.#idleKept : this.#idle).push(connection);
   }
 
-  async #runGroup(connection: GroupConnection, first: QueuedUnit): Promise<void> {
+  /** Of one group, since all of a group wait for the slowest: what the server does itself waits for no unit of a client. */
+  #queueFor(connection: GroupConnection): QueuedUnit[] {
+    return this.#own.length > 0 || this.#kept.has(connection) ? this.#own : this.#others;
+  }
+
+  /** To be the first of the next group. */
+  #putBack(...units: readonly QueuedUnit[]): void {
+    for (const unit of units.toReversed()) {
+      const isOwn =
+        unit.onBehalfOf === undefined && this.#kept.size > 0 && unit.tries < MAX_TRIES_ON_KEPT_LANE;
+      (isOwn ? this.#own : this.#others).unshift(unit);
+      // The lane that it comes from may be one that does not take it any more.
+      this.#wakeLane(isOwn);
+    }
+  }
+
+  async #runGroup(connection: GroupConnection, { queue, first }: Group): Promise<void> {
     const finished: FinishedUnit[] = [];
     let records: readonly ChainedRecord[];
     try {
       await this.#begin(connection, first);
-      await this.#runUnits(connection, first, finished);
+      await this.#runUnits(connection, { queue, first }, finished);
       records = await this.#endGroup(connection, finished);
     } catch (cause) {
       await this.#failGroup(connection, finished, cause);
@@ -155,27 +194,32 @@ export class GroupCommit {
       await connection.begin();
     } catch (cause) {
       if (this.#room.makeRoom(cause)) {
-        this.#queue.unshift(first);
+        this.#putBack(first);
         throw cause;
       }
       // Who waits now would only wait for the same in vain, one time limit after the other.
-      for (const queued of [first, ...this.#queue.splice(0)]) queued.reject(unavailable(cause));
+      for (const queued of [first, ...this.#own.splice(0), ...this.#others.splice(0)])
+        queued.reject(unavailable(cause));
       throw cause;
     }
   }
 
-  async #runUnits(connection: GroupConnection, first: QueuedUnit, finished: FinishedUnit[]): Promise<void> {
+  async #runUnits(
+    connection: GroupConnection,
+    { queue, first }: Group,
+    finished: FinishedUnit[],
+  ): Promise<void> {
     let queued: QueuedUnit | undefined = first;
     while (queued !== undefined) {
       const result = await this.#runUnit(connection, queued);
       if (result === "again") {
         // What this group holds may be what the others wait for, and they hold what it waits for: it ends now.
-        this.#queue.unshift(queued);
+        this.#putBack(queued);
         return;
       }
       finished.push(result);
       const isFull = finished.length >= GROUP_LIMIT || connection.isFull();
-      queued = isFull ? undefined : this.#queue.shift();
+      queued = isFull ? undefined : queue.shift();
     }
   }
 
@@ -210,7 +254,7 @@ export class GroupCommit {
       await connection.undoUnit();
     } catch (cause) {
       // The whole transaction is lost, and with it what this unit did: it goes with its group.
-      if (this.#room.makeRoom(error)) this.#queue.unshift(queued);
+      if (this.#room.makeRoom(error)) this.#putBack(queued);
       else queued.reject(unavailable(cause));
       throw cause;
     }
@@ -274,7 +318,7 @@ export class GroupCommit {
     await connection.rollback();
     if (this.#room.makeRoom(cause)) {
       // Nothing of it is stored and nobody was told: all of it runs once more, on the reserve.
-      this.#queue.unshift(...finished.map(({ queued }) => queued));
+      this.#putBack(...finished.map(({ queued }) => queued));
       return;
     }
     this.#options.health?.failed(cause);

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import test, { after, type TestContext } from "node:test";
 import type { Receipt } from "@portcullis/protocol";
 import { startPostgres } from "@portcullis/testing/servers";
+import pg from "pg";
+import { readinessOf } from "../../../src/management/readiness.ts";
 import { sqlSharedDirectory } from "../../../src/revocations/many-servers/sql-shared-directory.ts";
+import { oneTo } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const postgres = await startPostgres({ fsync: false });
@@ -117,4 +120,62 @@ test("the directory keeps what was acknowledged most, and brings nobody back by 
   assert.equal((await directory.all()).length, 1, "it was renewed since it was looked at");
   await write({ leave: [{ holder, renewal: third!.renewal }] });
   assert.deepEqual(await directory.all(), []);
+});
+
+/** Requests for tokens, as many as there are, that read apps or lock them. Gives how many have been answered, and how to wait for all. */
+function tokenRequests({ storage }: RevocationsServer, count: number) {
+  const answered = { count: 0, all: Promise.resolve<unknown>(undefined) };
+  const appOf = (db: typeof storage.read) => db.selectFrom("oidc_clients").select("client_id").execute();
+  const requests = oneTo(count).flatMap(() => [
+    appOf(storage.read),
+    storage.write(({ db }) => appOf(db), { onBehalfOf: "client" }),
+  ]);
+  answered.all = Promise.allSettled(requests.map((request) => request.finally(() => answered.count++)));
+  return answered;
+}
+
+/** Somebody else, who holds a table until the test lets it go. */
+async function holdTable(t: TestContext, url: string, table: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  let isHeld = true;
+  const letGo = async () => {
+    if (isHeld) await client.query("rollback");
+    isHeld = false;
+  };
+  t.after(async () => {
+    await letGo();
+    await client.end();
+  });
+  await client.query(`begin; lock table ${table} in access exclusive mode`);
+  return {
+    letGo,
+    /** Resolves once so many connections wait for it. */
+    async isWaitedForBy(count: number) {
+      for (;;) {
+        const { rows } = await client.query(
+          "select count(*)::int as waiting from pg_locks where not granted and relation = $1::regclass",
+          [table],
+        );
+        if (rows[0].waiting >= count) return;
+      }
+    },
+  };
+}
+
+test("while requests for tokens wait for a locked table, revocations, leases and readiness do not", async (t) => {
+  const url = await postgres.createDatabase();
+  const server = await serveRevocations(t, { database: { kind: "postgres", url, poolSize: 8 } });
+  const table = await holdTable(t, url, "oidc_clients");
+  const requests = tokenRequests(server, 40);
+  await table.isWaitedForBy(3);
+  await server.lease("gateway", { replica: "g1", leaseMs: 60_000 });
+  const { seq, laggards } = await server.receipt(subject);
+  assert.deepEqual(laggards, ["g1"]);
+  await server.lease("gateway", { replica: "g1", applied: seq, leaseMs: 60_000 });
+  assert.equal((await server.revocations.receipts.wait(seq, 20_000)).state, "enforced");
+  assert.equal((await readinessOf(server.storage)).ready, true);
+  assert.ok(requests.count < 40, `${requests.count} of 80 requests were answered first`);
+  await table.letGo();
+  await requests.all;
 });

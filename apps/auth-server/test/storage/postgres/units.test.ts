@@ -34,6 +34,25 @@ test("a unit that hangs stalls nobody else, and is undone", async (t) => {
   assert.equal(server.log.head(), 21);
 });
 
+test("units of clients that hang in every lane that is theirs hold up none of the server's own", async (t) => {
+  const [server] = await twoServers(t);
+  const released = Promise.withResolvers<void>();
+  let answered = 0;
+  const hanging = oneTo(40).map(() =>
+    server
+      .write(() => released.promise, { onBehalfOf: "client" })
+      .then(
+        () => answered++,
+        () => answered++,
+      ),
+  );
+  assert.equal((await append(server, "a")).seq, 1);
+  // Each is given up after five seconds: in turn, they would take minutes.
+  assert.ok(answered < 20, `${answered} of 40 were answered first`);
+  released.resolve();
+  await Promise.all(hanging);
+});
+
 test("units that wait for each other's rows all get through", async (t) => {
   const [left, right] = await twoServers(t);
   const names = ["a", "b", "c", "d"];

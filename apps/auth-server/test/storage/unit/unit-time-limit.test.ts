@@ -18,7 +18,7 @@ async function openCommits(t: TestContext, { holdsProcess = true, unitTimeLimitM
   t.after(() => writer.database.close());
   await migrateToLatest(writer.database, migrations);
   const db = queriesOn(writer.prepare);
-  const options = { ...storageOptions(file), dialect: "sqlite", read: db, write: db } as const;
+  const options = { ...storageOptions(file), dialect: "sqlite", read: db, readKept: db, write: db } as const;
   const log = await SqlRevocationLog.open(options);
   const counters = { units: 0, commits: 0, failedCommits: 0 };
   const connections = [{ ...sqliteGroupConnection(writer), holdsProcess }];
