@@ -9,6 +9,7 @@ import { LOG_MUTANTS } from "./log-and-keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { PEOPLE_MUTANTS } from "./people-and-apps.ts";
 import { PROCESS_MUTANTS } from "./processes.ts";
+import { REDIS_MUTANTS } from "./redis.ts";
 import { TOKEN_MUTANTS } from "./tokens.ts";
 import { VERIFIER_MUTANTS } from "./verifiers.ts";
 
@@ -21,4 +22,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DOORS_MUTANTS,
   ...TOKEN_MUTANTS,
   ...PROCESS_MUTANTS,
+  ...REDIS_MUTANTS,
 ];

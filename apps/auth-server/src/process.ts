@@ -50,7 +50,7 @@ async function listen(server: AuthServer, { listen: address }: Configuration): P
 }
 
 function managementOf(server: AuthServer, { configuration, droppedLogLines }: Starting<Configuration>) {
-  const { storage, revocations, requests, sessionStreams, outbox, isRedisUp } = server;
+  const { storage, revocations, requests, sessionStreams, outbox, redis } = server;
   const { maxLiveRevocations } = configuration;
   const metrics = createMetrics({
     families: metricFamilies({
@@ -59,7 +59,7 @@ function managementOf(server: AuthServer, { configuration, droppedLogLines }: St
       requests,
       sessionStreams,
       outbox,
-      isRedisUp,
+      redis,
       maxLiveRevocations,
     }),
     droppedLogLines,

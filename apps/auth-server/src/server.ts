@@ -37,6 +37,7 @@ import { createLogoutTokenSender, Deliveries, Outbox } from "./outbox/index.ts";
 import { openOutgoing, privateTargets } from "./outgoing/index.ts";
 import { composePeople, type People } from "./people/compose.ts";
 import { composeRedis, type Redis } from "./redis/compose.ts";
+import type { RedisHealth } from "./redis/redis-damage.ts";
 import {
   createRecognizeHead,
   createRevocations,
@@ -89,7 +90,7 @@ export interface AuthServer {
   /** By which the first administrator is made; undefined when there was one at the start. */
   readonly setupLink: string | undefined;
   /** Undefined: no Redis is configured. */
-  readonly isRedisUp: (() => boolean) | undefined;
+  readonly redis: RedisHealth | undefined;
   /** Gives the URL that it listens on. */
   listen(): Promise<string>;
   /** Takes away what has expired. Done every minute without being asked. */
@@ -406,7 +407,7 @@ async function compose(
     requests,
     sessionStreams,
     setupLink,
-    isRedisUp: redis.connection && (() => redis.connection!.isUp()),
+    redis: redis.health,
     async listen() {
       const url = await app.listen({ ...configuration.listen });
       // An app that is told fetches our keys: before, it would refuse what it cannot verify.

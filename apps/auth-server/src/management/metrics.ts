@@ -2,6 +2,7 @@
 import type { VerifierStatus } from "@portcullis/protocol";
 import type { Family, Sample } from "@portcullis/service";
 import { type Outbox, waitingDeliveries } from "../outbox/index.ts";
+import { DAMAGED_PARTS, type RedisHealth } from "../redis/redis-damage.ts";
 import type { RevocationCounters } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readinessOf } from "./readiness.ts";
@@ -18,7 +19,7 @@ export interface MetricSources {
   readonly outbox: Pick<Outbox, "counters">;
   readonly maxLiveRevocations: number;
   /** Undefined: no Redis is configured. */
-  readonly isRedisUp: (() => boolean) | undefined;
+  readonly redis: RedisHealth | undefined;
 }
 
 const NAME = "portcullis_auth_server";
@@ -127,7 +128,7 @@ function deliveryFamilies({ storage, outbox }: MetricSources): Family[] {
   ];
 }
 
-function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
+function storageFamilies({ storage, redis }: MetricSources): Family[] {
   const { counters } = storage;
   return [
     counter("storage_units_total", "Units of writing that were stored.", () => counters.units),
@@ -160,9 +161,19 @@ function storageFamilies({ storage, isRedisUp }: MetricSources): Family[] {
       ),
       labels: ["state"],
     },
-    gauge("redis_up", "Whether Redis answers.", () => isRedisUp && Number(isRedisUp())),
+    ...redisFamilies(redis),
   ];
 }
+
+const redisFamilies = (redis: RedisHealth | undefined): Family[] => [
+  gauge("redis_up", "Whether Redis answers.", () => redis && Number(redis.isUp())),
+  {
+    ...counter("redis_damage_total", "What was found wrong in Redis, by the part that it was in.", () =>
+      DAMAGED_PARTS.flatMap((part) => (redis ? [{ labels: { part }, value: redis.damage.count(part) }] : [])),
+    ),
+    labels: ["part"],
+  },
+];
 
 const gauge = (name: string, help: string, read: Family["read"]): Family => ({
   name,

@@ -10,6 +10,7 @@ import { connectRedis, type RedisConnection } from "./connect-redis.ts";
 import { FeedPublisher } from "./feed-publisher.ts";
 import { PlainKeys } from "./plain-keys.ts";
 import { redisBus } from "./redis-bus.ts";
+import { RedisDamage, type RedisHealth } from "./redis-damage.ts";
 import { redisInteractions } from "./redis-interactions.ts";
 
 export interface RedisOptions {
@@ -25,6 +26,7 @@ export interface RedisOptions {
 export interface Redis {
   readonly bus?: Bus;
   readonly connection?: RedisConnection;
+  readonly health?: RedisHealth;
   readonly interactions?: InteractionCache;
   /** Before the storage's. */
   close(): Promise<void>;
@@ -36,14 +38,19 @@ export function composeRedis(options: RedisOptions): Redis {
   if (configuration === undefined) return { close: async () => undefined };
   const { storage, operatorLog, secrets, randomBytes } = options;
   const { keyPrefix } = configuration;
-  const connection = connectRedis({ configuration, operatorLog });
-  const bus = redisBus({ redis: connection, keyPrefix, secrets });
+  const damage = new RedisDamage();
+  const connection = connectRedis({ configuration, operatorLog, use: "keys" });
+  // Apart: Redis cuts a connection that listens to a channel at 32 MB of what was not read yet, whatever that is.
+  const busConnection = connectRedis({ configuration, operatorLog, use: "bus" });
+  const bus = redisBus({ redis: busConnection, keyPrefix, secrets });
   const { log, read } = storage;
   const writers: { close(): Promise<void> }[] = [];
   if (configuration.feed) {
     const { signHead } = options;
     const setTimer = systemTimer;
-    writers.push(new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, operatorLog }));
+    writers.push(
+      new FeedPublisher({ redis: connection, keyPrefix, log, signHead, setTimer, operatorLog, damage }),
+    );
   }
   if (configuration.plainKeys) {
     const { retention } = log;
@@ -52,11 +59,12 @@ export function composeRedis(options: RedisOptions): Redis {
   return {
     bus,
     connection,
+    health: { isUp: () => connection.isUp(), damage },
     interactions: redisInteractions({ redis: connection, keyPrefix, secrets, randomBytes }),
     async close() {
       await bus.close();
       await Promise.all(writers.map((writer) => writer.close()));
-      await connection.close();
+      await Promise.all([connection.close(), busConnection.close()]);
     },
   };
 }

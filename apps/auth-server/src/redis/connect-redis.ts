@@ -21,6 +21,8 @@ export interface RedisConnection {
 export interface RedisConnectionOptions {
   readonly configuration: RedisConfiguration;
   readonly operatorLog: Log;
+  /** What it is for, in the log. */
+  readonly use: "keys" | "bus";
   readonly random?: () => number;
 }
 
@@ -120,7 +122,8 @@ class ReconnectingRedis implements RedisConnection {
 
   #announce(client: RedisClient): void {
     if (client !== this.#client || !this.isUp()) return;
-    if (this.#failures > 0) this.#options.operatorLog.info({ event: "redis_connected" });
+    const { operatorLog, use } = this.#options;
+    if (this.#failures > 0) operatorLog.info({ event: "redis_connected", use });
     this.#failures = 0;
     for (const listener of this.#listeners) listener();
   }
@@ -128,8 +131,9 @@ class ReconnectingRedis implements RedisConnection {
   /** Never thrown: Redis is a shortcut, and a server that cannot take it goes the long way. */
   readonly #failed = (error: unknown): void => {
     if (this.#closed) return;
+    const { operatorLog, use } = this.#options;
     if (this.#failures++ % FAILURES_PER_REPORT === 0) {
-      this.#options.operatorLog.warn({ event: "redis_unavailable", error });
+      operatorLog.warn({ event: "redis_unavailable", use, error });
     }
   };
 

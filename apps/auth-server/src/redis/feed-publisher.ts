@@ -3,6 +3,7 @@ import { encodeBase64url, hasCode, type Log, type SetTimer } from "@portcullis/p
 import type { RedisConnection } from "./connect-redis.ts";
 import { redisError } from "./errors.ts";
 import { FeedStream, isAt, type StreamEnd } from "./feed-stream.ts";
+import type { RedisDamage } from "./redis-damage.ts";
 
 export interface FeedPublisherOptions {
   readonly redis: RedisConnection;
@@ -11,6 +12,7 @@ export interface FeedPublisherOptions {
   readonly operatorLog: Log;
   readonly setTimer: SetTimer;
   readonly signHead?: ((position: LogPosition) => Promise<string>) | undefined;
+  readonly damage: RedisDamage;
   /** How often the stream is compared with the log; default 3,000. */
   readonly compareMs?: number;
 }
@@ -46,7 +48,8 @@ export class FeedPublisher {
   constructor(options: FeedPublisherOptions) {
     this.#options = options;
     const { redis, log, keyPrefix, compareMs = COMPARE_MS } = options;
-    this.#stream = new FeedStream(redis, keyPrefix);
+    const onRemoved = (why: string) => this.#replaced(why);
+    this.#stream = new FeedStream({ redis, keyPrefix, onRemoved });
     this.#stops = [
       log.subscribe(() => this.#schedule()),
       redis.onUp(() => this.#compare()),
@@ -128,7 +131,7 @@ export class FeedPublisher {
 
   /** Judges what the stream ends with: a place in our log, from which to go on, or a stream to begin anew. */
   async #find(end: StreamEnd | undefined): Promise<Position> {
-    const { log, operatorLog } = this.#options;
+    const { log } = this.#options;
     if (end === undefined) return this.#beginning();
     // Another server may know of a commit that this one has not seen yet: only SQL can say that it is none.
     await log.refresh();
@@ -136,9 +139,16 @@ export class FeedPublisher {
     if (found !== undefined && isAt(end, log.incarnation, found)) return found;
     // Somebody else writes it as well, and has another log: no use in doing so faster than he does.
     if (++this.#drops > MAX_DROPS) throw redisError("redis_feed_contested");
-    operatorLog.warn({ event: "redis_feed_replaced", ended: end.id, head: log.head() });
+    this.#replaced("it ends with another log", end.id);
     await this.#stream.drop(end);
     return this.#beginning();
+  }
+
+  /** Somebody else writes there, or Redis lost what it had: worth knowing, and healed already. */
+  #replaced(why: string, ended?: string): void {
+    const { log, operatorLog, damage } = this.#options;
+    operatorLog.warn({ event: "redis_feed_replaced", why, ...(ended && { ended }), head: log.head() });
+    damage.found("feed");
   }
 
   async #positionAt(seq: number): Promise<LogPosition | undefined> {

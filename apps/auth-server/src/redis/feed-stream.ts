@@ -1,7 +1,7 @@
 import type { ChainedRecord, LogPosition } from "@portcullis/feed-server";
 import { encodeBase64url, encodeRecords } from "@portcullis/protocol";
 import type { RedisConnection } from "./connect-redis.ts";
-import { DROP, PUBLISH, TRIM } from "./feed-scripts.ts";
+import { DROP, MAX_ENTRIES, PUBLISH, TRIM } from "./feed-scripts.ts";
 import { runScript } from "./run-script.ts";
 
 /** What the stream ends with, as it says itself: not yet compared with the log. */
@@ -23,17 +23,23 @@ export interface StreamBatch {
   readonly signedHead: string;
 }
 
-/** Entries that a stream may have: a batch of single revocations is some 600 bytes, a full one 41 KB. */
-const MAX_ENTRIES = 5000;
+export interface FeedStreamOptions {
+  readonly redis: RedisConnection;
+  readonly keyPrefix: string;
+  /** Told when what was there was no stream of ours, and was taken away. */
+  readonly onRemoved: (why: string) => void;
+}
 
 /** The stream `<prefix>:feed`: entries of one key, with the id `<to>-0`. */
 export class FeedStream {
   readonly #redis: RedisConnection;
   readonly #key: string;
+  readonly #onRemoved: (why: string) => void;
 
-  constructor(redis: RedisConnection, keyPrefix: string) {
+  constructor({ redis, keyPrefix, onRemoved }: FeedStreamOptions) {
     this.#redis = redis;
     this.#key = `${keyPrefix}:feed`;
+    this.#onRemoved = onRemoved;
   }
 
   /** Gives the end afterwards: that of the batch, unless the stream ended with something else. */
@@ -51,23 +57,30 @@ export class FeedStream {
       ...[Buffer.from(buffer, byteOffset, byteLength), encodeBase64url(chain), signedHead],
       String(MAX_ENTRIES),
     ];
-    return endOf(await runScript(this.#redis, PUBLISH, { key: this.#key, values }));
+    return this.#endOf(await runScript(this.#redis, PUBLISH, { key: this.#key, values }));
   }
 
   /** Gives the end. */
   async trim(oldestKept: number): Promise<StreamEnd | undefined> {
-    return endOf(await runScript(this.#redis, TRIM, { key: this.#key, values: [String(oldestKept)] }));
+    return this.#endOf(await runScript(this.#redis, TRIM, { key: this.#key, values: [String(oldestKept)] }));
   }
 
   /** Only if it still ends so: another publisher may have put it right meanwhile. */
   async drop({ id, incarnation, chain }: StreamEnd): Promise<void> {
-    await runScript(this.#redis, DROP, { key: this.#key, values: [id, incarnation, chain] });
+    this.#endOf(await runScript(this.#redis, DROP, { key: this.#key, values: [id, incarnation, chain] }));
+  }
+
+  #endOf(reply: unknown): StreamEnd | undefined {
+    if (!Array.isArray(reply)) return undefined;
+    const [removed, ...end] = reply.map(String);
+    if (removed) this.#onRemoved(removed);
+    return endOf(end);
   }
 }
 
-function endOf(reply: unknown): StreamEnd | undefined {
-  if (!Array.isArray(reply) || reply.length === 0) return undefined;
-  const [id, incarnation, chain] = reply.map(String) as [string, string, string];
+function endOf(texts: readonly string[]): StreamEnd | undefined {
+  if (texts.length === 0) return undefined;
+  const [id, incarnation, chain] = texts as [string, string, string];
   const seq = /^(\d{1,15})-0$/.exec(id)?.[1];
   return { id, incarnation, chain, seq: seq === undefined ? Number.NaN : Number(seq) };
 }

@@ -7,6 +7,7 @@ import { createClient } from "@redis/client";
 import type { RedisConfiguration } from "../../src/config/schema.ts";
 import { connectRedis, type RedisConnection } from "../../src/redis/connect-redis.ts";
 import { FeedPublisher, type FeedPublisherOptions } from "../../src/redis/feed-publisher.ts";
+import { RedisDamage } from "../../src/redis/redis-damage.ts";
 import type { MemoryLog } from "./memory-log.ts";
 
 export const PREFIX = "test";
@@ -38,7 +39,7 @@ export interface Connected {
 
 export function connectFor(t: TestContext, configuration: RedisConfiguration): Connected {
   const operatorLog = new RecordedLog();
-  const connection = connectRedis({ configuration, operatorLog });
+  const connection = connectRedis({ configuration, operatorLog, use: "keys" });
   t.after(() => connection.close());
   return { connection, operatorLog };
 }
@@ -50,6 +51,7 @@ export function publishFor(
   more: Partial<FeedPublisherOptions> = {},
 ): FeedPublisher {
   const publisher = new FeedPublisher({
+    damage: new RedisDamage(),
     redis: connected.connection,
     keyPrefix: PREFIX,
     log,

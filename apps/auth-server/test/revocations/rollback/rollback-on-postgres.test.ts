@@ -13,6 +13,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
 import { FeedPublisher } from "../../../src/redis/feed-publisher.ts";
 import { PlainKeys } from "../../../src/redis/plain-keys.ts";
+import { RedisDamage } from "../../../src/redis/redis-damage.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import {
   clientFor,
@@ -207,7 +208,11 @@ function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest
     operatorLog: silentLog,
     compareMs: 100,
   };
-  const publisher = new FeedPublisher({ ...shared, setTimer: systemTimer });
+  const publisher = new FeedPublisher({
+    ...shared,
+    setTimer: systemTimer,
+    damage: new RedisDamage(),
+  });
   const plainKeys = new PlainKeys({ ...shared, read: storage.read, retention: storage.log.retention });
   t.after(() => Promise.all([publisher.close(), plainKeys.close()]));
 }

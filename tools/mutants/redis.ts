@@ -1,0 +1,33 @@
+/** Mistakes in what servers and verifiers take from Redis. */
+import type { Mutant } from "./mutant.ts";
+
+const FEED_SCRIPTS = "apps/auth-server/src/redis/feed-scripts.ts";
+const HOSTILE_ENTRIES = ["apps/auth-server/test/redis/hostile-entries.test.ts"];
+
+export const REDIS_MUTANTS: readonly Mutant[] = [
+  {
+    name: "redis-end-of-any-length",
+    says: "an entry of 40 MB at the end of the stream is handed back, and breaks the connection for ever",
+    file: FEED_SCRIPTS,
+    edits: [
+      ["if #word >", "if false and #word >"],
+      ["if #incarnation >", "if false and #incarnation >"],
+      ["or #chain >", "or false and #chain >"],
+    ],
+    tests: HOSTILE_ENTRIES,
+  },
+  {
+    name: "redis-stream-of-any-length",
+    says: "a stream of millions of entries fills the memory of Redis, since its end looks right",
+    file: FEED_SCRIPTS,
+    edits: [["if redis.call('XLEN', key) >", "if false and redis.call('XLEN', key) >"]],
+    tests: HOSTILE_ENTRIES,
+  },
+  {
+    name: "redis-ids-used-up",
+    says: "a highest id that was deleted again keeps the log out of Redis for ever",
+    file: FEED_SCRIPTS,
+    edits: [["string.find(added.err, 'equal or smaller', 1, true)", "false"]],
+    tests: HOSTILE_ENTRIES,
+  },
+];
