@@ -27,7 +27,7 @@ export const REDIS_MUTANTS: readonly Mutant[] = [
     name: "redis-ids-used-up",
     says: "a highest id that was deleted again keeps the log out of Redis for ever",
     file: FEED_SCRIPTS,
-    edits: [["string.find(added.err, 'equal or smaller', 1, true)", "false"]],
+    edits: [["added.err and isUsedUp(added.err)", "added.err and false"]],
     tests: HOSTILE_ENTRIES,
   },
 ];

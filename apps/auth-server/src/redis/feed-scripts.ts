@@ -74,8 +74,11 @@ local function append()
   return redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[10], ARGV[4], 'incarnation', ARGV[1], 'prev', ARGV[2],
     'from', ARGV[5], 'to', ARGV[6], 'records', ARGV[7], 'chain', ARGV[8], 'head', ARGV[9])
 end
+local function isUsedUp(message)
+  return string.find(message, 'equal or smaller', 1, true) or string.find(message, 'exhausted', 1, true)
+end
 local added = append()
-if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller', 1, true) then
+if type(added) == 'table' and added.err and isUsedUp(added.err) then
   -- An entry with a higher id was put there and taken away again: nothing can follow in this stream.
   redis.call('UNLINK', KEYS[1])
   removed = 'its ids are used up'

@@ -90,7 +90,15 @@ const LEFT_BEHIND: readonly { what: string; why: string; command: (world: World)
     command: () => entry(HIGHEST_ID, { incarnation: "x" }),
   },
   {
-    what: "such an id that was taken away again",
+    what: "an id far ahead that was taken away again",
+    why: "its ids are used up",
+    command: () =>
+      atOnce(`
+        redis.call('XADD', KEYS[1], '99999-0', 'a', 'b')
+        redis.call('XDEL', KEYS[1], '99999-0')`),
+  },
+  {
+    what: "the highest id, taken away again",
     why: "its ids are used up",
     command: () =>
       atOnce(
