@@ -27,7 +27,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     name: "api-again-for-its-services",
     says: "an API that was deleted and made again, with other permissions of the same names, is open to every service of before",
     file: "apps/auth-server/src/api/apis/change-api.ts",
-    edits: [["    await withdrawFromApps(clients, transaction, { identifier });\n", ""]],
+    edits: [["await withdrawFromApps(clients, transaction, { identifier });", "0;"]],
     tests: ["apps/auth-server/test/apis/editions.test.ts"],
   },
   {
@@ -36,8 +36,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     file: "apps/auth-server/src/api/apis/change-api.ts",
     edits: [
       [
-        "if (permissions.length > 0) await withdrawFromApps",
-        "if (permissions.length < 0) await withdrawFromApps",
+        "permissions.length === 0 ? undefined : await withdrawFromApps",
+        "permissions.length >= 0 ? undefined : await withdrawFromApps",
       ],
     ],
     tests: ["apps/auth-server/test/apis/editions.test.ts"],

@@ -40,7 +40,7 @@ test("an API and an app are made, and a user signs in to it; both are changed an
   assert.equal(fewer.code, EXIT.ok, fewer.err);
   assert.match(
     fewer.out,
-    /^Changed: https:\/\/maps\.example, now at revision 2\.\nRevoked \(seq 1\)\. Enforced by 1 of 1/,
+    /^Changed: https:\/\/maps\.example, now at revision 2\. 1 app may ask for it no more\.\nRevoked \(seq 1\)\. Enforced by 1 of 1/,
   );
   assert.equal(verdictOf(cli.server, device.access_token), "claims_changed");
   const shown = await cli.run(["apis", "show", api]);

@@ -2,7 +2,7 @@
  * A route that ends something: sessions, grants, tokens. That it takes `dryRun` and `Prefer: wait=N` follows from the declaration, and
  * that a dry run changes nothing is not left to the route: its `handle` is not called then.
  */
-import { type BlastRadius, dryRunSchema } from "@portcullis/protocol";
+import { type BlastRadius, type DryRun, dryRunSchema } from "@portcullis/protocol";
 import { z } from "zod";
 import type { AnyObject, AnySchema, Call, DeclaredRoute, Parsed, RouteDeclaration } from "./declare-route.ts";
 import { DRY_RUN, PREFER_WAIT, PREFERENCE_APPLIED } from "./ending-acts.ts";
@@ -31,6 +31,9 @@ type EndingCall<
   Parsed<Body>
 >;
 
+/** What an act would end, and what else it would take away. */
+export type WouldEnd = Omit<DryRun, "dryRun">;
+
 interface EndingDeclaration<
   Path extends AnyObject,
   Query extends AnyObject,
@@ -45,7 +48,7 @@ interface EndingDeclaration<
   /** As of every route. */
   readonly checks?: { readonly body: (body: unknown) => Parsed<Body> };
   /** What `handle` would end, now. Changes nothing, and is refused with what `handle` is refused with. */
-  wouldEnd(call: EndingCall<Path, Query, Headers, Body>): Promise<BlastRadius>;
+  wouldEnd(call: EndingCall<Path, Query, Headers, Body>): Promise<BlastRadius | WouldEnd>;
   handle(call: EndingCall<Path, Query, Headers, Body>): Promise<{
     readonly status: 200 | 202;
     readonly headers?: Readonly<Record<string, string>>;
@@ -75,12 +78,17 @@ export function declareEnding<
     async handle(call: Call<never, { readonly dryRun: boolean }, never, never>) {
       const { dryRun, ...own } = call.query;
       const asked = { ...call, query: own } as unknown as EndingCall<Path, Query, Headers, Body>;
-      if (dryRun) return { status: 200, body: { dryRun, ends: await ending.wouldEnd(asked) } };
+      if (dryRun) return { status: 200, body: dryRunOf(await ending.wouldEnd(asked)) };
       return ending.handle(asked);
     },
   };
   return route as unknown as DeclaredRoute;
 }
+
+const dryRunOf = (would: BlastRadius | WouldEnd): DryRun => ({
+  dryRun: true,
+  ...("ends" in would ? would : { ends: would }),
+});
 
 function answersOf<Schema extends z.ZodType>({ schema, says, examples, headers = {} }: EndingAnswer<Schema>) {
   const { enforced, pending } = says ?? DONE;

@@ -9,7 +9,7 @@ export {
 } from "./caller.ts";
 export { checkInput, problemsOf } from "./check-input.ts";
 export { collectRoutes, type MountedRoute } from "./collect-routes.ts";
-export { declareEnding } from "./declare-ending.ts";
+export { declareEnding, type WouldEnd } from "./declare-ending.ts";
 export { ANYBODY, type Call, type DeclaredRoute, declareRoute } from "./declare-route.ts";
 export {
   DRY_RUN,

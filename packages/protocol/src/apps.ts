@@ -1,6 +1,7 @@
 /** Apps (clients) and APIs (resources), as `/api/v1/apps` and `/api/v1/apis` take and show them. */
 import { z } from "zod";
 import { appKeySetSchema, CLIENT_AUTHENTICATIONS } from "./app-keys.ts";
+import { withdrawnFromAppsSchema } from "./blast-radius.ts";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 import { appSessionLimitSchema, SHOWN_NAME, SHOWN_NAME_WORDS } from "./sessions.ts";
@@ -349,7 +350,11 @@ export type Api = z.output<typeof apiSchema>;
 /** Answer of `POST /api/v1/apis`. */
 export const createdApiSchema = apiSchema.extend({ warning });
 export type CreatedApi = z.output<typeof createdApiSchema>;
-export const changedApiSchema = apiSchema.extend({ receipt, warning });
+export const changedApiSchema = apiSchema.extend({
+  receipt,
+  warning,
+  withdrawnFromApps: withdrawnFromAppsSchema,
+});
 export type ChangedApi = z.output<typeof changedApiSchema>;
 export const apiListSchema = pageSchemaOf(apiSchema);
 export type ApiList = z.output<typeof apiListSchema>;
@@ -358,6 +363,7 @@ export type ApiList = z.output<typeof apiListSchema>;
 export const deletedApiSchema = z.object({
   identifier: z.string(),
   name: z.string(),
+  withdrawnFromApps: withdrawnFromAppsSchema,
   receipt: receiptSchema,
 });
 export type DeletedApi = z.output<typeof deletedApiSchema>;

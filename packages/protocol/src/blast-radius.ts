@@ -15,9 +15,19 @@ export const blastRadiusSchema = z.object({
 });
 export type BlastRadius = z.infer<typeof blastRadiusSchema>;
 
+/** How many apps lose an API, or a permission of one, that goes. */
+export const withdrawnFromAppsSchema = z
+  .int()
+  .nonnegative()
+  .optional()
+  .describe(
+    "Apps that may ask for it no more: it is taken out of their `apis`. There when an API or a permission goes.",
+  );
+
 /** Answer of a call that ends something, with `dryRun=true`. */
 export const dryRunSchema = z.object({
   dryRun: z.literal(true).describe("Nothing was changed."),
   ends: blastRadiusSchema.describe("What the call would end, at most."),
+  withdrawnFromApps: withdrawnFromAppsSchema,
 });
 export type DryRun = z.infer<typeof dryRunSchema>;

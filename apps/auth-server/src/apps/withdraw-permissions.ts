@@ -11,17 +11,21 @@ export interface Withdrawn {
   readonly permissions?: readonly string[];
 }
 
-/** The API's row is locked: nobody gives it to an app meanwhile. */
+/** Returns how many apps have lost it. The API's row is locked: nobody gives it to an app meanwhile. */
 export async function withdrawFromApps(
   clients: Clients,
   transaction: WriteTransaction,
   withdrawn: Withdrawn,
-): Promise<void> {
+): Promise<number> {
+  let lost = 0;
   for (const clientId of await clients.thoseOfApi(transaction, withdrawn.identifier)) {
     const before = await clients.lock(transaction, clientId);
     const after = withoutWithdrawn(before, withdrawn);
-    if (after !== before) await clients.update(transaction, clientId, after);
+    if (after === before) continue;
+    await clients.update(transaction, clientId, after);
+    lost++;
   }
+  return lost;
 }
 
 function withoutWithdrawn(app: App, { identifier, permissions }: Withdrawn): App {

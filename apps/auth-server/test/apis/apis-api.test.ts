@@ -244,6 +244,29 @@ describe("an API that is disabled or deleted", () => {
     }
   });
 
+  it("says how many apps lose it, before and after, and so does a permission that goes", async () => {
+    const { identifier, path } = await createApi();
+    const body = { type: "spa", name: "Reader", redirectUris: [REDIRECT_URI] };
+    const apis = { [identifier]: ["maps.read"] };
+    await done(server, ["POST", "apps"], { body: { ...body, clientId: `reads-${made}`, apis } });
+    const without = { body: { permissions: { "maps.write": null } } };
+    const lost: unknown[] = [];
+    for (const [call, given] of [
+      [["PATCH", path], without],
+      [["PATCH", path], { body: { name: "Charts" } }],
+      [["DELETE", path], {}],
+    ] as const) {
+      const would = await done(server, [call[0], `${path}?dryRun=true`], given);
+      const { withdrawnFromApps } = await done(server, call, given);
+      lost.push([would.withdrawnFromApps, withdrawnFromApps]);
+    }
+    assert.deepEqual(lost, [
+      [1, 1],
+      [undefined, undefined],
+      [2, 2],
+    ]);
+  });
+
   it("may come back under its name, and users are asked anew then", async () => {
     const { identifier, clientId, parameters, path } = await createApi();
     const device = await signIn(server, { parameters });

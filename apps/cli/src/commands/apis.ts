@@ -16,7 +16,7 @@ import { type Column, tableOf, visible } from "../print/table.ts";
 import { dateTime } from "../print/times.ts";
 import { acting, type Cli, printJson, type Session } from "../session.ts";
 import { sayChanged } from "./apps.ts";
-import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-ending.ts";
+import { addEndingOptions, beforeEnding, type EndingOptions, withdrawnText } from "./before-ending.ts";
 import { collect, collectNamed, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
 import { printKeyWarning } from "./print-signing-now.ts";
@@ -256,7 +256,7 @@ async function update(session: Session, command: Command): Promise<number> {
   return sayChanged(
     session,
     changed,
-    `Changed: ${visible(identifier)}, now at revision ${changed.revision}.`,
+    `Changed: ${visible(identifier)}, now at revision ${changed.revision}.${withdrawnText(changed.withdrawnFromApps)}`,
   );
 }
 
@@ -270,7 +270,7 @@ function addDelete(parent: Command, cli: Cli): void {
     .addHelpText(
       "after",
       `
-Sessions and grants go on for other APIs. What users had allowed there is forgotten.
+Sessions and grants go on for other APIs. What users had allowed there is forgotten, and no app may ask for it any more.
 
 Examples:
   portcullis apis delete https://orders.example --dry-run
@@ -290,7 +290,11 @@ async function remove(session: Session, command: Command): Promise<number> {
   const over = await beforeEnding(session, { options, reach, wouldEnd: () => api.tryOut(call) });
   if (over !== undefined) return over;
   const deleted = await api.administer(deletedApiSchema, call);
-  return sayChanged(session, deleted, `Deleted: ${visible(identifier)}.`);
+  return sayChanged(
+    session,
+    deleted,
+    `Deleted: ${visible(identifier)}.${withdrawnText(deleted.withdrawnFromApps)}`,
+  );
 }
 
 function addDisable(parent: Command, cli: Cli): void {

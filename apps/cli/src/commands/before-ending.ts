@@ -37,19 +37,33 @@ export async function beforeEnding(session: Session, ending: Ending): Promise<nu
   if (options.yes === true || reach === undefined) return undefined;
   const canAsk = session.io.ask !== undefined;
   // Without a terminal nobody can be asked: no need to count.
-  const ends = canAsk || mayEndNothing ? (await wouldEnd()).ends : undefined;
-  if (mayEndNothing && ends !== undefined && isNothing(ends)) return undefined;
-  const counted = canAsk && ends !== undefined ? ` (at most ${radiusText(ends)})` : "";
+  const would = canAsk || mayEndNothing ? await wouldEnd() : undefined;
+  if (mayEndNothing && would !== undefined && isNothing(would)) return undefined;
+  const counted = canAsk && would !== undefined ? ` (at most ${wouldText(would)})` : "";
   return (await isMeant(session, reach + counted, undone)) ? undefined : EXIT.error;
 }
 
-const isNothing = (ends: BlastRadius): boolean => Object.values(ends).every((count) => count === 0);
+/** What an app may ask for no more is something, also where it has asked for it for nobody yet. */
+const isNothing = ({ ends, withdrawnFromApps = 0 }: DryRun): boolean =>
+  withdrawnFromApps === 0 && Object.values(ends).every((count) => count === 0);
 
 function printDryRun(session: Session, dryRun: DryRun): number {
   if (session.json) printJson(session, dryRun);
-  else session.io.stdout.write(`Nothing was changed. It would end at most ${radiusText(dryRun.ends)}.\n`);
+  else session.io.stdout.write(`Nothing was changed. It would end at most ${wouldText(dryRun)}.\n`);
   return EXIT.ok;
 }
+
+function wouldText({ ends, withdrawnFromApps }: DryRun): string {
+  const without =
+    withdrawnFromApps === undefined
+      ? ""
+      : `, and ${counted(withdrawnFromApps, "app")} could ask for it no more`;
+  return radiusText(ends) + without;
+}
+
+/** Of what has gone, after it has. */
+export const withdrawnText = (apps: number | undefined): string =>
+  apps === undefined ? "" : ` ${counted(apps, "app")} may ask for it no more.`;
 
 export function radiusText({ users, sessions, apps, tokens }: BlastRadius): string {
   const things = `${counted(sessions, "session")} and ${counted(tokens, "token")}`;

@@ -9,6 +9,7 @@ import {
   listParameters,
   mergePatchOf,
   readPage,
+  type WouldEnd,
 } from "@portcullis/http-api";
 import {
   API_SCOPES,
@@ -176,6 +177,20 @@ const readRoute = ({ apis }: ApisRoutesOptions) =>
     },
   });
 
+/** Tries the act out, and says how many apps would lose what goes. */
+async function wouldWithdraw(
+  options: ApisRoutesOptions,
+  act: (trial: ApisRoutesOptions["storage"], onWithdrawn: (apps: number) => void) => Promise<unknown>,
+): Promise<WouldEnd> {
+  let withdrawnFromApps: number | undefined;
+  const ends = await tryOut(options, (trial) =>
+    act(trial, (apps) => {
+      withdrawnFromApps = apps;
+    }),
+  );
+  return { ends, withdrawnFromApps };
+}
+
 const VERSIONED = z.object(IF_MATCH);
 
 const changeRoute = (options: ApisRoutesOptions) =>
@@ -186,7 +201,7 @@ const changeRoute = (options: ApisRoutesOptions) =>
     path: "/apis/{identifier}",
     summary: "Change an API",
     description:
-      "A permission or a claim that is taken away makes the tokens for the API stale: they are refused with the reason `claims_changed`, and the next refresh brings what is true, without what is gone. Anything else ends nothing.",
+      "A permission or a claim that is taken away makes the tokens for the API stale: they are refused with the reason `claims_changed`, and the next refresh brings what is true, without what is gone. A permission is taken out of the `apis` of every app, too (`withdrawnFromApps`). Anything else ends nothing.",
     scope: API_SCOPES.writeApis,
     parameters: { path: PATH, headers: VERSIONED },
     body: {
@@ -198,16 +213,19 @@ const changeRoute = (options: ApisRoutesOptions) =>
     errors: [...FIXED, ...OUTAGES],
     wouldEnd({ caller, path, body: patch, headers }) {
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
-      return tryOut(options, (storage) => changeApi({ ...options, storage }, asked, patch));
+      return wouldWithdraw(options, (storage, onWithdrawn) =>
+        changeApi({ ...options, storage }, { ...asked, onWithdrawn }, patch),
+      );
     },
     async handle(call) {
       const { caller, path, body: patch, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
       const { algorithm } = patch;
-      const { api, seq, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
-        changeApi({ ...options, storage }, asked, patch),
+      const { api, seq, warning, withdrawnFromApps } = await withKeysOf(
+        { ...options, algorithm },
+        (storage) => changeApi({ ...options, storage }, asked, patch),
       );
-      const state = { ...shownApi(api), ...(warning && { warning }) };
+      const state = { ...shownApi(api), withdrawnFromApps, ...(warning && { warning }) };
       const { revision } = api;
       return answerChange({ state, seq, revision }, options.receipts, call);
     },
@@ -221,7 +239,7 @@ const deleteRoute = (options: ApisRoutesOptions) =>
     path: "/apis/{identifier}",
     summary: "Delete an API",
     description:
-      "Every access token for it is refused, with the reason `revoked`, and no new one is issued. Sessions and grants go on for other APIs. What users had allowed there is forgotten.",
+      "Every access token for it is refused, with the reason `revoked`, and no new one is issued. Sessions and grants go on for other APIs. What users had allowed there is forgotten, and it is taken out of the `apis` of every app (`withdrawnFromApps`).",
     scope: API_SCOPES.writeApis,
     parameters: { path: PATH, headers: VERSIONED },
     answer: {
@@ -231,21 +249,24 @@ const deleteRoute = (options: ApisRoutesOptions) =>
         pending: "It is gone. A verifier may still allow what has ended, until `enforcedBy` at the latest.",
       },
       examples: {
-        enforced: { identifier: IDENTIFIER, name: "Orders", receipt: ENFORCED },
-        pending: { identifier: IDENTIFIER, name: "Orders", receipt: PENDING },
+        enforced: { identifier: IDENTIFIER, name: "Orders", withdrawnFromApps: 2, receipt: ENFORCED },
+        pending: { identifier: IDENTIFIER, name: "Orders", withdrawnFromApps: 2, receipt: PENDING },
       },
     },
     errors: [...FIXED, ...OUTAGES],
     wouldEnd({ caller, path, headers }) {
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
-      return tryOut(options, (storage) => deleteApi({ ...options, storage }, asked));
+      return wouldWithdraw(options, (storage, onWithdrawn) =>
+        deleteApi({ ...options, storage }, { ...asked, onWithdrawn }),
+      );
     },
     async handle(call) {
       const { caller, path, headers } = call;
       const asked = { identifier: path.identifier, caller, ifMatch: headers["If-Match"] };
-      const { api, seq } = await deleteApi(options, asked);
+      const { api, seq, withdrawnFromApps } = await deleteApi(options, asked);
       const { status, receipt, headers: granted } = await waitForReceipt(options, seq!, call);
-      return { status, headers: granted, body: { identifier: api.identifier, name: api.name, receipt } };
+      const { identifier, name } = api;
+      return { status, headers: granted, body: { identifier, name, withdrawnFromApps, receipt } };
     },
   });
 

@@ -45,6 +45,8 @@ export interface ApiChange {
   readonly api: Api;
   /** Of the record that ended something; undefined when the change ends nothing. */
   readonly seq: number | undefined;
+  /** How many apps have lost what went: the API, or permissions of it. Undefined when nothing of that went. */
+  readonly withdrawnFromApps?: number | undefined;
 }
 
 export interface AskedOfApi {
@@ -52,6 +54,8 @@ export interface AskedOfApi {
   readonly caller: Caller;
   readonly ifMatch?: IfMatch | undefined;
   readonly note?: string | undefined;
+  /** Called with `withdrawnFromApps` before anything is committed: a trial gets no further. */
+  readonly onWithdrawn?: (apps: number) => void;
 }
 
 /** What can be changed of an API, as it is shown and patched. */
@@ -105,11 +109,11 @@ function assertSettings({ maxAccessTokenLifetimeSeconds: maxSeconds }: ApiActs, 
 
 export async function changeApi(
   acts: ApiActs,
-  { identifier, caller, ifMatch }: AskedOfApi,
+  { identifier, caller, ifMatch, onWithdrawn }: AskedOfApi,
   patch: unknown,
 ): Promise<ApiChange> {
   const { apis, storage, clients, endOutlived } = acts;
-  const { api, appended } = await storage.write(async (transaction) => {
+  const { api, appended, withdrawnFromApps } = await storage.write(async (transaction) => {
     const before = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, before.revision);
     const wanted = checkInput(apiSettingsSchema, applyMergePatch(settingsOf(before), patch));
@@ -118,7 +122,10 @@ export async function changeApi(
     if (isDeepStrictEqual(settingsOf(before), after)) return { api: before };
     await apis.update(transaction, before, after);
     const permissions = lostPermissions(before, after);
-    if (permissions.length > 0) await withdrawFromApps(clients, transaction, { identifier, permissions });
+    const withdrawn = { identifier, permissions };
+    const withdrawnFromApps =
+      permissions.length === 0 ? undefined : await withdrawFromApps(clients, transaction, withdrawn);
+    if (withdrawnFromApps !== undefined) onWithdrawn?.(withdrawnFromApps);
     const stale = { scope: "audience", key: identifier, mode: "stale", reason: "claims_changed" } as const;
     const actor = actorOf(caller);
     const times = { before: timesOf(before), after: timesOf(after) };
@@ -126,9 +133,9 @@ export async function changeApi(
     const draft = { ...stale, actor, note: "the API has less" };
     // The newer of both, if there are both: its receipt covers what was before.
     const appended = takesAway(before, after) ? transaction.append([draft]) : outlived;
-    return { api: await apis.lock(transaction, identifier), appended };
+    return { api: await apis.lock(transaction, identifier), appended, withdrawnFromApps };
   });
-  return { api, seq: appended?.seq };
+  return { api, seq: appended?.seq, withdrawnFromApps };
 }
 
 /** A permission that the API has no more is in no personal token either, unless the patch itself asks for that. */
@@ -155,19 +162,20 @@ const takesAway = (before: ApiSettings, after: ApiSettings): boolean =>
 
 export async function deleteApi(
   { apis, storage, clients, forgetApi, endBelow }: ApiActs,
-  { identifier, caller, ifMatch }: AskedOfApi,
+  { identifier, caller, ifMatch, onWithdrawn }: AskedOfApi,
 ): Promise<ApiChange> {
-  const { api, appended } = await storage.write(async (transaction) => {
+  const { api, appended, withdrawnFromApps } = await storage.write(async (transaction) => {
     const api = await apis.lock(transaction, identifier);
     requireMatch(ifMatch, api.revision);
     await apis.delete(transaction, api, actorOf(caller));
     // Whoever gets this identifier later is another API, perhaps: no app was given it, and users have allowed nothing there.
-    await withdrawFromApps(clients, transaction, { identifier });
+    const withdrawnFromApps = await withdrawFromApps(clients, transaction, { identifier });
+    onWithdrawn?.(withdrawnFromApps);
     await forgetApi(transaction, identifier);
     const ending = { identifier, caller, note: "deleted" };
-    return { api, appended: await endTokens(transaction, { endBelow }, ending) };
+    return { api, withdrawnFromApps, appended: await endTokens(transaction, { endBelow }, ending) };
   });
-  return { api, seq: appended.seq };
+  return { api, withdrawnFromApps, seq: appended.seq };
 }
 
 async function endTokens(
