@@ -5,7 +5,7 @@ import { withdrawnFromAppsSchema } from "./blast-radius.ts";
 import { pageSchemaOf } from "./pages.ts";
 import { receiptSchema } from "./receipt.ts";
 import { appSessionLimitSchema, SHOWN_NAME, SHOWN_NAME_WORDS } from "./sessions.ts";
-import { DEFAULT_SIGNING_ALGORITHM, keyWarningSchema, SIGNING_ALGORITHMS } from "./signing-keys.ts";
+import { DEFAULT_SIGNING_ALGORITHM, SIGNING_ALGORITHMS } from "./signing-keys.ts";
 import { clientIdSchema } from "./subjects.ts";
 
 export const APP_TYPES = ["web", "spa", "native", "service"] as const;
@@ -71,9 +71,17 @@ const time = z.string().describe("RFC 3339.");
 const receipt = receiptSchema
   .optional()
   .describe("Of what the change has ended. Absent when it ends nothing.");
-const warning = keyWarningSchema
+/** Of what was stored all the same. The text is for people. */
+export const settingWarningSchema = z.object({
+  code: z.enum(["recently_published", "differs_by_slash"]),
+  text: z.string(),
+});
+export type SettingWarning = z.infer<typeof settingWarningSchema>;
+const warning = settingWarningSchema
   .optional()
-  .describe("There if an algorithm was asked for whose key verifiers of others may not know yet.");
+  .describe(
+    "`recently_published`: an algorithm was asked for whose key verifiers of others may not know yet. `differs_by_slash`: there is another API whose identifier differs by a slash at its end only. Where both are so, the text says both.",
+  );
 
 /** What can be changed of an app. */
 export const appSettingsSchema = z.strictObject({

@@ -95,6 +95,27 @@ describe("an API that is created", () => {
     ]);
   });
 
+  it("is warned of if another differs by a slash at the end only, and so is an app that is given one of them", async () => {
+    const [plain, slashed] = ["https://slashes.example", "https://slashes.example/"];
+    const api = { name: "Slashes", permissions: { "maps.read": "See maps" } };
+    const first = await done(server, ["POST", "apis"], { body: { ...api, identifier: slashed } });
+    assert.equal(first.warning, undefined);
+    const again = { ...api, identifier: plain, algorithm: "EdDSA" };
+    const { warning } = await done(server, ["POST", "apis"], { body: again });
+    // The key that was made for it is told of, too.
+    assert.equal(warning.code, "recently_published");
+    assert.match(warning.text, /differs by a slash/);
+
+    const app = { clientId: "slashes", type: "spa", name: "Slashes", redirectUris: [REDIRECT_URI] };
+    const apis = { [slashed]: ["maps.read"] };
+    const made = await done(server, ["POST", "apps"], { body: { ...app, apis } });
+    assert.equal(made.warning.code, "differs_by_slash");
+    const path = "apps/slashes";
+    assert.equal((await done(server, ["PATCH", path], { body: { name: "Bars" } })).warning, undefined);
+    const given = await done(server, ["PATCH", path], { body: { apis: { [plain]: ["maps.read"] } } });
+    assert.ok(given.warning.text.includes(JSON.stringify(slashed)), given.warning.text);
+  });
+
   it("is not one that is there, nor this server's own", async () => {
     for (const identifier of [RESOURCE, `${server.issuer}/api`]) {
       const refused = await ask(server, ["POST", "apis"], { body: { identifier, name: "X" } });

@@ -19,7 +19,7 @@ import { sayChanged } from "./apps.ts";
 import { addEndingOptions, beforeEnding, type EndingOptions, withdrawnText } from "./before-ending.ts";
 import { collect, collectNamed, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
-import { printKeyWarning } from "./print-signing-now.ts";
+import { printWarning } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 const IDENTIFIER = ["<identifier>", "identifier of the API, as in https://orders.example"] as const;
@@ -203,7 +203,7 @@ async function create(session: Session, command: Command): Promise<number> {
   if (session.json) printJson(session, made);
   else {
     session.io.stdout.write(`Created: ${visible(made.identifier)}.\n`);
-    printKeyWarning(session, made.warning);
+    printWarning(session, made.warning);
   }
   return EXIT.ok;
 }

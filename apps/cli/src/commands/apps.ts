@@ -24,7 +24,7 @@ import { addEndingOptions, beforeEnding, type EndingOptions } from "./before-end
 import { collect, collectIdentified, parseSeconds } from "./collect.ts";
 import { parseWait } from "./numbers.ts";
 import { printHowItGoesOn, printReceipt } from "./print-receipt.ts";
-import { printKeyWarning } from "./print-signing-now.ts";
+import { printWarning } from "./print-signing-now.ts";
 
 const DEFAULT_WAIT_SECONDS = 5;
 
@@ -295,7 +295,7 @@ async function create(session: Session, command: Command): Promise<number> {
   if (session.json) printJson(session, app);
   else {
     session.io.stdout.write(`Created: ${visible(app.clientId)}.\n`);
-    printKeyWarning(session, app.warning);
+    printWarning(session, app.warning);
     if (app.clientSecret !== undefined) session.io.stdout.write(`${secretText(app.clientSecret)}\n`);
   }
   return EXIT.ok;
@@ -379,7 +379,7 @@ export function sayChanged(session: Session, changed: Changed, text: string): nu
   if (session.json) printJson(session, changed);
   else {
     session.io.stdout.write(`${text}\n`);
-    printKeyWarning(session, warning);
+    printWarning(session, warning);
     if (receipt !== undefined) {
       printReceipt(session, receipt, "Revoked");
       printHowItGoesOn(session, receipt);

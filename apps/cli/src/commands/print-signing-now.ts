@@ -1,9 +1,9 @@
-import type { KeyWarning, SigningNow } from "@portcullis/protocol";
+import type { KeyWarning, SettingWarning, SigningNow } from "@portcullis/protocol";
 import { dateTime } from "../print/times.ts";
 import type { Session } from "../session.ts";
 
-/** Loudly: verifiers of others may not know the key of an algorithm yet. */
-export function printKeyWarning({ io, paint }: Session, warning: KeyWarning | undefined): void {
+/** Loudly: it was done all the same, and somebody may be in for a surprise. */
+export function printWarning({ io, paint }: Session, warning: KeyWarning | SettingWarning | undefined): void {
   if (warning !== undefined) io.stdout.write(`${paint("yellow", "Warning:")} ${warning.text}\n`);
 }
 
@@ -15,5 +15,5 @@ export function printSigningNow(
   session.io.stdout.write(
     `${kid} signs ${algorithm} tokens from now on. Published since ${dateTime(publishedSince)}.\n`,
   );
-  printKeyWarning(session, warning);
+  printWarning(session, warning);
 }

@@ -38,6 +38,7 @@ import {
 } from "../../revocations/index.ts";
 import { answerChange, CHANGE_BODY, changedAnswer } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
+import { slashWarning, warningMember } from "../warn-of-slash.ts";
 import { withKeysOf } from "../with-keys-of.ts";
 import { type ApiActs, changeApi, deleteApi, makeApi, setApiEnabled, settingsOf } from "./change-api.ts";
 
@@ -156,7 +157,9 @@ const createRoute = (options: ApisRoutesOptions) =>
       );
       const location = `/api/v1/apis/${encodeURIComponent(api.identifier)}`;
       const headers = { ...etagOf(api.revision), location };
-      return { status: 201, headers, body: { ...shownApi(api), ...(warning && { warning }) } };
+      const { apis } = options;
+      const ofSlash = await slashWarning({ field: "identifier", identifiers: [api.identifier], apis });
+      return { status: 201, headers, body: { ...shownApi(api), ...warningMember(warning, ofSlash) } };
     },
   });
 

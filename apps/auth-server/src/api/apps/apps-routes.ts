@@ -38,6 +38,7 @@ import {
 } from "../../revocations/index.ts";
 import { answerChange, CHANGE_BODY, changedAnswer } from "../answer-change.ts";
 import { ENABLED_FILTER } from "../enabled-filter.ts";
+import { slashWarning, warningMember } from "../warn-of-slash.ts";
 import { withKeysOf } from "../with-keys-of.ts";
 import { type AppActs, changeApp, deleteApp, disableApp, enableApp, makeApp } from "./change-app.ts";
 import { secretsRoutes } from "./secrets-routes.ts";
@@ -139,9 +140,17 @@ const createRoute = (options: AppsRoutesOptions) =>
         ...etagOf(app.revision),
         location: `/api/v1/apps/${encodeURIComponent(app.clientId)}`,
       };
-      return { status: 201, headers, body: { ...shownApp(app), ...secret, ...(warning && { warning }) } };
+      const ofSlash = await slashWarningOf(options, app);
+      return {
+        status: 201,
+        headers,
+        body: { ...shownApp(app), ...secret, ...warningMember(warning, ofSlash) },
+      };
     },
   });
+
+const slashWarningOf = ({ apis }: AppsRoutesOptions, app: { readonly apis: object }) =>
+  slashWarning({ field: "apis", identifiers: Object.keys(app.apis), apis });
 
 const readRoute = ({ clients }: AppsRoutesOptions) =>
   declareRoute({
@@ -191,7 +200,9 @@ const changeRoute = (options: AppsRoutesOptions) =>
       const { app, seq, warning } = await withKeysOf({ ...options, algorithm }, (storage) =>
         changeApp({ ...options, storage }, caller, asked),
       );
-      const state = { ...shownApp(app), ...(warning && { warning }) };
+      // Only to whoever names them: a change of something else is no time to be told.
+      const ofSlash = "apis" in patch ? await slashWarningOf(options, app) : undefined;
+      const state = { ...shownApp(app), ...warningMember(warning, ofSlash) };
       const { revision } = app;
       return answerChange({ state, seq, revision }, options.receipts, call);
     },
