@@ -30,4 +30,11 @@ export const REDIS_MUTANTS: readonly Mutant[] = [
     edits: [["added.err and isUsedUp(added.err)", "added.err and false"]],
     tests: HOSTILE_ENTRIES,
   },
+  {
+    name: "redis-eviction-unseen",
+    says: "plain keys that Redis evicted never come back, and whoever reads them takes revoked tokens",
+    file: "apps/auth-server/src/redis/plain-keys.ts",
+    edits: [["if (missing > 0) await", "if (missing < 0) await"]],
+    tests: ["apps/auth-server/test/redis/plain-keys.test.ts"],
+  },
 ];

@@ -54,7 +54,7 @@ export function composeRedis(options: RedisOptions): Redis {
   }
   if (configuration.plainKeys) {
     const { retention } = log;
-    writers.push(new PlainKeys({ redis: connection, keyPrefix, log, read, retention, operatorLog }));
+    writers.push(new PlainKeys({ redis: connection, keyPrefix, log, read, retention, operatorLog, damage }));
   }
   return {
     bus,

@@ -207,11 +207,11 @@ function publishTo(t: TestContext, redis: Awaited<ReturnType<typeof redisForTest
     log: storage.log,
     operatorLog: silentLog,
     compareMs: 100,
+    damage: new RedisDamage(),
   };
   const publisher = new FeedPublisher({
     ...shared,
     setTimer: systemTimer,
-    damage: new RedisDamage(),
   });
   const plainKeys = new PlainKeys({ ...shared, read: storage.read, retention: storage.log.retention });
   t.after(() => Promise.all([publisher.close(), plainKeys.close()]));
