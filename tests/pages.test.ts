@@ -200,6 +200,81 @@ describe("the consent page of an app that can do without some of it", () => {
   });
 });
 
+describe("the page of tokens, in a window of 360 px", () => {
+  const writer = { username: "writer", password: "correct horse battery staple" };
+  let context: BrowserContext;
+  /** A token of the administrator's app. */
+  let administrator: string;
+  before(async () => {
+    const scope = "users.write tokens.write";
+    administrator = await clientCredentials(stack.info, { ...stack.info.clients.admin, scope });
+    await administer("/users", { ...writer, name: "Writer" });
+    const viewport = { width: 360, height: 640 };
+    context = await chromium.newContext({ viewport, javaScriptEnabled: false });
+    const { page } = await signInThroughPages(context, await party.begin(), writer);
+    await page.close();
+  });
+  after(() => context.close());
+
+  const openTokens = () => open(context, `${stack.info.issuer}/account/tokens`);
+  async function administer(path: string, body: object): Promise<Record<string, unknown>> {
+    const headers = { ...bearer(administrator), "content-type": "application/json" };
+    const sent = { method: "POST", body: JSON.stringify(body), headers };
+    const answer = await exchange(`${stack.info.api}${path}`, sent);
+    assert.ok([200, 201, 202].includes(answer.status), answer.body);
+    return JSON.parse(answer.body);
+  }
+
+  const ofWriter = (path: string, body: object) =>
+    administer(`/users/${writer.username}/tokens${path}`, body);
+  const wanted = (name: string) => ({
+    name,
+    api: stack.info.resource,
+    permissions: ["orders.read"],
+    expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+  });
+
+  async function assertSound(page: Page, name: string): Promise<void> {
+    await keepScreenshot(page, `account-tokens-${name}`);
+    await assertPageIsSound(page);
+    await page.close();
+  }
+
+  it("says that there are none, and that one was ended, which is done by keyboard", async () => {
+    const page = await openTokens();
+    await page.getByText("You have no tokens.").waitFor();
+    await askForToken(page, writer);
+    await page.getByRole("status").filter({ hasText: "is made" }).waitFor();
+    await page.getByRole("button", { name: /^End Nightly export, made / }).press("Enter");
+    await page.getByRole("status").filter({ hasText: "Nightly export has ended" }).waitFor();
+    await page.getByText("You have no tokens.").waitFor();
+    assert.equal(await page.locator('input[value^="pcl_pat_"]').count(), 0, "its text is not shown again");
+    await assertSound(page, "ended");
+  });
+
+  it("tells a token that was replaced from the one in its place", async () => {
+    const { id } = await ofWriter("", wanted("Weekly report"));
+    await ofWriter(`/${id}/rotate`, { overlapSeconds: 3600 });
+    const page = await openTokens();
+    const rows = page.getByRole("listitem").filter({ hasText: "Weekly report" });
+    await rows.first().waitFor();
+    const texts = await rows.allTextContents();
+    assert.deepEqual(texts.map((text) => /Weekly report\s*replaced/.test(text)).toSorted(), [false, true]);
+    await assertSound(page, "rotated");
+  });
+
+  it("shows as many as there may be, and says why there is no room for one more", async () => {
+    const left = 100 - (await (await openTokens()).getByRole("button", { name: /^End / }).count());
+    await Promise.all(Array.from({ length: left }, (_, at) => ofWriter("", wanted(`Job ${at}`))));
+    const page = await openTokens();
+    await askForToken(page, writer);
+    await page.getByRole("alert").filter({ hasText: "as many tokens as there may be" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: /^End / }).count(), 100);
+    assert.equal(await page.getByLabel("Name").inputValue(), "Nightly export", "what was typed in is kept");
+    await assertSound(page, "full");
+  });
+});
+
 describe("the pages", () => {
   it("load nothing from other hosts and complain of nothing", async () => {
     const context = await chromium.newContext();
