@@ -1,11 +1,12 @@
 /**
  * Documentation is tested: generated pages are current, every link leads somewhere, every npm command exists,
- * every scope, mode and reason is explained, the README's status table has every row, and a source file that a page or a comment
+ * every scope, mode, reason and event of the log is explained, the README's status table has every row, and a source file that a page or a comment
  * names is there.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MODES, REASONS, SCOPES } from "@portcullis/protocol";
+import { unexplainedEvents } from "./check-events.ts";
 import { ERROR_REFERENCE, renderErrorReference, unreadableErrors } from "./error-reference.ts";
 import { repository, type Tree } from "./workspace.ts";
 
@@ -24,6 +25,7 @@ export function checkDocs(tree: Tree = repository): string[] {
       ...wrongLogLines(tree, page),
     ]),
     ...unexplainedWords(tree),
+    ...unexplainedEvents(tree),
     ...missingStatusRows(tree),
     ...missingFiles(tree),
   ];

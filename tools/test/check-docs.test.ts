@@ -53,6 +53,18 @@ const COMPLAINTS: Record<string, { changes: Record<string, string>; complaint: R
     changes: { "docs/guide.md": "[there](reference/revocations.md) [gone](reference/gone.md#here)" },
     complaint: /^docs\/guide\.md: the link to reference\/gone\.md leads nowhere$/,
   },
+  "an event of the log that no page explains": {
+    changes: {
+      "apps/gateway/src/x.ts": 'log.warn({ event: isOver ? "it_came" : "it_went", error });',
+      "packages/revocation/src/y.ts": 'const EVENTS = {\n  lost: "warn",\n};',
+      "docs/reference/gateway-configuration.md": "| `warn` | `it_came`, `lost` | It came, or was lost. |",
+    },
+    complaint: /^apps\/gateway\/src\/x\.ts: the event `it_went` is explained on none of /,
+  },
+  "a key in a table of events that no page explains": {
+    changes: { "packages/revocation/src/y.ts": 'const EVENTS = {\n  lost: "warn",\n} as const;' },
+    complaint: /^packages\/revocation\/src\/y\.ts: the event `lost` is explained on none of /,
+  },
   "a line of the log that is not as the log has it": {
     changes: {
       "docs/guide.md": [
