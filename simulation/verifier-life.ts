@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Decision, type Guard } from "@portcullis/guard";
 import type { LogEvent } from "@portcullis/protocol";
@@ -45,6 +46,8 @@ export class VerifierLife {
     this.replica = createReplica({
       feed: parts.feed,
       name: process.name,
+      // By chance it would be another world each time that a seed runs.
+      secret: createHash("sha256").update(process.name).digest("base64url"),
       leaseMs: options.leaseMs,
       clock: parts.clock,
       setTimer: process.setTimer,

@@ -14,9 +14,30 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: LEASE_DESK,
     edits: [
       [
-        "    if (isNew) this.#admit(holder, receivedAt);\n    else leases.acknowledge(holder, request);",
+        "    if (isNew) this.#admit(holder, receivedAt);",
         "    leases.acknowledge(holder, request);\n    if (isNew) this.#admit(holder, receivedAt);",
       ],
+    ],
+    tests: SHARED_TESTS,
+  },
+  {
+    name: "lease-of-a-name",
+    says: "a lease belongs to a name: another process of the same credential acknowledges for a frozen one",
+    file: "packages/feed-server/src/lease-table.ts",
+    edits: [
+      [
+        "entry?.secretHash === undefined || entry.secretHash === secretHash",
+        'entry === undefined || secretHash !== ""',
+      ],
+    ],
+    tests: LEASE_TESTS,
+  },
+  {
+    name: "takeover-of-a-live-row",
+    says: "on several servers a name is taken over though its lease may be in force",
+    file: "apps/auth-server/src/revocations/many-servers/shared-leases.ts",
+    edits: [
+      ["row !== undefined && silentAfter(row) <= this.#options.clock.monotonicMs()", "row !== undefined"],
     ],
     tests: SHARED_TESTS,
   },

@@ -34,7 +34,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: "restart-forgets-leases",
     says: "a server that starts anew does not wait for verifiers that its former self let say allow",
     file: LEASE_TABLE,
-    edits: [[`this.#entries.set(key, { ...newEntry(key, holder, 0), leaseMs, grants });`, ``]],
+    edits: [[`this.#entries.set(key, { ...newEntry(key, holder, 0), secretHash, leaseMs, grants });`, ``]],
     tests: RECEIPT_TESTS,
   },
   {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, connect } from "@portcullis/guard";
 import { API_SCOPES, type LeaseRequest, leaseResponseSchema } from "@portcullis/protocol";
-import { patienceSignal } from "@portcullis/testing";
+import { leaseSecretOf, patienceSignal } from "@portcullis/testing";
 import {
   RESOURCE,
   type ServerUnderTest,
@@ -141,6 +141,7 @@ async function lease(server: ServerUnderTest, request: Partial<LeaseRequest>): P
     method: "POST",
     headers: { authorization: await tokenOf(server), "content-type": "application/json" },
     body: JSON.stringify({
+      secret: leaseSecretOf(String(request.replica)),
       incarnation: log.incarnation,
       applied: log.head(),
       leaseMs: LEASE_MS,

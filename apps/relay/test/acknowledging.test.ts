@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
-import { FrozenClock } from "@portcullis/testing";
+import { FrozenClock, leaseSecretOf } from "@portcullis/testing";
 import { AcknowledgingFeed } from "../src/leases/acknowledging-feed.ts";
 import { EnforcedBelow } from "../src/leases/enforced-below.ts";
 import { RelayDesk } from "../src/leases/relay-desk.ts";
@@ -37,7 +37,14 @@ function below() {
   const ask = (replica: string, applied: number, change: Partial<LeaseRequest> = {}) =>
     desk.answer({
       clientId: "orders",
-      request: { replica, incarnation: "one", applied, leaseMs: 5000, ...change },
+      request: {
+        replica,
+        secret: leaseSecretOf(replica),
+        incarnation: "one",
+        applied,
+        leaseMs: 5000,
+        ...change,
+      },
       receivedAt: clock.monotonicMs(),
     });
   return { clock, table, log, own, counts, enforced, desk, ask };
@@ -54,6 +61,20 @@ test("what is acknowledged above is what the slowest below has applied", () => {
   ask("b", 9);
   assert.equal(enforced.say(10), 9);
   ask("b", 10);
+  assert.equal(enforced.say(10), 10);
+});
+
+test("another process of a name that may still allow can neither acknowledge nor give back", () => {
+  const { clock, log, enforced, ask } = below();
+  ask("a", 8);
+  log.applied = 10;
+  const secret = leaseSecretOf("another process");
+  for (const change of [{ secret }, { secret, leaseMs: 0 }]) {
+    assert.throws(() => ask("a", 10, change), { code: "lease_of_another_process" });
+  }
+  assert.equal(enforced.say(10), 8);
+  clock.advance(5006);
+  ask("a", 10, { secret });
   assert.equal(enforced.say(10), 10);
 });
 
@@ -167,6 +188,7 @@ function above(answerOf: (request: LeaseRequest) => LeaseResponse | Error) {
     outer.lease(
       {
         replica: "relay-1",
+        secret: leaseSecretOf("relay-1"),
         incarnation: "one",
         applied,
         leaseMs: 5000,

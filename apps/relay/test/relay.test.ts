@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import type { ConnectedGuard } from "@portcullis/guard";
 import { type Batch, decodeSnapshot, leaseResponseSchema } from "@portcullis/protocol";
-import { TIME_LIMIT } from "@portcullis/testing";
+import { leaseSecretOf, TIME_LIMIT } from "@portcullis/testing";
 import { until } from "@portcullis/testing/end-to-end";
 import { startWorld } from "./support/world.ts";
 
@@ -192,6 +192,13 @@ async function askForLease(endpoint: string, token: string, change: object = {})
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const snapshot = await fetch(`${endpoint}/snapshot`, { headers });
   const incarnation = /"incarnation":"([^"]+)"/.exec(await snapshot.text())?.[1] ?? "unknown";
-  const body = { replica: "by-hand", incarnation, applied: 0, leaseMs: 500, ...change };
+  const body = {
+    replica: "by-hand",
+    secret: leaseSecretOf("by-hand"),
+    incarnation,
+    applied: 0,
+    leaseMs: 500,
+    ...change,
+  };
   return fetch(`${endpoint}/lease`, { method: "POST", headers, body: JSON.stringify(body) });
 }

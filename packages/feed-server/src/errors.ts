@@ -5,6 +5,10 @@ export const feedError = errorsOf({
     status: 409,
     text: "The log has started anew since you last read it (another incarnation). Take a new snapshot.",
   },
+  lease_of_another_process: {
+    status: 409,
+    text: "Another process holds a lease under this name: its secret is not the one that came with this call. Wait until that lease has run out, or use another name.",
+  },
   ahead_of_head: {
     status: 409,
     text: "You hold more than the log does, so the log was rolled back. Take a new snapshot.",

@@ -1,4 +1,5 @@
 import type { Log } from "@portcullis/protocol";
+import { feedError } from "./errors.ts";
 import { countedFor, type Entering, type Granting, type LeaseBook } from "./lease-book.ts";
 import type { KnownLeaseHolder, LeaseHolderDirectory } from "./lease-holder-directory.ts";
 import {
@@ -25,13 +26,13 @@ export class ExclusiveLeases implements LeaseBook {
   /** What the directory holds, by key. */
   readonly #stored: Map<string, KnownLeaseHolder>;
   /** Whose grant is on its way: they must not be forgotten before it comes. */
-  readonly #entering = new Set<{ readonly key: string }>();
+  readonly #entering = new Set<{ readonly key: string; readonly secretHash: string }>();
 
   static async open(options: ExclusiveLeasesOptions): Promise<ExclusiveLeases> {
     const stored = new Map<string, KnownLeaseHolder>();
     for (const known of await options.directory.all()) {
       stored.set(keyOfLeaseHolder(known.holder), known);
-      options.table.presume(known.holder, countedFor(known.leaseMs));
+      options.table.presume(known.holder, countedFor(known.leaseMs), known.secretHash);
     }
     return new ExclusiveLeases(options, stored);
   }
@@ -65,33 +66,47 @@ export class ExclusiveLeases implements LeaseBook {
     return this.#options.table.namesOf(clientId);
   }
 
+  isHeldBy(holder: LeaseHolder, secretHash: string): boolean {
+    return this.has(keyOfLeaseHolder(holder)) && !this.#isOfAnother(holder, secretHash);
+  }
+
   /** Nothing is gained by hearing of it before the grant, which comes at once. */
   acknowledge(): void {}
 
-  async enter<T>({ holder, leaseMs }: Entering, grant: () => Promise<T>): Promise<T> {
-    const entering = { key: keyOfLeaseHolder(holder) };
+  async enter<T>({ holder, leaseMs, secretHash }: Entering, grant: () => Promise<T>): Promise<T> {
+    if (this.#isOfAnother(holder, secretHash)) throw feedError("lease_of_another_process");
+    const entering = { key: keyOfLeaseHolder(holder), secretHash };
     this.#entering.add(entering);
     try {
-      await this.#store(holder, leaseMs);
+      await this.#store({ holder, leaseMs, secretHash });
       return await grant();
     } finally {
       this.#entering.delete(entering);
     }
   }
 
-  async #store(holder: LeaseHolder, leaseMs: number): Promise<void> {
+  async #store({ holder, leaseMs, secretHash }: KnownLeaseHolder): Promise<void> {
     const key = keyOfLeaseHolder(holder);
-    if ((this.#stored.get(key)?.leaseMs ?? 0) >= leaseMs) return;
-    await this.#options.directory.enter({ holder, leaseMs });
+    const stored = this.#stored.get(key);
+    if (stored !== undefined && stored.leaseMs >= leaseMs && stored.secretHash === secretHash) return;
+    await this.#options.directory.enter({ holder, leaseMs, secretHash });
     const longest = Math.max(leaseMs, this.#stored.get(key)?.leaseMs ?? 0);
-    this.#stored.set(key, { holder, leaseMs: longest });
+    this.#stored.set(key, { holder, leaseMs: longest, secretHash });
+  }
+
+  /** Of two processes that come at once under a new name, the first has it. */
+  #isOfAnother(holder: LeaseHolder, secretHash: string): boolean {
+    const key = keyOfLeaseHolder(holder);
+    const isTaken = [...this.#entering].some((other) => other.key === key && other.secretHash !== secretHash);
+    return isTaken || this.#options.table.isOfAnother(holder, secretHash);
   }
 
   grant(holder: LeaseHolder, granting: Granting): void {
     this.#options.table.grant(holder, { ...granting, leaseMs: countedFor(granting.leaseMs) });
   }
 
-  async release(holder: LeaseHolder): Promise<void> {
+  async release(holder: LeaseHolder, secretHash: string): Promise<void> {
+    if (this.#isOfAnother(holder, secretHash)) throw feedError("lease_of_another_process");
     this.#options.table.release(holder);
     // Not awaited: a name that stays on disk only makes the first receipts after a restart wait.
     if (this.#stored.has(keyOfLeaseHolder(holder))) void this.#forget([keyOfLeaseHolder(holder)]);

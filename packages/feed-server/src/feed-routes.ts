@@ -106,10 +106,16 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
     path: "/lease",
     summary: 'Acknowledge, and get the right to say "allow" for some seconds',
     description:
-      "`applied` is the acknowledgement: the index holds every record up to it. `leaseMs: 0` gives the lease back. A lease belongs to a client and a name together, so no client can acknowledge for another one.",
+      "`applied` is the acknowledgement: the index holds every record up to it. `leaseMs: 0` gives the lease back. A lease belongs to a client, a name and the `secret` that came with the first call: nobody else can renew it, acknowledge for it or give it back.",
     body: {
       schema: leaseRequestSchema,
-      example: { replica: "gateway-7f3a", incarnation: INCARNATION, applied: 812, leaseMs: 5000 },
+      example: {
+        replica: "gateway-7f3a",
+        secret: "nOJv7GZQxWnTkq0yZbU1rVn3bV8XJ7m0d2c5S9e4A1Q",
+        incarnation: INCARNATION,
+        applied: 812,
+        leaseMs: 5000,
+      },
     },
     answers: {
       200: {
@@ -119,7 +125,13 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
       },
     },
     errors: [
-      ...feedError.definitions("lease_too_short", "other_incarnation", "ahead_of_head", "too_many_leases"),
+      ...feedError.definitions(
+        "lease_too_short",
+        "lease_of_another_process",
+        "other_incarnation",
+        "ahead_of_head",
+        "too_many_leases",
+      ),
       OUTAGE,
     ],
     async handle({ caller, body }) {

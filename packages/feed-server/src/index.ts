@@ -6,6 +6,7 @@ export { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 export { FeedHub } from "./feed-hub.ts";
 export { type FeedRoutesOptions, feedRoutes } from "./feed-routes.ts";
 export { FeedStreams } from "./feed-streams.ts";
+export { hashOfSecret } from "./hash-of-secret.ts";
 export { HeadSigner, type SignHead } from "./head-signer.ts";
 export { countedFor, type Entering, type Granting, type LeaseBook, LONGEST_LEASE_MS } from "./lease-book.ts";
 export { type AheadOfHead, LeaseDesk } from "./lease-desk.ts";

@@ -12,6 +12,7 @@ export const countedFor = (leaseMs: number): number => leaseMs * (1 + DRIFT_ALLO
 
 /** A lease that is about to be given: the answer goes out with the turn. */
 export interface Granting extends LeaseReport {
+  readonly secretHash: string;
   readonly applied: number;
   /** Newest committed seq, read in this turn. */
   readonly head: number;
@@ -25,6 +26,8 @@ export interface Granting extends LeaseReport {
 export interface Entering {
   readonly holder: LeaseHolder;
   readonly leaseMs: number;
+  /** SHA-256 of what its process alone knows. */
+  readonly secretHash: string;
   /** The head as it was read after the call had arrived, for a name that is new; for others any. */
   readonly head: number;
 }
@@ -36,19 +39,22 @@ export interface LeaseBook extends Leases {
   has(key: string): boolean;
   /** How many names of the client are kept, whether their leases run or have run out lately. Each costs a place. */
   namesOf(clientId: string): number;
-  /** An acknowledgement of records that the log holds, by a name that was admitted. It is true at once, whether a lease follows or not. */
+  /** Whether this process took the name, as far as it is known here without a question to anybody. */
+  isHeldBy(holder: LeaseHolder, secretHash: string): boolean;
+  /** An acknowledgement of records that the log holds, by the process that holds the name. It is true at once, whether a lease follows or not. */
   acknowledge(
     holder: LeaseHolder,
     position: { readonly incarnation: string; readonly applied: number },
   ): void;
   /**
    * Runs `grant` once everybody who may give a receipt will find the lease holder, with a lease of this length, and sees to
-   * it that this stays so until it is over. The head that a grant names must be read within it.
+   * it that this stays so until it is over. The head that a grant names must be read within it. Throws
+   * `lease_of_another_process` when another process may hold a lease under the name.
    */
   enter<T>(entering: Entering, grant: () => Promise<T>): Promise<T>;
   grant(holder: LeaseHolder, granting: Granting): void;
-  /** Never rejects: a name that stays only makes receipts wait. */
-  release(holder: LeaseHolder): Promise<void>;
+  /** Throws `lease_of_another_process`, and else nothing: a name that stays only makes receipts wait. */
+  release(holder: LeaseHolder, secretHash: string): Promise<void>;
   /** Called each second. Never rejects. */
   sweep(): Promise<void>;
 }

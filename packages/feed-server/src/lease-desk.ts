@@ -3,6 +3,7 @@ import { ackIntervalFor } from "./ack-interval.ts";
 import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
+import { hashOfSecret } from "./hash-of-secret.ts";
 import type { Entering, LeaseBook } from "./lease-book.ts";
 import { keyOfLeaseHolder, type LeaseHolder } from "./lease-table.ts";
 import { DEFAULT_LEASE_TERMS, grantedMs, type LeaseTerms } from "./lease-terms.ts";
@@ -60,14 +61,16 @@ export class LeaseDesk {
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
     const { leases, log, clock: ownClock } = this.#options;
     const holder = { clientId, name: request.replica };
-    if (request.leaseMs === 0) return this.#release(holder);
+    const secretHash = hashOfSecret(request.secret);
+    if (request.leaseMs === 0) return this.#release(holder, secretHash);
     const leaseMs = grantedMs(this.#terms, request.leaseMs);
     await this.#checkFollowsThisLog(holder, request);
     const isNew = !leases.has(keyOfLeaseHolder(holder));
     // Before anything of the call counts: a name too many acknowledges nothing, however often it calls.
     if (isNew) this.#admit(holder, receivedAt);
-    else leases.acknowledge(holder, request);
-    return this.#enter({ holder, leaseMs, isNew }, async () => {
+    // Nor does another process of that credential acknowledge for it.
+    else if (leases.isHeldBy(holder, secretHash)) leases.acknowledge(holder, request);
+    return this.#enter({ holder, secretHash, leaseMs, isNew }, async () => {
       await log.refresh();
       // The log may have become another one meanwhile: what was applied of the former is no acknowledgement.
       if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
@@ -75,7 +78,7 @@ export class LeaseDesk {
       // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
       const head = log.head();
       const { applied, chain, live, clock } = request;
-      leases.grant(holder, { applied, head, receivedAt, leaseMs, chain, live, clock });
+      leases.grant(holder, { secretHash, applied, head, receivedAt, leaseMs, chain, live, clock });
       const nowMs = ownClock.wallMs();
       return {
         incarnation: log.incarnation,
@@ -91,9 +94,9 @@ export class LeaseDesk {
     return this.#options.leases.sweep();
   }
 
-  async #release(holder: LeaseHolder): Promise<LeaseResponse> {
+  async #release(holder: LeaseHolder, secretHash: string): Promise<LeaseResponse> {
     const { leases, log } = this.#options;
-    await leases.release(holder);
+    await leases.release(holder, secretHash);
     return { incarnation: log.incarnation, head: log.head(), leaseMs: 0 };
   }
 
@@ -123,14 +126,14 @@ export class LeaseDesk {
   }
 
   async #enter<T>(
-    { holder, leaseMs, isNew }: Omit<Entering, "head"> & { readonly isNew: boolean },
+    { holder, secretHash, leaseMs, isNew }: Omit<Entering, "head"> & { readonly isNew: boolean },
     grant: () => Promise<T>,
   ): Promise<T> {
     const { leases, log } = this.#options;
     try {
       // Whoever comes now did not stand at what other servers have committed already.
       if (isNew) await log.refresh();
-      return await leases.enter({ holder, leaseMs, head: log.head() }, grant);
+      return await leases.enter({ holder, secretHash, leaseMs, head: log.head() }, grant);
     } finally {
       this.#entering.delete(keyOfLeaseHolder(holder));
     }

@@ -5,6 +5,8 @@ export interface KnownLeaseHolder {
   readonly holder: LeaseHolder;
   /** Longest lease that it was granted. */
   readonly leaseMs: number;
+  /** SHA-256 of what its process alone knows; undefined of a lease from before there were such secrets. */
+  readonly secretHash: string | undefined;
 }
 
 /** Port: the names of all lease holders, kept where a restart finds them. */

@@ -12,6 +12,8 @@ export const keyOfLeaseHolder = ({ clientId, name }: LeaseHolder): string => `${
 export interface Lease {
   readonly key: string;
   readonly holder: LeaseHolder;
+  /** SHA-256 of what its process alone knows; undefined of a lease from before there were such secrets. */
+  readonly secretHash: string | undefined;
   /** The head when its holder came: it stood when later seqs were committed. */
   readonly since: number;
   /** Its index holds every record up to this seq: so it said last. */
@@ -35,7 +37,8 @@ export interface LeaseReport {
   readonly clock?: ClockReport | undefined;
 }
 
-interface LeaseTerms extends LeaseReport {
+interface Granted extends LeaseReport {
+  readonly secretHash: string;
   readonly applied: number;
   readonly head: number;
   readonly receivedAt: number;
@@ -54,6 +57,7 @@ interface Grant {
 }
 
 interface Entry extends Lease {
+  secretHash: string | undefined;
   since: number;
   applied: number;
   leaseMs: number;
@@ -105,19 +109,20 @@ export class LeaseTable implements Leases {
   }
 
   /** After a restart: we do not know what it has applied, nor when it asked last, so the worst is assumed. */
-  presume(holder: LeaseHolder, leaseMs: number): void {
+  presume(holder: LeaseHolder, leaseMs: number, secretHash?: string): void {
     const grants = [{ head: 0, endsAt: this.#clock.monotonicMs() + leaseMs }];
     const key = keyOfLeaseHolder(holder);
-    this.#entries.set(key, { ...newEntry(key, holder, 0), leaseMs, grants });
+    this.#entries.set(key, { ...newEntry(key, holder, 0), secretHash, leaseMs, grants });
   }
 
   /** `head`, the newest committed seq, must be read in the same turn. Counts from `receivedAt`. */
-  grant(holder: LeaseHolder, terms: LeaseTerms): void {
+  grant(holder: LeaseHolder, terms: Granted): void {
     const key = keyOfLeaseHolder(holder);
     const entry = this.#entries.get(key) ?? newEntry(key, holder, terms.head);
     this.#entries.set(key, entry);
     // Its last lease ran out: who comes now did not stand in between.
     if (endOf(entry.grants) <= this.#clock.monotonicMs()) entry.since = terms.head;
+    entry.secretHash = terms.secretHash;
     // As it says, not the largest it ever said: a process that started anew may be behind its former self.
     entry.applied = terms.applied;
     entry.leaseMs = terms.leaseMs;
@@ -135,6 +140,13 @@ export class LeaseTable implements Leases {
     if (entry === undefined) return;
     this.#entries.delete(entry.key);
     this.#emit({ type: "released", lease: entry });
+  }
+
+  /** Whether the name is another process's: one that may still allow took it with another secret. */
+  isOfAnother(holder: LeaseHolder, secretHash: string): boolean {
+    const entry = this.#entries.get(keyOfLeaseHolder(holder));
+    if (entry?.secretHash === undefined || entry.secretHash === secretHash) return false;
+    return endOf(entry.grants) > this.#clock.monotonicMs();
   }
 
   /** Leases, and those that have run out and were not dropped yet. */
@@ -188,7 +200,7 @@ export class LeaseTable implements Leases {
 
 function newEntry(key: string, holder: LeaseHolder, since: number): Entry {
   const silent = { calledAt: undefined, chain: undefined, live: undefined };
-  return { key, holder, since, applied: 0, leaseMs: 0, ...silent, grants: [] };
+  return { key, holder, secretHash: undefined, since, applied: 0, leaseMs: 0, ...silent, grants: [] };
 }
 
 function endOf(grants: readonly Grant[]): number {

@@ -7,7 +7,10 @@ function table() {
   const clock = new FrozenClock();
   const leases = new LeaseTable(clock);
   const grant = (name: string, applied: number, head: number, leaseMs = 5000) =>
-    leases.grant({ clientId: "gateway", name }, { applied, head, receivedAt: clock.monotonicMs(), leaseMs });
+    leases.grant(
+      { clientId: "gateway", name },
+      { secretHash: name, applied, head, receivedAt: clock.monotonicMs(), leaseMs },
+    );
   const laggards = (seq: number) =>
     leases.laggardsOf(seq).map(({ lease, until }) => [lease.holder.name, until] as const);
   return { clock, leases, grant, laggards };
@@ -108,7 +111,10 @@ test("a lease given back ends at once", () => {
 test("one client's replica is not another's of the same name", () => {
   const { leases, grant, laggards } = table();
   grant("a", 7, 7);
-  leases.grant({ clientId: "orders", name: "a" }, { applied: 8, head: 8, receivedAt: 0, leaseMs: 5000 });
+  leases.grant(
+    { clientId: "orders", name: "a" },
+    { secretHash: "a", applied: 8, head: 8, receivedAt: 0, leaseMs: 5000 },
+  );
   leases.release({ clientId: "orders", name: "a" });
   assert.deepEqual(laggards(8), [["a", 5000]]);
 });
@@ -116,7 +122,10 @@ test("one client's replica is not another's of the same name", () => {
 test("a lease counts from when its request was received, not from when it was answered", () => {
   const { clock, leases, laggards } = table();
   clock.advance(1000);
-  leases.grant({ clientId: "gateway", name: "a" }, { applied: 1, head: 1, receivedAt: 400, leaseMs: 5000 });
+  leases.grant(
+    { clientId: "gateway", name: "a" },
+    { secretHash: "a", applied: 1, head: 1, receivedAt: 400, leaseMs: 5000 },
+  );
   assert.deepEqual(laggards(2), [["a", 5400]]);
 });
 

@@ -50,6 +50,9 @@ const issuerTimeSchema = z.object({
 });
 export type IssuerTime = z.infer<typeof issuerTimeSchema>;
 
+const MISSING_SECRET =
+  "Must be 32 random bytes as base64url: a lease belongs to a process. A verifier that sends none is too old for this server: update it.";
+
 /**
  * A lease is asked for, renewed and acknowledged by one call. `applied` is the ack: the replica's index holds
  * every record up to it. `leaseMs: 0` gives the lease back (a graceful stop).
@@ -59,6 +62,12 @@ export const leaseRequestSchema = z.object({
     .string()
     .regex(/^[\w.@-]{1,100}$/)
     .describe("Name of the process, unique for its life."),
+  secret: z
+    .string({ error: MISSING_SECRET })
+    .regex(/^[\w-]{43}$/, "Must be 32 random bytes as base64url, made by the process at its start.")
+    .describe(
+      "32 random bytes as base64url, which the process makes at its start and keeps to itself. Whoever took the lease under this name must bring the same.",
+    ),
   incarnation: z.string().min(1).describe("Of the log that it follows."),
   applied: z.int().nonnegative().describe("Its index holds every record up to this seq."),
   leaseMs: z.int().nonnegative().max(300_000).describe("How long it asks for. 0 gives the lease back."),

@@ -76,7 +76,7 @@ test("a request to revoke takes the key that its scope has, and nothing else", (
 });
 
 test("a replica's name cannot break a log line", () => {
-  const request = { incarnation: "i", applied: 0, leaseMs: 5000 };
+  const request = { secret: "s".repeat(43), incarnation: "i", applied: 0, leaseMs: 5000 };
   assert.ok(leaseRequestSchema.safeParse({ ...request, replica: "gateway-1@host.7f" }).success);
   for (const replica of ["", "a b", "a\nb", "x".repeat(101)]) {
     assert.ok(!leaseRequestSchema.safeParse({ ...request, replica }).success);

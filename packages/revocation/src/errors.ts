@@ -11,6 +11,10 @@ export const REVOCATION_ERRORS = {
   malformed_feed: { status: 502, text: "The revocation feed sent something that cannot be read." },
   feed_unavailable: { status: 503, text: "The revocation feed cannot be reached." },
   feed_unauthorized: { status: 503, text: "The revocation feed refuses this verifier's credentials." },
+  name_in_use: {
+    status: 503,
+    text: "Another process holds a lease under this verifier's name. Wait until that has run out, or give this process a name of its own.",
+  },
   feed_conflict: { status: 503, text: "The revocation log has changed; a new snapshot is needed." },
   capacity_reached: { status: 503, text: "The revocation list is larger than this verifier may hold." },
   replica_not_ready: { status: 503, text: "The revocation list has not been loaded yet." },

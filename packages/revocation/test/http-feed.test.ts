@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { encodeBase64url } from "@portcullis/protocol";
 import { type FeedEvent, type HttpFeedOptions, httpFeed } from "@portcullis/revocation";
+import { leaseSecretOf } from "@portcullis/testing";
 import { FakeTime } from "./fake-time.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -29,7 +30,13 @@ async function serve(t: TestContext, handler: Handler, options: Partial<HttpFeed
 }
 
 const signal = (): AbortSignal => new AbortController().signal;
-const request = { replica: "gateway-1", incarnation: "first", applied: 3, leaseMs: 5000 };
+const request = {
+  replica: "gateway-1",
+  secret: leaseSecretOf("gateway-1"),
+  incarnation: "first",
+  applied: 3,
+  leaseMs: 5000,
+};
 
 function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -88,6 +95,7 @@ test("what the server answers, and what does not come, have codes of their own",
     [(_, response) => response.writeHead(401).end(), "feed_unauthorized"],
     [(_, response) => json(response, 403, { error: "insufficient_scope" }), "feed_unauthorized"],
     [(_, response) => json(response, 409, { error: "ahead_of_head" }), "feed_conflict"],
+    [(_, response) => json(response, 409, { error: "lease_of_another_process" }), "name_in_use"],
     [(_, response) => json(response, 429, { error: "too_many_leases" }), "feed_unavailable"],
     [(_, response) => response.writeHead(503).end("<html>"), "feed_unavailable"],
     [(_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), "feed_unavailable"],

@@ -1,6 +1,6 @@
 import { encodeIdentifier, type RevocationRecord } from "@portcullis/protocol";
 import { createReplica, type Replica, type ReplicaOptions } from "@portcullis/revocation";
-import { type RecordedEvent, RecordedLog } from "@portcullis/testing";
+import { leaseSecretOf, type RecordedEvent, RecordedLog } from "@portcullis/testing";
 import { FakeTime } from "./fake-time.ts";
 import { MemoryLog, START_SECONDS } from "./memory-log.ts";
 
@@ -17,6 +17,7 @@ export class ReplicaWorld {
     this.replica = createReplica({
       feed: this.log.feed,
       name: "gateway-1",
+      secret: leaseSecretOf("gateway-1"),
       leaseMs,
       clock: this.time,
       setTimer: this.time.setTimer,

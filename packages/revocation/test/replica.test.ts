@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FeedEvent } from "@portcullis/revocation";
+import { leaseSecretOf } from "@portcullis/testing";
 import { revocationError } from "../src/errors.ts";
 import { settled } from "./fake-time.ts";
 import { keyOf, LEASE_MS, ReplicaWorld } from "./replica-world.ts";
@@ -388,6 +389,7 @@ test("closing gives the lease back, ends every allow and leaves no timer", async
   assert.equal(world.replica.state, "closed");
   assert.deepEqual(world.log.leaseCalls.at(-1), {
     replica: "gateway-1",
+    secret: leaseSecretOf("gateway-1"),
     incarnation: "first",
     applied: 1,
     chain: world.log.chainAt(1),

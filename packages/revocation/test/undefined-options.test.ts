@@ -17,6 +17,7 @@ import type { ReplicaOptions } from "../src/replica/replica.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 const REPLICA: UndefinedOptions<ReplicaOptions> = {
+  secret: undefined,
   clock: undefined,
   setTimer: undefined,
   random: undefined,

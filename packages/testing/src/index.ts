@@ -20,6 +20,7 @@ export {
 } from "./fake-issuer-keys.ts";
 export { FrozenClock } from "./frozen-clock.ts";
 export { type Spelling, spellingsOf } from "./jwt-spellings.ts";
+export { leaseSecretOf } from "./lease-secrets.ts";
 export { PATIENCE_MS, patienceSignal, TIME_LIMIT } from "./patience.ts";
 export { logTo, type RecordedEvent, RecordedLog } from "./recorded-log.ts";
 export type { UndefinedOptions } from "./undefined-options.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createMetrics } from "@portcullis/service";
+import { leaseSecretOf } from "@portcullis/testing";
 import { sql } from "kysely";
 import { metricFamilies } from "../../src/management/metrics.ts";
 import { readinessOf } from "../../src/management/readiness.ts";
@@ -111,6 +112,7 @@ describe("the metrics of a server", () => {
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify({
         replica: "a",
+        secret: leaseSecretOf("a"),
         incarnation: log.incarnation,
         applied: log.head() - 1,
         leaseMs: 5000,

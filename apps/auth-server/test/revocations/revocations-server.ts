@@ -13,7 +13,7 @@ import {
   systemClock,
   wallSecondsOf,
 } from "@portcullis/protocol";
-import { RecordedLog } from "@portcullis/testing";
+import { leaseSecretOf, RecordedLog } from "@portcullis/testing";
 import { freePort } from "@portcullis/testing/ports";
 import Fastify from "fastify";
 import type { JWK } from "jose";
@@ -133,6 +133,7 @@ function callsTo(endpoint: string, storage: Storage) {
   const leaseCall = (client: string, request: Partial<LeaseRequest>) =>
     post("/lease", client, {
       replica: "a",
+      secret: leaseSecretOf(`${client} ${request.replica ?? "a"}`),
       incarnation: storage.log.incarnation,
       applied: storage.log.head(),
       leaseMs: 5000,

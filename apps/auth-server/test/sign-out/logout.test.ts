@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { leaseSecretOf } from "@portcullis/testing";
 import { exchange, type Page, PlainBrowser } from "@portcullis/testing/end-to-end";
 import { importJWK, SignJWT } from "jose";
 import {
@@ -104,7 +105,13 @@ describe("logging out", () => {
       exchange(`${server.issuer}/revocations/lease`, {
         method: "POST",
         headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
-        body: JSON.stringify({ replica, incarnation: log.incarnation, applied: log.head(), leaseMs }),
+        body: JSON.stringify({
+          replica,
+          secret: leaseSecretOf(replica),
+          incarnation: log.incarnation,
+          applied: log.head(),
+          leaseMs,
+        }),
       });
     await Promise.all(names.map((name) => lease(name, 60_000)));
     const page = await logOut(device);

@@ -2,6 +2,7 @@ import {
   ackIntervalFor,
   countedFor,
   feedError,
+  hashOfSecret,
   keyOfLeaseHolder,
   type LeaseDesk,
   type LeaseHolder,
@@ -55,6 +56,8 @@ export class RelayDesk {
     const holder = { clientId, name: request.replica };
     const log = logNow();
     if (log === undefined) throw relayError("relay_not_fresh");
+    const secretHash = hashOfSecret(request.secret);
+    if (table.isOfAnother(holder, secretHash)) throw feedError("lease_of_another_process");
     if (request.leaseMs === 0) return this.#release(holder, log);
     this.#checkFollowsThisLog(holder, request, log);
     const right = this.#stopping ? undefined : passOnLease(own(), request.leaseMs);
@@ -62,11 +65,12 @@ export class RelayDesk {
     const { applied } = request;
     if (right === undefined) {
       // What it says of itself is true all the same, and a receipt may be waiting for it.
-      if (table.has(keyOfLeaseHolder(holder))) table.grant(holder, { applied, head, receivedAt, leaseMs: 0 });
+      if (table.has(keyOfLeaseHolder(holder)))
+        table.grant(holder, { secretHash, applied, head, receivedAt, leaseMs: 0 });
       throw relayError(this.#stopping ? "relay_stopping" : "relay_not_fresh");
     }
     this.#admit(holder);
-    table.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
+    table.grant(holder, { secretHash, applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
     const issuerTime = this.#options.issuerTime();
     return {
       incarnation: log.incarnation,
@@ -87,7 +91,7 @@ export class RelayDesk {
     const { table, clock } = this.#options;
     const now = clock.monotonicMs();
     for (const { lease, until } of table.laggardsOf(Number.POSITIVE_INFINITY)) {
-      table.presume(lease.holder, until - now);
+      table.presume(lease.holder, until - now, lease.secretHash);
     }
   }
 

@@ -1,6 +1,8 @@
 /** A server, a relay and verifiers on one line of real time, each with a clock of its own. Network calls are events. */
+
 import { countedFor, type LeaseHolder, LeaseTable } from "@portcullis/feed-server";
 import { hasCode, type LeaseRequest, type LeaseResponse, PortcullisError } from "@portcullis/protocol";
+import { leaseSecretOf } from "@portcullis/testing";
 import { EnforcedBelow } from "../../src/leases/enforced-below.ts";
 import { RelayDesk } from "../../src/leases/relay-desk.ts";
 
@@ -50,7 +52,13 @@ class Keeper {
   }
 
   request(replica: string): LeaseRequest {
-    return { replica, incarnation: INCARNATION, applied: this.applied, leaseMs: this.#leaseMs };
+    return {
+      replica,
+      secret: leaseSecretOf(replica),
+      incarnation: INCARNATION,
+      applied: this.applied,
+      leaseMs: this.#leaseMs,
+    };
   }
 
   answered(askedAt: number, { head, leaseMs, ageMs = 0 }: LeaseResponse): void {
@@ -179,7 +187,13 @@ export class LeaseModel {
       const { leaseMs } = request;
       const receivedAt = this.#serverClock.monotonicMs();
       const head = this.#head;
-      this.#serverTable.grant(holder, { applied, head, receivedAt, leaseMs: countedFor(leaseMs) });
+      this.#serverTable.grant(holder, {
+        secretHash: "relay",
+        applied,
+        head,
+        receivedAt,
+        leaseMs: countedFor(leaseMs),
+      });
       const answer = { incarnation: INCARNATION, head, leaseMs };
       if (!lost) this.#at(backMs, () => this.#relay.answered(askedAt, answer));
     });

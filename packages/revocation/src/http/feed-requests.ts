@@ -81,6 +81,7 @@ async function failureOf(response: Response, path: string): Promise<PortcullisEr
   const error = await errorIn(response);
   const detail = `${path} answered ${status}${error === undefined ? "" : ` ${error}`}`;
   if (status === 401 || status === 403) return revocationError("feed_unauthorized", { detail });
+  if (error === "lease_of_another_process") return revocationError("name_in_use", { detail });
   if (status === 409) return revocationError("feed_conflict", { detail: error ?? detail });
   return revocationError("feed_unavailable", { detail });
 }

@@ -77,6 +77,7 @@ export class FeedReplica implements Replica {
     this.#lease = new LeaseKeeper({
       feed: options.feed,
       name,
+      secret: options.secret,
       leaseMs: options.leaseMs,
       clock,
       setTimer: options.setTimer,

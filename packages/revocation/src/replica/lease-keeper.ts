@@ -21,6 +21,8 @@ export interface Position {
 interface LeaseKeeperOptions {
   readonly feed: Feed;
   readonly name: string;
+  /** Known to this process alone: who brings it holds the lease. */
+  readonly secret: string;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly setTimer: SetTimer;
@@ -140,8 +142,8 @@ export class LeaseKeeper {
     // A renewal that the server got to see after this would make it wait for a replica that is gone.
     await underWay;
     if (position === undefined) return;
-    const { feed, name } = this.#options;
-    const request = { replica: name, ...position, leaseMs: 0 };
+    const { feed, name, secret } = this.#options;
+    const request = { replica: name, secret, ...position, leaseMs: 0 };
     await unlessAborted(feed.lease(request, signal), signal).catch(this.#options.onFailure);
   }
 
@@ -154,7 +156,7 @@ export class LeaseKeeper {
   }
 
   async #ask(position: Position, abort: AbortController): Promise<void> {
-    const { feed, name, leaseMs, clock, setTimer } = this.#options;
+    const { feed, name, secret, leaseMs, clock, setTimer } = this.#options;
     const cancelTimeout = setTimer(
       () => abort.abort(revocationError("feed_unavailable", { detail: "no answer to the lease call" })),
       Math.max(MIN_TIMEOUT_MS, leaseMs / CALLS_PER_LEASE),
@@ -162,7 +164,7 @@ export class LeaseKeeper {
     const askedAt = clock.monotonicMs();
     let answered = false;
     try {
-      const request = { replica: name, ...position, leaseMs, ...this.#options.evidence() };
+      const request = { replica: name, secret, ...position, leaseMs, ...this.#options.evidence() };
       const answer = await unlessAborted(feed.lease(request, abort.signal), abort.signal);
       answered = this.#isCurrent(abort) && this.#take(answer, askedAt, position);
     } catch (error) {

@@ -39,6 +39,8 @@ export interface ReplicaOptions {
   readonly feed: Feed;
   /** Unique for the life of the process: leases are held under it. */
   readonly name: string;
+  /** 32 bytes as base64url, known to this process alone: its lease is held by it. Default: random ones. */
+  readonly secret?: string | undefined;
   /** How long this replica may say "allow" without word from the log; what is granted may be less. */
   readonly leaseMs: number;
   /** Default: the system's. The wall clock is compared with the issuer's; all else is measured on the monotonic one. */
@@ -72,7 +74,7 @@ export type AppliedChange =
   | { readonly type: "snapshot"; readonly header: SnapshotHeader; readonly records: Uint8Array }
   | { readonly type: "batch"; readonly batch: DecodedBatch };
 
-type Environment = "clock" | "setTimer" | "random" | "log" | "maxEntries";
+type Environment = "secret" | "clock" | "setTimer" | "random" | "log" | "maxEntries";
 
 /** With every default filled in. */
 export type ResolvedReplicaOptions = ReplicaOptions & {

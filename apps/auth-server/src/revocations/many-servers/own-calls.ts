@@ -6,6 +6,7 @@ import type { RowReport } from "./shared-directory.ts";
 /** The last call of a lease holder to this server. */
 export interface Call {
   readonly holder: LeaseHolder;
+  readonly secretHash: string;
   /** The head when its holder came. */
   readonly since: number;
   readonly leaseMs: number;

@@ -1,10 +1,10 @@
 import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
-import type { SharedDirectory } from "./shared-directory.ts";
+import type { FoundRow, SharedDirectory } from "./shared-directory.ts";
 
 interface Question {
   readonly holders: Map<string, LeaseHolder>;
-  readonly answer: Promise<ReadonlyMap<string, number>>;
-  readonly settle: { resolve(found: ReadonlyMap<string, number>): void; reject(error: unknown): void };
+  readonly answer: Promise<ReadonlyMap<string, FoundRow>>;
+  readonly settle: { resolve(found: ReadonlyMap<string, FoundRow>): void; reject(error: unknown): void };
 }
 
 /** Looks rows up by name, many with one query. Whoever asks joins the next query and never one that began before. */
@@ -17,8 +17,8 @@ export class RowFinder {
     this.#directory = directory;
   }
 
-  /** The length of the longest lease that its row speaks of; undefined when there is no row. */
-  async leaseMsOf(holder: LeaseHolder): Promise<number | undefined> {
+  /** Returns what its row says; undefined when there is no row. */
+  async rowOf(holder: LeaseHolder): Promise<FoundRow | undefined> {
     const key = keyOfLeaseHolder(holder);
     const { holders, answer } = this.#next;
     holders.set(key, holder);
@@ -38,6 +38,6 @@ export class RowFinder {
 }
 
 function newQuestion(): Question {
-  const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, number>>();
+  const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, FoundRow>>();
   return { holders: new Map(), answer: promise, settle: { resolve, reject } };
 }

@@ -1,22 +1,23 @@
-import { keyOfLeaseHolder, type LeaseHolder } from "@portcullis/feed-server";
+import { feedError, keyOfLeaseHolder } from "@portcullis/feed-server";
 import type { Clock } from "@portcullis/protocol";
-import type { DirectoryWrite, RowChange, SharedDirectory } from "./shared-directory.ts";
+import type { DirectoryWrite, RowChange, RowLeave, SharedDirectory } from "./shared-directory.ts";
 
 export interface RowWriterOptions {
   readonly directory: Pick<SharedDirectory, "write">;
   readonly clock: Pick<Clock, "monotonicMs">;
   /** The row was there when a write that began at `writtenAt`, monotonic, was committed. */
   readonly onStored: (change: RowChange, writtenAt: number) => void;
-  /** It was to be renewed and is gone: another server has deleted it. */
+  /** It was to be renewed and is gone, or another process's: another server has deleted it or given it away. */
   readonly onGone: (key: string) => void;
 }
 
 interface Batch {
   readonly enter: Map<string, RowChange>;
   readonly renew: Map<string, RowChange>;
-  readonly leave: Map<string, { readonly holder: LeaseHolder; readonly renewal?: number }>;
-  readonly done: Promise<void>;
-  readonly settle: { resolve(): void; reject(error: unknown): void };
+  readonly leave: Map<string, RowLeave>;
+  /** Resolves with the keys of rows that are another process's. */
+  readonly done: Promise<ReadonlySet<string>>;
+  readonly settle: { resolve(taken: ReadonlySet<string>): void; reject(error: unknown): void };
 }
 
 /**
@@ -33,40 +34,48 @@ export class RowWriter {
     this.#options = options;
   }
 
-  /** Resolves once the row is committed, by a write that began after this call. */
-  enter(change: RowChange): Promise<void> {
+  /**
+   * Resolves once the row is committed, by a write that began after this call. Throws `lease_of_another_process` when it
+   * is another process's, or another one of that name waits to enter.
+   */
+  async enter(change: RowChange): Promise<void> {
     const { enter, renew, leave } = this.#next;
     const key = keyOfLeaseHolder(change.holder);
-    const longest = Math.max(change.leaseMs, enter.get(key)?.leaseMs ?? 0);
+    const before = enter.get(key);
+    if (before !== undefined && before.secretHash !== change.secretHash)
+      throw feedError("lease_of_another_process");
+    const longest = Math.max(change.leaseMs, before?.leaseMs ?? 0);
     enter.set(key, { ...change, leaseMs: longest });
     renew.delete(key);
-    // It was given back, or had run out, before this: whoever is here now is here.
-    leave.delete(key);
-    return this.#write();
+    // It had run out before this, or was given back by the same process: whoever is here now is here.
+    if ((leave.get(key)?.secretHash ?? change.secretHash) === change.secretHash) leave.delete(key);
+    if ((await this.#write()).has(key)) throw feedError("lease_of_another_process");
   }
 
-  renew(changes: readonly RowChange[]): Promise<void> {
+  async renew(changes: readonly RowChange[]): Promise<void> {
     const { enter, renew, leave } = this.#next;
     for (const change of changes) {
       const key = keyOfLeaseHolder(change.holder);
       if (!enter.has(key) && !leave.has(key)) renew.set(key, change);
     }
-    return renew.size === 0 ? Promise.resolve() : this.#write();
+    if (renew.size > 0) await this.#write();
   }
 
-  leave(holder: LeaseHolder, renewal?: number): Promise<void> {
+  async leave(row: RowLeave): Promise<void> {
     const { enter, renew, leave } = this.#next;
-    const key = keyOfLeaseHolder(holder);
-    // Somebody waits to be granted a lease under that name: a row too many only makes receipts wait.
-    if (enter.has(key)) return Promise.resolve();
+    const { renewal, secretHash } = row;
+    const key = keyOfLeaseHolder(row.holder);
+    // This process waits to be granted a lease under that name: a row too many only makes receipts wait.
+    const entering = enter.get(key);
+    if (entering !== undefined && (secretHash === undefined || secretHash === entering.secretHash)) return;
     // It came back after it was seen to be gone.
-    if (renewal !== undefined && renew.has(key)) return Promise.resolve();
+    if (renewal !== undefined && renew.has(key)) return;
     renew.delete(key);
-    leave.set(key, renewal === undefined ? { holder } : { holder, renewal });
-    return this.#write();
+    leave.set(key, row);
+    await this.#write();
   }
 
-  #write(): Promise<void> {
+  #write(): Promise<ReadonlySet<string>> {
     const { done } = this.#next;
     this.#writing ??= this.#drain();
     return done;
@@ -83,7 +92,7 @@ export class RowWriter {
     this.#writing = undefined;
   }
 
-  async #writeBatch(batch: Batch): Promise<void> {
+  async #writeBatch(batch: Batch): Promise<ReadonlySet<string>> {
     const { directory, clock, onStored, onGone } = this.#options;
     const writtenAt = clock.monotonicMs();
     const change: DirectoryWrite = {
@@ -91,18 +100,22 @@ export class RowWriter {
       renew: [...batch.renew.values()],
       leave: [...batch.leave.values()],
     };
-    const gone = new Set(await directory.write(change));
-    for (const key of gone) onGone(key);
+    const written = await directory.write(change);
+    const gone = new Set([...written.gone, ...written.taken]);
+    for (const { holder } of change.renew) {
+      if (gone.has(keyOfLeaseHolder(holder))) onGone(keyOfLeaseHolder(holder));
+    }
     for (const row of [...change.enter, ...change.renew]) {
       if (!gone.has(keyOfLeaseHolder(row.holder))) onStored(row, writtenAt);
     }
+    return new Set(written.taken);
   }
 }
 
 const isEmpty = ({ enter, renew, leave }: Batch): boolean => enter.size + renew.size + leave.size === 0;
 
 function newBatch(): Batch {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<string>>();
   // Some who write do not wait for it.
   promise.catch(() => undefined);
   return { enter: new Map(), renew: new Map(), leave: new Map(), done: promise, settle: { resolve, reject } };

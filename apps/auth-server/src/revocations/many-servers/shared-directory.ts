@@ -14,7 +14,10 @@ export interface RowReport {
 /** A lease holder as one server writes it down. */
 export interface RowChange {
   readonly holder: LeaseHolder;
-  /** The head when its holder came: of a row that is there already, that stays. */
+  readonly secretHash: string;
+  /** The row's `renewal`, if it is another process's whose lease has run out, and may be taken over while it still is that. */
+  readonly over?: number | undefined;
+  /** The head when its holder came: of a row that is its own already, that stays. */
   readonly since: number;
   readonly leaseMs: number;
   readonly report: RowReport;
@@ -23,6 +26,8 @@ export interface RowChange {
 /** A lease holder as all servers see it. */
 export interface DirectoryRow {
   readonly holder: LeaseHolder;
+  /** Undefined of a row from before there were such secrets: whoever comes first makes it his. */
+  readonly secretHash: string | undefined;
   /** The head when its holder came. */
   readonly since: number;
   /** Longest lease that it was granted. */
@@ -32,14 +37,31 @@ export interface DirectoryRow {
   readonly renewal: number;
 }
 
+/** Deletes a row: only while its `renewal`, or its `secretHash`, is still what is given. */
+export interface RowLeave {
+  readonly holder: LeaseHolder;
+  readonly renewal?: number | undefined;
+  readonly secretHash?: string | undefined;
+}
+
 export interface DirectoryWrite {
   /** Adds the row, or renews it. */
   readonly enter: readonly RowChange[];
   /** Renews the row if it is still there: one that was given back must not come back by a late renewal. */
   readonly renew: readonly RowChange[];
-  /** Deletes the row; if `renewal` is given, only while it is still that. */
-  readonly leave: readonly { readonly holder: LeaseHolder; readonly renewal?: number }[];
+  /** Before all else. */
+  readonly leave: readonly RowLeave[];
 }
+
+/** Keys of rows that were not written as was asked. */
+export interface DirectoryWritten {
+  /** They were to be renewed, and are not there. */
+  readonly gone: readonly string[];
+  /** They are another process's. */
+  readonly taken: readonly string[];
+}
+
+export type FoundRow = Pick<DirectoryRow, "leaseMs" | "secretHash">;
 
 /**
  * Port: the table `replicas`, which all servers on one database read and write. Every call sees what was committed
@@ -47,11 +69,8 @@ export interface DirectoryWrite {
  */
 export interface SharedDirectory {
   all(): Promise<DirectoryRow[]>;
-  /** The lengths of the leases of those that are there, by key. */
-  find(holders: readonly LeaseHolder[]): Promise<ReadonlyMap<string, number>>;
-  /**
-   * All of it in one transaction, each name at most once. Resolves once it is on disk, with the keys of rows that were
-   * to be renewed and are gone.
-   */
-  write(change: DirectoryWrite): Promise<readonly string[]>;
+  /** Those that are there, by key. */
+  find(holders: readonly LeaseHolder[]): Promise<ReadonlyMap<string, FoundRow>>;
+  /** All of it in one transaction, each name at most once. Resolves once it is on disk. */
+  write(change: DirectoryWrite): Promise<DirectoryWritten>;
 }

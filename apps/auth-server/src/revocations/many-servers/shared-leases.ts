@@ -1,6 +1,7 @@
 import {
   countedFor,
   type Entering,
+  feedError,
   type Granting,
   keyOfLeaseHolder,
   type Laggard,
@@ -144,32 +145,36 @@ export class SharedLeases implements LeaseBook {
     return new Set([...rows.map(({ holder }) => holder), ...here].map(keyOfLeaseHolder)).size;
   }
 
+  isHeldBy(holder: LeaseHolder, secretHash: string): boolean {
+    return this.#secretHashOf(keyOfLeaseHolder(holder)) === secretHash;
+  }
+
   acknowledge(holder: LeaseHolder, { incarnation, applied }: Acknowledged): void {
     if (this.#hear(holder, incarnation, applied)) this.#announcer.announce(holder, incarnation, applied);
   }
 
   async enter<T>(entering: Entering, grant: () => Promise<T>): Promise<T> {
-    const { holder, leaseMs } = entering;
-    if (!(await this.#isStored(holder, leaseMs))) await this.#writer.enter(this.#changeOf(entering));
+    if (!(await this.#isStored(entering))) await this.#writer.enter(this.#changeOf(entering));
     return grant();
   }
 
   grant(holder: LeaseHolder, granting: Granting): void {
-    const { applied, chain, live, clock, leaseMs, receivedAt } = granting;
-    const since = this.#sinceOf(holder) ?? granting.head;
+    const { secretHash, applied, chain, live, clock, leaseMs, receivedAt } = granting;
+    const since = this.#sinceOf(holder, secretHash) ?? granting.head;
     const key = keyOfLeaseHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
     const report = { incarnation, applied, chain, live: newest };
-    this.#calls.note({ holder, since, leaseMs, receivedAt, report, clock });
+    this.#calls.note({ holder, secretHash, since, leaseMs, receivedAt, report, clock });
   }
 
-  async release(holder: LeaseHolder): Promise<void> {
+  async release(holder: LeaseHolder, secretHash: string): Promise<void> {
+    if (!(await this.#mayRelease(holder, secretHash))) throw feedError("lease_of_another_process");
     const lease = this.#leaseOf(holder);
     this.#calls.forget(lease.key);
     this.#view.rows.delete(holder);
     this.#emit({ type: "released", lease });
-    await this.#writer.leave(holder).catch((error: unknown) => this.#onFailure(error));
+    await this.#writer.leave({ holder, secretHash }).catch((error: unknown) => this.#onFailure(error));
   }
 
   async sweep(): Promise<void> {
@@ -177,7 +182,7 @@ export class SharedLeases implements LeaseBook {
     await this.#view.look();
     this.#calls.forgetSilent(this.#options.clock.monotonicMs());
     const gone = this.#view.rows.useless(this.#options.clock.monotonicMs());
-    await Promise.all(gone.map(({ holder, renewal }) => this.#writer.leave(holder, renewal))).catch(
+    await Promise.all(gone.map(({ holder, renewal }) => this.#writer.leave({ holder, renewal }))).catch(
       (error: unknown) => this.#onFailure(error),
     );
   }
@@ -196,24 +201,52 @@ export class SharedLeases implements LeaseBook {
    * Memory alone would not do: the row may have been given back at another server, and this is the next process of that
    * name. Nor would the look alone: the row may be about to be deleted for its age.
    */
-  async #isStored(holder: LeaseHolder, leaseMs: number): Promise<boolean> {
+  async #isStored({ holder, leaseMs, secretHash }: Entering): Promise<boolean> {
     if (!this.#calls.isWritten(holder, this.#options.clock.monotonicMs())) return false;
-    const stored = await this.#finder.leaseMsOf(holder);
+    const stored = await this.#finder.rowOf(holder);
     // Asked again: the process may have been paused meanwhile.
     const isWritten = this.#calls.isWritten(holder, this.#options.clock.monotonicMs());
-    return isWritten && stored !== undefined && stored >= leaseMs;
+    return isWritten && stored !== undefined && stored.leaseMs >= leaseMs && stored.secretHash === secretHash;
   }
 
-  #changeOf({ holder, leaseMs, head }: Entering): RowChange {
+  /** What is remembered here may be of a former process; what the directory says is not. Without it nothing is proved. */
+  async #mayRelease(holder: LeaseHolder, secretHash: string): Promise<boolean> {
+    try {
+      const row = await this.#finder.rowOf(holder);
+      return row?.secretHash === undefined || row.secretHash === secretHash;
+    } catch (error) {
+      this.#onFailure(error);
+      return this.isHeldBy(holder, secretHash);
+    }
+  }
+
+  #changeOf({ holder, secretHash, leaseMs, head }: Entering): RowChange {
     const { applied, chain, live } = this.#leaseOf(holder);
     const report = { incarnation: this.#options.log.incarnation, applied, chain, live };
-    return { holder, since: this.#sinceOf(holder) ?? head, leaseMs, report };
+    const since = this.#sinceOf(holder, secretHash) ?? head;
+    return { holder, secretHash, over: this.#renewalOfSilent(holder), since, leaseMs, report };
   }
 
-  /** The head when it came, if it is known here. */
-  #sinceOf(holder: LeaseHolder): number | undefined {
+  /** As of the last call to this server, or as the row was read last. */
+  #secretHashOf(key: string): string | undefined {
+    return this.#calls.get(key)?.secretHash ?? this.#view.rows.get(key)?.secretHash;
+  }
+
+  /** The head when the process came, if it is known here. */
+  #sinceOf(holder: LeaseHolder, secretHash: string): number | undefined {
     const key = keyOfLeaseHolder(holder);
-    return this.#view.rows.get(key)?.since ?? this.#calls.get(key)?.since;
+    const call = this.#calls.get(key);
+    if (call?.secretHash === secretHash) return call.since;
+    const row = this.#view.rows.get(key);
+    return row?.secretHash === secretHash ? row.since : undefined;
+  }
+
+  /** The row as it was read last, if it speaks of no lease in force any more. */
+  #renewalOfSilent(holder: LeaseHolder): number | undefined {
+    const row = this.#view.rows.get(keyOfLeaseHolder(holder));
+    return row !== undefined && silentAfter(row) <= this.#options.clock.monotonicMs()
+      ? row.renewal
+      : undefined;
   }
 
   async #writeCalls(): Promise<void> {
@@ -260,8 +293,9 @@ export class SharedLeases implements LeaseBook {
     return {
       key,
       holder,
+      secretHash: call?.secretHash ?? row?.secretHash,
       // A name that is known only by what was said of it did not stand at anything.
-      since: this.#sinceOf(holder) ?? Number.POSITIVE_INFINITY,
+      since: row?.since ?? call?.since ?? Number.POSITIVE_INFINITY,
       applied,
       leaseMs: Math.max(row?.leaseMs ?? 0, call?.leaseMs ?? 0),
       calledAt: latest(call?.receivedAt, row),

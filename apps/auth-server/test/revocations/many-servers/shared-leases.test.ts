@@ -1,16 +1,22 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { DEFAULT_LEASE_TERMS, LeaseDesk, type ServedLog } from "@portcullis/feed-server";
+import { DEFAULT_LEASE_TERMS, hashOfSecret, LeaseDesk, type ServedLog } from "@portcullis/feed-server";
 import { type Receipt, silentLog } from "@portcullis/protocol";
-import { FrozenClock } from "@portcullis/testing";
+import { FrozenClock, leaseSecretOf } from "@portcullis/testing";
 import type { Bus, BusMessage } from "../../../src/revocations/many-servers/bus.ts";
-import type { SharedDirectory } from "../../../src/revocations/many-servers/shared-directory.ts";
+import type {
+  DirectoryWritten,
+  SharedDirectory,
+} from "../../../src/revocations/many-servers/shared-directory.ts";
 import { SharedLeases } from "../../../src/revocations/many-servers/shared-leases.ts";
 import { createReceipts } from "../../../src/revocations/receipts/receipts.ts";
 import { SharedDatabase } from "./shared-database.ts";
 import { World } from "./world.ts";
 
 const holder = { clientId: "gateway", name: "g1" };
+const secret = leaseSecretOf("g1");
+const secretHash = hashOfSecret(secret);
+const otherHash = hashOfSecret(leaseSecretOf("g1, another process"));
 
 async function server(directory: Partial<SharedDirectory> = {}) {
   const clock = new FrozenClock();
@@ -55,8 +61,14 @@ async function server(directory: Partial<SharedDirectory> = {}) {
     return database.head;
   };
   const grant = (leaseMs = 5000, applied = database.head) =>
-    leases.enter({ holder, leaseMs, head: database.head }, async () =>
-      leases.grant(holder, { applied, head: database.head, receivedAt: clock.monotonicMs(), leaseMs }),
+    leases.enter({ holder, secretHash, leaseMs, head: database.head }, async () =>
+      leases.grant(holder, {
+        secretHash,
+        applied,
+        head: database.head,
+        receivedAt: clock.monotonicMs(),
+        leaseMs,
+      }),
     );
   return { clock, database, leases, receipts, commit, grant, heard: (message: BusMessage) => heard(message) };
 }
@@ -83,7 +95,7 @@ test("everybody enforces a revocation a lease, and a thousandth, after its commi
 });
 
 test("nobody is granted a lease before its name is stored, nor when it cannot be", async () => {
-  const gate = Promise.withResolvers<readonly string[]>();
+  const gate = Promise.withResolvers<DirectoryWritten>();
   const { leases, grant } = await server({ write: () => gate.promise });
   let granted = false;
   const granting = grant().then(() => {
@@ -213,7 +225,7 @@ test("a reading that began before the commit does not show that nobody holds a l
   const sweeping = leases.sweep();
   await settled();
   const report = { incarnation: "log", applied: 0, chain: undefined, live: undefined };
-  database.write({ enter: [{ holder, since: 0, leaseMs: 5000, report }], renew: [], leave: [] });
+  database.write({ enter: [{ holder, secretHash, since: 0, leaseMs: 5000, report }], renew: [], leave: [] });
   const receipt = receipts.wait(commit(), 0);
   readings.shift()!();
   await sweeping;
@@ -225,7 +237,7 @@ test("a reading that began before the commit does not show that nobody holds a l
 test("a row that was renewed since it was looked at is not deleted", async () => {
   const database = new SharedDatabase(new World(1));
   const report = { incarnation: "log", applied: 0, chain: undefined, live: undefined };
-  const row = { holder, since: 0, leaseMs: 5000, report };
+  const row = { holder, secretHash, since: 0, leaseMs: 5000, report };
   database.write({ enter: [row], renew: [], leave: [] });
   const { clock, leases } = await server({
     all: async () => database.all(),
@@ -249,11 +261,11 @@ test("a lease given back late does not take the row of who is being granted one"
     },
   });
   const other = { ...holder, name: "other" };
-  void leases.enter({ holder: other, leaseMs: 5000, head: 0 }, async () => undefined);
+  void leases.enter({ holder: other, secretHash, leaseMs: 5000, head: 0 }, async () => undefined);
   await settled();
   const granting = grant();
   await settled();
-  const releasing = leases.release(holder);
+  const releasing = leases.release(holder, otherHash);
   gate.resolve();
   await Promise.all([granting, releasing]);
   assert.equal(database.rows.has("g1 gateway"), true);
@@ -275,7 +287,7 @@ test("a name too many acknowledges nothing, however often it calls", async () =>
   const receipt = receipts.wait(applied, 2000);
   await settled();
   for (let at = 0; at < 5; at++) {
-    const request = { replica: `invented-${at}`, incarnation, applied, leaseMs: 5000 };
+    const request = { replica: `invented-${at}`, secret, incarnation, applied, leaseMs: 5000 };
     const call = { clientId: holder.clientId, request, receivedAt: clock.monotonicMs() };
     await assert.rejects(desk.call(call), { code: "too_many_leases" });
   }
@@ -294,9 +306,59 @@ test("names that came after the commit are no part of a quorum, at whichever ser
   const seq = commit();
   const report = { incarnation: "log", applied: seq, chain: undefined, live: undefined };
   for (let at = 0; at < 5; at++) {
-    const row = { holder: { ...holder, name: `late-${at}` }, since: seq, leaseMs: 5000, report };
+    const row = { holder: { ...holder, name: `late-${at}` }, secretHash, since: seq, leaseMs: 5000, report };
     database.write({ enter: [row], renew: [], leave: [] });
   }
   const pending = await receipts.wait(seq, 0, undefined, "quorum");
   assert.deepEqual([pending.state, pending.acked, pending.laggards], ["pending", 5, ["g1"]]);
+});
+
+test("another process cannot take a name whose lease may be in force, at whichever server it asks", async () => {
+  const { clock, database, leases, grant } = await server();
+  await grant();
+  const take = () =>
+    leases.enter({ holder, secretHash: otherHash, leaseMs: 5000, head: 0 }, async () => "granted");
+  await assert.rejects(take(), { code: "lease_of_another_process" }, "known by the call");
+  const { leases: elsewhere } = await server({
+    all: async () => database.all(),
+    find: async (holders) => database.find(holders),
+    write: async (change) => database.write(change),
+  });
+  await assert.rejects(
+    elsewhere.enter({ holder, secretHash: otherHash, leaseMs: 5000, head: 0 }, async () => "granted"),
+    { code: "lease_of_another_process" },
+    "known by the directory",
+  );
+  await assert.rejects(leases.release(holder, otherHash), { code: "lease_of_another_process" });
+  assert.equal(database.all()[0]?.secretHash, secretHash);
+  await leases.sweep();
+  clock.advance((5000 + 5000) * 1.001 + 1);
+  assert.equal(await take(), "granted", "the lease has run out");
+  assert.equal(database.all()[0]?.secretHash, otherHash);
+});
+
+test("a name that was renewed at another server meanwhile is not taken over", async () => {
+  const { clock, database, leases, grant } = await server();
+  await grant();
+  await leases.sweep();
+  clock.advance(20_000);
+  const row = database.all()[0]!;
+  database.rows.set("g1 gateway", { ...row, renewal: row.renewal + 1 });
+  await assert.rejects(
+    leases.enter({ holder, secretHash: otherHash, leaseMs: 5000, head: 0 }, async () => "granted"),
+    { code: "lease_of_another_process" },
+  );
+});
+
+test("of two processes that come at once under one new name, one is refused", async () => {
+  const { leases } = await server();
+  const outcomes = await Promise.allSettled(
+    [secretHash, otherHash].map((hash) =>
+      leases.enter({ holder, secretHash: hash, leaseMs: 5000, head: 0 }, async () => "granted"),
+    ),
+  );
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code)),
+    ["granted", "lease_of_another_process"],
+  );
 });

@@ -90,23 +90,26 @@ test("a quorum is enough when it was asked for, and those that are missing are n
   assert.equal((await b.revocations.receipts.wait(seq, 0)).state, "pending");
 });
 
+const ALL_WRITTEN = { gone: [], taken: [] };
+
 test("the directory keeps what was acknowledged most, and brings nobody back by a renewal", async (t) => {
   const [{ storage }] = await twoServers(t);
   const directory = sqlSharedDirectory(storage);
   const holder = { clientId: "gateway", name: "g1" };
   const row = (applied: number, incarnation = "log", leaseMs = 5000) => ({
     holder,
+    secretHash: "hash",
     since: applied,
     leaseMs,
     report: { incarnation, applied, chain: `chain ${applied}`, live: undefined },
   });
   const write = (change: Partial<Parameters<typeof directory.write>[0]>) =>
     directory.write({ enter: [], renew: [], leave: [], ...change });
-  assert.deepEqual(await write({ renew: [row(1)] }), ["g1 gateway"]);
+  assert.deepEqual(await write({ renew: [row(1)] }), { gone: ["g1 gateway"], taken: [] });
   assert.deepEqual(await directory.all(), []);
-  assert.deepEqual(await write({ enter: [row(7)] }), []);
+  assert.deepEqual(await write({ enter: [row(7)] }), ALL_WRITTEN);
   const [first] = await directory.all();
-  assert.deepEqual(await write({ renew: [row(6, "log", 2000)] }), []);
+  assert.deepEqual(await write({ renew: [row(6, "log", 2000)] }), ALL_WRITTEN);
   const [second] = await directory.all();
   assert.deepEqual(second, { ...first, renewal: first!.renewal + 1 });
   await write({ renew: [row(2, "restored log", 9000)] });
@@ -115,11 +118,25 @@ test("the directory keeps what was acknowledged most, and brings nobody back by 
     [third?.report?.applied, third?.report?.incarnation, third?.leaseMs],
     [2, "restored log", 9000],
   );
-  assert.deepEqual([...(await directory.find([holder, { ...holder, name: "g2" }]))], [["g1 gateway", 9000]]);
+  assert.deepEqual(
+    [...(await directory.find([holder, { ...holder, name: "g2" }]))],
+    [["g1 gateway", { leaseMs: 9000, secretHash: "hash" }]],
+  );
   await write({ leave: [{ holder, renewal: second!.renewal }] });
   assert.equal((await directory.all()).length, 1, "it was renewed since it was looked at");
   await write({ leave: [{ holder, renewal: third!.renewal }] });
   assert.deepEqual(await directory.all(), []);
+  await write({ enter: [row(7)] });
+  const taken = { ...row(7), secretHash: "other" };
+  assert.deepEqual(await write({ enter: [taken] }), { gone: [], taken: ["g1 gateway"] });
+  await write({ leave: [{ holder, secretHash: "other" }] });
+  const [own] = await directory.all();
+  assert.deepEqual([own?.secretHash, own?.since], ["hash", 7]);
+  assert.deepEqual(await write({ enter: [{ ...taken, over: own!.renewal, since: 9 }] }), ALL_WRITTEN);
+  const [other] = await directory.all();
+  assert.deepEqual([other?.secretHash, other?.since], ["other", 9]);
+  const next = { ...row(8), secretHash: "next" };
+  assert.deepEqual(await write({ leave: [{ holder, secretHash: "other" }], enter: [next] }), ALL_WRITTEN);
 });
 
 /** Requests for tokens, as many as there are, that read apps or lock them. Gives how many have been answered, and how to wait for all. */

@@ -1,4 +1,5 @@
 import type { LeaseResponse } from "@portcullis/protocol";
+import { leaseSecretOf } from "@portcullis/testing";
 import type { SharedDatabase } from "./shared-database.ts";
 import type { SimulatedServer } from "./simulated-server.ts";
 import type { World } from "./world.ts";
@@ -25,6 +26,7 @@ interface Answer {
 export class Verifier {
   readonly #options: VerifierOptions;
   readonly #rate: number;
+  readonly #secret: string;
   applied: number;
   isCutOff = false;
   #answers: Answer[] = [];
@@ -35,6 +37,7 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
+    this.#secret = leaseSecretOf(`${options.name} ${options.world.random()}`);
     this.#rate = SLOWEST + options.world.random() * (1 - SLOWEST) * 2;
     // It starts from a snapshot, which may be a little old.
     this.applied = Math.max(0, options.database.head - Math.floor(options.world.random() * 3));
@@ -100,7 +103,13 @@ export class Verifier {
 
   #send(leaseMs: number, answered: (response: LeaseResponse) => void): void {
     const { world, database, servers, name } = this.#options;
-    const request = { replica: name, incarnation: database.incarnation, applied: this.applied, leaseMs };
+    const request = {
+      replica: name,
+      secret: this.#secret,
+      incarnation: database.incarnation,
+      applied: this.applied,
+      leaseMs,
+    };
     const server = world.oneOf(servers());
     if (leaseMs > 0 && world.chance(0.05)) return;
     this.#underWay++;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { DEFAULT_LEASE_TERMS, LeaseDesk, LeaseTable } from "@portcullis/feed-server";
 import { silentLog } from "@portcullis/protocol";
-import { FrozenClock } from "@portcullis/testing";
+import { FrozenClock, leaseSecretOf } from "@portcullis/testing";
 import { sql } from "kysely";
 import { sqlLeaseHolderDirectory } from "../../../src/revocations/many-servers/sql-lease-holder-directory.ts";
 import { clockAt } from "../../clocks.ts";
@@ -125,6 +125,49 @@ test("a lease that is shorter than the server gives is refused, and says so", as
   assert.deepEqual(await storedReplicas(server), []);
 });
 
+test("another process with the same credential and name can neither acknowledge, renew nor give back", async (t) => {
+  const clock = new FrozenClock();
+  const server = await serveRevocations(t, { clock });
+  await server.lease("gateway", { replica: "g1" });
+  const { seq } = await server.receipt(subject);
+  const other = { replica: "g1", secret: leaseSecretOf("another process") };
+  for (const change of [{ applied: seq }, { applied: seq, leaseMs: 0 }]) {
+    const refused = await server.leaseCall("gateway", { ...other, ...change });
+    assert.deepEqual([refused.status, (await refused.json()).error], [409, "lease_of_another_process"]);
+  }
+  const receipt = await server.revocations.receipts.wait(seq, 0);
+  assert.deepEqual([receipt.state, receipt.acked, receipt.laggards], ["pending", 0, ["g1"]]);
+  clock.advance(5005);
+  assert.equal((await server.leaseCall("gateway", other)).status, 200, "the lease has run out");
+  assert.equal((await server.leaseCall("gateway", { replica: "g1" })).status, 409);
+});
+
+test("a restarted server knows whose a lease is", async (t) => {
+  const before = await serveRevocations(t);
+  await before.lease("gateway", { replica: "g1" });
+  await before.close();
+  const after = await serveRevocations(t, { file: before.file });
+  const other = await after.leaseCall("gateway", { replica: "g1", secret: leaseSecretOf("another") });
+  assert.equal(other.status, 409);
+  assert.equal((await after.leaseCall("gateway", { replica: "g1" })).status, 200);
+});
+
+test("of two processes that come at once under one name, one holds the lease", async (t) => {
+  const server = await serveRevocations(t);
+  const secrets = ["one", "two"].map(leaseSecretOf);
+  const answers = await Promise.all(
+    secrets.map((secret) => server.leaseCall("gateway", { replica: "g1", secret })),
+  );
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
+});
+
+test("a verifier that is too old to bring a secret is told to be updated", async (t) => {
+  const server = await serveRevocations(t);
+  const refused = await server.leaseCall("gateway", { secret: undefined as unknown as string });
+  assert.equal(refused.status, 400);
+  assert.match(JSON.stringify(await refused.json()), /secret.*too old for this server: update it/);
+});
+
 test("one client cannot acknowledge for another", async (t) => {
   const server = await serveRevocations(t);
   await server.lease("gateway", { replica: "g1" });
@@ -134,13 +177,13 @@ test("one client cannot acknowledge for another", async (t) => {
 });
 
 test("after a restart a receipt waits for the verifiers that held leases before it", async (t) => {
-  const before = await serveRevocations(t);
+  const clock = new FrozenClock();
+  const before = await serveRevocations(t, { clock });
   await before.lease("gateway", { replica: "g1", leaseMs: 8000 });
   await before.lease("gateway", { replica: "g2", leaseMs: 8000 });
   await before.lease("gateway", { replica: "gone", leaseMs: 0 });
   await before.close();
 
-  const clock = new FrozenClock();
   const after = await serveRevocations(t, { file: before.file, clock });
   const first = await after.receipt(subject);
   assert.deepEqual([first.state, first.leased, first.laggards], ["pending", 2, ["g1", "g2"]]);
@@ -191,7 +234,11 @@ test("verifiers that appear at once do not pass the bound together", async (t) =
   });
   const { incarnation } = server.log;
   const call = (replica: string, clientId: string) =>
-    desk.call({ clientId, request: { replica, incarnation, applied: 0, leaseMs: 1000 }, receivedAt: 0 });
+    desk.call({
+      clientId,
+      request: { replica, secret: leaseSecretOf(replica), incarnation, applied: 0, leaseMs: 1000 },
+      receivedAt: 0,
+    });
   const results = await Promise.allSettled([
     ...Array.from({ length: 20 }, (_, at) => call(`g${at}`, "gateway")),
     call("g0", "gateway"),
@@ -217,7 +264,7 @@ test("the more verifiers there are, the less often each is to acknowledge", asyn
   const { incarnation } = server.log;
   const intervals: (number | undefined)[] = [];
   for (let at = 1; at <= 24; at++) {
-    const request = { replica: `g${at}`, incarnation, applied: 0, leaseMs: 1000 };
+    const request = { replica: `g${at}`, secret: leaseSecretOf("g"), incarnation, applied: 0, leaseMs: 1000 };
     intervals.push((await desk.call({ clientId: "gateway", request, receivedAt: 0 })).ackIntervalMs);
   }
   assert.deepEqual(intervals.slice(0, 19), Array(19).fill(undefined));

@@ -17,7 +17,10 @@ function receipts() {
   };
   const desk = createReceipts({ clock, leases, head: () => log.head, refresh, setTimer: clock.setTimer });
   const grant = (name: string, applied: number, leaseMs = 5000, clientId = "gateway") =>
-    leases.grant({ clientId, name }, { applied, head: log.head, receivedAt: clock.monotonicMs(), leaseMs });
+    leases.grant(
+      { clientId, name },
+      { secretHash: name, applied, head: log.head, receivedAt: clock.monotonicMs(), leaseMs },
+    );
   const commit = () => {
     log.head++;
     return log.head;
