@@ -421,8 +421,9 @@ async function compose(
 
 const sharedCountersOf = (
   { redis: settings }: Configuration,
-  { connection }: Redis,
-): SharedCounters | undefined => connection && settings && { connection, keyPrefix: settings.keyPrefix };
+  { connection, damage }: Redis,
+): SharedCounters | undefined =>
+  connection && settings && { connection, keyPrefix: settings.keyPrefix, damage };
 
 function clientAddressesOf({ issuer, trustedProxies }: Configuration, operatorLog: Log): ClientAddresses {
   // This server speaks plain HTTP: somebody else ends the TLS of its issuer.

@@ -1,5 +1,6 @@
 import type { Clock } from "@portcullis/protocol";
 import type { RedisConnection } from "../redis/connect-redis.ts";
+import type { RedisDamage } from "../redis/redis-damage.ts";
 import { LIMIT_WINDOW_MS, type OpenLimit } from "./limit-storing-requests.ts";
 import { MemoryRateLimit } from "./memory-rate-limit.ts";
 import { RedisRateLimit } from "./redis-rate-limit.ts";
@@ -7,6 +8,7 @@ import { RedisRateLimit } from "./redis-rate-limit.ts";
 export interface SharedCounters {
   readonly connection: RedisConnection;
   readonly keyPrefix: string;
+  readonly damage: Pick<RedisDamage, "found">;
 }
 
 /** Returns what opens a counter: of all servers together where there is a Redis, and otherwise of this one alone. */
@@ -18,6 +20,7 @@ export function openLimits(clock: Pick<Clock, "monotonicMs">, shared?: SharedCou
       most,
       windowMs: LIMIT_WINDOW_MS,
       redis: shared.connection,
+      damage: shared.damage,
       name: `${shared.keyPrefix}:limit:${name}`,
       without: own,
     });

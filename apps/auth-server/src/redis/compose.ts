@@ -26,6 +26,7 @@ export interface RedisOptions {
 export interface Redis {
   readonly bus?: Bus;
   readonly connection?: RedisConnection;
+  readonly damage: RedisDamage;
   readonly health?: RedisHealth;
   readonly interactions?: InteractionCache;
   /** Before the storage's. */
@@ -35,14 +36,14 @@ export interface Redis {
 /** Waits for nothing: a server starts and works while Redis is away. */
 export function composeRedis(options: RedisOptions): Redis {
   const { redis: configuration } = options.configuration;
-  if (configuration === undefined) return { close: async () => undefined };
+  const damage = new RedisDamage();
+  if (configuration === undefined) return { damage, close: async () => undefined };
   const { storage, operatorLog, secrets, randomBytes } = options;
   const { keyPrefix } = configuration;
-  const damage = new RedisDamage();
   const connection = connectRedis({ configuration, operatorLog, use: "keys" });
   // Apart: Redis cuts a connection that listens to a channel at 32 MB of what was not read yet, whatever that is.
   const busConnection = connectRedis({ configuration, operatorLog, use: "bus" });
-  const bus = redisBus({ redis: busConnection, keyPrefix, secrets });
+  const bus = redisBus({ redis: busConnection, keyPrefix, secrets, damage });
   const { log, read } = storage;
   const writers: { close(): Promise<void> }[] = [];
   if (configuration.feed) {
@@ -59,8 +60,9 @@ export function composeRedis(options: RedisOptions): Redis {
   return {
     bus,
     connection,
+    damage,
     health: { isUp: () => connection.isUp(), damage },
-    interactions: redisInteractions({ redis: connection, keyPrefix, secrets, randomBytes }),
+    interactions: redisInteractions({ redis: connection, keyPrefix, secrets, damage, randomBytes }),
     async close() {
       await bus.close();
       await Promise.all(writers.map((writer) => writer.close()));

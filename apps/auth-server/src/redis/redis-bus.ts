@@ -2,12 +2,14 @@ import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { type Bus, type BusMessage, parseBusMessage } from "../revocations/index.ts";
 import type { RedisConnection } from "./connect-redis.ts";
+import type { RedisDamage } from "./redis-damage.ts";
 
 export interface RedisBusOptions {
   readonly redis: RedisConnection;
   readonly keyPrefix: string;
   /** Which all servers on one database have, and Redis does not: the cookie keys, the first one signs. */
   readonly secrets: readonly string[];
+  readonly damage: Pick<RedisDamage, "found">;
 }
 
 const envelopeSchema = z.object({ text: z.string(), mac: z.string() });
@@ -20,14 +22,15 @@ const LONGEST_MESSAGE = 2 * 1024 * 1024;
  * later says what was true of that name and incarnation when it was made; what a verifier has applied only grows, and
  * one that starts anew under the same name begins with a snapshot that holds it.
  */
-export function redisBus({ redis, keyPrefix, secrets }: RedisBusOptions): Bus {
+export function redisBus({ redis, keyPrefix, secrets, damage }: RedisBusOptions): Bus {
   const channel = `${keyPrefix}:bus`;
   const keys = secrets.map((secret) => keyOf(secret, channel));
   const listeners = new Set<(message: BusMessage) => void>();
   const stops = new Set<() => void>();
   redis.subscribe(channel, (envelope) => {
     const message = open(envelope, keys);
-    if (message !== undefined) for (const listener of listeners) listener(message);
+    if (message === undefined) damage.found("bus");
+    else for (const listener of listeners) listener(message);
   });
   return {
     publish(message) {

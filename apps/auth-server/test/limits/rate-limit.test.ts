@@ -4,6 +4,7 @@ import { until } from "@portcullis/testing/end-to-end";
 import { MemoryRateLimit } from "../../src/limits/memory-rate-limit.ts";
 import type { RateLimit } from "../../src/limits/rate-limit.ts";
 import { RedisRateLimit } from "../../src/limits/redis-rate-limit.ts";
+import { RedisDamage } from "../../src/redis/redis-damage.ts";
 import { clientFor, connectFor, redisForTest, singleOn } from "../redis/redis-under-test.ts";
 
 interface UnderTest {
@@ -30,9 +31,10 @@ const DRIVERS: Record<string, (t: TestContext) => Promise<UnderTest>> = {
     const { connection } = connectFor(t, singleOn(redis));
     await until(() => connection.isUp(), { what: "Redis" });
     const client = await clientFor(t, redis);
+    const damage = new RedisDamage();
     const without: RateLimit = { take: () => assert.fail("Redis was not asked") };
     return {
-      limit: new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without }),
+      limit: new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without, damage }),
       endWindow: (caller) => client.pExpire(`test:limit:${caller}`, 0),
     };
   },
@@ -67,12 +69,42 @@ test("while Redis is away each server counts for itself", async (t) => {
   const redis = await redisForTest(t);
   await redis.kill();
   const { connection } = connectFor(t, singleOn(redis));
+  const damage = new RedisDamage();
   const without = new MemoryRateLimit({ ...OPTIONS, clock: { monotonicMs: () => 0 } });
-  const limit = new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without });
+  const limit = new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without, damage });
   const answers = [];
   for (let count = 0; count <= OPTIONS.most; count++) answers.push(await limit.take("a"));
   assert.deepEqual(
     answers.map(({ retryAfterMs }) => retryAfterMs > 0),
     [false, false, false, true],
   );
+});
+
+test("whatever somebody left at the key of a count, it counts from one again", async (t) => {
+  const redis = await redisForTest(t);
+  const { connection } = connectFor(t, singleOn(redis));
+  await until(() => connection.isUp(), { what: "Redis" });
+  const client = await clientFor(t, redis);
+  const damage = new RedisDamage();
+  const without: RateLimit = { take: () => assert.fail("Redis was not asked") };
+  const limit = new RedisRateLimit({ ...OPTIONS, redis: connection, name: "test:limit", without, damage });
+  const left = [
+    ["SET", "-1000000"],
+    ["SET", "9223372036854775807"],
+    ["SET", "x".repeat(1000)],
+    ["SET", "100", "EX", "86400"],
+    ["LPUSH", "x"],
+  ];
+  for (const [at, [command, ...words]] of left.entries()) {
+    const caller = `caller ${at}`;
+    await client.sendCommand([command!, `test:limit:${caller}`, ...words]);
+    const answers = [];
+    for (let count = 0; count <= OPTIONS.most; count++) answers.push(await limit.take(caller));
+    assert.deepEqual(
+      answers.map(({ retryAfterMs }) => retryAfterMs > 0),
+      [false, false, false, true],
+      `${command} ${words.join(" ").slice(0, 30)}`,
+    );
+    assert.equal(damage.count("limits"), at + 1);
+  }
 });

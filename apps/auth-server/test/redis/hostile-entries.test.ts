@@ -137,11 +137,11 @@ test("a lifetime that somebody gave to the stream is taken from it", async (t) =
 });
 
 test("a message of 40 MB on the channel breaks the connection of the bus alone, and the bus comes back", async (t) => {
-  const { redis, log, client, operatorLog } = await worldOn(t);
+  const { redis, log, client, operatorLog, damage } = await worldOn(t);
   const busLog = new RecordedLog();
   const connection = connectRedis({ configuration: singleOn(redis), operatorLog: busLog, use: "bus" });
   t.after(() => connection.close());
-  const bus = redisBus({ redis: connection, keyPrefix: PREFIX, secrets: ["secret of all servers"] });
+  const bus = redisBus({ redis: connection, keyPrefix: PREFIX, secrets: ["secret of all servers"], damage });
   t.after(() => bus.close());
   await until(() => connection.isUp(), { what: "the bus" });
   await client.sendCommand(["PUBLISH", `${PREFIX}:bus`, "x".repeat(40 * 1024 * 1024)]);

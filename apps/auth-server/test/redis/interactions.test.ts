@@ -75,4 +75,24 @@ test("what somebody else put there opens no page", async (t) => {
   await client.set(one!, right!);
   await client.set(other!, left!);
   assert.deepEqual([(await first()).status, (await second()).status], [400, 400]);
+  assert.equal(server.server.redis!.damage.count("sign_ins"), 2);
+});
+
+test("a sign-in of 40 MB, or of another type, is taken away without being read", async (t) => {
+  const redis = await redisForTest(t);
+  const server = await serverOn(t, redis);
+  const client = await clientFor(t, redis);
+  await until(async () => (await client.clientList()).length > 1, { what: "the server's connection" });
+  const huge = "x".repeat(40 * 1024 * 1024);
+  for (const command of [
+    ["SET", huge],
+    ["LPUSH", "x"],
+  ]) {
+    const open = await begin(server.issuer);
+    const [key] = await client.keys(KEYS);
+    await client.del(key!);
+    await client.sendCommand([command[0]!, key!, command[1]!]);
+    assert.equal((await open()).status, 400);
+    assert.deepEqual(await client.keys(KEYS), []);
+  }
 });

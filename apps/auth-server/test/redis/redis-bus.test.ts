@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { until } from "@portcullis/testing/end-to-end";
 import type { RedisServer } from "@portcullis/testing/servers";
 import { redisBus } from "../../src/redis/redis-bus.ts";
+import { RedisDamage } from "../../src/redis/redis-damage.ts";
 import type { BusMessage } from "../../src/revocations/many-servers/bus.ts";
 import { clientFor, connectFor, PREFIX, redisForTest, singleOn } from "./redis-under-test.ts";
 
@@ -10,14 +11,15 @@ const CHANNEL = `${PREFIX}:bus`;
 
 async function busOn(t: TestContext, redis: RedisServer, secrets: readonly string[] = ["secret"]) {
   const { connection } = connectFor(t, singleOn(redis));
-  const bus = redisBus({ redis: connection, keyPrefix: PREFIX, secrets });
+  const damage = new RedisDamage();
+  const bus = redisBus({ redis: connection, keyPrefix: PREFIX, secrets, damage });
   t.after(() => bus.close());
   const heard: BusMessage[] = [];
   bus.subscribe((message) => heard.push(message));
   let resumed = 0;
   bus.onResume(() => resumed++);
   await until(() => resumed > 0, { what: "the bus to be there" });
-  return { bus, heard, resumed: () => resumed };
+  return { bus, damage, heard, resumed: () => resumed };
 }
 
 const head = (seq: number): BusMessage => ({ type: "head", incarnation: "i", seq });
@@ -50,6 +52,7 @@ test("what nobody with the secret said is not heard", async (t) => {
   ours.bus.publish(head(1));
   await until(() => ours.heard.length > 0, { what: "our own message" });
   assert.deepEqual(ours.heard, [head(1)]);
+  assert.equal(ours.damage.count("bus"), 5);
 });
 
 test("a message of ours that was changed is not heard, and an older secret still is", async (t) => {

@@ -161,6 +161,35 @@ test("an entry that cannot be read leads to HTTP", async (t) => {
   await world.untilApplied();
 });
 
+test("an entry with records that no publisher writes is not run through the chain", async (t) => {
+  const world = await worldOn(t, await redisForTest(t));
+  await world.publisher.close();
+  const { seq } = world.log.position();
+  const to = seq + 100_000;
+  await world.client.sendCommand([
+    ...["XADD", FEED, `${to}-0`, "incarnation", world.log.incarnation, "prev", String(seq)],
+    ...["from", String(seq + 1), "to", String(to), "records", "x".repeat(40 * 100_000)],
+    ...["chain", "y".repeat(43), "head", "z"],
+  ]);
+  await world.untilSource("http");
+  assert.match(world.sources.at(-1)!.why, /cannot be read/);
+});
+
+test("with the limit of the guide, an entry of 64 MB breaks a connection, and leads to HTTP until it is gone", async (t) => {
+  const parameters = ["--client-output-buffer-limit", "normal", "32mb", "8mb", "60"];
+  const world = await worldOn(t, await redisForTest(t, { parameters }));
+  await world.publisher.close();
+  await world.client.sendCommand(["XADD", FEED, "4-0", "chain", "x".repeat(64 * 1024 * 1024)]);
+  await world.untilSource("http");
+  world.log.append(2);
+  await world.untilApplied();
+  assert.doesNotMatch(world.sources.at(-1)!.why, /cannot be read/, "it was read");
+  publishFor(t, world.connected, world.log, { signHead: world.signHead });
+  await world.untilSource("redis");
+  world.log.append(1);
+  await world.untilApplied();
+});
+
 test("who can write to Redis cannot invent a record", async (t) => {
   const world = await worldOn(t, await redisForTest(t));
   await world.publisher.close();

@@ -8,6 +8,7 @@ import type { RawEntry } from "./stream-client.ts";
  * the truth is for the replica to find out, from the chain and from the issuer's word on it.
  */
 export function readEntry({ id, fields }: RawEntry): DecodedBatch {
+  if (isOutOfBounds(fields)) throw malformed(id);
   const { records } = fields;
   const head = textOf(fields.head);
   const parsed = batchSchema.safeParse({
@@ -25,6 +26,18 @@ export function readEntry({ id, fields }: RawEntry): DecodedBatch {
   const isWhole = records.length === (to - prev) * RECORD_BYTES;
   if (id !== `${to}-0` || from !== prev + 1 || to < from || !isWhole) throw malformed(id);
   return { ...batch, records };
+}
+
+/** What publishers write has seven fields of up to 40 KB. Nothing longer is turned into text, nor run through the chain. */
+const MAX_FIELDS = 16;
+const MAX_FIELD_BYTES = 64 * 1024;
+
+function isOutOfBounds(fields: RawEntry["fields"]): boolean {
+  const values = Object.values(fields);
+  return (
+    values.length > MAX_FIELDS ||
+    values.some((value) => value instanceof Uint8Array && value.length > MAX_FIELD_BYTES)
+  );
 }
 
 const textOf = (value: unknown): string =>
