@@ -42,6 +42,8 @@ function authServer({ addresses, demo, data }: Ingredients) {
     listen: { host: HOST, port: addresses.ports.issuer },
     management: { host: HOST, port: addresses.ports.authServerManagement },
     dataDirectory: data.pathOf(stateFolderOf(addresses)),
+    // No load balancer asks it.
+    stopGraceSeconds: 0,
     ...entryOf(addresses),
     resources: [
       {

@@ -10,6 +10,25 @@ export const PROCESS_MUTANTS: readonly Mutant[] = [
     tests: ["packages/service/test/log/standard-error.test.ts"],
   },
   {
+    name: "stop-without-a-word",
+    says: "a server that was told to stop still says that it is ready, and is sent requests",
+    file: "apps/auth-server/src/process.ts",
+    edits: [[`        server.announceStop();\n`, ``]],
+    tests: ["apps/auth-server/test/main.test.ts"],
+  },
+  {
+    name: "leases-closed-before-the-app",
+    says: "a revocation that was committed while the server stops is answered with 500",
+    file: "apps/auth-server/src/server.ts",
+    edits: [
+      [
+        `    revocations.endStreams();\n    sessionStreams.close();`,
+        `    sessionStreams.close();\n    return revocations.close();`,
+      ],
+    ],
+    tests: ["apps/auth-server/test/stopping.test.ts"],
+  },
+  {
     name: "no-second-look-before-dispatch",
     says: "a request that waited for a connection is sent although its token died meanwhile",
     file: "apps/gateway/src/upstreams/response-relay.ts",

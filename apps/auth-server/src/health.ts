@@ -1,13 +1,12 @@
 import type { FastifyInstance } from "fastify";
-import { readinessOf } from "./management/readiness.ts";
-import type { Storage } from "./storage/storage.ts";
+import type { AskReadiness } from "./management/readiness.ts";
 
 /** For whoever starts and watches this server from where clients connect. Says nothing about what is inside. */
-export function healthRoutes({ storage }: { storage: Storage }) {
+export function healthRoutes({ readiness }: { readiness: AskReadiness }) {
   return async (app: FastifyInstance): Promise<void> => {
     app.get("/health/live", async () => ({ status: "live" }));
     app.get("/health/ready", async (_request, reply) => {
-      const { ready, ...details } = await readinessOf(storage);
+      const { ready, ...details } = await readiness();
       return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "not_ready", ...details });
     });
   };

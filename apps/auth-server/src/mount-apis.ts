@@ -25,6 +25,7 @@ import type { ClientSecrets } from "./apps/client-secrets.ts";
 import type { Bans } from "./bans/bans.ts";
 import type { Configuration } from "./config/load.ts";
 import type { KeyRing, OfferAlgorithm } from "./keys/key-ring.ts";
+import type { AskReadiness } from "./management/readiness.ts";
 import {
   authenticateApi,
   createAppAccess,
@@ -57,6 +58,7 @@ export type ClientAddressOf = (request: FastifyRequest) => string;
 export interface Mounted {
   readonly configuration: Configuration;
   readonly storage: Storage;
+  readonly readiness: AskReadiness;
   readonly clock: Clock;
   readonly times: StoredTimes;
   readonly randomBytes: (size: number) => Uint8Array;

@@ -35,7 +35,7 @@ import { MAX_TOKENS_PER_OWNER } from "./tokens/script-tokens.ts";
 
 /** The mount list: every path of this server is below one of these lines. */
 export function mountAll(app: FastifyInstance, parts: Mounted): void {
-  const { oidc, configuration, storage } = parts;
+  const { oidc, configuration } = parts;
   const shared = pagePartsOf(parts);
   void app.register(libraryRoutes(oidc.currentHandler));
   void app.register(leadPostsOn({ paths: POSTED_PATHS, maxUrlLength: configuration.limits.requestBytes }));
@@ -45,7 +45,7 @@ export function mountAll(app: FastifyInstance, parts: Mounted): void {
   void app.register(signOutRoutes(signOutOptions(parts, shared)));
   void app.register(setupRoutes(setupOptions(parts, shared)));
   void app.register(sessionEventRoutes(sessionEventOptions(parts)));
-  void app.register(healthRoutes({ storage }));
+  void app.register(healthRoutes({ readiness: parts.readiness }));
   void app.register(mountAssets);
   mountApis(app, parts);
 }

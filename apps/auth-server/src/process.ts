@@ -1,4 +1,5 @@
 /** Runs the authorization server as a process of its own. */
+import { setTimeout as passed } from "node:timers/promises";
 import {
   createMetrics,
   listenError,
@@ -9,7 +10,6 @@ import {
 } from "@portcullis/service";
 import { authServerConfiguration, type Configuration } from "./config/load.ts";
 import { metricFamilies } from "./management/metrics.ts";
-import { readinessOf } from "./management/readiness.ts";
 import { type AuthServer, createAuthServer } from "./server.ts";
 
 await runProcess({
@@ -31,6 +31,8 @@ async function start(starting: Starting<Configuration>) {
     return {
       addresses: { url, management: management.url },
       async stop() {
+        server.announceStop();
+        await passed(configuration.stopGraceSeconds * 1000);
         await server.close();
         management.close();
       },
@@ -55,6 +57,7 @@ function managementOf(server: AuthServer, { configuration, droppedLogLines }: St
   const metrics = createMetrics({
     families: metricFamilies({
       storage,
+      readiness: server.readiness,
       revocations,
       requests,
       sessionStreams,
@@ -66,7 +69,7 @@ function managementOf(server: AuthServer, { configuration, droppedLogLines }: St
     ofProcess: true,
   });
   return managementListener({
-    readiness: async () => ({ ...(await readinessOf(storage)) }),
+    readiness: async () => ({ ...(await server.readiness()) }),
     metrics: () => metrics.metrics(),
   });
 }

@@ -7,7 +7,7 @@ import { type ClientAddresses, createClientAddresses } from "@portcullis/service
 import type { FastifyInstance } from "fastify";
 import { SqlIdempotencyKeys } from "./api/idempotency-keys.ts";
 import type { Apis } from "./apis/apis.ts";
-import { createApp } from "./app.ts";
+import { closeApp, createApp } from "./app.ts";
 import { storedApiName } from "./apps/app-settings.ts";
 import type { Configuration } from "./config/load.ts";
 import { leaseTermsOf } from "./config/verifiers-schema.ts";
@@ -17,6 +17,7 @@ import { boundedInteractions, interactionsPerMinute } from "./limits/bounded-int
 import { limitStoringRequests } from "./limits/limit-storing-requests.ts";
 import { openLimits, type SharedCounters } from "./limits/open-limits.ts";
 import { OpenStreams } from "./limits/open-streams.ts";
+import { type AskReadiness, Readiness } from "./management/readiness.ts";
 import { RequestCounters } from "./management/request-counters.ts";
 import type { ClientAddressOf } from "./mount-apis.ts";
 import { mountAll } from "./mounts.ts";
@@ -95,6 +96,10 @@ export interface AuthServer {
   listen(): Promise<string>;
   /** Takes away what has expired. Done every minute without being asked. */
   prune(): Promise<void>;
+  readonly readiness: AskReadiness;
+  /** From now on readiness says `stopping`; all else goes on until `close`. */
+  announceStop(): void;
+  /** Takes no more requests, ends the streams, answers what is under way, and then closes what that stood on. */
   close(): Promise<void>;
 }
 
@@ -189,8 +194,8 @@ async function compose(
   const clientAddresses = clientAddressesOf(configuration, operatorLog);
   const clientAddressOf: ClientAddressOf = ({ raw }) => clientAddresses.of(raw);
   const requests = new RequestCounters();
-  // Before the revocations, so that it closes after them: it waits for their streams to end.
   const app = createApp({ issuer, clientAddresses, requests, operatorLog });
+  // Where a later part fails to start. One that runs closes it before all that its requests stand on.
   started.defer(() => app.close());
   const routes = collectRoutes(app);
   const outgoing = openOutgoing({ targets: privateTargets(configuration.outgoing.privateTargets) });
@@ -320,8 +325,6 @@ async function compose(
     setTimer: systemTimer,
     operatorLog,
   });
-  // Before the app, which would wait for their ends.
-  started.defer(() => sessionStreams.close());
   const openStreams = new OpenStreams(requestLimits, () => requests.countRefused("sessionStreams"));
   const deliveries = new Deliveries({ storage, clock, outbox });
   const idempotencyKeys = new SqlIdempotencyKeys({
@@ -340,10 +343,12 @@ async function compose(
     clientAddressOf,
     onRefused: (setting) => requests.countRefused(setting),
   });
+  const readiness = new Readiness(storage);
   mountAll(app, {
     routes,
     configuration,
     storage,
+    readiness: readiness.now,
     clock,
     times,
     randomBytes,
@@ -392,6 +397,13 @@ async function compose(
       oidc_signing_keys: await ring.tidy(time),
     }));
   };
+  // The order in which it stops, the last line first: streams end, which the app would wait for, and then no call is under way
+  // any more that needs what was started before.
+  started.defer(() => closeApp(app));
+  started.defer(() => {
+    revocations.endStreams();
+    sessionStreams.close();
+  });
   started.defer(pruneRegularly(prune, operatorLog));
   return {
     app,
@@ -415,6 +427,8 @@ async function compose(
       return url;
     },
     prune,
+    readiness: readiness.now,
+    announceStop: () => readiness.announceStop(),
     close: () => started.disposeAsync(),
   };
 }

@@ -40,6 +40,8 @@ export interface Configuration {
   readonly verifiers: VerifiersConfiguration;
   readonly maxLiveRevocations: number;
   readonly clockSkewSeconds: number;
+  /** From SIGTERM to the end of new requests. */
+  readonly stopGraceSeconds: number;
   /** Those of the file, and the authorization server's own APIs. */
   readonly resources: readonly ResourceConfiguration[];
   readonly clients: readonly ClientConfiguration[];

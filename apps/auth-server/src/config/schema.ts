@@ -405,6 +405,14 @@ export const configurationSchema = z.strictObject({
     .describe(
       "No access token lives longer, whatever its API says, and revocations are kept for so long. If you revoke much, set it to the longest lifetime that you need. A lower value counts once the last token of the time before has ended.",
     ),
+  stopGraceSeconds: z
+    .int()
+    .min(0)
+    .max(300)
+    .default(1)
+    .describe(
+      "After SIGTERM the server says that it is not ready, and goes on for so long: until a load balancer has noticed, and sends nobody here any more.",
+    ),
   // At least what verifiers allow by default: with less, a revocation could leave the log before its token dies.
   clockSkewSeconds: z.int().min(5).max(60).default(5).describe("How far the clocks of verifiers may be off."),
   resources: z

@@ -5,11 +5,12 @@ import { type Outbox, waitingDeliveries } from "../outbox/index.ts";
 import { DAMAGED_PARTS, type RedisHealth } from "../redis/redis-damage.ts";
 import type { RevocationCounters } from "../revocations/index.ts";
 import type { Storage } from "../storage/storage.ts";
-import { readinessOf } from "./readiness.ts";
+import type { AskReadiness } from "./readiness.ts";
 import type { RequestCounters } from "./request-counters.ts";
 
 export interface MetricSources {
   readonly storage: Storage;
+  readonly readiness: AskReadiness;
   readonly requests: RequestCounters;
   readonly revocations: {
     counters(): RevocationCounters;
@@ -36,10 +37,8 @@ export function metricFamilies(sources: MetricSources): Family[] {
   ].map((family) => ({ ...family, name: `${NAME}_${family.name}` }));
 }
 
-const requestFamilies = ({ requests, storage }: MetricSources): Family[] => [
-  gauge("ready", "Whether this server can do its work.", async () =>
-    Number((await readinessOf(storage)).ready),
-  ),
+const requestFamilies = ({ requests, readiness }: MetricSources): Family[] => [
+  gauge("ready", "Whether this server can do its work.", async () => Number((await readiness()).ready)),
   {
     ...counter("requests_total", "Requests answered, by method, route and status.", () =>
       requests.answered(),

@@ -109,7 +109,12 @@ export interface Revocations {
   counters(): RevocationCounters;
   /** Adds the routes of docs/reference/revocations-api.md below `path`, which is `/revocations`. */
   mount(app: FastifyInstance, options: RevocationsPlace): void;
-  /** Ends all streams and timers. Before `app.close()`, which would wait for the streams; and before the storage's. */
+  /**
+   * Ends all streams, and answers receipts that wait with what is known. Before the app closes, which would wait for them; calls
+   * that are under way are answered as ever.
+   */
+  endStreams(): void;
+  /** Ends the timers and the leases. After the app has closed: receipts count leases. Before the storage's. */
   close(): Promise<void>;
 }
 
@@ -184,6 +189,10 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
   const capacity = new LogCapacity({ log, maxLiveRevocations, operatorLog });
   const stopTimers = startTimers({ capacity, storage, operatorLog, hub, leases, snapshots, rollback });
 
+  const endStreams = () => {
+    receipts.close();
+    hub.close();
+  };
   const verifiers = createVerifiers({ leases, log, read, clock });
 
   return {
@@ -224,9 +233,9 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       const routes = revocationRoutes(parts, { authenticate, log: operatorLog, repeating });
       app.register(routes, { prefix: path });
     },
+    endStreams,
     async close() {
-      receipts.close();
-      hub.close();
+      endStreams();
       await stopTimers();
       await closeLeases();
       await local.settled();

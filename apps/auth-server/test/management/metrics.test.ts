@@ -17,8 +17,8 @@ describe("the metrics of a server", () => {
   after(() => server.stop());
 
   async function metrics(): Promise<string> {
-    const { storage, revocations, requests, sessionStreams, outbox, redis } = server.server;
-    const parts = { storage, revocations, requests, sessionStreams, outbox, redis };
+    const { storage, readiness, revocations, requests, sessionStreams, outbox, redis } = server.server;
+    const parts = { storage, readiness, revocations, requests, sessionStreams, outbox, redis };
     const sources = { ...parts, maxLiveRevocations: 5000 };
     return createMetrics({ families: metricFamilies(sources), droppedLogLines: () => 0 }).metrics();
   }

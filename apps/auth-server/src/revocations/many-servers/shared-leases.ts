@@ -106,7 +106,7 @@ export class SharedLeases implements LeaseBook {
   laggardsOf(seq: number): Laggard[] {
     const { clock, log } = this.#options;
     const now = clock.monotonicMs();
-    const committedBefore = this.#heads.at(seq);
+    const committedBefore = this.#committedBefore(seq, now);
     const laggards: Laggard[] = [];
     for (const row of this.#view.rows.values()) {
       if (this.#acknowledged.appliedOf(keyOfLeaseHolder(row.holder), log.incarnation) >= seq) continue;
@@ -118,7 +118,13 @@ export class SharedLeases implements LeaseBook {
 
   strangersUntil(seq: number): number {
     if (this.#view.readSince > this.#heads.markOf(seq)) return Number.NEGATIVE_INFINITY;
-    return this.#heads.at(seq) + countedFor(LONGEST_LEASE_MS);
+    const now = this.#options.clock.monotonicMs();
+    return this.#committedBefore(seq, now) + countedFor(LONGEST_LEASE_MS);
+  }
+
+  /** Whoever asks about a place knows that it is taken: one that was not seen here was committed before now. */
+  #committedBefore(seq: number, now: number): number {
+    return Math.min(this.#heads.at(seq), now);
   }
 
   /** While somebody listens, the directory is looked at often. */
