@@ -33,6 +33,15 @@ test("a receipt in words says who enforces it, who does not, and by when", () =>
     receiptText({ ...late, state: "pending", acked: 11, laggards: [] }, noon),
     "Pending: the server cannot say yet who has not confirmed. A verifier may still allow it, until 12:00:05 at the latest.",
   );
+  const unread = { ...late, state: "pending", acked: 11, unnamed: true } as const;
+  assert.equal(
+    receiptText({ ...unread, laggards: [] }, noon),
+    "Pending: the server cannot read the table of verifiers, and so not say who has not confirmed. A verifier may still allow it, until 12:00:05 at the latest.",
+  );
+  assert.equal(
+    receiptText({ ...unread, laggards: ["a"] }, noon),
+    "Pending: 1 of 12 has not confirmed: a. It may still allow it, until 12:00:05 at the latest. Others may hold a lease: the server cannot read the table of verifiers.",
+  );
 });
 
 test("the apps that are told have a line of their own, and there is none where nobody is", () => {

@@ -117,6 +117,12 @@ export const receiptSchema = z.object({
     .array(z.string())
     .optional()
     .describe("Verifiers that may still allow what was revoked. Absent when it is enforced."),
+  unnamed: z
+    .boolean()
+    .optional()
+    .describe(
+      "`true`: verifiers of other servers are waited for, too, which this server cannot name, since it cannot read the table of verifiers. Absent otherwise.",
+    ),
   enforcedBy: z
     .string()
     .optional()

@@ -36,14 +36,17 @@ function enforcedText(receipt: Receipt): string {
   return `${done} ${ended === 1 ? "The other one has no lease any more, so it allows" : `The other ${ended} have no lease any more, so they allow`} nothing.`;
 }
 
-function laggardsText({ laggards = [], leased, enforcedBy }: Receipt, now: number): string {
+function laggardsText({ laggards = [], unnamed = false, leased, enforcedBy }: Receipt, now: number): string {
   const names = laggards.map(visible).join(", ");
   const [has, it] = laggards.length === 1 ? ["has", "It"] : ["have", "They"];
   const by = enforcedBy === undefined ? "" : `, until ${clockTime(enforcedBy, now)} at the latest`;
-  if (laggards.length === 0)
-    return `the server cannot say yet who has not confirmed. A verifier may still allow it${by}.`;
-  return `${laggards.length} of ${leased} ${has} not confirmed: ${names}. ${it} may still allow it${by}.`;
+  if (laggards.length === 0) return `${unnamed ? UNREADABLE : UNSAID} A verifier may still allow it${by}.`;
+  const others = unnamed ? " Others may hold a lease: the server cannot read the table of verifiers." : "";
+  return `${laggards.length} of ${leased} ${has} not confirmed: ${names}. ${it} may still allow it${by}.${others}`;
 }
+
+const UNSAID = "the server cannot say yet who has not confirmed.";
+const UNREADABLE = "the server cannot read the table of verifiers, and so not say who has not confirmed.";
 
 const ofVerifiers = ({ acked, leased }: Receipt): string =>
   `${acked} of ${leased} ${leased === 1 ? "verifier" : "verifiers"}`;

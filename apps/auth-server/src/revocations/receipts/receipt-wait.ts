@@ -161,6 +161,7 @@ export class ReceiptWait {
       Math.ceil(this.#options.clock.wallMs() + this.#lastEnd() - now),
     ).toISOString();
     const state = this.#hasQuorum() ? "quorum" : "pending";
-    return { ...counted, state, laggards: laggards.sort(), enforcedBy };
+    const unnamed = this.#hasStrangers() && { unnamed: true };
+    return { ...counted, state, laggards: laggards.sort(), ...unnamed, enforcedBy };
   }
 }

@@ -189,6 +189,7 @@ test("without the database a receipt names nobody and is pending until the longe
     acked: 0,
     leased: 0,
     laggards: [],
+    unnamed: true,
     enforcedBy: new Date(clock.wallMs() - 1000 + 60_060).toISOString(),
     elapsedMs: 1000,
   });
