@@ -3,6 +3,7 @@
  * with every one of them: a test that cannot tell them from the truth proves nothing.
  */
 import { DOORS_MUTANTS } from "./doors.ts";
+import { FAST_PATH_MUTANTS } from "./fast-path.ts";
 import { INTROSPECTION_MUTANTS } from "./introspection.ts";
 import { LEASE_MUTANTS } from "./leases.ts";
 import { LOG_MUTANTS } from "./log-and-keys.ts";
@@ -21,6 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PEOPLE_MUTANTS,
   ...DOORS_MUTANTS,
   ...TOKEN_MUTANTS,
+  ...FAST_PATH_MUTANTS,
   ...PROCESS_MUTANTS,
   ...REDIS_MUTANTS,
 ];

@@ -25,6 +25,7 @@ import type { ScriptTokens } from "../tokens/script-tokens.ts";
 import { type AuthSessions, createAuthSessions } from "./challenge/auth-sessions.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
+import { FailedBeginnings, withFastPath } from "./fast-path/index.ts";
 import { createAdapter } from "./provider/adapter.ts";
 import type { RoomForApp } from "./provider/app-limit-prompt.ts";
 import { type CallLibrary, createLibraryWithin } from "./provider/library-within.ts";
@@ -57,6 +58,11 @@ export interface OidcTestHooks {
   /** Gives the steps in another order, to show what that would break. */
   readonly reorder?: (steps: readonly IssuingStep[]) => readonly IssuingStep[];
   readonly failpoint?: Failpoint;
+  /** Puts the fast path before the library, or not, to compare them. */
+  readonly handlerOf?: (
+    library: LibraryHandler,
+    withFastPath: (library: LibraryHandler) => LibraryHandler,
+  ) => LibraryHandler;
 }
 
 export interface OidcOptions {
@@ -173,6 +179,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   });
   const renewSignature = renewSignatures(ring);
   const successors = new RefreshSuccessors({ storage, clock, times, randomBytes });
+  const failures = new FailedBeginnings();
   const providerOf = ({ keys: signingKeys }: RingState) => {
     return createProvider({
       configuration,
@@ -186,6 +193,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       grants,
       consents,
       issuing,
+      rethrowFailure: (request) => failures.rethrow(request),
       ownApi,
       outgoing: options.outgoing,
       lifetimes,
@@ -224,7 +232,24 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       }),
     });
   };
-  const { provider, current } = await withKeysOf(ring, { providerOf, operatorLog });
+  const handlerOf = (provider: Provider, { keys: signingKeys }: RingState): LibraryHandler => {
+    const before = (library: LibraryHandler) =>
+      withFastPath({
+        library,
+        failures,
+        issuer,
+        maxAccessTokenLifetimeSeconds: configuration.maxAccessTokenLifetimeSeconds,
+        findClient: (clientId) => provider.Client.find(clientId),
+        apis,
+        issuing,
+        signingKeys,
+        clock,
+        randomBytes,
+      });
+    const library = provider.callback();
+    return options.testHooks?.handlerOf?.(library, before) ?? before(library);
+  };
+  const { provider, current } = await withKeysOf(ring, { providerOf, handlerOf, operatorLog });
   const forms = createFormTokens(cookieKeys[0]!);
   return {
     provider,
@@ -247,12 +272,12 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
 /** The library takes its keys when it is made, so that another takes its place when they change: some milliseconds. */
 async function withKeysOf(
   ring: KeyRing,
-  { providerOf, operatorLog }: { providerOf: (state: RingState) => Provider; operatorLog: Log },
+  { providerOf, handlerOf, operatorLog }: LibraryMaking,
 ): Promise<{ readonly provider: Provider; readonly current: () => Promise<LibraryOfNow> }> {
   await ring.signing();
   const libraryOf = (state: RingState): LibraryOfNow => {
     const provider = providerOf(state);
-    return { state, provider, handle: provider.callback() };
+    return { state, provider, handle: handlerOf(provider, state) };
   };
   let current = libraryOf(ring.state());
   return {
@@ -265,6 +290,13 @@ async function withKeysOf(
       return current;
     },
   };
+}
+
+interface LibraryMaking {
+  readonly providerOf: (state: RingState) => Provider;
+  /** With what stands before it. */
+  readonly handlerOf: (provider: Provider, state: RingState) => LibraryHandler;
+  readonly operatorLog: Log;
 }
 
 interface LibraryOfNow {

@@ -1,5 +1,5 @@
 /** What a client may ask an access token for: RFC 8707 resources, each with the scopes that it is configured for. */
-import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from "oidc-provider";
+import { type Client, errors, type ResourceServer } from "oidc-provider";
 import type { Api, Apis } from "../../apis/apis.ts";
 import { CLIENT_RESOURCES, DEFAULT_API } from "../../apps/app-settings.ts";
 import { issuedLifetimeSeconds } from "../../config/access-token-lifetime.ts";
@@ -38,7 +38,7 @@ export function asGranted(api: Api, grant: object | undefined): Api {
  * must name one: a token that nothing takes would be found out late, and far from here.
  */
 export function defaultResource(
-  ctx: KoaContextWithOIDC,
+  ctx: AskedFor,
   client: Client,
   granted: readonly string[] | undefined,
 ): string | readonly string[] | undefined {
@@ -52,10 +52,14 @@ export function defaultResource(
 
 const NAME_ONE = "resource is missing: name the API that the token is for, or set defaultApi of the app";
 
-const isForItself = ({ oidc: { params } }: KoaContextWithOIDC): boolean =>
-  params?.grant_type === "client_credentials";
+/** What is read of a request. */
+interface AskedFor {
+  readonly oidc: { readonly params?: { readonly [name: string]: unknown } | undefined };
+}
 
-function mayOpenUserinfo(ctx: KoaContextWithOIDC): boolean {
+const isForItself = ({ oidc: { params } }: AskedFor): boolean => params?.grant_type === "client_credentials";
+
+function mayOpenUserinfo(ctx: AskedFor): boolean {
   const { scope } = (ctx.oidc.params ?? {}) as { readonly scope?: string };
   return !isForItself(ctx) && (scope ?? "").split(" ").includes("openid");
 }
