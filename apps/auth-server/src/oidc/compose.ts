@@ -25,7 +25,7 @@ import type { ScriptTokens } from "../tokens/script-tokens.ts";
 import { type AuthSessions, createAuthSessions } from "./challenge/auth-sessions.ts";
 import { createEndings, type Endings } from "./endings/endings.ts";
 import { createEndSessions } from "./endings/lineage.ts";
-import { FailedBeginnings, withFastPath } from "./fast-path/index.ts";
+import { Horizons, withFastPath } from "./fast-path/index.ts";
 import { createAdapter } from "./provider/adapter.ts";
 import type { RoomForApp } from "./provider/app-limit-prompt.ts";
 import { type CallLibrary, createLibraryWithin } from "./provider/library-within.ts";
@@ -179,7 +179,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
   });
   const renewSignature = renewSignatures(ring);
   const successors = new RefreshSuccessors({ storage, clock, times, randomBytes });
-  const failures = new FailedBeginnings();
+  const horizons = new Horizons(issuing);
   const providerOf = ({ keys: signingKeys }: RingState) => {
     return createProvider({
       configuration,
@@ -193,7 +193,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
       grants,
       consents,
       issuing,
-      rethrowFailure: (request) => failures.rethrow(request),
+      horizonOf: (request) => horizons.of(request),
       ownApi,
       outgoing: options.outgoing,
       lifetimes,
@@ -236,7 +236,7 @@ export async function composeOidc(options: OidcOptions): Promise<Oidc> {
     const before = (library: LibraryHandler) =>
       withFastPath({
         library,
-        failures,
+        horizons,
         issuer,
         maxAccessTokenLifetimeSeconds: configuration.maxAccessTokenLifetimeSeconds,
         findClient: (clientId) => provider.Client.find(clientId),

@@ -23,7 +23,7 @@ export interface FastPathSources {
   /** As the library reads it at this moment; undefined if there is none that is enabled. */
   readonly findClient: (clientId: string) => Promise<Client | undefined>;
   readonly apis: Pick<Apis, "findEnabled">;
-  readonly issuing: IssuingPhase;
+  readonly issuing: Pick<IssuingPhase, "check" | "finish">;
   /** Private: of each algorithm the one that signs comes first. */
   readonly signingKeys: readonly SigningKey[];
   readonly clock: Clock;

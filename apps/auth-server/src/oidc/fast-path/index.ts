@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { securityHeaders } from "../../pages/security-headers.ts";
 import { ROUTES } from "../../paths.ts";
 import type { LibraryHandler } from "../provider/mount.ts";
+import type { IssuingPhase } from "../tokens/issuing-phase.ts";
 import {
   createClientCredentials,
   type FastPathSources,
@@ -11,24 +12,28 @@ import {
 } from "./client-credentials.ts";
 import { type Form, peekForm } from "./peek-form.ts";
 
-/** Why the head of the log could not be read, of a request that the library is to answer all the same. */
-export class FailedBeginnings {
-  readonly #failures = new WeakMap<IncomingMessage, { readonly error: unknown }>();
+/**
+ * The head of the log as each token request arrived, sampled once: what the fast path leaves to the library is refused there by what has ended
+ * since it arrived, and not only since the library heard of it. If it could not be read, both hear that, and nobody waits twice.
+ */
+export class Horizons {
+  readonly #begin: () => Promise<number | undefined>;
+  readonly #sampled = new WeakMap<IncomingMessage, Promise<number | undefined>>();
 
-  note(request: IncomingMessage, error: unknown): void {
-    this.#failures.set(request, { error });
+  constructor({ begin }: Pick<IssuingPhase, "begin">) {
+    this.#begin = begin;
   }
 
-  /** Throws what went wrong, if the request has been here: whoever asks the database again waits as long again. */
-  rethrow(request: IncomingMessage): void {
-    const failure = this.#failures.get(request);
-    if (failure !== undefined) throw failure.error;
+  of(request: IncomingMessage): Promise<number | undefined> {
+    const sampled = this.#sampled.get(request) ?? this.#begin();
+    this.#sampled.set(request, sampled);
+    return sampled;
   }
 }
 
 export interface FastPathOptions extends FastPathSources {
   readonly library: LibraryHandler;
-  readonly failures: FailedBeginnings;
+  readonly horizons: Horizons;
 }
 
 export function withFastPath(options: FastPathOptions): LibraryHandler {
@@ -48,15 +53,14 @@ export function withFastPath(options: FastPathOptions): LibraryHandler {
 }
 
 /** The horizon first, and the checks after it (issuing-phase.ts). */
-function answerFormBy({ issuing, failures, ...sources }: FastPathOptions) {
-  const answerClientCredentials = createClientCredentials({ issuing, ...sources });
+function answerFormBy({ horizons, ...sources }: FastPathOptions) {
+  const answerClientCredentials = createClientCredentials(sources);
   return async (request: IncomingMessage, form: Form): Promise<TokenAnswer | undefined> => {
     const { headers } = request;
     try {
-      const horizon = await issuing.begin();
-      return await answerClientCredentials({ headers, form, horizon }).catch(() => undefined);
-    } catch (error) {
-      failures.note(request, error);
+      return await answerClientCredentials({ headers, form, horizon: await horizons.of(request) });
+    } catch {
+      // The library finds the same, and says so.
       return undefined;
     }
   };

@@ -39,8 +39,8 @@ export interface ProviderOptions extends LibraryConfigurationOptions, ModelOptio
   readonly catchUp: () => Promise<unknown>;
   /** Whether the request comes from this server itself (library-within.ts): no browser, which a page could lead on. */
   readonly isWithin: (request: IncomingMessage) => boolean;
-  /** Throws what kept the request from its beginning before it came here, if something did. */
-  readonly rethrowFailure: (request: IncomingMessage) => void;
+  /** The head of the log as the token request arrived, before anything was checked. */
+  readonly horizonOf: (request: IncomingMessage) => Promise<number | undefined>;
   /** Goes around the library's handler of each grant type. */
   readonly wrapGrantHandler: (grantType: string, handler: GrantHandler) => GrantHandler;
 }
@@ -151,10 +151,9 @@ const tellIntrospectableApis: Middleware = async (ctx, next) => {
 /** Where a token's verdict is the answer. */
 const JUDGING: ReadonlySet<string> = new Set([ROUTES.introspection, ROUTES.userinfo, ROUTES.revocation]);
 
-function sampleHorizon({ issuing, catchUp, rethrowFailure }: ProviderOptions): Middleware {
+function sampleHorizon({ horizonOf, catchUp }: ProviderOptions): Middleware {
   return async (ctx, next) => {
-    rethrowFailure(ctx.req);
-    if (ctx.path === ROUTES.token) requestState(ctx).horizon = await issuing.begin();
+    if (ctx.path === ROUTES.token) requestState(ctx).horizon = await horizonOf(ctx.req);
     if (JUDGING.has(ctx.path)) await catchUp();
     await next();
   };
