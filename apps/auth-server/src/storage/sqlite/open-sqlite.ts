@@ -47,7 +47,8 @@ async function openLocked(options: StorageOptions, { file, release, opened }: Lo
   });
   const counters = { units: 0, commits: 0, failedCommits: 0 };
   const health = new WriteHealth(observersOf(options));
-  const connections = [sqliteGroupConnection(writer)];
+  const writeBackSoon = () => void setImmediate(() => writeBackJournal(reader.database));
+  const connections = [sqliteGroupConnection(writer, { writeBackSoon })];
   const commits = new GroupCommit({ connections, log, counters, room, health });
   const write: Write = (work, how) => commits.write(work, how);
   const { operatorLog } = observersOf(options);

@@ -21,7 +21,7 @@ async function openCommits(t: TestContext, { holdsProcess = true, unitTimeLimitM
   const options = { ...storageOptions(file), dialect: "sqlite", read: db, readKept: db, write: db } as const;
   const log = await SqlRevocationLog.open(options);
   const counters = { units: 0, commits: 0, failedCommits: 0 };
-  const connections = [{ ...sqliteGroupConnection(writer), holdsProcess }];
+  const connections = [{ ...sqliteGroupConnection(writer, { writeBackSoon() {} }), holdsProcess }];
   return { counters, commits: new GroupCommit({ connections, log, counters, unitTimeLimitMs }) };
 }
 
