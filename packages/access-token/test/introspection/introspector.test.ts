@@ -264,8 +264,9 @@ test(
       questions[at]!.fail(new Error("down"));
       assert.equal(await asking, "introspection_unavailable");
     }
-    assert.equal(await codeOf(() => introspector.entryOf(newToken())), "introspection_unavailable");
+    const turnedAway = codeOf(() => introspector.entryOf(newToken()));
     assert.deepEqual([questions.length, introspector.counters.turnedAway], [5, 1]);
+    assert.equal(await turnedAway, "introspection_unavailable");
 
     clock.advance(500);
     const [probe, other] = [newToken(), newToken()];
