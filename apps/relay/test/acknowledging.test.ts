@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { LeaseTable } from "@portcullis/feed-server";
 import type { LeaseRequest, LeaseResponse } from "@portcullis/protocol";
 import type { Feed } from "@portcullis/revocation";
-import { FrozenClock, leaseSecretOf } from "@portcullis/testing";
+import { FrozenClock, leaseSecretOf, patienceSignal } from "@portcullis/testing";
 import { AcknowledgingFeed } from "../src/leases/acknowledging-feed.ts";
 import { EnforcedBelow } from "../src/leases/enforced-below.ts";
 import { RelayDesk } from "../src/leases/relay-desk.ts";
@@ -196,7 +196,7 @@ function above(answerOf: (request: LeaseRequest) => LeaseResponse | Error) {
         live: LIVE,
         signedHead: "jws",
       },
-      AbortSignal.timeout(5000),
+      patienceSignal(),
     );
   return {
     clock,

@@ -17,7 +17,7 @@ test(
     const world = await startWorld(t);
     const relay = await world.relay();
     const { proxy, url } = await TcpProxy.before(relay.endpoint);
-    const cut = await world.verifier("cut", url, { leaseMs: 2000 });
+    const cut = await world.verifier("cut", url, { leaseMs: 4000 });
     const well = await world.verifier("well", relay.endpoint);
     t.after(() => proxy.close());
     const token = `Bearer ${await world.token()}`;
@@ -39,7 +39,6 @@ test(
       lastAllowAt !== undefined && lastAllowAt < performance.now(),
       "it was waited for and not counted out",
     );
-    assert.ok(receipt.elapsedMs > 500, `${receipt.elapsedMs} ms`);
   },
 );
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { encodeBase64url } from "@portcullis/protocol";
 import { type FeedEvent, type HttpFeedOptions, httpFeed } from "@portcullis/revocation";
-import { leaseSecretOf } from "@portcullis/testing";
+import { leaseSecretOf, PATIENCE_MS } from "@portcullis/testing";
 import { FakeTime } from "./fake-time.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -89,7 +89,7 @@ test("credentials that are refused are asked for again, once", async (t) => {
 test("what the server answers, and what does not come, have codes of their own", async (t) => {
   let answer: Handler = () => {};
   const { feed, asked } = await serve(t, (incoming, response) => answer(incoming, response), {
-    leaseTimeoutMs: 300,
+    leaseTimeoutMs: PATIENCE_MS,
   });
   const cases: readonly (readonly [Handler, string])[] = [
     [(_, response) => response.writeHead(401).end(), "feed_unauthorized"],
