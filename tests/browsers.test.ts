@@ -214,7 +214,6 @@ async function inContext(
   options: BrowserContextOptions = {},
 ): Promise<void> {
   const context = await chromium.newContext(options);
-  context.setDefaultTimeout(20_000);
   try {
     await run(context);
   } finally {

@@ -1,5 +1,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { PATIENCE_MS } from "../patience.ts";
 import type { SignIn } from "./relying-party.ts";
+import { slowDown } from "./slow-browser.ts";
 import type { StackInfo } from "./stack.ts";
 
 const ARGUMENTS = [
@@ -17,7 +19,24 @@ export async function launchChromium(): Promise<Browser> {
   // Loaded here, because most tests need no browser and the library takes a while to load.
   const { chromium } = await import("playwright-core");
   const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  return chromium.launch({ executablePath, args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+  const { PORTCULLIS_SLOW_BROWSER: seed } = process.env;
+  const slow = seed === undefined ? undefined : slowDown(Number(seed));
+  adaptContexts(browser, (context) => {
+    // By itself the library gives up after 30 s.
+    context.setDefaultTimeout(PATIENCE_MS);
+    slow?.(context);
+  });
+  return browser;
+}
+
+function adaptContexts(browser: Browser, adapt: (context: BrowserContext) => void): void {
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    adapt(context);
+    return context;
+  };
 }
 
 /** Goes through the real pages from the authorization request to the redirect URI. */
