@@ -3,10 +3,12 @@ import { createHash, createPublicKey, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
+  encodeBase64url,
   encodeRecords,
   encodeSnapshot,
   type RevocationRecord,
   SNAPSHOT_MEDIA_TYPE,
+  signSnapshot,
 } from "@portcullis/protocol";
 import { FakeIssuer, generateSigningKey, newIdentifier, sendJson, signJwt } from "@portcullis/testing";
 
@@ -14,6 +16,8 @@ export const TOKENS = 1000;
 export const LIVE_REVOCATIONS = 1_000_000;
 const TOKEN_LIFETIME_SECONDS = 3600;
 const SKEW_SECONDS = 30;
+/** No batch follows on it, so that any chain will do. */
+const END = { epoch: 1, seq: LIVE_REVOCATIONS, chain: randomBytes(32).toString("base64url") };
 
 export interface Scenario {
   readonly issuer: FakeIssuer;
@@ -70,19 +74,18 @@ function snapshotWith(issuer: FakeIssuer, revokedSession: Uint8Array): Uint8Arra
   };
   const records = encodeRecords(Array.from({ length: LIVE_REVOCATIONS }, (_, at) => record(at + 1)));
   const incarnation = newIdentifier();
-  // No batch follows on it, so that any value will do.
-  const chain = randomBytes(32).toString("base64url");
   const header = {
     incarnation,
     head: LIVE_REVOCATIONS,
     count: LIVE_REVOCATIONS,
     hashKey: randomBytes(32).toString("base64url"),
-    chain,
-    signedHead: issuer.signHead({ incarnation, seq: LIVE_REVOCATIONS, chain }),
+    chain: END.chain,
     tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
     clockSkewSeconds: SKEW_SECONDS,
   };
-  return encodeSnapshot(header, records, (bytes) => createHash("sha256").update(bytes).digest());
+  const bytes = encodeSnapshot(header, records, (part) => createHash("sha256").update(part).digest());
+  const snapshot = encodeBase64url(bytes.subarray(-32));
+  return signSnapshot(bytes, issuer.signHead({ incarnation, ...END, snapshot }));
 }
 
 function serveFeed(issuer: FakeIssuer, snapshot: Uint8Array): void {
@@ -95,7 +98,7 @@ function serveFeed(issuer: FakeIssuer, snapshot: Uint8Array): void {
     "/revocations/snapshot": (_, response) =>
       response.writeHead(200, { "content-type": SNAPSHOT_MEDIA_TYPE }).end(snapshot),
     "/revocations/stream": keepStreamOpen,
-    "/revocations/lease": grantLease,
+    "/revocations/lease": (request, response) => grantLease(issuer, request, response),
   };
   issuer.routes.push((request, response) => {
     const answer = endpoints[request.url!];
@@ -110,12 +113,17 @@ function keepStreamOpen(_request: IncomingMessage, response: ServerResponse): vo
   response.on("close", () => clearInterval(heartbeat));
 }
 
-async function grantLease(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function grantLease(
+  issuer: FakeIssuer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   let text = "";
   request.on("data", (chunk) => {
     text += chunk;
   });
   await once(request, "end");
   const { incarnation, leaseMs } = JSON.parse(text);
-  sendJson(response, { incarnation, head: LIVE_REVOCATIONS, leaseMs });
+  const signedHead = issuer.signHead({ incarnation, ...END });
+  sendJson(response, { incarnation, head: LIVE_REVOCATIONS, leaseMs, signedHead });
 }

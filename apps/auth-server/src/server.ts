@@ -178,7 +178,7 @@ async function compose(
   const { scriptTokens, tokensLastUsed } = rows;
   const signHead = createSignHead({
     issuer,
-    incarnation: () => storage.log.incarnation,
+    log: storage.log,
     key: () => ring.signing(),
     clock,
   });

@@ -16,7 +16,8 @@ import type { Status } from "./status.ts";
 
 const HEARTBEAT_MS = 2000;
 const SWEEP_MS = 1000;
-const EXPIRE_MS = 10_000;
+/** How often it is looked whether the snapshot that is given out has become small beside what came after it. */
+const RENEW_MS = 10_000;
 
 export interface RelayOptions {
   readonly configuration: Configuration;
@@ -67,7 +68,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     described: options.configuration,
     authenticate: authenticateVerifiers(parts.guard, options.configuration),
   });
-  const stopTimers = startTimers(parts);
+  const stopTimers = startTimers(parts, options.log);
   try {
     await listen(app, options.configuration);
   } catch (error) {
@@ -99,6 +100,7 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
   const copy = new ServedCopy({
     clock,
     setTimer,
+    fetchSnapshot: (signal) => guard.replica.fetchSnapshot(signal),
     onReplaced: () => desk.presumeNothingApplied(),
   });
   const enforced = new EnforcedBelow({
@@ -135,6 +137,7 @@ function compose({ configuration, log, fetch }: RelayOptions): Parts {
     leasesPerClient: configuration.limits.leasesPerClient,
     log: () => copy.current?.log,
     own: () => ({ ageMs: guard.replica.freshness().ageMs, leaseMs: guard.replica.leaseMs }),
+    signedHead: () => guard.replica.signedHead,
     issuerTime: () => guard.replica.issuerTime(),
     renew: () => above.renewSoon(),
   });
@@ -172,7 +175,7 @@ function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: 
     clock,
     applied: copy.current?.log.head() ?? 0,
     enforced: enforced.said,
-    records: copy.current?.log.count ?? 0,
+    records: (copy.current?.snapshots.count ?? 0) + (copy.current?.log.count ?? 0),
     openStreams: copy.current?.hub.size ?? 0,
     leases: table.held().length,
     streamsOpened: streams.counters.opened,
@@ -180,14 +183,14 @@ function statusOf({ guard, copy, table, enforced, streams }: Parts, isStopping: 
   };
 }
 
-function startTimers({ copy, desk }: Parts): () => Promise<void> {
+function startTimers({ copy, desk }: Parts, log: Log): () => Promise<void> {
+  const onNotRenewed = (error: unknown) => log.warn({ event: "snapshot_not_renewed", error });
   const stops = [
     every(HEARTBEAT_MS, () => copy.current?.hub.beat()),
     every(SWEEP_MS, () => {
       desk.sweep();
-      copy.current?.snapshots.forgetOld();
     }),
-    every(EXPIRE_MS, () => copy.current?.log.forgetExpired()),
+    every(RENEW_MS, () => copy.current?.snapshots.renewIfGrown().catch(onNotRenewed)),
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));

@@ -31,6 +31,7 @@ function below() {
     leasesPerClient: 10,
     log: () => log,
     own: () => own,
+    signedHead: () => undefined,
     issuerTime: () => undefined,
     renew: () => counts.renewals++,
   });

@@ -4,7 +4,7 @@ import { keySetOf } from "@portcullis/issuer";
 import { FakeIssuer, generateSigningKey, signJwt } from "@portcullis/testing";
 import { createSignedHeadVerifier, localKeySource, remoteKeySource } from "../src/index.ts";
 
-const place = { incarnation: "first", seq: 7, chain: "C".repeat(43) };
+const place = { incarnation: "first", epoch: 1, seq: 7, chain: "C".repeat(43) };
 
 test("a head that the issuer signed gives its claims", async () => {
   await using issuer = await FakeIssuer.start();

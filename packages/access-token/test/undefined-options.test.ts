@@ -76,6 +76,6 @@ test("verifiers go by the system's clock, take every algorithm and remember toke
   assert.equal((await transactions.verify(signJwt(key, header, claims))).subject, "ann");
 
   const verifyHead = createSignedHeadVerifier({ issuer: issuer.issuer, keys, ...HEAD });
-  const head = { incarnation: newIdentifier(), seq: 1, chain: "A".repeat(43) };
+  const head = { incarnation: newIdentifier(), epoch: 1, seq: 1, chain: "A".repeat(43) };
   assert.equal((await verifyHead(issuer.signHead(head))).seq, 1);
 });

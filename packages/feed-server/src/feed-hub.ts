@@ -3,7 +3,7 @@ import type { FeedCursor } from "@portcullis/revocation";
 import type { EventStream } from "./event-stream.ts";
 import { batchEvent, HEARTBEAT, resetEvent } from "./feed-events.ts";
 import type { HeadSigner } from "./head-signer.ts";
-import type { ChainedRecord, ServedLog } from "./served-log.ts";
+import type { ChainedRecord, StreamedLog } from "./served-log.ts";
 
 /** Records of one batch: about 50 KB on the wire. */
 const BATCH_LIMIT = 1000;
@@ -11,7 +11,7 @@ const BATCH_LIMIT = 1000;
 const BATCH_INTERVAL_MS = 2;
 
 interface FeedHubOptions {
-  readonly log: ServedLog;
+  readonly log: StreamedLog;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly setTimer: SetTimer;
   /** Default: heads go out unsigned. */

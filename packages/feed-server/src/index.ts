@@ -22,6 +22,6 @@ export {
   LeaseTable,
 } from "./lease-table.ts";
 export { DEFAULT_LEASE_TERMS, type LeaseTerms } from "./lease-terms.ts";
-export type { ChainedRecord, LogPosition, ServedLog } from "./served-log.ts";
+export type { ChainedRecord, LogPosition, ServedLog, StreamedLog } from "./served-log.ts";
 export { Snapshots } from "./snapshots.ts";
 export { every } from "./timers.ts";

@@ -4,6 +4,7 @@ import { isElsewhere, showsMore } from "./contradiction.ts";
 import { feedError } from "./errors.ts";
 import { ExclusiveLeases, type ExclusiveLeasesOptions } from "./exclusive-leases.ts";
 import { hashOfSecret } from "./hash-of-secret.ts";
+import type { HeadSigner } from "./head-signer.ts";
 import type { Entering, LeaseBook } from "./lease-book.ts";
 import { keyOfLeaseHolder, type LeaseHolder } from "./lease-table.ts";
 import { DEFAULT_LEASE_TERMS, grantedMs, type LeaseTerms } from "./lease-terms.ts";
@@ -12,6 +13,8 @@ import type { ServedLog } from "./served-log.ts";
 
 interface LeaseDeskOptions {
   readonly log: ServedLog;
+  /** Gives the issuer's word on the head that an answer names. Default: nobody does. */
+  readonly signer?: HeadSigner | undefined;
   readonly leases: LeaseBook;
   /** Default: `DEFAULT_LEASE_TERMS`. */
   readonly terms?: LeaseTerms | undefined;
@@ -39,6 +42,7 @@ interface LeaseCall {
 
 /** Gives, renews and takes back leases: decides who gets one, and which head the answer names. */
 export class LeaseDesk {
+  readonly counters = { carriersRefused: 0 };
   readonly #options: LeaseDeskOptions;
   readonly #terms: LeaseTerms;
   readonly #allowance: NameAllowance;
@@ -47,9 +51,9 @@ export class LeaseDesk {
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
-    const { log, terms, clock, onAheadOfHead, operatorLog, directory, table } = options;
+    const { log, signer, terms, clock, onAheadOfHead, operatorLog, directory, table } = options;
     const leases = await ExclusiveLeases.open({ directory, table, operatorLog });
-    return new LeaseDesk({ log, leases, terms, clock, onAheadOfHead, operatorLog });
+    return new LeaseDesk({ log, signer, leases, terms, clock, onAheadOfHead, operatorLog });
   }
 
   constructor(options: LeaseDeskOptions) {
@@ -59,7 +63,7 @@ export class LeaseDesk {
   }
 
   async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
-    const { leases, log, clock: ownClock } = this.#options;
+    const { leases, log, signer, clock: ownClock } = this.#options;
     const holder = { clientId, name: request.replica };
     const secretHash = hashOfSecret(request.secret);
     if (request.leaseMs === 0) return this.#release(holder, secretHash);
@@ -70,7 +74,8 @@ export class LeaseDesk {
     if (isNew) this.#admit(holder, receivedAt);
     // Nor does another process of that credential acknowledge for it.
     else if (leases.isHeldBy(holder, secretHash)) leases.acknowledge(holder, request);
-    return this.#enter({ holder, secretHash, leaseMs, isNew }, async () => {
+    this.#noteRefused(holder, request);
+    const granted = await this.#enter({ holder, secretHash, leaseMs, isNew }, async () => {
       await log.refresh();
       // The log may have become another one meanwhile: what was applied of the former is no acknowledgement.
       if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
@@ -80,14 +85,26 @@ export class LeaseDesk {
       const { applied, chain, live, clock } = request;
       leases.grant(holder, { secretHash, applied, head, receivedAt, leaseMs, chain, live, clock });
       const nowMs = ownClock.wallMs();
-      return {
+      // Begun in this turn: it is the word on this head, in this incarnation.
+      const signed = signer?.signRecently(log.incarnation, log.position());
+      const answer = {
         incarnation: log.incarnation,
         head,
         leaseMs,
         ...ackIntervalFor(leases.count),
         issuerTime: { earliestMs: nowMs, latestMs: nowMs },
       };
+      return { answer, signed };
     });
+    const signedHead = await granted.signed;
+    return { ...granted.answer, ...(signedHead && { signedHead }) };
+  }
+
+  /** Only its word: a verifier that lies can fill the log, as by many other calls, and change nothing. */
+  #noteRefused(holder: LeaseHolder, { refused }: LeaseRequest): void {
+    if (refused === undefined) return;
+    this.counters.carriersRefused++;
+    this.#options.operatorLog.warn({ event: "carrier_refused", ...holder, ...refused });
   }
 
   sweep(): Promise<void> {

@@ -17,7 +17,7 @@ export interface LogPosition {
  * Port the feed is served from: the log in SQL at the authorization server, a copy of it at a relay. A process may
  * lag behind the truth that it was taken from; `refresh` catches up with it.
  */
-export interface ServedLog {
+export interface StreamedLog {
   /** Changes when the database was restored or failed over: cursors of another incarnation are void. */
   readonly incarnation: string;
   /** 32 bytes: maps subjects, clients and other texts to keys. */
@@ -42,11 +42,15 @@ export interface ServedLog {
    * has the issuer's word only on some places. Absent: anywhere.
    */
   batchEnd?(after: number, upTo: number): number | undefined;
+  /** Called at commit, in order, without gaps. Returns the function that ends the subscription. */
+  subscribe(listener: (records: readonly ChainedRecord[]) => void): () => void;
+}
+
+/** The log where snapshots are made of it: at the issuer alone, since they are signed. */
+export interface ServedLog extends StreamedLog {
   /**
    * The records up to `upTo` that can still deny a token, encoded (protocol/records.ts), in order, in slices. Others
    * get their turn between two slices.
    */
   liveRecords(upTo: number): AsyncIterable<Uint8Array>;
-  /** Called at commit, in order, without gaps. Returns the function that ends the subscription. */
-  subscribe(listener: (records: readonly ChainedRecord[]) => void): () => void;
 }

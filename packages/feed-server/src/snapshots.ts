@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Clock, encodeBase64url, encodeSnapshot, RECORD_BYTES } from "@portcullis/protocol";
+import {
+  type Clock,
+  encodeBase64url,
+  encodeSnapshot,
+  RECORD_BYTES,
+  signSnapshot,
+} from "@portcullis/protocol";
 import type { HeadSigner } from "./head-signer.ts";
 import type { ServedLog } from "./served-log.ts";
 
@@ -13,7 +19,7 @@ interface SnapshotsOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** A snapshot is given out again for so long at least, and for as long as it took to make. */
   readonly reuseMs?: number | undefined;
-  /** Default: the head goes out unsigned. */
+  /** Default: it goes out unsigned. */
   readonly signer?: HeadSigner | undefined;
 }
 
@@ -84,10 +90,10 @@ export class Snapshots {
   }
 }
 
-async function buildSnapshot({ log, signer }: SnapshotsOptions): Promise<Uint8Array> {
+async function buildSnapshot(options: SnapshotsOptions): Promise<Uint8Array> {
+  const { log, signer } = options;
   const { incarnation } = log;
   const { seq: head, chain } = log.position();
-  const signedHead = await signer?.sign(incarnation, { seq: head, chain });
   const records = await collect(log, head);
   const header = {
     incarnation,
@@ -95,13 +101,16 @@ async function buildSnapshot({ log, signer }: SnapshotsOptions): Promise<Uint8Ar
     count: records.length / RECORD_BYTES,
     hashKey: encodeBase64url(log.hashKey),
     chain: encodeBase64url(chain),
-    ...(signedHead !== undefined && { signedHead }),
     tokenLifetimeSeconds: log.tokenLifetimeSeconds,
     clockSkewSeconds: log.clockSkewSeconds,
   };
   const bytes = encodeSnapshot(header, records, () => new Uint8Array(DIGEST_BYTES));
-  bytes.set(await sha256InTurns(bytes.subarray(0, -DIGEST_BYTES)), bytes.length - DIGEST_BYTES);
-  return bytes;
+  const digest = await sha256InTurns(bytes.subarray(0, -DIGEST_BYTES));
+  bytes.set(digest, bytes.length - DIGEST_BYTES);
+  // What is signed is signed for the incarnation of this moment, and this was taken from one that is over.
+  if (log.incarnation !== incarnation) return buildSnapshot(options);
+  const signedHead = await signer?.signSnapshot({ seq: head, chain }, digest);
+  return signedHead === undefined ? bytes : signSnapshot(bytes, signedHead);
 }
 
 async function collect(log: ServedLog, head: number): Promise<Uint8Array> {

@@ -115,6 +115,7 @@ export function connect(options: ConnectOptions): ConnectedGuard {
     allowInsecureRequests,
     fetch: settings.fetch,
     clock,
+    onRefused: (refused) => log.warn({ event: "feed_refused", guard: name, issuer, ...refused }),
   });
   const keys = remoteKeySource({
     fetchKeySet: keySetOf({ issuer, fetch: settings.fetch, allowInsecureRequests }),

@@ -5,8 +5,8 @@ import {
   MachineToken,
   revocationsEndpointOf,
 } from "@portcullis/issuer";
-import { API_SCOPES, type Clock, unlessAborted } from "@portcullis/protocol";
-import { type Feed, httpFeed } from "@portcullis/revocation";
+import { API_SCOPES, type Clock, type RefusedFeed, unlessAborted } from "@portcullis/protocol";
+import { carriedFeed, type Feed, httpFeed } from "@portcullis/revocation";
 import { remembered } from "./remembered.ts";
 
 interface IssuerFeedOptions {
@@ -18,9 +18,14 @@ interface IssuerFeedOptions {
   readonly allowInsecureRequests: boolean;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
+  /** Told when what the relay brought was refused. */
+  readonly onRefused: (refused: RefusedFeed) => void;
 }
 
-/** Returns the feed of an issuer that need not be up yet: its metadata, and a token for it, are asked for when they are needed. */
+/**
+ * Returns the feed of an issuer that need not be up yet: its metadata, and a token for it, are asked for when they are needed. Where a
+ * relay carries it, the issuer's own is beside it for when the relay is not believed.
+ */
 export function issuerFeed(options: IssuerFeedOptions): Feed {
   const { issuer, fetch, allowInsecureRequests, clientId, clientSecret, clock } = options;
   const asked: IssuerSettings = { issuer, fetch, allowInsecureRequests };
@@ -39,12 +44,17 @@ export function issuerFeed(options: IssuerFeedOptions): Feed {
     resource: apiResourceOf,
     clock,
   });
-  return discoveredFeed(
+  const issuers = discoveredFeed(
     remembered(async () => {
-      const endpoint = options.feedEndpoint?.replace(/\/$/, "") ?? (await discovered()).revocationsEndpoint;
+      const { revocationsEndpoint: endpoint } = await discovered();
       return httpFeed({ endpoint, authorization, fetch });
     }),
   );
+  const { feedEndpoint, onRefused } = options;
+  if (feedEndpoint === undefined) return issuers;
+  const carrier = httpFeed({ endpoint: feedEndpoint.replace(/\/$/, ""), authorization, fetch });
+  const carrierName = new URL(feedEndpoint).origin;
+  return carriedFeed({ carrier, carrierName, issuer: issuers, clock, onRefused });
 }
 
 /**

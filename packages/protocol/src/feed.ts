@@ -50,6 +50,17 @@ const issuerTimeSchema = z.object({
 });
 export type IssuerTime = z.infer<typeof issuerTimeSchema>;
 
+/** What was wrong with what a carrier of the feed (a relay, Redis) gave to a verifier, which then asked the issuer itself. */
+export const refusedFeedSchema = z.object({
+  what: z.enum(["snapshot", "stream", "lease"]),
+  /** Who carried it, as the verifier is configured: the origin of a relay's URL, or `redis`. */
+  carrier: z.string().min(1).max(300),
+  /** A code of the verifier's catalogue. */
+  code: z.string().max(100),
+  detail: z.string().max(300).optional(),
+});
+export type RefusedFeed = z.infer<typeof refusedFeedSchema>;
+
 const MISSING_SECRET =
   "Must be 32 random bytes as base64url: a lease belongs to a process. A verifier that sends none is too old for this server: update it.";
 
@@ -87,6 +98,11 @@ export const leaseRequestSchema = z.object({
   clock: clockReportSchema
     .optional()
     .describe("What it measured of its clock. For operators; nothing is granted by it."),
+  refused: refusedFeedSchema
+    .optional()
+    .describe(
+      "What it refused to believe of whoever carries the feed, since it last said so. For operators.",
+    ),
 });
 export type LeaseRequest = z.infer<typeof leaseRequestSchema>;
 
@@ -113,6 +129,11 @@ export const leaseResponseSchema = z.object({
    * own clock is off by more than the skew allows nothing. Absent from an issuer that does not say: then its `Date` counts.
    */
   issuerTime: issuerTimeSchema.optional(),
+  /**
+   * The issuer's word on a head of its log, not older than a second when the issuer gave it. Whoever carries the answer cannot make
+   * it, so that it cannot show a verifier the log of yesterday. Absent where nobody signs: a verifier that asks for it is not fresh then.
+   */
+  signedHead: z.string().max(2000).optional(),
 });
 export type LeaseResponse = z.infer<typeof leaseResponseSchema>;
 

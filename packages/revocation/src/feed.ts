@@ -1,4 +1,4 @@
-import type { LeaseRequest, LeaseResponse, Reset } from "@portcullis/protocol";
+import type { LeaseRequest, LeaseResponse, RefusedFeed, Reset } from "@portcullis/protocol";
 
 /** A batch off the wire: whole records (40 bytes each) of the seqs `from`..`to`; `prev` is the seq before them. */
 export interface DecodedBatch {
@@ -34,4 +34,6 @@ export interface Feed {
   stream(cursor: FeedCursor, signal: AbortSignal): AsyncIterable<FeedEvent>;
   /** Asks for a lease. Throws `feed_conflict` when the log is of another incarnation or behind `applied`. */
   lease(request: LeaseRequest, signal: AbortSignal): Promise<LeaseResponse>;
+  /** Told when something that came was wrong, so that no more of it is taken from whoever brought it. */
+  refused?(refusal: Omit<RefusedFeed, "carrier">): void;
 }

@@ -105,7 +105,7 @@ test("with the issuer's signatures nobody in between can hide, invent or change 
             committedAt.delete(valueIn(lost));
           }
           log.records = log.records.slice(0, Math.max(0, log.head - one.seqs));
-          log.incarnation = `incarnation-${logs.size + 1}`;
+          log.beginIncarnation(`incarnation-${logs.size + 1}`);
           log.publish({
             type: "reset",
             reset: { incarnation: log.incarnation, reason: "other_incarnation" },

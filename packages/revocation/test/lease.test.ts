@@ -247,7 +247,7 @@ test("a replica that took another log acknowledges it at once", async () => {
   const world = await pacedWorld(1000);
   world.revoke(1);
   await settled();
-  world.log.incarnation = "second";
+  world.log.beginIncarnation("second");
   world.log.publish({ type: "reset", reset: { incarnation: "second", reason: "other_incarnation" } });
   await world.time.advance(300);
   assert.deepEqual(

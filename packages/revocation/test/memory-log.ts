@@ -11,17 +11,20 @@ import {
   type Reset,
   type RevocationRecord,
   type SignedHeadClaims,
+  signSnapshot,
 } from "@portcullis/protocol";
 import { createKeySpace, type Feed, type FeedCursor, type FeedEvent } from "@portcullis/revocation";
 import { revocationError } from "../src/errors.ts";
 
 export const LIFETIME_SECONDS = 600;
 export const SKEW_SECONDS = 30;
+const DIGEST_BYTES = 32;
 export const START_SECONDS = 1_900_000_000;
 
 /** A log in memory with a feed whose faults a test chooses. */
 export class MemoryLog {
   incarnation = "first";
+  epoch = 1;
   records: RevocationRecord[] = [];
   hashKey = new Uint8Array(32).fill(7);
   readonly leaseCalls: LeaseRequest[] = [];
@@ -32,6 +35,8 @@ export class MemoryLog {
   /** Whether heads go out with the issuer's word on them, and when it was given. */
   signs = false;
   signedAt = START_SECONDS;
+  /** When answers to lease calls are signed. */
+  nowSeconds = (): number => START_SECONDS;
   readonly #signed = new Map<string, SignedHeadClaims>();
   /** Called for every lease request; what it gives replaces the answer, and it may throw or wait. */
   onLease: (answer: LeaseResponse, request: LeaseRequest) => LeaseResponse | Promise<LeaseResponse> = (
@@ -54,6 +59,12 @@ export class MemoryLog {
 
   get keySpace() {
     return createKeySpace(this.hashKey);
+  }
+
+  /** Another log from here on, whatever records it has. */
+  beginIncarnation(incarnation: string): void {
+    this.incarnation = incarnation;
+    this.epoch++;
   }
 
   /** Commits without publishing. */
@@ -100,9 +111,9 @@ export class MemoryLog {
   }
 
   /** What only this log can make: a text that `verifyHead` knows. */
-  signedHead(seq: number): string {
-    const chain = this.chainAt(seq);
-    const claims = { iss: "i", incarnation: this.incarnation, seq, chain, iat: this.signedAt };
+  signedHead(seq: number, more: Partial<SignedHeadClaims> = {}): string {
+    const { incarnation, epoch, signedAt: iat } = this;
+    const claims = { iss: "i", incarnation, epoch, seq, chain: this.chainAt(seq), iat, ...more };
     const jws = JSON.stringify(claims);
     this.#signed.set(jws, claims);
     return jws;
@@ -138,11 +149,17 @@ export class MemoryLog {
       count: this.records.length - this.expired,
       hashKey: encodeBase64url(this.hashKey),
       chain: this.chainAt(this.head),
-      ...(this.signs && { signedHead: this.signedHead(this.head) }),
       tokenLifetimeSeconds: LIFETIME_SECONDS,
       clockSkewSeconds: SKEW_SECONDS,
     };
-    return encodeSnapshot(header, this.#encoded(this.records.slice(this.expired)), sha256);
+    const bytes = encodeSnapshot(header, this.#encoded(this.records.slice(this.expired)), sha256);
+    return this.signs ? this.signedSnapshot(bytes) : bytes;
+  }
+
+  /** With the word of whoever has the key: whatever it is that is signed. */
+  signedSnapshot(bytes: Uint8Array, more: Partial<SignedHeadClaims> = {}): Uint8Array {
+    const snapshot = encodeBase64url(bytes.subarray(-DIGEST_BYTES));
+    return signSnapshot(bytes, this.signedHead(this.head, { snapshot, ...more }));
   }
 
   readonly feed: Feed = {
@@ -157,7 +174,12 @@ export class MemoryLog {
         throw conflict("other_incarnation");
       if (request.leaseMs > 0 && request.applied > this.head) throw conflict("ahead_of_head");
       return this.onLease(
-        { incarnation: this.incarnation, head: this.head, leaseMs: request.leaseMs },
+        {
+          incarnation: this.incarnation,
+          head: this.head,
+          leaseMs: request.leaseMs,
+          ...(this.signs && { signedHead: this.signedHead(this.head, { iat: this.nowSeconds() }) }),
+        },
         request,
       );
     },

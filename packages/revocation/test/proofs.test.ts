@@ -168,7 +168,7 @@ test("after a contradiction the lost head is shown until the issuer has answered
   await settled();
   const lost = world.log.signedHead(3);
   world.log.records = world.log.records.slice(0, 1);
-  world.log.incarnation = "second";
+  world.log.beginIncarnation("second");
   world.log.publish({ type: "reset", reset: { incarnation: "second", reason: "other_incarnation" } });
   await settled();
   assert.equal(world.replica.applied, 1);

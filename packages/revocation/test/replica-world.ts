@@ -34,6 +34,7 @@ export class ReplicaWorld {
       ...options,
     });
     world.log.signs = true;
+    world.log.nowSeconds = () => Math.floor(world.time.wallMs() / 1000);
     return world;
   }
 

@@ -273,7 +273,7 @@ for (const how of ["stream", "batch", "lease conflict", "lease answer"] as const
       new Promise((resolve) => {
         give = () => resolve(bytes);
       });
-    world.log.incarnation = "second";
+    world.log.beginIncarnation("second");
     world.log.records = [];
     world.log.commit({ key: keyOf(5) });
     if (how === "stream") {

@@ -19,6 +19,7 @@ import {
   type RevocationRecord,
   type Scope,
   SNAPSHOT_MEDIA_TYPE,
+  signSnapshot,
 } from "@portcullis/protocol";
 import { type FakeIssuer, newIdentifier, sendJson } from "./fake-issuer.ts";
 
@@ -38,6 +39,7 @@ export const VERIFIER = { clientId: "orders", clientSecret: "verifier:secret/%&+
 const TOKEN_LIFETIME_SECONDS = 3600;
 const CLOCK_SKEW_SECONDS = 30;
 const HEARTBEAT_MS = 500;
+const DIGEST_BYTES = 32;
 
 export class FakeFeed {
   readonly issuer: FakeIssuer;
@@ -131,12 +133,13 @@ export class FakeFeed {
       head: this.#records.length,
       count: this.#records.length,
       hashKey: encodeBase64url(this.#hashKey),
-      ...this.#proof(),
+      chain: this.#proof().chain,
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
     const bytes = encodeSnapshot(header, encodeRecords(this.#records), sha256);
-    response.writeHead(200, { "content-type": SNAPSHOT_MEDIA_TYPE }).end(bytes);
+    const { signedHead } = this.#proof({ snapshot: encodeBase64url(bytes.subarray(-DIGEST_BYTES)) });
+    response.writeHead(200, { "content-type": SNAPSHOT_MEDIA_TYPE }).end(signSnapshot(bytes, signedHead));
   }
 
   #stream(request: IncomingMessage, response: ServerResponse): void {
@@ -162,17 +165,22 @@ export class FakeFeed {
   }
 
   /** Chain and signed head at the end of the log. */
-  #proof() {
+  #proof(more: { readonly snapshot?: string } = {}) {
     const seq = this.#records.length;
     const chain = encodeBase64url(extendChain(CHAIN_START, encodeRecords(this.#records), sha256));
-    return { chain, signedHead: this.issuer.signHead({ incarnation: this.incarnation, seq, chain }) };
+    return {
+      chain,
+      signedHead: this.issuer.signHead({ incarnation: this.incarnation, epoch: 1, seq, chain, ...more }),
+    };
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { replica, applied, leaseMs } = leaseRequestSchema.parse(JSON.parse(await bodyOf(request)));
     if (leaseMs === 0) this.leases.delete(replica);
     else this.leases.set(replica, { applied, leaseMs });
-    sendJson(response, { incarnation: this.incarnation, head: this.#records.length, leaseMs });
+    // While it has no key it signs nothing.
+    const { signedHead } = this.issuer.keys.length === 0 ? {} : this.#proof();
+    sendJson(response, { incarnation: this.incarnation, head: this.#records.length, leaseMs, signedHead });
   }
 }
 

@@ -11,7 +11,13 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Clock, SIGNED_HEAD_TYPE, systemClock, wallSecondsOf } from "@portcullis/protocol";
+import {
+  type Clock,
+  SIGNED_HEAD_TYPE,
+  type SignedHeadClaims,
+  systemClock,
+  wallSecondsOf,
+} from "@portcullis/protocol";
 import { generateSigningKey, type SigningAlgorithm, type SigningKey, signJwt } from "./fake-issuer-keys.ts";
 import { freePort } from "./ports.ts";
 
@@ -76,10 +82,7 @@ export class FakeIssuer {
   }
 
   /** Its word on the head of its log (protocol/signed-head.ts), unless `claims` or `key` spoil it. */
-  signHead(
-    claims: { readonly incarnation: string; readonly seq: number; readonly chain: string },
-    key = this.key,
-  ) {
+  signHead(claims: Omit<SignedHeadClaims, "iss" | "iat">, key = this.key) {
     const header = { alg: key.alg, kid: key.kid, typ: SIGNED_HEAD_TYPE };
     return signJwt(key, header, { iss: this.issuer, iat: Math.floor(wallSecondsOf(this.#clock)), ...claims });
   }

@@ -85,6 +85,11 @@ function verifierFamilies({ revocations }: MetricSources): Family[] {
     ),
     counter("snapshots_built_total", "Snapshots built.", () => revocations.counters().snapshotsBuilt),
     counter("snapshots_served_total", "Snapshots served.", () => revocations.counters().snapshotsServed),
+    counter(
+      "carriers_refused_total",
+      "Reports of verifiers that what a relay or Redis brought of the feed was refused.",
+      () => revocations.counters().carriersRefused,
+    ),
   ];
 }
 

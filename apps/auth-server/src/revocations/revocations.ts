@@ -90,6 +90,8 @@ export interface RevocationCounters {
   readonly streamsCutSlow: number;
   readonly snapshotsBuilt: number;
   readonly snapshotsServed: number;
+  /** How often a verifier said that what a relay or Redis brought was refused. */
+  readonly carriersRefused: number;
 }
 
 export interface RevocationsPlace {
@@ -144,10 +146,13 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     recognizeHead,
     isKeyRevoked: local.isKeyRevoked,
     randomBytes,
+    clock,
     operatorLog,
   });
+  const signer = new HeadSigner({ signHead, clock, operatorLog });
   const desk = new LeaseDesk({
     log,
+    signer,
     leases,
     terms: options.leaseTerms,
     clock,
@@ -171,7 +176,6 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     findTarget,
     ...(settle === undefined ? {} : { settle }),
   });
-  const signer = new HeadSigner({ signHead, operatorLog });
   const snapshots = new Snapshots({ log, clock, signer });
   const hub = new FeedHub({ log, clock, setTimer, signer });
   options.onKeysChanged?.(() => {
@@ -211,6 +215,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       streamsCutSlow: streams.counters.cutSlow,
       snapshotsBuilt: snapshots.counters.built,
       snapshotsServed: snapshots.counters.served,
+      carriersRefused: desk.counters.carriersRefused,
     }),
     mount(app, { authenticate, path, repeating }) {
       const parts = {

@@ -14,6 +14,7 @@ export class MemoryFeed implements Feed {
   readonly #log: MemoryLog;
   readonly #signHead: SignHead | undefined;
   readonly #snapshots: Snapshots;
+  readonly #signer: HeadSigner;
   /** Streams that were opened. */
   opened = 0;
   isDown = false;
@@ -21,8 +22,8 @@ export class MemoryFeed implements Feed {
   constructor(log: MemoryLog, signHead?: SignHead) {
     this.#log = log;
     this.#signHead = signHead;
-    const signer = new HeadSigner({ signHead, operatorLog: silentLog });
-    this.#snapshots = new Snapshots({ log, clock: systemClock, signer });
+    this.#signer = new HeadSigner({ signHead, clock: systemClock, operatorLog: silentLog });
+    this.#snapshots = new Snapshots({ log, clock: systemClock, signer: this.#signer });
   }
 
   snapshot(): Promise<Uint8Array> {
@@ -30,7 +31,10 @@ export class MemoryFeed implements Feed {
   }
 
   async lease(): Promise<LeaseResponse> {
-    return { incarnation: this.#log.incarnation, head: this.#log.head(), leaseMs: 5000 };
+    const { incarnation } = this.#log;
+    const head = this.#log.head();
+    const signedHead = await this.#signer.signRecently(incarnation, this.#log.position());
+    return { incarnation, head, leaseMs: 5000, ...(signedHead && { signedHead }) };
   }
 
   async *stream(cursor: FeedCursor, signal: AbortSignal): AsyncGenerator<FeedEvent> {

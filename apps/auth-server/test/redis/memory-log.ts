@@ -7,6 +7,7 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(by
 /** A log as a server has it, that a test can prune, roll back and look into. */
 export class MemoryLog implements ServedLog {
   readonly incarnation: string;
+  readonly epoch = 1;
   readonly hashKey = new Uint8Array(32);
   readonly tokenLifetimeSeconds = 300;
   readonly clockSkewSeconds = 5;

@@ -32,7 +32,7 @@ async function signer(log: MemoryLog) {
   const issuer = "https://issuer.example";
   const signHead = createSignHead({
     issuer,
-    incarnation: () => log.incarnation,
+    log,
     key: async () => ({ ...(await exportJWK(privateKey)), ...naming }),
     clock: systemClock,
   });

@@ -114,7 +114,7 @@ function headsOf(keys: readonly JWK[], { log }: Storage, clock: Clock) {
     signHead: createSignHead({
       issuer: ISSUER,
       key: () => keys[0]!,
-      incarnation: () => log.incarnation,
+      log,
       clock,
     }),
     recognizeHead: createRecognizeHead({ issuer: ISSUER, keys: () => publicKeysOf(keys) }),

@@ -13,6 +13,7 @@ import {
   type Reason,
   type RevocationRecord,
   type Scope,
+  signSnapshot,
 } from "@portcullis/protocol";
 
 import { createKeySpace, type RevocationKey } from "@portcullis/revocation";
@@ -20,6 +21,7 @@ import { createKeySpace, type RevocationKey } from "@portcullis/revocation";
 import { type FakeIssuer, newIdentifier, sendJson } from "@portcullis/testing";
 
 const TOKEN_LIFETIME_SECONDS = 3600;
+const DIGEST_BYTES = 32;
 const CLOCK_SKEW_SECONDS = 10;
 
 export interface Revocation {
@@ -109,12 +111,14 @@ export class FeedServer {
       head: this.head,
       count: this.head,
       hashKey: this.#hashKey.toString("base64url"),
-      ...this.#proofOf(this.head),
+      chain: this.#proofOf(this.head).chain,
       tokenLifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       clockSkewSeconds: CLOCK_SKEW_SECONDS,
     };
     response.writeHead(200, { "content-type": "application/vnd.portcullis.snapshot" });
-    response.end(encodeSnapshot(header, encodeRecords(this.records), sha256));
+    const bytes = encodeSnapshot(header, encodeRecords(this.records), sha256);
+    const snapshot = encodeBase64url(bytes.subarray(-DIGEST_BYTES));
+    response.end(signSnapshot(bytes, this.#proofOf(this.head, { snapshot }).signedHead));
     return true;
   }
 
@@ -137,10 +141,13 @@ export class FeedServer {
     stream.write(`event: batch\nid: ${id}\ndata: ${JSON.stringify(batch)}\n\n`);
   }
 
-  #proofOf(seq: number) {
+  #proofOf(seq: number, more: { readonly snapshot?: string } = {}) {
     const records = encodeRecords(this.records.slice(0, seq));
     const chain = encodeBase64url(extendChain(CHAIN_START, records, sha256));
-    return { chain, signedHead: this.#issuer.signHead({ incarnation: this.incarnation, seq, chain }) };
+    return {
+      chain,
+      signedHead: this.#issuer.signHead({ incarnation: this.incarnation, epoch: 1, seq, chain, ...more }),
+    };
   }
 
   async #lease(request: IncomingMessage, response: ServerResponse): Promise<true> {
@@ -153,7 +160,8 @@ export class FeedServer {
     if (leaseMs === 0) this.givenBack.add(replica);
     this.acknowledged.set(replica, applied);
     for (const waiting of this.#waiting.filter(({ seq }) => applied >= seq)) waiting.resolve();
-    sendJson(response, { incarnation: this.incarnation, head: this.head, leaseMs });
+    const { signedHead } = this.#proofOf(this.head);
+    sendJson(response, { incarnation: this.incarnation, head: this.head, leaseMs, signedHead });
     return true;
   }
 }

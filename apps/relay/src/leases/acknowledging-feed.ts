@@ -36,6 +36,7 @@ export class AcknowledgingFeed {
       snapshot: (signal) => feed.snapshot(signal),
       stream: (cursor, signal) => feed.stream(cursor, signal),
       lease: (request, signal) => this.#lease(feed, request, signal),
+      refused: (refusal) => feed.refused?.(refusal),
     };
   }
 

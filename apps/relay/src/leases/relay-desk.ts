@@ -18,6 +18,8 @@ interface RelayDeskOptions {
   readonly log: () => { readonly incarnation: string; head(): number } | undefined;
   /** Of the relay's own replica, at the call. */
   readonly own: () => OwnRight;
+  /** The issuer's word by which that was given. */
+  readonly signedHead: () => string | undefined;
   /** The issuer's, as the relay knows it from above: never the relay's own clock. */
   readonly issuerTime: () => IssuerTime | undefined;
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -72,12 +74,14 @@ export class RelayDesk {
     this.#admit(holder);
     table.grant(holder, { secretHash, applied, head, receivedAt, leaseMs: countedFor(right.leaseMs) });
     const issuerTime = this.#options.issuerTime();
+    const signedHead = this.#options.signedHead();
     return {
       incarnation: log.incarnation,
       head,
       ...right,
       ...ackIntervalFor(table.count),
       ...(issuerTime && { issuerTime }),
+      ...(signedHead && { signedHead }),
     };
   }
 

@@ -5,20 +5,15 @@ export interface BatchEnd extends LogPosition {
   readonly signedHead: string | undefined;
 }
 
-/** Some megabytes of signatures. Who stopped reading longer ago takes a snapshot. */
-const MAX_ENDS = 10_000;
-
 /**
  * Where batches ended on their way here. A relay has no key: it can pass on the issuer's word only on these places,
  * so a batch that it serves ends at one of them. The oldest is where streaming can begin.
  */
 export class BatchEnds {
-  readonly #maxEnds: number;
   #ends: BatchEnd[];
 
-  constructor(first: BatchEnd, maxEnds = MAX_ENDS) {
+  constructor(first: BatchEnd) {
     this.#ends = [first];
-    this.#maxEnds = maxEnds;
   }
 
   get first(): BatchEnd {
@@ -31,7 +26,6 @@ export class BatchEnds {
 
   add(end: BatchEnd): void {
     this.#ends.push(end);
-    if (this.#ends.length > this.#maxEnds) this.#ends = this.#ends.slice(-this.#maxEnds / 2);
   }
 
   /** After records up to `seq` were dropped: one before it is of no use, since what follows on it is gone. */

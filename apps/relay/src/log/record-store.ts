@@ -1,4 +1,4 @@
-import { type Clock, RECORD_BYTES, wallSecondsOf } from "@portcullis/protocol";
+import { RECORD_BYTES } from "@portcullis/protocol";
 
 /** 160 KB. Memory is given back a segment at a time. */
 const RECORDS_PER_SEGMENT = 4096;
@@ -7,23 +7,11 @@ interface Segment {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   count: number;
-  /** Seconds on the wall clock, and on the monotonic one, after which none of its records can deny a token. */
-  wallEnd: number;
-  monotonicEnd: number;
 }
 
-/**
- * Encoded records (protocol/records.ts) in the order of their seqs. They leave from the old end, and only when two
- * clocks agree that they expired: the wall clock could jump ahead and back, and a slow one would drop what verifiers
- * still need (as packages/revocation's generations have it).
- */
+/** Encoded records (protocol/records.ts) in the order of their seqs, without gaps. They leave from the old end. */
 export class RecordStore {
-  readonly #clock: Clock;
   #segments: Segment[] = [];
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   get count(): number {
     return this.#segments.reduce((sum, { count }) => sum + count, 0);
@@ -35,31 +23,19 @@ export class RecordStore {
       const room = (RECORDS_PER_SEGMENT - segment.count) * RECORD_BYTES;
       const part = records.subarray(at, at + room);
       segment.bytes.set(part, segment.count * RECORD_BYTES);
-      this.#count(segment, part.length / RECORD_BYTES);
+      segment.count += part.length / RECORD_BYTES;
       at += part.length;
     }
   }
 
-  /** Gives the newest seq that was dropped; 0 when there was nothing to drop. */
-  dropExpired(): number {
-    const [wall, monotonic] = [wallSecondsOf(this.#clock), this.#clock.monotonicMs() / 1000];
-    const live = this.#segments.findIndex(
-      (segment) => wall <= segment.wallEnd || monotonic <= segment.monotonicEnd,
-    );
-    const expired = live < 0 ? this.#segments.length : live;
-    const last = this.#segments[expired - 1];
+  /** Drops what it can of those up to `seq`. Gives the newest seq that was dropped; 0 when there was nothing to drop. */
+  dropUpTo(seq: number): number {
+    const kept = this.#segments.findIndex((segment) => seqAt(segment, segment.count - 1) > seq);
+    const dropped = kept < 0 ? this.#segments.length : kept;
+    const last = this.#segments[dropped - 1];
     if (last === undefined) return 0;
-    this.#segments = this.#segments.slice(expired);
+    this.#segments = this.#segments.slice(dropped);
     return seqAt(last, last.count - 1);
-  }
-
-  /** Those with seq <= `upTo`, in slices. What is added or dropped meanwhile changes nothing. */
-  *upTo(upTo: number): Generator<Uint8Array> {
-    for (const segment of this.#segments.slice()) {
-      const end = indexAfter(segment, upTo);
-      if (end > 0) yield segment.bytes.subarray(0, end * RECORD_BYTES);
-      if (end < segment.count) return;
-    }
   }
 
   /** Those with `after` < seq <= `upTo`, in one piece. */
@@ -79,20 +55,9 @@ export class RecordStore {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.count < RECORDS_PER_SEGMENT) return last;
     const bytes = new Uint8Array(RECORDS_PER_SEGMENT * RECORD_BYTES);
-    const segment = { bytes, view: new DataView(bytes.buffer), count: 0, wallEnd: 0, monotonicEnd: 0 };
+    const segment = { bytes, view: new DataView(bytes.buffer), count: 0 };
     this.#segments.push(segment);
     return segment;
-  }
-
-  #count(segment: Segment, added: number): void {
-    const monotonic = this.#clock.monotonicMs() / 1000;
-    for (let index = segment.count; index < segment.count + added; index++) {
-      const revokedAt = segment.view.getUint32(index * RECORD_BYTES + 12);
-      const expiresAt = segment.view.getUint32(index * RECORD_BYTES + 16);
-      segment.wallEnd = Math.max(segment.wallEnd, expiresAt);
-      segment.monotonicEnd = Math.max(segment.monotonicEnd, monotonic + Math.max(0, expiresAt - revokedAt));
-    }
-    segment.count += added;
   }
 }
 
@@ -101,7 +66,7 @@ function seqAt({ view }: Segment, index: number): number {
   return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
 }
 
-/** Index of the first record with a greater seq; by halves, since a snapshot's seqs have gaps. */
+/** Index of the first record with a greater seq; by halves. */
 function indexAfter(segment: Segment, seq: number): number {
   let [low, high] = [0, segment.count];
   while (low < high) {

@@ -1,8 +1,6 @@
 import { hash } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ChainedRecord, LogPosition, ServedLog } from "@portcullis/feed-server";
+import type { ChainedRecord, LogPosition, StreamedLog } from "@portcullis/feed-server";
 import {
-  type Clock,
   decodeBase64url,
   decodeRecords,
   extendChain,
@@ -17,8 +15,11 @@ import { RecordStore } from "./record-store.ts";
 
 type Listener = (records: readonly ChainedRecord[]) => void;
 
-/** A log in memory, from a snapshot and the batches after it: as long as no other snapshot takes its place. */
-export class RelayLog implements ServedLog {
+/**
+ * What came after a snapshot, in memory: as long as no other snapshot takes its place. The records of the snapshot itself are not in
+ * it, since they are only ever passed on as the issuer has signed them (passed-snapshot.ts).
+ */
+export class RelayLog implements StreamedLog {
   readonly incarnation: string;
   readonly hashKey: Uint8Array;
   readonly tokenLifetimeSeconds: number;
@@ -27,14 +28,13 @@ export class RelayLog implements ServedLog {
   readonly #ends: BatchEnds;
   readonly #listeners = new Set<Listener>();
 
-  constructor(header: SnapshotHeader, records: Uint8Array, clock: Clock) {
+  constructor(header: SnapshotHeader, signedHead: string | undefined) {
     this.incarnation = header.incarnation;
     this.hashKey = bytesOf(header.hashKey);
     this.tokenLifetimeSeconds = header.tokenLifetimeSeconds;
     this.clockSkewSeconds = header.clockSkewSeconds;
-    this.#ends = new BatchEnds(endOf(header.head, header));
-    this.#records = new RecordStore(clock);
-    this.#records.append(records);
+    this.#ends = new BatchEnds(endOf(header.head, { chain: header.chain, signedHead }));
+    this.#records = new RecordStore();
   }
 
   get count(): number {
@@ -87,20 +87,14 @@ export class RelayLog implements ServedLog {
     return this.#ends.cut(after, upTo)?.seq;
   }
 
-  async *liveRecords(upTo: number): AsyncGenerator<Uint8Array> {
-    for (const slice of this.#records.upTo(upTo)) {
-      yield slice;
-      await nextTurn();
-    }
-  }
-
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  forgetExpired(): void {
-    this.#ends.forgetBefore(this.#records.dropExpired());
+  /** Who is further behind takes the snapshot of that seq, or a later one. */
+  forgetUpTo(seq: number): void {
+    this.#ends.forgetBefore(this.#records.dropUpTo(seq));
   }
 }
 

@@ -1,12 +1,15 @@
-import { FeedHub, HeadSigner, Snapshots } from "@portcullis/feed-server";
+import { FeedHub, HeadSigner } from "@portcullis/feed-server";
 import { type Clock, type SetTimer, silentLog } from "@portcullis/protocol";
-import type { AppliedChange } from "@portcullis/revocation";
+import type { AppliedChange, CheckedSnapshot } from "@portcullis/revocation";
 import { relayError } from "../errors.ts";
+import { PassedSnapshot } from "./passed-snapshot.ts";
 import { RelayLog } from "./relay-log.ts";
 
 interface ServedCopyOptions {
   readonly clock: Clock;
   readonly setTimer: SetTimer;
+  /** From above, checked. */
+  readonly fetchSnapshot: (signal: AbortSignal) => Promise<CheckedSnapshot>;
   /** What was served so far is not what is served now: in the turn in which that is so. */
   readonly onReplaced: () => void;
 }
@@ -14,7 +17,7 @@ interface ServedCopyOptions {
 interface Copy {
   readonly log: RelayLog;
   readonly hub: FeedHub;
-  readonly snapshots: Snapshots;
+  readonly snapshots: PassedSnapshot;
 }
 
 /**
@@ -38,32 +41,45 @@ export class ServedCopy {
   readonly apply = (change: AppliedChange): void => {
     if (change.type === "batch") {
       this.#current!.log.append(change.batch);
+      this.#current!.snapshots.adoptNext();
       return;
     }
-    const { clock, setTimer } = this.#options;
-    const log = new RelayLog(change.header, change.records, clock);
-    this.#current?.hub.close();
-    const signer = issuersWordIn(log);
-    this.#current = {
-      log,
-      hub: new FeedHub({ log, clock, setTimer, signer }),
-      snapshots: new Snapshots({ log, clock, signer }),
-    };
+    this.close();
+    this.#current = this.#beginWith(change);
     this.#options.onReplaced();
   };
 
   close(): void {
     this.#current?.hub.close();
+    this.#current?.snapshots.close();
+  }
+
+  #beginWith(change: Extract<AppliedChange, { type: "snapshot" }>): Copy {
+    const { clock, setTimer, fetchSnapshot } = this.#options;
+    const log = new RelayLog(change.header, change.signedHead);
+    let before = change.header.head;
+    const snapshots = new PassedSnapshot(change, {
+      fetchSnapshot,
+      grownSince: (head) => log.head() - head,
+      head: () => log.head(),
+      onRenewed: (head) => {
+        // Not all of it: somebody may be on the way with the snapshot before.
+        log.forgetUpTo(before);
+        before = head;
+      },
+    });
+    const signer = issuersWordIn(log, clock);
+    return { log, hub: new FeedHub({ log, clock, setTimer, signer }), snapshots };
   }
 }
 
 /** A relay has no key: it passes on what the issuer signed. Without that, verifiers that ask for it refuse the batch. */
-function issuersWordIn(log: RelayLog): HeadSigner {
+function issuersWordIn(log: RelayLog, clock: Clock): HeadSigner {
   const signHead = async ({ seq }: { readonly seq: number }): Promise<string> => {
     const word = log.signedHeadAt(seq);
     if (word === undefined) throw relayError("head_unsigned", { detail: `seq ${seq}` });
     return word;
   };
   // The replica above reports the same where it matters, once and not for each batch.
-  return new HeadSigner({ signHead, operatorLog: silentLog });
+  return new HeadSigner({ signHead, clock, operatorLog: silentLog });
 }

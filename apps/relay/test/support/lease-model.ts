@@ -135,6 +135,7 @@ export class LeaseModel {
       clock: relayClock,
       log: () => log,
       own: () => ({ ageMs: this.#relay.ageMs(), leaseMs: this.#relay.leaseMs }),
+      signedHead: () => undefined,
       issuerTime: () => undefined,
       leasesPerClient: 100,
       renew: never,

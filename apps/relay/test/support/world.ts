@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectedGuard, type ConnectOptions, connect } from "@portcullis/guard";
-import { type Log, type Receipt, receiptSchema, silentLog } from "@portcullis/protocol";
+import { type Log, type Receipt, receiptSchema } from "@portcullis/protocol";
+import { RecordedLog } from "@portcullis/testing";
 import { freePort } from "@portcullis/testing/ports";
 import { createAuthServer, resolveConfiguration } from "../../../auth-server/src/index.ts";
 import { type Configuration, type Relay, type RelayOptions, startRelay } from "../../src/index.ts";
@@ -15,6 +16,8 @@ const secretOf = (clientId: string): string => `${clientId}-secret-0123456789abc
 export interface World {
   readonly issuer: string;
   readonly head: () => number;
+  /** Of the authorization server. */
+  readonly operatorLog: RecordedLog;
   /** How often anybody has asked for a token. */
   readonly tokenRequests: () => number;
   relay(options?: Partial<Configuration> & Pick<RelayOptions, "fetch">): Promise<Relay>;
@@ -32,9 +35,10 @@ export async function startWorld(t: TestContext): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), "portcullis-relay-"));
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
+  const operatorLog = new RecordedLog();
   const server = await createAuthServer({
     configuration: resolveConfiguration(authServerSettings(issuer, port, directory)),
-    operatorLog: silentLog,
+    operatorLog,
   });
   await server.listen();
   let tokenRequests = 0;
@@ -54,6 +58,7 @@ export async function startWorld(t: TestContext): Promise<World> {
   return {
     issuer,
     head: () => server.storage.log.head(),
+    operatorLog,
     tokenRequests: () => tokenRequests,
     token: () => tokenOf(issuer, "service", RESOURCE, "orders.read"),
     feedToken: () => tokenOf(issuer, "orders", `${issuer}/api`, "revocations.read"),

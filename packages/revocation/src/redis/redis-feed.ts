@@ -3,6 +3,7 @@ import {
   type LeaseRequest,
   type LeaseResponse,
   pause,
+  type RefusedFeed,
   type SetTimer,
   systemClock,
   systemTimer,
@@ -60,6 +61,7 @@ class RedisFeed implements Feed {
   #retryAt = Number.NEGATIVE_INFINITY;
   /** Since when Redis carries the stream; still set when a stream was left by the replica. */
   #carriedSince: number | undefined;
+  #untold: RefusedFeed | undefined;
   /** What the issuer itself last said is the head. */
   #told: FeedCursor = { incarnation: "", seq: 0 };
 
@@ -77,9 +79,19 @@ class RedisFeed implements Feed {
   }
 
   async lease(request: LeaseRequest, signal: AbortSignal): Promise<LeaseResponse> {
-    const answer = await this.#http.lease(request, signal);
+    const refused = this.#untold;
+    const told = refused === undefined || request.leaseMs === 0 ? request : { ...request, refused };
+    const answer = await this.#http.lease(told, signal);
+    if (this.#untold === refused) this.#untold = undefined;
     this.#told = { incarnation: answer.incarnation, seq: answer.head };
     return answer;
+  }
+
+  /** What came by way of Redis is left at the next stream; the issuer is told of it with the next lease call. */
+  refused(refusal: Omit<RefusedFeed, "carrier">): void {
+    if (refusal.what === "stream" && this.#carriedSince !== undefined)
+      this.#untold = { ...refusal, carrier: "redis" };
+    else this.#http.refused?.(refusal);
   }
 
   async *stream(cursor: FeedCursor, signal: AbortSignal): AsyncGenerator<FeedEvent> {

@@ -11,6 +11,7 @@ import { checkAllKnown, checkSequence, firstUnknown } from "../encoded-record.ts
 import { revocationError } from "../errors.ts";
 import type { DecodedBatch } from "../feed.ts";
 import { sha256 } from "../sha256.ts";
+import type { SeenHeads } from "./seen-heads.ts";
 
 export type VerifyHead = (jws: string) => Promise<SignedHeadClaims>;
 
@@ -25,6 +26,8 @@ interface ChainPoint {
 interface CheckOptions {
   readonly verifyHead?: VerifyHead | undefined;
   readonly signal: AbortSignal;
+  /** Told of each word of the issuer; throws for one that goes back. */
+  readonly seen: SeenHeads;
 }
 
 /**
@@ -54,17 +57,35 @@ export async function checkBatch(
   return { ...batch, prev: at.seq, from: at.seq + 1, records };
 }
 
-/** Throws `malformed_feed` unless the issuer has signed exactly this. Checks nothing without `verifyHead`. */
+/**
+ * Returns what the issuer has signed. Throws `malformed_feed` unless it is exactly this, and goes not back behind what was
+ * seen. Checks nothing without `verifyHead`.
+ */
 export async function checkHead(
   jws: string | undefined,
   said: ChainPoint,
-  { verifyHead, signal }: CheckOptions,
-): Promise<void> {
-  if (verifyHead === undefined) return;
+  options: CheckOptions,
+): Promise<SignedHeadClaims | undefined> {
+  const claims = await verifiedHead(jws, options);
+  if (claims === undefined) return undefined;
+  const { incarnation, seq, chain } = claims;
+  if (incarnation !== said.incarnation || seq !== said.seq || chain !== said.chain) {
+    throw malformed(
+      `signed is head ${seq} of ${incarnation}, and sent was ${said.seq} of ${said.incarnation}`,
+    );
+  }
+  options.seen.take(claims);
+  return claims;
+}
+
+/** Returns the claims of the issuer's word, of whatever head; undefined without `verifyHead`. */
+export async function verifiedHead(
+  jws: string | undefined,
+  { verifyHead, signal }: Pick<CheckOptions, "verifyHead" | "signal">,
+): Promise<SignedHeadClaims | undefined> {
+  if (verifyHead === undefined) return undefined;
   if (jws === undefined) throw malformed("a head that is not signed");
-  const { incarnation, seq, chain } = await unlessAborted(verifyHead(jws), signal);
-  if (incarnation === said.incarnation && seq === said.seq && chain === said.chain) return;
-  throw malformed(`signed is head ${seq} of ${incarnation}, and sent was ${said.seq} of ${said.incarnation}`);
+  return unlessAborted(verifyHead(jws), signal);
 }
 
 export function chainOf(text: string): Uint8Array {

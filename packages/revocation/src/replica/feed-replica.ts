@@ -2,7 +2,9 @@ import {
   type ClockReport,
   hasCode,
   type IssuerTime,
+  PortcullisError,
   pause,
+  type RefusedFeed,
   type RevocableClaims,
   unlessAborted,
   wallSecondsOf,
@@ -21,6 +23,7 @@ import { followStream } from "./follow-stream.ts";
 import { HeldLog, type Holding, isUnreadable } from "./held-log.ts";
 import { type ClockBounds, IssuerClock, isWithin, NO_BOUNDS } from "./issuer-clock.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import type { CheckedSnapshot } from "./load-snapshot.ts";
 import type { Replica, ResolvedReplicaOptions } from "./replica.ts";
 
 /** A connection that lived so long was a good one: the next failure is the first. */
@@ -34,6 +37,9 @@ const UNREADABLE_BEFORE_SNAPSHOT = 2;
 const FULL_PAUSE_MS = 15_000;
 /** Until somebody updates this verifier, or the record has expired: neither is soon, and a snapshot may be a large one. */
 const OUTDATED_PAUSE_MS = 30_000;
+
+const UNAVAILABLE = 503;
+const FAILURES = { snapshot: "snapshot_failed", stream: "stream_ended", lease: "lease_failed" } as const;
 
 export class FeedReplica implements Replica {
   readonly name: string;
@@ -84,6 +90,8 @@ export class FeedReplica implements Replica {
       random: options.random,
       position: () => this.#held.position(),
       evidence: () => this.#evidence(),
+      proved: (answer, signal) => this.#held.proved(answer, { leaseMs: options.leaseMs, signal }),
+      knownHead: () => this.#held.knownHead,
       onAnswer: ({ issuerTime }, askedAt) => {
         this.#held.evidenceWasJudged();
         if (issuerTime !== undefined) this.#issuerClock.heard(issuerTime, askedAt);
@@ -95,7 +103,7 @@ export class FeedReplica implements Replica {
         this.#leaveStuckConnection();
       },
       onConflict: (why) => this.#diverge(why),
-      onFailure: (error) => this.#announcer.reportError("lease_failed", error),
+      onFailure: (error) => this.#failed("lease", error),
     });
     // Whoever asks `whenReady` learns of it; nobody has to.
     this.#ready.promise.catch(() => {});
@@ -111,6 +119,10 @@ export class FeedReplica implements Replica {
 
   get leaseMs(): number {
     return this.#lease.leaseMs;
+  }
+
+  get signedHead(): string | undefined {
+    return this.#lease.signedHead;
   }
 
   /** Returns the state at the call: a process that was stopped and wakes up sees at once that its lease has run out. */
@@ -207,6 +219,11 @@ export class FeedReplica implements Replica {
     void this.#run();
   }
 
+  async fetchSnapshot(signal: AbortSignal): Promise<CheckedSnapshot> {
+    const limited = AbortSignal.any([signal, this.#life.signal]);
+    return this.#held.check(await unlessAborted(this.#options.feed.snapshot(limited), limited), limited);
+  }
+
   whenReady(signal?: AbortSignal): Promise<void> {
     return signal === undefined ? this.#ready.promise : unlessAborted(this.#ready.promise, signal);
   }
@@ -262,10 +279,21 @@ export class FeedReplica implements Replica {
     } catch (error) {
       if (this.#closed) return false;
       this.#noteFull(error);
-      this.#announcer.reportError("snapshot_failed", error);
+      this.#failed("snapshot", error);
       this.#noteOutdated(error);
+      await this.#showLoss();
       return false;
     }
+  }
+
+  /**
+   * A log that has less than it had is not taken back, so there is no lease call that would show what it had. Nothing is allowed by
+   * the answer: if it was lost, the log becomes another one, and its snapshot can be taken.
+   */
+  async #showLoss(): Promise<void> {
+    const lost = this.#held.lostPosition();
+    if (lost === undefined) return;
+    await this.#lease.show(lost, this.#life.signal).catch(() => {});
   }
 
   /** Acknowledges. Before the index holds the records, this would make a receipt say what is not yet so. */
@@ -321,7 +349,7 @@ export class FeedReplica implements Replica {
       return "reset";
     } catch (error) {
       if (this.#closed || this.#held.isVoid) return "reset";
-      this.#announcer.reportError("stream_ended", error);
+      this.#failed("stream", error);
       this.#noteOutdated(error);
       if (this.#noteFull(error)) return "reset";
       return isUnreadable(error) ? "unreadable" : "ended";
@@ -338,6 +366,14 @@ export class FeedReplica implements Replica {
       if (hasCode(error, "feed_conflict") && !signal.aborted) this.#diverge(error.detail ?? "conflict");
       throw error;
     }
+  }
+
+  /** Whoever carries the feed is told, too, of what was wrong with it, and not only late or missing. */
+  #failed(what: RefusedFeed["what"], error: unknown): void {
+    this.#announcer.reportError(FAILURES[what], error);
+    if (!(error instanceof PortcullisError) || error.status === UNAVAILABLE) return;
+    const { code, detail = error.message } = error;
+    this.#options.feed.refused?.({ what, code, detail });
   }
 
   #noteFull(error: unknown): boolean {

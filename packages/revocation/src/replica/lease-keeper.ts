@@ -30,6 +30,10 @@ interface LeaseKeeperOptions {
   readonly position: () => Position | undefined;
   /** What else a call carries for the log's keeper to compare; asked in the turn in which the position is. */
   readonly evidence: () => Pick<LeaseRequest, "live" | "signedHead" | "clock">;
+  /** Gives the answer with the head that it must be taken for; rejects when the issuer has not vouched for it. */
+  readonly proved: (answer: LeaseResponse, signal: AbortSignal) => Promise<LeaseResponse>;
+  /** The newest head that is known of the log held, by whatever way. */
+  readonly knownHead: () => number;
   /** The log has answered a call, sent at `askedAt`: it has seen the evidence, and knows nothing against it. */
   readonly onAnswer: (answer: LeaseResponse, askedAt: number) => void;
   /** A lease came into force, or an answer said that there is more to apply. */
@@ -44,6 +48,7 @@ interface Answer {
   readonly askedAt: number;
   readonly head: number;
   readonly leaseMs: number;
+  readonly signedHead: string | undefined;
 }
 
 /** Renewals in the life of a lease. */
@@ -97,6 +102,11 @@ export class LeaseKeeper {
     return this.#granted?.leaseMs ?? this.#options.leaseMs;
   }
 
+  /** The issuer's word by which it was given. */
+  get signedHead(): string | undefined {
+    return this.#granted?.signedHead;
+  }
+
   /** The log is known to hold records that the index does not. */
   get isBehind(): boolean {
     return this.#waiting.length > 0;
@@ -147,6 +157,13 @@ export class LeaseKeeper {
     await unlessAborted(feed.lease(request, signal), signal).catch(this.#options.onFailure);
   }
 
+  /** Calls with a place in the log for its keeper to judge. Nothing is granted by the answer. */
+  async show(lost: Position & Pick<LeaseRequest, "signedHead">, signal: AbortSignal): Promise<void> {
+    const { feed, name, secret, leaseMs } = this.#options;
+    const request = { replica: name, secret, ...lost, leaseMs };
+    await unlessAborted(feed.lease(request, signal), signal);
+  }
+
   #stop(): void {
     this.#cancelRenewal();
     this.#pace.reset();
@@ -165,7 +182,8 @@ export class LeaseKeeper {
     let answered = false;
     try {
       const request = { replica: name, secret, ...position, leaseMs, ...this.#options.evidence() };
-      const answer = await unlessAborted(feed.lease(request, abort.signal), abort.signal);
+      const said = await unlessAborted(feed.lease(request, abort.signal), abort.signal);
+      const answer = await this.#options.proved(said, abort.signal);
       answered = this.#isCurrent(abort) && this.#take(answer, askedAt, position);
     } catch (error) {
       if (this.#isCurrent(abort)) this.#refused(error);
@@ -188,7 +206,10 @@ export class LeaseKeeper {
     this.#options.onAnswer(answer, askedAt);
     const leaseMs = Math.min(answer.leaseMs, this.#options.leaseMs);
     this.#pace.intervalMs = Math.min(answer.ackIntervalMs ?? 0, leaseMs / MIN_ACKNOWLEDGEMENTS_PER_LEASE);
-    const waiting = { askedAt: askedAt - (answer.ageMs ?? 0), head: answer.head, leaseMs };
+    // Never below what is known to be in the log, though this answer may have been on its way for longer.
+    const head = Math.max(answer.head, this.#options.knownHead());
+    const { signedHead, ageMs = 0 } = answer;
+    const waiting = { askedAt: askedAt - ageMs, head, leaseMs, signedHead };
     if (this.#waiting.length === MAX_WAITING) this.#waiting.pop();
     this.#waiting.push(waiting);
     this.#settle();

@@ -1,17 +1,10 @@
-import type {
-  Clock,
-  ClockReport,
-  IssuerTime,
-  Log,
-  SetTimer,
-  SignedHeadClaims,
-  SnapshotHeader,
-} from "@portcullis/protocol";
+import type { Clock, ClockReport, IssuerTime, Log, SetTimer, SignedHeadClaims } from "@portcullis/protocol";
 import type { DecodedBatch, Feed } from "../feed.ts";
 import type { IndexStatistics, RevocationIndex, RevocationIndexOptions } from "../revocation-index.ts";
 import type { RevocationView } from "../view.ts";
 import type { ReplicaChange, ReplicaState } from "./announcer.ts";
 import type { ClockBounds } from "./issuer-clock.ts";
+import type { CheckedSnapshot } from "./load-snapshot.ts";
 
 export interface Replica extends RevocationView {
   readonly name: string;
@@ -29,6 +22,10 @@ export interface Replica extends RevocationView {
   whenReady(signal?: AbortSignal): Promise<void>;
   subscribe(listener: (change: ReplicaChange) => void): () => void;
   statistics(): IndexStatistics;
+  /** The issuer's word by which the lease that is in force was given, for whoever passes leases on. */
+  readonly signedHead: string | undefined;
+  /** Fetches a snapshot and checks it as one that would be taken, for whoever passes it on. Rejects as the feed does, and for what is wrong with it. */
+  fetchSnapshot(signal: AbortSignal): Promise<CheckedSnapshot>;
   /** Asks for its lease again now, and not when it is due. While a call is under way it does nothing. */
   renew(): void;
   /** Stops, and gives the lease back. */
@@ -71,7 +68,7 @@ export interface ReplicaOptions {
 }
 
 export type AppliedChange =
-  | { readonly type: "snapshot"; readonly header: SnapshotHeader; readonly records: Uint8Array }
+  | ({ readonly type: "snapshot" } & Pick<CheckedSnapshot, "bytes" | "header" | "records" | "signedHead">)
   | { readonly type: "batch"; readonly batch: DecodedBatch };
 
 type Environment = "secret" | "clock" | "setTimer" | "random" | "log" | "maxEntries";

@@ -12,6 +12,7 @@
 
 import type { AheadOfHead } from "@portcullis/feed-server";
 import {
+  type Clock,
   type DeclaredLoss,
   encodeBase64url,
   encodeIdentifier,
@@ -22,7 +23,9 @@ import {
   type SignedHeadClaims,
 } from "@portcullis/protocol";
 import { logError } from "../../storage/log/errors.ts";
+import { setIncarnation } from "../../storage/log/log-state.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { wholeSeconds } from "../../storage/stored-time.ts";
 import type { RevocationDraft, WriteTransaction } from "../../storage/write-transaction.ts";
 import type { EndBelow } from "../revoke/revoker.ts";
 import type { RecognizedHead } from "./sign-head.ts";
@@ -35,6 +38,7 @@ export interface RollbackOptions {
   /** Whoever stole a signing key must not be able to sign everybody out with it once it is revoked. */
   readonly isKeyRevoked: (kid: string) => boolean;
   readonly randomBytes: (size: number) => Uint8Array;
+  readonly clock: Clock;
   readonly operatorLog: Log;
 }
 
@@ -178,7 +182,7 @@ async function bringPast({ storage, operatorLog }: RollbackOptions, loss: Loss):
 }
 
 async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<void> {
-  const { storage, randomBytes } = options;
+  const { storage, randomBytes, clock } = options;
   const { log } = storage;
   const next = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
   // Its commit may be told as a failure: this process can be so far ahead of the database that it cannot follow it.
@@ -198,11 +202,7 @@ async function beginIncarnation(options: RollbackOptions, loss: Loss): Promise<v
     await options.endBelow(transaction, { scope: "issuer", key: undefined, mode: "kill", reason: REASON });
     append(cutoffs(loss, state.head));
     atGroupEnd(async (last) => {
-      await last
-        .updateTable("revocation_state")
-        .set({ incarnation })
-        .where("incarnation", "=", loss.incarnation)
-        .execute();
+      await setIncarnation(last, { incarnation, after: loss.incarnation, nowSeconds: wholeSeconds(clock) });
     });
   }
 }

@@ -14,25 +14,27 @@ import { wholeSeconds } from "../../storage/stored-time.ts";
 export interface SignHeadOptions {
   readonly issuer: string;
   /** Read at every call: after a restore by hand it is another one. */
-  readonly incarnation: () => string;
+  readonly log: { readonly incarnation: string; readonly epoch: number };
   /** Private; asked at every call. Never one that the log refused before the head that is signed. */
   readonly key: () => JWK | Promise<JWK>;
   readonly clock: Clock;
 }
 
-export function createSignHead({ issuer, incarnation, key, clock }: SignHeadOptions): SignHead {
+export function createSignHead({ issuer, log, key, clock }: SignHeadOptions): SignHead {
   // Once, and not for each of many batches a second.
   let last: { readonly jwk: JWK; readonly imported: Promise<CryptoKey> } | undefined;
   function importedOf(jwk: JWK): Promise<CryptoKey> {
     if (last?.jwk !== jwk) last = { jwk, imported: importJWK(jwk) as Promise<CryptoKey> };
     return last.imported;
   }
-  return async ({ seq, chain }: LogPosition) => {
+  return async ({ seq, chain }: LogPosition, snapshotDigest) => {
     const claims: SignedHeadClaims = {
       iss: issuer,
-      incarnation: incarnation(),
+      incarnation: log.incarnation,
+      epoch: log.epoch,
       seq,
       chain: encodeBase64url(chain),
+      ...(snapshotDigest && { snapshot: encodeBase64url(snapshotDigest) }),
       iat: wholeSeconds(clock),
     };
     const jwk = await key();

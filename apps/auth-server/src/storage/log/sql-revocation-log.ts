@@ -52,6 +52,7 @@ export class SqlRevocationLog implements ServedLog {
   readonly #listeners = new Set<Listener>();
   readonly #incarnationListeners = new Set<() => void>();
   #incarnation: string;
+  #epoch: number;
   #tokenLifetimeSeconds: number;
   #head: number;
   #chain: Uint8Array;
@@ -84,6 +85,7 @@ export class SqlRevocationLog implements ServedLog {
     this.retention = state.retention;
     this.reload = coalesced(() => this.#pull());
     this.#incarnation = state.incarnation;
+    this.#epoch = state.epoch;
     this.#head = state.head;
     this.#chain = state.chain;
     this.#oldestKept = state.oldestKept;
@@ -91,6 +93,11 @@ export class SqlRevocationLog implements ServedLog {
 
   get incarnation(): string {
     return this.#incarnation;
+  }
+
+  /** Of the incarnation: larger than those of all before it. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /** The longest of all servers on the database. It grows with a new incarnation only. */
@@ -244,6 +251,7 @@ export class SqlRevocationLog implements ServedLog {
       this.#oldestKept = position.anchor_seq + 1;
     }
     this.#incarnation = position.incarnation;
+    this.#epoch = position.epoch;
     this.#tokenLifetimeSeconds = Math.max(this.#tokenLifetimeSeconds, position.longest_lifetime ?? 0);
     for (const listener of this.#incarnationListeners) listener();
   }

@@ -7,6 +7,7 @@
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import { setIncarnation } from "./log-state.ts";
 import { leewaySeconds, type RetentionClock } from "./retention-clock.ts";
 
 export interface TokenLifetimeOptions {
@@ -72,7 +73,7 @@ async function longest(write: Kysely<Database>): Promise<number | undefined> {
   return row?.seconds ?? undefined;
 }
 
-async function beginIncarnation({ write, randomBytes }: TokenLifetimeOptions): Promise<void> {
+async function beginIncarnation({ write, randomBytes, retention }: TokenLifetimeOptions): Promise<void> {
   const incarnation = encodeIdentifier(randomBytes(IDENTIFIER_BYTES));
-  await write.updateTable("revocation_state").set({ incarnation }).execute();
+  await setIncarnation(write, { incarnation, nowSeconds: retention.latest() });
 }

@@ -34,6 +34,7 @@ import { addScriptTokens } from "./0038-script-tokens.ts";
 import { addPruneClock } from "./0039-prune-clock.ts";
 import { addLeasesOfVerifiers } from "./0040-leases-of-verifiers.ts";
 import { addReceiptsOfMany } from "./0041-receipts-of-many.ts";
+import { addEpochs } from "./0042-epochs.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-revocations": createRevocations,
@@ -67,4 +68,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0039-prune-clock": addPruneClock,
   "0040-leases-of-verifiers": addLeasesOfVerifiers,
   "0041-receipts-of-many": addReceiptsOfMany,
+  "0042-epochs": addEpochs,
 };

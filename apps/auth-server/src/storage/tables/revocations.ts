@@ -42,6 +42,8 @@ export interface RevocationStateTable {
   id: 1;
   /** Of this database; a restored one gets another, and so does one whose tokens live longer than before. */
   incarnation: string;
+  /** Larger than that of every incarnation before: when this one began, in seconds, or one more than the last. */
+  epoch: number;
   /** Newest seq that was given. Updated in the transaction that gives it, which is what makes seqs gap-free. */
   head: number;
   /** 32 bytes: value of the chain at `head`. */

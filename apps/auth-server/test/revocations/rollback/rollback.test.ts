@@ -165,7 +165,7 @@ test("it is proved when the restored log has grown to other records at the same 
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => incarnation,
+    log: { incarnation, epoch: 1 },
     clock: systemClock,
   });
   await revokeSession(server);
@@ -188,19 +188,19 @@ test("what this issuer has not signed changes nothing", async (t) => {
     createSignHead({
       issuer: ISSUER,
       key: () => foreign[0]!,
-      incarnation: () => incarnation,
+      log: { incarnation, epoch: 1 },
       clock: systemClock,
     })(position),
     createSignHead({
       issuer: "https://other.example",
       key: () => keys[0]!,
-      incarnation: () => incarnation,
+      log: { incarnation, epoch: 1 },
       clock: systemClock,
     })(position),
     createSignHead({
       issuer: ISSUER,
       key: () => ({ ...foreign[0]!, kid: keys[0]!.kid! }),
-      incarnation: () => incarnation,
+      log: { incarnation, epoch: 1 },
       clock: systemClock,
     })(position),
   ]);
@@ -225,7 +225,7 @@ test("a head that was really signed, and that the log still holds, changes nothi
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => log.incarnation,
+    log,
     clock: systemClock,
   });
   const signedHead = await signHead(log.position());
@@ -244,7 +244,7 @@ test("a verifier that proves more than the first one did voids the tokens in bet
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => before,
+    log: { incarnation: before, epoch: 1 },
     clock: systemClock,
   });
   const proofOf = (seq: number) => signHead({ seq, chain: new Uint8Array(32).fill(seq % 256) });
@@ -264,7 +264,7 @@ test("a head of the lost log is a proof also when the new log has grown past its
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => incarnation,
+    log: { incarnation, epoch: 1 },
     clock: systemClock,
   });
   const show = async (seq: number) => {
@@ -293,7 +293,7 @@ test("a head of a log that goes on under another name proves nothing", async (t)
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => "the-name-before",
+    log: { incarnation: "the-name-before", epoch: 1 },
     clock: systemClock,
   });
   await revokeSession(server);
@@ -311,7 +311,7 @@ test("a head that is signed with a revoked key proves nothing", async (t) => {
   const signHead = createSignHead({
     issuer: ISSUER,
     key: () => keys[0]!,
-    incarnation: () => incarnation,
+    log: { incarnation, epoch: 1 },
     clock: systemClock,
   });
   const signedHead = await signHead({ seq: 5000, chain: new Uint8Array(32) });

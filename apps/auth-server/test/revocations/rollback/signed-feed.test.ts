@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { batchEvent, HeadSigner } from "@portcullis/feed-server";
 import { formatCursor } from "@portcullis/protocol";
-import { RecordedLog } from "@portcullis/testing";
+import { FrozenClock, RecordedLog } from "@portcullis/testing";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import { publicKeysOf } from "../../../src/keys/signing-key.ts";
 import { createRecognizeHead } from "../../../src/revocations/rollback/sign-head.ts";
@@ -38,7 +38,14 @@ test("every batch carries the chain and the issuer's word on it, in order, to th
       assert.equal(kid, keys[0]!.kid);
       assert.deepEqual(
         { ...claims, iat: 0 },
-        { iss: ISSUER, incarnation: log.incarnation, seq: batch.to, chain: batch.chain, iat: 0 },
+        {
+          iss: ISSUER,
+          incarnation: log.incarnation,
+          epoch: log.epoch,
+          seq: batch.to,
+          chain: batch.chain,
+          iat: 0,
+        },
       );
     }
     reader.close();
@@ -56,6 +63,7 @@ test("a head is signed once for all, and again after a failure, which holds noth
       if (fails) throw noKey;
       return `head ${seq}`;
     },
+    clock: new FrozenClock(),
     operatorLog,
   });
   const position = { seq: 1, chain: new Uint8Array(32) };
