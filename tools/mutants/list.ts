@@ -2,6 +2,7 @@
  * Mistakes that would break the promise and still look right, each as a change of the source. The suite must fail
  * with every one of them: a test that cannot tell them from the truth proves nothing.
  */
+import { CARRIER_MUTANTS } from "./carriers.ts";
 import { DOORS_MUTANTS } from "./doors.ts";
 import { FAST_PATH_MUTANTS } from "./fast-path.ts";
 import { INTROSPECTION_MUTANTS } from "./introspection.ts";
@@ -16,6 +17,7 @@ import { VERIFIER_MUTANTS } from "./verifiers.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...VERIFIER_MUTANTS,
+  ...CARRIER_MUTANTS,
   ...LEASE_MUTANTS,
   ...INTROSPECTION_MUTANTS,
   ...LOG_MUTANTS,

@@ -54,7 +54,7 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "relay-age-ignored",
     says: "the age that a relay adds is not counted: a verifier below it seems fresher than it is",
     file: LEASE_KEEPER,
-    edits: [[`askedAt: askedAt - (answer.ageMs ?? 0),`, `askedAt,`]],
+    edits: [[`askedAt: askedAt - ageMs,`, `askedAt: askedAt - 0 * ageMs,`]],
     tests: ["packages/revocation/test/lease.test.ts", "apps/relay/test/lease-arithmetic.property.test.ts"],
   },
   {
@@ -140,7 +140,10 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     says: "whoever can write to Redis can invent revocations and hide them",
     file: CHECK_BATCH,
     edits: [
-      [`if (verifyHead === undefined) return;`, `if (verifyHead === undefined || jws !== undefined) return;`],
+      [
+        `if (verifyHead === undefined) return undefined;`,
+        `if (verifyHead === undefined || jws !== undefined) return undefined;`,
+      ],
     ],
     tests: REPLICA_TESTS,
   },
@@ -148,12 +151,7 @@ export const VERIFIER_MUTANTS: readonly Mutant[] = [
     name: "rolled-back-snapshot",
     says: "an older snapshot replaces a newer index: what came since is forgotten",
     file: HELD_LOG,
-    edits: [
-      [
-        `if (this.#holds(incarnation) && head < this.#applied) {`,
-        `if (this.#holds(incarnation) && head < 0) {`,
-      ],
-    ],
+    edits: [[`if (isSameLog && head < this.#applied) {`, `if (isSameLog && head < 0) {`]],
     tests: REPLICA_TESTS,
   },
   {
