@@ -1,5 +1,5 @@
 /** Secrets of apps: kept as hashes, two of one app at a time, so that a new one can be brought out before the old one goes. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { type Clock, encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 import type { Selectable } from "kysely";
 import type { Storage } from "../storage/storage.ts";
@@ -123,7 +123,7 @@ const tooMany = (clientId: string) =>
 
 /** Secrets are random, so that a slow hash would protect nothing more. */
 export function hashClientSecret(clientId: string, secret: string): Buffer {
-  return createHash("sha256").update(`client secret\n${clientId}\n${secret}`).digest();
+  return hash("sha256", `client secret\n${clientId}\n${secret}`, "buffer");
 }
 
 interface KeptSecret {

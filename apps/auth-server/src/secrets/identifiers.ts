@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { encodeIdentifier, IDENTIFIER_BYTES } from "@portcullis/protocol";
 
 export type RandomBytes = (size: number) => Uint8Array;
@@ -12,5 +12,5 @@ export const newIdentifier = (randomBytes: RandomBytes): string =>
  * They are random, so that a plain hash is enough. The model is part of it: a value of one is none of another.
  */
 export function hashOfSecret(model: string, value: string): Uint8Array {
-  return createHash("sha256").update(`${model}\n${value}`).digest();
+  return hash("sha256", `${model}\n${value}`, "buffer");
 }
