@@ -106,7 +106,7 @@ export async function runCommand(args: string | readonly string[], options: RunO
   return { code, ...ended };
 }
 
-const LEASE_MS = 30_000;
+const LEASE_MS = 20_000;
 
 const argumentsOf = (text: string): string[] =>
   Array.from(text.matchAll(/'([^']*)'|\S+/g), ([part, quoted]) => quoted ?? part);

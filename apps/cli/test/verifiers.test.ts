@@ -13,8 +13,8 @@ test("verifiers are listed with how far each has got", async (t) => {
   const { code, out } = await cli.run("verifiers");
   assert.equal(code, EXIT.ok);
   assert.match(out, /^NAME +CLIENT +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
-  assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +live +1 +0 +[\d.]+ m?s +30\.0 s/m);
-  assert.match(out, /^gateway-2 +orders +behind +0 +1 +[\d.]+ m?s +30\.0 s/m);
+  assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +live +1 +0 +[\d.]+ m?s +20\.0 s/m);
+  assert.match(out, /^gateway-2 +orders +behind +0 +1 +[\d.]+ m?s +20\.0 s/m);
   assert.match(out, /^1 of 2 verifiers are live: up to date with seq 1, the end of the log\.$/m);
   const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
   assert.deepEqual(list.verifiers.map(({ name, behind }) => [name, behind]).sort(), [
