@@ -42,6 +42,13 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     tests: SHARED_TESTS,
   },
   {
+    name: "suspended-verifier-renews",
+    says: "a verifier that an operator has suspended gets its lease all the same",
+    file: LEASE_DESK,
+    edits: [["if (this.#options.isSuspended?.(holder))", "if (this.#options.isSuspended === undefined)"]],
+    tests: LEASE_TESTS,
+  },
+  {
     name: "names-given-back-are-free",
     says: "names that are given back at once are not bounded",
     file: "packages/feed-server/src/name-allowance.ts",

@@ -264,7 +264,7 @@ const isOfAccountApi = (path: string): boolean => path.startsWith(`${ACCOUNT}/`)
 
 /** Who calls one of the server's own APIs. */
 const authenticateFor = (
-  { configuration: { issuer }, ring, revocations, storage, oidc, clock }: Mounted,
+  { configuration: { issuer }, ring, revocations, storage, oidc, clock, clientAddressOf }: Mounted,
   audience: string,
 ) =>
   authenticateApi({
@@ -275,6 +275,7 @@ const authenticateFor = (
     catchUp: () => Promise.all([storage.log.refresh(), ring.refresh()]),
     access: oidc.ownApi,
     clock,
+    clientAddressOf,
   });
 
 export const deleteOwnAccountOf = ({ people: { users }, storage, endBelow }: Mounted) =>

@@ -26,6 +26,19 @@ test("a receipt in words says who enforces it, who does not, and by when", () =>
     "Pending: 1 of 12 has not confirmed: gateway-7f3a. It may still allow it, until 12:00:05 at the latest.",
   );
   assert.equal(
+    receiptText(
+      {
+        ...late,
+        state: "pending",
+        acked: 11,
+        laggards: ["g1"],
+        waitingFor: [{ name: "g1", clientId: "gateway", address: "10.0.0.9" }],
+      },
+      noon,
+    ),
+    "Pending: 1 of 12 has not confirmed: g1 (client gateway, 10.0.0.9). It may still allow it, until 12:00:05 at the latest.",
+  );
+  assert.equal(
     receiptText({ ...late, state: "quorum", acked: 10, laggards: ["a", "b"] }, noon),
     "Enforced by 10 of 12 verifiers, a quorum, after 8 ms. 2 of 12 have not confirmed: a, b. They may still allow it, until 12:00:05 at the latest.",
   );

@@ -12,9 +12,9 @@ test("verifiers are listed with how far each has got", async (t) => {
   await cli.lease({ replica: "gateway-2", applied: 0 });
   const { code, out } = await cli.run("verifiers");
   assert.equal(code, EXIT.ok);
-  assert.match(out, /^NAME +CLIENT +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
-  assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +live +1 +0 +[\d.]+ m?s +20\.0 s/m);
-  assert.match(out, /^gateway-2 +orders +behind +0 +1 +[\d.]+ m?s +20\.0 s/m);
+  assert.match(out, /^NAME +CLIENT +FROM +STATE +APPLIED +BEHIND +AGE +LEASE +AGREES$/m);
+  assert.match(out, /^gateway-1-[0-9a-f]{8} +orders +\S+ +live +1 +0 +[\d.]+ m?s +20\.0 s/m);
+  assert.match(out, /^gateway-2 +orders +\S+ +behind +0 +1 +[\d.]+ m?s +20\.0 s/m);
   assert.match(out, /^1 of 2 verifiers are live: up to date with seq 1, the end of the log\.$/m);
   const list = verifierListSchema.parse(JSON.parse((await cli.run("verifiers --json")).out));
   assert.deepEqual(list.verifiers.map(({ name, behind }) => [name, behind]).sort(), [
@@ -28,8 +28,8 @@ test("a verifier whose clock is off is named, with how far it is off", async (t)
   await cli.lease({ replica: "gateway-1", clock: { offsetMs: -320_400, isOff: true } });
   await cli.lease({ replica: "gateway-2", clock: { offsetMs: -12, isOff: false } });
   const { out } = await cli.run("verifiers");
-  assert.match(out, /^gateway-1 +orders +clock off /m);
-  assert.match(out, /^gateway-2 +orders +live /m);
+  assert.match(out, /^gateway-1 +orders +\S+ +clock off /m);
+  assert.match(out, /^gateway-2 +orders +\S+ +live /m);
   assert.match(
     out,
     /^gateway-1: its clock is 5 min behind the issuer's\. It refuses every request until its clock is corrected\.$/m,
@@ -40,6 +40,28 @@ test("a verifier whose clock is off is named, with how far it is off", async (t)
     offsetMs: -320_400,
     isOff: true,
   });
+});
+
+test("a verifier is suspended, listed as suspended, and resumed", async (t) => {
+  const cli = await cliUnderTest(t);
+  const none = await cli.run("verifiers suspend gateway-1 --client orders");
+  assert.equal(none.code, EXIT.error);
+  assert.match(none.err, /No verifier of this client and name holds a lease/);
+  await cli.lease({ replica: "gateway-1" });
+  const { code, out } = await cli.run("verifiers suspend gateway-1 --client orders --note hangs");
+  assert.equal(code, EXIT.ok);
+  assert.match(out, /^Suspended: gateway-1 of orders\. Its lease ends at .+\.\n$/);
+  const listed = await cli.run("verifiers list");
+  assert.match(listed.out, /^gateway-1 of orders is suspended since .* by .*: hangs\. It gets no lease\.$/m);
+  const again = await cli.run("verifiers suspend gateway-1 --client orders");
+  assert.match(again.out, /^It was suspended already: gateway-1 of orders\./);
+  const resumed = await cli.run("verifiers resume gateway-1 --client orders");
+  assert.deepEqual([resumed.code, resumed.out], [EXIT.ok, "Resumed: gateway-1 of orders.\n"]);
+  await cli.lease({ replica: "gateway-1" });
+  assert.match(
+    (await cli.run("verifiers resume gateway-1 --client orders")).out,
+    /^It was not suspended: gateway-1 of orders\.\n$/,
+  );
 });
 
 test("watching draws the table anew until it is stopped, through a restart of the server", async (t) => {

@@ -17,6 +17,10 @@ export const feedError = errorsOf({
     status: 429,
     text: "This client already holds the maximum number of leases. Give back the leases of verifiers that no longer run.",
   },
+  verifier_suspended: {
+    status: 403,
+    text: "An operator has suspended this verifier: it gets no lease, and may allow nothing. See: portcullis verifiers list",
+  },
   lease_too_short: {
     status: 400,
     text: "leaseMs is less than the shortest lease that this server gives. Ask for a longer one, or for 0 to give it back.",

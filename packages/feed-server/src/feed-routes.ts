@@ -127,6 +127,7 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
     errors: [
       ...feedError.definitions(
         "lease_too_short",
+        "verifier_suspended",
         "lease_of_another_process",
         "other_incarnation",
         "ahead_of_head",
@@ -138,7 +139,12 @@ const leaseRoute = ({ leases, clock }: FeedRoutesOptions) =>
       const receivedAt = clock.monotonicMs();
       return {
         status: 200,
-        body: await leases.call({ clientId: caller.clientId, request: body, receivedAt }),
+        body: await leases.call({
+          clientId: caller.clientId,
+          address: caller.address,
+          request: body,
+          receivedAt,
+        }),
       };
     },
   });

@@ -28,6 +28,7 @@ export interface Entering {
   readonly leaseMs: number;
   /** SHA-256 of what its process alone knows. */
   readonly secretHash: string;
+  readonly address?: string | undefined;
   /** The head as it was read after the call had arrived, for a name that is new; for others any. */
   readonly head: number;
 }

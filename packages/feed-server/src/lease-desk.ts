@@ -22,6 +22,8 @@ interface LeaseDeskOptions {
   readonly clock: Pick<Clock, "wallMs">;
   /** A verifier holds, or shows the issuer's word on, what the log does not hold: revocations may have been lost. */
   readonly onAheadOfHead?: ((claim: AheadOfHead) => Promise<void>) | undefined;
+  /** Whether an operator has suspended it. Default: nobody is. */
+  readonly isSuspended?: ((holder: LeaseHolder) => boolean) | undefined;
   readonly operatorLog: Pick<Log, "warn">;
 }
 
@@ -35,6 +37,8 @@ export interface AheadOfHead {
 interface LeaseCall {
   /** The authenticated client: a lease is bound to it, so that nobody acknowledges for another. */
   readonly clientId: string;
+  /** Where the call came from. */
+  readonly address?: string | undefined;
   readonly request: LeaseRequest;
   /** Monotonic, when the request had arrived. */
   readonly receivedAt: number;
@@ -51,9 +55,9 @@ export class LeaseDesk {
 
   /** For a process that is alone with its log. */
   static async open(options: Omit<LeaseDeskOptions, "leases"> & ExclusiveLeasesOptions): Promise<LeaseDesk> {
-    const { log, signer, terms, clock, onAheadOfHead, operatorLog, directory, table } = options;
+    const { log, signer, terms, clock, onAheadOfHead, isSuspended, operatorLog, directory, table } = options;
     const leases = await ExclusiveLeases.open({ directory, table, operatorLog });
-    return new LeaseDesk({ log, signer, leases, terms, clock, onAheadOfHead, operatorLog });
+    return new LeaseDesk({ log, signer, leases, terms, clock, onAheadOfHead, isSuspended, operatorLog });
   }
 
   constructor(options: LeaseDeskOptions) {
@@ -62,12 +66,13 @@ export class LeaseDesk {
     this.#allowance = new NameAllowance(this.#terms);
   }
 
-  async call({ clientId, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
+  async call({ clientId, address, request, receivedAt }: LeaseCall): Promise<LeaseResponse> {
     const { leases, log, signer, clock: ownClock } = this.#options;
     const holder = { clientId, name: request.replica };
     const secretHash = hashOfSecret(request.secret);
     if (request.leaseMs === 0) return this.#release(holder, secretHash);
     const leaseMs = grantedMs(this.#terms, request.leaseMs);
+    if (this.#options.isSuspended?.(holder)) throw feedError("verifier_suspended");
     await this.#checkFollowsThisLog(holder, request);
     const isNew = !leases.has(keyOfLeaseHolder(holder));
     // Before anything of the call counts: a name too many acknowledges nothing, however often it calls.
@@ -75,7 +80,7 @@ export class LeaseDesk {
     // Nor does another process of that credential acknowledge for it.
     else if (leases.isHeldBy(holder, secretHash)) leases.acknowledge(holder, request);
     this.#noteRefused(holder, request);
-    const granted = await this.#enter({ holder, secretHash, leaseMs, isNew }, async () => {
+    const granted = await this.#enter({ holder, secretHash, address, leaseMs, isNew }, async () => {
       await log.refresh();
       // The log may have become another one meanwhile: what was applied of the former is no acknowledgement.
       if (request.incarnation !== log.incarnation) throw feedError("other_incarnation");
@@ -83,7 +88,7 @@ export class LeaseDesk {
       // From here to the answer is one turn: this process commits nothing between the reading of the head and the grant.
       const head = log.head();
       const { applied, chain, live, clock } = request;
-      leases.grant(holder, { secretHash, applied, head, receivedAt, leaseMs, chain, live, clock });
+      leases.grant(holder, { secretHash, address, applied, head, receivedAt, leaseMs, chain, live, clock });
       const nowMs = ownClock.wallMs();
       // Begun in this turn: it is the word on this head, in this incarnation.
       const signed = signer?.signRecently(log.incarnation, log.position());
@@ -143,14 +148,14 @@ export class LeaseDesk {
   }
 
   async #enter<T>(
-    { holder, secretHash, leaseMs, isNew }: Omit<Entering, "head"> & { readonly isNew: boolean },
+    { holder, secretHash, address, leaseMs, isNew }: Omit<Entering, "head"> & { readonly isNew: boolean },
     grant: () => Promise<T>,
   ): Promise<T> {
     const { leases, log } = this.#options;
     try {
       // Whoever comes now did not stand at what other servers have committed already.
       if (isNew) await log.refresh();
-      return await leases.enter({ holder, secretHash, leaseMs, head: log.head() }, grant);
+      return await leases.enter({ holder, secretHash, address, leaseMs, head: log.head() }, grant);
     } finally {
       this.#entering.delete(keyOfLeaseHolder(holder));
     }

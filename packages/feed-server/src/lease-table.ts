@@ -14,6 +14,8 @@ export interface Lease {
   readonly holder: LeaseHolder;
   /** SHA-256 of what its process alone knows; undefined of a lease from before there were such secrets. */
   readonly secretHash: string | undefined;
+  /** Where its last call came from, if that is known. */
+  readonly address?: string | undefined;
   /** The head when its holder came: it stood when later seqs were committed. */
   readonly since: number;
   /** Its index holds every record up to this seq: so it said last. */
@@ -32,6 +34,7 @@ export interface Lease {
 
 /** What a verifier says of its index besides what it has applied. */
 export interface LeaseReport {
+  readonly address?: string | undefined;
   readonly chain?: string | undefined;
   readonly live?: LiveDigest | undefined;
   readonly clock?: ClockReport | undefined;
@@ -57,6 +60,7 @@ interface Grant {
 }
 
 interface Entry extends Lease {
+  address?: string | undefined;
   secretHash: string | undefined;
   since: number;
   applied: number;
@@ -123,6 +127,7 @@ export class LeaseTable implements Leases {
     // Its last lease ran out: who comes now did not stand in between.
     if (endOf(entry.grants) <= this.#clock.monotonicMs()) entry.since = terms.head;
     entry.secretHash = terms.secretHash;
+    entry.address = terms.address;
     // As it says, not the largest it ever said: a process that started anew may be behind its former self.
     entry.applied = terms.applied;
     entry.leaseMs = terms.leaseMs;

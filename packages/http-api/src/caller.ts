@@ -8,6 +8,8 @@ export interface Caller {
   readonly clientId: string;
   /** The person for whom the client calls; absent when it calls for itself. */
   readonly subject?: string;
+  /** Where the call came from, where that is known. */
+  readonly address?: string;
   /** Seconds: when the person has signed in (`auth_time`); absent when the token does not say. */
   readonly signedInAt?: number;
   /** Seconds: a stream does not outlive the token that opened it. */

@@ -59,6 +59,8 @@ const verifierStatusSchema = z.object({
   leaseMs: z.number().nonnegative(),
   /** Milliseconds since its last lease call, as far as it is known. */
   ageMs: z.number().nonnegative(),
+  /** Where its last call came from, if that is known. */
+  address: z.string().optional(),
   /** Whether its lease may still be in force. */
   leased: z.boolean(),
   /** Value of the chain at `applied`, as it reported it. */
@@ -71,11 +73,55 @@ const verifierStatusSchema = z.object({
 });
 export type VerifierStatus = z.infer<typeof verifierStatusSchema>;
 
+/** A verifier that gets no lease, because an operator said so. */
+export const suspendedVerifierSchema = z.object({
+  name: z.string(),
+  clientId: z.string(),
+  suspendedAt: z.string().describe("RFC 3339."),
+  suspendedBy: z.string().describe("The client or person that suspended it."),
+  note: z.string().nullable().describe("Why, in words."),
+});
+export type SuspendedVerifier = z.infer<typeof suspendedVerifierSchema>;
+
+const verifierNameShape = {
+  clientId: z.string().min(1).max(512).describe("With whose credential it calls."),
+  name: z
+    .string()
+    .regex(/^[\w.@-]{1,100}$/, "Must be a name of a verifier: 1 to 100 letters, digits, or _ . @ -")
+    .describe("As it names itself."),
+};
+
+/** Body of `POST /revocations/verifiers/suspend`. */
+export const suspensionSchema = z.strictObject({
+  ...verifierNameShape,
+  note: z.string().max(2000).optional().describe("Why, in words."),
+});
+
+/** Body of `POST /revocations/verifiers/resume`. */
+export const resumptionSchema = z.strictObject(verifierNameShape);
+
+/** Answer of both. */
+export const suspensionStateSchema = z.object({
+  name: z.string(),
+  clientId: z.string(),
+  suspended: z.boolean(),
+  changed: z.boolean().describe("False if it was so before."),
+  mayAllowUntil: z
+    .string()
+    .optional()
+    .describe("When the lease that it still holds has run out: RFC 3339. Absent when it holds none."),
+});
+export type SuspensionState = z.infer<typeof suspensionStateSchema>;
+
 /** `GET /revocations/verifiers`. */
 export const verifierListSchema = z.object({
   incarnation: z.string(),
   head: z.int().nonnegative(),
   verifiers: z.array(verifierStatusSchema),
+  suspended: z
+    .array(suspendedVerifierSchema)
+    .optional()
+    .describe("Those that get no lease until they are resumed, whether they still hold one or not."),
 });
 export type VerifierList = z.infer<typeof verifierListSchema>;
 

@@ -123,6 +123,16 @@ export const receiptSchema = z.object({
     .describe(
       "`true`: verifiers of other servers are waited for, too, which this server cannot name, since it cannot read the table of verifiers. Absent otherwise.",
     ),
+  waitingFor: z
+    .array(
+      z.object({
+        name: z.string(),
+        clientId: z.string().describe("With whose credential it called."),
+        address: z.string().optional().describe("Where its last call came from, if that is known."),
+      }),
+    )
+    .optional()
+    .describe("The same verifiers as `laggards`, with whose they are: a process gives itself its name."),
   enforcedBy: z
     .string()
     .optional()

@@ -11,6 +11,10 @@ export const REVOCATION_ERRORS = {
   malformed_feed: { status: 502, text: "The revocation feed sent something that cannot be read." },
   feed_unavailable: { status: 503, text: "The revocation feed cannot be reached." },
   feed_unauthorized: { status: 503, text: "The revocation feed refuses this verifier's credentials." },
+  verifier_suspended: {
+    status: 503,
+    text: "An operator has suspended this verifier. It may allow nothing until it is resumed (portcullis verifiers resume).",
+  },
   name_in_use: {
     status: 503,
     text: "Another process holds a lease under this verifier's name. Wait until that has run out, or give this process a name of its own.",

@@ -142,6 +142,19 @@ test("a shorter lease than was asked for is kept to", async () => {
   assert.equal(world.allows(1), false);
 });
 
+test("a suspended verifier stops allowing at once, and allows again when it is resumed", async () => {
+  const world = await new ReplicaWorld().started();
+  assert.equal(world.allows(1), true);
+  const { lease } = world.log.feed;
+  world.log.feed.lease = () => Promise.reject(revocationError("verifier_suspended"));
+  world.replica.renew();
+  await settled();
+  assert.equal(world.allows(1), false);
+  world.log.feed.lease = lease;
+  await world.pass(LEASE_MS);
+  assert.equal(world.allows(1), true);
+});
+
 test("a longer lease than was asked for is not taken", async () => {
   const world = new ReplicaWorld();
   world.log.onLease = (answer) => ({ ...answer, leaseMs: 60_000 });

@@ -70,6 +70,11 @@ function verifierFamilies({ revocations }: MetricSources): Family[] {
     gauge("verifiers_behind", "Of these, those that have not acknowledged the newest revocation.", () =>
       verifiersThat(({ behind }) => behind > 0),
     ),
+    gauge(
+      "verifiers_silent",
+      "Of these, those that renew and have not acknowledged for ten seconds.",
+      () => revocations.counters().silentVerifiers,
+    ),
     gauge("verifiers_disagreeing", "Of these, those that hold something else than the log.", () =>
       verifiersThat(({ agrees }) => agrees === false),
     ),

@@ -4,6 +4,10 @@ import { logError } from "../storage/log/errors.ts";
 
 export const revocationsError = errorsOf({
   revocation_not_found: { status: 404, text: "There is no such revocation." },
+  verifier_not_found: {
+    status: 404,
+    text: "No verifier of this client and name holds a lease, and none is suspended. See: portcullis verifiers list",
+  },
   log_full: { status: 503, text: "The revocation log is full (maxLiveRevocations). Nothing was changed." },
 });
 

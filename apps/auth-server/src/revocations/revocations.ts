@@ -31,6 +31,8 @@ import {
 } from "./revoke/revoker.ts";
 import { createRollback, type Rollback, type RollbackOptions } from "./rollback/rollback.ts";
 import { type LocalRevocations, loadLocalRevocations } from "./verifiers/local-revocations.ts";
+import { SilentVerifiers } from "./verifiers/silent-verifiers.ts";
+import { SuspendedVerifiers } from "./verifiers/suspended-verifiers.ts";
 import { createVerifiers, type Verifiers } from "./verifiers/verifiers.ts";
 
 const HEARTBEAT_MS = 2000;
@@ -86,6 +88,8 @@ export interface RevocationCounters {
   readonly head: number;
   readonly openStreams: number;
   readonly leases: number;
+  /** Of these, those that do not acknowledge. */
+  readonly silentVerifiers: number;
   readonly streamsOpened: number;
   readonly streamsCutSlow: number;
   readonly snapshotsBuilt: number;
@@ -150,6 +154,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     operatorLog,
   });
   const signer = new HeadSigner({ signHead, clock, operatorLog });
+  const suspended = await SuspendedVerifiers.open({ storage, clock, operatorLog });
   const desk = new LeaseDesk({
     log,
     signer,
@@ -157,6 +162,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     terms: options.leaseTerms,
     clock,
     onAheadOfHead: rollback.judge,
+    isSuspended: (holder) => suspended.has(holder),
     operatorLog,
   });
   const receipts = createReceipts({
@@ -191,7 +197,23 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
     writableLimitBytes: limits.writableLimitBytes,
   });
   const capacity = new LogCapacity({ log, maxLiveRevocations, operatorLog });
-  const stopTimers = startTimers({ capacity, storage, operatorLog, hub, leases, snapshots, rollback });
+  const silent = new SilentVerifiers({
+    held: () => leases.held(),
+    head: () => log.head(),
+    clock,
+    operatorLog,
+  });
+  const stopTimers = startTimers({
+    capacity,
+    storage,
+    operatorLog,
+    hub,
+    leases,
+    snapshots,
+    rollback,
+    suspended,
+    silent,
+  });
 
   const endStreams = () => {
     receipts.close();
@@ -211,6 +233,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
       head: log.head(),
       openStreams: hub.size,
       leases: leases.held().length,
+      silentVerifiers: silent.count,
       streamsOpened: streams.counters.opened,
       streamsCutSlow: streams.counters.cutSlow,
       snapshotsBuilt: snapshots.counters.built,
@@ -223,6 +246,7 @@ export async function createRevocations(options: RevocationsOptions): Promise<Re
         capacity,
         receipts,
         verifiers,
+        suspended,
         subsOf,
         ownApi: options.ownApi,
         rollback,
@@ -256,8 +280,10 @@ function startTimers(parts: {
   readonly snapshots: Snapshots;
   readonly rollback: Rollback;
   readonly capacity: LogCapacity;
+  readonly suspended: SuspendedVerifiers;
+  readonly silent: SilentVerifiers;
 }): () => Promise<void> {
-  const { storage, hub, leases, snapshots, rollback, capacity, operatorLog } = parts;
+  const { storage, hub, leases, snapshots, rollback, capacity, suspended, silent, operatorLog } = parts;
   const look = () =>
     rollback.look().catch((error: unknown) => operatorLog.error({ event: "rollback_not_settled", error }));
   const prune = async () => {
@@ -275,7 +301,8 @@ function startTimers(parts: {
     every(SWEEP_MS, () => {
       capacity.watch();
       snapshots.forgetOld();
-      return leases.sweep();
+      silent.look();
+      return Promise.all([leases.sweep(), suspended.refresh()]).then(() => undefined);
     }),
     every(SWEEP_MS, look),
     every(PRUNE_MS, prune),

@@ -179,7 +179,7 @@ function authenticateByName(clock: Clock): Authenticate {
       client_id: clientId,
       rv: 0,
     };
-    return { caller: { clientId, expiresAt: claims.exp, claims } };
+    return { caller: { clientId, address: request.ip, expiresAt: claims.exp, claims } };
   };
 }
 

@@ -31,6 +31,8 @@ import {
   revocationStatusSchema,
   roleListSchema,
   rotatedKeySchema,
+  type SuspensionState,
+  suspensionStateSchema,
   type UserState,
   userStateSchema,
   type VerifierList,
@@ -144,6 +146,14 @@ export class RevocationsApi {
 
   verifiers(): Promise<VerifierList> {
     return this.#call(verifierListSchema, { path: "/verifiers" });
+  }
+
+  suspendVerifier(body: unknown): Promise<SuspensionState> {
+    return this.#call(suspensionStateSchema, { method: "POST", path: "/verifiers/suspend", body });
+  }
+
+  resumeVerifier(body: unknown): Promise<SuspensionState> {
+    return this.#call(suspensionStateSchema, { method: "POST", path: "/verifiers/resume", body });
   }
 
   batches(after: number, limit: number): Promise<LogPage> {

@@ -36,8 +36,11 @@ function enforcedText(receipt: Receipt): string {
   return `${done} ${ended === 1 ? "The other one has no lease any more, so it allows" : `The other ${ended} have no lease any more, so they allow`} nothing.`;
 }
 
-function laggardsText({ laggards = [], unnamed = false, leased, enforcedBy }: Receipt, now: number): string {
-  const names = laggards.map(visible).join(", ");
+function laggardsText(
+  { laggards = [], waitingFor, unnamed = false, leased, enforcedBy }: Receipt,
+  now: number,
+): string {
+  const names = (waitingFor?.map(whose) ?? laggards.map(visible)).join(", ");
   const [has, it] = laggards.length === 1 ? ["has", "It"] : ["have", "They"];
   const by = enforcedBy === undefined ? "" : `, until ${clockTime(enforcedBy, now)} at the latest`;
   if (laggards.length === 0) return `${unnamed ? UNREADABLE : UNSAID} A verifier may still allow it${by}.`;
@@ -47,6 +50,10 @@ function laggardsText({ laggards = [], unnamed = false, leased, enforcedBy }: Re
 
 const UNSAID = "the server cannot say yet who has not confirmed.";
 const UNREADABLE = "the server cannot read the table of verifiers, and so not say who has not confirmed.";
+
+/** A process gives itself its name; whose credential it has, and where it is, it does not. */
+const whose = ({ name, clientId, address }: NonNullable<Receipt["waitingFor"]>[number]): string =>
+  `${visible(name)} (client ${visible(clientId)}${address === undefined ? "" : `, ${visible(address)}`})`;
 
 const ofVerifiers = ({ acked, leased }: Receipt): string =>
   `${acked} of ${leased} ${leased === 1 ? "verifier" : "verifiers"}`;

@@ -1,7 +1,7 @@
-import type { VerifierList, VerifierStatus } from "@portcullis/protocol";
+import type { SuspendedVerifier, VerifierList, VerifierStatus } from "@portcullis/protocol";
 import type { Paint } from "./paint.ts";
-import { type Column, tableOf } from "./table.ts";
-import { duration } from "./times.ts";
+import { type Column, tableOf, visible } from "./table.ts";
+import { dateTime, duration } from "./times.ts";
 
 function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof STYLES {
   if (!leased) return "no lease";
@@ -11,11 +11,17 @@ function stateOf({ leased, behind, clock }: VerifierStatus): keyof typeof STYLES
 
 export function verifiersText(list: VerifierList, options: { paint: Paint; width?: number }): string {
   const { verifiers, head } = list;
-  if (verifiers.length === 0) return `No verifier holds a lease. The log ends at seq ${head}.\n`;
+  const held = (list.suspended ?? []).map((verifier) => `${suspendedText(verifier)}\n`).join("");
+  if (verifiers.length === 0) return `No verifier holds a lease. The log ends at seq ${head}.\n${held}`;
   const live = verifiers.filter((verifier) => stateOf(verifier) === "live").length;
   const summary = `${live} of ${verifiers.length} ${verifiers.length === 1 ? "verifier is" : "verifiers are"} live: up to date with seq ${head}, the end of the log.`;
   const clocks = verifiers.flatMap((verifier) => clockText(verifier) ?? []).map((line) => `${line}\n`);
-  return `${tableOf(columnsOf(options.paint), verifiers, options.width)}\n${summary}\n${clocks.join("")}`;
+  return `${tableOf(columnsOf(options.paint), verifiers, options.width)}\n${summary}\n${clocks.join("")}${held}`;
+}
+
+function suspendedText({ name, clientId, suspendedAt, suspendedBy, note }: SuspendedVerifier): string {
+  const why = note === null ? "" : `: ${visible(note)}`;
+  return `${visible(name)} of ${visible(clientId)} is suspended since ${dateTime(suspendedAt)} by ${visible(suspendedBy)}${why}. It gets no lease.`;
 }
 
 /** What is wrong and what to do: a column of offsets would be full of zeros. */
@@ -31,6 +37,7 @@ function columnsOf(paint: Paint): readonly Column<VerifierStatus>[] {
   return [
     { title: "NAME", value: ({ name }) => name, least: 12 },
     { title: "CLIENT", value: ({ clientId }) => clientId, least: 8 },
+    { title: "FROM", value: ({ address }) => address ?? "-" },
     { title: "STATE", value: stateOf, style: (text, row) => paint(STYLES[stateOf(row)], text) },
     { title: "APPLIED", value: ({ applied }) => String(applied), align: "right" },
     { title: "BEHIND", value: ({ behind }) => String(behind), align: "right" },

@@ -80,6 +80,7 @@ async function failureOf(response: Response, path: string): Promise<PortcullisEr
   const { status } = response;
   const error = await errorIn(response);
   const detail = `${path} answered ${status}${error === undefined ? "" : ` ${error}`}`;
+  if (error === "verifier_suspended") return revocationError("verifier_suspended", { detail });
   if (status === 401 || status === 403) return revocationError("feed_unauthorized", { detail });
   if (error === "lease_of_another_process") return revocationError("name_in_use", { detail });
   if (status === 409) return revocationError("feed_conflict", { detail: error ?? detail });

@@ -228,8 +228,19 @@ export class LeaseKeeper {
   }
 
   #refused(error: unknown): void {
-    if (hasCode(error, "feed_conflict")) this.#conflict(error.detail ?? "conflict");
-    else this.#options.onFailure(error);
+    if (hasCode(error, "feed_conflict")) {
+      this.#conflict(error.detail ?? "conflict");
+      return;
+    }
+    if (hasCode(error, "verifier_suspended")) this.#giveUpRight();
+    this.#options.onFailure(error);
+  }
+
+  /** At once, though the lease would run for some seconds more: it goes on asking, and may be resumed. */
+  #giveUpRight(): void {
+    this.#granted = undefined;
+    this.#waiting = [];
+    this.#options.onChange();
   }
 
   #conflict(why: string): void {

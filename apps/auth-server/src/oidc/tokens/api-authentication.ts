@@ -2,6 +2,7 @@ import { localKeySource } from "@portcullis/access-token";
 import { type AllowDecision, createGuard, type DenyDecision, type Principal } from "@portcullis/guard";
 import type { Authenticate, Caller, CallerRefusal } from "@portcullis/http-api";
 import type { Clock } from "@portcullis/protocol";
+import type { FastifyRequest } from "fastify";
 import { decodeProtectedHeader, type JWK } from "jose";
 import type { LocalRevocations } from "../../revocations/index.ts";
 import { type OwnApiAccess, ownApiRefusal } from "./own-api-access.ts";
@@ -17,6 +18,7 @@ export function authenticateApi(options: {
   readonly catchUp: () => Promise<unknown>;
   readonly access: OwnApiAccess;
   readonly clock: Clock;
+  readonly clientAddressOf: (request: FastifyRequest) => string;
 }): Authenticate {
   const guard = createGuard({
     issuer: options.issuer,
@@ -32,7 +34,10 @@ export function authenticateApi(options: {
     const authorization = request.raw.headersDistinct.authorization;
     const decision = await guard.authenticate(authorization, { scopes: [scope] });
     if (decision.outcome !== "allow") return { refusal: decision };
-    const caller = callerOf(decision.principal, authorization![0]!);
+    const caller: Caller = {
+      ...callerOf(decision.principal, authorization![0]!),
+      address: options.clientAddressOf(request),
+    };
     // At each call: whoever may call no more may do nothing more, whatever becomes of the token.
     const refusal = await refusalOf(caller);
     if (refusal !== undefined) return { refusal };

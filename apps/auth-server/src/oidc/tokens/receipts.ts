@@ -23,7 +23,7 @@ export function addReceipts(provider: Provider, receipts: Receipts): void {
 
 export function rememberReceipt(
   cookies: KoaContextWithOIDC["cookies"],
-  { laggards: _names, ...receipt }: Receipt,
+  { laggards: _names, waitingFor: _verifiers, ...receipt }: Receipt,
   { secure, path }: { readonly secure: boolean; readonly path: string },
 ): void {
   // Without names: hundreds of them would make the header longer than browsers and proxies take.

@@ -11,6 +11,7 @@ export const PENDING = {
   acked: 3,
   leased: 4,
   laggards: ["gateway-7f3a"],
+  waitingFor: [{ name: "gateway-7f3a", clientId: "gateway", address: "10.20.0.7" }],
   enforcedBy: "2026-03-01T12:00:05.120Z",
   elapsedMs: 2000.4,
 } as const;

@@ -14,6 +14,7 @@ import {
 import type { SqlRevocationLog } from "../../storage/log/sql-revocation-log.ts";
 import { OUTAGES, revocationsError } from "../errors.ts";
 import type { Receipts } from "../receipts/receipts.ts";
+import type { SuspendedVerifiers } from "../verifiers/suspended-verifiers.ts";
 import type { Verifiers } from "../verifiers/verifiers.ts";
 import { batchesQuerySchema, checkListQuery, listQuerySchema, seqSchema } from "./check-inspect-query.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID } from "./examples.ts";
@@ -25,6 +26,7 @@ export interface InspectRoutesOptions extends LogPagesOptions {
   readonly log: SqlRevocationLog;
   readonly receipts: Receipts;
   readonly verifiers: Verifiers;
+  readonly suspended: Pick<SuspendedVerifiers, "list">;
   readonly subsOf: SubsOf;
   /** Audience of the server's own API. */
   readonly ownApi: string | undefined;
@@ -116,7 +118,7 @@ async function notFound({ log }: InspectRoutesOptions, seq: number) {
   return revocationsError("revocation_not_found", { text });
 }
 
-const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
+const verifiersRoute = ({ log, verifiers, suspended }: InspectRoutesOptions) =>
   declareRoute({
     ...FOR_INSPECTORS,
     operationId: "listVerifiers",
@@ -139,11 +141,13 @@ const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
               behind: 0,
               leaseMs: 5000,
               ageMs: 420,
+              address: "10.20.0.7",
               leased: true,
               agrees: true,
               clock: { offsetMs: 3, isOff: false },
             },
           ],
+          suspended: [],
         },
       },
     },
@@ -151,7 +155,10 @@ const verifiersRoute = ({ log, verifiers }: InspectRoutesOptions) =>
     async handle() {
       const head = await log.refresh();
       const { incarnation } = log;
-      return { status: 200, body: { incarnation, head, verifiers: await verifiers.list() } };
+      return {
+        status: 200,
+        body: { incarnation, head, verifiers: await verifiers.list(), suspended: suspended.list() },
+      };
     },
   });
 

@@ -25,12 +25,17 @@ import type { LogCapacity } from "../retention/log-capacity.ts";
 import { checkRevocationRequest } from "../revoke/check-revocation-request.ts";
 import type { Revoker } from "../revoke/revoker.ts";
 import type { Rollback } from "../rollback/rollback.ts";
+import type { SuspendedVerifiers } from "../verifiers/suspended-verifiers.ts";
+import type { Verifiers } from "../verifiers/verifiers.ts";
 import { checkLossDeclaration } from "./check-loss-declaration.ts";
 import { ENFORCED, EXAMPLE_INCARNATION, EXAMPLE_SID, PENDING } from "./examples.ts";
 import { type InspectRoutesOptions, inspectRoutes } from "./inspect-routes.ts";
 import { waitForReceipt } from "./prefer-wait.ts";
+import { resumeRoute, type SuspendRoutesOptions, suspendRoute } from "./suspend-routes.ts";
 
-export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions {
+export interface RoutesOptions extends FeedRoutesOptions, InspectRoutesOptions, SuspendRoutesOptions {
+  readonly verifiers: Verifiers;
+  readonly suspended: SuspendedVerifiers;
   readonly revoker: Revoker;
   readonly capacity: Pick<LogCapacity, "check">;
   readonly rollback: Pick<Rollback, "declareLoss">;
@@ -58,6 +63,8 @@ export function revocationRoutes(
   const routes = [
     repeatable(revokeRoute(options)),
     repeatable(declareLossRoute(options)),
+    repeatable(suspendRoute(options)),
+    repeatable(resumeRoute(options)),
     ...inspectRoutes(options),
     // A verifier calls for its lease each second, and means each call anew.
     ...feedRoutes(options),

@@ -7,6 +7,7 @@ import type { RowReport } from "./shared-directory.ts";
 export interface Call {
   readonly holder: LeaseHolder;
   readonly secretHash: string;
+  readonly address: string | undefined;
   /** The head when its holder came. */
   readonly since: number;
   readonly leaseMs: number;

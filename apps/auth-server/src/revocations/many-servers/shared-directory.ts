@@ -15,6 +15,8 @@ export interface RowReport {
 export interface RowChange {
   readonly holder: LeaseHolder;
   readonly secretHash: string;
+  /** Where its last call to this server came from. */
+  readonly address?: string | undefined;
   /** The row's `renewal`, if it is another process's whose lease has run out, and may be taken over while it still is that. */
   readonly over?: number | undefined;
   /** The head when its holder came: of a row that is its own already, that stays. */
@@ -28,6 +30,7 @@ export interface DirectoryRow {
   readonly holder: LeaseHolder;
   /** Undefined of a row from before there were such secrets: whoever comes first makes it his. */
   readonly secretHash: string | undefined;
+  readonly address?: string | undefined;
   /** The head when its holder came. */
   readonly since: number;
   /** Longest lease that it was granted. */

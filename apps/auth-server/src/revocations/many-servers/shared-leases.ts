@@ -165,13 +165,13 @@ export class SharedLeases implements LeaseBook {
   }
 
   grant(holder: LeaseHolder, granting: Granting): void {
-    const { secretHash, applied, chain, live, clock, leaseMs, receivedAt } = granting;
+    const { secretHash, address, applied, chain, live, clock, leaseMs, receivedAt } = granting;
     const since = this.#sinceOf(holder, secretHash) ?? granting.head;
     const key = keyOfLeaseHolder(holder);
     const { incarnation } = this.#options.log;
     const newest = live === undefined ? this.#calls.get(key)?.report.live : { applied, digest: live };
     const report = { incarnation, applied, chain, live: newest };
-    this.#calls.note({ holder, secretHash, since, leaseMs, receivedAt, report, clock });
+    this.#calls.note({ holder, secretHash, address, since, leaseMs, receivedAt, report, clock });
   }
 
   async release(holder: LeaseHolder, secretHash: string): Promise<void> {
@@ -226,11 +226,11 @@ export class SharedLeases implements LeaseBook {
     }
   }
 
-  #changeOf({ holder, secretHash, leaseMs, head }: Entering): RowChange {
+  #changeOf({ holder, secretHash, address, leaseMs, head }: Entering): RowChange {
     const { applied, chain, live } = this.#leaseOf(holder);
     const report = { incarnation: this.#options.log.incarnation, applied, chain, live };
     const since = this.#sinceOf(holder, secretHash) ?? head;
-    return { holder, secretHash, over: this.#renewalOfSilent(holder), since, leaseMs, report };
+    return { holder, secretHash, address, over: this.#renewalOfSilent(holder), since, leaseMs, report };
   }
 
   /** As of the last call to this server, or as the row was read last. */
@@ -300,6 +300,7 @@ export class SharedLeases implements LeaseBook {
       key,
       holder,
       secretHash: call?.secretHash ?? row?.secretHash,
+      address: call?.address ?? row?.address,
       // A name that is known only by what was said of it did not stand at anything.
       since: row?.since ?? call?.since ?? Number.POSITIVE_INFINITY,
       applied,

@@ -72,10 +72,10 @@ const FIRST_RENEWAL = sql`floor(random() * 1000000000)::bigint`;
  * nothing, and the writer's is the one that counts.
  */
 const upsert = (changes: readonly RowChange[]): RawBuilder<Pick<ReplicasTable, "client_id" | "name">> => sql`
-  insert into replicas (client_id, name, secret_hash, since, lease_ms, incarnation, applied, renewal, chain, live)
-  select n.client_id, n.name, n.secret_hash, n.since, n.lease_ms, n.incarnation, n.applied, ${FIRST_RENEWAL}, n.chain, n.live
+  insert into replicas (client_id, name, secret_hash, address, since, lease_ms, incarnation, applied, renewal, chain, live)
+  select n.client_id, n.name, n.secret_hash, n.address, n.since, n.lease_ms, n.incarnation, n.applied, ${FIRST_RENEWAL}, n.chain, n.live
   from ${recordset(changes)}
-    as n(client_id text, name text, secret_hash text, renewal_of_silent bigint, since bigint, lease_ms integer, incarnation text, applied bigint, chain text, live text)
+    as n(client_id text, name text, secret_hash text, address text, renewal_of_silent bigint, since bigint, lease_ms integer, incarnation text, applied bigint, chain text, live text)
   order by n.client_id, n.name
   on conflict (client_id, name) do update set
     lease_ms = greatest(replicas.lease_ms, excluded.lease_ms),
@@ -85,6 +85,7 @@ const upsert = (changes: readonly RowChange[]): RawBuilder<Pick<ReplicasTable, "
     live = coalesce(excluded.live, replicas.live),
     since = case when replicas.secret_hash = excluded.secret_hash then replicas.since else excluded.since end,
     secret_hash = excluded.secret_hash,
+    address = excluded.address,
     renewal = replicas.renewal + 1
   where replicas.secret_hash is null or replicas.secret_hash = excluded.secret_hash
     or replicas.renewal = (select o.renewal_of_silent from ${recordset(changes)}
@@ -110,12 +111,13 @@ const remove = (leave: DirectoryWrite["leave"]): RawBuilder<unknown> => sql`
     and (n.renewal is null or replicas.renewal = n.renewal)
     and (n.secret_hash is null or coalesce(replicas.secret_hash, n.secret_hash) = n.secret_hash)`;
 
-function columnsOf({ holder, secretHash, over, since, leaseMs, report }: RowChange) {
+function columnsOf({ holder, secretHash, address, over, since, leaseMs, report }: RowChange) {
   const { incarnation, applied, chain, live } = report;
   return {
     client_id: holder.clientId,
     name: holder.name,
     secret_hash: secretHash,
+    address: address ?? null,
     renewal_of_silent: over ?? null,
     since,
     lease_ms: leaseMs,
@@ -130,6 +132,7 @@ function directoryRowOf(row: Selectable<ReplicasTable>): DirectoryRow {
   return {
     holder: holderOf(row),
     secretHash: row.secret_hash ?? undefined,
+    address: row.address ?? undefined,
     since: row.since,
     leaseMs: row.lease_ms,
     report: row.incarnation === null ? undefined : { ...reportOf(row), incarnation: row.incarnation },

@@ -1,4 +1,4 @@
-import type { Lease, LeaseChange, Leases } from "@portcullis/feed-server";
+import type { Laggard, Lease, LeaseChange, Leases } from "@portcullis/feed-server";
 import type { Clock, Receipt, SetTimer } from "@portcullis/protocol";
 
 export interface ReceiptWaitOptions {
@@ -34,7 +34,7 @@ export class ReceiptWait {
    * Who may still allow it, and until when. Nobody new comes in by a lease call: an answer from now on names a head
    * that is not before `seq`, and so gives no right until its verifier has applied `seq`.
    */
-  #laggards = new Map<string, { readonly name: string; readonly until: number }>();
+  #laggards = new Map<string, Laggard>();
   #over: ((receipt: Receipt) => void) | undefined;
   #cancelTimer: () => void = () => undefined;
 
@@ -69,9 +69,7 @@ export class ReceiptWait {
       this.#leased.add(lease.key);
       this.#note(lease);
     }
-    this.#laggards = new Map(
-      laggards.map(({ lease, until }) => [lease.key, { name: lease.holder.name, until }]),
-    );
+    this.#laggards = new Map(laggards.map((laggard) => [laggard.lease.key, laggard]));
   }
 
   #count(lease: Lease): void {
@@ -156,12 +154,22 @@ export class ReceiptWait {
       elapsedMs: Math.round((now - this.#startedAt) * 1000) / 1000,
     };
     if (this.#isEnforced()) return { ...counted, state: "enforced" };
-    const laggards = [...this.#laggards.values()].filter(({ until }) => until > now).map(({ name }) => name);
+    const late = [...this.#laggards.values()].filter(({ until }) => until > now).map(({ lease }) => lease);
     const enforcedBy = new Date(
       Math.ceil(this.#options.clock.wallMs() + this.#lastEnd() - now),
     ).toISOString();
     const state = this.#hasQuorum() ? "quorum" : "pending";
     const unnamed = this.#hasStrangers() && { unnamed: true };
-    return { ...counted, state, laggards: laggards.sort(), ...unnamed, enforcedBy };
+    return { ...counted, state, ...namesOf(late), ...unnamed, enforcedBy };
   }
 }
+
+/** By name, and with whose credential and from where: anybody may take a name. */
+function namesOf(late: readonly Lease[]): Pick<Receipt, "laggards" | "waitingFor"> {
+  const waitingFor = late
+    .map(({ holder: { name, clientId }, address }) => ({ name, clientId, ...(address && { address }) }))
+    .sort((left, right) => compare(left.name, right.name) || compare(left.clientId, right.clientId));
+  return { laggards: waitingFor.map(({ name }) => name), waitingFor };
+}
+
+const compare = (left: string, right: string): number => Number(left > right) - Number(left < right);

@@ -1,4 +1,4 @@
-import type { Lease, Leases } from "@portcullis/feed-server";
+import { keyOfLeaseHolder, type Lease, type LeaseHolder, type Leases } from "@portcullis/feed-server";
 import type { Clock, VerifierStatus } from "@portcullis/protocol";
 import type { Kysely } from "kysely";
 import type { Database } from "../../storage/database.ts";
@@ -9,13 +9,15 @@ import { Agreement } from "./agreement.ts";
 export interface Verifiers {
   /** Those that hold a lease, or may: the same on whichever server is asked, but for what was said a moment ago. */
   list(): Promise<VerifierStatus[]>;
+  /** Returns when the lease that it holds has run out at the latest, RFC 3339; undefined when it holds none. */
+  mayAllowUntil(holder: LeaseHolder): string | undefined;
 }
 
 export interface VerifiersOptions {
-  readonly leases: Pick<Leases, "held">;
+  readonly leases: Pick<Leases, "held" | "laggardsOf">;
   readonly log: SqlRevocationLog;
   readonly read: Kysely<Database>;
-  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
 }
 
 export function createVerifiers(options: VerifiersOptions): Verifiers {
@@ -26,6 +28,14 @@ export function createVerifiers(options: VerifiersOptions): Verifiers {
       const agrees = await agreement.of(held);
       return held.map((lease) => statusOf(lease, agrees.get(lease.key), options));
     },
+    mayAllowUntil(holder) {
+      const key = keyOfLeaseHolder(holder);
+      const { wallMs, monotonicMs } = options.clock;
+      const laggards = options.leases.laggardsOf(Number.POSITIVE_INFINITY);
+      const until = laggards.find(({ lease }) => lease.key === key)?.until;
+      if (until === undefined) return undefined;
+      return new Date(Math.ceil(wallMs() + until - monotonicMs())).toISOString();
+    },
   };
 }
 
@@ -34,7 +44,7 @@ function statusOf(
   agrees: boolean | undefined,
   { log, clock: { monotonicMs } }: VerifiersOptions,
 ): VerifierStatus {
-  const { holder, applied, leaseMs, calledAt, chain, live, clock } = lease;
+  const { holder, address, applied, leaseMs, calledAt, chain, live, clock } = lease;
   return {
     name: holder.name,
     clientId: holder.clientId,
@@ -43,6 +53,7 @@ function statusOf(
     leaseMs,
     // Of a call to a server that has been restarted since we only know that it may still count.
     ageMs: calledAt === undefined ? leaseMs : Math.max(0, monotonicMs() - calledAt),
+    ...(address === undefined ? {} : { address }),
     leased: true,
     ...(chain === undefined ? {} : { chain }),
     ...(live === undefined ? {} : { live: live.digest }),

@@ -190,6 +190,7 @@ test("without the database a receipt names nobody and is pending until the longe
     leased: 0,
     laggards: [],
     unnamed: true,
+    waitingFor: [],
     enforcedBy: new Date(clock.wallMs() - 1000 + 60_060).toISOString(),
     elapsedMs: 1000,
   });

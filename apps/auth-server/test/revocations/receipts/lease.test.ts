@@ -7,7 +7,7 @@ import { sql } from "kysely";
 import { sqlLeaseHolderDirectory } from "../../../src/revocations/many-servers/sql-lease-holder-directory.ts";
 import { clockAt } from "../../clocks.ts";
 import { temporaryStorage } from "../../storage/temporary-storage.ts";
-import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
+import { bearer, type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const subject = { scope: "subject", key: "alice" };
 
@@ -166,6 +166,54 @@ test("a verifier that is too old to bring a secret is told to be updated", async
   const refused = await server.leaseCall("gateway", { secret: undefined as unknown as string });
   assert.equal(refused.status, 400);
   assert.match(JSON.stringify(await refused.json()), /secret.*too old for this server: update it/);
+});
+
+test("a suspended verifier gets no lease and acknowledges nothing, until it is resumed", async (t) => {
+  const clock = new FrozenClock();
+  const server = await serveRevocations(t, { clock });
+  const operate = async (verb: string, body: object) => {
+    const response = await fetch(`${server.endpoint}/verifiers/${verb}`, {
+      method: "POST",
+      headers: { authorization: bearer("admin"), "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  const g1 = { clientId: "gateway", name: "g1" };
+  assert.deepEqual((await operate("suspend", g1)).body.error, "verifier_not_found");
+  assert.deepEqual((await operate("resume", g1)).body.error, "verifier_not_found");
+  await server.lease("gateway", { replica: "g1" });
+  const { seq, waitingFor } = await server.receipt(subject);
+  assert.deepEqual(waitingFor, [{ name: "g1", clientId: "gateway", address: "127.0.0.1" }]);
+  const suspended = await operate("suspend", { ...g1, note: "hangs" });
+  assert.equal(suspended.status, 200);
+  assert.equal(Date.parse(suspended.body.mayAllowUntil), clock.wallMs() + 5005);
+  assert.deepEqual([suspended.body.suspended, suspended.body.changed], [true, true]);
+  assert.equal((await operate("suspend", g1)).body.changed, false);
+  const refused = await server.leaseCall("gateway", { replica: "g1", applied: seq });
+  assert.deepEqual([refused.status, (await refused.json()).error], [403, "verifier_suspended"]);
+  assert.equal((await server.revocations.receipts.wait(seq, 0)).acked, 0);
+  assert.equal((await server.leaseCall("orders", { replica: "g1" })).status, 200, "another client's");
+  clock.advance(5005);
+  assert.equal((await server.revocations.receipts.wait(seq, 0)).state, "enforced");
+  const again = await operate("resume", g1);
+  assert.deepEqual(again.body, { ...g1, suspended: false, changed: true });
+  assert.equal((await server.leaseCall("gateway", { replica: "g1" })).status, 200);
+  assert.deepEqual(server.operatorLog.told, ["warn verifier_suspended", "warn verifier_resumed"]);
+});
+
+test("a suspended verifier stays suspended when the server starts anew", async (t) => {
+  const before = await serveRevocations(t);
+  await before.lease("gateway", { replica: "g1" });
+  await before.storage.write(({ db }) =>
+    db
+      .insertInto("suspended_verifiers")
+      .values({ client_id: "gateway", name: "g1", suspended_at: 1, suspended_by: "admin", note: null })
+      .execute(),
+  );
+  await before.close();
+  const after = await serveRevocations(t, { file: before.file });
+  assert.equal((await after.leaseCall("gateway", { replica: "g1" })).status, 403);
 });
 
 test("one client cannot acknowledge for another", async (t) => {

@@ -67,6 +67,7 @@ test("a replica that is silent is a laggard, by name, and enforcedBy is when its
     acked: 1,
     leased: 2,
     laggards: ["b"],
+    waitingFor: [{ name: "b", clientId: "gateway" }],
     enforcedBy: "2030-01-01T00:00:06.000Z",
     elapsedMs: 2000,
   });
@@ -193,6 +194,7 @@ test("with a quorum it answers once more than half have acknowledged, and names 
     acked: 3,
     leased: 4,
     laggards: ["c"],
+    waitingFor: [{ name: "c", clientId: "gateway" }],
     enforcedBy: "2030-01-01T00:00:05.000Z",
     elapsedMs: 0,
   });
