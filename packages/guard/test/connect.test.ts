@@ -96,13 +96,22 @@ test(
   async () => {
     const guard = connected();
     await guard.whenReady();
-    issuer.rotate();
-    const noise = guard.authenticate(`Bearer ${issuer.mint({}, { header: { kid: "random" } })}`);
-    assert.equal((await guard.authenticate(`Bearer ${issuer.mint()}`)).outcome, "allow");
-    const refused = await noise;
-    assert.ok(refused.outcome === "deny" && refused.code === "unknown_key" && refused.status === 401);
+    // Of several: after two seconds a wait is over, and one that a busy machine held up for so long says nothing.
+    let decisions = await decisionsAfterRotation(guard);
+    for (let round = 0; round < 5 && decisions.includes("503 key_not_known_yet"); round++)
+      decisions = await decisionsAfterRotation(guard);
+    assert.deepEqual(decisions, ["allow", "401 unknown_key"]);
   },
 );
+
+async function decisionsAfterRotation(guard: ConnectedGuard): Promise<string[]> {
+  issuer.rotate();
+  const noise = guard.authenticate(`Bearer ${issuer.mint({}, { header: { kid: "random" } })}`);
+  const decisions = await Promise.all([guard.authenticate(`Bearer ${issuer.mint()}`), noise]);
+  return decisions.map((decision) =>
+    decision.outcome === "deny" ? `${decision.status} ${decision.code}` : decision.outcome,
+  );
+}
 
 test(
   "an empty key set wipes nothing, and an unknown key is 503 with Retry-After then",
@@ -117,7 +126,8 @@ test(
     assert.ok(refused.outcome === "deny");
     assert.deepEqual([refused.status, refused.headers["retry-after"]], [503, "1"]);
     assert.equal((await guard.authenticate(`Bearer ${token}`)).outcome, "allow");
-    assert.equal(events.filter(({ event }) => event === "keys_kept").length, 1);
+    // Once a fetch: a busy machine may be at the next one already.
+    assert.ok(events.some(({ event }) => event === "keys_kept"));
     issuer.keys = keys;
   },
 );
