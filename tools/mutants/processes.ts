@@ -14,19 +14,14 @@ export const PROCESS_MUTANTS: readonly Mutant[] = [
     says: "a server that was told to stop still says that it is ready, and is sent requests",
     file: "apps/auth-server/src/process.ts",
     edits: [[`        server.announceStop();\n`, ``]],
-    tests: ["apps/auth-server/test/main.test.ts"],
+    tests: ["apps/auth-server/test/stopping.test.ts"],
   },
   {
-    name: "leases-closed-before-the-app",
+    name: "receipt-of-a-place-that-was-not-seen",
     says: "a revocation that was committed while the server stops is answered with 500",
-    file: "apps/auth-server/src/server.ts",
-    edits: [
-      [
-        `    revocations.endStreams();\n    sessionStreams.close();`,
-        `    sessionStreams.close();\n    return revocations.close();`,
-      ],
-    ],
-    tests: ["apps/auth-server/test/stopping.test.ts"],
+    file: "apps/auth-server/src/revocations/many-servers/shared-leases.ts",
+    edits: [[`Math.min(this.#heads.at(seq), now)`, `Math.max(this.#heads.at(seq), now)`]],
+    tests: ["apps/auth-server/test/revocations/many-servers/two-servers.test.ts"],
   },
   {
     name: "no-second-look-before-dispatch",

@@ -79,26 +79,6 @@ describe("the program", () => {
     for (const line of await lines(errors)) assert.equal(typeof JSON.parse(line).event, "string");
   });
 
-  it("says that it is stopping, and does its work until load balancers have had the time to notice", async () => {
-    const port = await freePort();
-    const { child, ready, exited } = await start({ ...configurationFor(port), stopGraceSeconds: 300 });
-    const { management, url } = await ready;
-    child.kill("SIGTERM");
-    const stopping = { status: "not_ready", reason: "stopping" };
-    let answer: Response;
-    do answer = await fetch(`${url}/health/ready`);
-    while (answer.status === 200);
-    assert.deepEqual([answer.status, await answer.json()], [503, stopping]);
-    const managed = await fetch(`${management}/readyz`);
-    assert.deepEqual([managed.status, await managed.json()], [503, { ...stopping, ready: false }]);
-    assert.match(await (await fetch(`${management}/metrics`)).text(), /^portcullis_auth_server_ready 0$/m);
-    for (const path of ["/health/live", "/.well-known/openid-configuration"])
-      assert.equal((await fetch(`${url}${path}`)).status, 200, path);
-    // Told twice, it waits for nobody.
-    child.kill("SIGTERM");
-    assert.equal(await exited, 1);
-  });
-
   it("stops when its parent is gone", async () => {
     const { child, ready, exited } = await start(configurationFor(await freePort()));
     await ready;

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { revocationAnswerSchema } from "@portcullis/protocol";
@@ -44,15 +43,25 @@ async function startServer(t: TestContext, more: object) {
   };
   await writeFile(path, JSON.stringify(configuration));
   const child = fork(MAIN, ["--config", path], {
-    execArgv: ["--conditions=@portcullis/source"],
+    // What the test runs with besides is for the server too, such as a mistake that is put into it (tools/mutants).
+    execArgv: ["--conditions=@portcullis/source", ...importsOf(process.execArgv)],
     silent: true,
   });
   t.after(() => void child.kill("SIGKILL"));
-  const errors = text(child.stderr!);
+  let errors = "";
+  const stopping = new Promise<void>((resolve) => {
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      errors += text;
+      if (errors.includes('"event":"stopping"')) resolve();
+    });
+  });
   const exited = once(child, "exit").then(([code]) => code as number | null);
   const [{ management }] = (await once(child, "message")) as [{ management: string }];
-  return { issuer, management, child, errors, exited };
+  return { issuer, management, child, stopping, errors: () => errors, exited };
 }
+
+const importsOf = (flags: readonly string[]): string[] =>
+  flags.filter((flag, at) => flag === "--import" || flags[at - 1] === "--import");
 
 async function tokenOf(issuer: string): Promise<string> {
   const response = await fetch(`${issuer}/token`, {
@@ -127,15 +136,33 @@ test("a server that is told to stop answers all revocations that are under way w
   while ((await headNow()) < WAITING + WORKERS);
   child.kill("SIGTERM");
   const answers = [...(await Promise.all(waiting)), ...(await Promise.all(following)).flat()];
-  assert.equal(await exited, 0, await errors);
+  assert.equal(await exited, 0, errors());
   for (const answer of answers) {
     assert.ok(answer !== undefined, "one that waited for its receipt got no answer");
     assert.ok([200, 202, 503].includes(answer.status), JSON.stringify(answer));
     if (answer.status !== 503) revocationAnswerSchema.parse(answer.body);
   }
   assert.equal(answers.slice(0, WAITING).filter((answer) => answer!.status === 503).length, 0);
-  const failed = (await errors)
+  const failed = errors()
     .split("\n")
     .filter((line) => /"event":"(?:server_error|request_failed)"/.test(line));
   assert.deepEqual(failed, []);
+});
+
+test("a server that is told to stop says so, and does its work until load balancers have had the time to notice", async (t) => {
+  const { issuer, management, child, stopping, exited } = await startServer(t, { stopGraceSeconds: 300 });
+  child.kill("SIGTERM");
+  await stopping;
+  const said = { status: "not_ready", reason: "stopping" };
+  const answer = await fetch(`${issuer}/health/ready`);
+  assert.deepEqual([answer.status, await answer.json()], [503, said]);
+  const managed = await fetch(`${management}/readyz`);
+  assert.deepEqual([managed.status, await managed.json()], [503, { ...said, ready: false }]);
+  assert.match(await (await fetch(`${management}/metrics`)).text(), /^portcullis_auth_server_ready 0$/m);
+  for (const path of ["/health/live", "/.well-known/openid-configuration"])
+    assert.equal((await fetch(`${issuer}${path}`)).status, 200, path);
+  assert.ok(await tokenOf(issuer));
+  // Told twice, it waits for nobody.
+  child.kill("SIGTERM");
+  assert.equal(await exited, 1);
 });

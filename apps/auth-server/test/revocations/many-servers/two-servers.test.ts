@@ -5,7 +5,7 @@ import { startPostgres } from "@portcullis/testing/servers";
 import pg from "pg";
 import { readinessOf } from "../../../src/management/readiness.ts";
 import { sqlSharedDirectory } from "../../../src/revocations/many-servers/sql-shared-directory.ts";
-import { oneTo } from "../../storage/temporary-storage.ts";
+import { draft, oneTo } from "../../storage/temporary-storage.ts";
 import { type RevocationsServer, serveRevocations } from "../revocations-server.ts";
 
 const postgres = await startPostgres({ fsync: false });
@@ -137,6 +137,17 @@ test("the directory keeps what was acknowledged most, and brings nobody back by 
   assert.deepEqual([other?.secretHash, other?.since], ["other", 9]);
   const next = { ...row(8), secretHash: "next" };
   assert.deepEqual(await write({ leave: [{ holder, secretHash: "other" }], enter: [next] }), ALL_WRITTEN);
+});
+
+test("a receipt of what was committed while leases were closed says who is waited for, and until when", async (t) => {
+  const [a] = await twoServers(t);
+  await a.lease("gateway", { replica: "g1", leaseMs: 20_000 });
+  await a.receipt(subject);
+  await a.revocations.close();
+  const { seq } = await a.storage.write((transaction) => transaction.append([draft("bob")]));
+  const { state, laggards, enforcedBy } = await a.revocations.receipts.wait(seq, 0);
+  assert.deepEqual([state, laggards], ["pending", ["g1"]]);
+  assert.ok(Date.parse(enforcedBy!) > 0, enforcedBy);
 });
 
 /** Requests for tokens, as many as there are, that read apps or lock them. Gives how many have been answered, and how to wait for all. */
