@@ -147,7 +147,7 @@ test("a receipt of what was committed while leases were closed says who is waite
   const { seq } = await a.storage.write((transaction) => transaction.append([draft("bob")]));
   const { state, laggards, enforcedBy } = await a.revocations.receipts.wait(seq, 0);
   assert.deepEqual([state, laggards], ["pending", ["g1"]]);
-  assert.ok(Date.parse(enforcedBy!) > 0, enforcedBy);
+  assert.ok(Date.parse(enforcedBy!) > 0, String(enforcedBy));
 });
 
 /** Requests for tokens, as many as there are, that read apps or lock them. Gives how many have been answered, and how to wait for all. */
