@@ -1,7 +1,7 @@
 /** `npm run simulate -- [options]`: see the help text below. */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { MUTANTS } from "./checks/mutants.ts";
+import { MUTANTS, REDIS_MUTANTS } from "./checks/mutants.ts";
 import { HONEST } from "./checks/mutations.ts";
 import { createProgress } from "./progress.ts";
 import { createDataFolder } from "./server/data-file.ts";
@@ -9,6 +9,7 @@ import { type Outcome, simulate } from "./simulation.ts";
 
 const USAGE = new URL("../tools/usage/simulate.txt", import.meta.url);
 
+const ALL_MUTANTS = { ...MUTANTS, ...REDIS_MUTANTS };
 const options = readOptions();
 const folder = createDataFolder();
 let seed = options.seed;
@@ -29,9 +30,10 @@ end(await runAll());
 
 async function runAll(): Promise<number> {
   const progress = createProgress({ runs: options.runs, output: process.stdout });
-  const mutations = options.mutant === undefined ? HONEST : MUTANTS[options.mutant]!;
+  const mutations = options.mutant === undefined ? HONEST : ALL_MUTANTS[options.mutant]!;
+  const { lyingRedis, traceLines } = options;
   for (let run = 0; run < options.runs; run++, seed++) {
-    const outcome = await simulate({ seed, folder, mutations, traceLines: options.traceLines });
+    const outcome = await simulate({ seed, folder, mutations, lyingRedis, traceLines });
     progress.add(outcome);
     if (outcome.violation === undefined) continue;
     progress.end();
@@ -45,11 +47,12 @@ async function runAll(): Promise<number> {
 
 function describe({ seed, violation, trace, events, simulatedMs, digest }: Outcome): string {
   const mutant = options.mutant === undefined ? "" : ` --mutant ${options.mutant}`;
+  const redis = options.lyingRedis ? " --lying-redis" : "";
   return `
 Violated: ${violation!.invariant}
   ${violation!.detail}
 Seed ${seed}, after ${events} events and ${(simulatedMs / 1000).toFixed(3)} simulated seconds; digest ${digest}.
-Replay: npm run simulate -- --seed ${seed} --runs 1${mutant}
+Replay: npm run simulate -- --seed ${seed} --runs 1${redis}${mutant}
 
 The last lines of the trace (true milliseconds, process, event):
 ${trace.join("\n")}
@@ -64,6 +67,7 @@ function readOptions() {
         runs: { type: "string", default: "200" },
         trace: { type: "string", default: "40" },
         mutant: { type: "string" },
+        "lying-redis": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -71,15 +75,16 @@ function readOptions() {
       process.stdout.write(readFileSync(USAGE));
       process.exit(0);
     }
-    if (values.mutant !== undefined && !Object.hasOwn(MUTANTS, values.mutant)) {
+    if (values.mutant !== undefined && !Object.hasOwn(ALL_MUTANTS, values.mutant)) {
       throw new Error(
-        `--mutant: there is no ${values.mutant}. There are: ${Object.keys(MUTANTS).join(", ")}.`,
+        `--mutant: there is no ${values.mutant}. There are: ${Object.keys(ALL_MUTANTS).join(", ")}.`,
       );
     }
     const seed = wholeNumber("--seed", values.seed, 0);
     const runs = wholeNumber("--runs", values.runs, 1);
     const traceLines = wholeNumber("--trace", values.trace, 1);
-    return { seed, runs, traceLines, mutant: values.mutant };
+    const { mutant, "lying-redis": lyingRedis } = values;
+    return { seed, runs, traceLines, mutant, lyingRedis };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\nSee npm run simulate -- --help.\n`);
     process.exit(2);

@@ -12,6 +12,8 @@ import { checkEnd } from "./checks/recovery.ts";
 import { Violation } from "./checks/violation.ts";
 import { causeFault, heal, type Surroundings } from "./faults.ts";
 import { type Profile, profileFrom } from "./profile.ts";
+import { type Liar, planLies } from "./redis/liar.ts";
+import { SimulatedRedis } from "./redis/simulated-redis.ts";
 import type { DataFolder } from "./server/data-file.ts";
 import { ServerMachine } from "./server/server-machine.ts";
 import type { VerifierLife } from "./verifier-life.ts";
@@ -41,12 +43,14 @@ export async function simulate(options: {
   readonly seed: number;
   readonly folder: DataFolder;
   readonly mutations?: Mutations;
+  /** Whether verifiers read the stream out of a Redis to which somebody writes who lies; default false. */
+  readonly lyingRedis?: boolean;
   /** How much of what led to a violation is kept. */
   readonly traceLines?: number;
 }): Promise<Outcome> {
-  const { seed, folder, mutations = HONEST, traceLines = 40 } = options;
+  const { seed, folder, mutations = HONEST, lyingRedis = false, traceLines = 40 } = options;
   const file = await folder.fileFor(`run-${seed}`);
-  const run = new Run({ seed, file, mutations, traceLines });
+  const run = new Run({ seed, file, mutations, lyingRedis, traceLines });
   try {
     return await run.finish();
   } finally {
@@ -65,6 +69,7 @@ class Run {
   readonly #known = new KnownCoordinates();
   readonly #compared = new WeakMap<VerifierLife, number>();
   readonly #surroundings: Surroundings;
+  readonly #redis: SimulatedRedis | undefined;
   readonly #workload: Workload;
   #enforcedSeq = 0;
   #violation: Violation | undefined;
@@ -74,6 +79,7 @@ class Run {
     readonly seed: number;
     readonly file: string;
     readonly mutations: Mutations;
+    readonly lyingRedis: boolean;
     readonly traceLines: number;
   }) {
     const { seed, file, mutations } = options;
@@ -83,6 +89,7 @@ class Run {
     this.#history = new History(this.#schedule);
     this.#random = seededRandom(seed);
     this.#profile = profileFrom(this.#random);
+    this.#redis = options.lyingRedis ? new SimulatedRedis() : undefined;
     this.#surroundings = this.#build(file, mutations);
     this.#workload = new Workload({
       random: this.#random.fork(),
@@ -103,6 +110,7 @@ class Run {
       for (const [at, machine] of this.#surroundings.verifiers.entries()) machine.startAfter(at * 300);
       this.#workload.begin(turmoilMs);
       this.#planFault();
+      if (this.#redis !== undefined) planLies(this.#redis, this.#liar());
       await this.#schedule.runUntil(turmoilMs, () => this.#check());
       this.#inTurmoil = false;
       this.#trace.add("the world heals");
@@ -114,6 +122,12 @@ class Run {
       return this.#outcome(error);
     }
     return this.#outcome(undefined);
+  }
+
+  #liar(): Liar {
+    const { random, note } = this.#surroundings;
+    const everyMs = this.#profile.faultEveryMs / 2;
+    return { schedule: this.#schedule, random: random.fork(), everyMs, note, isOver: () => !this.#inTurmoil };
   }
 
   async stop(): Promise<void> {
@@ -138,6 +152,7 @@ class Run {
       writableLimitBytes: profile.writableLimitBytes,
       history: this.#history,
       mutations,
+      redis: this.#redis,
       links: () => verifiers.map(({ options }) => options.link),
       onViolation: (what) => {
         this.#violation ??= new Violation("nothing acknowledged is lost", what);
@@ -148,7 +163,9 @@ class Run {
       const clock = new NodeClock(schedule, random);
       const own = { name: `verifier-${at}`, clock, link, random: random.fork() };
       const { leaseMs } = profile;
-      verifiers.push(new VerifierMachine({ ...own, schedule, door: server, leaseMs, mutations, note }));
+      verifiers.push(
+        new VerifierMachine({ ...own, schedule, door: server, leaseMs, mutations, redis: this.#redis, note }),
+      );
     }
     return { schedule, random: random.fork(), server, serverClock, verifiers, disk, note };
   }
@@ -209,7 +226,7 @@ class Run {
       digest: this.#trace.digest,
       events: this.#schedule.events,
       simulatedMs: this.#schedule.now,
-      counts: { ...this.#workload.counts, records: this.#history.head },
+      counts: { ...this.#workload.counts, records: this.#history.head, fromRedis: this.#redis?.read ?? 0 },
       ...(violation && { violation: { invariant: violation.invariant, detail: violation.message } }),
       trace: this.#trace.latest(),
     };

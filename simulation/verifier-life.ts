@@ -3,7 +3,11 @@ import { localKeySource } from "@portcullis/access-token";
 import { createGuard, type Decision, type Guard } from "@portcullis/guard";
 import type { LogEvent } from "@portcullis/protocol";
 import { createReplica, httpFeed, type Replica, type RevocationView } from "@portcullis/revocation";
+import { redisFeed } from "@portcullis/revocation/redis";
 import type { Mutations } from "./checks/mutations.ts";
+import { redisClient } from "./redis/redis-client.ts";
+import { verifyHead } from "./redis/signed-heads.ts";
+import type { SimulatedRedis } from "./redis/simulated-redis.ts";
 import { SKEW_SECONDS } from "./server/data-file.ts";
 import { AUDIENCE, ISSUER, PUBLIC_KEYS } from "./tokens.ts";
 import { Exchange, type NetworkEnd } from "./world/exchange.ts";
@@ -16,6 +20,7 @@ export interface VerifierLifeOptions {
   readonly random: SeededRandom;
   readonly leaseMs: number;
   readonly mutations: Mutations;
+  readonly redis: SimulatedRedis | undefined;
   readonly note: (line: string) => void;
 }
 
@@ -29,15 +34,20 @@ export class VerifierLife {
   changes = 0;
 
   constructor(options: VerifierLifeOptions) {
-    const { end, random, mutations } = options;
+    const { end, random, mutations, redis } = options;
     const { process } = end;
     this.end = end;
-    const feed = httpFeed({
+    const http = httpFeed({
       endpoint: ENDPOINT,
       authorization: async () => "Bearer verifier",
       fetch: (url, init) => new Exchange(end, String(url).slice(ENDPOINT.length), init!).send(),
       setTimer: process.setTimer,
     });
+    const { setTimer, clock } = process;
+    const feed =
+      redis === undefined
+        ? http
+        : redisFeed({ http, client: redisClient(redis, process), keyPrefix: "simulated", setTimer, clock });
     const parts = mutations.verifier(feed, process);
     const note = ({ event, replica, ...detail }: LogEvent): void => {
       this.changes++;
@@ -50,6 +60,7 @@ export class VerifierLife {
       secret: createHash("sha256").update(process.name).digest("base64url"),
       leaseMs: options.leaseMs,
       clock: parts.clock,
+      ...(redis !== undefined && { verifyHead: parts.verifyHead ?? verifyHead }),
       setTimer: process.setTimer,
       random: random.next,
       log: { info: note, warn: note, error: note },

@@ -1,4 +1,5 @@
 import type { Mutations } from "./checks/mutations.ts";
+import type { SimulatedRedis } from "./redis/simulated-redis.ts";
 import { VerifierLife } from "./verifier-life.ts";
 import type { ServerDoor } from "./world/exchange.ts";
 import type { Link } from "./world/link.ts";
@@ -16,6 +17,8 @@ export interface VerifierMachineOptions {
   readonly random: SeededRandom;
   readonly leaseMs: number;
   readonly mutations: Mutations;
+  /** Absent: everything goes over HTTP, and no head is signed. */
+  readonly redis: SimulatedRedis | undefined;
   readonly note: (line: string) => void;
 }
 
@@ -31,11 +34,11 @@ export class VerifierMachine {
 
   start(): void {
     if (this.life !== undefined) return;
-    const { name, clock, schedule, random, link, door, leaseMs, mutations, note } = this.options;
+    const { name, clock, schedule, random, link, door, leaseMs, mutations, redis, note } = this.options;
     this.#lives++;
     const process = new Process({ name: `${name}.${this.#lives}`, clock, schedule, random, turns: 1 });
     const end = { link, process, door, schedule, random };
-    this.life = new VerifierLife({ end, random, leaseMs, mutations, note });
+    this.life = new VerifierLife({ end, random, leaseMs, mutations, redis, note });
   }
 
   startAfter(ms: number): void {

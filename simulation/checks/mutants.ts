@@ -4,6 +4,7 @@
  */
 import type { Feed } from "@portcullis/revocation";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
+import { believeHead } from "../redis/signed-heads.ts";
 import type { Process } from "../world/process.ts";
 import {
   HONEST,
@@ -12,7 +13,7 @@ import {
   type ServerMutations,
   type VerifierParts,
 } from "./mutations.ts";
-import { ackBeforeApply, skippedPrevCheck, snapshotWithoutTail } from "./wrong-feeds.ts";
+import { ackBeforeApply, calledComplete, skippedPrevCheck, snapshotWithoutTail } from "./wrong-feeds.ts";
 import { cachedAllow, freshnessFromHeartbeats, leaseFromReceipt, noClockCheck } from "./wrong-views.ts";
 
 const wrongServer = (make: () => Partial<ServerMutations>): Mutations => ({
@@ -49,6 +50,12 @@ export const MUTANTS: Readonly<Record<string, Mutations>> = {
   })),
   "answer-before-commit": wrongServer(() => ({ storage: answersBeforeCommit })),
   "head-from-before": wrongServer(headFromBefore),
+};
+
+/** With a Redis to which somebody writes who lies. */
+export const REDIS_MUTANTS: Readonly<Record<string, Mutations>> = {
+  "redis-heads-believed": wrongVerifier(() => ({ verifyHead: believeHead })),
+  "redis-called-complete": wrongVerifier(calledComplete),
 };
 
 /** The same object but for some methods; the others run on the object itself, whose fields are private. */

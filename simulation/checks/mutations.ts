@@ -1,5 +1,5 @@
 import type { LeaseTable } from "@portcullis/feed-server";
-import type { Clock, LeaseResponse } from "@portcullis/protocol";
+import type { Clock, LeaseResponse, SignedHeadClaims } from "@portcullis/protocol";
 import type { Feed, Replica, RevocationView } from "@portcullis/revocation";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { Process } from "../world/process.ts";
@@ -15,6 +15,8 @@ export interface ServerMutations {
 export interface VerifierParts {
   readonly feed: Feed;
   readonly clock: Clock;
+  /** How the issuer's word on a head is checked, where there is one. */
+  readonly verifyHead?: (text: string) => Promise<SignedHeadClaims>;
   /** What the guard asks. */
   readonly view: (replica: Replica) => RevocationView;
 }

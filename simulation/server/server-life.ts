@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
-import { FeedHub, FeedStreams, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
+import { FeedHub, FeedStreams, HeadSigner, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
 import { checkInput } from "@portcullis/http-api";
 import {
+  encodeBase64url,
   leaseRequestSchema,
   PortcullisError,
   parseCursor,
@@ -24,6 +25,7 @@ import {
 import { loadLocalRevocations } from "../../apps/auth-server/src/revocations/verifiers/local-revocations.ts";
 import type { Storage } from "../../apps/auth-server/src/storage/storage.ts";
 import type { ServerMutations } from "../checks/mutations.ts";
+import { signedHead } from "../redis/signed-heads.ts";
 import type { Call } from "../world/exchange.ts";
 import type { Process } from "../world/process.ts";
 
@@ -38,6 +40,8 @@ export interface ServerLifeOptions {
   readonly storage: Storage;
   readonly writableLimitBytes: number;
   readonly mutations: ServerMutations;
+  /** Where others than the server itself carry its log. */
+  readonly signsHeads: boolean;
 }
 
 /**
@@ -79,7 +83,7 @@ export class ServerLife {
       readonly leases: LeaseDesk;
     },
   ) {
-    const { storage, process, mutations, writableLimitBytes } = options;
+    const { storage, process, mutations, writableLimitBytes, signsHeads } = options;
     const { log } = storage;
     const { setTimer, clock } = process;
     this.process = process;
@@ -102,8 +106,9 @@ export class ServerLife {
       blastRadiusOf: async () => UNCOUNTED,
       findTarget: takeAsItIs,
     });
-    this.#snapshots = new Snapshots({ log, clock });
-    const hub = new FeedHub({ log, clock, setTimer });
+    const signer = signsHeads ? headSigner(log) : undefined;
+    this.#snapshots = new Snapshots({ log, clock, signer });
+    const hub = new FeedHub({ log, clock, setTimer, signer });
     this.#streams = new FeedStreams({ hub, local: parts.local, clock, setTimer, writableLimitBytes });
     process.every(HEARTBEAT_MS, "heartbeat", () => hub.beat());
     process.every(SWEEP_MS, "sweep", () => this.#leases.sweep());
@@ -161,3 +166,10 @@ export class ServerLife {
     }
   }
 }
+
+const headSigner = (log: Storage["log"]): HeadSigner =>
+  new HeadSigner({
+    signHead: async ({ seq, chain }) =>
+      signedHead({ incarnation: log.incarnation, seq, chain: encodeBase64url(chain) }),
+    operatorLog: silentLog,
+  });

@@ -1,5 +1,7 @@
+import type { ChainedRecord } from "@portcullis/feed-server";
 import type { History } from "../checks/history.ts";
 import type { Mutations } from "../checks/mutations.ts";
+import type { SimulatedRedis } from "../redis/simulated-redis.ts";
 import type { ServerDoor } from "../world/exchange.ts";
 import type { Link } from "../world/link.ts";
 import type { NodeClock } from "../world/node-clock.ts";
@@ -19,6 +21,7 @@ export interface ServerMachineOptions {
   readonly writableLimitBytes: number;
   readonly history: History;
   readonly mutations: Mutations;
+  readonly redis: SimulatedRedis | undefined;
   readonly links: () => readonly Link[];
   readonly onViolation: (what: string) => void;
 }
@@ -54,8 +57,10 @@ export class ServerMachine implements ServerDoor {
     const seed = Math.floor(random.between(1, 2 ** 32));
     const stored = await openDataFile(file, { clock, lifetimeSeconds: this.#lifetimeSeconds, seed });
     this.#close = () => stored.close();
-    await this.#compare(stored.log);
+    const { redis } = this.#options;
+    redis?.begin(stored.log.incarnation, await this.#compare(stored.log));
     stored.log.subscribe((records) => {
+      redis?.publish(records);
       const wrong = this.#options.history.commit(records);
       if (wrong !== undefined) this.#options.onViolation(wrong);
     });
@@ -63,7 +68,13 @@ export class ServerMachine implements ServerDoor {
     const slow = slowStorage(stored, { process, random, disk: this.#options.disk });
     const storage = server.storage(slow, process);
     const { writableLimitBytes } = this.#options;
-    this.life = await ServerLife.open({ process, storage, writableLimitBytes, mutations: server });
+    this.life = await ServerLife.open({
+      process,
+      storage,
+      writableLimitBytes,
+      mutations: server,
+      signsHeads: redis !== undefined,
+    });
   }
 
   startAfter(ms: number): void {
@@ -88,11 +99,12 @@ export class ServerMachine implements ServerDoor {
     this.#lifetimeSeconds++;
   }
 
-  async #compare(log: ServerLife["storage"]["log"]): Promise<void> {
+  async #compare(log: ServerLife["storage"]["log"]): Promise<readonly ChainedRecord[]> {
     const { history, onViolation } = this.#options;
     const records = await log.read(0, Number.MAX_SAFE_INTEGER);
     const wrong = history.differenceFrom(records, log.head());
     if (wrong !== undefined) onViolation(`after a restart: ${wrong}`);
+    return records;
   }
 
   /** At the end of a run. */

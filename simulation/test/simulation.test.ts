@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { MUTANTS } from "../checks/mutants.ts";
+import { MUTANTS, REDIS_MUTANTS } from "../checks/mutants.ts";
 import { createDataFolder } from "../server/data-file.ts";
 import { type Outcome, simulate } from "../simulation.ts";
 
 const SEEDS = Array.from({ length: 30 }, (_, index) => index + 1);
+const REDIS_SEEDS = SEEDS.slice(0, 4);
 /** A mutant that takes more worlds than this to be seen is hardly looked for. */
 const MAX_SEEDS = 60;
 
@@ -22,6 +23,22 @@ test("every invariant holds in worlds that do their worst, and enough happens in
     assert.ok(total[name]! > 5 * SEEDS.length, `${name}: ${total[name]}`);
   }
 });
+
+test("whatever somebody does who may write to Redis, every invariant holds, and Redis is used", async () => {
+  let fromRedis = 0;
+  for (const seed of REDIS_SEEDS) {
+    const { violation, trace, counts } = await simulate({ seed, folder, lyingRedis: true });
+    assert.equal(violation, undefined, `seed ${seed}: ${violation?.detail}\n${trace.join("\n")}`);
+    fromRedis += counts.fromRedis!;
+  }
+  assert.ok(fromRedis > 5 * REDIS_SEEDS.length, String(fromRedis));
+});
+
+for (const [name, mutations] of Object.entries(REDIS_MUTANTS)) {
+  test(`${name} is caught`, async () => {
+    await firstViolation((seed) => simulate({ seed, folder, mutations, lyingRedis: true }));
+  });
+}
 
 test("a seed is the same world every time, and another seed another world", async () => {
   const digests = [];

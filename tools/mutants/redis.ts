@@ -31,6 +31,27 @@ export const REDIS_MUTANTS: readonly Mutant[] = [
     tests: HOSTILE_ENTRIES,
   },
   {
+    name: "redis-count-below-nothing",
+    says: "a count that somebody began at minus a million lifts a limit of all servers for ever",
+    file: "apps/auth-server/src/limits/redis-rate-limit.ts",
+    edits: [["'^%d+$'", "'^-?%d+$'"]],
+    tests: ["apps/auth-server/test/limits/rate-limit.test.ts"],
+  },
+  {
+    name: "redis-sign-in-of-any-length",
+    says: "a sign-in of 500 MB is read into the memory of the server, and stays",
+    file: "apps/auth-server/src/redis/redis-interactions.ts",
+    edits: [["if kind == 'string' and redis.call('STRLEN'", "if true or redis.call('STRLEN'"]],
+    tests: ["apps/auth-server/test/redis/interactions.test.ts"],
+  },
+  {
+    name: "redis-entry-of-any-length",
+    says: "a verifier turns megabytes of an entry into text and runs them through the chain",
+    file: "packages/revocation/src/redis/read-entry.ts",
+    edits: [["if (isOutOfBounds(fields)) throw", "if (id === '' && isOutOfBounds(fields)) throw"]],
+    tests: ["apps/auth-server/test/redis/redis-feed.test.ts"],
+  },
+  {
     name: "redis-eviction-unseen",
     says: "plain keys that Redis evicted never come back, and whoever reads them takes revoked tokens",
     file: "apps/auth-server/src/redis/plain-keys.ts",
