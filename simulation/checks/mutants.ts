@@ -13,7 +13,7 @@ import {
   type ServerMutations,
   type VerifierParts,
 } from "./mutations.ts";
-import { ackBeforeApply, calledComplete, skippedPrevCheck, snapshotWithoutTail } from "./wrong-feeds.ts";
+import { ackBeforeApply, skippedPrevCheck, snapshotWithoutTail } from "./wrong-feeds.ts";
 import { cachedAllow, freshnessFromHeartbeats, leaseFromReceipt, noClockCheck } from "./wrong-views.ts";
 
 const wrongServer = (make: () => Partial<ServerMutations>): Mutations => ({
@@ -55,7 +55,6 @@ export const MUTANTS: Readonly<Record<string, Mutations>> = {
 /** With a Redis to which somebody writes who lies. */
 export const REDIS_MUTANTS: Readonly<Record<string, Mutations>> = {
   "redis-heads-believed": wrongVerifier(() => ({ verifyHead: believeHead })),
-  "redis-called-complete": wrongVerifier(calledComplete),
 };
 
 /** The same object but for some methods; the others run on the object itself, whose fields are private. */

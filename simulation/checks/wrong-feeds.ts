@@ -99,18 +99,3 @@ export function snapshotWithoutTail(feed: Feed): { feed: Feed } {
     },
   };
 }
-
-/** Takes what the stream brought for all there is: the head that the issuer names in a lease is not looked at. */
-export function calledComplete(feed: Feed): { feed: Feed } {
-  return {
-    feed: {
-      ...feed,
-      snapshot: (signal) => feed.snapshot(signal),
-      stream: (cursor, signal) => feed.stream(cursor, signal),
-      lease: async (request, signal) => {
-        const answer = await feed.lease(request, signal);
-        return { ...answer, head: Math.min(answer.head, request.applied) };
-      },
-    },
-  };
-}

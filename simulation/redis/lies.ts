@@ -44,7 +44,8 @@ function invent(redis: SimulatedRedis, random: SeededRandom): void {
   if (before?.length !== 32) return;
   const chain = encodeBase64url(extendChain(before, records, sha256));
   const incarnation = textIn(last, "incarnation");
-  const claimed = [incarnation, seq, chain, "x".repeat(43)].join(" ");
+  const [, epoch, , , , iat] = textIn(last, "head").split(" ");
+  const claimed = [incarnation, epoch, seq, chain, "", iat, "x".repeat(43)].join(" ");
   const head = random.pick([claimed, textIn(last, "head")]);
   redis.add(
     entryOf(`${seq}-0`, {

@@ -1,6 +1,5 @@
-import type { ChainedRecord } from "@portcullis/feed-server";
+import type { ChainedRecord, LogPosition } from "@portcullis/feed-server";
 import { encodeBase64url, encodeRecords } from "@portcullis/protocol";
-import { signedHead } from "./signed-heads.ts";
 
 export interface StreamEntry {
   readonly id: string;
@@ -22,6 +21,7 @@ export class SimulatedRedis {
   /** Entries that verifiers were given. */
   read = 0;
   #incarnation = "";
+  #sign: (position: LogPosition) => string = () => "";
   #honest: StreamEntry[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -30,8 +30,12 @@ export class SimulatedRedis {
   }
 
   /** What a server finds in its database when it starts. */
-  begin(incarnation: string, records: readonly ChainedRecord[]): void {
-    this.#incarnation = incarnation;
+  begin(
+    log: { readonly incarnation: string; sign(position: LogPosition): string },
+    records: readonly ChainedRecord[],
+  ): void {
+    this.#incarnation = log.incarnation;
+    this.#sign = log.sign;
     this.#honest = records.slice(-MAX_ENTRIES).map((record) => this.#entryOf([record]));
     this.mend();
   }
@@ -74,10 +78,13 @@ export class SimulatedRedis {
   #entryOf(records: readonly ChainedRecord[]): StreamEntry {
     const from = records[0]!.seq;
     const { seq: to, chain } = records.at(-1)!;
-    const said = { incarnation: this.#incarnation, seq: to, chain: encodeBase64url(chain) };
     return entryOf(`${to}-0`, {
-      ...{ incarnation: said.incarnation, prev: String(from - 1), from: String(from), to: String(to) },
-      ...{ records: encodeRecords(records), chain: said.chain, head: signedHead(said) },
+      ...{ incarnation: this.#incarnation, prev: String(from - 1), from: String(from), to: String(to) },
+      ...{
+        records: encodeRecords(records),
+        chain: encodeBase64url(chain),
+        head: this.#sign({ seq: to, chain }),
+      },
     });
   }
 }

@@ -1,13 +1,23 @@
 import type { ServerResponse } from "node:http";
-import { FeedHub, FeedStreams, HeadSigner, LeaseDesk, LeaseTable, Snapshots } from "@portcullis/feed-server";
+import {
+  FeedHub,
+  FeedStreams,
+  HeadSigner,
+  LeaseDesk,
+  LeaseTable,
+  type LogPosition,
+  Snapshots,
+} from "@portcullis/feed-server";
 import { checkInput } from "@portcullis/http-api";
 import {
+  type Clock,
   encodeBase64url,
   leaseRequestSchema,
   PortcullisError,
   parseCursor,
   type Receipt,
   silentLog,
+  wallSecondsOf,
 } from "@portcullis/protocol";
 import { sqlLeaseHolderDirectory } from "../../apps/auth-server/src/revocations/many-servers/sql-lease-holder-directory.ts";
 import {
@@ -65,14 +75,16 @@ export class ServerLife {
     const { clock } = process;
     const local = await loadLocalRevocations({ log, clock });
     const table = mutations.leaseTable(new LeaseTable(clock));
+    const signer = options.signsHeads ? headSigner(storage, process) : undefined;
     const leases = await LeaseDesk.open({
       log,
+      signer,
       directory: sqlLeaseHolderDirectory(storage),
       table,
       clock,
       operatorLog: silentLog,
     });
-    return new ServerLife(options, { local, table, leases });
+    return new ServerLife(options, { local, table, leases, signer });
   }
 
   private constructor(
@@ -81,9 +93,10 @@ export class ServerLife {
       readonly local: Awaited<ReturnType<typeof loadLocalRevocations>>;
       readonly table: LeaseTable;
       readonly leases: LeaseDesk;
+      readonly signer: HeadSigner | undefined;
     },
   ) {
-    const { storage, process, mutations, writableLimitBytes, signsHeads } = options;
+    const { storage, process, mutations, writableLimitBytes } = options;
     const { log } = storage;
     const { setTimer, clock } = process;
     this.process = process;
@@ -106,7 +119,7 @@ export class ServerLife {
       blastRadiusOf: async () => UNCOUNTED,
       findTarget: takeAsItIs,
     });
-    const signer = signsHeads ? headSigner(log) : undefined;
+    const { signer } = parts;
     this.#snapshots = new Snapshots({ log, clock, signer });
     const hub = new FeedHub({ log, clock, setTimer, signer });
     this.#streams = new FeedStreams({ hub, local: parts.local, clock, setTimer, writableLimitBytes });
@@ -167,9 +180,21 @@ export class ServerLife {
   }
 }
 
-const headSigner = (log: Storage["log"]): HeadSigner =>
+const headSigner = ({ log }: Storage, { clock }: Process): HeadSigner =>
   new HeadSigner({
-    signHead: async ({ seq, chain }) =>
-      signedHead({ incarnation: log.incarnation, seq, chain: encodeBase64url(chain) }),
+    signHead: async (position, digest) => signedHeadOf(log, clock, position, digest),
+    clock,
     operatorLog: silentLog,
   });
+
+/** Returns the issuer's word on a place in its log, and on a snapshot that was made there. */
+export function signedHeadOf(
+  { incarnation, epoch }: Pick<Storage["log"], "incarnation" | "epoch">,
+  clock: Clock,
+  { seq, chain }: LogPosition,
+  digest?: Uint8Array,
+): string {
+  const snapshot = digest && { snapshot: encodeBase64url(digest) };
+  const iat = wallSecondsOf(clock);
+  return signedHead({ incarnation, epoch, seq, chain: encodeBase64url(chain), ...snapshot, iat });
+}

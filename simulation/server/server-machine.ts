@@ -1,4 +1,4 @@
-import type { ChainedRecord } from "@portcullis/feed-server";
+import type { ChainedRecord, LogPosition } from "@portcullis/feed-server";
 import type { History } from "../checks/history.ts";
 import type { Mutations } from "../checks/mutations.ts";
 import type { SimulatedRedis } from "../redis/simulated-redis.ts";
@@ -9,7 +9,7 @@ import { Process } from "../world/process.ts";
 import type { Schedule } from "../world/schedule.ts";
 import type { SeededRandom } from "../world/seeded-random.ts";
 import { LIFETIME_SECONDS, openDataFile } from "./data-file.ts";
-import { ServerLife } from "./server-life.ts";
+import { ServerLife, signedHeadOf } from "./server-life.ts";
 import { type Disk, slowStorage } from "./slow-storage.ts";
 
 export interface ServerMachineOptions {
@@ -58,7 +58,9 @@ export class ServerMachine implements ServerDoor {
     const stored = await openDataFile(file, { clock, lifetimeSeconds: this.#lifetimeSeconds, seed });
     this.#close = () => stored.close();
     const { redis } = this.#options;
-    redis?.begin(stored.log.incarnation, await this.#compare(stored.log));
+    const { log } = stored;
+    const sign = (position: LogPosition) => signedHeadOf(log, clock, position);
+    redis?.begin({ incarnation: log.incarnation, sign }, await this.#compare(log));
     stored.log.subscribe((records) => {
       redis?.publish(records);
       const wrong = this.#options.history.commit(records);
