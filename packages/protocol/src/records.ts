@@ -1,5 +1,5 @@
 /**
- * A revocation as verifiers know it, and its binary form. No personal data: the key is a random
+ * A revocation as verifiers know it, and its binary form. Pseudonymous: the key is a random
  * identifier or a keyed hash. The layout is fixed, big-endian, 40 bytes a record:
  *
  *   0  seq             u64 (at most 2^53 - 1)

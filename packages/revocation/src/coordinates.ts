@@ -47,8 +47,8 @@ export interface KeySpace {
   /**
    * A canonical 128-bit identifier of scope token, session or grant is taken as it is; every other text is
    * HMAC-SHA256(hash key, scope and text), cut to 16 bytes, so that nobody can choose keys that collide and a
-   * feed carries no personal data. A pair is the XOR of its two hashes, each of which has its own scope in it, so that
-   * no other pair joins to the same: a token seen for the first time then costs one HMAC for all its pairs, since its
+   * feed carries no names: it is pseudonymous. A pair is the XOR of its two hashes, each of which has its own scope in it, so
+   * that no other pair joins to the same: a token seen for the first time then costs one HMAC for all its pairs, since its
    * client, API and organization are known.
    */
   keyOf(scope: Scope, key: RevocationKey): Uint8Array;
