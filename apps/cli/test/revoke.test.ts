@@ -24,7 +24,7 @@ test("a revocation that a verifier does not confirm names it, and the time by wh
   assert.equal(code, EXIT.pending);
   assert.match(
     out,
-    /^Revoked \(seq 1\)\. Pending: 1 of 1 has not confirmed: gateway-7f3a\. It may still allow it, until (\S+ )?\d\d:\d\d:\d\d at the latest\.\n/,
+    /^Revoked \(seq 1\)\. Pending: 1 of 1 has not confirmed: gateway-7f3a \(client orders, 127\.0\.0\.1\)\. It may still allow it, until (\S+ )?\d\d:\d\d:\d\d at the latest\.\n/,
   );
   const asked = await cli.run("revocations show 1");
   assert.equal(asked.code, EXIT.pending);
