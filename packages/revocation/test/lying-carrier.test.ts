@@ -127,6 +127,7 @@ test("a batch of another incarnation is no reason to give the log up, unless it 
     world.log.publish({ type: "batch", batch: lie });
     await world.pass(3000);
     assert.equal(world.replica.state, "live", "it keeps its log, and its lease");
+    assert.deepEqual(world.eventsNamed("diverged"), [], "and does not even begin anew");
   }
   world.log.publish({ type: "batch", batch: { ...batch, signedHead } });
   await settled();
