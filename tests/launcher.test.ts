@@ -122,7 +122,7 @@ describe("npm start", () => {
 
     const commands = printed.filter((line) => /^(export|npx) /.test(line));
     const told = await run("bash", ["-euo", "pipefail", "-c", commands.join("\n")]);
-    assert.match(told.stdout, /^orders\S* +orders +live /m);
+    assert.match(told.stdout, /^orders\S* +orders +\S+ +live /m);
     assert.match(told.stdout, /Enforced by \d+ of \d+ verifiers after /);
 
     launcher.child.kill("SIGINT");
@@ -186,7 +186,7 @@ describe("npm start", () => {
     assert.match(refused!, /^HTTP\/1\.1 401 /);
     const commands = printed.filter((line) => /^(export|npx) /.test(line));
     const told = await run("bash", ["-euo", "pipefail", "-c", commands.join("\n")]);
-    assert.match(told.stdout, /^orders\S* +orders +live /m);
+    assert.match(told.stdout, /^orders\S* +orders +\S+ +live /m);
 
     const certificate = join(data, "tls", "127.0.0.1.pem");
     assert.equal(new X509Certificate(await readFile(certificate)).ca, false, "good for this name alone");
