@@ -17,6 +17,8 @@ import { root } from "./workspace.ts";
 /** As many as test files of the suite at a time. */
 const LANES = 2;
 const FILE_LIMIT_MS = 120_000;
+/** With a mistake, what is waited for never comes: some twenty times as long as a busy machine makes it come otherwise. */
+const MUTANT_PATIENCE_MS = 20_000;
 const FLAGS = ["--conditions=@portcullis/source", "--test-reporter=tap"];
 const APPLY = join(root, "tools", "mutants", "apply.ts");
 const FAILURE = /^\s*not ok /m;
@@ -104,7 +106,7 @@ async function survives({ name, tests }: Mutant): Promise<boolean> {
 function firstFailure(command: readonly string[], mutant?: string): Promise<string | undefined> {
   const child = spawn(process.execPath, [...FLAGS, ...command], {
     cwd: root,
-    env: { ...process.env, ...(mutant === undefined ? {} : { PORTCULLIS_MUTANT: mutant }) },
+    env: { ...process.env, ...(mutant === undefined ? {} : variablesFor(mutant)) },
     stdio: ["ignore", "pipe", "ignore"],
     // Its own group: what the tests have started ends with it.
     detached: true,
@@ -125,6 +127,10 @@ function firstFailure(command: readonly string[], mutant?: string): Promise<stri
       resolve(failure ?? (code === 0 ? undefined : `It ended with ${code}.`));
     });
   });
+}
+
+function variablesFor(mutant: string) {
+  return { PORTCULLIS_MUTANT: mutant, PORTCULLIS_TEST_PATIENCE_MS: String(MUTANT_PATIENCE_MS) };
 }
 
 function longestOf(tookMs: ReadonlyMap<string, number>): string[] {
