@@ -10,7 +10,7 @@ const intruder = await generateKeyPair("ES256");
 const jwks = { keys: [{ ...(await exportJWK(keys.publicKey)), kid: "k1", alg: "ES256" }] };
 const chain = encodeBase64url(new Uint8Array(32).fill(7));
 const page: LogPage = { incarnation: "i", head: 9, oldestKept: 1, after: 0, to: 9, records: "", chain };
-const claims = { iss: ISSUER, incarnation: "i", seq: 9, chain, iat: 1 };
+const claims = { iss: ISSUER, incarnation: "i", epoch: 1, seq: 9, chain, iat: 1 };
 
 async function verdictOf(changes: object = {}, options: { typ?: string; key?: CryptoKey } = {}) {
   const { typ = SIGNED_HEAD_TYPE, key = keys.privateKey } = options;
